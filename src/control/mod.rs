@@ -1,0 +1,3 @@
+//! The loop: a pass from manifest to report. The only place that joins the adapters to the decisions.
+
+pub mod pass;

@@ -1,0 +1,134 @@
+//! What differs between a manifest and an observation. Pure: decides, never acts; one file per class.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::edit::Edit;
+use super::ids::{AgentKind, SessionKey, UnknownName};
+
+/// A class of drift. The letters are the codes of the reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A: running in the manifest, absent from the multiplexer.
+    Dead,
+    /// B: alive and ours, without an entry.
+    Unregistered,
+    /// C: the live conversation is another than the recorded one, or none is recorded.
+    NewId,
+    /// D: the transcript of the recorded id is gone.
+    StaleId,
+    /// E: the session lives, its agent does not.
+    AgentGone,
+    /// F: ended or never seen in the manifest, alive with its agent.
+    Revived,
+    /// G: the pane is another than the recorded one, or the session was renamed.
+    Moved,
+    /// H: more than one answer, so none is recorded.
+    Ambiguous,
+}
+
+impl Class {
+    /// Every class, by code.
+    pub const ALL: [Self; 8] = [
+        Self::Dead,
+        Self::Unregistered,
+        Self::NewId,
+        Self::StaleId,
+        Self::AgentGone,
+        Self::Revived,
+        Self::Moved,
+        Self::Ambiguous,
+    ];
+
+    /// The word used in manifests, options and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Unregistered => "unregistered",
+            Self::NewId => "new-id",
+            Self::StaleId => "stale-id",
+            Self::AgentGone => "agent-gone",
+            Self::Revived => "revived",
+            Self::Moved => "moved",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// The letter, A to H.
+    pub const fn code(self) -> char {
+        match self {
+            Self::Dead => 'A',
+            Self::Unregistered => 'B',
+            Self::NewId => 'C',
+            Self::StaleId => 'D',
+            Self::AgentGone => 'E',
+            Self::Revived => 'F',
+            Self::Moved => 'G',
+            Self::Ambiguous => 'H',
+        }
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Class {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|class| class.as_str() == s).ok_or_else(|| UnknownName(s.to_owned()))
+    }
+}
+
+/// One difference between the manifest and the world, with the change that would answer it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// Its class.
+    pub class: Class,
+    /// The session it is about.
+    pub session: SessionKey,
+    /// The agent of that session.
+    pub agent: AgentKind,
+    /// One line, ready to post as a comment.
+    pub message: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// The changes that would record the truth; empty if it is only flagged.
+    pub edits: Vec<Edit>,
+    /// What a pass may do about it now.
+    pub disposition: Disposition,
+}
+
+/// One fact a drift rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// Where it was seen: `tmux`, `process`, `registry`, `transcript`, `manifest`, …
+    pub source: String,
+    /// What was seen, one line.
+    pub fact: String,
+}
+
+impl Evidence {
+    /// A fact and its source.
+    pub fn new(source: impl Into<String>, fact: impl Into<String>) -> Self {
+        Self { source: source.into(), fact: fact.into() }
+    }
+}
+
+/// What a pass may do about a drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Record it.
+    Record,
+    /// Only say so.
+    Flag,
+    /// Wait until then: the world or a person is still at it.
+    Settling(DateTime<Utc>),
+    /// The entry says to ignore this class.
+    Ignored,
+}

@@ -1,0 +1,195 @@
+//! Names and keys of things: multiplexers, servers, sessions, agents, conversations. Never looks anything up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A terminal multiplexer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MuxKind {
+    /// tmux, 3.2 or newer.
+    #[default]
+    Tmux,
+    /// zellij, 0.44 or newer.
+    Zellij,
+}
+
+impl MuxKind {
+    /// Every multiplexer, in the order they are shown.
+    pub const ALL: [Self; 2] = [Self::Tmux, Self::Zellij];
+
+    /// The word used in manifests and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tmux => "tmux",
+            Self::Zellij => "zellij",
+        }
+    }
+}
+
+impl fmt::Display for MuxKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for MuxKind {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == s).ok_or_else(|| UnknownName(s.to_owned()))
+    }
+}
+
+/// A word that names nothing headcount knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown name {0:?}")]
+pub struct UnknownName(pub String);
+
+/// A coding agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentKind {
+    /// Claude Code.
+    Claude,
+    /// Codex CLI.
+    Codex,
+    /// Antigravity, whose program and short name is `agy`.
+    Antigravity,
+    /// Pi.
+    Pi,
+    /// OpenCode.
+    Opencode,
+    /// Gemini CLI.
+    Gemini,
+    /// GitHub Copilot CLI.
+    Copilot,
+}
+
+impl AgentKind {
+    /// Every agent, in the order they are shown.
+    pub const ALL: [Self; 7] =
+        [Self::Claude, Self::Codex, Self::Antigravity, Self::Pi, Self::Opencode, Self::Gemini, Self::Copilot];
+
+    /// The canonical name, used in reports and written into manifests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Antigravity => "antigravity",
+            Self::Pi => "pi",
+            Self::Opencode => "opencode",
+            Self::Gemini => "gemini",
+            Self::Copilot => "copilot",
+        }
+    }
+
+    /// Other names people use for it, accepted wherever the canonical name is.
+    pub const fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::Claude => &["claude-code"],
+            Self::Antigravity => &["agy"],
+            Self::Codex | Self::Pi | Self::Opencode | Self::Gemini | Self::Copilot => &[],
+        }
+    }
+
+    /// The canonical name followed by the aliases.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.as_str()).chain(self.aliases().iter().copied())
+    }
+
+    /// Whether the agent calls its conversations *conversations* (Antigravity) rather than *sessions* in older manifests.
+    pub const fn says_conversation(self) -> bool {
+        matches!(self, Self::Antigravity)
+    }
+}
+
+impl fmt::Display for AgentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for AgentKind {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.names().any(|name| name == s)).ok_or_else(|| UnknownName(s.to_owned()))
+    }
+}
+
+/// The agent's own id of a conversation: a UUID or any other text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ConversationId(pub String);
+
+impl ConversationId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One multiplexer server on one host: `default`, a `tmux -L` name, or the absolute path of a socket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ServerKey {
+    /// The multiplexer.
+    pub mux: MuxKind,
+    /// `default`, a `-L` name, or an absolute socket path.
+    pub server: String,
+}
+
+impl ServerKey {
+    /// The name of the server everyone uses who names none.
+    pub const DEFAULT: &'static str = "default";
+
+    /// The default server of a multiplexer.
+    pub fn default_of(mux: MuxKind) -> Self {
+        Self { mux, server: Self::DEFAULT.to_owned() }
+    }
+}
+
+impl fmt::Display for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.mux, self.server)
+    }
+}
+
+/// What makes a session *that* session: (host, mux, server, name). Two entries of one manifest may not share it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct SessionKey {
+    /// The multiplexer session's name.
+    pub name: String,
+    /// The multiplexer.
+    pub mux: MuxKind,
+    /// `default`, a `-L` name, or an absolute socket path.
+    pub server: String,
+    /// The host the session lives on.
+    pub host: String,
+}
+
+impl SessionKey {
+    /// The server this session belongs to.
+    pub fn server_key(&self) -> ServerKey {
+        ServerKey { mux: self.mux, server: self.server.clone() }
+    }
+}
+
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.mux != MuxKind::Tmux || self.server != ServerKey::DEFAULT {
+            write!(f, " ({}:{})", self.mux, self.server)?;
+        }
+        Ok(())
+    }
+}

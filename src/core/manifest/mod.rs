@@ -1,0 +1,170 @@
+//! The manifest as a value: what people declared and what headcount recorded. Never reads or writes text; `yaml` does.
+
+pub mod names;
+pub mod pattern;
+mod read;
+pub mod select;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::edit::Path;
+use super::ids::{AgentKind, ConversationId, SessionKey};
+pub use read::{Environment, Remark, read};
+pub use write::Entry;
+
+/// Which spelling of the format a file uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `version: 1`.
+    V1,
+    /// No `version:`: the format of multi-agent-mux, read and written in its own key names.
+    MultiAgentMux,
+}
+
+/// What a session's entry says about the life of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is believed to be alive.
+    Running,
+    /// Ended on purpose.
+    Stopped,
+    /// Ended, found dead or killed.
+    Terminated,
+    /// Put away; never revived by headcount.
+    Archived,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Running, Self::Stopped, Self::Terminated, Self::Archived];
+
+    /// The word used in manifests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Terminated => "terminated",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// Whether this is a deliberate end: a session that is gone while its entry says so is in order.
+    pub const fn is_ended(self) -> bool {
+        !matches!(self, Self::Running)
+    }
+}
+
+/// A whole manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The spelling of the file.
+    pub dialect: Dialect,
+    /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
+    pub discovery: Vec<pattern::NamePattern>,
+    /// What stands at `sessions:`.
+    pub sessions_node: SessionsNode,
+    /// The entries, in the order of the file.
+    pub sessions: Vec<Session>,
+    /// The older dialect's top-level `agent_identities`.
+    pub identities: Vec<Identity>,
+}
+
+/// The shape of the `sessions:` node, which decides how a first entry is appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionsNode {
+    /// The key is not there.
+    Missing,
+    /// `sessions:` or `sessions: null`.
+    Null,
+    /// A sequence.
+    Sequence,
+}
+
+/// One entry of the manifest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Where it stands in `sessions:`, from 0.
+    pub index: usize,
+    /// Its key.
+    pub key: SessionKey,
+    /// The agent that runs in it.
+    pub agent: AgentKind,
+    /// The workspace as written, with `~` expanded; `None` if the entry names none.
+    pub cwd: Option<PathBuf>,
+    /// Labels, for `-l key=value`.
+    pub labels: BTreeMap<String, String>,
+    /// Not judged at all.
+    pub suspend: bool,
+    /// Drift classes that are shown but do not count.
+    pub ignore: Vec<super::drift::Class>,
+    /// Variables the agent is started with; where its files are looked up when no process tells.
+    pub env: BTreeMap<String, String>,
+    /// What headcount recorded, and where each recorded field stands.
+    pub recorded: Recorded,
+    /// Which keys the entry has and how they came there.
+    pub entry: Entry,
+}
+
+/// What headcount recorded in an entry.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Recorded {
+    /// The status; `None` if the session was never seen.
+    pub status: Option<Status>,
+    /// The conversation id, read as the design's order of places says.
+    pub session_id: Option<ConversationId>,
+    /// The pane.
+    pub pane: Option<RecordedPane>,
+    /// When it ended.
+    pub terminated_at: Option<DateTime<Utc>>,
+    /// How it ended; `auto-detected` if headcount found out.
+    pub termination_mode: Option<String>,
+    /// The job this session works on.
+    pub delegate_job_id: Option<String>,
+    /// The newest of the entry's other `*_at` stamps: when a person or tool last touched it.
+    pub touched_at: Option<DateTime<Utc>>,
+}
+
+impl Recorded {
+    /// `termination_mode` when headcount itself recorded the end.
+    pub const AUTO_DETECTED: &'static str = "auto-detected";
+}
+
+/// The recorded pane: a hint to confirm by pid, never an address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordedPane {
+    /// The multiplexer's pane id, `%3`.
+    pub id: Option<String>,
+    /// The process the pane was made for.
+    pub pid: Option<u32>,
+    /// The agent that ran in it.
+    pub cmd: Option<String>,
+    /// The agent's working directory.
+    pub cwd: Option<String>,
+}
+
+/// A top-level identity of the older dialect: never written, only checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The agent it belongs to.
+    pub agent: AgentKind,
+    /// The conversation.
+    pub id: ConversationId,
+    /// The only workspace it is valid in.
+    pub project_cwd: PathBuf,
+    /// Where the id stands.
+    pub path: Path,
+}
+
+impl Manifest {
+    /// The entry with this key.
+    pub fn find(&self, key: &SessionKey) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.key == *key)
+    }
+}

@@ -1,0 +1,198 @@
+//! The one table of key names, old and new. Nothing else knows how a field is spelled.
+
+use crate::core::ids::AgentKind;
+
+/// A field of an entry, whatever it is called in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The session's name.
+    Name,
+    /// The agent.
+    Agent,
+    /// The workspace.
+    Cwd,
+    /// The multiplexer.
+    Mux,
+    /// The server.
+    Server,
+    /// The host.
+    Host,
+    /// Labels.
+    Labels,
+    /// Not judged.
+    Suspend,
+    /// Classes not counted.
+    Ignore,
+    /// What enforce mode shall make of it.
+    Desired,
+    /// The restart policy of enforce mode.
+    Restart,
+    /// Arguments of the agent.
+    Args,
+    /// Environment of the agent.
+    Env,
+    /// First prompt.
+    Prompt,
+    /// The recorded status.
+    Status,
+    /// The recorded conversation id.
+    SessionId,
+    /// The recorded pane.
+    Pane,
+    /// When it ended.
+    TerminatedAt,
+    /// How it ended.
+    TerminationMode,
+    /// What was last visible of it.
+    LastVisibleStatus,
+    /// A note about that.
+    LastVisibleNote,
+    /// The delegated job.
+    DelegateJobId,
+    /// Identities per agent, of the older dialect.
+    AgentIdentities,
+}
+
+/// The spellings of one field: the current one first, then the older ones.
+struct Row {
+    field: Field,
+    names: &'static [&'static str],
+    /// Whether `defaults:` may give it.
+    declared: bool,
+}
+
+const fn row(field: Field, names: &'static [&'static str], declared: bool) -> Row {
+    Row { field, names, declared }
+}
+
+const TABLE: &[Row] = &[
+    row(Field::Name, &["name", "tmux_session"], false),
+    row(Field::Agent, &["agent"], true),
+    row(Field::Cwd, &["cwd", "workspace"], true),
+    row(Field::Mux, &["mux"], true),
+    row(Field::Server, &["server", "tmux_server"], true),
+    row(Field::Host, &["host"], true),
+    row(Field::Labels, &["labels"], true),
+    row(Field::Suspend, &["suspend"], true),
+    row(Field::Ignore, &["ignore"], true),
+    row(Field::Desired, &["desired"], true),
+    row(Field::Restart, &["restart"], true),
+    row(Field::Args, &["args"], true),
+    row(Field::Env, &["env"], true),
+    row(Field::Prompt, &["prompt"], true),
+    row(Field::Status, &["status"], false),
+    row(Field::SessionId, &["session_id"], false),
+    row(Field::Pane, &["pane"], false),
+    row(Field::TerminatedAt, &["terminated_at"], false),
+    row(Field::TerminationMode, &["termination_mode"], false),
+    row(Field::LastVisibleStatus, &["last_visible_status"], false),
+    row(Field::LastVisibleNote, &["last_visible_note"], false),
+    row(Field::DelegateJobId, &["delegate_job_id"], false),
+    row(Field::AgentIdentities, &["agent_identities"], false),
+];
+
+/// Keys of the document itself.
+pub mod top {
+    /// The format's version.
+    pub const VERSION: &str = "version";
+    /// Declared fields merged into every session.
+    pub const DEFAULTS: &str = "defaults";
+    /// Which unregistered sessions are ours.
+    pub const DISCOVERY: &str = "discovery";
+    /// The patterns of names below `discovery`.
+    pub const DISCOVERY_NAMES: &str = "names";
+    /// The entries.
+    pub const SESSIONS: &str = "sessions";
+    /// The older dialect's identities.
+    pub const IDENTITIES: &str = "agent_identities";
+    /// Every key of the document.
+    pub const ALL: [&str; 5] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+}
+
+/// Keys inside an identity of the older dialect.
+pub mod identity {
+    /// The two spellings of the id.
+    pub const IDS: [&str; 2] = ["session_id", "conversation_id"];
+    /// The workspace the id is valid in.
+    pub const PROJECT_CWD: &str = "project_cwd";
+}
+
+impl Field {
+    /// Its spellings, the current one first.
+    pub fn names(self) -> &'static [&'static str] {
+        TABLE.iter().find(|row| row.field == self).map_or(&[], |row| row.names)
+    }
+
+    /// The current spelling.
+    pub fn name(self) -> &'static str {
+        self.names().first().copied().unwrap_or_default()
+    }
+
+    /// The spelling for a new key in a file of the older dialect.
+    pub fn older_name(self) -> &'static str {
+        self.names().last().copied().unwrap_or_default()
+    }
+
+    /// The field a key of an entry means. The agents' own id fields (`claude_session_id_own`) are [`Field::SessionId`].
+    pub fn of_key(key: &str) -> Option<Self> {
+        if own_id_agent(key).is_some() {
+            return Some(Self::SessionId);
+        }
+        TABLE.iter().find(|row| row.names.contains(&key)).map(|row| row.field)
+    }
+
+    /// Whether people declare it (and `defaults:` may give it), as opposed to headcount recording it.
+    pub fn is_declared(self) -> bool {
+        TABLE.iter().any(|row| row.field == self && row.declared)
+    }
+
+    /// Every spelling of every field, for "did you mean".
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        TABLE.iter().flat_map(|row| row.names.iter().copied())
+    }
+}
+
+/// The older dialect's own-id key for an agent: `claude_session_id_own`, `antigravity_conversation_id_own`.
+pub fn own_id_key(agent: AgentKind) -> String {
+    let noun = if agent.says_conversation() { "conversation" } else { "session" };
+    format!("{agent}_{noun}_id_own")
+}
+
+/// Every spelling of an agent's own-id key, aliases and both nouns included, the one for writing first.
+pub fn own_id_keys(agent: AgentKind) -> impl Iterator<Item = String> {
+    let nouns = if agent.says_conversation() { ["conversation", "session"] } else { ["session", "conversation"] };
+    agent.names().flat_map(move |name| nouns.map(|noun| format!("{}_{noun}_id_own", name.replace('-', "_"))))
+}
+
+/// The agent whose own-id key this is.
+pub fn own_id_agent(key: &str) -> Option<AgentKind> {
+    AgentKind::ALL.into_iter().find(|agent| own_id_keys(*agent).any(|name| name == key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_dialects_spell_the_same_fields() {
+        for (key, field) in [
+            ("name", Field::Name),
+            ("tmux_session", Field::Name),
+            ("workspace", Field::Cwd),
+            ("tmux_server", Field::Server),
+            ("claude_session_id_own", Field::SessionId),
+            ("antigravity_conversation_id_own", Field::SessionId),
+            ("agy_conversation_id_own", Field::SessionId),
+            ("session_id", Field::SessionId),
+        ] {
+            assert_eq!(Field::of_key(key), Some(field), "{key}");
+        }
+        assert_eq!(Field::of_key("tmux_sesion"), None);
+    }
+
+    #[test]
+    fn an_own_id_is_written_with_the_noun_of_its_agent() {
+        assert_eq!(own_id_key(AgentKind::Claude), "claude_session_id_own");
+        assert_eq!(own_id_key(AgentKind::Antigravity), "antigravity_conversation_id_own");
+    }
+}

@@ -1,0 +1,101 @@
+//! Where a recorded field of an entry is written. Makes edits; applies none.
+
+use serde_json::{Map, Value};
+
+use super::Dialect;
+use super::names::{Field, identity, own_id_key, own_id_keys};
+use crate::core::edit::{Edit, Path};
+use crate::core::ids::AgentKind;
+
+/// An entry as it stands in the file: its place and its own keys. Keys that come through a merge (`<<`) are not its own and
+/// are never written; recording such a field gives the entry a key of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The spelling of the file.
+    pub dialect: Dialect,
+    /// `sessions[i]`.
+    pub path: Path,
+    /// Its own keys and values, in the order of the file.
+    pub own: Map<String, Value>,
+}
+
+impl Entry {
+    /// The edit that records `value` in `field`; `None` if exactly that stands there already.
+    pub fn set(&self, field: Field, agent: AgentKind, value: Value) -> Option<Edit> {
+        let (path, from) = match field {
+            Field::SessionId => self.id_place(agent),
+            _ => self.place(field),
+        };
+        if from.as_ref() == Some(&value) {
+            return None;
+        }
+        let after = from.is_none().then(|| self.predecessor(field)).flatten();
+        Some(Edit { path, from, to: Some(value), after })
+    }
+
+    /// The edit that nulls `field` where it stands; `None` if it does not stand there or is null already.
+    pub fn null_if_there(&self, field: Field) -> Option<Edit> {
+        let (path, from) = self.place(field);
+        match from {
+            None | Some(Value::Null) => None,
+            Some(from) => Some(Edit::new(path, Some(from), Some(Value::Null))),
+        }
+    }
+
+    /// What stands at a field, and where.
+    fn place(&self, field: Field) -> (Path, Option<Value>) {
+        for name in field.names() {
+            if let Some(value) = self.own.get(*name) {
+                return (self.path.key(*name), Some(value.clone()));
+            }
+        }
+        let name = match self.dialect {
+            Dialect::V1 => field.name(),
+            Dialect::MultiAgentMux => field.older_name(),
+        };
+        (self.path.key(name), None)
+    }
+
+    /// Where the conversation id is written: the first of own field, `session_id`, per-session identity that exists (null
+    /// counts), else a new key in the file's dialect.
+    fn id_place(&self, agent: AgentKind) -> (Path, Option<Value>) {
+        for key in own_id_keys(agent).chain([Field::SessionId.name().to_owned()]) {
+            if let Some(value) = self.own.get(&key) {
+                return (self.path.key(key), Some(value.clone()));
+            }
+        }
+        let identities = self.own.get(Field::AgentIdentities.name());
+        for name in agent.names() {
+            let Some(Value::Object(fields)) = identities.and_then(|all| all.get(name)) else { continue };
+            for key in identity::IDS {
+                if let Some(value) = fields.get(key) {
+                    return (self.path.key(Field::AgentIdentities.name()).key(name).key(key), Some(value.clone()));
+                }
+            }
+        }
+        let key = match self.dialect {
+            Dialect::V1 => Field::SessionId.name().to_owned(),
+            Dialect::MultiAgentMux => own_id_key(agent),
+        };
+        (self.path.key(key), None)
+    }
+
+    /// The key of this entry after which a new `field` reads best: the last one there of those that come before it.
+    fn predecessor(&self, field: Field) -> Option<String> {
+        const ORDER: [Field; 6] = [
+            Field::Status,
+            Field::TerminatedAt,
+            Field::TerminationMode,
+            Field::SessionId,
+            Field::Pane,
+            Field::LastVisibleStatus,
+        ];
+        let position = ORDER.iter().position(|other| *other == field)?;
+        let before = &ORDER[..position];
+        self.own
+            .keys()
+            .rfind(|key| Field::of_key(key).is_some_and(|other| before.contains(&other)))
+            .or_else(|| self.own.keys().next_back())
+            .cloned()
+    }
+}

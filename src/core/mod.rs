@@ -1,0 +1,13 @@
+//! The pure heart: words, values and decisions. Never touches a file, a process, a clock, the environment or a network.
+//!
+//! Every function here takes what it needs as an argument (`now`, policy, observation) and returns a value.
+
+pub mod drift;
+pub mod edit;
+pub mod fact;
+pub mod ids;
+pub mod manifest;
+pub mod observe;
+pub mod plan;
+pub mod report;
+pub mod text;

@@ -1,0 +1,132 @@
+//! What was seen of the world in one pass, as values. Never looks itself: the adapters fill these in.
+
+pub mod identity;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::fact::Fact;
+use super::ids::{AgentKind, ConversationId, ServerKey};
+use identity::Ladder;
+
+/// Everything one pass saw.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// When the pass looked.
+    pub at: DateTime<Utc>,
+    /// The name of the host it looked at.
+    pub host: String,
+    /// The running boot of that host.
+    pub boot: Fact<Boot>,
+    /// Each server asked for. `Absent`: nobody listens on its socket. `Unknown`: it did not answer.
+    pub servers: BTreeMap<ServerKey, Fact<Server>>,
+    /// The processes behind recorded pane pids that no answering server accounts for, by pid.
+    pub strays: BTreeMap<u32, Fact<Stray>>,
+    /// Transcripts of the conversation ids that were asked for.
+    pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
+}
+
+/// One boot of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// The kernel's id of it (`/proc/sys/kernel/random/boot_id`).
+    pub id: String,
+    /// When it began.
+    pub at: DateTime<Utc>,
+}
+
+/// A multiplexer server that answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Server {
+    /// The server's process, where the multiplexer tells.
+    pub pid: Option<u32>,
+    /// Its version as it says it, for instance `3.3a`.
+    pub version: String,
+    /// Its sessions.
+    pub sessions: Vec<MuxSession>,
+}
+
+/// A session of a multiplexer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MuxSession {
+    /// The multiplexer's immutable id (`$3`); for zellij the name.
+    pub id: String,
+    /// Its name, raw: show it only through [`crate::core::text::printable`].
+    pub name: String,
+    /// When it was made, to the second; `None` where the multiplexer does not tell.
+    pub created: Option<DateTime<Utc>>,
+    /// Its panes, in the multiplexer's order.
+    pub panes: Vec<Pane>,
+}
+
+/// A pane of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pane {
+    /// The multiplexer's id of it: `%3`, or `terminal_0`.
+    pub id: String,
+    /// The process the pane was made for.
+    pub pid: Option<u32>,
+    /// Set if that process is gone and the pane is only kept (`remain-on-exit`): how it ended, or "exit status unknown".
+    pub dead: Option<String>,
+    /// The name of the program that runs on top of it, for messages ("a bare bash").
+    pub runs: String,
+    /// The agents in its process tree: the topmost process of each kind. `Unknown` if a process could not be read.
+    pub agents: Fact<Vec<Agent>>,
+}
+
+/// A live agent process in a pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Which agent it is.
+    pub kind: AgentKind,
+    /// The topmost process of that kind in the pane's tree, wrappers included.
+    pub process: Process,
+    /// Its working directory, symlinks resolved.
+    pub cwd: Fact<PathBuf>,
+    /// Where it keeps its files, from its own environment.
+    pub home: Fact<PathBuf>,
+    /// What each rung of the evidence ladder says about its conversation.
+    pub ladder: Ladder,
+}
+
+/// A process, named so that a reused pid is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Process {
+    /// The process id.
+    pub pid: u32,
+    /// When it started.
+    pub started: DateTime<Utc>,
+}
+
+/// A process found behind a recorded pane pid whose server is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// The process.
+    pub process: Process,
+    /// The kinds of agent in its tree.
+    pub agents: Vec<AgentKind>,
+    /// Whether it has a controlling terminal.
+    pub has_terminal: bool,
+}
+
+/// Names a transcript: whose store it is in, and the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TranscriptKey {
+    /// The agent that wrote it.
+    pub kind: AgentKind,
+    /// The agent's home directory (its own, not ours).
+    pub home: PathBuf,
+    /// The conversation.
+    pub id: ConversationId,
+}
+
+/// A transcript on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// The file, or the database that holds it.
+    pub path: PathBuf,
+    /// When it last changed: the last activity.
+    pub modified: DateTime<Utc>,
+}

@@ -1,0 +1,1 @@
+//! The ordered edits that answer drifts. Pure.

@@ -1,0 +1,147 @@
+//! What `status` and `explain` say of each session, as values. Pure; rendering is elsewhere.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Counts, UnknownReport};
+use crate::core::drift::Class;
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+
+/// The value of a status document's `schema` field. Within `v1` fields are only ever added.
+pub const SCHEMA: &str = "headcount/status/v1";
+
+/// Every session, declared or found, and what is believed about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusReport {
+    /// Always `headcount/status/v1`.
+    pub schema: String,
+    /// The absolute path of the manifest.
+    pub manifest: String,
+    /// The host that was observed.
+    pub host: String,
+    /// When it was observed, UTC.
+    pub observed_at: DateTime<Utc>,
+    /// No drift and nothing unknown.
+    pub in_sync: bool,
+    /// The same counts a report has.
+    pub counts: Counts,
+    /// The sessions: those of the manifest in its order, then unregistered ones.
+    pub sessions: Vec<SessionRow>,
+    /// What could not be told, and why.
+    pub unknown: Vec<UnknownReport>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionRow {
+    /// Which session.
+    pub session: SessionKey,
+    /// Its agent.
+    pub agent: AgentKind,
+    /// What the manifest says: `running`, `stopped`, `terminated`, `archived`, or `-` if it was never seen or has no entry.
+    pub declared: String,
+    /// What was observed.
+    pub observed: Observed,
+    /// One line about it where the word is not enough.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub note: Option<String>,
+    /// The workspace.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cwd: Option<String>,
+    /// The pane the agent runs in, `%3`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pane: Option<String>,
+    /// The agent's process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pid: Option<u32>,
+    /// The conversation it is in, or was in last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session_id: Option<ConversationId>,
+    /// What proves that id now: `registry`, `hook`, …; `recorded` if only the manifest says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id_rung: Option<String>,
+    /// Whether the transcript of that id is on disk; `None` if that could not be told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub transcript: Option<bool>,
+    /// When the transcript last changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_activity: Option<DateTime<Utc>>,
+    /// The job it works on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job: Option<String>,
+    /// Its drifts; ignored ones included.
+    pub drifts: Vec<Class>,
+    /// The command that would resume the conversation in its workspace; printed, never run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resume: Option<String>,
+}
+
+/// What was observed of a session, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observed {
+    /// Alive with its agent.
+    Alive,
+    /// The session is alive, its agent is not in it.
+    NoAgent,
+    /// More than one process could be its agent.
+    Ambiguous,
+    /// The multiplexer answered without it.
+    Gone,
+    /// It could not be told.
+    Unknown,
+    /// It belongs to another host.
+    Elsewhere,
+    /// The entry is suspended: not looked at.
+    Suspended,
+}
+
+impl Observed {
+    /// The word shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::NoAgent => "no-agent",
+            Self::Ambiguous => "ambiguous",
+            Self::Gone => "gone",
+            Self::Unknown => "unknown",
+            Self::Elsewhere => "elsewhere",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// Why headcount believes what it believes about one session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Explanation {
+    /// The session as `status` shows it.
+    pub row: SessionRow,
+    /// What the entry says, one line each; empty for an unregistered session.
+    pub manifest: Vec<String>,
+    /// What was seen of the server, session, panes and processes, one line each, in the order it was asked.
+    pub observed: Vec<String>,
+    /// Each rung of the evidence ladder, strongest first.
+    pub rungs: Vec<RungLine>,
+    /// What all that means for the conversation id, one line.
+    pub verdict: String,
+    /// The drifts' messages, with their class and state.
+    pub drifts: Vec<String>,
+    /// What would change headcount's mind, one line each.
+    pub would_change: Vec<String>,
+}
+
+/// One rung as explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RungLine {
+    /// 1 (strongest) to 6.
+    pub number: u8,
+    /// `registry`, `held file`, `hook`, `start`, `workspace map`, `appeared`.
+    pub name: String,
+    /// What was looked at.
+    pub looked_at: String,
+    /// What was found, or why it could not be told.
+    pub found: String,
+    /// Whether this rung decided.
+    pub decided: bool,
+}

@@ -1,0 +1,1 @@
+//! Where commands run and processes are read. Never interprets what it reads.

@@ -1,0 +1,1 @@
+//! Multiplexer adapters. They list; they never start, stop or type into anything.

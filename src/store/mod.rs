@@ -1,0 +1,1 @@
+//! Files headcount owns: the locked manifest, journal, state. Never interprets the manifest.
