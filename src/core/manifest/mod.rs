@@ -4,6 +4,7 @@ pub mod names;
 pub mod pattern;
 mod read;
 mod read_entry;
+pub mod schema;
 pub mod select;
 mod write;
 
