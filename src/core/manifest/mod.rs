@@ -6,6 +6,8 @@ mod read;
 mod read_entry;
 pub mod schema;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
