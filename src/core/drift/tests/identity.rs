@@ -58,7 +58,7 @@ fn arguments_replace_a_recorded_id_only_if_the_process_is_younger_than_the_recor
     old_file.modified = Some(ago(601));
     assert_eq!(old_file.words(), ["new-id:record"]);
     let since =
-        |seconds| SessionMemory { session_id: Some(id("old")), id_since: Some(ago(seconds)), ..SessionMemory::default() };
+        |seconds| SessionMemory { recorded_id: Some(id("old")), id_since: Some(ago(seconds)), ..SessionMemory::default() };
     assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(601)).words(), ["new-id:record"]);
     assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(599)).words(), ["ambiguous:flag"]);
 }

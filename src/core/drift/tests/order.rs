@@ -244,7 +244,7 @@ fn a_lost_transcript_is_flagged_unless_a_live_process_vouches_for_an_id_never_wr
     assert!(with(vouching()).words().is_empty(), "the transcript is there");
     assert!(with(vouching()).transcript("b3a7", Fact::Absent).words().is_empty(), "no transcript yet");
     assert_eq!(with(agent(7)).transcript("b3a7", Fact::Absent).words(), ["stale-id:flag"]);
-    let seen = SessionMemory { session_id: Some(id("b3a7")), transcript_seen: true, ..SessionMemory::default() };
+    let seen = SessionMemory { recorded_id: Some(id("b3a7")), transcript_seen: true, ..SessionMemory::default() };
     assert_eq!(with(vouching()).transcript("b3a7", Fact::Absent).remembers("s", seen).words(), ["stale-id:flag"]);
     let unreadable = with(agent(7)).transcript("b3a7", Fact::Unknown("no permission".to_owned()));
     assert!(unreadable.words().is_empty());
