@@ -139,7 +139,7 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         job: None,
         drifts: classes(report, &found.key),
         resume: id
-            .map(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
+            .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
     }
 }
 
