@@ -26,6 +26,11 @@ pub struct Observation {
     pub strays: BTreeMap<u32, Fact<Stray>>,
     /// Transcripts of the conversation ids that were asked for.
     pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
+    /// For each entry of the manifest, in its order: where its agent keeps its files when no process tells (the entry's own
+    /// `env`, else the environment headcount runs in).
+    pub fallback_homes: Vec<Fact<PathBuf>>,
+    /// Where each agent keeps its files for the person headcount runs as.
+    pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
 }
 
 /// One boot of a host.
@@ -72,7 +77,8 @@ pub struct Pane {
     pub dead: Option<String>,
     /// The name of the program that runs on top of it, for messages ("a bare bash").
     pub runs: String,
-    /// The agents in its process tree: the topmost process of each kind. `Unknown` if a process could not be read.
+    /// The agents in its process tree: the topmost process of each kind (several of one kind if they stand side by side).
+    /// `Unknown` if there is none and a process could not be read; `Absent` if the pane was not asked about.
     pub agents: Fact<Vec<Agent>>,
 }
 
