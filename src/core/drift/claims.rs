@@ -213,8 +213,8 @@ impl<'w, 'a> Claims<'w, 'a> {
     /// Whether the process is younger than the recorded id: the id was written at the latest when the file was last changed,
     /// and when headcount first saw it.
     fn started_after_record(&self, entry: &Session, live: Live<'a>) -> bool {
-        let memory = self.world.memory.sessions.get(&self.world.memory_key(entry));
-        let known = memory.filter(|memory| memory.session_id == entry.recorded.session_id).and_then(|memory| memory.id_since);
+        let memory = self.world.memory.session(&entry.key);
+        let known = memory.filter(|memory| memory.recorded_id == entry.recorded.session_id).and_then(|memory| memory.id_since);
         let written_by = [known, self.world.manifest_modified].into_iter().flatten().min();
         written_by.is_some_and(|written_by| live.agent.process.started > written_by)
     }

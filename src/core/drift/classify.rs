@@ -257,9 +257,4 @@ impl World<'_> {
     pub(super) fn is_judged(&self, entry: &Session) -> bool {
         entry.key.host == self.observation.host && !entry.suspend
     }
-
-    /// The key of an entry in the memory of earlier passes.
-    pub(super) fn memory_key(&self, entry: &Session) -> String {
-        crate::core::memory::session_key(&entry.key)
-    }
 }

@@ -9,6 +9,7 @@ mod identity;
 mod locate;
 mod moved;
 mod new_id;
+mod remember;
 mod revived;
 mod settle;
 mod stale_id;
@@ -30,6 +31,7 @@ use super::text::printable;
 pub use classify::{EntryVerdict, Found, Unknown, Verdict, classify};
 pub use identity::{Candidate, Identity};
 pub use locate::{Live, Standing};
+pub use remember::remember;
 
 /// A class of drift. The letters are the codes of the reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
