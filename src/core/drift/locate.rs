@@ -81,6 +81,15 @@ fn absent_server<'a>(entry: &Session, observation: &Observation) -> Standing<'a>
     }
 }
 
+/// Why a pane's agents are not known: a process could not be read, or nobody looked.
+fn unread(pane: &Pane) -> Option<String> {
+    match &pane.agents {
+        Fact::Seen(_) => None,
+        Fact::Unknown(why) => Some(why.clone()),
+        Fact::Absent => Some(format!("pane {} was not looked at", pane.id)),
+    }
+}
+
 /// Every agent in a session.
 pub(super) fn agents_of(session: &MuxSession) -> impl Iterator<Item = Live<'_>> {
     session.panes.iter().flat_map(move |pane| {
@@ -197,8 +206,8 @@ impl<'a> Atlas<'a> {
             (Some(_), Some(_)) => return Standing::Several { session, candidates },
             (None, _) => {}
         }
-        if let Some(why) = session.panes.iter().find_map(|pane| pane.agents.why_unknown()) {
-            return Standing::Unknown(why.to_owned());
+        if let Some(why) = session.panes.iter().find_map(unread) {
+            return Standing::Unknown(why);
         }
         match candidates.as_slice() {
             [] => Standing::NoAgent { session, instead: what_is_there(session) },
