@@ -38,9 +38,12 @@ fn a_terminal_gets_colour_unless_no_color_or_a_dumb_terminal_says_otherwise() {
     let place = Place::new();
     assert!(on_a_terminal(&place, &[], "status").contains("\u{1b}["));
     assert!(on_a_terminal(&place, &[("NO_COLOR", "")], "status").contains("\u{1b}["));
-    for (environment, arguments) in
-        [(&[("NO_COLOR", "1")][..], "status"), (&[("TERM", "dumb")], "status"), (&[], "status --color never"), (&[("NO_COLOR", "1")], "--help")]
-    {
+    for (environment, arguments) in [
+        (&[("NO_COLOR", "1")][..], "status"),
+        (&[("TERM", "dumb")], "status"),
+        (&[], "status --color never"),
+        (&[("NO_COLOR", "1")], "--help"),
+    ] {
         let text = on_a_terminal(&place, environment, arguments);
         assert!(!text.is_empty() && !text.contains('\u{1b}'), "{environment:?} {arguments}: {text:?}");
     }

@@ -13,7 +13,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["status", "-l", "team"], "expected KEY=VALUE"),
         (&["status", "-l", "team!=web"], "`!=` is not supported"),
         (&["diff", "--class", "dead,gone"], "invalid value 'gone'"),
-        (&["diff", "--agent", "clod"], "'claude'"),
+        (&["diff", "--agent", "clod"], "invalid value 'clod'"),
         (&["diff", "--settle", "5"], "say 5s for seconds"),
         (&["reconcile", "--settle", "soon"], "expected a duration such as 500ms"),
         (&["reconcile", "--consumer", "ci"], "--emit-diff"),
@@ -48,7 +48,12 @@ fn an_unknown_option_of_any_verb_is_a_usage_error() {
 #[test]
 fn hostile_arguments_are_not_echoed_raw() {
     let place = Place::new();
-    for arguments in [&["status", "-f", "a\u{1b}]0;owned\u{7}"][..], &["man", "\u{1b}[2J"], &["\u{1b}[2J"], &["status", "--settle", "\u{1b}[2J"]] {
+    for arguments in [
+        &["status", "-f", "a\u{1b}]0;owned\u{7}"][..],
+        &["man", "\u{1b}[2J"],
+        &["\u{1b}[2J"],
+        &["status", "--settle", "\u{1b}[2J"],
+    ] {
         let ran = place.run(arguments);
         assert_ne!(ran.code, Some(0));
         assert!(!ran.stderr.contains('\u{1b}'), "{arguments:?}: {:?}", ran.stderr);

@@ -274,7 +274,7 @@ pub(crate) struct ReconcileArgs {
 #[command(after_help = "\
 Examples:
   headcount explain lab-api-creator-codex
-  headcount explain --class ambiguous    every session whose conversation is ambiguous")]
+  headcount explain --class ambiguous    every session with that drift")]
 pub(crate) struct ExplainArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "SESSION", required_unless_present_any = ["labels", "classes", "agents"])]
