@@ -1,7 +1,10 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
 //! caller of [`crate::control::pass`]; never renders an answer.
 
+use std::path::PathBuf;
+
 use crate::control::pass::{Mode, Options, Pass};
+use crate::core::manifest::Environment;
 use crate::core::manifest::select::Selection;
 
 use super::args::JudgeArgs;
@@ -41,5 +44,13 @@ fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
         Some(name) if plain => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         _ => Ok(()),
+    }
+}
+
+/// What reading a manifest needs to know of this machine.
+pub(crate) fn surroundings() -> Environment {
+    Environment {
+        home: std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     }
 }

@@ -274,7 +274,7 @@ pub(crate) struct ReconcileArgs {
 #[command(after_help = "\
 Examples:
   headcount explain lab-api-creator-codex
-  headcount explain --class ambiguous    every session whose conversation is ambiguous")]
+  headcount explain --class ambiguous    every session with that drift")]
 pub(crate) struct ExplainArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "SESSION", required_unless_present_any = ["labels", "classes", "agents"])]
@@ -331,7 +331,8 @@ pub(crate) struct DoctorArgs {}
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount schema report > report.schema.json")]
+  headcount schema manifest > agent-sessions.schema.json
+  headcount schema report")]
 pub(crate) struct SchemaArgs {
     /// Of which document
     #[arg(value_name = "DOCUMENT")]
@@ -341,6 +342,8 @@ pub(crate) struct SchemaArgs {
 /// The documents that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Document {
+    /// The manifest, for editors and validators
+    Manifest,
     /// What `diff --json` and `reconcile --emit-diff` print
     Report,
     /// What `status --json` prints

@@ -1,8 +1,10 @@
 //! The verbs, a file each: from arguments to an answer and an exit code. They decide nothing about sessions.
 
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod man;
 pub(crate) mod reconcile;
 pub(crate) mod schema;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Look, Style, by_class, class_style, plural, stamp, status};
+use super::{Look, Style, by_class, class_style, plural, status};
 use crate::core::drift::Class;
 use crate::core::report::{DriftReport, EditReport, Report, State};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
 
 /// What is done about the drifts shown, which decides the words of the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +57,14 @@ fn next(report: &Report, doing: Doing) -> String {
         said.push(format!("Recorded {applied}."));
     }
     if pending > 0 {
-        let pronoun = if pending == 1 { "it" } else { "them" };
+        let total = report.drifts.iter().filter(|drift| drift.state != State::Ignored).count();
+        let which = match (pending == total, pending) {
+            (true, 1) => "it".to_owned(),
+            (true, _) => "them".to_owned(),
+            (false, _) => format!("{pending} of them"),
+        };
         said.push(match doing {
-            Doing::Looking => format!("Run `headcount reconcile` to record {pronoun}."),
+            Doing::Looking => format!("Run `headcount reconcile` to record {which}."),
             Doing::Recording => format!("Not recorded (dry run): {pending}."),
         });
     }
@@ -92,14 +97,14 @@ fn step(text: &mut String, drift: &DriftReport, look: &Look) {
         let _ = write!(text, "  {}", look.paint(Style::Dim, &format!("({})", printable(&state))));
     }
     text.push('\n');
-    let message = drift.message.strip_prefix(&format!("{}: ", drift.session.name)).unwrap_or(&drift.message);
+    let message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message);
     let _ = writeln!(text, "    {}", printable(message));
-    for edit in &drift.edits {
-        edit_lines(text, edit, look);
-    }
     for evidence in &drift.evidence {
         let line = format!("{}: {}", printable(&evidence.source), printable(&evidence.fact));
         let _ = writeln!(text, "    {}", look.paint(Style::Dim, &line));
+    }
+    for edit in &drift.edits {
+        edit_lines(text, edit, look);
     }
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod table;
 mod tests;
 
 use anstyle::{AnsiColor, Effects};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::core::drift::Class;
 
@@ -74,11 +74,6 @@ impl Style {
 /// `count` and the noun, in the number the count asks for.
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// A time as manifests and reports write it.
-pub(crate) fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// How long ago, in one unit: `12s`, `5m`, `3h`, `8d`; a time to come is `now`.

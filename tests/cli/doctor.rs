@@ -1,0 +1,1 @@
+//! `headcount doctor`: whether this machine will do.
