@@ -122,11 +122,8 @@ impl Stage {
         if !snapshot.settled {
             return Err(PassError::BeingWritten { path: snapshot.path.clone() });
         }
-        let invalid = |diagnostics, text: &str| PassError::Invalid {
-            path: options.manifest.clone(),
-            text: text.to_owned(),
-            diagnostics,
-        };
+        let invalid =
+            |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
         let text = yaml::decode(&snapshot.bytes)
             .map_err(|diagnostic| invalid(vec![diagnostic], &String::from_utf8_lossy(&snapshot.bytes)))?;
         let environment = environment(world);
@@ -184,9 +181,8 @@ impl Stage {
             None => (self.draft(&verdict, &options.selection), None),
         };
         let report = self.report(&judged, &verdict, &draft, options, dry_run, consumer);
-        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| {
-            agent::of(kind).resume_command(id, cwd, home, &world.env)
-        };
+        let resume =
+            |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &world.env);
         let rows = rows::rows(&judged, &verdict, &report, &options.selection, &resume);
         let explanations = rows.iter().map(|row| explain(&judged, row, &report)).collect();
         let status = rows::status(&report, &rows);

@@ -59,7 +59,6 @@ impl std::fmt::Debug for World {
     }
 }
 
-
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let host = world.host.as_ref();
@@ -154,8 +153,7 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
         let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
         let is_missing = running.get(key).is_some_and(|names| names.iter().any(|name| !there.contains(name)));
         let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
-        let is_wanted =
-            |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
+        let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
         let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
         pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));
     }
