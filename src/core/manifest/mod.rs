@@ -3,7 +3,11 @@
 pub mod names;
 pub mod pattern;
 mod read;
+mod read_entry;
+pub mod schema;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;
@@ -119,6 +123,8 @@ pub struct Recorded {
     pub status: Option<Status>,
     /// The conversation id, read as the design's order of places says.
     pub session_id: Option<ConversationId>,
+    /// Whether that id stands in a top-level identity rather than in the entry.
+    pub id_is_lent: bool,
     /// The pane.
     pub pane: Option<RecordedPane>,
     /// When it ended.

@@ -1,11 +1,16 @@
 //! From an untyped document to a [`Manifest`], with everything that is wrong with it. Pure.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path as FilePath, PathBuf};
 
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
-use super::Manifest;
+use super::names::{Field, identity, top};
+use super::pattern::NamePattern;
+use super::read_entry::EntryReader;
+use super::{Dialect, Identity, Manifest, Session, SessionsNode};
 use crate::core::edit::Path;
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 
 /// What reading a manifest needs to know of its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +19,18 @@ pub struct Environment {
     pub home: PathBuf,
     /// This host's name: the host of every entry that names none.
     pub host: String,
+}
+
+impl Environment {
+    /// `text` as a path, `~` and `~/…` expanded, without a trailing slash.
+    pub fn expand(&self, text: &str) -> PathBuf {
+        let path = match text.strip_prefix('~') {
+            Some("") => self.home.clone(),
+            Some(rest) if rest.starts_with('/') => self.home.join(rest.trim_start_matches('/')),
+            _ => PathBuf::from(text),
+        };
+        path.components().collect()
+    }
 }
 
 /// Something to say about a node of a manifest.
@@ -31,11 +48,254 @@ pub struct Remark {
     pub hint: Option<String>,
 }
 
+/// The remarks made so far.
+#[derive(Debug, Default)]
+pub(super) struct Remarks(Vec<Remark>);
+
+impl Remarks {
+    /// A value that makes the manifest unusable.
+    pub(super) fn fatal(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Remark { path, about_key: false, fatal: true, message: message.into(), hint });
+    }
+
+    /// A value that is odd but harmless.
+    pub(super) fn warn(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Remark { path, about_key: false, fatal: false, message: message.into(), hint });
+    }
+
+    /// A key nothing knows, with what may have been meant. Keys beginning with `x-` are the user's own.
+    pub(super) fn unknown_key(&mut self, path: Path, key: &str, known: impl Iterator<Item = String>) {
+        if key.starts_with("x-") || key == "<<" {
+            return;
+        }
+        let hint = closest(key, known).map(|word| format!("did you mean `{word}`?"));
+        self.0.push(Remark { path, about_key: true, fatal: false, message: format!("unknown key `{key}`"), hint });
+    }
+}
+
+/// The known word closest to a mistyped one, if any is close.
+pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>) -> Option<String> {
+    known
+        .map(|candidate| -> String { candidate.into() })
+        .map(|candidate| (strsim::jaro_winkler(word, &candidate), candidate))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// What a value is, for messages.
+pub(super) fn noun(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a mapping",
+        Value::Tagged(_) => "a tagged value",
+    }
+}
+
 /// Reads a document. `raw` is as parsed (`<<` still a key), `merged` after merge keys were applied.
 ///
 /// # Errors
 /// All remarks, of which at least one is fatal.
 pub fn read(raw: &Value, merged: &Value, environment: &Environment) -> Result<(Manifest, Vec<Remark>), Vec<Remark>> {
-    let _ = (raw, merged, environment);
-    Err(Vec::new())
+    let mut remarks = Remarks::default();
+    let manifest = document(raw, merged, environment, &mut remarks);
+    match manifest {
+        Some(manifest) if !remarks.0.iter().any(|remark| remark.fatal) => Ok((manifest, remarks.0)),
+        _ => Err(remarks.0),
+    }
+}
+
+fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mut Remarks) -> Option<Manifest> {
+    let (Value::Mapping(raw_top), Value::Mapping(document)) = (raw, merged) else {
+        let hint = "a manifest begins with `version: 1` and a `sessions:` list".to_owned();
+        remarks.fatal(Path::root(), format!("a manifest is a mapping, this is {}", noun(raw)), Some(hint));
+        return None;
+    };
+    for key in document.keys() {
+        match key.as_str() {
+            Some(key) if top::ALL.contains(&key) => {}
+            Some(key) => remarks.unknown_key(Path::root().key(key), key, top::ALL.iter().map(|word| (*word).to_owned())),
+            None => remarks.warn(Path::root(), format!("a key here is {}, not text", noun(key)), None),
+        }
+    }
+    let dialect = dialect(document, remarks)?;
+    let discovery = discovery(document.get(top::DISCOVERY), remarks);
+    let defaults = defaults(document.get(top::DEFAULTS), remarks);
+    let empty = Vec::new();
+    let path = Path::root().key(top::SESSIONS);
+    let (sessions_node, raw_items, items) = match (raw_top.get(top::SESSIONS), document.get(top::SESSIONS)) {
+        (_, None) => (SessionsNode::Missing, &empty, &empty),
+        (_, Some(Value::Null)) => (SessionsNode::Null, &empty, &empty),
+        (Some(Value::Sequence(raw)), Some(Value::Sequence(items))) => (SessionsNode::Sequence, raw, items),
+        (_, Some(Value::Sequence(_))) => {
+            remarks.fatal(path, "`sessions` comes through a merge key", Some("write the list itself here".to_owned()));
+            return None;
+        }
+        (_, Some(other)) => {
+            let hint = "each session is one item: `- name: …`".to_owned();
+            remarks.fatal(path, format!("`sessions` must be a list, this is {}", noun(other)), Some(hint));
+            return None;
+        }
+    };
+    let identities = identities(document.get(top::IDENTITIES), environment, remarks);
+    let mut sessions = Vec::with_capacity(items.len());
+    for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
+        let reader = EntryReader { index, dialect, environment, defaults: &defaults };
+        sessions.extend(reader.read(raw, item, remarks));
+    }
+    refuse_duplicates(&sessions, remarks);
+    lend_identities(&mut sessions, &identities);
+    Some(Manifest { dialect, discovery, sessions_node, sessions, identities })
+}
+
+fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
+    match document.get(top::VERSION) {
+        None => Some(Dialect::MultiAgentMux),
+        Some(version) if version.as_u64() == Some(1) => Some(Dialect::V1),
+        Some(other) => {
+            let shown = other.as_u64().map_or_else(|| noun(other).to_owned(), |number| number.to_string());
+            let hint = "this headcount reads `version: 1`, and files without `version:` as multi-agent-mux wrote them";
+            remarks.fatal(
+                Path::root().key(top::VERSION),
+                format!("unsupported manifest version: {shown}"),
+                Some(hint.to_owned()),
+            );
+            None
+        }
+    }
+}
+
+fn discovery(node: Option<&Value>, remarks: &mut Remarks) -> Vec<NamePattern> {
+    let path = Path::root().key(top::DISCOVERY);
+    let fields = match node {
+        None | Some(Value::Null) => return NamePattern::defaults(),
+        Some(Value::Mapping(fields)) => fields,
+        Some(other) => {
+            let hint = "discovery: { names: [\"*-creator-{agent}\"] }".to_owned();
+            remarks.fatal(path, format!("`discovery` must be a mapping, this is {}", noun(other)), Some(hint));
+            return Vec::new();
+        }
+    };
+    for key in fields.keys().filter_map(Value::as_str).filter(|key| *key != top::DISCOVERY_NAMES) {
+        remarks.unknown_key(path.key(key), key, std::iter::once(top::DISCOVERY_NAMES.to_owned()));
+    }
+    let path = path.key(top::DISCOVERY_NAMES);
+    match fields.get(top::DISCOVERY_NAMES) {
+        None | Some(Value::Null) => NamePattern::defaults(),
+        Some(Value::Sequence(items)) => {
+            let mut patterns = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                match item.as_str() {
+                    Some(text) => patterns.push(NamePattern::new(text)),
+                    None => remarks.fatal(path.index(index), format!("a pattern is text, this is {}", noun(item)), None),
+                }
+            }
+            patterns
+        }
+        Some(other) => {
+            remarks.fatal(path, format!("`names` must be a list of patterns, this is {}", noun(other)), None);
+            Vec::new()
+        }
+    }
+}
+
+fn defaults(node: Option<&Value>, remarks: &mut Remarks) -> Mapping {
+    let path = Path::root().key(top::DEFAULTS);
+    let fields = match node {
+        None | Some(Value::Null) => return Mapping::new(),
+        Some(Value::Mapping(fields)) => fields.clone(),
+        Some(other) => {
+            remarks.fatal(path, format!("`defaults` must be a mapping, this is {}", noun(other)), None);
+            return Mapping::new();
+        }
+    };
+    for key in fields.keys().filter_map(Value::as_str) {
+        match Field::of_key(key) {
+            Some(field) if field.is_declared() => {}
+            Some(_) => {
+                let hint = "only declared fields can have a default".to_owned();
+                remarks.fatal(path.key(key), format!("`{key}` belongs to one session"), Some(hint));
+            }
+            None => remarks.unknown_key(path.key(key), key, Field::all_names().map(str::to_owned)),
+        }
+    }
+    fields
+}
+
+fn identities(node: Option<&Value>, environment: &Environment, remarks: &mut Remarks) -> Vec<Identity> {
+    let path = Path::root().key(top::IDENTITIES);
+    let fields = match node {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Mapping(fields)) => fields,
+        Some(other) => {
+            remarks.fatal(path, format!("`agent_identities` must be a mapping, this is {}", noun(other)), None);
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    for (key, value) in fields {
+        let Some(word) = key.as_str() else { continue };
+        let path = path.key(word);
+        let Ok(agent) = word.parse::<AgentKind>() else {
+            let known = AgentKind::ALL.iter().flat_map(|kind| kind.names());
+            let hint = closest(word, known).map(|name| format!("did you mean `{name}`?"));
+            remarks.warn(path, format!("unknown agent `{word}`"), hint);
+            continue;
+        };
+        let Value::Mapping(fields) = value else { continue };
+        let project_cwd = fields.get(identity::PROJECT_CWD).and_then(Value::as_str);
+        let id = identity::IDS.iter().find_map(|key| Some((*key, fields.get(*key)?.as_str()?)));
+        if let (Some(project_cwd), Some((key, id))) = (project_cwd, id) {
+            found.push(Identity {
+                agent,
+                id: ConversationId(id.to_owned()),
+                project_cwd: environment.expand(project_cwd),
+                path: path.key(key),
+            });
+        }
+    }
+    found
+}
+
+fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
+    let mut first: HashMap<&SessionKey, usize> = HashMap::new();
+    for session in sessions {
+        if let Some(earlier) = first.insert(&session.key, session.index) {
+            let hint = format!(
+                "sessions[{earlier}] has the same host, mux, server and name; the same name is allowed on another `server`"
+            );
+            let name = crate::core::text::printable(&session.key.name);
+            let path = session.entry.name_path();
+            remarks.fatal(path, format!("session `{name}` is declared twice"), Some(hint));
+        }
+    }
+}
+
+/// Gives the ids of top-level identities to the entries they are valid for: same agent, same workspace, and no other entry
+/// of that agent there.
+fn lend_identities(sessions: &mut [Session], identities: &[Identity]) {
+    if identities.is_empty() {
+        return;
+    }
+    let mut count: BTreeMap<(AgentKind, PathBuf), usize> = BTreeMap::new();
+    for session in sessions.iter() {
+        if let Some(cwd) = &session.cwd {
+            *count.entry((session.agent, cwd.clone())).or_default() += 1;
+        }
+    }
+    for session in sessions {
+        let Some(cwd) = session.cwd.as_deref() else { continue };
+        if session.recorded.session_id.is_some() || count.get(&(session.agent, cwd.to_owned())) != Some(&1) {
+            continue;
+        }
+        let valid = |identity: &&Identity| identity.agent == session.agent && identity.project_cwd == FilePath::new(cwd);
+        if let Some(identity) = identities.iter().find(valid) {
+            session.recorded.session_id = Some(identity.id.clone());
+            session.recorded.id_is_lent = true;
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Dialect;
-use super::names::{Field, identity, own_id_key, own_id_keys};
+use super::names::{Field, own_id_key, own_id_keys};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::AgentKind;
 
@@ -17,6 +17,8 @@ pub struct Entry {
     pub path: Path,
     /// Its own keys and values, in the order of the file.
     pub own: Map<String, Value>,
+    /// Where a per-session identity that is valid here keeps the id, and what stands there.
+    pub identity: Option<(Path, Value)>,
 }
 
 impl Entry {
@@ -42,6 +44,14 @@ impl Entry {
         }
     }
 
+    /// Where the entry's name stands; the entry itself if the name is not its own.
+    pub fn name_path(&self) -> Path {
+        match self.place(Field::Name) {
+            (path, Some(_)) => path,
+            (_, None) => self.path.clone(),
+        }
+    }
+
     /// What stands at a field, and where.
     fn place(&self, field: Field) -> (Path, Option<Value>) {
         for name in field.names() {
@@ -64,14 +74,8 @@ impl Entry {
                 return (self.path.key(key), Some(value.clone()));
             }
         }
-        let identities = self.own.get(Field::AgentIdentities.name());
-        for name in agent.names() {
-            let Some(Value::Object(fields)) = identities.and_then(|all| all.get(name)) else { continue };
-            for key in identity::IDS {
-                if let Some(value) = fields.get(key) {
-                    return (self.path.key(Field::AgentIdentities.name()).key(name).key(key), Some(value.clone()));
-                }
-            }
+        if let Some((path, value)) = &self.identity {
+            return (path.clone(), Some(value.clone()));
         }
         let key = match self.dialect {
             Dialect::V1 => Field::SessionId.name().to_owned(),

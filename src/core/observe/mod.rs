@@ -3,7 +3,7 @@
 pub mod identity;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -26,11 +26,19 @@ pub struct Observation {
     pub strays: BTreeMap<u32, Fact<Stray>>,
     /// Transcripts of the conversation ids that were asked for.
     pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
-    /// For each entry of the manifest, in its order: where its agent keeps its files when no process tells (the entry's own
-    /// `env`, else the environment headcount runs in).
+    /// Declared workspaces whose real path is another one (a symlink on the way), with that path.
+    pub real_paths: BTreeMap<PathBuf, PathBuf>,
+    /// For each entry of the manifest, in order: where its agent would keep its files if no process tells.
     pub fallback_homes: Vec<Fact<PathBuf>>,
-    /// Where each agent keeps its files for the person headcount runs as.
-    pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
+    /// The same for each top-level identity of the manifest, in order.
+    pub identity_homes: Vec<Fact<PathBuf>>,
+}
+
+impl Observation {
+    /// The real path of a declared workspace.
+    pub fn real_path<'a>(&'a self, declared: &'a Path) -> &'a Path {
+        self.real_paths.get(declared).map_or(declared, PathBuf::as_path)
+    }
 }
 
 /// One boot of a host.

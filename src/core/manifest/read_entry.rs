@@ -1,0 +1,427 @@
+//! From one untyped item of `sessions:` to a [`Session`]. Pure.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde_yaml::{Mapping, Value};
+
+use super::names::{Field, identity, own_id_agent, own_id_keys};
+use super::pattern::NamePattern;
+use super::read::{Environment, Remarks, closest, noun};
+use super::{Dialect, Entry, Recorded, RecordedPane, Session, Status};
+use crate::core::drift::Class;
+use crate::core::edit::Path;
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
+
+/// Reads one entry.
+pub(super) struct EntryReader<'a> {
+    /// Where it stands, from 0.
+    pub(super) index: usize,
+    /// The spelling of the file.
+    pub(super) dialect: Dialect,
+    /// The surroundings.
+    pub(super) environment: &'a Environment,
+    /// The declared fields every entry has unless it says otherwise.
+    pub(super) defaults: &'a Mapping,
+}
+
+/// The fields of one entry with the remarks about them.
+struct Fields<'a> {
+    path: Path,
+    own: &'a Mapping,
+    defaults: &'a Mapping,
+    remarks: &'a mut Remarks,
+}
+
+impl EntryReader<'_> {
+    /// The session, unless its entry is too wrong to have one; then a fatal remark says why.
+    pub(super) fn read(&self, raw: &Value, item: &Value, remarks: &mut Remarks) -> Option<Session> {
+        let path = Path::root().key("sessions").index(self.index);
+        let Value::Mapping(own) = item else {
+            let hint = "a session is a mapping with at least `name` and `agent`".to_owned();
+            remarks.fatal(path, format!("a session cannot be {}", noun(item)), Some(hint));
+            return None;
+        };
+        let mut fields = Fields { path: path.clone(), own, defaults: self.defaults, remarks };
+        fields.refuse_unknown_keys();
+        let name = self.name(&mut fields)?;
+        let agent = self.agent(&mut fields, &name)?;
+        let mux = fields.word::<MuxKind>(Field::Mux, MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
+        let server = self.server(&mut fields);
+        let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
+        let cwd = self.cwd(&mut fields);
+        let labels = fields.map_of_text(Field::Labels);
+        let env = fields.map_of_text(Field::Env);
+        let suspend = fields.flag(Field::Suspend);
+        let ignore = fields.classes();
+        fields.check_enforced();
+        let mut entry = self.entry(raw, path);
+        entry.identity = identity_place(&entry, agent, cwd.as_deref(), self.environment);
+        let recorded = fields.recorded(agent, &entry);
+        let key = SessionKey { name, mux, server, host };
+        Some(Session { index: self.index, key, agent, cwd, labels, suspend, ignore, env, recorded, entry })
+    }
+
+    fn name(&self, fields: &mut Fields<'_>) -> Option<String> {
+        match fields.text(Field::Name) {
+            Some(name) if !name.is_empty() => Some(name),
+            Some(_) => {
+                let (path, _) = fields.find(Field::Name)?;
+                fields.remarks.fatal(path, "a session's name cannot be empty", None);
+                None
+            }
+            None => {
+                if !matches!(fields.find(Field::Name), Some((_, value)) if !value.is_null()) {
+                    let hint = format!("add `{}:` with the name of the tmux or zellij session", Field::Name.name());
+                    fields.remarks.fatal(fields.path.clone(), "this session has no name", Some(hint));
+                }
+                None
+            }
+        }
+    }
+
+    /// The agent; in the older dialect it may be told by the name or by the only own-id key.
+    fn agent(&self, fields: &mut Fields<'_>, name: &str) -> Option<AgentKind> {
+        let words: Vec<&str> = AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect();
+        let declared = fields.find(Field::Agent).is_some_and(|(_, value)| !value.is_null());
+        if declared {
+            return fields.word(Field::Agent, words);
+        }
+        if self.dialect == Dialect::MultiAgentMux {
+            let named: Vec<AgentKind> = NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name)).collect();
+            let mut keyed: Vec<AgentKind> = fields.own.keys().filter_map(Value::as_str).filter_map(own_id_agent).collect();
+            keyed.dedup();
+            if let ([agent], _) | ([], [agent]) = (named.as_slice(), keyed.as_slice()) {
+                return Some(*agent);
+            }
+        }
+        let hint = format!("add `agent:` with one of {}", AgentKind::ALL.map(AgentKind::as_str).join(", "));
+        fields.remarks.fatal(fields.path.clone(), "this session names no agent", Some(hint));
+        None
+    }
+
+    fn server(&self, fields: &mut Fields<'_>) -> String {
+        let Some(text) = fields.text(Field::Server) else { return ServerKey::DEFAULT.to_owned() };
+        if !text.contains('/') && !text.starts_with('~') {
+            return if text.is_empty() { ServerKey::DEFAULT.to_owned() } else { text };
+        }
+        let path = self.environment.expand(&text);
+        if path.is_relative()
+            && let Some((place, _)) = fields.find(Field::Server)
+        {
+            let hint = "write the name given to `tmux -L`, or the absolute path given to `tmux -S`".to_owned();
+            fields.remarks.fatal(place, "a server's socket path must be absolute", Some(hint));
+        }
+        path.to_string_lossy().into_owned()
+    }
+
+    fn cwd(&self, fields: &mut Fields<'_>) -> Option<PathBuf> {
+        let text = fields.text(Field::Cwd)?;
+        let path = self.environment.expand(&text);
+        if path.is_absolute() {
+            return Some(path);
+        }
+        let (place, _) = fields.find(Field::Cwd)?;
+        let hint = "write an absolute path, or one that begins with `~/`".to_owned();
+        fields.remarks.warn(place, "a relative workspace means nothing here and is passed over", Some(hint));
+        None
+    }
+
+    fn entry(&self, raw: &Value, path: Path) -> Entry {
+        let own = match serde_json::to_value(raw) {
+            Ok(serde_json::Value::Object(own)) => own,
+            _ => serde_json::Map::new(),
+        };
+        Entry { dialect: self.dialect, path, own, identity: None }
+    }
+}
+
+/// Where a per-session identity of the older dialect keeps this agent's id, if it is valid in the session's workspace.
+fn identity_place(
+    entry: &Entry,
+    agent: AgentKind,
+    cwd: Option<&std::path::Path>,
+    environment: &Environment,
+) -> Option<(Path, serde_json::Value)> {
+    let root = Field::AgentIdentities.name();
+    let identities = entry.own.get(root)?;
+    agent.names().find_map(|name| {
+        let fields = identities.get(name)?.as_object()?;
+        if let Some(project) = fields.get(identity::PROJECT_CWD).and_then(serde_json::Value::as_str)
+            && cwd.is_some_and(|cwd| environment.expand(project) != cwd)
+        {
+            return None;
+        }
+        let key = identity::IDS.iter().find(|key| fields.contains_key(**key))?;
+        Some((entry.path.key(root).key(name).key(*key), fields.get(*key)?.clone()))
+    })
+}
+
+impl Fields<'_> {
+    fn refuse_unknown_keys(&mut self) {
+        for key in self.own.keys() {
+            match key.as_str() {
+                Some(key) if Field::of_key(key).is_some() || key.ends_with("_at") => {}
+                Some(key) => {
+                    let known =
+                        Field::all_names().map(str::to_owned).chain(AgentKind::ALL.iter().flat_map(|a| own_id_keys(*a)));
+                    self.remarks.unknown_key(self.path.key(key), key, known);
+                }
+                None => self.remarks.warn(self.path.clone(), format!("a key here is {}, not text", noun(key)), None),
+            }
+        }
+    }
+
+    /// What stands at a field, own or default, and where. A field spelled twice with different values is refused.
+    fn find(&mut self, field: Field) -> Option<(Path, Value)> {
+        let mut places = field.names().iter().filter_map(|name| Some((*name, self.own.get(*name)?)));
+        if let Some((name, value)) = places.next() {
+            if let Some((other, again)) = places.next()
+                && again != value
+            {
+                let hint = format!("`{other}` is the older name of `{name}`; keep one");
+                let path = self.path.key(other);
+                self.remarks.fatal(path, format!("`{name}` and `{other}` contradict each other"), Some(hint));
+            }
+            return Some((self.path.key(name), value.clone()));
+        }
+        let defaults = Path::root().key("defaults");
+        field.names().iter().find_map(|name| Some((defaults.key(*name), self.defaults.get(*name)?.clone())))
+    }
+
+    /// The value of a field that is there and not null.
+    fn value(&mut self, field: Field) -> Option<(Path, Value)> {
+        self.find(field).filter(|(_, value)| !value.is_null())
+    }
+
+    fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
+        let hint = match value {
+            Value::Number(number) if expected == "text" => Some(format!("quote it: \"{number}\"")),
+            Value::Bool(flag) if expected == "text" => Some(format!("quote it: \"{flag}\"")),
+            _ => None,
+        };
+        self.remarks.fatal(path, format!("`{}` must be {expected}, this is {}", field.name(), noun(value)), hint);
+    }
+
+    fn text(&mut self, field: Field) -> Option<String> {
+        let (path, value) = self.value(field)?;
+        match value {
+            Value::String(text) => Some(text),
+            other => {
+                self.wrong_type(path, field, "text", &other);
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, field: Field) -> bool {
+        match self.value(field) {
+            None => false,
+            Some((_, Value::Bool(flag))) => flag,
+            Some((path, other)) => {
+                self.wrong_type(path, field, "true or false", &other);
+                false
+            }
+        }
+    }
+
+    /// A field whose value is one of a few words.
+    fn word<T: FromStr>(&mut self, field: Field, words: Vec<&'static str>) -> Option<T> {
+        let text = self.text(field)?;
+        if let Ok(value) = text.parse() {
+            return Some(value);
+        }
+        let (path, _) = self.find(field)?;
+        let hint = match closest(&text, words.iter().copied()) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("it is one of {}", words.join(", ")),
+        };
+        self.remarks.fatal(path, format!("unknown {} {text:?}", field.name()), Some(hint));
+        None
+    }
+
+    /// A mapping of text to text, own keys before those of the defaults.
+    fn map_of_text(&mut self, field: Field) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        let defaults = field.names().iter().find_map(|name| self.defaults.get(*name));
+        if let Some(Value::Mapping(fields)) = defaults {
+            map.extend(fields.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), scalar_text(value)?))));
+        }
+        match self.value(field) {
+            None => {}
+            Some((path, Value::Mapping(fields))) => {
+                for (key, value) in &fields {
+                    let Some(key) = key.as_str() else { continue };
+                    match scalar_text(value) {
+                        Some(text) => {
+                            map.insert(key.to_owned(), text);
+                        }
+                        None => self.wrong_type(path.key(key), field, "a mapping of text to text", value),
+                    }
+                }
+            }
+            Some((path, other)) => self.wrong_type(path, field, "a mapping", &other),
+        }
+        map
+    }
+
+    fn classes(&mut self) -> Vec<Class> {
+        let items = match self.value(Field::Ignore) {
+            None => return Vec::new(),
+            Some((path, Value::Sequence(items))) => {
+                items.into_iter().enumerate().map(|(index, item)| (path.index(index), item)).collect()
+            }
+            Some((path, text @ Value::String(_))) => vec![(path, text)],
+            Some((path, other)) => {
+                self.wrong_type(path, Field::Ignore, "a list of drift classes", &other);
+                return Vec::new();
+            }
+        };
+        let words = Class::ALL.map(Class::as_str);
+        let mut classes = Vec::new();
+        for (path, item) in items {
+            match item.as_str().map(str::parse::<Class>) {
+                Some(Ok(class)) => classes.push(class),
+                _ => {
+                    let text = item.as_str().unwrap_or_else(|| noun(&item));
+                    let hint = match closest(text, words.into_iter()) {
+                        Some(word) => format!("did you mean `{word}`?"),
+                        None => format!("it is one of {}", words.join(", ")),
+                    };
+                    self.remarks.fatal(path, format!("unknown drift class `{text}`"), Some(hint));
+                }
+            }
+        }
+        classes
+    }
+
+    /// The fields that decide nothing yet are still checked, so that a file stays good.
+    fn check_enforced(&mut self) {
+        self.word::<Desired>(Field::Desired, Desired::WORDS.to_vec());
+        self.text(Field::Prompt);
+        if let Some((path, value)) = self.value(Field::Args)
+            && !matches!(&value, Value::Sequence(items) if items.iter().all(|item| scalar_text(item).is_some()))
+        {
+            self.wrong_type(path, Field::Args, "a list of text", &value);
+        }
+        if let Some((path, value)) = self.value(Field::Restart)
+            && !matches!(value, Value::String(_) | Value::Mapping(_))
+        {
+            self.wrong_type(path, Field::Restart, "a policy word", &value);
+        }
+    }
+
+    fn recorded(&mut self, agent: AgentKind, entry: &Entry) -> Recorded {
+        let status = self.word::<Status>(Field::Status, Status::ALL.map(Status::as_str).to_vec());
+        Recorded {
+            status,
+            session_id: self.session_id(agent, entry),
+            id_is_lent: false,
+            pane: self.pane(),
+            terminated_at: self.stamp(Field::TerminatedAt),
+            termination_mode: self.text(Field::TerminationMode),
+            delegate_job_id: self.text(Field::DelegateJobId),
+            touched_at: self.touched_at(),
+        }
+    }
+
+    /// The first id that is not null of: own field, `session_id`, per-session identity.
+    fn session_id(&mut self, agent: AgentKind, entry: &Entry) -> Option<ConversationId> {
+        for key in own_id_keys(agent).chain([Field::SessionId.name().to_owned()]) {
+            match self.own.get(key.as_str()) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(id)) if id.is_empty() => {}
+                Some(Value::String(id)) => return Some(ConversationId(id.clone())),
+                Some(other) => {
+                    let (path, other) = (self.path.key(key), other.clone());
+                    self.wrong_type(path, Field::SessionId, "text", &other);
+                    return None;
+                }
+            }
+        }
+        let (_, value) = entry.identity.as_ref()?;
+        value.as_str().filter(|id| !id.is_empty()).map(|id| ConversationId(id.to_owned()))
+    }
+
+    fn pane(&mut self) -> Option<RecordedPane> {
+        let (path, value) = self.value(Field::Pane)?;
+        let Value::Mapping(fields) = &value else {
+            self.wrong_type(path, Field::Pane, "a mapping", &value);
+            return None;
+        };
+        let text = |key: &str| fields.get(key).and_then(scalar_text);
+        let pid = match fields.get("pid") {
+            None | Some(Value::Null) => None,
+            Some(pid) => match pid.as_u64().and_then(|pid| u32::try_from(pid).ok()) {
+                Some(pid) => Some(pid),
+                None => {
+                    let found = noun(pid);
+                    self.remarks.fatal(path.key("pid"), format!("`pid` must be a process id, this is {found}"), None);
+                    None
+                }
+            },
+        };
+        Some(RecordedPane { id: text("id"), pid, cmd: text("cmd"), cwd: text("cwd") })
+    }
+
+    fn stamp(&mut self, field: Field) -> Option<DateTime<Utc>> {
+        let (path, value) = self.value(field)?;
+        let stamp = value.as_str().and_then(parse_stamp);
+        if stamp.is_none() {
+            let hint = "write it as 2026-11-21T07:30:00Z".to_owned();
+            self.remarks.warn(path, format!("`{}` is not an RFC 3339 time and is passed over", field.name()), Some(hint));
+        }
+        stamp
+    }
+
+    /// The newest `*_at` stamp of the entry that headcount did not write itself.
+    fn touched_at(&self) -> Option<DateTime<Utc>> {
+        let mode = self.own.get(Field::TerminationMode.name()).and_then(Value::as_str);
+        let ours = mode == Some(Recorded::AUTO_DETECTED);
+        self.own
+            .iter()
+            .filter_map(|(key, value)| Some((key.as_str()?, value.as_str()?)))
+            .filter(|(key, _)| key.ends_with("_at") && !(ours && *key == Field::TerminatedAt.name()))
+            .filter_map(|(_, text)| parse_stamp(text))
+            .max()
+    }
+}
+
+fn parse_stamp(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|stamp| stamp.with_timezone(&Utc))
+}
+
+/// A scalar as text; `None` for null and collections.
+fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
+    }
+}
+
+impl FromStr for Status {
+    type Err = crate::core::ids::UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == s).ok_or_else(|| crate::core::ids::UnknownName(s.to_owned()))
+    }
+}
+
+/// The words of `desired:`; they decide nothing in observe mode.
+struct Desired;
+
+impl Desired {
+    const WORDS: [&'static str; 3] = ["running", "stopped", "archived"];
+}
+
+impl FromStr for Desired {
+    type Err = ();
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if Self::WORDS.contains(&s) { Ok(Self) } else { Err(()) }
+    }
+}

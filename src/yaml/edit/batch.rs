@@ -1,0 +1,244 @@
+//! Splices collected against one syntax tree, as long as no step disturbs what an earlier one found. Never decides how a
+//! step is written.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+
+use super::place::Site;
+use super::{Refusal, Step};
+use crate::core::edit::{Path, Segment};
+use crate::yaml::guard;
+use crate::yaml::tree::{Tree, is_flow, untagged};
+
+/// What a splice is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// New text between existing bytes.
+    Insert,
+    /// Another text for a value.
+    Replace,
+    /// A node goes; comments within it go too.
+    Remove,
+}
+
+/// Another text for some bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Splice {
+    /// The bytes.
+    pub(crate) range: Range<usize>,
+    /// What takes their place.
+    pub(crate) text: String,
+    /// What for.
+    pub(crate) purpose: Purpose,
+    /// The node that changes.
+    pub(crate) path: Path,
+}
+
+impl Splice {
+    pub(super) fn replace(path: &Path, range: Range<usize>, text: String) -> Self {
+        Self { range, text, purpose: Purpose::Replace, path: path.clone() }
+    }
+
+    pub(super) fn insert(path: &Path, offset: usize, text: String) -> Self {
+        Self { range: offset..offset, text, purpose: Purpose::Insert, path: path.clone() }
+    }
+
+    pub(super) fn remove(path: &Path, range: Range<usize>) -> Self {
+        Self { range, text: String::new(), purpose: Purpose::Remove, path: path.clone() }
+    }
+
+    /// The same splice as a part of a removal.
+    pub(super) fn removing(self) -> Self {
+        let purpose = if self.range.is_empty() { Purpose::Insert } else { Purpose::Remove };
+        Self { purpose, ..self }
+    }
+}
+
+/// Order of splices: by place, then from the inside out (what is new in a nested collection stands before what is new after
+/// it), then as they came.
+type Key = (usize, usize, Reverse<usize>, usize);
+
+/// Edits in progress.
+pub(super) struct Batch {
+    text: String,
+    tree: Tree,
+    splices: BTreeMap<Key, Splice>,
+    changes: Changes,
+}
+
+/// What the collected splices change, so that it can be told whether a step disturbs them.
+#[derive(Default)]
+struct Changes {
+    /// Changed nodes.
+    touched: HashSet<Path>,
+    /// All nodes above them.
+    above: HashSet<Path>,
+    /// New keys, each with the key it was put after.
+    inserted: HashMap<Path, Option<String>>,
+    /// Collections with new entries.
+    grown: HashSet<Path>,
+    /// Collections that lost entries: of a sequence, the least index lost.
+    shrunk: HashMap<Path, usize>,
+}
+
+impl Batch {
+    pub(super) fn new(text: &str) -> Result<Self, Refusal> {
+        Ok(Self { text: text.to_owned(), tree: tree_of(text)?, splices: BTreeMap::new(), changes: Changes::default() })
+    }
+
+    /// Adds a step.
+    pub(super) fn add(&mut self, step: &Step) -> Result<(), Refusal> {
+        if self.changes.disturbed_by(step, &self.tree) {
+            self.flush()?;
+        }
+        let mut splices = self.splices_of(step)?;
+        if splices.iter().any(|splice| self.overlaps(&splice.range)) {
+            self.flush()?;
+            splices = self.splices_of(step)?;
+        }
+        self.changes.note(step);
+        for splice in splices {
+            let key = (splice.range.start, splice.range.end, Reverse(splice.path.0.len()), self.splices.len());
+            self.splices.insert(key, splice);
+        }
+        Ok(())
+    }
+
+    /// The edited text.
+    pub(super) fn finish(mut self) -> Result<String, Refusal> {
+        if !self.splices.is_empty() {
+            self.text = self.spliced()?;
+        }
+        Ok(self.text)
+    }
+
+    fn splices_of(&self, step: &Step) -> Result<Vec<Splice>, Refusal> {
+        let site = Site { text: &self.text, tree: &self.tree };
+        match step {
+            Step::Replace(path, value) => site.replace(path, value),
+            Step::Insert(parent, key, value, after) => {
+                site.insert(parent, key, value, self.changes.known(parent, after.as_deref()))
+            }
+            Step::Append(parent, index, value) => site.append(parent, *index, value),
+            Step::Remove(path) => site.remove(path),
+        }
+    }
+
+    fn overlaps(&self, range: &Range<usize>) -> bool {
+        let key = (range.start, range.end, Reverse(0), usize::MAX);
+        let before = self.splices.range(..key).next_back();
+        let after = self.splices.range(key..).next();
+        before.is_some_and(|(_, splice)| splice.range.end > range.start)
+            || after.is_some_and(|(_, splice)| splice.range.start < range.end)
+    }
+
+    fn flush(&mut self) -> Result<(), Refusal> {
+        if !self.splices.is_empty() {
+            let text = self.spliced()?;
+            self.tree = tree_of(&text)?;
+            self.text = text;
+        }
+        self.splices.clear();
+        self.changes = Changes::default();
+        Ok(())
+    }
+
+    fn spliced(&self) -> Result<String, Refusal> {
+        let mut out = String::with_capacity(self.text.len() + 256 * self.splices.len());
+        let mut done = 0;
+        for splice in self.splices.values() {
+            guard::confined(&self.text, &self.tree, splice)?;
+            out.push_str(&self.text[done..splice.range.start]);
+            out.push_str(&splice.text);
+            done = splice.range.end;
+        }
+        out.push_str(&self.text[done..]);
+        Ok(out)
+    }
+}
+
+fn tree_of(text: &str) -> Result<Tree, Refusal> {
+    let tree = Tree::parse(text);
+    match &tree.fault {
+        None => Ok(tree),
+        Some((message, span)) => Err(Refusal::NotEditable {
+            path: Path::root(),
+            reason: format!("the text is outside what can be edited: {message}"),
+            span: Some(span.clone()),
+        }),
+    }
+}
+
+impl Changes {
+    /// Whether a step must see the text with the changes so far.
+    fn disturbed_by(&self, step: &Step, tree: &Tree) -> bool {
+        let path = step.path();
+        let mut prefix = Path::root();
+        for segment in &path.0 {
+            if let Segment::Index(index) = segment
+                && self.shrunk.get(&prefix).is_some_and(|least| least <= index)
+            {
+                return true;
+            }
+            prefix.0.push(segment.clone());
+            if self.touched.contains(&prefix) {
+                return true;
+            }
+        }
+        let Some((parent, _)) = path.split_last() else { return !self.touched.is_empty() };
+        let (grown, shrunk) = (self.grown.contains(&parent), self.shrunk.contains_key(&parent));
+        self.above.contains(&path)
+            || match step {
+                Step::Replace(..) => false,
+                Step::Insert(..) | Step::Append(..) => shrunk || (grown && is_empty(tree, &parent)),
+                // The first and the only entry are removed in another way than the others.
+                Step::Remove(_) => grown || (shrunk && !is_plain_removal(tree, &path, &parent)),
+            }
+    }
+
+    /// The key to insert after. A key put in just now is not in the tree; what it was put after is.
+    fn known<'a>(&'a self, parent: &Path, after: Option<&'a str>) -> Option<&'a str> {
+        let after = after?;
+        self.inserted.get(&parent.key(after)).map_or(Some(after), Option::as_deref)
+    }
+
+    fn note(&mut self, step: &Step) {
+        let path = step.path();
+        let mut above = path.clone();
+        while above.0.pop().is_some() {
+            self.above.insert(above.clone());
+        }
+        if let Some((parent, last)) = path.split_last() {
+            match step {
+                Step::Replace(..) => {}
+                Step::Insert(_, _, _, after) => {
+                    let after = self.known(&parent, after.as_deref()).map(str::to_owned);
+                    self.inserted.insert(path.clone(), after);
+                    self.grown.insert(parent);
+                }
+                Step::Append(..) => {
+                    self.grown.insert(parent);
+                }
+                Step::Remove(_) => {
+                    let index = if let Segment::Index(index) = last { *index } else { 0 };
+                    let least = self.shrunk.entry(parent).or_insert(index);
+                    *least = index.min(*least);
+                }
+            }
+        }
+        self.touched.insert(path);
+    }
+}
+
+fn is_empty(tree: &Tree, path: &Path) -> bool {
+    let content = tree.trail(path).pop().and_then(|place| place.content);
+    content.is_none_or(|content| tree.entries(&untagged(&content)).is_empty())
+}
+
+/// Whether an entry is neither the first nor written in flow style, so that its lines go and nothing else.
+fn is_plain_removal(tree: &Tree, path: &Path, parent: &Path) -> bool {
+    let collection = tree.trail(parent).pop().and_then(|place| place.content).map(|content| untagged(&content));
+    let entry = tree.trail(path).pop().map(|place| place.entry);
+    collection.is_some_and(|collection| !is_flow(&collection) && tree.entries(&collection).first() != entry.as_ref())
+}

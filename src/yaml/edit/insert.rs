@@ -1,0 +1,86 @@
+//! New keys and new last items. Takes indentation and style from what is there.
+
+use serde_json::Value;
+use yaml_edit::SyntaxKind as Kind;
+
+use super::Refusal;
+use super::batch::Splice;
+use super::layout::{indent_of, item_at, lines_at, lines_end, pair};
+use super::place::Site;
+use crate::core::edit::Path;
+use crate::yaml::scalar::{inline, string};
+use crate::yaml::tree::{Node, entry_of, is_flow, significant, span_of, token_of};
+
+impl Site<'_> {
+    /// The splices that give the mapping at `parent` a key of its own.
+    pub(super) fn insert(&self, parent: &Path, key: &str, value: &Value, after: Option<&str>) -> Result<Vec<Splice>, Refusal> {
+        let path = parent.key(key);
+        let mapping = self.collection(parent, Kind::MAPPING)?;
+        let entries = self.tree.entries(&mapping);
+        let before = after.and_then(|key| entry_of(&mapping, key, 0)).or_else(|| entries.last().cloned());
+        if is_flow(&mapping) {
+            let pair = format!("{}: {}", string(key), inline(value));
+            return self.into_flow(&path, &mapping, before.as_ref(), &pair, Kind::RIGHT_BRACE);
+        }
+        let indent = indent_of(self.text, &mapping);
+        let mut lines = pair(key, value, indent);
+        if let Some(first) = lines.first_mut() {
+            first.insert_str(0, &" ".repeat(indent));
+        }
+        self.below(&path, before.as_ref().unwrap_or(&mapping), &lines)
+    }
+
+    /// The splices that give the sequence at `parent` one more item.
+    pub(super) fn append(&self, parent: &Path, index: usize, value: &Value) -> Result<Vec<Splice>, Refusal> {
+        let path = parent.index(index);
+        let sequence = self.collection(parent, Kind::SEQUENCE)?;
+        let entries = self.tree.entries(&sequence);
+        let last = entries.last();
+        if is_flow(&sequence) {
+            if last.is_none() && value.as_object().is_some_and(|fields| !fields.is_empty()) {
+                return self.replace(parent, &Value::Array(vec![value.clone()]));
+            }
+            return self.into_flow(&path, &sequence, last, &inline(value), Kind::RIGHT_BRACKET);
+        }
+        let last = last.unwrap_or(&sequence);
+        let lines = item_at(value, indent_of(self.text, &sequence), &self.gap(last));
+        self.below(&path, last, &lines)
+    }
+
+    /// Puts lines below those of an entry.
+    fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
+        let offset = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        Ok(vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))])
+    }
+
+    /// The blanks between the dash of an item and what follows on its line.
+    fn gap(&self, item: &Node) -> String {
+        let after = token_of(item, Kind::DASH).map_or("", |dash| &self.text[span_of(&dash).end..]);
+        let blanks = after.len() - after.trim_start_matches(' ').len();
+        let alone = after[blanks..].is_empty() || after[blanks..].starts_with(['\n', '\r', '#', '&', '!']);
+        " ".repeat(if alone { 1 } else { blanks.max(1) })
+    }
+
+    /// Adds `what` after an entry within braces or brackets.
+    fn into_flow(
+        &self,
+        path: &Path,
+        flow: &Node,
+        before: Option<&Node>,
+        what: &str,
+        close: Kind,
+    ) -> Result<Vec<Splice>, Refusal> {
+        let unknown = || self.refuse(path, "its place is not known", Some(flow));
+        if let Some(entry) = before {
+            let end = significant(entry).ok_or_else(unknown)?.end;
+            // `{ a:, b: 1 }` would be read as the text `a:`.
+            let space = if self.text[..end].ends_with(':') { " " } else { "" };
+            return Ok(vec![Splice::insert(path, end, format!("{space}, {what}"))]);
+        }
+        let close = span_of(&token_of(flow, close).ok_or_else(unknown)?).start;
+        let is_mapping = flow.kind() == Kind::MAPPING;
+        let left = if is_mapping && self.text[..close].ends_with('{') { " " } else { "" };
+        let right = if is_mapping { " " } else { "" };
+        Ok(vec![Splice::insert(path, close, format!("{left}{what}{right}"))])
+    }
+}

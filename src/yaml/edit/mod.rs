@@ -1,0 +1,121 @@
+//! Edits of a manifest's text that leave every other byte alone. Decides how a change is written, never what is changed.
+//!
+//! An [`Edit`] becomes steps on single nodes (`model`), a step becomes splices of the text at places taken from the syntax
+//! tree (`replace`, `insert`, `remove`), splices are collected as long as they do not disturb one another (`batch`), and the
+//! guard judges the result.
+
+mod batch;
+mod insert;
+mod layout;
+mod model;
+mod place;
+mod remove;
+mod replace;
+
+use std::ops::Range;
+
+use super::load::{unreadable_text, wrong_shape};
+use super::text::position;
+use super::{guard, untyped};
+use crate::core::edit::{Edit, Path};
+use crate::core::text::printable;
+pub(super) use batch::{Purpose, Splice};
+pub(super) use model::{Step, lookup, lookup_mut, yaml};
+
+/// Why edits were not made. Nothing of the text is changed when one of them is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The text is not a manifest that loads.
+    #[error("manifest does not load: {reason}")]
+    Unreadable {
+        /// What is wrong with it.
+        reason: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// Something else stands there than the edit expects.
+    #[error("{path} is not what it was: {reason}")]
+    Changed {
+        /// The node.
+        path: Path,
+        /// What stands there.
+        reason: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// The node cannot be written without changing something else.
+    #[error("cannot write {path}: {reason}")]
+    NotEditable {
+        /// The node.
+        path: Path,
+        /// Why.
+        reason: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// The edited text would have differed in more than the intended change.
+    #[error("guard: {reason}")]
+    Guard {
+        /// What else would have changed.
+        reason: String,
+        /// Where, in the text before the edit.
+        span: Option<Range<usize>>,
+    },
+}
+
+impl Refusal {
+    /// The reason on one line, for reports.
+    pub fn why(&self) -> String {
+        printable(&self.to_string()).into_owned()
+    }
+
+    /// The bytes it is about, in the text that was to be edited.
+    pub fn span(&self) -> Option<&Range<usize>> {
+        match self {
+            Self::Unreadable { span, .. }
+            | Self::Changed { span, .. }
+            | Self::NotEditable { span, .. }
+            | Self::Guard { span, .. } => span.as_ref(),
+        }
+    }
+}
+
+/// Makes edits, in order, each seeing the ones before it.
+///
+/// Exactly the intended values change. Comments (except those inside a removed node), anchors, order, quoting, line ends,
+/// the byte order mark and the presence of a final newline stay.
+///
+/// # Errors
+/// The first thing that stands in the way; then nothing was changed.
+pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
+    let value = untyped::read(text).map_err(|unreadable| {
+        let diagnostic = unreadable_text(text, &unreadable);
+        Refusal::Unreadable { reason: diagnostic.message, span: diagnostic.span }
+    })?;
+    if let Some(diagnostic) = wrong_shape(text, &value) {
+        return Err(Refusal::Unreadable { reason: diagnostic.message, span: diagnostic.span });
+    }
+    let mut intended = value.clone();
+    let mut steps = Vec::new();
+    let mut batch = None;
+    for edit in edits {
+        for step in model::steps(edit, &intended).map_err(|problem| problem.placed(text, edit))? {
+            let batch = match &mut batch {
+                Some(batch) => batch,
+                None => batch.insert(batch::Batch::new(text)?),
+            };
+            batch.add(&step)?;
+            model::take(&mut intended, &step);
+            steps.push(step);
+        }
+    }
+    let Some(batch) = batch else { return Ok(text.to_owned()) };
+    let edited = batch.finish()?;
+    guard::check(text, &edited, value, &intended, &steps)?;
+    Ok(edited)
+}
+
+/// The line a span starts in, for messages.
+fn line_of(text: &str, span: &Range<usize>) -> usize {
+    position(text, span.start).0
+}

@@ -1,0 +1,59 @@
+//! Finding the node a step is about, and whether it may be written at all. Never writes.
+
+use yaml_edit::SyntaxKind as Kind;
+
+use super::{Refusal, line_of};
+use crate::core::edit::Path;
+use crate::yaml::tree::{Node, Place, Tree, key_of, significant, span_of, untagged};
+
+/// A text and its tree.
+pub(super) struct Site<'a> {
+    pub(super) text: &'a str,
+    pub(super) tree: &'a Tree,
+}
+
+impl Site<'_> {
+    /// The node at `path`, which may be written: it stands there itself, not behind an alias or merge key, and no alias
+    /// elsewhere repeats it.
+    pub(super) fn locate(&self, path: &Path) -> Result<Place, Refusal> {
+        let mut trail = self.tree.trail(path);
+        for place in &trail {
+            if let Some(content) = &place.content
+                && untagged(content).kind() == Kind::ALIAS
+            {
+                let name = content.text().to_string();
+                return Err(self.refuse(path, format!("it is the alias {name}"), Some(content)));
+            }
+            if let Some(anchor) = place.anchor() {
+                let name = anchor.text().trim_start_matches('&');
+                if let Some((_, alias)) = self.tree.aliases().iter().find(|(alias, _)| alias == name) {
+                    let line = line_of(self.text, alias);
+                    let reason = format!("it belongs to the anchor &{name}, which line {line} repeats");
+                    let span = Some(span_of(&anchor));
+                    return Err(Refusal::NotEditable { path: path.clone(), reason, span });
+                }
+            }
+        }
+        if trail.len() == path.0.len() + 1
+            && let Some(place) = trail.pop()
+        {
+            return Ok(place);
+        }
+        let last = trail.pop().map(|place| place.entry);
+        Err(self.refuse(path, "it is not written there itself", last.as_ref()))
+    }
+
+    /// The mapping or sequence at `path`.
+    pub(super) fn collection(&self, path: &Path, kind: Kind) -> Result<Node, Refusal> {
+        let place = self.locate(path)?;
+        match place.content.as_ref().map(untagged) {
+            Some(node) if node.kind() == kind => Ok(node),
+            _ => Err(self.refuse(path, "it is not written as a collection", Some(&place.entry))),
+        }
+    }
+
+    pub(super) fn refuse(&self, path: &Path, reason: impl Into<String>, node: Option<&Node>) -> Refusal {
+        let span = node.and_then(|node| key_of(node).as_ref().and_then(significant).or_else(|| significant(node)));
+        Refusal::NotEditable { path: path.clone(), reason: reason.into(), span }
+    }
+}

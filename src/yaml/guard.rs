@@ -1,0 +1,167 @@
+//! The guard around every edit: exactly the intended values change, and only bytes of the touched nodes. Never repairs.
+
+use std::ops::Range;
+
+use serde_yaml::Value;
+
+use super::edit::{Purpose, Refusal, Splice, Step, lookup, lookup_mut, yaml};
+use super::text::{BOM, break_at, break_kinds, line_end, line_start};
+use super::tree::{Tree, significant, within_flow};
+use super::untyped;
+use crate::core::edit::{Path, Segment};
+
+/// Judges an edited text: `value` is what `old` says, `intended` what `new` must say.
+pub(super) fn check(old: &str, new: &str, value: Value, intended: &Value, steps: &[Step]) -> Result<(), Refusal> {
+    let read =
+        untyped::read(new).map_err(|unreadable| refuse(format!("the edited text does not load: {}", unreadable.error)))?;
+    if let Some(path) = difference(intended, &read, Path::root()) {
+        let span = Tree::parse(old).span(&path, false);
+        return Err(Refusal::Guard { reason: format!("the edited text would say something else at {path}"), span });
+    }
+    if old.contains("<<") {
+        through_merges(old, value, intended, read, steps)?;
+    }
+    if old.starts_with(BOM) != new.starts_with(BOM) {
+        return Err(refuse("the byte order mark would change"));
+    }
+    let kinds = break_kinds(old);
+    let had_any = kinds.contains(&true);
+    if had_any && kinds.iter().zip(break_kinds(new)).any(|(before, after)| after && !before) {
+        return Err(refuse("the line ends would change"));
+    }
+    if old.ends_with(['\n', '\r']) != new.ends_with(['\n', '\r']) {
+        return Err(refuse("the newline at the end would change"));
+    }
+    Ok(())
+}
+
+/// The second comparison: with merge keys applied, nothing but the same nodes may have changed either.
+fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps: &[Step]) -> Result<(), Refusal> {
+    let merge = |value: Value| untyped::merged(value).map_err(|error| refuse(format!("a merge key would break: {error}")));
+    let mut expected = merge(value)?;
+    let told = merge(intended.clone())?;
+    let read = merge(read)?;
+    for step in steps {
+        overlay(&mut expected, &told, step);
+    }
+    match difference(&expected, &read, Path::root()) {
+        None => Ok(()),
+        Some(path) => {
+            let span = Tree::parse(old).span(&path, false);
+            Err(Refusal::Guard { reason: format!("the change would reach {path} through a merge key"), span })
+        }
+    }
+}
+
+/// A step on the merged value: an own key hides the merged one of that name, which shows again when the own one goes.
+fn overlay(expected: &mut Value, told: &Value, step: &Step) {
+    match step {
+        Step::Replace(path, to) => {
+            if let Some(node) = lookup_mut(expected, path) {
+                *node = yaml(to);
+            }
+        }
+        Step::Insert(parent, key, to, _) => {
+            if let Some(Value::Mapping(mapping)) = lookup_mut(expected, parent) {
+                mapping.insert(Value::String(key.clone()), yaml(to));
+            }
+        }
+        Step::Append(parent, _, to) => {
+            if let Some(Value::Sequence(items)) = lookup_mut(expected, parent) {
+                items.push(yaml(to));
+            }
+        }
+        Step::Remove(path) => {
+            let Some((parent, last)) = path.split_last() else { return };
+            match (lookup_mut(expected, &parent), last) {
+                (Some(Value::Mapping(mapping)), Segment::Key(key)) => {
+                    match lookup(told, path) {
+                        Some(merged) => mapping.insert(Value::String(key.clone()), merged.clone()),
+                        None => mapping.shift_remove(key.as_str()),
+                    };
+                }
+                (Some(Value::Sequence(items)), &Segment::Index(index)) if index < items.len() => {
+                    items.remove(index);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The first node in which two values differ.
+fn difference(expected: &Value, found: &Value, path: Path) -> Option<Path> {
+    match (expected, found) {
+        _ if expected == found => None,
+        (Value::Mapping(expected), Value::Mapping(found)) => {
+            for (key, value) in expected {
+                let Value::String(name) = key else { continue };
+                match found.get(key) {
+                    Some(other) if value == other => {}
+                    Some(other) => return difference(value, other, path.key(name)),
+                    None => return Some(path.key(name)),
+                }
+            }
+            let extra = found.keys().find(|key| !expected.contains_key(*key)).and_then(Value::as_str);
+            Some(extra.map_or(path.clone(), |name| path.key(name)))
+        }
+        (Value::Sequence(expected), Value::Sequence(found)) => {
+            let pairs = expected.iter().zip(found);
+            let same = pairs.take_while(|(value, other)| value == other).count();
+            match (expected.get(same), found.get(same)) {
+                (Some(value), Some(other)) => difference(value, other, path.index(same)),
+                _ => Some(path.index(same)),
+            }
+        }
+        _ => Some(path),
+    }
+}
+
+/// Judges one splice of a text: it stays within the lines of its node, and takes no comment that is not the node's own.
+pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), Refusal> {
+    if splice.range.is_empty() {
+        return Ok(());
+    }
+    let refuse = |reason: String, span: Range<usize>| Err(Refusal::Guard { reason, span: Some(span) });
+    let mut trail = tree.trail(&splice.path);
+    let place = trail.pop().filter(|_| trail.len() == splice.path.0.len());
+    // An item that is appended to `[]` takes the place of the brackets.
+    let place = place.or_else(|| trail.pop().filter(|_| splice.purpose == Purpose::Replace));
+    let Some((entry, node)) = place.and_then(|place| Some((place.entry.clone(), significant(&place.entry)?))) else {
+        return refuse(format!("{} is not where it was", splice.path), splice.range.clone());
+    };
+    let mut lines = lines_of(text, &node);
+    // The blank lines below a block scalar may be a part of it.
+    lines.end = lines.end.max(entry.text_range().end().into());
+    if splice.purpose == Purpose::Remove {
+        // The next entry moves up to a dash; the comma before an entry in braces goes with it.
+        let next = entry.next_sibling().as_ref().and_then(significant);
+        lines.end = lines.end.max(next.map_or(0, |next| next.start));
+        let before = entry.prev_sibling().filter(|_| within_flow(&entry)).as_ref().and_then(significant);
+        lines.start = lines.start.min(before.map_or(lines.start, |before| before.end));
+    }
+    if splice.range.start < lines.start || splice.range.end > lines.end {
+        return refuse(format!("more than the lines of {} would change", splice.path), splice.range.clone());
+    }
+    if !text[splice.range.clone()].contains('#') {
+        return Ok(());
+    }
+    let own = node.start..line_end(text, node.end);
+    let is_own = |comment: &Range<usize>| splice.purpose == Purpose::Remove && own.contains(&comment.start);
+    match tree.comments(&splice.range).into_iter().find(|comment| !is_own(comment)) {
+        None => Ok(()),
+        Some(comment) => refuse(format!("a comment at {} would be lost", splice.path), comment),
+    }
+}
+
+/// The lines of a node, with the line break before them and the one after.
+fn lines_of(text: &str, node: &Range<usize>) -> Range<usize> {
+    let start = line_start(text, node.start);
+    let before = text[..start].strip_suffix("\r\n").or_else(|| text[..start].strip_suffix(['\n', '\r']));
+    let end = line_end(text, node.end);
+    before.map_or(start, str::len)..end + break_at(text, end).len()
+}
+
+fn refuse(reason: impl Into<String>) -> Refusal {
+    Refusal::Guard { reason: reason.into(), span: None }
+}

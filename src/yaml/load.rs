@@ -1,0 +1,168 @@
+//! From text to a manifest, every remark with its place. Never changes the text.
+
+use std::ops::Range;
+
+use serde_yaml::Value;
+
+use super::Diagnostic;
+use super::text::{break_at, line_end, line_start, offset_of};
+use super::tree::Tree;
+use super::untyped::{self, Cause, Unreadable};
+use crate::core::manifest::{self, Environment, Manifest, Remark};
+
+/// A manifest that can be used, and what is odd about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// What `--strict` makes errors.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a manifest.
+///
+/// # Errors
+/// Everything that is wrong with it, of which at least one diagnostic is fatal.
+pub fn load(text: &str, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
+    let raw = untyped::read(text).map_err(|unreadable| vec![unreadable_text(text, &unreadable)])?;
+    if let Some(diagnostic) = wrong_shape(text, &raw) {
+        return Err(vec![diagnostic]);
+    }
+    let merged;
+    let merged = if text.contains("<<") {
+        merged = untyped::merged(raw.clone()).map_err(|error| vec![bad_merge(text, &error)])?;
+        &merged
+    } else {
+        &raw
+    };
+    match manifest::read(&raw, merged, env) {
+        Ok((manifest, remarks)) => Ok(Loaded { manifest, warnings: place(text, remarks) }),
+        Err(remarks) => Err(place(text, remarks)),
+    }
+}
+
+/// Gives remarks their places. The tree is only made when there is something to say.
+fn place(text: &str, remarks: Vec<Remark>) -> Vec<Diagnostic> {
+    if remarks.is_empty() {
+        return Vec::new();
+    }
+    let tree = Tree::parse(text);
+    remarks
+        .into_iter()
+        .map(|remark| Diagnostic {
+            fatal: remark.fatal,
+            span: tree.span(&remark.path, remark.about_key),
+            message: remark.message,
+            hint: remark.hint,
+        })
+        .collect()
+}
+
+fn fatal(message: impl Into<String>, hint: Option<&str>, span: Option<Range<usize>>) -> Diagnostic {
+    Diagnostic { fatal: true, message: message.into(), hint: hint.map(str::to_owned), span }
+}
+
+/// A document that is no mapping.
+pub(super) fn wrong_shape(text: &str, raw: &Value) -> Option<Diagnostic> {
+    let kind = match raw {
+        Value::Mapping(_) => return None,
+        Value::Null => {
+            let hint = "a manifest begins with `version: 1` and `sessions:`";
+            return Some(fatal("manifest is empty", Some(hint), None));
+        }
+        Value::Sequence(_) => "a sequence",
+        Value::Tagged(_) => "a tagged value",
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => "a single value",
+    };
+    let hint = match raw {
+        Value::Sequence(_) => "put the entries below a `sessions:` key",
+        _ => "a manifest is a mapping: `version: 1`, `sessions:`, …",
+    };
+    let span = Tree::parse(text).span(&crate::core::edit::Path::root(), false);
+    Some(fatal(format!("the top level of a manifest is a mapping, this is {kind}"), Some(hint), span))
+}
+
+fn bad_merge(text: &str, error: &serde_yaml::Error) -> Diagnostic {
+    // The reader does not say which merge key it is about; if there is only one, it is that one.
+    let mut found = text.match_indices("<<");
+    let span = match (found.next(), found.next()) {
+        (Some((start, key)), None) => Some(start..start + key.len()),
+        _ => None,
+    };
+    fatal(format!("bad merge key `<<`: {error}"), Some("a merge key takes a mapping or a list of mappings: `<<: *base`"), span)
+}
+
+/// The diagnostic for a text that is not one YAML document.
+pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic {
+    match &unreadable.cause {
+        Cause::Duplicate(key) => {
+            let span = Tree::parse(text).second_key(&unreadable.path, key);
+            let hint = if key == "<<" { "merge several with one key: `<<: [*a, *b]`" } else { "keep one of the two" };
+            return fatal(format!("duplicate key `{key}`"), Some(hint), span.or_else(|| located(text, unreadable)));
+        }
+        Cause::TooMuch => return fatal("the aliases of this file expand to too much", Some("write the values out"), None),
+        Cause::Reader => {}
+    }
+    let full = unreadable.error.to_string();
+    let message = full.split(" at line ").next().unwrap_or(&full);
+    if message.contains("more than one document") {
+        let span = second_document(text);
+        return fatal("manifest has more than one document", Some("keep one document; remove the `---` between them"), span);
+    }
+    if message.contains("repetition limit") {
+        return fatal("the aliases of this file expand to too much", Some("write the values out"), None);
+    }
+    if message.contains("recursion limit") {
+        return fatal("values are nested too deeply", None, located(text, unreadable));
+    }
+    if message.contains("control characters are not allowed") {
+        let found = text.char_indices().find(|(_, c)| is_forbidden(*c));
+        let span = found.map(|(start, c)| start..start + c.len_utf8());
+        let hint = "remove the character, or write it escaped in double quotes (\"\\x1b\")";
+        return fatal("control characters are not allowed", Some(hint), span);
+    }
+    let span = located(text, unreadable);
+    let hint = span.as_ref().and_then(|span| syntax_hint(text, message, span.start));
+    fatal(message, hint, span)
+}
+
+/// Whether libyaml refuses a character.
+fn is_forbidden(c: char) -> bool {
+    !matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+fn located(text: &str, unreadable: &Unreadable) -> Option<Range<usize>> {
+    let location = unreadable.error.location()?;
+    let start = offset_of(text, location.line(), location.column());
+    let length = text[start..].chars().next().filter(|c| !matches!(c, '\n' | '\r')).map_or(0, char::len_utf8);
+    Some(start..start + length)
+}
+
+fn second_document(text: &str) -> Option<Range<usize>> {
+    let second = Tree::parse(text).documents().nth(1)?;
+    let start = usize::from(second.text_range().start());
+    let mut start = line_start(text, start);
+    while start < text.len() && !text[start..].starts_with("---") {
+        start = line_end(text, start);
+        start += break_at(text, start).len();
+    }
+    (start < text.len()).then(|| start..start + 3)
+}
+
+/// What to do about the commonest mistakes; libyaml names the symptom only.
+fn syntax_hint(text: &str, message: &str, at: usize) -> Option<&'static str> {
+    let next = text[at..].chars().next();
+    let line = &text[line_start(text, at)..line_end(text, at)];
+    match next {
+        _ if line.trim_start_matches(' ').starts_with('\t') => Some("indent with spaces; YAML does not allow tabs"),
+        Some('%') if message.contains("cannot start any token") => Some("put text that begins with % in quotes: \"%3\""),
+        Some('@' | '`') => Some("put text that begins with this character in quotes"),
+        _ if message.contains("mapping values are not allowed") => {
+            Some("put text that holds `: ` in quotes, or check the indentation of this line")
+        }
+        _ if message.contains("unknown anchor") => Some("the anchor (`&name`) must stand before its alias (`*name`)"),
+        _ if message.contains("quoted scalar") => Some("the closing quote is missing"),
+        _ if message.contains("did not find expected") => Some("check the indentation and the brackets before this place"),
+        _ => None,
+    }
+}

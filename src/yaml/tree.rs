@@ -1,0 +1,230 @@
+//! The places of nodes in a manifest's text, from yaml-edit's lossless syntax tree. Never changes the tree or the text.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use rowan::NodeOrToken;
+use rowan::ast::AstNode;
+use yaml_edit::{Lang, Scalar, SyntaxKind as Kind, YamlFile};
+
+use crate::core::edit::{Path, Segment};
+
+pub(super) type Node = rowan::SyntaxNode<Lang>;
+pub(super) type Token = rowan::SyntaxToken<Lang>;
+
+/// The syntax tree of one text.
+pub(super) struct Tree {
+    root: Node,
+    /// What is wrong with the text in yaml-edit's eyes, if anything is.
+    pub fault: Option<(String, Range<usize>)>,
+    children: RefCell<HashMap<usize, Rc<Vec<Node>>>>,
+    aliases: OnceCell<Vec<(String, Range<usize>)>>,
+}
+
+/// A node found by its path.
+pub(super) struct Place {
+    /// The entry that holds it: a `MAPPING_ENTRY`, a `SEQUENCE_ENTRY`, or the `DOCUMENT`.
+    pub entry: Node,
+    /// What directly holds the value and its anchor: a `VALUE`, a `SEQUENCE_ENTRY`, or the `DOCUMENT`.
+    pub holder: Node,
+    /// The value itself; `None` where nothing is written.
+    pub content: Option<Node>,
+}
+
+impl Tree {
+    /// The tree of any text, valid or not.
+    pub(super) fn parse(text: &str) -> Self {
+        let parse = YamlFile::parse(text);
+        let fault = parse.positioned_errors().first().map(|error| {
+            let range = error.range.start as usize..error.range.end as usize;
+            (error.message.clone(), range)
+        });
+        Self { root: parse.tree().syntax().clone(), fault, children: RefCell::default(), aliases: OnceCell::new() }
+    }
+
+    /// The documents of the text.
+    pub(super) fn documents(&self) -> impl Iterator<Item = Node> {
+        self.root.children().filter(|node| node.kind() == Kind::DOCUMENT)
+    }
+
+    /// The nodes along a path, from the document down: all of them, or as far as it leads before something is not there
+    /// or is behind an alias. Empty if there is no document.
+    pub(super) fn trail(&self, path: &Path) -> Vec<Place> {
+        let Some(document) = self.documents().next() else { return Vec::new() };
+        let mut trail = vec![Place { entry: document.clone(), content: content(&document), holder: document }];
+        for segment in &path.0 {
+            match trail.last().and_then(|place| self.step(place, segment)) {
+                Some(next) => trail.push(next),
+                None => break,
+            }
+        }
+        trail
+    }
+
+    fn step(&self, place: &Place, segment: &Segment) -> Option<Place> {
+        let collection = untagged(place.content.as_ref()?);
+        match (segment, collection.kind()) {
+            (Segment::Key(key), Kind::MAPPING) => entry_of(&collection, key, 0).map(|entry| Place::of_entry(&entry)),
+            (Segment::Index(index), Kind::SEQUENCE) => self.entries(&collection).get(*index).map(Place::of_entry),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping or sequence, remembered, so that a thousand lookups in one sequence stay cheap.
+    pub(super) fn entries(&self, collection: &Node) -> Rc<Vec<Node>> {
+        let key = usize::from(collection.text_range().start());
+        if collection.kind() != Kind::SEQUENCE {
+            return Rc::new(entries(collection).collect());
+        }
+        Rc::clone(self.children.borrow_mut().entry(key).or_insert_with(|| Rc::new(entries(collection).collect())))
+    }
+
+    /// The span of a node, or of its key; of the nearest node above it where it is not written itself.
+    pub(super) fn span(&self, path: &Path, about_key: bool) -> Option<Range<usize>> {
+        let trail = self.trail(path);
+        let place = trail.last()?;
+        let key = || key_of(&place.entry).as_ref().and_then(significant);
+        let value = || place.content.as_ref().and_then(significant);
+        let found = if about_key && trail.len() > path.0.len() { key().or_else(value) } else { value().or_else(key) };
+        found.or_else(|| significant(&place.entry))
+    }
+
+    /// The span of the second key of that name in the mapping at `path`.
+    pub(super) fn second_key(&self, path: &Path, key: &str) -> Option<Range<usize>> {
+        let trail = self.trail(path);
+        let entry = entry_of(&untagged(trail.last()?.content.as_ref()?), key, 1)?;
+        significant(&key_of(&entry)?)
+    }
+
+    /// Every alias: its name and span.
+    pub(super) fn aliases(&self) -> &[(String, Range<usize>)] {
+        self.aliases.get_or_init(|| {
+            let tokens = self.root.descendants_with_tokens().filter_map(NodeOrToken::into_token);
+            tokens
+                .filter(|token| token.kind() == Kind::REFERENCE)
+                .map(|token| (token.text().trim_start_matches('*').to_owned(), span_of(&token)))
+                .collect()
+        })
+    }
+
+    /// The comments that begin within a range.
+    pub(super) fn comments(&self, range: &Range<usize>) -> Vec<Range<usize>> {
+        let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else { return Vec::new() };
+        let mut token = self.root.token_at_offset(start.into()).right_biased();
+        let mut found = Vec::new();
+        while let Some(current) = token {
+            if u32::from(current.text_range().start()) >= end {
+                break;
+            }
+            if current.kind() == Kind::COMMENT && u32::from(current.text_range().start()) >= start {
+                found.push(span_of(&current));
+            }
+            token = current.next_token();
+        }
+        found
+    }
+}
+
+impl Place {
+    fn of_entry(entry: &Node) -> Self {
+        let holder = match entry.kind() {
+            Kind::MAPPING_ENTRY => entry.children().find(|node| node.kind() == Kind::VALUE).unwrap_or_else(|| entry.clone()),
+            _ => entry.clone(),
+        };
+        let content = if holder.kind() == Kind::MAPPING_ENTRY { None } else { content(&holder) };
+        Self { entry: entry.clone(), holder, content }
+    }
+
+    /// The anchor on the value, if there is one.
+    pub(super) fn anchor(&self) -> Option<Token> {
+        let tagged = self.content.iter().filter(|node| node.kind() == Kind::TAGGED_NODE);
+        std::iter::once(&self.holder).chain(tagged).find_map(|node| token_of(node, Kind::ANCHOR))
+    }
+}
+
+/// The value a holder holds. A scalar without text is the null that nothing stands for: `None`.
+fn content(holder: &Node) -> Option<Node> {
+    let kinds = [Kind::SCALAR, Kind::MAPPING, Kind::SEQUENCE, Kind::ALIAS, Kind::TAGGED_NODE];
+    holder.children().find(|node| kinds.contains(&node.kind())).filter(|node| !node.text_range().is_empty())
+}
+
+/// The node below a tag.
+pub(super) fn untagged(node: &Node) -> Node {
+    if node.kind() == Kind::TAGGED_NODE
+        && let Some(inner) = content(node)
+    {
+        return inner;
+    }
+    node.clone()
+}
+
+/// The entries of a mapping or a sequence.
+fn entries(collection: &Node) -> impl Iterator<Item = Node> {
+    collection.children().filter(|node| matches!(node.kind(), Kind::MAPPING_ENTRY | Kind::SEQUENCE_ENTRY))
+}
+
+/// The key of a mapping's entry.
+pub(super) fn key_of(entry: &Node) -> Option<Node> {
+    entry.children().find(|node| node.kind() == Kind::KEY)
+}
+
+/// The text of a scalar key, read.
+pub(super) fn key_text(entry: &Node) -> Option<String> {
+    let scalar = key_of(entry)?.children().find_map(Scalar::cast)?;
+    Some(scalar.as_string())
+}
+
+/// The entry with this key, after skipping as many of them.
+pub(super) fn entry_of(mapping: &Node, key: &str, skip: usize) -> Option<Node> {
+    entries(mapping).filter(|entry| key_text(entry).as_deref() == Some(key)).nth(skip)
+}
+
+/// A token directly in a node.
+pub(super) fn token_of(node: &Node, kind: Kind) -> Option<Token> {
+    node.children_with_tokens().filter_map(NodeOrToken::into_token).find(|token| token.kind() == kind)
+}
+
+/// Whether a collection is written with braces or brackets.
+pub(super) fn is_flow(collection: &Node) -> bool {
+    token_of(collection, Kind::LEFT_BRACE).or_else(|| token_of(collection, Kind::LEFT_BRACKET)).is_some()
+}
+
+/// Whether a node stands within braces or brackets.
+pub(super) fn within_flow(node: &Node) -> bool {
+    node.ancestors().any(|above| matches!(above.kind(), Kind::MAPPING | Kind::SEQUENCE) && is_flow(&above))
+}
+
+/// The bytes of a token.
+pub(super) fn span_of(token: &Token) -> Range<usize> {
+    token.text_range().start().into()..token.text_range().end().into()
+}
+
+/// The last token of a node that means something: no white space, line break or comment.
+pub(super) fn last_significant(node: &Node) -> Option<Token> {
+    let start = node.text_range().start();
+    let mut token = node.last_token()?;
+    while is_trivia(&token) {
+        token = token.prev_token()?;
+        if token.text_range().start() < start {
+            return None;
+        }
+    }
+    Some(token)
+}
+
+/// A node without the white space, line breaks and comments around it.
+pub(super) fn significant(node: &Node) -> Option<Range<usize>> {
+    let last = last_significant(node)?;
+    let mut first = node.first_token()?;
+    while is_trivia(&first) {
+        first = first.next_token()?;
+    }
+    Some(first.text_range().start().into()..last.text_range().end().into())
+}
+
+fn is_trivia(token: &Token) -> bool {
+    token.text_range().is_empty()
+        || matches!(token.kind(), Kind::WHITESPACE | Kind::NEWLINE | Kind::INDENT | Kind::COMMENT | Kind::COMMA | Kind::BOM)
+}

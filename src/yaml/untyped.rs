@@ -1,0 +1,231 @@
+//! From text to an untyped value, bounded, with the place of what is wrong. Never interprets the manifest.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde_yaml::value::{Tag, TaggedValue};
+use serde_yaml::{Mapping, Value};
+
+use crate::core::edit::{Path, Segment};
+
+/// A document may expand, through its aliases, to this many nodes and ten more for each of its bytes: far above any
+/// manifest, and far below what a chain of aliases can ask for.
+const FREE_NODES: usize = 100_000;
+
+/// Why a text is not one document.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// What the reader says.
+    pub error: serde_yaml::Error,
+    /// The node it was reading.
+    pub path: Path,
+    /// What the reader's own words do not say.
+    pub cause: Cause,
+}
+
+/// The causes that are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// As the reader's error says.
+    Reader,
+    /// A mapping has this key twice.
+    Duplicate(String),
+    /// The aliases expand to too much.
+    TooMuch,
+}
+
+/// Reads one document. `<<` stays an ordinary key; aliases are replaced by what they stand for.
+pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
+    let limits = Limits {
+        left: Cell::new(FREE_NODES + text.len().saturating_mul(10)),
+        cause: RefCell::new(Cause::Reader),
+        path: RefCell::new(Vec::new()),
+    };
+    Node(&limits).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
+        let mut path = limits.path.into_inner();
+        path.reverse();
+        Unreadable { error, path: Path(path), cause: limits.cause.into_inner() }
+    })
+}
+
+/// Replaces merge keys by what they bring. A value without any is returned as it is.
+pub(super) fn merged(mut value: Value) -> Result<Value, serde_yaml::Error> {
+    value.apply_merge()?;
+    Ok(value)
+}
+
+struct Limits {
+    left: Cell<usize>,
+    cause: RefCell<Cause>,
+    /// Filled from the inside out while an error travels up, so that a good document pays nothing for it.
+    path: RefCell<Vec<Segment>>,
+}
+
+impl Limits {
+    fn spend<E: de::Error>(&self) -> Result<(), E> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => {
+                self.cause.replace(Cause::TooMuch);
+                Err(E::custom("aliases expand to too much"))
+            }
+        }
+    }
+
+    fn within<T, E>(&self, segment: impl FnOnce() -> Segment, result: Result<T, E>) -> Result<T, E> {
+        if result.is_err() {
+            self.path.borrow_mut().push(segment());
+        }
+        result
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Node<'a>(&'a Limits);
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.0.spend()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Value, E> {
+        Err(E::custom(format_args!("integer {value} is too large; put it in quotes if it is text")))
+    }
+
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Value, E> {
+        Err(E::custom(format_args!("integer {value} is too large; put it in quotes if it is text")))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        loop {
+            let index = items.len();
+            match self.0.within(|| Segment::Index(index), access.next_element_seed(self))? {
+                Some(item) => items.push(item),
+                None => return Ok(Value::Sequence(items)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut mapping = Mapping::new();
+        while let Some(key) = access.next_key_seed(self)? {
+            let name = || shown(&key);
+            if mapping.contains_key(&key) {
+                self.0.cause.replace(Cause::Duplicate(name()));
+                return Err(A::Error::custom("duplicate key"));
+            }
+            let value = self.0.within(|| Segment::Key(name()), access.next_value_seed(self))?;
+            mapping.insert(key, value);
+        }
+        Ok(Value::Mapping(mapping))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
+        let (tag, contents) = access.variant::<String>()?;
+        if tag.is_empty() {
+            return Err(A::Error::custom("a tag without a name"));
+        }
+        let value = contents.newtype_variant_seed(self)?;
+        Ok(Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value })))
+    }
+}
+
+/// A key as people would write it.
+fn shown(key: &Value) -> String {
+    match key {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null => "null".to_owned(),
+        Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => "?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn it_reads_what_the_plain_reader_reads() {
+        let text = "a: [yes, on, 012, 0x1f, 1_000, 12:30:45, 2026-11-21, .inf, .nan, ~, null, '', 1.5, -3, true]\n\
+                    b: &x {k: v}\nc: *x\nd: !foo bar\ne: !!str 5\nf: |\n  t\n<<: *x\n1: one\ntrue: t\n? [k]\n: v\nbig: 18446744073709551615\n";
+        let ours = read(text).unwrap();
+        let theirs: Value = serde_yaml::from_str(text).unwrap();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn a_duplicate_key_is_named_with_the_way_to_its_mapping() {
+        let error = read("s:\n  - a: 1\n    b: 2\n  - a: 1\n    a: 2\n").unwrap_err();
+        assert_eq!(error.cause, Cause::Duplicate("a".to_owned()));
+        assert_eq!(error.path.to_string(), "s[1]");
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_refused_before_they_fill_the_memory() {
+        let items = "x, ".repeat(100_000);
+        let aliases = "*a, ".repeat(100_000);
+        let error = read(&format!("a: &a [{items}]\nb: [{aliases}]\n")).unwrap_err();
+        assert_eq!(error.cause, Cause::TooMuch);
+        let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let before = level - 1;
+            let nine = vec![format!("*a{before}"); 9].join(", ");
+            laughs.push_str(&format!("a{level}: &a{level} [{nine}]\n"));
+        }
+        assert!(read(&laughs).is_err());
+    }
+}
