@@ -20,7 +20,10 @@ const CONSTANT: Duration = Duration::from_millis(3);
 fn main() {
     let pairs = std::env::var("BENCH_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(41);
     println!("headcount diff, {TRANSCRIPTS} transcripts on disk, paired with `tmux -u list-panes -a`, {pairs} pairs, medians");
-    println!("{:>9} {:>10} {:>11} {:>11} {:>7} {:>11}  budget", "sessions", "world", "floor ms", "diff ms", "ratio", "budget ms");
+    println!(
+        "{:>9} {:>10} {:>11} {:>11} {:>7} {:>11}  budget",
+        "sessions", "world", "floor ms", "diff ms", "ratio", "budget ms"
+    );
     let mut missed = false;
     for sessions in [1, 100, 1000] {
         let world = World::new(sessions);

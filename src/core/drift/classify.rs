@@ -77,11 +77,11 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
         let entry_verdict = judge(world, entry, standing, &claims, &undeclared, &mut verdict.drifts, &mut renamed);
         verdict.entries.push(entry_verdict);
     }
-    for (position, identity) in world.manifest.identities.iter().enumerate() {
+    for identity in &world.manifest.identities {
         let vouched = stale_id::is_vouched(world.manifest, identity, |entry| {
             verdict.entries.get(entry.index).is_some_and(|v| v.proven.as_ref().is_some_and(|(id, _)| *id == identity.id))
         });
-        verdict.drifts.extend(stale_id::judge_identity(world, position, identity, vouched));
+        verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
     for other in undeclared.iter().filter(|other| !renamed.contains(&other.key)) {
         judge_undeclared(world, other, &claims, &mut verdict);

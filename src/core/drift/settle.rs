@@ -21,6 +21,13 @@ impl World<'_> {
         self.fresh_until(session.created)
     }
 
+    /// Until when a manifest that has suddenly lost more than half of its entries is not believed: it may be half a text, and
+    /// its sessions must not be taken for unregistered ones.
+    pub(super) fn shrunken_until(&self) -> Option<DateTime<Utc>> {
+        let shrunken = self.manifest.sessions.len() * 2 < self.memory.sessions.len();
+        if shrunken { self.fresh_until(self.manifest_modified) } else { None }
+    }
+
     /// What may be done about a drift of an entry: ignored classes first, then the latest of `until` and the time a person's
     /// recent change is respected, if the drift contradicts it.
     pub(super) fn disposition(

@@ -27,8 +27,8 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
 }
 
 /// The drift of a top-level identity whose conversation has no transcript any more. It is shown once, under its own path.
-pub(super) fn judge_identity(world: &World<'_>, position: usize, identity: &Identity, vouched: bool) -> Option<Drift> {
-    let home = world.observation.identity_homes.get(position)?.seen()?;
+pub(super) fn judge_identity(world: &World<'_>, identity: &Identity, vouched: bool) -> Option<Drift> {
+    let home = world.observation.own_homes.get(&identity.agent)?.seen()?;
     let key = TranscriptKey { kind: identity.agent, home: home.clone(), id: identity.id.clone() };
     if vouched || !world.observation.transcripts.get(&key)?.is_absent() {
         return None;

@@ -68,7 +68,7 @@ pub(super) fn judge(
         detail: String::new(),
         evidence,
         edits: vec![Edit::new(place, None, Some(entry))],
-        disposition: match world.young_until(undeclared.session) {
+        disposition: match world.young_until(undeclared.session).max(world.shrunken_until()) {
             Some(until) => Disposition::Settling(until),
             None => Disposition::Record,
         },

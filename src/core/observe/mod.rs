@@ -30,8 +30,8 @@ pub struct Observation {
     pub real_paths: BTreeMap<PathBuf, PathBuf>,
     /// For each entry of the manifest, in order: where its agent would keep its files if no process tells.
     pub fallback_homes: Vec<Fact<PathBuf>>,
-    /// The same for each top-level identity of the manifest, in order.
-    pub identity_homes: Vec<Fact<PathBuf>>,
+    /// Where each agent keeps its files in our own environment: where top-level identities of the manifest are looked up.
+    pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
 }
 
 impl Observation {

@@ -14,7 +14,7 @@ use crate::core::observe::{Transcript, TranscriptKey};
 use crate::core::text::printable;
 
 /// Gives the command that would resume a conversation: agent, id, workspace, and the agent's home if it is known.
-pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Option<&Path>) -> String;
+pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Option<&Path>) -> Option<String>;
 
 /// What `id_rung` says of an id nothing live proves.
 const RECORDED: &str = "recorded";
@@ -107,7 +107,7 @@ fn entry_row(
         last_activity: transcript.as_ref().and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
         job: session.recorded.delegate_job_id.clone(),
         drifts: classes(report, &session.key),
-        resume: id.map(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
+        resume: id.and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
     }
 }
 
@@ -139,7 +139,7 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         job: None,
         drifts: classes(report, &found.key),
         resume: id
-            .map(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
+            .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
     }
 }
 

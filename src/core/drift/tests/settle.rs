@@ -56,3 +56,21 @@ fn our_own_record_of_an_end_opens_no_window() {
     let theirs = ", status: running, terminated_at: \"2026-11-21T11:59:58Z\"";
     assert_eq!(scene(one(theirs), Vec::new()).words(), ["dead:settling"]);
 }
+
+#[test]
+fn sessions_of_a_manifest_that_has_just_shrunk_are_not_taken_for_unregistered() {
+    let found = || vec![claude("x-creator-claude", 7)];
+    let empty = || scene(manifest("version: 1\nsessions: []\n"), found());
+    let populated = |scene: Scene| {
+        let mut scene = scene;
+        scene.memory.sessions.insert("earlier".to_owned(), Default::default());
+        scene
+    };
+    let mut fresh = populated(empty());
+    fresh.modified = Some(ago(2));
+    assert_eq!(fresh.words(), ["unregistered:settling"]);
+    assert_eq!(populated(empty()).words(), ["unregistered:record"], "saved five minutes ago");
+    let mut known_empty = empty();
+    known_empty.modified = Some(ago(2));
+    assert_eq!(known_empty.words(), ["unregistered:record"], "it never had more");
+}

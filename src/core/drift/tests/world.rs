@@ -128,7 +128,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         transcripts: BTreeMap::new(),
         real_paths: BTreeMap::new(),
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
-        identity_homes: vec![Fact::Seen(PathBuf::from(HOME)); manifest.identities.len()],
+        own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),
     };
     let mut scene = Scene { manifest, observation, memory: Memory::default(), modified: Some(ago(300)) };
     let recorded: Vec<ConversationId> =
