@@ -85,7 +85,8 @@ pub struct Pane {
     pub dead: Option<String>,
     /// The name of the program that runs on top of it, for messages ("a bare bash").
     pub runs: String,
-    /// The agents in its process tree: the topmost process of each kind. `Unknown` if a process could not be read.
+    /// The agents in its process tree: the topmost process of each kind (several of one kind if they stand side by side).
+    /// `Unknown` if there is none and a process could not be read; `Absent` if the pane was not asked about.
     pub agents: Fact<Vec<Agent>>,
 }
 
