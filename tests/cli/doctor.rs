@@ -8,7 +8,8 @@ const GOOD: &str = "version: 1\nsessions: []\n";
 
 /// The row about `what`, with its hint.
 fn row(ran: &Ran, what: &str) -> String {
-    let mut lines = ran.stdout.lines().skip_while(|line| !line.get(6..).is_some_and(|rest| rest.starts_with(&format!("{what} "))));
+    let mut lines =
+        ran.stdout.lines().skip_while(|line| !line.get(6..).is_some_and(|rest| rest.starts_with(&format!("{what} "))));
     let first = lines.next().unwrap_or_else(|| panic!("no row {what} in:\n{}", ran.stdout));
     let hint = lines.next().filter(|line| line.starts_with("      ")).unwrap_or_default();
     format!("{first}\n{}", hint.trim_start())
@@ -20,9 +21,20 @@ fn a_machine_with_a_manifest_will_do_and_every_check_has_its_row() {
     place.write("agent-sessions.yaml", GOOD);
     let ran = place.run(&["doctor"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    for what in
-        ["tmux", "locale", "tmux sockets", "tmux server", "host", "processes", "manifest", "lock", "permissions", "exchange", "read leases", "state"]
-    {
+    for what in [
+        "tmux",
+        "locale",
+        "tmux sockets",
+        "tmux server",
+        "host",
+        "processes",
+        "manifest",
+        "lock",
+        "permissions",
+        "exchange",
+        "read leases",
+        "state",
+    ] {
         assert!(!row(&ran, what).starts_with("fail"), "{what}");
     }
     assert!(row(&ran, "manifest").contains("agent-sessions.yaml (found in this directory), 0 sessions"), "{}", ran.stdout);

@@ -25,7 +25,11 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
         }
     }
     if rows.is_empty() {
-        rows.push(Row::warn("agents", "none is in PATH and none has files here", "sessions are then only followed as tmux sessions"));
+        rows.push(Row::warn(
+            "agents",
+            "none is in PATH and none has files here",
+            "sessions are then only followed as tmux sessions",
+        ));
     } else if !absent.is_empty() {
         rows.push(Row::fine("other agents", format!("not here: {}", absent.join(", "))));
     }

@@ -42,7 +42,9 @@ fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
     let shown = path.display();
     let text = match yaml::decode(bytes) {
         Ok(text) => text,
-        Err(diagnostic) => return Row::fail(WHAT, format!("{shown}: {}", diagnostic.message), "`headcount check` shows the place"),
+        Err(diagnostic) => {
+            return Row::fail(WHAT, format!("{shown}: {}", diagnostic.message), "`headcount check` shows the place");
+        }
     };
     match yaml::load(text, &session::surroundings()) {
         Err(diagnostics) => {
@@ -53,7 +55,11 @@ fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
             let found = format!("{shown} ({source}), {}", plural(loaded.manifest.sessions.len(), "session", "sessions"));
             match loaded.warnings.len() {
                 0 => Row::fine(WHAT, found),
-                count => Row::warn(WHAT, format!("{found}, {}", plural(count, "warning", "warnings")), "`headcount check` shows them"),
+                count => Row::warn(
+                    WHAT,
+                    format!("{found}, {}", plural(count, "warning", "warnings")),
+                    "`headcount check` shows them",
+                ),
             }
         }
     }
@@ -67,7 +73,11 @@ fn lock(manifest: &Path) -> Row {
     let sidecar = PathBuf::from(sidecar);
     let Ok(metadata) = sidecar.metadata() else { return Row::fine(WHAT, "free") };
     let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
-        return Row::warn(WHAT, "cannot be told: /proc/locks cannot be read", "`headcount reconcile` waits for it and names the holder");
+        return Row::warn(
+            WHAT,
+            "cannot be told: /proc/locks cannot be read",
+            "`headcount reconcile` waits for it and names the holder",
+        );
     };
     match holder(&locks, metadata.ino()) {
         None => Row::fine(WHAT, "free"),
@@ -128,7 +138,9 @@ fn leases(manifest: &Path) -> Row {
     const WHAT: &str = "read leases";
     match File::open(manifest).and_then(|file| lease::ask(&file)) {
         Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: an editor that has the manifest open is noticed"),
-        Ok(Asked::Writer) => Row::warn(WHAT, "a program has the manifest open for writing", "reconcile waits until it is closed"),
+        Ok(Asked::Writer) => {
+            Row::warn(WHAT, "a program has the manifest open for writing", "reconcile waits until it is closed")
+        }
         Ok(Asked::Unavailable) => Row::warn(
             WHAT,
             "not available for this file",

@@ -14,7 +14,9 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
 
 fn boot(examiner: &Examiner) -> Row {
     match examiner.host.boot() {
-        Fact::Seen(boot) => Row::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at))),
+        Fact::Seen(boot) => {
+            Row::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at)))
+        }
         Fact::Absent => Row::warn("host", "the boot cannot be identified", "a reboot is then not named as the cause of an end"),
         Fact::Unknown(why) => Row::warn("host", why, "a reboot is then not named as the cause of an end"),
     }
@@ -22,7 +24,11 @@ fn boot(examiner: &Examiner) -> Row {
 
 fn processes(examiner: &Examiner) -> Row {
     if !Path::new("/proc/self/stat").exists() {
-        return Row::warn(WHAT, "no /proc here; `ps` is used", "agents' own environments cannot be read, so homes are guessed from yours");
+        return Row::warn(
+            WHAT,
+            "no /proc here; `ps` is used",
+            "agents' own environments cannot be read, so homes are guessed from yours",
+        );
     }
     let me = std::process::id();
     let unreadable = match (examiner.host.process(me), examiner.host.environ(me)) {

@@ -95,9 +95,11 @@ fn sockets(examiner: &Examiner, socket: &Path) -> Row {
     }
     match directory.metadata() {
         Err(_) => Row::fine(WHAT, format!("{shown}, which is made when the first server starts")),
-        Ok(metadata) if metadata.uid() != rustix::process::getuid().as_raw() => {
-            Row::fail(WHAT, format!("{shown} belongs to user {}", metadata.uid()), "tmux refuses it; remove it or set TMUX_TMPDIR")
-        }
+        Ok(metadata) if metadata.uid() != rustix::process::getuid().as_raw() => Row::fail(
+            WHAT,
+            format!("{shown} belongs to user {}", metadata.uid()),
+            "tmux refuses it; remove it or set TMUX_TMPDIR",
+        ),
         Ok(metadata) if metadata.mode() & 0o007 != 0 => {
             Row::fail(WHAT, format!("{shown} is open to others"), format!("tmux refuses it; chmod 700 {shown}"))
         }
@@ -116,7 +118,9 @@ fn server(examiner: &Examiner, socket: &Path) -> Row {
             format!("one is alive, but its socket {shown} was removed"),
             "`kill -USR1` the server's process and it makes the socket again",
         ),
-        Listener::Unknown(why) => Row::fail(WHAT, why, "until it can be asked, its sessions are unknown and nothing is recorded"),
+        Listener::Unknown(why) => {
+            Row::fail(WHAT, why, "until it can be asked, its sessions are unknown and nothing is recorded")
+        }
     }
 }
 

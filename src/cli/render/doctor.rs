@@ -55,7 +55,11 @@ mod tests {
 
     #[test]
     fn hints_stand_below_their_row_and_the_last_line_counts() {
-        let rows = [row(Grade::Fine, "tmux", None), row(Grade::Warn, "locale", Some("set it")), row(Grade::Fail, "lock", Some("wait"))];
+        let rows = [
+            row(Grade::Fine, "tmux", None),
+            row(Grade::Warn, "locale", Some("set it")),
+            row(Grade::Fail, "lock", Some("wait")),
+        ];
         assert_eq!(
             render(&rows, &look()),
             "ok    tmux    found tmux\\u{1b}[31m\n\
