@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod doctor;
 mod error;
 mod interrupt;
 mod logging;
@@ -60,7 +61,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::History(args) => commands::history::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
-        Verb::Doctor(_) => Ok(Exit::Failure),
+        Verb::Doctor(args) => commands::doctor::run(&args, context),
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),
         Verb::Man(args) => commands::man::run(&args, context),

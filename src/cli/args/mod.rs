@@ -292,7 +292,7 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount history                          everything recorded in this manifest
+  headcount history                          everything, newest first
   headcount history lab-api-creator-codex    one session
   headcount history -n 5")]
 pub(crate) struct HistoryArgs {
