@@ -72,7 +72,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let judged: Vec<&Session> = manifest.sessions.iter().filter(|session| is_judged(session, host.name())).collect();
     let inspector = Inspector::new(world);
 
-    let mut servers = list(world, &judged, &inspector);
+    let (mut servers, real_paths) = list(world, manifest, &judged, &inspector);
     let pids = wanted(manifest, &judged, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
     fill(&mut servers, &facts);
@@ -88,6 +88,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
         servers,
         strays,
         transcripts: BTreeMap::new(),
+        real_paths,
         fallback_homes,
         own_homes,
     };
@@ -103,20 +104,35 @@ fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
 }
 
 /// Lists every server that holds a judged entry, and the default tmux server, where unregistered sessions are looked for.
-/// Meanwhile the processes behind recorded panes are read: a quiet world's are the same.
-fn list(world: &World, judged: &[&Session], inspector: &Inspector<'_>) -> BTreeMap<ServerKey, Fact<Server>> {
+/// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
+fn list(
+    world: &World,
+    manifest: &Manifest,
+    judged: &[&Session],
+    inspector: &Inspector<'_>,
+) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = judged.iter().map(|session| session.key.server_key()).collect();
     keys.insert(ServerKey::default_of(MuxKind::Tmux));
     let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
     let recorded = judged.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
     std::thread::scope(|scope| {
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
+        let real_paths = real_paths(manifest);
         inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
         let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
-        keys.iter().cloned().zip(asked.into_iter().map(answer)).collect()
+        (keys.iter().cloned().zip(asked.into_iter().map(answer)).collect(), real_paths)
     })
+}
+
+/// The declared workspaces that are reached through a symlink, and where they really are.
+fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
+    let sessions = manifest.sessions.iter().filter_map(|session| session.cwd.as_ref());
+    let declared: BTreeSet<&PathBuf> =
+        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).collect();
+    let real = |path: &PathBuf| path.canonicalize().ok().filter(|real| real != path).map(|real| (path.clone(), real));
+    declared.into_iter().filter_map(real).collect()
 }
 
 /// The processes of the panes that matter: those of judged entries and of sessions that may be ours, and those of every session

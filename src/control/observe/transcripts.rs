@@ -47,7 +47,8 @@ pub(super) fn find(
         let cwd = session.cwd.as_deref();
         let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);
         requests.add(session.agent, fallback, id, cwd);
-        let agents = by_session.get(&(&session.key.server_key(), session.key.name.as_str())).into_iter().flatten();
+        let server = session.key.server_key();
+        let agents = by_session.get(&(&server, session.key.name.as_str())).into_iter().flatten();
         for agent in agents.filter(|agent| agent.kind == session.agent) {
             let theirs = agent.cwd.seen().map(PathBuf::as_path);
             requests.add(session.agent, agent.home.seen(), id, theirs.or(cwd));
