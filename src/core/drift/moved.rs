@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of, is_recorded_pane};
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Remedy, Identity, World};
+use super::{Class, Disposition, Drift, Evidence, Identity, Remedy, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
 use crate::core::manifest::names::Field;
