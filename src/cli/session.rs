@@ -11,6 +11,7 @@ use crate::core::manifest::select::Selection;
 use crate::core::observe::identity::Found;
 use crate::host::Environ;
 use crate::store::hooks;
+use crate::store::manifest::Options as UpdateOptions;
 use crate::store::paths::StateHome;
 use crate::yaml;
 
@@ -19,23 +20,29 @@ use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
 use super::{Context, interrupt};
 
+/// What a verb wants of a pass.
+pub(crate) struct Request<'a> {
+    pub(crate) selection: Selection,
+    pub(crate) judge: &'a JudgeArgs,
+    pub(crate) mode: Mode,
+    pub(crate) update: UpdateOptions,
+    /// Whether every rung of the evidence is read to the end.
+    pub(crate) every_rung: bool,
+}
+
+impl<'a> Request<'a> {
+    /// A look at these sessions.
+    pub(crate) fn look(selection: Selection, judge: &'a JudgeArgs) -> Self {
+        Self { selection, judge, mode: Mode::Look, update: UpdateOptions::default(), every_rung: false }
+    }
+}
+
 /// Runs one pass over the manifest the global options name.
 ///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(selection: Selection, judge: &JudgeArgs, mode: Mode, context: &Context) -> Result<Pass, CliError> {
-    run(selection, judge, mode, false, context)
-}
-
-/// The same, only looking, with every rung of the evidence read to the end.
-///
-/// # Errors
-/// As [`pass`].
-pub(crate) fn close_look(selection: Selection, judge: &JudgeArgs, context: &Context) -> Result<Pass, CliError> {
-    run(selection, judge, Mode::Look, true, context)
-}
-
-fn run(selection: Selection, judge: &JudgeArgs, mode: Mode, every_rung: bool, context: &Context) -> Result<Pass, CliError> {
+pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
+    let Request { selection, judge, mode, update, every_rung } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let options = Options {
@@ -45,7 +52,7 @@ fn run(selection: Selection, judge: &JudgeArgs, mode: Mode, every_rung: bool, co
         settle: judge.settle,
         strict: judge.strict,
         mode,
-        update: crate::store::manifest::Options::default(),
+        update,
     };
     interrupt::end_on_interrupt();
     let world = World { every_rung, ..world(&options.state_home) };

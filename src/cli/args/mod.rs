@@ -167,6 +167,21 @@ impl Default for JudgeArgs {
     }
 }
 
+/// How the manifest is locked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LockArgs {
+    /// How long to wait while another program holds the manifest's lock
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    pub(crate) lock_timeout: Duration,
+}
+
+impl LockArgs {
+    /// How an update goes about it.
+    pub(crate) fn update(&self) -> crate::store::manifest::Options {
+        crate::store::manifest::Options { lock_wait: self.lock_timeout, ..Default::default() }
+    }
+}
+
 /// Show every session: declared, observed, its conversation and its drift
 ///
 /// One row per session of the manifest, then the sessions found running without an entry. Looks only: takes no lock and
@@ -265,6 +280,8 @@ pub(crate) struct ReconcileArgs {
     #[arg(long)]
     pub(crate) exit_code: bool,
     #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
@@ -328,6 +345,8 @@ pub(crate) struct UndoArgs {
     /// Only show what would be changed
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
 }
 
 /// Write a manifest from what is running now

@@ -1,10 +1,11 @@
 //! `headcount reconcile`: one pass that records. Starts, stops and types into nothing.
 
 use super::{drift_exit, print_json};
+use crate::cli::Context;
 use crate::cli::args::ReconcileArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Doing};
-use crate::cli::{Context, session};
+use crate::cli::session::{self, Request};
 use crate::control::pass::Mode;
 use crate::core::report::{Report, State};
 
@@ -16,7 +17,8 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
     if args.once {
         tracing::debug!("one pass, as asked");
     }
-    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, mode(args), context)?;
+    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let pass = session::pass(Request { mode: mode(args), update: args.lock.update(), ..look }, context)?;
     let report = &pass.report;
     if args.emit_diff {
         print_json(report, context)?;

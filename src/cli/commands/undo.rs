@@ -14,13 +14,8 @@ pub(crate) fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CliError> 
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
     let world = session::world(&state_home);
-    let request = Request {
-        manifest: found.path,
-        state_home,
-        entry: args.entry,
-        dry_run: args.dry_run,
-        update: crate::store::manifest::Options::default(),
-    };
+    let request =
+        Request { manifest: found.path, state_home, entry: args.entry, dry_run: args.dry_run, update: args.lock.update() };
     interrupt::end_on_interrupt();
     let undone = undo(&world, &request).map_err(|error| told(error, context.out.color_errors))?;
     session::say_saved(&undone.saved, context);
