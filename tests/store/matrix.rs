@@ -239,6 +239,14 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
         reported.extend(place.manifest().update(&patient, no_change).unwrap_or_else(|e| panic!("{about}: {e:?}")).saved);
     }
     check(&place, &world, &reported, ended.is_err(), &about);
+    let plain = acts.iter().all(|(_, act)| matches!(act, Act::Rename | Act::InPlace | Act::Twice | Act::Mixed));
+    if plain && (death.is_none() || acts.len() < 2) && replace == Replace::Exchange {
+        let newest = format!("<v{}>", world.saves);
+        assert!(place.text().contains(&newest), "{about}: the newest version {newest} is not the manifest");
+    }
+    if acts.is_empty() {
+        assert!(reported.is_empty(), "{about}: kept {reported:?} although nobody saved");
+    }
     if let Ok(Err(error)) = &ended {
         let expected = matches!(&error.cause, Cause::Manifest(e) if e.is_busy() || !place.path.exists() || acts.iter().any(|(_, act)| matches!(act, Act::AnewSlowly(_))));
         assert!(expected, "{about}: {error:?}");
@@ -412,9 +420,11 @@ fn a_death_among_two_editors_loses_nothing() {
 }
 
 #[test]
-fn a_death_at_any_step_without_exchange_leaves_a_whole_version_and_no_litter() {
+fn a_death_at_any_step_of_a_lonely_update_leaves_a_whole_version_and_nothing_else() {
     quiet_deaths();
-    at_each_step(|death| run(&[], Some(death), Replace::Rename));
+    for replace in [Replace::Exchange, Replace::Rename] {
+        assert!(at_each_step(|death| run(&[], Some(death), replace)) >= 8);
+    }
 }
 
 #[test]
