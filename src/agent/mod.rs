@@ -1,1 +1,183 @@
 //! Agent adapters, one file per agent. They read what agents leave on disk, read-only, and never write, move or delete any of it.
+
+mod antigravity;
+mod argv;
+mod claude;
+mod codex;
+mod copilot;
+mod files;
+mod gemini;
+mod opencode;
+mod pi;
+pub mod recognise;
+pub mod shelf;
+pub mod subject;
+
+use std::path::{Path, PathBuf};
+
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::Transcript;
+use crate::core::observe::identity::Reading;
+use crate::host::Environ;
+
+pub use recognise::{Invocation, Names, Program};
+pub use shelf::Shelf;
+pub use subject::Subject;
+
+/// A coding agent: how to tell it from other programs, and how to read what it leaves on disk.
+pub trait Agent: Send + Sync {
+    /// Which one it is.
+    fn kind(&self) -> AgentKind;
+
+    /// What its programs are called.
+    fn names(&self) -> &'static Names;
+
+    /// Where it keeps its files when started in this environment; `None` if the environment does not tell (no HOME).
+    fn home(&self, env: &Environ) -> Option<PathBuf>;
+
+    /// What each rung of the evidence ladder says about a live process of it, strongest first. Rungs it does not have, and
+    /// rungs weaker than one that already proves an id (unless all are asked for), are left out.
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading>;
+
+    /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
+    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
+
+    /// The arguments that resume a conversation; `None` if the agent is not known to be able to.
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>>;
+
+    /// The variable and value that make the agent use `home`; `None` if only HOME itself would.
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)>;
+
+    /// Whether a process of this command line is the agent, and what it was called with. `exe` is the base name of the file
+    /// it executes, empty if that is not known.
+    fn recognise<'a>(&self, exe: &str, argv: &'a [String]) -> Option<Invocation<'a>> {
+        let program = Program::of(argv)?;
+        self.names().matches(&program, exe).then(|| program.invocation())
+    }
+
+    /// The command that resumes a conversation where it lives, ready to paste into a shell; it is printed, never run. The
+    /// home is named when it is not the one `env` leads to.
+    fn resume_command(&self, id: &ConversationId, cwd: Option<&Path>, home: Option<&Path>, env: &Environ) -> Option<String> {
+        let mut words = Vec::new();
+        if let Some(home) = home.filter(|home| self.home(env).as_deref() != Some(*home)) {
+            let (name, value) = self.home_assignment(home)?;
+            words.push(format!("{name}={}", shell_words::quote(value.to_str()?)));
+        }
+        let program = self.names().programs.first()?;
+        words.push((*program).to_owned());
+        words.extend(self.resume_args(id)?.iter().map(|arg| shell_words::quote(arg).into_owned()));
+        let command = words.join(" ");
+        match cwd {
+            Some(cwd) => Some(format!("cd {} && {command}", shell_words::quote(cwd.to_str()?))),
+            None => Some(command),
+        }
+    }
+}
+
+/// Every agent, in the order of [`AgentKind::ALL`].
+pub fn all() -> &'static [&'static dyn Agent; 7] {
+    &[
+        &claude::Claude,
+        &codex::Codex,
+        &antigravity::Antigravity,
+        &pi::Pi,
+        &opencode::Opencode,
+        &gemini::Gemini,
+        &copilot::Copilot,
+    ]
+}
+
+/// The adapter of an agent.
+pub fn of(kind: AgentKind) -> &'static dyn Agent {
+    match kind {
+        AgentKind::Claude => &claude::Claude,
+        AgentKind::Codex => &codex::Codex,
+        AgentKind::Antigravity => &antigravity::Antigravity,
+        AgentKind::Pi => &pi::Pi,
+        AgentKind::Opencode => &opencode::Opencode,
+        AgentKind::Gemini => &gemini::Gemini,
+        AgentKind::Copilot => &copilot::Copilot,
+    }
+}
+
+/// Which agent a process is, if any. `exe` is only asked for when the arguments do not tell.
+pub fn identify(argv: &[String], exe: impl FnOnce() -> Option<String>) -> Option<(&'static dyn Agent, Invocation<'_>)> {
+    let program = Program::of(argv)?;
+    let named = |exe: &str| all().iter().copied().find(|agent| agent.names().matches(&program, exe));
+    let agent = match named("") {
+        Some(agent) => Some(agent),
+        None if program.is_interpreter() => None,
+        None => named(&exe()?),
+    };
+    agent.map(|agent| (agent, program.invocation()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> Environ {
+        pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+    }
+
+    #[test]
+    fn every_agent_has_its_adapter_in_the_common_order() {
+        let kinds: Vec<AgentKind> = all().iter().map(|agent| agent.kind()).collect();
+        assert_eq!(kinds, AgentKind::ALL);
+        assert!(AgentKind::ALL.into_iter().all(|kind| of(kind).kind() == kind));
+    }
+
+    #[test]
+    fn an_agents_home_follows_its_environment() {
+        let plain = env(&[("HOME", "/home/dev"), ("CLAUDE_CONFIG_DIR", ""), ("XDG_DATA_HOME", "")]);
+        let moved = env(&[
+            ("HOME", "/home/dev"),
+            ("CLAUDE_CONFIG_DIR", "/c"),
+            ("CODEX_HOME", "/x"),
+            ("COPILOT_HOME", "/p"),
+            ("XDG_DATA_HOME", "/d"),
+        ]);
+        for (kind, usual, other) in [
+            (AgentKind::Claude, "/home/dev/.claude", "/c"),
+            (AgentKind::Codex, "/home/dev/.codex", "/x"),
+            (AgentKind::Antigravity, "/home/dev/.gemini/antigravity-cli", "/home/dev/.gemini/antigravity-cli"),
+            (AgentKind::Pi, "/home/dev/.pi/agent", "/home/dev/.pi/agent"),
+            (AgentKind::Opencode, "/home/dev/.local/share/opencode", "/d/opencode"),
+            (AgentKind::Gemini, "/home/dev/.gemini", "/home/dev/.gemini"),
+            (AgentKind::Copilot, "/home/dev/.copilot", "/p"),
+        ] {
+            assert_eq!(of(kind).home(&plain), Some(PathBuf::from(usual)), "{kind}");
+            assert_eq!(of(kind).home(&moved), Some(PathBuf::from(other)), "{kind}");
+            assert_eq!(of(kind).home(&env(&[])), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_resume_command_can_be_pasted_as_it_is() {
+        let env = env(&[("HOME", "/home/dev")]);
+        let resume = |kind: AgentKind, id: &str, cwd: &str, home: Option<&str>| {
+            of(kind).resume_command(&ConversationId(id.into()), Some(Path::new(cwd)), home.map(Path::new), &env)
+        };
+        assert_eq!(
+            resume(AgentKind::Claude, "u-1", "/lab/it's", Some("/home/dev/.claude")).unwrap(),
+            "cd '/lab/it'\\''s' && claude --resume u-1"
+        );
+        assert_eq!(
+            resume(AgentKind::Claude, "$(rm x)", "/lab", Some("/c d")).unwrap(),
+            "cd /lab && CLAUDE_CONFIG_DIR='/c d' claude --resume '$(rm x)'"
+        );
+        assert_eq!(resume(AgentKind::Codex, "u", "/lab", Some("/x")).unwrap(), "cd /lab && CODEX_HOME=/x codex resume u");
+        assert_eq!(resume(AgentKind::Pi, "a.b_1", "/lab", None).unwrap(), "cd /lab && pi --session a.b_1");
+        assert_eq!(
+            resume(AgentKind::Opencode, "ses_1", "/l", Some("/d/opencode")).unwrap(),
+            "cd /l && XDG_DATA_HOME=/d opencode -s ses_1"
+        );
+        assert_eq!(resume(AgentKind::Gemini, "u", "/l", None).unwrap(), "cd /l && gemini --resume u");
+        assert_eq!(resume(AgentKind::Copilot, "u", "/l", Some("/p")).unwrap(), "cd /l && COPILOT_HOME=/p copilot --resume=u");
+        assert_eq!(resume(AgentKind::Antigravity, "u", "/l", None), None, "nobody knows how");
+    }
+}

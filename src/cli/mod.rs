@@ -1,6 +1,88 @@
 //! The command line: arguments, verbs, rendering, exit codes. The only part that prints.
 
+mod args;
+mod commands;
+mod doctor;
+mod error;
+mod interrupt;
+mod logging;
+mod manifest_path;
+mod output;
+mod render;
+mod session;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Globals, Verb};
+use error::{CliError, Exit};
+use output::Output;
+
 /// Runs the program and gives its exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run(&arguments).code())
+}
+
+/// What every verb is given: the global options and the streams.
+pub(crate) struct Context {
+    pub(crate) globals: Globals,
+    pub(crate) out: Output,
+}
+
+fn run(arguments: &[OsString]) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error, arguments),
+    };
+    let out = Output::new(&cli.globals);
+    let complaint = logging::start(&cli.globals, out.color_errors);
+    let context = Context { globals: cli.globals, out };
+    if let Some(complaint) = complaint {
+        context.out.note(&complaint);
+    }
+    match dispatch(cli.verb, &context) {
+        Ok(exit) => exit,
+        Err(error) => {
+            context.out.error(&error);
+            error.exit()
+        }
+    }
+}
+
+fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
+    match verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default())) {
+        Verb::Status(args) => commands::status::run(&args, context),
+        Verb::Diff(args) => commands::diff::run(&args, context),
+        Verb::Reconcile(args) => commands::reconcile::run(&args, context),
+        Verb::Explain(args) => commands::explain::run(&args, context),
+        Verb::History(args) => commands::history::run(&args, context),
+        Verb::Check(args) => commands::check::run(&args, context),
+        Verb::Demo(_) => commands::demo::run(context),
+        Verb::Doctor(args) => commands::doctor::run(&args, context),
+        Verb::Schema(args) => commands::schema::run(&args, context),
+        Verb::Completions(args) => commands::completions::run(&args, context),
+        Verb::Man(args) => commands::man::run(&args, context),
+    }
+}
+
+/// Help, the version, or a usage error: what the parser has to say instead of a value.
+fn unparsed(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    let globals = Globals::guess(arguments);
+    let out = Output::new(&globals);
+    let text = error.render();
+    if error.use_stderr() {
+        out.stderr(&if out.color_errors { text.ansi().to_string() } else { text.to_string() });
+        return Exit::Usage;
+    }
+    let text = if out.look.color { text.ansi().to_string() } else { text.to_string() };
+    match out.answer(&text) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            out.error(&error);
+            error.exit()
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod fact;
 pub mod ids;
 pub mod manifest;
+pub mod memory;
 pub mod observe;
 pub mod plan;
 pub mod report;

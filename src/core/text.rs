@@ -3,6 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// A time as headcount writes it everywhere: RFC 3339, UTC, whole seconds, `Z`.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 /// `text` on one line with every control character, bidirectional override and line separator escaped, so that a hostile
 /// name can neither move the cursor nor forge a line.
 pub fn printable(text: &str) -> Cow<'_, str> {

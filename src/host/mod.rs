@@ -1,1 +1,90 @@
-//! Where commands run and processes are read. Never interprets what it reads.
+//! Where commands run and processes are read. Never interprets what it reads, never writes anything.
+
+pub mod environ;
+mod local;
+mod procfs;
+mod ps;
+mod run;
+mod socket;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use crate::core::fact::Fact;
+use crate::core::observe::Boot;
+
+pub use environ::Environ;
+pub use local::LocalHost;
+pub use run::{Command, Output, RunError};
+pub use socket::Listener;
+
+/// A machine on which sessions live.
+pub trait Host: Send + Sync {
+    /// The host's name, as manifests spell it.
+    fn name(&self) -> &str;
+
+    /// The host's clock.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// The running boot.
+    fn boot(&self) -> Fact<Boot>;
+
+    /// Runs a command to its end or its deadline, whichever comes first.
+    ///
+    /// # Errors
+    /// If it could not be started, outlived its deadline, or said more than a sane command says.
+    fn run(&self, command: &Command) -> Result<Output, RunError>;
+
+    /// A process. `Absent`: there is none of that id, or it is a zombie. `Unknown`: it is there and may not be read.
+    fn process(&self, pid: u32) -> Fact<ProcessInfo>;
+
+    /// The base name of the file a process executes; `None` if that cannot be told.
+    fn exe(&self, pid: u32) -> Option<String>;
+
+    /// The working directory of a process, symlinks resolved.
+    fn cwd(&self, pid: u32) -> Fact<PathBuf>;
+
+    /// The environment a process was started with.
+    fn environ(&self, pid: u32) -> Fact<Environ>;
+
+    /// The children of a process by the cheap route, which may miss some: who wants to conclude that something is *not*
+    /// below a process has to look at [`Host::table`] as well.
+    fn children(&self, pid: u32) -> Vec<u32>;
+
+    /// Every process of the host (zombies left out) with its parent.
+    fn table(&self) -> Fact<Vec<Lineage>>;
+
+    /// Whether somebody listens on a Unix socket.
+    fn listener(&self, socket: &Path) -> Listener;
+}
+
+/// A process and its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lineage {
+    /// The process.
+    pub pid: u32,
+    /// The process that made it, or adopted it.
+    pub parent: u32,
+}
+
+/// What a host tells of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessInfo {
+    /// Its id.
+    pub pid: u32,
+    /// Its parent's id.
+    pub parent: u32,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// The same in clock ticks since boot (field 22 of `/proc/PID/stat`), where the host counts so.
+    pub start_ticks: Option<u64>,
+    /// Whether it has a controlling terminal.
+    pub has_terminal: bool,
+    /// The process group in the foreground of that terminal.
+    pub foreground: Option<u32>,
+    /// Its short name (`comm`).
+    pub name: String,
+    /// Its arguments, the program's own name first. Bytes that are not UTF-8 are replaced.
+    pub argv: Vec<String>,
+}

@@ -1,11 +1,37 @@
 //! What differs between a manifest and an observation. Pure: decides, never acts; one file per class.
 
-use chrono::{DateTime, Utc};
+mod agent_gone;
+mod ambiguous;
+mod claims;
+mod classify;
+mod dead;
+mod identity;
+mod locate;
+mod moved;
+mod new_id;
+mod remember;
+mod revived;
+mod settle;
+mod stale_id;
+#[cfg(test)]
+mod tests;
+mod unregistered;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::edit::Edit;
 use super::ids::{AgentKind, SessionKey, UnknownName};
+use super::manifest::{Manifest, Status};
+use super::memory::Memory;
+use super::observe::Observation;
+use super::text::printable;
+pub use classify::{EntryVerdict, Found, Unknown, Verdict, classify};
+pub use identity::{Candidate, Identity};
+pub use locate::{Live, Standing};
+pub use remember::remember;
 
 /// A class of drift. The letters are the codes of the reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +111,21 @@ impl std::str::FromStr for Class {
     }
 }
 
+/// Everything a classification looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    /// What is declared and recorded.
+    pub manifest: &'a Manifest,
+    /// When the manifest's text was last changed: everything in it was written by then.
+    pub manifest_modified: Option<DateTime<Utc>>,
+    /// What was seen.
+    pub observation: &'a Observation,
+    /// What earlier passes saw.
+    pub memory: &'a Memory,
+    /// How long the world and people are given to settle.
+    pub settle: TimeDelta,
+}
+
 /// One difference between the manifest and the world, with the change that would answer it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drift {
@@ -94,14 +135,75 @@ pub struct Drift {
     pub session: SessionKey,
     /// The agent of that session.
     pub agent: AgentKind,
-    /// One line, ready to post as a comment.
-    pub message: String,
+    /// What is the matter, one line without the session's name, for instance `tmux gone (was pane 201132, cmd claude)`.
+    pub matter: String,
+    /// What recording it does; `None` if it is only flagged.
+    pub remedy: Option<Remedy>,
+    /// What tells this drift from another of the same class on the same session: the new id, the new pane.
+    pub detail: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// The changes that would record the truth; empty if it is only flagged.
+    /// The changes that would record the truth; empty if it is only flagged. The entry of an unregistered session is an
+    /// insertion whose index the plan decides.
     pub edits: Vec<Edit>,
     /// What a pass may do about it now.
     pub disposition: Disposition,
+}
+
+impl Drift {
+    /// A fingerprint that stays the same as long as it is the same drift: 12 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let SessionKey { name, mux, server, host } = &self.session;
+        let text = [self.class.as_str(), host, mux.as_str(), server, name, &self.detail].join("\u{0}");
+        let digest = Sha256::digest(text.as_bytes());
+        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// One line, ready to post as a comment.
+    pub fn message(&self, recorded: bool) -> String {
+        let name = printable(&self.session.name);
+        let matter = printable(&self.matter);
+        match (self.remedy, recorded) {
+            (None, _) => format!("{name}: {matter}."),
+            (Some(remedy), true) => format!("{name}: {matter}. {}.", remedy.done()),
+            (Some(remedy), false) => format!("{name}: {matter}. {}.", remedy.to_do()),
+        }
+    }
+}
+
+/// What recording a drift does, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The status becomes this one.
+    Mark(Status),
+    /// The conversation id is written.
+    RecordId,
+    /// The pane is written.
+    RecordPane,
+    /// An entry is added.
+    Register,
+}
+
+impl Remedy {
+    /// Once it is recorded: `Marked terminated`.
+    pub fn done(self) -> String {
+        match self {
+            Self::Mark(status) => format!("Marked {}", status.as_str()),
+            Self::RecordId => "Id recorded".to_owned(),
+            Self::RecordPane => "Pane recorded".to_owned(),
+            Self::Register => "Registered".to_owned(),
+        }
+    }
+
+    /// Before: `To be marked terminated`.
+    pub fn to_do(self) -> String {
+        match self {
+            Self::Mark(status) => format!("To be marked {}", status.as_str()),
+            Self::RecordId => "Id to be recorded".to_owned(),
+            Self::RecordPane => "Pane to be recorded".to_owned(),
+            Self::Register => "To be registered".to_owned(),
+        }
+    }
 }
 
 /// One fact a drift rests on.

@@ -4,7 +4,10 @@ pub mod names;
 pub mod pattern;
 mod read;
 mod read_entry;
+pub mod schema;
 pub mod select;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;

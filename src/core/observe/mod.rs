@@ -3,7 +3,7 @@
 pub mod identity;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -26,6 +26,19 @@ pub struct Observation {
     pub strays: BTreeMap<u32, Fact<Stray>>,
     /// Transcripts of the conversation ids that were asked for.
     pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
+    /// Declared workspaces whose real path is another one (a symlink on the way), with that path.
+    pub real_paths: BTreeMap<PathBuf, PathBuf>,
+    /// For each entry of the manifest, in order: where its agent would keep its files if no process tells.
+    pub fallback_homes: Vec<Fact<PathBuf>>,
+    /// Where each agent keeps its files in our own environment: where top-level identities of the manifest are looked up.
+    pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
+}
+
+impl Observation {
+    /// The real path of a declared workspace.
+    pub fn real_path<'a>(&'a self, declared: &'a Path) -> &'a Path {
+        self.real_paths.get(declared).map_or(declared, PathBuf::as_path)
+    }
 }
 
 /// One boot of a host.
@@ -72,7 +85,8 @@ pub struct Pane {
     pub dead: Option<String>,
     /// The name of the program that runs on top of it, for messages ("a bare bash").
     pub runs: String,
-    /// The agents in its process tree: the topmost process of each kind. `Unknown` if a process could not be read.
+    /// The agents in its process tree: the topmost process of each kind (several of one kind if they stand side by side).
+    /// `Unknown` if there is none and a process could not be read; `Absent` if the pane was not asked about.
     pub agents: Fact<Vec<Agent>>,
 }
 

@@ -1,5 +1,8 @@
 //! The report of a pass, version 1. Pure: values in, values out; rendering is elsewhere.
 
+pub mod explain;
+pub mod make;
+pub mod rows;
 pub mod status;
 
 use chrono::{DateTime, Utc};

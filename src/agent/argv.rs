@@ -1,0 +1,101 @@
+//! Rung 4 of the evidence ladder: an exact id among the arguments an agent was started with. Pure but for the chain it is
+//! given.
+
+use super::subject::Subject;
+use super::{Agent, files};
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::observe::identity::{Found, Reading, Rung};
+
+/// How an agent is told which conversation to use.
+pub(super) struct Flags {
+    /// Flags whose value is an exact id, and how to tell one from a name, an index or a search text.
+    pub(super) exact: &'static [(&'static str, fn(&str) -> bool)],
+    /// A first word whose next word is the id, as in `codex resume ID`.
+    pub(super) verb: Option<&'static str>,
+    /// Words with which the id given is not the id in use: forks, "the last one".
+    pub(super) never: &'static [&'static str],
+}
+
+/// Any text that is not another flag.
+pub(super) fn any(value: &str) -> bool {
+    !value.is_empty() && !value.starts_with('-')
+}
+
+/// A UUID.
+pub(super) fn uuid(value: &str) -> bool {
+    files::is_uuid(value)
+}
+
+/// The id a command line names; `None` if it names none, or two.
+fn id<'a>(args: &'a [String], flags: &Flags) -> Option<&'a str> {
+    let words: Vec<&str> = args.iter().map(String::as_str).take_while(|word| *word != "--").collect();
+    if words.iter().any(|word| flags.never.contains(word)) {
+        return None;
+    }
+    let mut found: Option<&str> = None;
+    for (at, word) in words.iter().enumerate() {
+        let next = words.get(at + 1).copied();
+        let value = if flags.verb == Some(*word) {
+            next.filter(|next| uuid(next))
+        } else {
+            flags.exact.iter().find_map(|(flag, is_id)| {
+                let value = if word == flag { next } else { word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')) };
+                value.filter(|value| is_id(value))
+            })
+        };
+        match (found, value) {
+            (Some(one), Some(other)) if one != other => return None,
+            (None, Some(_)) => found = value,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What the arguments of the process, or of the process it wraps, say.
+pub(super) fn reading(subject: &Subject<'_>, agent: &dyn Agent, flags: &Flags) -> Reading {
+    let fact = subject.first_seen(|process| {
+        let invocation = agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args);
+        id(invocation, flags).map_or(Fact::Absent, |id| Fact::Seen(Found::Id(ConversationId(id.to_owned()))))
+    });
+    Reading { rung: Rung::Start, looked_at: "the arguments it was started with".to_owned(), fact }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    const A: &str = "11111111-2222-4333-8444-555555555555";
+    const B: &str = "22222222-2222-4333-8444-555555555555";
+    const FLAGS: Flags = Flags {
+        exact: &[("--session-id", uuid), ("--resume", uuid), ("-r", uuid)],
+        verb: Some("resume"),
+        never: &["--fork-session", "--continue", "-c"],
+    };
+
+    #[test]
+    fn only_an_exact_id_that_stays_in_use_counts() {
+        for (line, expected) in [
+            (format!("--session-id {A}"), Some(A)),
+            (format!("--session-id={A} --model x"), Some(A)),
+            (format!("-r {A}"), Some(A)),
+            (format!("--resume={A} --resume {A}"), Some(A)),
+            (format!("resume {A}"), Some(A)),
+            (format!("--resume {A} --fork-session"), None),
+            (format!("--resume {A} --session-id {B}"), None),
+            (format!("--session-id {A} -c"), None),
+            (format!("--continue --session-id {A}"), None),
+            ("--resume".to_owned(), None),
+            ("--resume my-chat".to_owned(), None),
+            ("resume --last".to_owned(), None),
+            (format!("-- --session-id {A}"), None),
+            (format!("'text that says --session-id {A}'"), None),
+            (format!("--session-ids {A}"), None),
+        ] {
+            let args = shell_words::split(&line).unwrap();
+            assert_eq!(id(&args, &FLAGS), expected, "{line}");
+        }
+    }
+}

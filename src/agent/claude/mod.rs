@@ -1,0 +1,72 @@
+//! Claude Code. Reads its live registry, its arguments and the edges of its transcripts; never the keys beside them.
+
+mod encode;
+mod registry;
+mod transcripts;
+
+use std::path::{Path, PathBuf};
+
+use super::argv::{self, Flags};
+use super::recognise::Names;
+use super::subject::proves;
+use super::{Agent, Shelf, Subject, files};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::Transcript;
+use crate::core::observe::identity::Reading;
+use crate::host::Environ;
+
+/// The adapter. Measured with 2.1.197 and 2.1.329.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claude;
+
+static NAMES: Names = Names {
+    programs: &["claude"],
+    packages: &["@anthropic-ai/claude-code", "claude/versions"],
+    services: &["mcp"],
+    // Installed by npm before it was native, it ran in node itself.
+    has_node_loader: false,
+};
+
+const FLAGS: Flags = Flags {
+    exact: &[("--session-id", argv::uuid), ("--resume", argv::uuid), ("-r", argv::uuid)],
+    verb: None,
+    never: &["--fork-session", "--continue", "-c"],
+};
+
+impl Agent for Claude {
+    fn kind(&self) -> AgentKind {
+        AgentKind::Claude
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    fn home(&self, env: &Environ) -> Option<PathBuf> {
+        env.path("CLAUDE_CONFIG_DIR").or_else(|| Some(env.path("HOME")?.join(".claude")))
+    }
+
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+        let mut readings = vec![registry::reading(subject)];
+        if subject.every_rung || !proves(&readings) {
+            readings.push(argv::reading(subject, self, &FLAGS));
+        }
+        if subject.every_rung || !proves(&readings) {
+            readings.push(transcripts::reading(subject));
+        }
+        readings
+    }
+
+    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+        transcripts::find(shelf, home, id, cwds)
+    }
+
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
+    }
+
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+        Some(("CLAUDE_CONFIG_DIR", home.to_path_buf()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Codex CLI. Reads names of its rollout files and its arguments; its locks are not read yet.
+
+use std::path::{Path, PathBuf};
+
+use super::argv::{self, Flags};
+use super::recognise::Names;
+use super::{Agent, Shelf, Subject, files};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::Transcript;
+use crate::core::observe::identity::Reading;
+use crate::host::Environ;
+
+/// The adapter. Measured with 0.169.0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Codex;
+
+static NAMES: Names = Names {
+    programs: &["codex"],
+    packages: &["@openai/codex"],
+    // The background daemon, its updater and the MCP server: they outlive the pane or serve another agent.
+    services: &["app-server", "pid-update-loop", "mcp-server", "mcp"],
+    has_node_loader: true,
+};
+
+const FLAGS: Flags = Flags { exact: &[], verb: Some("resume"), never: &["--last", "fork"] };
+
+impl Agent for Codex {
+    fn kind(&self) -> AgentKind {
+        AgentKind::Codex
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    fn home(&self, env: &Environ) -> Option<PathBuf> {
+        env.path("CODEX_HOME").or_else(|| Some(env.path("HOME")?.join(".codex")))
+    }
+
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+        vec![argv::reading(subject, self, &FLAGS)]
+    }
+
+    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+        match shelf.find(&home.join("sessions"), 3, id.as_str(), id_of) {
+            Fact::Seen(paths) => files::first_transcript(paths),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+        }
+    }
+
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["resume".to_owned(), id.as_str().to_owned()])
+    }
+
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+        Some(("CODEX_HOME", home.to_path_buf()))
+    }
+}
+
+/// `rollout-<launch time>-<uuid>.jsonl`, three directories (year, month, day) down.
+fn id_of(name: &str) -> Option<&str> {
+    let stem = name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
+    stem.get(stem.len().checked_sub(36)?..).filter(|id| files::is_uuid(id))
+}

@@ -1,0 +1,214 @@
+//! Telling agents from other programs by their command lines. Pure: never looks at a process itself.
+
+/// What an agent's programs are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// Base names of its program, and of its script when an interpreter runs it. The first is what people type.
+    pub programs: &'static [&'static str],
+    /// Directories that only its scripts and binaries are in, such as an npm package's name.
+    pub packages: &'static [&'static str],
+    /// First arguments that make it something else than an agent someone talks to: a daemon, a helper.
+    pub services: &'static [&'static str],
+    /// Whether a JavaScript runtime that runs it is only a loader, with the agent itself below.
+    pub has_node_loader: bool,
+}
+
+/// What kind of program runs another program's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interpreter {
+    /// A shell.
+    Shell,
+    /// Node, Bun or Deno.
+    Node,
+    /// Python, Ruby, Perl.
+    Script,
+}
+
+/// How a recognised agent was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Invocation<'a> {
+    /// What runs it; `None` if it is a program of its own.
+    pub via: Option<Interpreter>,
+    /// Its arguments, without the program and the interpreter's own.
+    pub args: &'a [String],
+}
+
+/// The program a command line runs: the script, when there is an interpreter in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Program<'a> {
+    /// What runs it.
+    via: Option<Interpreter>,
+    /// Its path as given; `None` for an interpreter that runs no script.
+    path: Option<&'a str>,
+    /// What follows.
+    args: &'a [String],
+}
+
+/// The last component of a path.
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+impl Names {
+    /// Whether this is one of the agent's programs. `exe` (may be empty) counts only for a program of its own.
+    pub fn matches(&self, program: &Program<'_>, exe: &str) -> bool {
+        let Some(path) = program.path else { return false };
+        let mut words = [base(path), if program.via.is_none() { exe } else { "" }].into_iter();
+        let named = words.any(|word| self.programs.contains(&word.strip_suffix(".exe").unwrap_or(word)));
+        let packaged = || path.contains('/') && self.packages.iter().any(|package| has_directory(path, package));
+        (named || packaged()) && !program.args.first().is_some_and(|first| self.services.contains(&first.as_str()))
+    }
+
+    /// Whether an agent called like this is only a wrapper, with the agent itself below it.
+    pub fn is_wrapper(&self, invocation: &Invocation<'_>) -> bool {
+        match invocation.via {
+            Some(Interpreter::Shell | Interpreter::Script) => true,
+            Some(Interpreter::Node) => self.has_node_loader,
+            None => false,
+        }
+    }
+}
+
+/// Whether `directory` (one or more components) stands whole in `path`, above the last component.
+fn has_directory(path: &str, directory: &str) -> bool {
+    path.match_indices(directory).any(|(at, _)| path[..at].ends_with('/') && path[at + directory.len()..].starts_with('/'))
+}
+
+impl<'a> Program<'a> {
+    /// What a command line runs; `None` if it is empty.
+    pub fn of(argv: &'a [String]) -> Option<Self> {
+        let (first, rest) = argv.split_first()?;
+        // A login shell's name starts with a dash.
+        let name = base(first.strip_prefix('-').unwrap_or(first));
+        let Some(via) = interpreter(name) else { return Some(Self { via: None, path: Some(first), args: rest }) };
+        let script = script(via, rest);
+        let (path, args) = script.map_or((None, rest), |at| (Some(rest[at].as_str()), &rest[at + 1..]));
+        Some(Self { via: Some(via), path, args })
+    }
+
+    /// Whether it is an interpreter, with or without a script.
+    pub fn is_interpreter(&self) -> bool {
+        self.via.is_some()
+    }
+
+    /// How it is called.
+    pub fn invocation(&self) -> Invocation<'a> {
+        Invocation { via: self.via, args: self.args }
+    }
+}
+
+fn interpreter(name: &str) -> Option<Interpreter> {
+    // python3.11, node20, ruby2.7
+    match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "mksh" | "fish" => Some(Interpreter::Shell),
+        "node" | "nodejs" | "bun" | "deno" => Some(Interpreter::Node),
+        "python" | "ruby" | "perl" => Some(Interpreter::Script),
+        _ => None,
+    }
+}
+
+/// Where the script stands among an interpreter's arguments: the first that is neither a flag nor a flag's value. `None` if
+/// there is none, or a flag says that the program's text is an argument or a module.
+fn script(via: Interpreter, args: &[String]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        let takes_value = match (via, arg.as_str()) {
+            (_, "--") => return (at + 1 < args.len()).then_some(at + 1),
+            (_, "-") => return None,
+            (Interpreter::Node, "run" | "x") if at == 0 => false,
+            (_, word) if !word.starts_with(['-', '+']) => return Some(at),
+            (Interpreter::Shell, "--rcfile" | "--init-file" | "-o" | "+o" | "-O" | "+O") => true,
+            (Interpreter::Shell, flag) if is_cluster(flag) && flag.contains(['c', 's']) => return None,
+            (Interpreter::Node, "-e" | "--eval" | "-p" | "--print" | "-pe" | "-i" | "--interactive") => return None,
+            (
+                Interpreter::Node,
+                "-r" | "--require" | "--import" | "--loader" | "--experimental-loader" | "-C" | "--conditions",
+            ) => true,
+            (Interpreter::Script, "-c" | "-m" | "-e" | "-E") => return None,
+            (Interpreter::Script, "-W" | "-X") => true,
+            _ => false,
+        };
+        at += 1 + usize::from(takes_value);
+    }
+    None
+}
+
+/// Whether a flag is one dash and letters, `-lc`.
+fn is_cluster(flag: &str) -> bool {
+    flag.strip_prefix('-').is_some_and(|letters| !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphabetic()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use crate::agent::identify;
+    use crate::core::ids::AgentKind::{self, Antigravity, Claude, Codex, Copilot, Gemini, Opencode, Pi};
+
+    fn kind(exe: &str, line: &str) -> Option<AgentKind> {
+        let argv = shell_words::split(line).unwrap();
+        identify(&argv, || Some(exe.to_owned())).map(|(agent, _)| agent.kind())
+    }
+
+    #[test]
+    fn agents_are_recognised_however_they_were_installed() {
+        for (exe, line, expected) in [
+            ("claude.exe", "claude", Claude),
+            ("2.1.197", "claude --resume x", Claude),
+            ("2.1.197", "/home/dev/.local/share/claude/versions/2.1.197", Claude),
+            ("claude", "renamed", Claude),
+            ("node", "node /usr/lib/node_modules/@anthropic-ai/claude-code/cli.js", Claude),
+            ("bash", "/bin/bash /opt/bin/claude --session-id x", Claude),
+            ("bash", "bash -l -o pipefail --rcfile /x /opt/bin/claude", Claude),
+            ("dash", "sh -e ./claude", Claude),
+            ("node", "node /usr/local/bin/codex", Codex),
+            ("codex", "/opt/lib/codex resume u", Codex),
+            ("node", "node /opt/node_modules/@openai/codex/bin/codex.js", Codex),
+            ("agy", "/opt/agy", Antigravity),
+            ("node", "pi", Pi),
+            ("node", "node /opt/node_modules/@earendil-works/pi-coding-agent/dist/cli.js", Pi),
+            ("opencode", "opencode -s ses_1", Opencode),
+            ("node", "node --max-old-space-size=8192 /usr/bin/gemini", Gemini),
+            ("node", "node /opt/node_modules/@google/gemini-cli/dist/index.js -y", Gemini),
+            ("node", "node -r ts-node/register /usr/bin/copilot", Copilot),
+            ("copilot", "/x/node_modules/@github/copilot/node_modules/@github/copilot-linux-x64/copilot", Copilot),
+            ("bun", "bun run /opt/bin/opencode", Opencode),
+            ("python3.11", "python3.11 -u -W error /opt/bin/claude", Claude),
+        ] {
+            assert_eq!(kind(exe, line), Some(expected), "{exe}: {line}");
+        }
+    }
+
+    #[test]
+    fn programs_that_only_mention_an_agent_are_none() {
+        for (exe, line) in [
+            ("bash", "bash"),
+            ("bash", "-bash"),
+            ("bash", "bash -c 'claude --resume x'"),
+            ("bash", "bash -lc claude"),
+            ("bash", "sh -s claude"),
+            ("vim", "vim claude"),
+            ("tail", "tail -f claude.log"),
+            ("bash", "bash claude.sh"),
+            ("bash", "bash /home/dev/claude/run"),
+            ("node", "node -e claude"),
+            ("node", "node server.js claude"),
+            ("python3", "python3 -m http.server claude"),
+            ("python3", "python3 -c claude"),
+            ("less", "less /opt/@openai/codex/README"),
+            ("codex", "codex app-server --listen unix:///x"),
+            ("claude", "claude mcp serve"),
+            ("rg", "rg pi"),
+            ("node", "node /opt/node_modules/@openai/codex-sdk-x/y.js"),
+        ] {
+            assert_eq!(kind(exe, line), None, "{exe}: {line}");
+        }
+        assert!(identify(&[], || None).is_none());
+    }
+
+    #[test]
+    fn arguments_are_those_of_the_agent_and_not_of_its_interpreter() {
+        let argv = shell_words::split("node --max-old-space-size=1 /usr/bin/gemini --resume u").unwrap();
+        let (_, invocation) = identify(&argv, || None).unwrap();
+        assert_eq!(invocation.args, ["--resume", "u"]);
+    }
+}

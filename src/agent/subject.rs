@@ -1,0 +1,105 @@
+//! The live process an agent adapter is asked about. Reads processes through the host only.
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use super::{Agent, identify};
+use crate::core::fact::Fact;
+use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::host::{Host, ProcessInfo};
+
+/// How deep wrappers may be nested.
+const DEEPEST: usize = 8;
+
+/// A live agent process and where it works.
+pub struct Subject<'a> {
+    host: &'a dyn Host,
+    agent: &'a dyn Agent,
+    process: &'a ProcessInfo,
+    children: &'a dyn Fn(u32) -> Vec<u32>,
+    inner: OnceCell<Vec<ProcessInfo>>,
+    /// Its working directory, symlinks resolved.
+    pub cwd: &'a Fact<std::path::PathBuf>,
+    /// Where it keeps its files.
+    pub home: &'a Path,
+    /// Whether rungs are wanted that a stronger one makes superfluous.
+    pub every_rung: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// The topmost process of an agent; `children` gives a process's children.
+    pub fn new(
+        host: &'a dyn Host,
+        agent: &'a dyn Agent,
+        process: &'a ProcessInfo,
+        children: &'a dyn Fn(u32) -> Vec<u32>,
+        place: (&'a Fact<std::path::PathBuf>, &'a Path),
+        every_rung: bool,
+    ) -> Self {
+        let (cwd, home) = place;
+        Self { host, agent, process, children, inner: OnceCell::new(), cwd, home, every_rung }
+    }
+
+    /// The topmost process.
+    pub fn topmost(&self) -> &ProcessInfo {
+        self.process
+    }
+
+    /// The topmost process, then, if it is only a wrapper, the processes of the same agent right below it, outermost first.
+    /// An agent's own children, such as another run of it by one of its tools, are not among them.
+    pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
+        std::iter::once(self.process)
+            .chain(std::iter::once_with(|| self.inner.get_or_init(|| self.find_inner()).iter()).flatten())
+    }
+
+    /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
+    pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
+        let mut verdict = Fact::Absent;
+        for process in self.chain() {
+            match ask(process) {
+                Fact::Seen(value) => return Fact::Seen(value),
+                Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
+                Fact::Unknown(_) | Fact::Absent => {}
+            }
+        }
+        verdict
+    }
+
+    fn is_wrapper(&self, process: &ProcessInfo) -> bool {
+        self.agent.recognise("", &process.argv).is_some_and(|invocation| self.agent.names().is_wrapper(&invocation))
+    }
+
+    fn find_inner(&self) -> Vec<ProcessInfo> {
+        let mut found = Vec::new();
+        if self.is_wrapper(self.process) {
+            self.descend(self.process.pid, DEEPEST, &mut found);
+        }
+        found
+    }
+
+    fn descend(&self, pid: u32, depth: usize, found: &mut Vec<ProcessInfo>) {
+        if depth == 0 {
+            return;
+        }
+        for child in (self.children)(pid) {
+            let Fact::Seen(process) = self.host.process(child) else { continue };
+            match identify(&process.argv, || self.host.exe(child)) {
+                Some((agent, _)) if agent.kind() == self.agent.kind() => {
+                    let goes_on = self.is_wrapper(&process);
+                    found.push(process);
+                    if goes_on {
+                        self.descend(child, depth - 1, found);
+                    }
+                }
+                // Another agent's tree is none of ours.
+                Some(_) => {}
+                None => self.descend(child, depth - 1, found),
+            }
+        }
+    }
+}
+
+/// Whether a rung of this strength makes weaker ones superfluous: 1 to 4 name the id of the process itself.
+pub fn proves(readings: &[Reading]) -> bool {
+    readings.iter().any(|reading| reading.rung <= Rung::Start && matches!(reading.fact, Fact::Seen(Found::Id(_))))
+}

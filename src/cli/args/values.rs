@@ -1,0 +1,169 @@
+//! From the text of an option to its value, with an error that says what was expected. Pure.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::core::drift::Class;
+use crate::core::ids::AgentKind;
+
+/// Units of a duration and their length in milliseconds, the longest spelling first.
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+/// A duration such as `500ms`, `5s`, `2m`, `1h30m`; `0` needs no unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    if text.is_empty() {
+        return Err(expected("it is empty"));
+    }
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if digits == 0 {
+            let c = rest.chars().next().unwrap_or_default();
+            return Err(expected(&format!("a number cannot begin with {c:?}")));
+        }
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, tail) = tail.split_at(letters);
+        let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(expected(&match unit {
+                "" if tail.is_empty() => format!("{number} what? say {number}s for seconds"),
+                "" => "fractions and signs are not understood".to_owned(),
+                unit => format!("{unit:?} is no unit"),
+            }));
+        };
+        total = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(*scale))
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(|| expected("it is too long"))?;
+        rest = tail;
+    }
+    Ok(Duration::from_millis(total))
+}
+
+fn expected(why: &str) -> String {
+    format!("{why}; expected a duration such as 500ms, 5s, 2m, 1h30m or 1d")
+}
+
+/// A label selector `key=value`.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err("expected KEY=VALUE, as in `-l team=web`".to_owned());
+    };
+    let value = value.strip_prefix('=').unwrap_or(value);
+    if key.ends_with('!') {
+        return Err("`!=` is not supported; only KEY=VALUE is".to_owned());
+    }
+    if key.is_empty() {
+        return Err("the key is empty; expected KEY=VALUE, as in `-l team=web`".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// The name of a consumer: it becomes a key of a state file and is shown to people.
+pub(super) fn consumer(text: &str) -> Result<String, String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fine) {
+        return Err("expected 1 to 64 letters, digits, `-`, `_` or `.`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A drift class by its word or its letter.
+pub(super) fn class() -> impl TypedValueParser<Value = Class> {
+    let words = Class::ALL.map(|class| PossibleValue::new(class.as_str()).alias(letter(class)));
+    PossibleValuesParser::new(words)
+        .try_map(|word| Class::ALL.into_iter().find(|class| letter(*class) == word).map_or_else(|| word.parse(), Ok))
+}
+
+const fn letter(class: Class) -> &'static str {
+    match class {
+        Class::Dead => "A",
+        Class::Unregistered => "B",
+        Class::NewId => "C",
+        Class::StaleId => "D",
+        Class::AgentGone => "E",
+        Class::Revived => "F",
+        Class::Moved => "G",
+        Class::Ambiguous => "H",
+    }
+}
+
+/// An agent by its canonical name or an alias.
+pub(super) fn agent() -> impl TypedValueParser<Value = AgentKind> {
+    let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.aliases()));
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<AgentKind>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        for (text, millis) in [
+            ("0", 0),
+            ("0s", 0),
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("1d", 86_400_000),
+            ("1s500ms", 1_500),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_duration_says_what_is_wrong_with_it() {
+        for (text, part) in [
+            ("", "it is empty"),
+            ("5", "5 what? say 5s"),
+            ("soon", "cannot begin with 's'"),
+            ("-5s", "cannot begin with '-'"),
+            ("1.5s", "fractions"),
+            ("5 s", "fractions"),
+            ("5sec", "\"sec\" is no unit"),
+            ("99999999999999999999s", "too long"),
+            ("18446744073709551615d", "too long"),
+            ("5é", "fractions"),
+        ] {
+            let error = duration(text).err().unwrap_or_default();
+            assert!(error.contains(part), "{text}: {error}");
+            assert!(error.ends_with("1h30m or 1d"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_label_selector_is_an_equation() {
+        assert_eq!(label("team=web"), Ok(("team".to_owned(), "web".to_owned())));
+        assert_eq!(label("team==web"), Ok(("team".to_owned(), "web".to_owned())));
+        assert_eq!(label("url=a=b"), Ok(("url".to_owned(), "a=b".to_owned())));
+        assert_eq!(label("empty="), Ok(("empty".to_owned(), String::new())));
+        for text in ["team", "=web", "team!=web", ""] {
+            assert!(label(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_class_has_its_own_letter() {
+        for class in Class::ALL {
+            assert_eq!(letter(class), class.code().to_string());
+        }
+    }
+
+    #[test]
+    fn a_consumer_is_a_plain_word() {
+        assert!(consumer("ci-bot_2.0").is_ok());
+        for text in ["", "a b", "a/b", "é", "x".repeat(65).as_str()] {
+            assert!(consumer(text).is_err(), "{text}");
+        }
+    }
+}

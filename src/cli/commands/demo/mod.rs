@@ -1,0 +1,124 @@
+//! `headcount demo`: a private tmux server, a temp home and one of each drift, start to finish. Touches nothing of yours.
+
+mod world;
+
+use std::fs;
+use std::io;
+use std::process::Stdio;
+
+use crate::cli::Context;
+use crate::cli::args::ColorChoice;
+use crate::cli::error::{CliError, Exit};
+use world::World;
+
+/// The settle window of the demo, so that nobody has to wait.
+const SETTLE: &str = "0s";
+
+/// The sessions that will be alive: name, and the conversation of each stand-in.
+const ALIVE: [(&str, &str); 5] = [
+    ("shop-creator-claude", "22222222-2222-4222-8222-222222222222"),
+    ("blog-creator-claude", "33333333-3333-4333-8333-333333333333"),
+    ("wiki-creator-claude", "44444444-4444-4444-8444-444444444444"),
+    ("docs-creator-claude", "55555555-5555-4555-8555-555555555555"),
+    ("api-creator-claude", "66666666-6666-4666-8666-666666666666"),
+];
+
+/// What the manifest says before anything is recorded, written by hand and out of date.
+const MANIFEST: &str = "\
+# Written by hand some days ago. Comments and order stay as they are.
+version: 1
+sessions:
+  - name: lab-creator-claude      # its tmux session is gone
+    agent: claude
+    cwd: ~/lab
+    status: running
+    pane: { id: \"%9\", pid: 4194303, cmd: claude }
+  - name: shop-creator-claude     # somebody typed /clear in it
+    agent: claude
+    cwd: ~/shop
+    status: running
+    session_id: 11111111-1111-4111-8111-111111111111
+  - name: blog-creator-claude     # was started again
+    agent: claude
+    cwd: ~/blog
+    status: terminated
+    terminated_at: \"2026-01-01T09:00:00Z\"
+    session_id: 33333333-3333-4333-8333-333333333333
+  - name: wiki-creator-claude     # lives in another pane now
+    agent: claude
+    cwd: ~/wiki
+    status: running
+    session_id: 44444444-4444-4444-8444-444444444444
+    pane: { id: \"%7\", pid: 4194302, cmd: claude }   # before the reboot
+  - name: docs-creator-claude     # two agents in one workspace
+    agent: claude
+    cwd: ~/docs
+    status: running
+    session_id: 55555555-5555-4555-8555-555555555555
+  - name: ops-creator-claude      # only a shell is left
+    agent: claude
+    cwd: ~/ops
+    status: running
+  - name: old-creator-claude      # its transcript was deleted
+    agent: claude
+    cwd: ~/old
+    status: stopped
+    session_id: 77777777-7777-4777-8777-777777777777
+";
+
+/// Builds the world, shows its drift, records it, and shows that a second pass is quiet.
+pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
+    let failed = |error: io::Error| {
+        CliError::new(Exit::Failure, format!("the demo cannot build its private world: {error}"))
+            .hint("it needs tmux 3.2 or newer in PATH; `headcount doctor` says what is missing")
+    };
+    let world = build().map_err(failed)?;
+    let say = |text: &str| context.out.answer(text);
+    say("A private tmux server, a temporary HOME, stand-in agents. Nothing of yours is touched.\n")?;
+    let chapters: [(&str, &[&str]); 6] = [
+        ("What is declared, and what is really there:", &["status"]),
+        ("What a pass would record, as a plan and a patch:", &["diff"]),
+        ("Record it. Only what changed is written; comments and order stay:", &["reconcile"]),
+        ("A second pass has nothing left to record; what is only flagged stays for you to decide:", &["reconcile"]),
+        ("Every change is in the journal, and can be taken back with `headcount undo`:", &["history"]),
+        ("Why headcount believes what it believes:", &["explain", "shop-creator-claude"]),
+    ];
+    for (title, arguments) in chapters {
+        say(&format!("\n{title}\n\n$ headcount {}\n", arguments.join(" ")))?;
+        show(&world, arguments, context).map_err(failed)?;
+    }
+    say("\nThe private server and the temporary HOME are gone again.\n")?;
+    drop(world);
+    Ok(Exit::Done)
+}
+
+/// One of each drift: dead, unregistered, new-id, stale-id, agent-gone, revived, moved, ambiguous.
+fn build() -> io::Result<World> {
+    let world = World::new()?;
+    fs::write(world.manifest(), MANIFEST)?;
+    for (name, id) in ALIVE {
+        let workspace = world.workspace(name.trim_end_matches("-creator-claude"))?;
+        world.session(name, &workspace, &world.agent_line(id))?;
+    }
+    let docs = world.workspace("docs")?;
+    let line = world.agent_line("88888888-8888-4888-8888-888888888888");
+    world.tmux(&["split-window", "-d", "-t", "=docs-creator-claude:", "-c", &docs.to_string_lossy(), &line])?;
+    world.session("ops-creator-claude", &world.workspace("ops")?, "exec sh")?;
+    world.await_agents(ALIVE.len() + 1)?;
+    Ok(world)
+}
+
+/// Runs a verb of this very program in the world, its answer on our stdout.
+fn show(world: &World, arguments: &[&str], context: &Context) -> io::Result<()> {
+    let mut command = world.command(std::env::current_exe()?);
+    command.args(arguments);
+    if !matches!(arguments, ["history", ..]) {
+        command.args(["--settle", SETTLE]);
+    }
+    let color = match (context.globals.color, context.out.look.color) {
+        (ColorChoice::Never, _) => "never",
+        (_, true) => "always",
+        (_, false) => "auto",
+    };
+    command.args(["--color", color]).stdin(Stdio::null()).status().map(drop)
+}

@@ -1,0 +1,31 @@
+//! `headcount diff`: what drifted and the change that would record it. Records nothing.
+
+use super::{drift_exit, print_json};
+use crate::cli::args::DiffArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::drift::{self, Doing};
+use crate::cli::render::patch;
+use crate::cli::{Context, session};
+use crate::control::pass::Mode;
+
+/// Prints the plan, the patch and the count.
+pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> {
+    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, Mode::Look, context)?;
+    let report = &pass.report;
+    if args.json {
+        print_json(report, context)?;
+    } else {
+        let look = &context.out.look;
+        let mut text = drift::plan(report, look);
+        if !report.diff.is_empty() {
+            text.push_str(&patch::render(&report.diff, look));
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push('\n');
+        }
+        text.push_str(&drift::count(report, Doing::Looking, look));
+        context.out.answer(&text)?;
+    }
+    Ok(drift_exit(&report.counts, report.in_sync))
+}

@@ -1,0 +1,49 @@
+//! The verbs, a file each: from arguments to an answer and an exit code. They decide nothing about sessions.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod doctor;
+pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod man;
+pub(crate) mod reconcile;
+pub(crate) mod schema;
+pub(crate) mod status;
+
+use serde::Serialize;
+
+use super::Context;
+use super::error::{CliError, Exit};
+use super::render::json;
+use crate::core::report::Counts;
+
+/// Prints a document for programs.
+fn print_json(document: &impl Serialize, context: &Context) -> Result<(), CliError> {
+    let text = json::render(document).map_err(|error| CliError::caused_by(Exit::Failure, &error))?;
+    context.out.answer(&text)
+}
+
+/// The exit code that tells drift: 2 any drift, 1 no drift but something unknown, 0 in sync.
+fn drift_exit(counts: &Counts, in_sync: bool) -> Exit {
+    match (counts.drifts, in_sync) {
+        (1.., _) => Exit::Drift,
+        (0, false) => Exit::Failure,
+        (0, true) => Exit::Done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_outranks_the_unknown_and_the_unknown_is_never_in_sync() {
+        let counts = |drifts, unknown| Counts { drifts, unknown, ..Counts::default() };
+        assert_eq!(drift_exit(&counts(0, 0), true), Exit::Done);
+        assert_eq!(drift_exit(&counts(1, 0), false), Exit::Drift);
+        assert_eq!(drift_exit(&counts(1, 1), false), Exit::Drift);
+        assert_eq!(drift_exit(&counts(0, 1), false), Exit::Failure);
+    }
+}

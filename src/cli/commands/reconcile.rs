@@ -1,0 +1,47 @@
+//! `headcount reconcile`: one pass that records. Starts, stops and types into nothing.
+
+use super::{drift_exit, print_json};
+use crate::cli::args::ReconcileArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::drift::{self, Doing};
+use crate::cli::{Context, session};
+use crate::control::pass::Mode;
+use crate::core::report::{Report, State};
+
+/// The consumer of `reconcile --emit-diff` that names none.
+const CONSUMER: &str = "reconcile";
+
+/// Records what drifted and says what was done.
+pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliError> {
+    if args.once {
+        tracing::debug!("one pass, as asked");
+    }
+    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, mode(args), context)?;
+    let report = &pass.report;
+    if args.emit_diff {
+        print_json(report, context)?;
+    } else {
+        let look = &context.out.look;
+        context.out.answer(&(drift::plan(report, look) + &drift::count(report, Doing::Recording, look)))?;
+    }
+    Ok(exit(report, args.exit_code))
+}
+
+fn mode(args: &ReconcileArgs) -> Mode {
+    if args.dry_run {
+        return Mode::Look;
+    }
+    let consumer = args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| CONSUMER.to_owned()));
+    Mode::Record { consumer }
+}
+
+/// 3 if a change was refused; else, if asked, whether anything drifted.
+fn exit(report: &Report, exit_code: bool) -> Exit {
+    if report.drifts.iter().any(|drift| drift.state == State::Refused) {
+        Exit::Refused
+    } else if exit_code {
+        drift_exit(&report.counts, report.in_sync)
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,23 @@
+//! `headcount status`: every session, declared and observed. Records nothing.
+
+use super::{drift_exit, print_json};
+use crate::cli::args::{StatusArgs, StatusOutput};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::status;
+use crate::cli::{Context, session};
+use crate::control::pass::Mode;
+
+/// Prints the sessions.
+pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
+    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, Mode::Look, context)?;
+    let report = &pass.status;
+    if args.json {
+        print_json(report, context)?;
+    } else if args.output == Some(StatusOutput::Name) {
+        context.out.answer(&status::names(report))?;
+    } else {
+        let wide = args.output == Some(StatusOutput::Wide);
+        context.out.answer(&status::render(report, wide, &context.out.look))?;
+    }
+    Ok(if args.exit_code { drift_exit(&report.counts, report.in_sync) } else { Exit::Done })
+}

@@ -1,0 +1,111 @@
+//! From values to text for people. Pure: takes values and a [`Look`], gives text; never prints and never decides anything.
+
+pub(crate) mod doctor;
+pub(crate) mod drift;
+pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod json;
+pub(crate) mod patch;
+pub(crate) mod status;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+
+use anstyle::{AnsiColor, Effects};
+use chrono::{DateTime, Utc};
+
+use crate::core::drift::Class;
+
+/// What the place the text goes to is like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// Whether to colour.
+    pub(crate) color: bool,
+    /// Its width in columns, if it has one.
+    pub(crate) width: Option<usize>,
+    /// Whether it is a terminal.
+    pub(crate) tty: bool,
+    /// The time ages are counted from.
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Look {
+    /// `text` in a style, if this place has colours.
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+        style.paint(text, self.color)
+    }
+}
+
+/// The few styles there are, by meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Style {
+    /// As it comes.
+    #[default]
+    Plain,
+    /// Headings and names.
+    Strong,
+    /// What is there for completeness.
+    Dim,
+    /// In order; added.
+    Good,
+    /// Wrong; removed.
+    Bad,
+    /// Look here; changed.
+    Warn,
+    /// Explanations.
+    Note,
+}
+
+impl Style {
+    /// `text` in this style, or as it is if `on` is false.
+    pub(crate) fn paint(self, text: &str, on: bool) -> String {
+        let style = match self {
+            Self::Plain => return text.to_owned(),
+            Self::Strong => anstyle::Style::new().effects(Effects::BOLD),
+            Self::Dim => anstyle::Style::new().effects(Effects::DIMMED),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Warn => AnsiColor::Yellow.on_default(),
+            Self::Note => AnsiColor::Cyan.on_default(),
+        };
+        if on && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// `count` and the noun, in the number the count asks for.
+pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// How long ago, in one unit: `12s`, `5m`, `3h`, `8d`; a time to come is `now`.
+pub(crate) fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - at).num_seconds();
+    match seconds {
+        i64::MIN..=0 => "now".to_owned(),
+        1..=119 => format!("{seconds}s"),
+        120..=7_199 => format!("{}m", seconds / 60),
+        7_200..=172_799 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `2 dead, 1 new-id`: how many of each class, in the order of the codes.
+pub(crate) fn by_class(classes: impl Iterator<Item = Class> + Clone) -> String {
+    let count = |class: Class| classes.clone().filter(|other| *other == class).count();
+    let parts: Vec<String> = Class::ALL
+        .into_iter()
+        .map(|class| (class, count(class)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(class, n)| format!("{n} {class}"))
+        .collect();
+    parts.join(", ")
+}
+
+/// The style a drift class is shown in: red if something is gone, yellow otherwise.
+pub(crate) const fn class_style(class: Class) -> Style {
+    match class {
+        Class::Dead | Class::AgentGone | Class::StaleId => Style::Bad,
+        Class::Unregistered | Class::Revived => Style::Good,
+        Class::NewId | Class::Moved | Class::Ambiguous => Style::Warn,
+    }
+}

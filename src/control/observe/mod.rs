@@ -1,0 +1,201 @@
+//! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
+
+mod panes;
+mod peers;
+mod spread;
+mod transcripts;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+use crate::agent::{self, Shelf};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, MuxKind, ServerKey};
+use crate::core::manifest::{Manifest, Session, Status};
+use crate::core::observe::identity::Found;
+use crate::core::observe::{Observation, Process, Server, Stray};
+use crate::host::{Environ, Host, LocalHost};
+use crate::mux;
+use panes::{Inspector, PaneFacts};
+use spread::spread;
+
+/// Reads the newest hook event of a process: its agent, its pid, and its start in clock ticks since boot.
+pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<Found> + Send + Sync;
+
+/// What observation needs to know before it looks.
+pub struct World {
+    /// The host to look at.
+    pub host: Box<dyn Host>,
+    /// The environment headcount runs in: where the default server and our own agents' files are.
+    pub env: Environ,
+    /// The reader of hook events; without one no ladder has that rung.
+    pub hook: Option<Box<HookReader>>,
+    /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
+    pub every_rung: bool,
+}
+
+impl World {
+    /// This machine, seen from this environment.
+    pub fn local(env: Environ) -> Self {
+        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, every_rung: false }
+    }
+
+    /// The same with a reader of hook events.
+    pub fn with_hooks(self, hook: Box<HookReader>) -> Self {
+        Self { hook: Some(hook), ..self }
+    }
+
+    /// Where an agent keeps its files in an environment.
+    fn home(kind: AgentKind, env: &Environ) -> Fact<PathBuf> {
+        let why = || Fact::Unknown(format!("HOME is not set, so where {kind} keeps its files cannot be told"));
+        agent::of(kind).home(env).map_or_else(why, Fact::Seen)
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("host", &self.host.name()).finish_non_exhaustive()
+    }
+}
+
+/// Looks at everything the manifest makes it necessary to look at.
+pub fn observe(world: &World, manifest: &Manifest) -> Observation {
+    let host = world.host.as_ref();
+    let at = host.now();
+    let boot = host.boot();
+    // Suspended entries are looked at too: a conversation they hold must not be given to another.
+    let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
+    let inspector = Inspector::new(world);
+
+    let (mut servers, real_paths) = list(world, manifest, &local, &inspector);
+    let pids = wanted(manifest, &local, &servers);
+    let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
+    fill(&mut servers, &facts);
+    inspector.count_peers(&mut servers);
+    let strays = strays(&local, &servers, &inspector);
+
+    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, session)).collect();
+    let own_homes = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let mut observation = Observation {
+        at,
+        host: host.name().to_owned(),
+        boot,
+        servers,
+        strays,
+        transcripts: BTreeMap::new(),
+        real_paths,
+        fallback_homes,
+        own_homes,
+    };
+    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation);
+    observation
+}
+
+fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
+    if session.env.is_empty() {
+        return World::home(session.agent, &world.env);
+    }
+    World::home(session.agent, &world.env.overlaid(&session.env))
+}
+
+/// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
+/// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
+fn list(
+    world: &World,
+    manifest: &Manifest,
+    local: &[&Session],
+    inspector: &Inspector<'_>,
+) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
+    let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
+    keys.insert(ServerKey::default_of(MuxKind::Tmux));
+    let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
+    let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
+        let real_paths = real_paths(manifest);
+        inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
+        let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
+            thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
+        };
+        (keys.iter().cloned().zip(asked.into_iter().map(answer)).collect(), real_paths)
+    })
+}
+
+/// The declared workspaces that are reached through a symlink, and where they really are.
+fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
+    let sessions = manifest.sessions.iter().filter_map(|session| session.cwd.as_ref());
+    let declared: BTreeSet<&PathBuf> =
+        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).collect();
+    let real = |path: &PathBuf| path.canonicalize().ok().filter(|real| real != path).map(|real| (path.clone(), real));
+    declared.into_iter().filter_map(real).collect()
+}
+
+/// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
+/// without an entry where a running entry's session is missing, because it may have been renamed.
+fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
+    let mut entries: HashMap<ServerKey, HashSet<&str>> = HashMap::new();
+    let mut running: HashMap<ServerKey, Vec<&str>> = HashMap::new();
+    for session in local {
+        entries.entry(session.key.server_key()).or_default().insert(&session.key.name);
+        if session.recorded.status == Some(Status::Running) {
+            running.entry(session.key.server_key()).or_default().push(&session.key.name);
+        }
+    }
+    let mut pids = Vec::new();
+    for (key, server) in servers {
+        let Fact::Seen(server) = server else { continue };
+        let declared = entries.get(key);
+        let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
+        let is_missing = running.get(key).is_some_and(|names| names.iter().any(|name| !there.contains(name)));
+        let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
+        let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
+        let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
+        pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+/// Puts what was found of each process into the panes it belongs to.
+fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, facts: &HashMap<u32, PaneFacts>) {
+    for pane in panes_of(servers) {
+        // Nothing runs in a dead pane, whatever its old process id stands for by now.
+        if pane.dead.is_some() {
+            pane.agents = Fact::Seen(Vec::new());
+            continue;
+        }
+        if let Some(found) = pane.pid.and_then(|pid| facts.get(&pid)) {
+            pane.agents.clone_from(&found.agents);
+            pane.runs.clone_from(&found.runs);
+        }
+    }
+}
+
+/// Every pane of every server that answered.
+fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<Item = &mut crate::core::observe::Pane> {
+    let seen = servers.values_mut().filter_map(|server| match server {
+        Fact::Seen(server) => Some(server),
+        Fact::Absent | Fact::Unknown(_) => None,
+    });
+    seen.flat_map(|server| &mut server.sessions).flat_map(|session| &mut session.panes)
+}
+
+/// The processes behind recorded panes whose server is absent: if they live, the server may only be somewhere else.
+fn strays(
+    local: &[&Session],
+    servers: &BTreeMap<ServerKey, Fact<Server>>,
+    inspector: &Inspector<'_>,
+) -> BTreeMap<u32, Fact<Stray>> {
+    let is_absent = |session: &&&Session| servers.get(&session.key.server_key()).is_some_and(Fact::is_absent);
+    let pids: BTreeSet<u32> =
+        local.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+    pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
+}
+
+impl From<&crate::host::ProcessInfo> for Process {
+    fn from(process: &crate::host::ProcessInfo) -> Self {
+        Self { pid: process.pid, started: process.started }
+    }
+}

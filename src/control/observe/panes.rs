@@ -1,0 +1,160 @@
+//! What runs in a pane: its agents, their homes and their ladders.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::World;
+use super::tree::{Families, Sighting, Tree};
+use crate::agent::Subject;
+use crate::agent::subject::proves;
+use crate::core::fact::Fact;
+use crate::core::observe::identity::{Ladder, Reading, Rung};
+use crate::core::observe::{Agent, Process, Stray};
+use crate::host::{Environ, ProcessInfo};
+
+/// How old a reading may be that was made before the servers answered.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// What was found of a pane's process.
+#[derive(Debug, Clone)]
+pub(super) struct PaneFacts {
+    pub(super) agents: Fact<Vec<Agent>>,
+    pub(super) runs: String,
+}
+
+/// Reads processes for one pass.
+pub(super) struct Inspector<'a> {
+    pub(super) world: &'a World,
+    pub(super) families: Families<'a>,
+    /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
+    /// believed of a moment when it was not yet known to be one.
+    ahead: Mutex<(Option<Instant>, HashMap<u32, PaneFacts>)>,
+}
+
+impl<'a> Inspector<'a> {
+    pub(super) fn new(world: &'a World) -> Self {
+        Self { world, families: Families::new(world.host.as_ref()), ahead: Mutex::default() }
+    }
+
+    /// Reads the processes behind recorded panes until `is_enough`.
+    pub(super) fn read_ahead(&self, pids: impl Iterator<Item = u32>, is_enough: impl Fn() -> bool) {
+        let begun = Instant::now();
+        let mut found = HashMap::new();
+        for pid in pids {
+            if is_enough() {
+                break;
+            }
+            let Fact::Seen(top) = self.world.host.process(pid) else { continue };
+            // Wrapped agents are left for later: the process table must not be read before the servers answer.
+            let agent = crate::agent::identify(&top.argv, || self.world.host.exe(pid)).map(|(agent, _)| agent);
+            let Some(agent) = agent else { continue };
+            let sighting = Sighting { agent, process: top.clone() };
+            let tree = Tree { top: Some(top), agents: vec![sighting], trouble: None };
+            let facts = self.facts(tree);
+            if facts.agents.seen().is_some_and(|agents| !agents.is_empty()) {
+                found.insert(pid, facts);
+            }
+        }
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = (Some(begun), found);
+    }
+
+    /// What runs in the pane of this process.
+    pub(super) fn pane(&self, pid: u32) -> PaneFacts {
+        let ahead = {
+            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_fresh = ahead.0.is_some_and(|begun| begun.elapsed() < FRESH);
+            ahead.1.remove(&pid).filter(|_| is_fresh)
+        };
+        ahead.unwrap_or_else(|| self.facts(self.families.tree(pid)))
+    }
+
+    fn facts(&self, tree: Tree) -> PaneFacts {
+        let runs = match (tree.agents.first(), &tree.top) {
+            (Some(sighting), _) => sighting.agent.kind().as_str().to_owned(),
+            (None, Some(top)) => self.foreground(top),
+            (None, None) => String::new(),
+        };
+        let agents: Vec<Agent> = tree.agents.iter().filter_map(|sighting| self.agent(sighting)).collect();
+        let agents = match tree.trouble {
+            Some(why) if agents.is_empty() => Fact::Unknown(why),
+            _ => Fact::Seen(agents),
+        };
+        PaneFacts { agents, runs }
+    }
+
+    /// The name of what a person at the pane would see: the foreground process, else the pane's own.
+    fn foreground(&self, top: &ProcessInfo) -> String {
+        let other = top.foreground.filter(|group| *group != top.pid).map(|group| self.world.host.process(group));
+        other.as_ref().and_then(Fact::seen).unwrap_or(top).name.clone()
+    }
+
+    /// Everything about an agent process; `None` if it ended meanwhile.
+    fn agent(&self, sighting: &Sighting) -> Option<Agent> {
+        let host = self.world.host.as_ref();
+        let Sighting { agent, process } = sighting;
+        let cwd = host.cwd(process.pid);
+        let environ = host.environ(process.pid);
+        if cwd.is_absent() || environ.is_absent() {
+            return None;
+        }
+        let home = match environ {
+            Fact::Seen(environ) => home(*agent, &environ, &cwd),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+        };
+        let children = |pid| self.families.children(pid);
+        let mut readings = match &home {
+            Fact::Seen(home) => {
+                agent.ladder(&Subject::new(host, *agent, process, &children, (&cwd, home), self.world.every_rung))
+            }
+            Fact::Absent => Vec::new(),
+            Fact::Unknown(why) => {
+                let looked_at = format!("the files of {}", agent.kind());
+                vec![Reading { rung: Rung::Registry, looked_at, fact: Fact::Unknown(why.clone()) }]
+            }
+        };
+        let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
+        if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
+            let subject_home = home.seen().cloned().unwrap_or_default();
+            let subject = Subject::new(host, *agent, process, &children, (&cwd, &subject_home), self.world.every_rung);
+            let fact = subject
+                .first_seen(|process| process.start_ticks.map_or(Fact::Absent, |ticks| hook(agent.kind(), process.pid, ticks)));
+            let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
+            readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
+        }
+        let ladder = Ladder { readings, peers: Fact::Absent };
+        Some(Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder })
+    }
+
+    /// What is behind a recorded pane whose server is absent.
+    pub(super) fn stray(&self, pid: u32) -> Fact<Stray> {
+        let tree = self.families.tree(pid);
+        match (tree.top, tree.trouble) {
+            (None, None) => Fact::Absent,
+            (None, Some(why)) => Fact::Unknown(why),
+            (Some(_), Some(why)) if tree.agents.is_empty() => Fact::Unknown(why),
+            (Some(top), _) => {
+                let agents = tree.agents.iter().map(|sighting| sighting.agent.kind()).collect();
+                Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
+            }
+        }
+    }
+}
+
+/// Whether rungs 5 or 6 hold something and nothing stronger does, so that the number of peers decides.
+pub(super) fn needs_peers(ladder: &Ladder) -> bool {
+    let is_weak = |reading: &Reading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
+    !proves(&ladder.readings) && ladder.readings.iter().any(is_weak)
+}
+
+/// The home an agent's own environment names; a relative one is relative to where the agent works.
+fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>) -> Fact<PathBuf> {
+    match (agent.home(environ), cwd) {
+        (None, _) => Fact::Unknown("the environment of the process does not say where its home is".to_owned()),
+        (Some(home), _) if home.is_absolute() => Fact::Seen(home),
+        (Some(home), Fact::Seen(cwd)) => Fact::Seen(cwd.join(home)),
+        (Some(home), _) => Fact::Unknown(format!("{} is relative to a directory that cannot be told", home.display())),
+    }
+}

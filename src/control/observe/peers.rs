@@ -1,0 +1,73 @@
+//! How many live agents of one kind work in one directory of the host. Needed only where nothing stronger proves an id.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::panes::{Inspector, needs_peers};
+use super::panes_of;
+use crate::agent::{self, Agent};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ServerKey};
+use crate::core::observe::Server;
+
+/// An agent process anywhere on the host.
+struct Peer {
+    pid: u32,
+    kind: AgentKind,
+}
+
+impl Inspector<'_> {
+    /// Fills in the peers of every agent whose conversation only a weak rung names.
+    pub(super) fn count_peers(&self, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
+        let mut all: Option<Fact<Vec<Peer>>> = None;
+        for pane in panes_of(servers) {
+            let Fact::Seen(agents) = &mut pane.agents else { continue };
+            for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
+                let all = all.get_or_insert_with(|| self.every_agent());
+                agent.ladder.peers = match (&*all, &agent.cwd) {
+                    (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent.kind, cwd),
+                    (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
+                    (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
+                };
+            }
+        }
+    }
+
+    fn count(&self, all: &[Peer], kind: AgentKind, cwd: &std::path::Path) -> Fact<u32> {
+        let mut count = 0;
+        for peer in all.iter().filter(|peer| peer.kind == kind) {
+            match self.world.host.cwd(peer.pid) {
+                Fact::Seen(theirs) => count += u32::from(theirs == cwd),
+                Fact::Absent => {}
+                Fact::Unknown(why) => return Fact::Unknown(why),
+            }
+        }
+        Fact::Seen(count)
+    }
+
+    /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's
+    /// tool counts here: it leaves a transcript in the same place.
+    fn every_agent(&self) -> Fact<Vec<Peer>> {
+        let children = match self.families.table() {
+            Fact::Seen(children) => children,
+            Fact::Absent => return Fact::Absent,
+            Fact::Unknown(why) => return Fact::Unknown(why.clone()),
+        };
+        let parents: HashMap<u32, u32> =
+            children.iter().flat_map(|(parent, children)| children.iter().map(move |child| (*child, *parent))).collect();
+        let host = self.world.host.as_ref();
+        let identified = |pid: &u32| {
+            let process = host.process(*pid).seen().cloned()?;
+            let (agent, invocation) = agent::identify(&process.argv, || host.exe(*pid))?;
+            Some((*pid, (agent, agent.names().is_wrapper(&invocation))))
+        };
+        let agents: HashMap<u32, (&dyn Agent, bool)> = parents.keys().filter_map(identified).collect();
+        let is_wrapped = |pid: u32, kind: AgentKind| {
+            // A bounded climb: ids may form a circle while processes come and go.
+            let ancestors = std::iter::successors(parents.get(&pid).copied(), |pid| parents.get(pid).copied()).take(64);
+            let mut kin = ancestors.filter_map(|pid| agents.get(&pid)).filter(|(agent, _)| agent.kind() == kind);
+            kin.next().is_some_and(|(_, is_wrapper)| *is_wrapper)
+        };
+        let topmost = agents.iter().filter(|(pid, (agent, _))| !is_wrapped(**pid, agent.kind()));
+        Fact::Seen(topmost.map(|(pid, (agent, _))| Peer { pid: *pid, kind: agent.kind() }).collect())
+    }
+}

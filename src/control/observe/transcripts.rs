@@ -1,0 +1,86 @@
+//! Which transcripts are looked for, and where: recorded and live ids, in the homes they may be in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::spread::spread;
+use crate::agent::{self, Shelf};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId, ServerKey};
+use crate::core::manifest::{Manifest, Session};
+use crate::core::observe::identity::Found;
+use crate::core::observe::{Agent, MuxSession, Observation, Transcript, TranscriptKey};
+
+/// What is looked for, with the workspaces it is probably in.
+#[derive(Default)]
+struct Requests<'a>(BTreeMap<TranscriptKey, Vec<&'a Path>>);
+
+impl<'a> Requests<'a> {
+    fn add(&mut self, kind: AgentKind, home: Option<&PathBuf>, id: &ConversationId, cwd: Option<&'a Path>) {
+        let Some(home) = home else { return };
+        let hints = self.0.entry(TranscriptKey { kind, home: home.clone(), id: id.clone() }).or_default();
+        hints.extend(cwd.filter(|cwd| !hints.contains(cwd)));
+    }
+}
+
+/// The transcripts of every id the manifest records or a live agent proves.
+pub(super) fn find(
+    shelf: &Shelf,
+    manifest: &Manifest,
+    local: &[&Session],
+    seen: &Observation,
+) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
+    let mut requests = Requests::default();
+    let live: Vec<(&ServerKey, &MuxSession, &Agent)> = live_agents(seen).collect();
+    for (_, _, agent) in &live {
+        let cwd = agent.cwd.seen().map(PathBuf::as_path);
+        for id in ids(agent) {
+            requests.add(agent.kind, agent.home.seen(), id, cwd);
+        }
+    }
+    let mut by_session: HashMap<(&ServerKey, &str), Vec<&Agent>> = HashMap::new();
+    for (server, session, agent) in &live {
+        by_session.entry((server, &session.name)).or_default().push(agent);
+    }
+    for session in local.iter().filter(|session| !session.suspend) {
+        let Some(id) = &session.recorded.session_id else { continue };
+        let cwd = session.cwd.as_deref();
+        let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);
+        requests.add(session.agent, fallback, id, cwd);
+        let server = session.key.server_key();
+        let agents = by_session.get(&(&server, session.key.name.as_str())).into_iter().flatten();
+        for agent in agents.filter(|agent| agent.kind == session.agent) {
+            let theirs = agent.cwd.seen().map(PathBuf::as_path);
+            requests.add(session.agent, agent.home.seen(), id, theirs.or(cwd));
+        }
+    }
+    for identity in &manifest.identities {
+        let cwd = Some(identity.project_cwd.as_path());
+        let homes =
+            live.iter().filter(|(_, _, agent)| agent.kind == identity.agent && agent.cwd.seen().map(PathBuf::as_path) == cwd);
+        for home in
+            homes.map(|(_, _, agent)| agent.home.seen()).chain([seen.own_homes.get(&identity.agent).and_then(Fact::seen)])
+        {
+            requests.add(identity.agent, home, &identity.id, cwd);
+        }
+    }
+    let requests: Vec<(TranscriptKey, Vec<&Path>)> = requests.0.into_iter().collect();
+    let found = spread(&requests, |(key, cwds)| agent::of(key.kind).transcript(shelf, &key.home, &key.id, cwds));
+    requests.into_iter().map(|(key, _)| key).zip(found).collect()
+}
+
+/// Every agent that was seen, with its session and server.
+fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession, &Agent)> {
+    let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+    let sessions = servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)));
+    let panes = sessions.flat_map(|(key, session)| session.panes.iter().map(move |pane| (key, session, pane)));
+    panes.flat_map(|(key, session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| (key, session, agent)))
+}
+
+/// The ids a live agent's ladder names.
+fn ids(agent: &Agent) -> impl Iterator<Item = &ConversationId> {
+    agent.ladder.readings.iter().filter_map(|reading| reading.fact.seen()).flat_map(|found| match found {
+        Found::Id(id) | Found::Mapped { id, .. } => vec![id],
+        Found::Appeared(appearances) => appearances.iter().map(|appearance| &appearance.id).collect(),
+    })
+}

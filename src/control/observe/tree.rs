@@ -1,0 +1,104 @@
+//! The agents in a tree of processes. Walks it by the cheap route, and by the whole process table before it says "none".
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::OnceLock;
+
+use crate::agent::{self, Agent};
+use crate::core::fact::Fact;
+use crate::host::{Host, ProcessInfo};
+
+/// More processes than this below one pane are not looked at.
+const MOST: usize = 4096;
+
+/// The family relations of the host's processes, read at most once per pass and only when needed.
+pub(super) struct Families<'a> {
+    host: &'a dyn Host,
+    children: OnceLock<Fact<HashMap<u32, Vec<u32>>>>,
+}
+
+/// An agent's topmost process.
+pub(super) struct Sighting {
+    pub(super) agent: &'static dyn Agent,
+    pub(super) process: ProcessInfo,
+}
+
+/// What a tree holds.
+pub(super) struct Tree {
+    /// The process at its top, if it lives and could be read.
+    pub(super) top: Option<ProcessInfo>,
+    /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
+    pub(super) agents: Vec<Sighting>,
+    /// Why some of it could not be told.
+    pub(super) trouble: Option<String>,
+}
+
+impl<'a> Families<'a> {
+    pub(super) fn new(host: &'a dyn Host) -> Self {
+        Self { host, children: OnceLock::new() }
+    }
+
+    /// Children by the whole process table.
+    pub(super) fn table(&self) -> &Fact<HashMap<u32, Vec<u32>>> {
+        self.children.get_or_init(|| {
+            self.host.table().map(|all| {
+                let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+                for process in all {
+                    children.entry(process.parent).or_default().push(process.pid);
+                }
+                children
+            })
+        })
+    }
+
+    /// A process's children, by the cheap route first.
+    pub(super) fn children(&self, pid: u32) -> Vec<u32> {
+        let cheap = self.host.children(pid);
+        if !cheap.is_empty() {
+            return cheap;
+        }
+        self.table().seen().and_then(|children| children.get(&pid)).cloned().unwrap_or_default()
+    }
+
+    /// The tree below a process.
+    pub(super) fn tree(&self, pid: u32) -> Tree {
+        let tree = walk(self.host, pid, |pid| self.host.children(pid));
+        if !tree.agents.is_empty() || tree.top.is_none() {
+            return tree;
+        }
+        match self.table() {
+            Fact::Seen(children) => walk(self.host, pid, |pid| children.get(&pid).cloned().unwrap_or_default()),
+            Fact::Absent => tree,
+            Fact::Unknown(why) => Tree { trouble: Some(why.clone()), ..tree },
+        }
+    }
+}
+
+fn walk(host: &dyn Host, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
+    let mut tree = Tree { top: None, agents: Vec::new(), trouble: None };
+    let mut queue = VecDeque::from([top]);
+    let mut visited = HashSet::from([top]);
+    while let Some(pid) = queue.pop_front() {
+        let process = match host.process(pid) {
+            Fact::Seen(process) => process,
+            Fact::Absent => continue,
+            Fact::Unknown(why) => {
+                tree.trouble = Some(why);
+                continue;
+            }
+        };
+        let agent = agent::identify(&process.argv, || host.exe(pid)).map(|(agent, _)| agent);
+        if pid == top {
+            tree.top = Some(process.clone());
+        }
+        if let Some(agent) = agent {
+            tree.agents.push(Sighting { agent, process });
+            continue;
+        }
+        queue.extend(children(pid).into_iter().filter(|child| visited.insert(*child)));
+        if visited.len() > MOST {
+            tree.trouble = Some(format!("more than {MOST} processes below process {top}"));
+            break;
+        }
+    }
+    tree
+}

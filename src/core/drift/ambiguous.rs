@@ -1,0 +1,42 @@
+//! Class H: more than one answer. Shown with the candidates; nothing is recorded.
+
+use super::locate::Live;
+use super::{Candidate, Class, Disposition, Drift, Evidence, World};
+use crate::core::manifest::Session;
+
+/// The drift of an entry whose agent may be in one of several conversations.
+pub(super) fn judge_conversation(world: &World<'_>, entry: &Session, candidates: &[Candidate]) -> Drift {
+    let ids: Vec<&str> = candidates.iter().map(|candidate| candidate.id.as_str()).collect();
+    let evidence = candidates
+        .iter()
+        .map(|candidate| Evidence::new("candidate", format!("{}: {}", candidate.id, candidate.why_not)))
+        .collect();
+    let matter = match candidates {
+        [one] => format!("conversation may be {}, which is not proven: {}", one.id, one.why_not),
+        _ => format!("cannot tell which conversation is its own: {}", ids.join(", ")),
+    };
+    flag(world, entry, matter, ids.join(" "), evidence)
+}
+
+/// The drift of an entry several of whose processes could be its agent.
+pub(super) fn judge_agents(world: &World<'_>, entry: &Session, candidates: &[Live<'_>]) -> Drift {
+    let places: Vec<String> =
+        candidates.iter().map(|live| format!("{} pid {}", live.pane.id, live.agent.process.pid)).collect();
+    let evidence = places.iter().map(|place| Evidence::new("process", format!("{} in {place}", entry.agent))).collect();
+    let matter = format!("{} {} processes could be its agent: {}", candidates.len(), entry.agent, places.join(", "));
+    flag(world, entry, matter, places.join(" "), evidence)
+}
+
+fn flag(world: &World<'_>, entry: &Session, matter: String, detail: String, evidence: Vec<Evidence>) -> Drift {
+    Drift {
+        class: Class::Ambiguous,
+        session: entry.key.clone(),
+        agent: entry.agent,
+        matter,
+        remedy: None,
+        detail,
+        evidence,
+        edits: Vec::new(),
+        disposition: world.disposition(entry, Class::Ambiguous, Disposition::Flag, false, None),
+    }
+}

@@ -1,0 +1,235 @@
+//! Who claims which conversation: one conversation, one owner. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::identity::{Candidate, Identity, guess, proof_of};
+use super::locate::{Atlas, Live, Standing, agents_of};
+use super::{Disposition, World, new_id};
+use crate::core::ids::ConversationId;
+use crate::core::manifest::{Session, Status};
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{MuxSession, Process};
+
+/// What a live agent's conversation is, all claims considered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Ruling {
+    /// It is this one, and the entry may say so.
+    Proven {
+        /// The conversation.
+        id: ConversationId,
+        /// What proves it.
+        rung: Rung,
+        /// An ended entry that keeps a copy of the id as history.
+        formerly: Option<String>,
+    },
+    /// It may be one of these; nothing is recorded.
+    Ambiguous(Vec<Candidate>),
+    /// Nothing is known beyond what is recorded.
+    Nothing,
+    /// It could not be told.
+    Unknown(String),
+}
+
+/// Every claim to a conversation: by record and by live proof.
+pub(super) struct Claims<'w, 'a> {
+    world: &'w World<'a>,
+    standings: &'w [Standing<'a>],
+    /// Which entries record an id.
+    recorded: HashMap<&'w ConversationId, Vec<usize>>,
+    /// Which live processes prove an id, and the name of the session each is in.
+    proven: HashMap<ConversationId, BTreeMap<Process, BTreeSet<&'a str>>>,
+    /// Which entries' live agent a process is.
+    entry_of: HashMap<Process, Vec<usize>>,
+    /// Entries whose record of an id is replaced in this very pass, so that they hold it no longer.
+    releasing: BTreeSet<usize>,
+}
+
+impl<'w, 'a> Claims<'w, 'a> {
+    /// Collects the claims of all entries and all observed agents.
+    pub(super) fn new(world: &'w World<'a>, standings: &'w [Standing<'a>]) -> Self {
+        let mut recorded: HashMap<&ConversationId, Vec<usize>> = HashMap::new();
+        for entry in &world.manifest.sessions {
+            if let Some(id) = &entry.recorded.session_id {
+                recorded.entry(id).or_default().push(entry.index);
+            }
+        }
+        let mut proven: HashMap<ConversationId, BTreeMap<Process, BTreeSet<&str>>> = HashMap::new();
+        for session in every_session(world) {
+            for live in agents_of(session) {
+                if let Identity::Proven { id, .. } = proof_of(live.agent) {
+                    proven.entry(id).or_default().entry(live.agent.process).or_default().insert(&session.name);
+                }
+            }
+        }
+        let mut entry_of: HashMap<Process, Vec<usize>> = HashMap::new();
+        for (index, standing) in standings.iter().enumerate() {
+            if let Some(live) = standing.live() {
+                entry_of.entry(live.agent.process).or_default().push(index);
+            }
+        }
+        let mut claims = Self { world, standings, recorded, proven, entry_of, releasing: BTreeSet::new() };
+        claims.settle_releases();
+        claims
+    }
+
+    /// Finds the entries whose id is replaced in this pass: all that could be, less those that would take an id which another
+    /// live entry keeps, until nothing changes. So a chain or an exchange of ids is recorded whole or not at all.
+    fn settle_releases(&mut self) {
+        let entries = &self.world.manifest.sessions;
+        let will_replace = |claims: &Self, entry: &&Session| {
+            let Some(live) = claims.standings.get(entry.index).and_then(Standing::live) else { return false };
+            if !claims.world.is_judged(entry) {
+                return false;
+            }
+            match claims.ruling(entry, live) {
+                Ruling::Proven { id, rung, .. } if entry.recorded.session_id.as_ref() != Some(&id) => {
+                    let drift = new_id::judge(claims.world, entry, live.agent, &id, rung, None);
+                    drift.disposition == Disposition::Record
+                }
+                _ => false,
+            }
+        };
+        // Optimistic start: every live entry that records something may release it.
+        self.releasing = entries.iter().filter(|e| e.recorded.session_id.is_some()).map(|e| e.index).collect();
+        loop {
+            let next: BTreeSet<usize> = entries
+                .iter()
+                .filter(|entry| self.releasing.contains(&entry.index))
+                .filter(|entry| will_replace(self, entry))
+                .map(|entry| entry.index)
+                .collect();
+            if next == self.releasing {
+                return;
+            }
+            self.releasing = next;
+        }
+    }
+
+    /// What the conversation of an entry's live agent is.
+    pub(super) fn ruling(&self, entry: &Session, live: Live<'a>) -> Ruling {
+        let recorded = entry.recorded.session_id.as_ref();
+        match proof_of(live.agent) {
+            Identity::Proven { id, rung } => {
+                if let Some(why) = self.also_proven(&id, live, Some(entry.index)) {
+                    return Ruling::Ambiguous(vec![Candidate::new(&id, why)]);
+                }
+                if recorded == Some(&id) {
+                    return Ruling::Proven { id, rung, formerly: None };
+                }
+                if let (Rung::Start, Some(old)) = (rung, recorded)
+                    && !self.started_after_record(entry, live)
+                {
+                    return Ruling::Ambiguous(vec![
+                        Candidate::new(old, "recorded, perhaps after the process started"),
+                        Candidate::new(&id, "in the arguments the process was started with"),
+                    ]);
+                }
+                self.holders(&id, Some(entry.index), rung)
+            }
+            Identity::Unknown(why) => Ruling::Unknown(why),
+            Identity::Nothing | Identity::Ambiguous(_) if recorded.is_some() => Ruling::Nothing,
+            Identity::Nothing | Identity::Ambiguous(_) => self.weak(live, Some(entry.index)),
+        }
+    }
+
+    /// What the conversation of an agent without an entry is.
+    pub(super) fn ruling_undeclared(&self, live: Live<'a>) -> Ruling {
+        match proof_of(live.agent) {
+            Identity::Proven { id, rung } => match self.also_proven(&id, live, None) {
+                Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                None => self.holders(&id, None, rung),
+            },
+            Identity::Unknown(why) => Ruling::Unknown(why),
+            Identity::Nothing | Identity::Ambiguous(_) => self.weak(live, None),
+        }
+    }
+
+    /// Rungs 5 and 6: only for an id nobody else has.
+    fn weak(&self, live: Live<'a>, index: Option<usize>) -> Ruling {
+        let claimed = |id: &ConversationId| {
+            let by_record = self.recorded.get(id).is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != index));
+            let by_proof = self.proven.get(id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
+            (by_record || by_proof).then(|| "claimed".to_owned())
+        };
+        match guess(live.agent, &claimed) {
+            Identity::Proven { id, rung } => match self.shared_process(live, index) {
+                Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                None => Ruling::Proven { id, rung, formerly: None },
+            },
+            Identity::Ambiguous(candidates) => Ruling::Ambiguous(candidates),
+            Identity::Nothing => Ruling::Nothing,
+            Identity::Unknown(why) => Ruling::Unknown(why),
+        }
+    }
+
+    /// Why an id cannot be this agent's alone: another live session proves it too.
+    fn also_proven(&self, id: &ConversationId, live: Live<'a>, index: Option<usize>) -> Option<String> {
+        let others = self.proven.get(id).into_iter().flatten();
+        let mut elsewhere = others.filter(|(process, sessions)| {
+            **process != live.agent.process && sessions.iter().any(|name| *name != live.session.name)
+        });
+        if let Some((process, sessions)) = elsewhere.next() {
+            let name = sessions.first().copied().unwrap_or_default();
+            return Some(format!("also live in session {name}, pid {}", process.pid));
+        }
+        self.shared_process(live, index)
+    }
+
+    /// Why a process is not one entry's alone: two entries show it (grouped sessions, linked windows).
+    fn shared_process(&self, live: Live<'a>, index: Option<usize>) -> Option<String> {
+        let entries = self.entry_of.get(&live.agent.process)?;
+        let other = entries.iter().find(|other| Some(**other) != index)?;
+        let name = &self.world.manifest.sessions.get(*other)?.key.name;
+        Some(format!("session {name} shows the same process, pid {}", live.agent.process.pid))
+    }
+
+    /// What other entries' records of a proven id mean for recording it.
+    fn holders(&self, id: &ConversationId, index: Option<usize>, rung: Rung) -> Ruling {
+        let mut formerly = None;
+        for holder in self.recorded.get(id).into_iter().flatten().filter(|holder| Some(**holder) != index) {
+            let Some(entry) = self.world.manifest.sessions.get(*holder) else { continue };
+            if self.releasing.contains(holder) {
+                continue;
+            }
+            let name = &entry.key.name;
+            let blocked = if entry.key.host != self.world.observation.host {
+                (entry.recorded.status == Some(Status::Running))
+                    .then(|| format!("recorded on {name}, running on {}", entry.key.host))
+            } else {
+                match self.standings.get(*holder) {
+                    Some(standing) if standing.has_agent() => Some(format!("recorded on {name}, which is alive")),
+                    Some(Standing::Unknown(why)) => Some(format!("recorded on {name}, which could not be seen: {why}")),
+                    _ => None,
+                }
+            };
+            if let Some(why) = blocked {
+                return Ruling::Ambiguous(vec![Candidate::new(id, why)]);
+            }
+            formerly = Some(name.clone());
+        }
+        Ruling::Proven { id: id.clone(), rung, formerly }
+    }
+
+    /// Whether the process is younger than the recorded id: the id was written at the latest when the file was last changed,
+    /// and when headcount first saw it.
+    fn started_after_record(&self, entry: &Session, live: Live<'a>) -> bool {
+        let memory = self.world.memory.session(&entry.key);
+        let known = memory.filter(|memory| memory.recorded_id == entry.recorded.session_id).and_then(|memory| memory.id_since);
+        let written_by = [known, self.world.manifest_modified].into_iter().flatten().min();
+        written_by.is_some_and(|written_by| live.agent.process.started > written_by)
+    }
+}
+
+/// Every session of every server that answered.
+fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = &'a MuxSession> {
+    world.observation.servers.values().filter_map(|server| server.seen()).flat_map(|server| &server.sessions)
+}
+
+/// The standings of all entries of this host, suspended ones included: they hold their ids too.
+pub(super) fn standings<'a>(world: &World<'a>, atlas: &Atlas<'a>) -> Vec<Standing<'a>> {
+    let here = |entry: &Session| entry.key.host == world.observation.host;
+    let locate = |entry: &Session| {
+        if here(entry) { atlas.locate(entry) } else { Standing::Unknown(format!("it belongs to host {}", entry.key.host)) }
+    };
+    world.manifest.sessions.iter().map(locate).collect()
+}

@@ -1,0 +1,260 @@
+//! From manifest and observation to drifts: the order in which an entry is judged. Pure.
+
+use super::claims::{Claims, Ruling, standings};
+use super::locate::{Atlas, Standing, Undeclared};
+use super::unregistered::Discovered;
+use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
+use crate::core::fact::Fact;
+use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::manifest::{Session, Status};
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{Agent, Transcript, TranscriptKey};
+
+/// What a pass concluded.
+#[derive(Debug, Clone)]
+pub struct Verdict<'a> {
+    /// One per entry of the manifest, in its order.
+    pub entries: Vec<EntryVerdict<'a>>,
+    /// Sessions of ours that have no entry.
+    pub found: Vec<Found<'a>>,
+    /// The drifts: those of the entries in their order, then those without an entry.
+    pub drifts: Vec<Drift>,
+    /// What could not be told.
+    pub unknown: Vec<Unknown>,
+}
+
+/// What was concluded about one entry.
+#[derive(Debug, Clone)]
+pub struct EntryVerdict<'a> {
+    /// Whether it is judged here at all: this host's, and not suspended.
+    pub judged: bool,
+    /// Where its session is.
+    pub standing: Standing<'a>,
+    /// The session it was renamed to, if it was.
+    pub renamed_to: Option<String>,
+    /// The conversation its live agent is proven to be in, and the rung.
+    pub proven: Option<(ConversationId, Rung)>,
+    /// What was concluded about the conversation, one line.
+    pub about_id: String,
+    /// Whether the transcript of its conversation is there; `None` if nobody asked or there is no conversation.
+    pub transcript: Option<Fact<Transcript>>,
+    /// Why a class could not be judged.
+    pub unknown: Option<String>,
+}
+
+/// A session of ours without an entry.
+#[derive(Debug, Clone)]
+pub struct Found<'a> {
+    /// Its key.
+    pub key: SessionKey,
+    /// Its agents of the kind its name tells.
+    pub agents: Vec<super::Live<'a>>,
+    /// The conversation its only agent is proven to be in.
+    pub proven: Option<(ConversationId, Rung)>,
+    /// What was concluded about the conversation, one line.
+    pub about_id: String,
+}
+
+/// Something that could not be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// `tmux:canary`, or a session's name.
+    pub scope: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Compares a manifest with an observation.
+pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
+    let atlas = Atlas::new(world.observation);
+    let undeclared = atlas.undeclared(&world.manifest.sessions);
+    let standings = standings(world, &atlas);
+    let claims = Claims::new(world, &standings);
+    let mut verdict =
+        Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
+    let mut renamed: Vec<SessionKey> = Vec::new();
+    for (entry, standing) in world.manifest.sessions.iter().zip(&standings) {
+        let entry_verdict = judge(world, entry, standing, &claims, &undeclared, &mut verdict.drifts, &mut renamed);
+        verdict.entries.push(entry_verdict);
+    }
+    for identity in &world.manifest.identities {
+        let vouched = stale_id::is_vouched(world.manifest, identity, |entry| {
+            verdict.entries.get(entry.index).is_some_and(|v| v.proven.as_ref().is_some_and(|(id, _)| *id == identity.id))
+        });
+        verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
+    }
+    for other in undeclared.iter().filter(|other| !renamed.contains(&other.key)) {
+        judge_undeclared(world, other, &claims, &mut verdict);
+    }
+    verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));
+    verdict
+}
+
+fn judge<'a>(
+    world: &World<'a>,
+    entry: &Session,
+    standing: &Standing<'a>,
+    claims: &Claims<'_, 'a>,
+    undeclared: &[Undeclared<'a>],
+    drifts: &mut Vec<Drift>,
+    renamed: &mut Vec<SessionKey>,
+) -> EntryVerdict<'a> {
+    let mut verdict = EntryVerdict {
+        judged: world.is_judged(entry),
+        standing: standing.clone(),
+        renamed_to: None,
+        proven: None,
+        about_id: String::new(),
+        transcript: transcript_of(world, entry, standing),
+        unknown: None,
+    };
+    if let Standing::Absent { .. } = standing
+        && let Some((other, evidence)) = moved::renamed_to(entry, undeclared)
+    {
+        renamed.push(other.key.clone());
+        verdict.renamed_to = Some(other.key.name.clone());
+        if verdict.judged {
+            drifts.push(moved::judge_renamed(world, entry, other, evidence));
+        }
+        return verdict;
+    }
+    if !verdict.judged {
+        return verdict;
+    }
+    match standing {
+        Standing::Unknown(why) => verdict.unknown = Some(why.clone()),
+        Standing::Absent { how } if entry.recorded.status == Some(Status::Running) => {
+            drifts.push(dead::judge(world, entry, how))
+        }
+        Standing::NoAgent { session, instead } if entry.recorded.status == Some(Status::Running) => {
+            drifts.push(agent_gone::judge(world, entry, session, instead));
+        }
+        Standing::Absent { .. } | Standing::NoAgent { .. } => {}
+        Standing::Several { session, candidates } => {
+            drifts.extend(revived::judge(world, entry, session));
+            drifts.push(ambiguous::judge_agents(world, entry, candidates));
+        }
+        Standing::Alive(live) => {
+            drifts.extend(revived::judge(world, entry, live.session));
+            rule_on_id(world, entry, live.agent, claims.ruling(entry, *live), &mut verdict, drifts);
+        }
+    }
+    let replaced = drifts.last().is_some_and(|drift| drift.class == Class::NewId && drift.session == entry.key);
+    match &verdict.transcript {
+        Some(Fact::Unknown(why)) if !replaced && verdict.unknown.is_none() => verdict.unknown = Some(why.clone()),
+        Some(transcript) if !replaced => {
+            let vouched = verdict.proven.as_ref().is_some_and(|(id, _)| Some(id) == entry.recorded.session_id.as_ref());
+            let unsure = verdict.unknown.is_some();
+            drifts.extend((!unsure).then(|| stale_id::judge(world, entry, transcript, vouched)).flatten());
+        }
+        _ => {}
+    }
+    if let Standing::Alive(live) = standing {
+        drifts.extend(moved::judge(world, entry, *live));
+    }
+    verdict
+}
+
+/// What a ruling about the conversation means for an entry.
+fn rule_on_id(
+    world: &World<'_>,
+    entry: &Session,
+    agent: &Agent,
+    ruling: Ruling,
+    verdict: &mut EntryVerdict<'_>,
+    drifts: &mut Vec<Drift>,
+) {
+    verdict.about_id = describe(&ruling, entry.recorded.session_id.as_ref());
+    match ruling {
+        Ruling::Proven { id, rung, formerly } => {
+            if entry.recorded.session_id.as_ref() != Some(&id) {
+                drifts.push(new_id::judge(world, entry, agent, &id, rung, formerly.as_deref()));
+            }
+            verdict.proven = Some((id, rung));
+        }
+        Ruling::Ambiguous(candidates) => drifts.push(ambiguous::judge_conversation(world, entry, &candidates)),
+        Ruling::Nothing => {}
+        Ruling::Unknown(why) => verdict.unknown = Some(why),
+    }
+}
+
+/// A ruling in one line for people.
+fn describe(ruling: &Ruling, recorded: Option<&ConversationId>) -> String {
+    match (ruling, recorded) {
+        (Ruling::Proven { id, rung, .. }, Some(old)) if old == id => {
+            format!("{id} is recorded and proven by rung {} ({})", rung.number(), rung.as_str())
+        }
+        (Ruling::Proven { id, rung, .. }, _) => format!("{id} is proven by rung {} ({})", rung.number(), rung.as_str()),
+        (Ruling::Ambiguous(candidates), _) => {
+            let lines: Vec<String> =
+                candidates.iter().map(|candidate| format!("{} ({})", candidate.id, candidate.why_not)).collect();
+            format!("not proven; candidates: {}", lines.join("; "))
+        }
+        (Ruling::Nothing, Some(old)) => format!("{old} is recorded; nothing live proves or contradicts it"),
+        (Ruling::Nothing, None) => "no conversation is known yet".to_owned(),
+        (Ruling::Unknown(why), _) => format!("cannot tell: {why}"),
+    }
+}
+
+fn judge_undeclared<'a>(world: &World<'a>, other: &Undeclared<'a>, claims: &Claims<'_, 'a>, verdict: &mut Verdict<'a>) {
+    match unregistered::discover(world, other) {
+        Discovered::NotOurs => {}
+        Discovered::Unknown(why) => verdict.unknown.push(Unknown { scope: other.key.name.clone(), why }),
+        Discovered::Several(agent, candidates) => {
+            verdict.drifts.push(unregistered::judge_several(other, agent, &candidates));
+            let about_id = "more than one agent".to_owned();
+            verdict.found.push(Found { key: other.key.clone(), agents: candidates, proven: None, about_id });
+        }
+        Discovered::Ours(live) => {
+            let ruling = claims.ruling_undeclared(live);
+            let about_id = describe(&ruling, None);
+            let proven = match ruling {
+                Ruling::Proven { id, rung, .. } => Some((id, rung)),
+                Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => None,
+            };
+            let id = proven.as_ref().map(|(id, rung)| (id, *rung));
+            verdict.drifts.push(unregistered::judge(world, other, live, id));
+            verdict.found.push(Found { key: other.key.clone(), agents: vec![live], proven, about_id });
+        }
+    }
+}
+
+/// The transcript of an entry's recorded conversation, in the home of its live agent, or where it would be without one.
+fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) -> Option<Fact<Transcript>> {
+    let id = entry.recorded.session_id.clone()?;
+    let fallback = world.observation.fallback_homes.get(entry.index);
+    let home = match standing.live() {
+        Some(live) => &live.agent.home,
+        None => fallback?,
+    };
+    match home {
+        Fact::Seen(home) => {
+            let key = TranscriptKey { kind: entry.agent, home: home.clone(), id };
+            world.observation.transcripts.get(&key).cloned()
+        }
+        Fact::Absent => None,
+        Fact::Unknown(why) => Some(Fact::Unknown(why.clone())),
+    }
+}
+
+/// What could not be told about entries: one line per server that did not answer, one per entry otherwise.
+fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
+    let servers = world.observation.servers.iter().filter_map(|(key, server)| {
+        let why = server.why_unknown()?;
+        Some(Unknown { scope: key.to_string(), why: why.to_owned() })
+    });
+    let own = world.manifest.sessions.iter().zip(entries).filter_map(|(entry, verdict)| {
+        let why = verdict.unknown.as_ref()?;
+        let server = world.observation.servers.get(&entry.key.server_key());
+        let said = server.is_some_and(|server| server.why_unknown() == Some(why.as_str()));
+        (!said).then(|| Unknown { scope: entry.key.name.clone(), why: why.clone() })
+    });
+    servers.chain(own).collect()
+}
+
+impl World<'_> {
+    /// Whether an entry is judged here: this host's, and not suspended.
+    pub(super) fn is_judged(&self, entry: &Session) -> bool {
+        entry.key.host == self.observation.host && !entry.suspend
+    }
+}

@@ -1,0 +1,53 @@
+//! Class A: running in the manifest, absent from the multiplexer.
+
+use serde_json::{Value, json};
+
+use super::settle::contradict;
+use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use crate::core::manifest::names::Field;
+use crate::core::manifest::{Recorded, Session, Status};
+use crate::core::text::stamp;
+
+/// The drift of an entry whose session is absent; `how` is what the multiplexer said.
+pub(super) fn judge(world: &World<'_>, entry: &Session, how: &str) -> Drift {
+    let was = match &entry.recorded.pane {
+        Some(pane) => {
+            let pid = pane.pid.map(|pid| format!(" {pid}")).unwrap_or_default();
+            let cmd = pane.cmd.as_deref().map(|cmd| format!(", cmd {cmd}")).unwrap_or_default();
+            format!(" (was pane{pid}{cmd})")
+        }
+        None => String::new(),
+    };
+    let mut evidence = vec![Evidence::new(entry.key.mux.as_str(), how)];
+    evidence.extend(reboot(world, entry));
+    let cause = if evidence.len() > 1 { " since the host rebooted" } else { "" };
+    let set = |field, value: Value| entry.entry.set(field, entry.agent, value);
+    let edits: Vec<_> = [
+        set(Field::Status, json!(Status::Terminated.as_str())),
+        set(Field::TerminatedAt, json!(stamp(world.observation.at))),
+        set(Field::TerminationMode, json!(Recorded::AUTO_DETECTED)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let disposition = world.disposition(entry, Class::Dead, Disposition::Record, contradict(&edits), None);
+    Drift {
+        class: Class::Dead,
+        session: entry.key.clone(),
+        agent: entry.agent,
+        matter: format!("{} gone{cause}{was}", entry.key.mux),
+        remedy: Some(Remedy::Mark(Status::Terminated)),
+        detail: String::new(),
+        evidence,
+        edits,
+        disposition,
+    }
+}
+
+/// Says that the host was booted after the session was last known to live.
+fn reboot(world: &World<'_>, entry: &Session) -> Option<Evidence> {
+    let boot = world.observation.boot.seen()?;
+    let memory = world.memory.session(&entry.key);
+    let other_boot = memory.and_then(|memory| memory.boot_id.as_deref()).is_some_and(|id| id != boot.id);
+    other_boot.then(|| Evidence::new("host", format!("rebooted since it was last seen alive: booted {}", stamp(boot.at))))
+}

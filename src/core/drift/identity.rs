@@ -1,0 +1,129 @@
+//! Whose conversation is it: weighs the rungs of one agent's ladder against what is recorded and who else claims it. Pure.
+//!
+//! Rungs 1 to 3 may replace a recorded id; 4 only if the process started after that id was written; 5 and 6 only fill a null
+//! and need to be alone in the workspace. Whatever is not proven is `ambiguous`, with candidates; nothing is guessed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::observe::identity::{Found, Rung};
+use crate::core::observe::{Agent, Process};
+
+/// How near to the start of the process an appearance proves nothing either way.
+const CANNOT_TELL: TimeDelta = TimeDelta::seconds(1);
+
+/// What is known of the conversation of one live agent, before anybody else's claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Proven by this rung.
+    Proven {
+        /// The conversation.
+        id: ConversationId,
+        /// The rung.
+        rung: Rung,
+    },
+    /// More than one answer, or none that proves.
+    Ambiguous(Vec<Candidate>),
+    /// No rung says anything.
+    Nothing,
+    /// A rung could not be read, so nothing below it counts.
+    Unknown(String),
+}
+
+/// A conversation that might be the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The conversation.
+    pub id: ConversationId,
+    /// Why it is not proven, one line.
+    pub why_not: String,
+}
+
+impl Candidate {
+    pub(super) fn new(id: &ConversationId, why_not: impl Into<String>) -> Self {
+        Self { id: id.clone(), why_not: why_not.into() }
+    }
+}
+
+/// The strongest of rungs 1 to 4 that says anything about this agent.
+pub(super) fn proof_of(agent: &Agent) -> Identity {
+    let strong = agent.ladder.readings.iter().filter(|reading| reading.rung <= Rung::Start);
+    for reading in strong {
+        match &reading.fact {
+            Fact::Seen(Found::Id(id)) => return Identity::Proven { id: id.clone(), rung: reading.rung },
+            Fact::Unknown(why) => return Identity::Unknown(format!("{}: {why}", reading.looked_at)),
+            Fact::Seen(_) | Fact::Absent => {}
+        }
+    }
+    Identity::Nothing
+}
+
+/// What rungs 5 and 6 say about an agent whose id is not recorded anywhere. `claimed` tells who else has an id: an entry that
+/// records it, or another live agent that proves it.
+pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> Option<String>) -> Identity {
+    let mut candidates = Vec::new();
+    for reading in agent.ladder.readings.iter().filter(|reading| reading.rung > Rung::Start) {
+        let found = match &reading.fact {
+            Fact::Seen(found) => found,
+            Fact::Absent => continue,
+            Fact::Unknown(why) => return Identity::Unknown(format!("{}: {why}", reading.looked_at)),
+        };
+        let (mut likely, doubtful) = split(found, agent.process, claimed);
+        if likely.is_empty() && doubtful.is_empty() {
+            continue;
+        }
+        match &agent.ladder.peers {
+            Fact::Unknown(why) => return Identity::Unknown(why.clone()),
+            Fact::Seen(peers) if *peers > 1 => {
+                let why = format!("{peers} live {} processes share the workspace", agent.kind);
+                candidates.extend(likely.iter().map(|id| Candidate::new(id, why.clone())));
+                candidates.extend(doubtful);
+                continue;
+            }
+            Fact::Seen(_) | Fact::Absent => {}
+        }
+        if likely.len() == 1 && doubtful.is_empty() && candidates.is_empty() {
+            return Identity::Proven { id: likely.remove(0), rung: reading.rung };
+        }
+        let why = format!("{} conversations appeared since the process started", likely.len() + doubtful.len());
+        candidates.extend(likely.iter().map(|id| Candidate::new(id, why.clone())));
+        candidates.extend(doubtful);
+    }
+    candidates.dedup_by(|a, b| a.id == b.id);
+    if candidates.is_empty() { Identity::Nothing } else { Identity::Ambiguous(candidates) }
+}
+
+/// The unclaimed conversations a weak rung speaks for: those that came after the process, and those too near to its start.
+fn split(
+    found: &Found,
+    process: Process,
+    claimed: &dyn Fn(&ConversationId) -> Option<String>,
+) -> (Vec<ConversationId>, Vec<Candidate>) {
+    let (mut likely, mut doubtful) = (Vec::new(), Vec::new());
+    let mut sort = |id: &ConversationId, at: DateTime<Utc>| {
+        let after_start = at - process.started;
+        if after_start < -CANNOT_TELL || claimed(id).is_some() {
+            return;
+        }
+        if after_start <= CANNOT_TELL {
+            doubtful.push(Candidate::new(id, "appeared within a second of the start of the process"));
+        } else {
+            likely.push(id.clone());
+        }
+    };
+    match found {
+        Found::Id(_) => {}
+        Found::Mapped { id, changed } => {
+            if let Some(changed) = changed {
+                sort(id, *changed);
+            }
+        }
+        Found::Appeared(appearances) => {
+            for appearance in appearances {
+                sort(&appearance.id, appearance.at);
+            }
+        }
+    }
+    (likely, doubtful)
+}

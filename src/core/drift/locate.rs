@@ -1,0 +1,227 @@
+//! Where an entry's session and agent are. Decides from panes and processes alone; never looks at conversations except to
+//! recognise a renamed session.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use crate::core::fact::Fact;
+use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::manifest::Session;
+use crate::core::observe::{Agent, MuxSession, Observation, Pane};
+
+/// An agent that is alive in a pane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Live<'a> {
+    /// The session it is in.
+    pub session: &'a MuxSession,
+    /// Its pane.
+    pub pane: &'a Pane,
+    /// The agent.
+    pub agent: &'a Agent,
+}
+
+/// How an entry's session stands in the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing<'a> {
+    /// It could not be told, and why.
+    Unknown(String),
+    /// Its server is not there, or answered without it.
+    Absent {
+        /// What was seen, one line.
+        how: String,
+    },
+    /// The session is alive, its agent is not in it.
+    NoAgent {
+        /// The session.
+        session: &'a MuxSession,
+        /// What is there instead, one line.
+        instead: String,
+    },
+    /// Several processes could be its agent.
+    Several {
+        /// The session.
+        session: &'a MuxSession,
+        /// The agents.
+        candidates: Vec<Live<'a>>,
+    },
+    /// The session is alive with its agent.
+    Alive(Live<'a>),
+}
+
+impl<'a> Standing<'a> {
+    /// Whether the session is alive with its agent, be it one or several.
+    pub fn has_agent(&self) -> bool {
+        matches!(self, Self::Alive(_) | Self::Several { .. })
+    }
+
+    /// The agent, if it is exactly one.
+    pub fn live(&self) -> Option<Live<'a>> {
+        match self {
+            Self::Alive(live) => Some(*live),
+            _ => None,
+        }
+    }
+}
+
+/// An absent server means an absent session, unless the recorded pane's process is alive with the agent on a terminal: then
+/// the server is only out of sight.
+fn absent_server<'a>(entry: &Session, observation: &Observation) -> Standing<'a> {
+    let server = entry.key.server_key();
+    let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
+    match pid.and_then(|pid| observation.strays.get(&pid)) {
+        Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
+            let pid = stray.process.pid;
+            Standing::Unknown(format!(
+                "no server on {server}, but its recorded pane process {pid} still runs {} on a terminal; is TMUX_TMPDIR the same here?",
+                entry.agent
+            ))
+        }
+        Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
+        _ => Standing::Absent { how: format!("no server on {server}") },
+    }
+}
+
+/// Why a pane's agents are not known: a process could not be read, or nobody looked.
+fn unread(pane: &Pane) -> Option<String> {
+    match &pane.agents {
+        Fact::Seen(_) => None,
+        Fact::Unknown(why) => Some(why.clone()),
+        Fact::Absent => Some(format!("pane {} was not looked at", pane.id)),
+    }
+}
+
+/// Every agent in a session.
+pub(super) fn agents_of(session: &MuxSession) -> impl Iterator<Item = Live<'_>> {
+    session.panes.iter().flat_map(move |pane| {
+        let agents = pane.agents.seen().map_or(&[][..], Vec::as_slice);
+        agents.iter().map(move |agent| Live { session, pane, agent })
+    })
+}
+
+/// Whether a pane is the recorded one, by id and pid.
+pub(super) fn is_recorded_pane(entry: &Session, pane: &Pane) -> bool {
+    entry.recorded.pane.as_ref().is_some_and(|recorded| {
+        recorded.id.as_deref() == Some(pane.id.as_str()) && recorded.pid.is_some() && recorded.pid == pane.pid
+    })
+}
+
+/// What a session without its agent holds, one line.
+fn what_is_there(session: &MuxSession) -> String {
+    let others = agents_of(session).map(|live| format!("{} runs there", live.agent.kind));
+    let panes = session.panes.iter().map(|pane| match &pane.dead {
+        Some(how) => format!("pane {} is dead ({how})", pane.id),
+        None => format!("a bare {} in pane {}", pane.runs, pane.id),
+    });
+    let mut seen: Vec<String> = others.collect();
+    if seen.is_empty() {
+        seen = panes.collect();
+    }
+    seen.dedup();
+    match seen.len() {
+        0 => "no pane".to_owned(),
+        1..=3 => seen.join(", "),
+        more => format!("{} and {} more panes", seen[..2].join(", "), more - 2),
+    }
+}
+
+/// A session that nobody declared on a server that answered.
+#[derive(Debug, Clone)]
+pub(super) struct Undeclared<'a> {
+    /// Its key.
+    pub(super) key: SessionKey,
+    /// The session.
+    pub(super) session: &'a MuxSession,
+}
+
+/// The observed sessions by server and name, so that a thousand entries cost a thousand look-ups.
+pub(super) struct Atlas<'a> {
+    observation: &'a Observation,
+    by_name: HashMap<(&'a ServerKey, &'a str), &'a MuxSession>,
+}
+
+impl<'a> Atlas<'a> {
+    /// The index of an observation.
+    pub(super) fn new(observation: &'a Observation) -> Self {
+        let mut by_name = HashMap::new();
+        for (key, fact) in &observation.servers {
+            for session in fact.seen().map_or(&[][..], |server| &server.sessions) {
+                by_name.insert((key, session.name.as_str()), session);
+            }
+        }
+        Self { observation, by_name }
+    }
+
+    /// Where the session of an entry is.
+    pub(super) fn locate(&self, entry: &Session) -> Standing<'a> {
+        let key = entry.key.server_key();
+        let Some((key, server)) = self.observation.servers.get_key_value(&key) else {
+            return Standing::Unknown(format!("{key} was not looked at"));
+        };
+        match server {
+            Fact::Unknown(why) => Standing::Unknown(why.clone()),
+            Fact::Absent => absent_server(entry, self.observation),
+            Fact::Seen(_) => match self.by_name.get(&(key, entry.key.name.as_str())) {
+                Some(session) => self.in_session(entry, session),
+                None => Standing::Absent { how: format!("{key} answered without it") },
+            },
+        }
+    }
+
+    /// The sessions of observed servers that no entry names. A server that is known under two names is one server.
+    pub(super) fn undeclared(&self, entries: &[Session]) -> Vec<Undeclared<'a>> {
+        let mut canonical: HashMap<&ServerKey, &ServerKey> = HashMap::new();
+        let mut by_pid: HashMap<(MuxKind, u32), &ServerKey> = HashMap::new();
+        for (key, fact) in &self.observation.servers {
+            let pid = fact.seen().and_then(|server| server.pid);
+            let first = pid.map_or(key, |pid| by_pid.entry((key.mux, pid)).or_insert(key));
+            canonical.insert(key, first);
+        }
+        let declared: HashSet<(&ServerKey, &str)> = entries
+            .iter()
+            .filter(|entry| entry.key.host == self.observation.host)
+            .filter_map(|entry| Some((*canonical.get(&entry.key.server_key())?, entry.key.name.as_str())))
+            .collect();
+        let mut found = Vec::new();
+        for (key, fact) in &self.observation.servers {
+            let Fact::Seen(server) = fact else { continue };
+            if canonical.get(key) != Some(&key) {
+                continue;
+            }
+            for session in server.sessions.iter().filter(|session| !declared.contains(&(key, session.name.as_str()))) {
+                let ServerKey { mux, server } = key.clone();
+                let key = SessionKey { name: session.name.clone(), mux, server, host: self.observation.host.clone() };
+                found.push(Undeclared { key, session });
+            }
+        }
+        found
+    }
+
+    /// The agent of an entry in its session: the only one of its kind; of several the one in the recorded pane, else the only
+    /// one that works in the entry's directory.
+    fn in_session(&self, entry: &Session, session: &'a MuxSession) -> Standing<'a> {
+        let candidates = agents_of(session).filter(|live| live.agent.kind == entry.agent).collect::<Vec<_>>();
+        let mut recorded = candidates.iter().filter(|live| is_recorded_pane(entry, live.pane));
+        match (recorded.next(), recorded.next()) {
+            (Some(live), None) => return Standing::Alive(*live),
+            (Some(_), Some(_)) => return Standing::Several { session, candidates },
+            (None, _) => {}
+        }
+        if let Some(why) = session.panes.iter().find_map(unread) {
+            return Standing::Unknown(why);
+        }
+        match candidates.as_slice() {
+            [] => Standing::NoAgent { session, instead: what_is_there(session) },
+            [live] => Standing::Alive(*live),
+            _ => {
+                let workspace = entry.cwd.as_deref().map(|cwd| self.observation.real_path(cwd));
+                let at_home =
+                    |live: &&Live<'_>| workspace.is_some() && live.agent.cwd.seen().map(PathBuf::as_path) == workspace;
+                let mut home = candidates.iter().filter(at_home);
+                match (home.next(), home.next()) {
+                    (Some(live), None) => Standing::Alive(*live),
+                    _ => Standing::Several { session, candidates },
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Whose conversation is it: the ladder and the claims.
+
+use super::world::*;
+use crate::core::drift::Class;
+use crate::core::fact::Fact;
+use crate::core::memory::SessionMemory;
+use crate::core::observe::identity::{Found, Rung};
+use crate::core::observe::{Agent, MuxSession};
+
+fn alive(name: &str, agent: Agent) -> MuxSession {
+    let pid = agent.process.pid;
+    session(name, vec![pane(pid, vec![agent])])
+}
+
+/// A manifest of running entries `name: id`, panes recorded as pids 1, 2, …
+fn entries(all: &[(&str, &str)]) -> crate::core::manifest::Manifest {
+    let mut text = "version: 1\nsessions:\n".to_owned();
+    for (index, (name, id)) in all.iter().enumerate() {
+        let pid = index + 1;
+        text += &format!(
+            "  - {{ name: {name}, agent: claude, cwd: /w, status: running, session_id: {id}, pane: {{ id: \"%{pid}\", pid: {pid} }} }}\n"
+        );
+    }
+    manifest(&text)
+}
+
+#[test]
+fn rungs_one_to_three_replace_a_recorded_id_and_five_and_six_only_fill_a_null() {
+    for (rung, null, recorded) in [
+        (Rung::Registry, "new-id", "new-id"),
+        (Rung::Held, "new-id", "new-id"),
+        (Rung::Hook, "new-id", "new-id"),
+        (Rung::Start, "new-id", "ambiguous"),
+    ] {
+        for (old, expected) in [("null", null), ("old", recorded)] {
+            let scene = scene(entries(&[("s", old)]), vec![alive("s", agent(1).proves(rung, "new"))]);
+            let classes: Vec<Class> = scene.drifts().iter().map(|drift| drift.class).collect();
+            assert_eq!(classes, [expected.parse::<Class>().unwrap()], "{rung:?} over {old}");
+        }
+    }
+    let mapped = |fact| agent(1).reads(Rung::WorkspaceMap, fact).peers(Fact::Seen(1));
+    let changed = Fact::Seen(Found::Mapped { id: id("new"), changed: Some(ago(60)) });
+    assert_eq!(scene(entries(&[("s", "null")]), vec![alive("s", mapped(changed.clone()))]).words(), ["new-id:record"]);
+    assert!(scene(entries(&[("s", "old")]), vec![alive("s", mapped(changed))]).words().is_empty());
+    let before = Fact::Seen(Found::Mapped { id: id("new"), changed: Some(ago(6000)) });
+    assert!(scene(entries(&[("s", "null")]), vec![alive("s", mapped(before))]).words().is_empty());
+    assert_eq!(
+        scene(entries(&[("s", "null")]), vec![alive("s", agent(1).appeared(&[("new", 30)]))]).words(),
+        ["new-id:record"]
+    );
+    assert!(scene(entries(&[("s", "old")]), vec![alive("s", agent(1).appeared(&[("new", 30)]))]).words().is_empty());
+}
+
+#[test]
+fn arguments_replace_a_recorded_id_only_if_the_process_is_younger_than_the_record() {
+    let young = || alive("s", agent(1).proves(Rung::Start, "new"));
+    let mut old_file = scene(entries(&[("s", "old")]), vec![young()]);
+    old_file.modified = Some(ago(601));
+    assert_eq!(old_file.words(), ["new-id:record"]);
+    let since =
+        |seconds| SessionMemory { recorded_id: Some(id("old")), id_since: Some(ago(seconds)), ..SessionMemory::default() };
+    assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(601)).words(), ["new-id:record"]);
+    assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(599)).words(), ["ambiguous:flag"]);
+}
+
+#[test]
+fn the_strongest_rung_decides_and_an_unreadable_one_stops_the_rest() {
+    let both = agent(1).proves(Rung::Start, "argv").proves(Rung::Registry, "live");
+    assert_eq!(scene(entries(&[("s", "live")]), vec![alive("s", both)]).words(), [] as [&str; 0]);
+    let unread = agent(1).proves(Rung::Start, "argv").reads(Rung::Registry, Fact::Unknown("no permission".to_owned()));
+    let scene = scene(entries(&[("s", "null")]), vec![alive("s", unread)]);
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty() && verdict.unknown.len() == 1);
+}
+
+#[test]
+fn a_transcript_that_appeared_is_a_guess_only_when_alone_unclaimed_and_clearly_later() {
+    let table: [(&[(&str, i64)], &[&str]); 6] = [
+        (&[("a", 30)], &["new-id:record"]),
+        (&[("a", 30), ("b", 40)], &["ambiguous:flag"]),
+        (&[("a", 0)], &["ambiguous:flag"]),
+        (&[("a", 1), ("b", 30)], &["ambiguous:flag"]),
+        (&[("a", -30)], &[]),
+        (&[("other", 30)], &[]),
+    ];
+    for (appeared, expected) in table {
+        let manifest = entries(&[("s", "null"), ("ended", "other")]);
+        let mut scene = scene(manifest, vec![alive("s", agent(1).appeared(appeared))]);
+        scene.manifest.sessions[1].recorded.status = Some(crate::core::manifest::Status::Terminated);
+        assert_eq!(scene.words(), expected, "{appeared:?}");
+    }
+    let crowded = agent(1).appeared(&[("a", 30)]).peers(Fact::Seen(2));
+    assert_eq!(scene(entries(&[("s", "null")]), vec![alive("s", crowded)]).words(), ["ambiguous:flag"]);
+    let unsure = agent(1).appeared(&[("a", 30)]).peers(Fact::Unknown("hidden processes".to_owned()));
+    assert!(scene(entries(&[("s", "null")]), vec![alive("s", unsure)]).words().is_empty());
+}
+
+#[test]
+fn two_live_sessions_that_prove_one_id_are_both_ambiguous() {
+    let scene = scene(
+        entries(&[("a", "x"), ("b", "null")]),
+        vec![alive("a", agent(1).proves(Rung::Registry, "x")), alive("b", agent(2).proves(Rung::Registry, "x"))],
+    );
+    assert_eq!(scene.words(), ["ambiguous:flag", "ambiguous:flag"]);
+}
+
+#[test]
+fn a_live_holder_keeps_its_id_and_an_ended_one_keeps_it_as_history() {
+    let taker = || alive("b", agent(2).proves(Rung::Registry, "x"));
+    let held = scene(entries(&[("a", "x"), ("b", "null")]), vec![alive("a", agent(1)), taker()]);
+    assert_eq!(held.words(), ["ambiguous:flag"]);
+    let ended = scene(entries(&[("a", "x"), ("b", "null")]), vec![taker()]);
+    assert_eq!(ended.words(), ["dead:record", "new-id:record"]);
+    let message = ended.drifts()[1].message(true);
+    assert!(message.contains('a') && message.contains("history") && message.starts_with("b:"), "{message}");
+}
+
+#[test]
+fn a_chain_or_an_exchange_of_ids_is_recorded_whole() {
+    let live = |name: &str, pid, id: &str| alive(name, agent(pid).proves(Rung::Registry, id));
+    let chain = scene(entries(&[("a", "x"), ("b", "y")]), vec![live("a", 1, "z"), live("b", 2, "x")]);
+    assert_eq!(chain.words(), ["new-id:record", "new-id:record"]);
+    let exchange = scene(entries(&[("a", "x"), ("b", "y")]), vec![live("a", 1, "y"), live("b", 2, "x")]);
+    assert_eq!(exchange.words(), ["new-id:record", "new-id:record"]);
+    let mut blocked = scene(entries(&[("a", "x"), ("b", "y")]), vec![live("a", 1, "z"), live("b", 2, "x")]);
+    blocked.manifest.sessions[0].ignore = vec![Class::NewId];
+    assert_eq!(blocked.words(), ["new-id:ignored", "ambiguous:flag"], "a keeps x, so b may not have it");
+}
+
+#[test]
+fn one_process_shown_by_two_entries_gives_its_id_to_neither() {
+    let shared = || pane(1, vec![agent(1).proves(Rung::Registry, "x")]);
+    let scene =
+        scene(entries(&[("a", "null"), ("b", "null")]), vec![session("a", vec![shared()]), session("b", vec![shared()])]);
+    assert!(scene.edits().iter().all(|edit| !edit.contains("session_id")), "{:?}", scene.edits());
+}
+
+#[test]
+fn a_suspended_live_entry_still_holds_its_id() {
+    let mut scene = scene(
+        entries(&[("a", "x"), ("b", "null")]),
+        vec![alive("a", agent(1)), alive("b", agent(2).proves(Rung::Registry, "x"))],
+    );
+    scene.manifest.sessions[0].suspend = true;
+    assert_eq!(scene.words(), ["ambiguous:flag"]);
+}

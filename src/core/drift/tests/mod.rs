@@ -1,0 +1,8 @@
+//! Tables and properties of the classification, over a small language of worlds.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod identity;
+mod order;
+mod properties;
+mod settle;
+mod world;

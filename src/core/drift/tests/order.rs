@@ -1,0 +1,272 @@
+//! Which classes an entry gets, and in which order.
+
+use super::world::*;
+use crate::core::fact::Fact;
+use crate::core::ids::AgentKind;
+use crate::core::memory::SessionMemory;
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{Process, Stray};
+
+/// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
+const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
+
+#[test]
+fn each_status_meets_each_state_of_the_session() {
+    let gone = Vec::new;
+    let alive = || vec![claude("s", 7)];
+    let bare = || vec![session("s", vec![pane(7, Vec::new())])];
+    let table: [(&str, Vec<_>, &[&str]); 15] = [
+        ("running", gone(), &["dead:record"]),
+        ("stopped", gone(), &[]),
+        ("terminated", gone(), &[]),
+        ("archived", gone(), &[]),
+        ("null", gone(), &[]),
+        ("running", bare(), &["agent-gone:flag"]),
+        ("stopped", bare(), &[]),
+        ("terminated", bare(), &[]),
+        ("archived", bare(), &[]),
+        ("null", bare(), &[]),
+        ("running", alive(), &[]),
+        ("stopped", alive(), &["revived:record"]),
+        ("terminated", alive(), &["revived:record"]),
+        ("archived", alive(), &["revived:flag"]),
+        ("null", alive(), &["revived:record"]),
+    ];
+    for (status, sessions, expected) in table {
+        let shown = format!("{status} with {sessions:?}");
+        let scene = scene(one(&format!(", status: {status}{PANE}")), sessions);
+        assert_eq!(scene.words(), expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_failed_tmux_probe_never_marks_a_session_dead() {
+    let scene = scene(one(", status: running"), Vec::new()).server(Fact::Unknown("timed out after 2 s".to_owned()));
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty());
+    assert_eq!(verdict.unknown.len(), 1, "one line for the server, none for the entry: {:?}", verdict.unknown);
+    assert_eq!(verdict.unknown[0].scope, "tmux:default");
+    assert!(verdict.entries[0].unknown.is_some());
+}
+
+#[test]
+fn an_absent_server_means_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
+    let stray = |agents, has_terminal| Stray { process: Process { pid: 7, started: ago(600) }, agents, has_terminal };
+    let running = format!(", status: running{PANE}");
+    let base = || scene(one(&running), Vec::new()).server(Fact::Absent);
+    assert_eq!(base().words(), ["dead:record"]);
+    for (fact, expected) in [
+        (Fact::Seen(stray(vec![AgentKind::Claude], true)), 0),
+        (Fact::Seen(stray(vec![AgentKind::Claude], false)), 1),
+        (Fact::Seen(stray(vec![AgentKind::Codex], true)), 1),
+        (Fact::Absent, 1),
+        (Fact::Unknown("no permission".to_owned()), 0),
+    ] {
+        let mut scene = base();
+        let shown = format!("{fact:?}");
+        scene.observation.strays.insert(7, fact);
+        assert_eq!(scene.words().len(), expected, "{shown}");
+    }
+}
+
+#[test]
+fn a_death_is_recorded_with_its_time_and_told_with_its_pane() {
+    let fields = ", status: running, pane: { id: \"%7\", pid: 201132, cmd: claude }";
+    let scene = scene(one(fields), Vec::new());
+    assert_eq!(
+        scene.edits(),
+        [
+            "sessions[0].status=\"terminated\"",
+            "sessions[0].terminated_at=\"2026-11-21T12:00:00Z\"",
+            "sessions[0].termination_mode=\"auto-detected\""
+        ]
+    );
+    let drift = &scene.drifts()[0];
+    assert_eq!(drift.message(true), "s: tmux gone (was pane 201132, cmd claude). Marked terminated.");
+    assert_eq!(drift.message(false), "s: tmux gone (was pane 201132, cmd claude). To be marked terminated.");
+}
+
+#[test]
+fn a_death_after_a_reboot_names_the_reboot() {
+    let memory = |boot: &str| SessionMemory { boot_id: Some(boot.to_owned()), ..SessionMemory::default() };
+    let told = |boot: &str| {
+        let scene = scene(one(", status: running"), Vec::new()).remembers("s", memory(boot));
+        scene.drifts()[0].matter.contains("rebooted")
+    };
+    assert!(told("boot-1"));
+    assert!(!told("boot-2"), "seen alive in this very boot");
+}
+
+#[test]
+fn a_hand_written_entry_is_filled_in_by_one_pass() {
+    let alive = session("s", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    let scene = scene(one(""), vec![alive]);
+    assert_eq!(scene.words(), ["revived:record", "new-id:record", "moved:record"]);
+    assert_eq!(
+        scene.edits(),
+        [
+            "sessions[0].status=\"running\"",
+            "sessions[0].session_id=\"b3a7\"",
+            "sessions[0].pane={\"id\":\"%7\",\"pid\":7,\"cmd\":\"claude\",\"cwd\":\"/w\"}"
+        ]
+    );
+}
+
+#[test]
+fn reviving_nulls_the_end_only_where_it_stands() {
+    let fields = format!(", status: terminated, terminated_at: \"2026-11-20T00:00:00Z\"{PANE}");
+    let scene = scene(one(&fields), vec![claude("s", 7)]);
+    assert_eq!(scene.edits(), ["sessions[0].status=\"running\"", "sessions[0].terminated_at=null"]);
+}
+
+#[test]
+fn the_agent_is_found_in_a_split_and_told_from_other_agents() {
+    let running = format!(", status: running{PANE}");
+    let codex = || agent(8).kind(AgentKind::Codex);
+    let split = session("s", vec![pane(6, Vec::new()), pane(7, vec![agent(7)])]);
+    assert!(scene(one(&running), vec![split]).words().is_empty());
+    let other = session("s", vec![pane(7, vec![codex()])]);
+    let scene = scene(one(&running), vec![other]);
+    assert_eq!(scene.words(), ["agent-gone:flag"]);
+    assert!(scene.drifts()[0].matter.contains("codex runs there"), "{}", scene.drifts()[0].matter);
+}
+
+#[test]
+fn of_several_agents_the_recorded_pane_wins_then_the_only_one_at_home() {
+    let two = |a: &str, b: &str| session("s", vec![pane(7, vec![agent(7).works_in(a)]), pane(8, vec![agent(8).works_in(b)])]);
+    let recorded = format!(", status: running{PANE}");
+    assert!(scene(one(&recorded), vec![two("/w", "/w")]).words().is_empty());
+    assert_eq!(scene(one(", status: running"), vec![two("/w", "/w")]).words(), ["ambiguous:flag"]);
+    assert_eq!(scene(one(", status: running"), vec![two("/x", "/w")]).words(), ["moved:record"]);
+    let half = ", status: running, pane: { id: \"%7\", pid: 9 }";
+    assert_eq!(scene(one(half), vec![two("/w", "/w")]).words(), ["ambiguous:flag"], "a pane id with another pid is no pane");
+}
+
+#[test]
+fn a_workspace_behind_a_symlink_is_the_same_workspace() {
+    let text = "version: 1\nsessions:\n  - { name: s, agent: claude, cwd: /link, status: running }\n";
+    let two = session("s", vec![pane(7, vec![agent(7).works_in("/x")]), pane(8, vec![agent(8)])]);
+    let mut scene = scene(manifest(text), vec![two]);
+    assert_eq!(scene.words(), ["ambiguous:flag"]);
+    scene.observation.real_paths.insert("/link".into(), "/w".into());
+    assert_eq!(scene.words(), ["moved:record"]);
+}
+
+#[test]
+fn a_process_that_cannot_be_read_keeps_the_agent_unknown() {
+    let mut hidden = pane(7, Vec::new());
+    hidden.agents = Fact::Unknown("cannot read process 7".to_owned());
+    let scene = scene(one(&format!(", status: running{PANE}")), vec![session("s", vec![hidden])]);
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty());
+    assert_eq!(verdict.unknown[0].scope, "s");
+}
+
+#[test]
+fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
+    let running = format!(", status: running{PANE}");
+    let renamed = scene(one(&running), vec![claude("x-creator-claude", 7)]);
+    assert_eq!(renamed.words(), ["moved:flag"]);
+    assert!(renamed.drifts()[0].matter.contains("x-creator-claude"));
+    let by_id = session("t", vec![pane(9, vec![agent(9).proves(Rung::Registry, "b3a7")])]);
+    assert_eq!(scene(one(", status: running, session_id: b3a7"), vec![by_id]).words(), ["moved:flag"]);
+    let reused = scene(one(", status: running, pane: { id: \"%7\", pid: 6 }"), vec![claude("t", 7)]);
+    assert_eq!(reused.words(), ["dead:record"], "the pane id alone was reused");
+}
+
+#[test]
+fn two_sessions_that_hold_the_recorded_pane_are_no_rename() {
+    let running = format!(", status: running{PANE}");
+    assert_eq!(scene(one(&running), vec![claude("t", 7), claude("u", 7)]).words(), ["dead:record"]);
+}
+
+#[test]
+fn only_sessions_whose_name_and_agent_are_ours_are_registered() {
+    let empty = || manifest("version: 1\nsessions: []\n");
+    assert_eq!(scene(empty(), vec![claude("x-creator-claude", 7)]).words(), ["unregistered:record"]);
+    assert!(scene(empty(), vec![claude("x", 7)]).words().is_empty());
+    assert!(scene(empty(), vec![claude("x-creator-codex", 7)]).words().is_empty());
+    assert!(scene(empty(), vec![session("x-creator-claude", vec![pane(7, Vec::new())])]).words().is_empty());
+}
+
+#[test]
+fn a_registered_session_is_written_in_the_dialect_of_the_file() {
+    let found = || session("x-creator-claude", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    assert_eq!(
+        scene(manifest("version: 1\nsessions: []\n"), vec![found()]).edits(),
+        [concat!(
+            r#"sessions[0]={"name":"x-creator-claude","agent":"claude","cwd":"/w","status":"running","session_id":"b3a7","#,
+            r#""pane":{"id":"%7","pid":7,"cmd":"claude","cwd":"/w"},"last_visible_status":"auto-registered"}"#
+        )]
+    );
+    assert_eq!(
+        scene(manifest("sessions: []\n"), vec![found()]).edits(),
+        [concat!(
+            r#"sessions[0]={"tmux_session":"x-creator-claude","agent":"claude","workspace":"/w","status":"running","#,
+            r#""claude_session_id_own":"b3a7","pane":{"id":"%7","pid":7,"cmd":"claude","cwd":"/w"},"#,
+            r#""last_visible_status":"auto-registered"}"#
+        )]
+    );
+}
+
+#[test]
+fn suspended_and_foreign_entries_are_not_judged_but_keep_their_names() {
+    for fields in [", suspend: true, status: running", ", host: elsewhere, status: running"] {
+        assert!(scene(one(fields), Vec::new()).words().is_empty(), "{fields}");
+    }
+    let text = "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, suspend: true }\n";
+    assert!(scene(manifest(text), vec![claude("x-creator-claude", 7)]).words().is_empty());
+}
+
+#[test]
+fn an_ignored_class_is_still_listed() {
+    assert_eq!(scene(one(", status: running, ignore: [dead]"), Vec::new()).words(), ["dead:ignored"]);
+}
+
+#[test]
+fn a_server_known_under_two_names_is_one_server() {
+    let text = "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, server: /tmp/s, status: running, pane: { id: \"%7\", pid: 7 } }\n";
+    let mut scene = scene(manifest(text), vec![claude("x-creator-claude", 7)]);
+    let same = scene.observation.servers[&default_server()].clone();
+    let mut key = default_server();
+    key.server = "/tmp/s".to_owned();
+    scene.observation.servers.insert(key, same);
+    assert!(scene.words().is_empty(), "{:?}", scene.words());
+}
+
+#[test]
+fn a_lost_transcript_is_flagged_unless_a_live_process_vouches_for_an_id_never_written() {
+    let fields = format!(", status: running, session_id: b3a7{PANE}");
+    let with = |agent| scene(one(&fields), vec![session("s", vec![pane(7, vec![agent])])]);
+    let vouching = || agent(7).proves(Rung::Registry, "b3a7");
+    assert!(with(vouching()).words().is_empty(), "the transcript is there");
+    assert!(with(vouching()).transcript("b3a7", Fact::Absent).words().is_empty(), "no transcript yet");
+    assert_eq!(with(agent(7)).transcript("b3a7", Fact::Absent).words(), ["stale-id:flag"]);
+    let seen = SessionMemory { recorded_id: Some(id("b3a7")), transcript_seen: true, ..SessionMemory::default() };
+    assert_eq!(with(vouching()).transcript("b3a7", Fact::Absent).remembers("s", seen).words(), ["stale-id:flag"]);
+    let unreadable = with(agent(7)).transcript("b3a7", Fact::Unknown("no permission".to_owned()));
+    assert!(unreadable.words().is_empty());
+    assert_eq!(super::super::classify(&unreadable.world()).unknown.len(), 1);
+}
+
+#[test]
+fn a_lost_transcript_accompanies_an_end_but_not_an_archive() {
+    for (status, expected) in
+        [("running", vec!["dead:record", "stale-id:flag"]), ("terminated", vec!["stale-id:flag"]), ("archived", vec![])]
+    {
+        let scene = scene(one(&format!(", status: {status}, session_id: b3a7")), Vec::new()).transcript("b3a7", Fact::Absent);
+        assert_eq!(scene.words(), expected, "{status}");
+    }
+}
+
+#[test]
+fn a_top_level_identity_is_checked_once_under_its_own_path() {
+    let text = "agent_identities:\n  claude: { session_id: b3a7, project_cwd: /w }\nsessions:\n  - { tmux_session: s, agent: claude, workspace: /w, status: terminated }\n";
+    let scene = scene(manifest(text), Vec::new()).transcript("b3a7", Fact::Absent);
+    let drifts = scene.drifts();
+    assert_eq!(drifts.len(), 1);
+    assert_eq!(drifts[0].session.name, "agent_identities.claude.session_id");
+    assert!(drifts[0].edits.is_empty());
+}

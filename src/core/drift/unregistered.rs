@@ -1,0 +1,128 @@
+//! Class B: alive and ours, without an entry.
+
+use serde_json::{Map, Value, json};
+
+use super::locate::{Live, Undeclared, agents_of};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved};
+use crate::core::edit::{Edit, Path};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey};
+use crate::core::manifest::names::{Field, own_id_key};
+use crate::core::manifest::{Dialect, Status};
+use crate::core::observe::identity::Rung;
+
+/// What `last_visible_status` says of an entry headcount made itself.
+const AUTO_REGISTERED: &str = "auto-registered";
+
+/// What discovery makes of a session without an entry.
+pub(super) enum Discovered<'a> {
+    /// It is none of ours.
+    NotOurs,
+    /// Its name is one of ours, but a process in it could not be read.
+    Unknown(String),
+    /// The agent its name tells is alive in it.
+    Ours(Live<'a>),
+    /// Several agents of the kind its name tells are.
+    Several(AgentKind, Vec<Live<'a>>),
+}
+
+/// Whether a session is ours: its name matches a pattern of `discovery.names` and the agent the pattern names is alive in it.
+pub(super) fn discover<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Discovered<'a> {
+    let patterns = &world.manifest.discovery;
+    let kinds: Vec<AgentKind> = patterns.iter().flat_map(|pattern| pattern.agents(&undeclared.key.name)).collect();
+    if kinds.is_empty() {
+        return Discovered::NotOurs;
+    }
+    let agents: Vec<Live<'a>> = agents_of(undeclared.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
+    match agents.as_slice() {
+        [live] => Discovered::Ours(*live),
+        [] => match undeclared.session.panes.iter().find_map(|pane| pane.agents.why_unknown()) {
+            Some(why) => Discovered::Unknown(why.to_owned()),
+            None => Discovered::NotOurs,
+        },
+        [first, ..] => Discovered::Several(first.agent.kind, agents.clone()),
+    }
+}
+
+/// The drift of a session of ours that has no entry: an entry in the file's own dialect.
+pub(super) fn judge(
+    world: &World<'_>,
+    undeclared: &Undeclared<'_>,
+    live: Live<'_>,
+    proven: Option<(&ConversationId, Rung)>,
+) -> Drift {
+    let agent = live.agent.kind;
+    let mut evidence = vec![
+        Evidence::new(undeclared.key.mux.as_str(), format!("session {} matches discovery", undeclared.session.id)),
+        Evidence::new("process", format!("{agent} is alive in pane {}, pid {}", live.pane.id, live.agent.process.pid)),
+    ];
+    evidence
+        .extend(proven.into_iter().flat_map(|(id, rung)| super::new_id::evidence(live.agent, rung, id).into_iter().take(1)));
+    let place = Path::root().key(crate::core::manifest::names::top::SESSIONS).index(world.manifest.sessions.len());
+    let entry = entry(world.manifest.dialect, undeclared, live, proven.map(|(id, _)| id));
+    Drift {
+        class: Class::Unregistered,
+        session: undeclared.key.clone(),
+        agent,
+        matter: format!("{agent} runs here without an entry"),
+        remedy: Some(Remedy::Register),
+        detail: String::new(),
+        evidence,
+        edits: vec![Edit::new(place, None, Some(entry))],
+        disposition: match world.young_until(undeclared.session).max(world.shrunken_until()) {
+            Some(until) => Disposition::Settling(until),
+            None => Disposition::Record,
+        },
+    }
+}
+
+/// The drift of a session of ours that has no entry and several agents of its kind: nobody can say which one it is about.
+pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candidates: &[Live<'_>]) -> Drift {
+    let places: Vec<String> =
+        candidates.iter().map(|live| format!("{} pid {}", live.pane.id, live.agent.process.pid)).collect();
+    Drift {
+        class: Class::Ambiguous,
+        session: undeclared.key.clone(),
+        agent,
+        matter: format!("no entry, and {} processes could be its agent: {}", candidates.len(), places.join(", ")),
+        remedy: None,
+        detail: places.join(" "),
+        evidence: places.iter().map(|place| Evidence::new("process", format!("{agent} in {place}"))).collect(),
+        edits: Vec::new(),
+        disposition: Disposition::Flag,
+    }
+}
+
+/// A new entry, in the order people write them.
+fn entry(dialect: Dialect, undeclared: &Undeclared<'_>, live: Live<'_>, id: Option<&ConversationId>) -> Value {
+    let agent = live.agent.kind;
+    let name_of = |field: Field| match dialect {
+        Dialect::V1 => field.name(),
+        Dialect::MultiAgentMux => field.older_name(),
+    };
+    let mut fields = Map::new();
+    let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
+    put(name_of(Field::Name), json!(undeclared.key.name));
+    put(name_of(Field::Agent), json!(agent.as_str()));
+    if undeclared.key.mux != MuxKind::default() {
+        put(name_of(Field::Mux), json!(undeclared.key.mux.as_str()));
+    }
+    if undeclared.key.server != ServerKey::DEFAULT {
+        put(name_of(Field::Server), json!(undeclared.key.server));
+    }
+    if let Some(cwd) = live.agent.cwd.seen().and_then(|cwd| cwd.to_str()) {
+        put(name_of(Field::Cwd), json!(cwd));
+    }
+    put(name_of(Field::Status), json!(Status::Running.as_str()));
+    if let Some(id) = id {
+        let key = match dialect {
+            Dialect::V1 => Field::SessionId.name().to_owned(),
+            Dialect::MultiAgentMux => own_id_key(agent),
+        };
+        put(&key, json!(id.as_str()));
+    }
+    let pane: Map<String, Value> =
+        moved::recorded_fields(live).into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    put(name_of(Field::Pane), Value::Object(pane));
+    put(name_of(Field::LastVisibleStatus), json!(AUTO_REGISTERED));
+    Value::Object(fields)
+}

@@ -1,0 +1,180 @@
+//! Reading both dialects, and where each field is written back.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::{Path as FilePath, PathBuf};
+
+use serde_json::json;
+
+use super::names::Field;
+use super::*;
+use crate::core::ids::MuxKind;
+
+fn try_read(text: &str) -> Result<(Manifest, Vec<Remark>), Vec<Remark>> {
+    let raw: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let mut merged = raw.clone();
+    merged.apply_merge().unwrap();
+    read(&raw, &merged, &Environment { home: PathBuf::from("/home/dev"), host: "dev1".to_owned() })
+}
+
+fn good(text: &str) -> Manifest {
+    let (manifest, remarks) = try_read(text).unwrap();
+    assert_eq!(remarks, [], "{text}");
+    manifest
+}
+
+/// Where the id of the first entry would be written.
+fn id_path(manifest: &Manifest) -> String {
+    let session = &manifest.sessions[0];
+    session.entry.set(Field::SessionId, session.agent, json!("new")).unwrap().path.to_string()
+}
+
+#[test]
+fn a_current_entry_has_its_defaults_and_its_own_fields() {
+    let manifest = good(
+        "version: 1\ndefaults: { mux: zellij, labels: { team: a, tier: 1 }, agent: codex }\nsessions:\n\
+         - { name: s, cwd: ~/lab/x/, labels: { team: b }, server: work }\n",
+    );
+    let session = &manifest.sessions[0];
+    assert_eq!((session.key.mux, session.agent), (MuxKind::Zellij, AgentKind::Codex));
+    assert_eq!(session.cwd.as_deref(), Some(FilePath::new("/home/dev/lab/x")));
+    assert_eq!(session.labels.get("team").map(String::as_str), Some("b"));
+    assert_eq!(session.labels.get("tier").map(String::as_str), Some("1"));
+    assert_eq!(session.key.to_string(), "s (zellij:work)");
+}
+
+#[test]
+fn an_older_entry_reads_the_same() {
+    let manifest = good(
+        "sessions:\n- tmux_session: lab-x-creator-agy\n  workspace: /w\n  tmux_server: canary\n  status: running\n\
+         \n  antigravity_conversation_id_own: 5f0c\n  last_visible_status: idle\n  delegate_job_id: abc12345\n",
+    );
+    let session = &manifest.sessions[0];
+    assert_eq!(session.agent, AgentKind::Antigravity, "told by the name");
+    assert_eq!(session.key.server, "canary");
+    assert_eq!(session.recorded.session_id, Some(ConversationId("5f0c".to_owned())));
+    assert_eq!(session.recorded.delegate_job_id.as_deref(), Some("abc12345"));
+}
+
+#[test]
+fn an_id_is_read_from_the_first_place_that_is_not_null_and_written_to_the_first_that_exists() {
+    let entry = "sessions:\n- tmux_session: s\n  agent: claude\n  workspace: /w\n";
+    let identity = "  agent_identities: { claude: { session_id: ID, project_cwd: /w } }\n";
+    let table = [
+        ("", None, "sessions[0].claude_session_id_own"),
+        ("  claude_session_id_own: own\n", Some("own"), "sessions[0].claude_session_id_own"),
+        ("  claude_session_id_own: null\n  session_id: plain\n", Some("plain"), "sessions[0].claude_session_id_own"),
+        ("  session_id: null\n", None, "sessions[0].session_id"),
+        (&identity.replace("ID", "ident"), Some("ident"), "sessions[0].agent_identities.claude.session_id"),
+        (&identity.replace("ID", "null"), None, "sessions[0].agent_identities.claude.session_id"),
+        (&identity.replace("ID", "ident").replace("/w }", "/other }"), None, "sessions[0].claude_session_id_own"),
+    ];
+    for (fields, id, path) in table {
+        let manifest = good(&format!("{entry}{fields}"));
+        assert_eq!(manifest.sessions[0].recorded.session_id.as_ref().map(ConversationId::as_str), id, "{fields}");
+        assert_eq!(id_path(&manifest), path, "{fields}");
+    }
+}
+
+#[test]
+fn a_current_file_gets_a_plain_session_id() {
+    assert_eq!(id_path(&good("version: 1\nsessions: [{ name: s, agent: antigravity }]\n")), "sessions[0].session_id");
+}
+
+#[test]
+fn a_top_level_identity_is_lent_only_to_the_one_entry_of_its_workspace() {
+    let identity = "agent_identities: { claude: { session_id: lent, project_cwd: ~/w } }\nsessions:\n";
+    let entry = |name: &str| format!("- {{ tmux_session: {name}, agent: claude, workspace: /home/dev/w }}\n");
+    let one = good(&format!("{identity}{}", entry("a")));
+    assert_eq!(one.sessions[0].recorded.session_id, Some(ConversationId("lent".to_owned())));
+    assert!(one.sessions[0].recorded.id_is_lent);
+    assert_eq!(id_path(&one), "sessions[0].claude_session_id_own", "an identity is never written");
+    let two = good(&format!("{identity}{}{}", entry("a"), entry("b")));
+    assert!(two.sessions.iter().all(|session| session.recorded.session_id.is_none()));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_a_hint() {
+    let table = [
+        ("- 1\n", "<root>", "a manifest is a mapping", ""),
+        ("version: 2\n", "version", "unsupported manifest version: 2", "version: 1"),
+        ("version: 1\nsessions: {}\n", "sessions", "must be a list", "- name"),
+        ("version: 1\nsessions: [x]\n", "sessions[0]", "cannot be text", "`name`"),
+        ("version: 1\nsessions: [{ agent: claude }]\n", "sessions[0]", "has no name", "name:"),
+        ("version: 1\nsessions: [{ name: s }]\n", "sessions[0]", "names no agent", "claude, codex"),
+        ("version: 1\nsessions: [{ name: 12, agent: claude }]\n", "sessions[0].name", "must be text", "\"12\""),
+        ("version: 1\nsessions: [{ name: s, agent: clause }]\n", "sessions[0].agent", "unknown agent", "`claude`"),
+        ("version: 1\nsessions: [{ name: s, agent: claude, status: runing }]\n", "sessions[0].status", "status", "`running`"),
+        ("version: 1\nsessions: [{ name: s, agent: claude, suspend: 1 }]\n", "sessions[0].suspend", "true or false", ""),
+        (
+            "version: 1\nsessions: [{ name: s, agent: claude, ignore: [ded] }]\n",
+            "sessions[0].ignore[0]",
+            "drift class",
+            "`dead`",
+        ),
+        ("version: 1\nsessions: [{ name: s, agent: claude, server: a/b }]\n", "sessions[0].server", "absolute", "tmux -L"),
+        ("version: 1\nsessions: [{ name: s, agent: claude, pane: { pid: x } }]\n", "sessions[0].pane.pid", "process id", ""),
+        (
+            "version: 1\nsessions: [{ name: s, tmux_session: t, agent: pi }]\n",
+            "sessions[0].tmux_session",
+            "contradict",
+            "keep one",
+        ),
+        ("version: 1\ndefaults: { status: running }\n", "defaults.status", "one session", "declared"),
+        (
+            "version: 1\nsessions: [{ name: s, agent: pi }, { name: s, agent: pi }]\n",
+            "sessions[1].name",
+            "declared twice",
+            "sessions[0]",
+        ),
+    ];
+    for (text, path, message, hint) in table {
+        let remarks = try_read(text).unwrap_err();
+        let fatal = remarks.iter().find(|remark| remark.fatal).unwrap();
+        let shown = if fatal.path.0.is_empty() { "<root>".to_owned() } else { fatal.path.to_string() };
+        assert_eq!(shown, path, "{text}");
+        assert!(fatal.message.contains(message), "{text}: {}", fatal.message);
+        assert!(fatal.hint.clone().unwrap_or_default().contains(hint), "{text}: {:?}", fatal.hint);
+    }
+}
+
+#[test]
+fn unknown_keys_are_warned_about_with_what_was_meant() {
+    let text = "version: 1\nx-mine: 1\nsesions: []\nsessions: [{ name: s, agent: pi, x-a: 1, seen_at: z, wrkspace: /w }]\n";
+    let (_, remarks) = try_read(text).unwrap();
+    let shown: Vec<_> = remarks.iter().map(|r| (r.path.to_string(), r.about_key, r.hint.clone().unwrap_or_default())).collect();
+    assert_eq!(
+        shown,
+        [
+            ("sesions".to_owned(), true, "did you mean `sessions`?".to_owned()),
+            ("sessions[0].wrkspace".to_owned(), true, "did you mean `workspace`?".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn the_same_name_on_two_servers_is_two_sessions() {
+    let text = "version: 1\nsessions: [{ name: s, agent: pi }, { name: s, agent: pi, server: canary }, { name: s, agent: pi, host: h2 }]\n";
+    assert_eq!(good(text).sessions.len(), 3);
+}
+
+#[test]
+fn a_field_that_comes_through_a_merge_is_recorded_as_the_entry_s_own() {
+    let text = "version: 1\nx-base: &base { agent: claude, status: running }\nsessions:\n- { <<: *base, name: s }\n";
+    let session = &good(text).sessions[0];
+    assert_eq!(session.recorded.status, Some(Status::Running));
+    let edit = session.entry.set(Field::Status, session.agent, json!("terminated")).unwrap();
+    assert_eq!((edit.path.to_string().as_str(), edit.from), ("sessions[0].status", None));
+}
+
+#[test]
+fn a_stamp_in_any_zone_counts_and_ours_opens_no_window() {
+    let text = |mode: &str| {
+        format!(
+            "version: 1\nsessions: [{{ name: s, agent: pi, terminated_at: \"2026-11-21T01:00:00+01:00\", termination_mode: {mode} }}]\n"
+        )
+    };
+    let at = "2026-11-21T00:00:00Z".parse().ok();
+    assert_eq!(good(&text("manual")).sessions[0].recorded.touched_at, at);
+    let ours = good(&text("auto-detected"));
+    assert_eq!((ours.sessions[0].recorded.touched_at, ours.sessions[0].recorded.terminated_at), (None, at));
+}

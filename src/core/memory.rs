@@ -1,0 +1,109 @@
+//! What headcount remembers of one manifest between passes, as a value. Never reads or writes it; `store::state` does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ConversationId, SessionKey};
+
+/// Everything remembered of one manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// What is remembered of each session, by [`session_key`].
+    pub sessions: BTreeMap<String, SessionMemory>,
+    /// When each drift that stands now was first seen, by its fingerprint.
+    pub first_seen: BTreeMap<String, DateTime<Utc>>,
+    /// The fingerprints each consumer has been told of and that have stood ever since.
+    pub reported: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What is remembered of one session.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionMemory {
+    /// The boot in which it was last seen alive (`/proc/sys/kernel/random/boot_id`).
+    pub boot_id: Option<String>,
+    /// When it was last seen alive.
+    pub last_alive: Option<DateTime<Utc>>,
+    /// The conversation id its entry held when last looked at.
+    pub recorded_id: Option<ConversationId>,
+    /// Since when the entry has held that id: evidence of a process started before it cannot replace it.
+    pub id_since: Option<DateTime<Utc>>,
+    /// Whether the transcript of that id was ever on disk. Only a transcript that was there can be gone.
+    pub transcript_seen: bool,
+}
+
+impl SessionMemory {
+    /// Notes the id the entry holds now. Another id than before starts afresh: since `now`, its transcript not yet seen.
+    pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>) {
+        if self.recorded_id.as_ref() != id {
+            self.recorded_id = id.cloned();
+            self.id_since = id.map(|_| now);
+            self.transcript_seen = false;
+        }
+    }
+}
+
+impl Memory {
+    /// What is remembered of a session, if anything is.
+    pub fn session(&self, key: &SessionKey) -> Option<&SessionMemory> {
+        self.sessions.get(&session_key(key))
+    }
+
+    /// What is remembered of a session, to be added to.
+    pub fn session_mut(&mut self, key: &SessionKey) -> &mut SessionMemory {
+        self.sessions.entry(session_key(key)).or_default()
+    }
+
+    /// Whether this consumer was already told of this drift.
+    pub fn was_reported(&self, consumer: &str, fingerprint: &str) -> bool {
+        self.reported.get(consumer).is_some_and(|told| told.contains(fingerprint))
+    }
+}
+
+/// A session's key as one stable text: its four parts, each quoted so that no two keys can read the same.
+pub fn session_key(key: &SessionKey) -> String {
+    format!("{:?}/{}/{:?}/{:?}", key.host, key.mux, key.server, key.name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::core::ids::MuxKind;
+
+    fn key(host: &str, server: &str, name: &str) -> SessionKey {
+        SessionKey { name: name.into(), mux: MuxKind::Tmux, server: server.into(), host: host.into() }
+    }
+
+    #[test]
+    fn sessions_whose_parts_contain_the_separator_keep_different_keys() {
+        assert_ne!(session_key(&key("a/b", "c", "d")), session_key(&key("a", "b/c", "d")));
+        assert_ne!(session_key(&key("a", "b\"/\"c", "d")), session_key(&key("a", "b", "c\"/\"d")));
+    }
+
+    #[test]
+    fn another_recorded_id_forgets_the_transcript_of_the_old_one() {
+        let (then, now) = (DateTime::UNIX_EPOCH, DateTime::from_timestamp(60, 0).expect("a time"));
+        let (one, two) = (ConversationId("one".into()), ConversationId("two".into()));
+        let mut memory = SessionMemory::default();
+        memory.note_recorded_id(Some(&one), then);
+        memory.transcript_seen = true;
+        memory.note_recorded_id(Some(&one), now);
+        assert_eq!((memory.id_since, memory.transcript_seen), (Some(then), true));
+        memory.note_recorded_id(Some(&two), now);
+        assert_eq!((memory.id_since, memory.transcript_seen), (Some(now), false));
+        memory.note_recorded_id(None, now);
+        assert_eq!((memory.recorded_id, memory.id_since), (None, None));
+    }
+
+    #[test]
+    fn memory_written_with_fewer_fields_is_still_read() {
+        let memory: Memory = serde_json::from_str(r#"{"sessions":{"k":{"boot_id":"b"}},"later":1}"#).expect("memory");
+        assert_eq!(memory.sessions["k"].boot_id.as_deref(), Some("b"));
+        assert!(memory.reported.is_empty());
+    }
+}

@@ -1,0 +1,124 @@
+//! From a verdict and what became of it to a [`Report`]. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{Counts, DriftReport, EditReport, Report, SCHEMA, State, UnknownReport};
+use crate::core::drift::{Disposition, Drift, Verdict, World};
+use crate::core::edit::Edit;
+use crate::core::manifest::Manifest;
+use crate::core::manifest::select::Selection;
+use crate::core::plan::{Plan, is_selected};
+use crate::core::text::printable;
+
+/// What a report needs to know beside the verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// The absolute path of the manifest.
+    pub manifest: &'a str,
+    /// Whether the pass was told to record nothing.
+    pub dry_run: bool,
+    /// What was planned; its steps were applied unless it is a dry run.
+    pub plan: &'a Plan,
+    /// The unified diff of the manifest.
+    pub diff: &'a str,
+    /// The fingerprints this consumer was told of last time.
+    pub reported: &'a BTreeSet<String>,
+    /// When each fingerprint was first seen.
+    pub first_seen: &'a BTreeMap<String, DateTime<Utc>>,
+    /// What the command was asked about.
+    pub selection: &'a Selection,
+}
+
+/// The report of a pass.
+pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> Report {
+    let drifts: Vec<DriftReport> = verdict
+        .drifts
+        .iter()
+        .enumerate()
+        .filter(|(_, drift)| is_selected(world.manifest, drift, outcome.selection))
+        .map(|(position, drift)| drift_report(world, position, drift, outcome))
+        .collect();
+    let unknown: Vec<UnknownReport> = verdict
+        .unknown
+        .iter()
+        .map(|unknown| UnknownReport {
+            scope: printable(&unknown.scope).into_owned(),
+            why: printable(&unknown.why).into_owned(),
+        })
+        .collect();
+    let counted = drifts.iter().filter(|drift| drift.state != State::Ignored);
+    let counts = Counts {
+        drifts: counted.clone().count(),
+        new: counted.clone().filter(|drift| drift.new).count(),
+        applied: counted.clone().filter(|drift| drift.state == State::Applied).count(),
+        ..entry_counts(world.manifest, verdict, outcome.selection)
+    };
+    Report {
+        schema: SCHEMA.to_owned(),
+        manifest: outcome.manifest.to_owned(),
+        host: world.observation.host.clone(),
+        observed_at: world.observation.at,
+        dry_run: outcome.dry_run,
+        in_sync: counts.drifts == 0 && counts.unknown == 0 && unknown.is_empty(),
+        counts,
+        drifts,
+        unknown,
+        diff: outcome.diff.to_owned(),
+    }
+}
+
+/// The counts of the selected entries.
+fn entry_counts(manifest: &Manifest, verdict: &Verdict<'_>, selection: &Selection) -> Counts {
+    let judged = || {
+        manifest
+            .sessions
+            .iter()
+            .zip(&verdict.entries)
+            .filter(|(session, entry)| entry.judged && selection.covers(&session.key.name, session.agent, &session.labels))
+    };
+    Counts {
+        declared: judged().count(),
+        running: judged().filter(|(_, entry)| entry.standing.has_agent()).count(),
+        unknown: judged().filter(|(_, entry)| entry.unknown.is_some()).count(),
+        ..Counts::default()
+    }
+}
+
+fn drift_report(world: &World<'_>, position: usize, drift: &Drift, outcome: &Outcome<'_>) -> DriftReport {
+    let step = outcome.plan.steps.iter().find(|step| step.drift == position);
+    let refusal = outcome.plan.refused.get(&position);
+    let (state, settles_at) = match (drift.disposition, step, refusal) {
+        (Disposition::Ignored, ..) => (State::Ignored, None),
+        (Disposition::Flag, ..) => (State::Flagged, None),
+        (Disposition::Settling(until), ..) => (State::Settling, Some(until)),
+        (Disposition::Record, _, Some(_)) => (State::Refused, None),
+        (Disposition::Record, Some(_), None) if !outcome.dry_run => (State::Applied, None),
+        (Disposition::Record, ..) => (State::Pending, None),
+    };
+    let id = drift.fingerprint();
+    let edits = step.map_or(&drift.edits, |step| &step.edits);
+    DriftReport {
+        class: drift.class,
+        code: drift.class.code(),
+        state,
+        session: drift.session.clone(),
+        agent: drift.agent,
+        message: drift.message(state == State::Applied),
+        evidence: drift.evidence.clone(),
+        edits: edits.iter().map(edit_report).collect(),
+        settles_at,
+        refusal: refusal.map(|why| printable(why).into_owned()),
+        new: !outcome.reported.contains(&id),
+        first_seen: outcome.first_seen.get(&id).copied().unwrap_or(world.observation.at),
+        id,
+    }
+}
+
+/// An edit as reports and the journal show it.
+pub fn edit_report(edit: &Edit) -> EditReport {
+    let value = |value: &Option<Value>| value.clone().unwrap_or(Value::Null);
+    EditReport { path: edit.path.to_string(), from: value(&edit.from), to: value(&edit.to) }
+}

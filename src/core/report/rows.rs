@@ -1,0 +1,212 @@
+//! The rows of `status`: one per entry, then one per session of ours without an entry. Pure.
+
+use std::path::Path;
+
+use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
+use super::{Report, State};
+use crate::core::drift::{EntryVerdict, Found, Live, Standing, Verdict, World};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::manifest::Session;
+use crate::core::manifest::select::Selection;
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{Transcript, TranscriptKey};
+use crate::core::text::printable;
+
+/// Gives the command that would resume a conversation: agent, id, workspace, and the agent's home if it is known.
+pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Option<&Path>) -> Option<String>;
+
+/// What `id_rung` says of an id nothing live proves.
+const RECORDED: &str = "recorded";
+
+/// A row, and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// The row.
+    pub row: SessionRow,
+    /// The entry and what was concluded about it; `None` for a session without an entry.
+    pub entry: Option<(&'a Session, &'a EntryVerdict<'a>)>,
+    /// The session without an entry.
+    pub found: Option<&'a Found<'a>>,
+}
+
+/// The rows of the selected sessions. `report` is the report of the same pass.
+pub fn rows<'a>(
+    world: &World<'a>,
+    verdict: &'a Verdict<'a>,
+    report: &Report,
+    selection: &Selection,
+    resume: Resume<'_>,
+) -> Vec<Row<'a>> {
+    let declared = world
+        .manifest
+        .sessions
+        .iter()
+        .zip(&verdict.entries)
+        .filter(|(session, _)| selection.covers(&session.key.name, session.agent, &session.labels))
+        .map(|(session, entry)| Row {
+            row: entry_row(world, session, entry, report, resume),
+            entry: Some((session, entry)),
+            found: None,
+        });
+    let found = verdict.found.iter().filter_map(|found| {
+        let agent = found.agents.first()?.agent.kind;
+        let selected = selection.covers(&found.key.name, agent, &std::collections::BTreeMap::new());
+        selected.then(|| Row { row: found_row(world, found, agent, report, resume), entry: None, found: Some(found) })
+    });
+    declared.chain(found).filter(|row| is_wanted(&row.row, selection)).collect()
+}
+
+/// With `--class` only sessions that have such a drift are wanted.
+fn is_wanted(row: &SessionRow, selection: &Selection) -> bool {
+    selection.classes.is_empty() || row.drifts.iter().any(|class| selection.covers_class(*class))
+}
+
+/// The status document of the same rows.
+pub fn status(report: &Report, rows: &[Row<'_>]) -> StatusReport {
+    StatusReport {
+        schema: SCHEMA.to_owned(),
+        manifest: report.manifest.clone(),
+        host: report.host.clone(),
+        observed_at: report.observed_at,
+        in_sync: report.in_sync,
+        counts: report.counts,
+        sessions: rows.iter().map(|row| row.row.clone()).collect(),
+        unknown: report.unknown.clone(),
+    }
+}
+
+fn entry_row(
+    world: &World<'_>,
+    session: &Session,
+    entry: &EntryVerdict<'_>,
+    report: &Report,
+    resume: Resume<'_>,
+) -> SessionRow {
+    let live = entry.standing.live();
+    let proven = entry.proven.as_ref().map(|(id, rung)| (id, Some(*rung)));
+    let id = proven.or_else(|| Some((session.recorded.session_id.as_ref()?, None)));
+    let transcript = id.and_then(|(id, _)| transcript_of(world, session, entry, id));
+    let (observed, note) = observed(world, session, entry, transcript.as_ref(), proven.is_some());
+    let home =
+        live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
+    let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
+    let cwd = session.cwd.as_deref().or(live_cwd);
+    SessionRow {
+        session: session.key.clone(),
+        agent: session.agent,
+        declared: session.recorded.status.map_or("-", |status| status.as_str()).to_owned(),
+        observed,
+        note,
+        cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
+        pane: live.map(|live| live.pane.id.clone()),
+        pid: live.map(|live| live.agent.process.pid),
+        session_id: id.map(|(id, _)| id.clone()),
+        id_rung: id.map(|(_, rung)| rung_word(rung)),
+        transcript: transcript.as_ref().and_then(is_there),
+        last_activity: transcript.as_ref().and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
+        job: session.recorded.delegate_job_id.clone(),
+        drifts: classes(report, &session.key),
+        resume: id.and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
+    }
+}
+
+fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Report, resume: Resume<'_>) -> SessionRow {
+    let live: Option<Live<'_>> = match found.agents.as_slice() {
+        [live] => Some(*live),
+        _ => None,
+    };
+    let id = found.proven.as_ref();
+    let cwd = live.and_then(|live| live.agent.cwd.seen());
+    let home = live.and_then(|live| live.agent.home.seen());
+    let transcript = id.zip(home).and_then(|((id, _), home)| {
+        let key = TranscriptKey { kind: agent, home: home.clone(), id: id.clone() };
+        world.observation.transcripts.get(&key)
+    });
+    SessionRow {
+        session: found.key.clone(),
+        agent,
+        declared: "-".to_owned(),
+        observed: if live.is_some() { Observed::Alive } else { Observed::Ambiguous },
+        note: Some("no entry".to_owned()),
+        cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
+        pane: live.map(|live| live.pane.id.clone()),
+        pid: live.map(|live| live.agent.process.pid),
+        session_id: id.map(|(id, _)| id.clone()),
+        id_rung: id.map(|(_, rung)| rung_word(Some(*rung))),
+        transcript: transcript.and_then(is_there),
+        last_activity: transcript.and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
+        job: None,
+        drifts: classes(report, &found.key),
+        resume: id
+            .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
+    }
+}
+
+fn observed(
+    world: &World<'_>,
+    session: &Session,
+    entry: &EntryVerdict<'_>,
+    transcript: Option<&Fact<Transcript>>,
+    proven: bool,
+) -> (Observed, Option<String>) {
+    let note = |text: &str| Some(printable(text).into_owned());
+    if session.key.host != world.observation.host {
+        return (Observed::Elsewhere, note(&format!("on host {}", session.key.host)));
+    }
+    if session.suspend {
+        return (Observed::Suspended, None);
+    }
+    match &entry.standing {
+        Standing::Unknown(why) => (Observed::Unknown, note(why)),
+        Standing::Absent { .. } => match &entry.renamed_to {
+            Some(name) => (Observed::Alive, note(&format!("renamed to {name}"))),
+            None => (Observed::Gone, None),
+        },
+        Standing::NoAgent { instead, .. } => (Observed::NoAgent, note(instead)),
+        Standing::Several { candidates, .. } => {
+            (Observed::Ambiguous, note(&format!("{} {} processes", candidates.len(), session.agent)))
+        }
+        Standing::Alive(_) => match (&entry.unknown, transcript) {
+            (Some(why), _) => (Observed::Alive, note(why)),
+            (None, Some(Fact::Absent)) if proven => (Observed::Alive, note("no transcript yet")),
+            _ => (Observed::Alive, None),
+        },
+    }
+}
+
+/// The transcript of the conversation a row shows.
+fn transcript_of(
+    world: &World<'_>,
+    session: &Session,
+    entry: &EntryVerdict<'_>,
+    id: &ConversationId,
+) -> Option<Fact<Transcript>> {
+    if Some(id) == session.recorded.session_id.as_ref() {
+        return entry.transcript.clone();
+    }
+    let home = entry.standing.live()?.agent.home.seen()?.clone();
+    let key = TranscriptKey { kind: session.agent, home, id: id.clone() };
+    world.observation.transcripts.get(&key).cloned()
+}
+
+fn is_there(transcript: &Fact<Transcript>) -> Option<bool> {
+    match transcript {
+        Fact::Seen(_) => Some(true),
+        Fact::Absent => Some(false),
+        Fact::Unknown(_) => None,
+    }
+}
+
+fn rung_word(rung: Option<Rung>) -> String {
+    rung.map_or(RECORDED, Rung::as_str).to_owned()
+}
+
+fn classes(report: &Report, key: &crate::core::ids::SessionKey) -> Vec<crate::core::drift::Class> {
+    report
+        .drifts
+        .iter()
+        .filter(|drift| drift.session == *key && drift.state != State::Applied)
+        .map(|drift| drift.class)
+        .collect()
+}

@@ -1,0 +1,243 @@
+//! Processes as Linux shows them below `/proc`. Only reads; parses no more than it is asked for.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use super::environ::Environ;
+use super::{Lineage, ProcessInfo};
+use crate::core::fact::Fact;
+
+/// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
+const MOST: u64 = 8 << 20;
+
+/// The fields of `/proc/PID/stat` that are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) name: String,
+    pub(super) state: u8,
+    pub(super) parent: u32,
+    pub(super) tty: i64,
+    pub(super) foreground: i64,
+    pub(super) start_ticks: u64,
+}
+
+/// Parses `/proc/PID/stat`. The name may hold anything, blanks and parentheses included.
+pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let open = text.iter().position(|byte| *byte == b'(')?;
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let name = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
+    let mut fields = std::str::from_utf8(text.get(close + 1..)?).ok()?.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let parent = fields.next()?.parse().ok()?;
+    let tty = fields.nth(2)?.parse().ok()?;
+    let foreground = fields.next()?.parse().ok()?;
+    // Field 22; the foreground group was field 8.
+    let start_ticks = fields.nth(13)?.parse().ok()?;
+    Some(Stat { name, state, parent, tty, foreground, start_ticks })
+}
+
+/// A small file read whole. `/proc` gives no sizes, so a buffer on the stack is tried first.
+fn slurp(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let mut first = [0; 2048];
+    let mut filled = 0;
+    while filled < first.len() {
+        match file.read(&mut first[filled..]) {
+            Ok(0) => return Ok(first[..filled].to_vec()),
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut all = first.to_vec();
+    file.take(MOST).read_to_end(&mut all)?;
+    Ok(all)
+}
+
+fn file(pid: u32, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{name}"))
+}
+
+/// Turns an error on a process's file into a fact. With `hidepid` a process that exists looks missing; a null signal tells.
+fn missing<T>(pid: u32, name: &str, error: &io::Error) -> Fact<T> {
+    let gone = error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
+    let handle = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    match handle.map(test_kill_process) {
+        Some(Err(Errno::SRCH)) | None if gone => Fact::Absent,
+        // Gone for good but not yet reaped: its files vanish one by one.
+        Some(Ok(()) | Err(_)) if gone && is_zombie(pid) => Fact::Absent,
+        _ => Fact::Unknown(format!("cannot read {name} of process {pid}: {}", reason(error))),
+    }
+}
+
+fn is_zombie(pid: u32) -> bool {
+    slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| matches!(stat.state, b'Z' | b'X'))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => "hidden from this user".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The process, its start counted from the given boot.
+pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
+    let stat = match slurp(&file(pid, "stat")) {
+        Ok(text) => match parse_stat(&text) {
+            Some(stat) => stat,
+            None => return Fact::Unknown(format!("/proc/{pid}/stat reads unlike any known kernel's")),
+        },
+        Err(error) => return missing(pid, "stat", &error),
+    };
+    if matches!(stat.state, b'Z' | b'X' | b'x') {
+        return Fact::Absent;
+    }
+    let argv = match slurp(&file(pid, "cmdline")) {
+        Ok(text) => split_args(&text),
+        Err(error) => return missing(pid, "cmdline", &error),
+    };
+    Fact::Seen(ProcessInfo {
+        pid,
+        parent: stat.parent,
+        started: boot + since_boot(stat.start_ticks, ticks_per_second),
+        start_ticks: Some(stat.start_ticks),
+        has_terminal: stat.tty != 0,
+        foreground: u32::try_from(stat.foreground).ok().filter(|group| *group > 0),
+        name: stat.name,
+        argv,
+    })
+}
+
+fn since_boot(ticks: u64, per_second: u64) -> TimeDelta {
+    let milliseconds = ticks.saturating_mul(1000) / per_second.max(1);
+    i64::try_from(milliseconds).ok().and_then(TimeDelta::try_milliseconds).unwrap_or(TimeDelta::zero())
+}
+
+/// Arguments end with a NUL each. A program that renames itself leaves a tail of them, which are no arguments.
+fn split_args(text: &[u8]) -> Vec<String> {
+    let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    if end == 0 {
+        return Vec::new();
+    }
+    text[..end].split(|byte| *byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect()
+}
+
+pub(super) fn exe(pid: u32) -> Option<String> {
+    let target = std::fs::read_link(file(pid, "exe")).ok()?;
+    let name = target.file_name()?.to_string_lossy().into_owned();
+    // The kernel's mark for a program that was replaced on disk since it started, as self-updating agents do.
+    Some(name.strip_suffix(" (deleted)").map_or(name.clone(), str::to_owned))
+}
+
+pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {
+    match std::fs::read_link(file(pid, "cwd")) {
+        Ok(path) => Fact::Seen(path),
+        Err(error) => missing(pid, "the working directory", &error),
+    }
+}
+
+pub(super) fn environ(pid: u32) -> Fact<Environ> {
+    match slurp(&file(pid, "environ")) {
+        Ok(raw) => Fact::Seen(Environ::from_bytes(raw)),
+        Err(error) => missing(pid, "the environment", &error),
+    }
+}
+
+/// The children by `/proc/PID/task/*/children`. The kernel may miss some while processes come and go; see [`table`].
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(file(pid, "task")) else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| slurp(&task.path().join("children")).ok());
+    lists.flat_map(|list| parse_children(&list)).collect()
+}
+
+fn parse_children(list: &[u8]) -> Vec<u32> {
+    String::from_utf8_lossy(list).split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Every process with its parent. One that ends meanwhile is left out; one that may not be read has no known parent and is
+/// left out too (`hidepid` shows only one's own).
+pub(super) fn table() -> Fact<Vec<Lineage>> {
+    let entries = match std::fs::read_dir("/proc") {
+        Ok(entries) => entries,
+        Err(error) => return Fact::Unknown(format!("cannot list /proc: {error}")),
+    };
+    let pids = entries.flatten().filter_map(|entry| OsString::into_vec(entry.file_name()).try_into_pid());
+    let lineage = |pid: u32| {
+        let stat = parse_stat(&slurp(&file(pid, "stat")).ok()?)?;
+        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid, parent: stat.parent })
+    };
+    Fact::Seen(pids.filter_map(lineage).collect())
+}
+
+trait TryIntoPid {
+    fn try_into_pid(self) -> Option<u32>;
+}
+
+impl TryIntoPid for Vec<u8> {
+    fn try_into_pid(self) -> Option<u32> {
+        self.first().is_some_and(u8::is_ascii_digit).then(|| std::str::from_utf8(&self).ok()?.parse().ok()).flatten()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_full_of_blanks_and_parentheses_shifts_no_field() {
+        let text = b"42 (a) b (c) R 7 42 42 34816 99 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 1 2\n";
+        let stat = parse_stat(text).unwrap();
+        assert_eq!(
+            stat,
+            Stat { name: "a) b (c".into(), state: b'R', parent: 7, tty: 34816, foreground: 99, start_ticks: 123_456 }
+        );
+        assert_eq!(parse_stat(b"42 (a) R 7"), None);
+        assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn a_program_that_renamed_itself_has_one_argument() {
+        assert_eq!(split_args(b"pi\0\0\0\0\0"), ["pi"]);
+        assert_eq!(split_args(b"a\0\0b\0"), ["a", "", "b"]);
+        assert!(split_args(b"").is_empty());
+    }
+
+    #[test]
+    fn arguments_longer_than_the_first_buffer_are_read_whole() {
+        let long = "x".repeat(100_000);
+        let mut child = std::process::Command::new("sleep").args(["600"]).env("LONG", &long).spawn().unwrap();
+        let found = environ(child.id());
+        child.kill().unwrap();
+        // Not reaped yet: a zombie is gone.
+        let pid = child.id();
+        let zombie = || process(pid, Utc::now(), 100);
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while zombie() != Fact::Absent {
+            assert!(std::time::Instant::now() < until, "{:?}", zombie());
+        }
+        assert!(matches!(cwd(pid), Fact::Absent), "a zombie works nowhere");
+        child.wait().unwrap();
+        assert_eq!(zombie(), Fact::Absent);
+        assert_eq!(found.seen().unwrap().get("LONG").unwrap().len(), long.len());
+    }
+
+    #[test]
+    fn what_this_user_may_not_read_is_unknown_and_never_absent() {
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let fact: Fact<()> = missing(std::process::id(), "stat", &error);
+        assert!(fact.why_unknown().is_some_and(|why| why.ends_with("permission denied")), "{fact:?}");
+        // As under hidepid: the file is missing, the process answers to a null signal.
+        let hidden: Fact<()> = missing(std::process::id(), "stat", &io::Error::from(io::ErrorKind::NotFound));
+        assert!(hidden.why_unknown().is_some_and(|why| why.contains("hidden")), "{hidden:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Whether somebody listens on a Unix socket. Never says a word on the connection it opens.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+/// The kernel's table of Unix sockets.
+const TABLE: &str = "/proc/net/unix";
+/// `__SO_ACCEPTCON` in its flags column: the socket listens.
+const LISTENS: u64 = 0x1_0000;
+
+/// What asking about a socket gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listener {
+    /// Somebody listens (or the queue of one who does is full).
+    Listening,
+    /// The socket is not there or refuses, and nobody listens under that path.
+    Nobody,
+    /// Somebody listens under that path but cannot be reached by it: the socket file was removed or replaced.
+    Unreachable,
+    /// It could not be told.
+    Unknown(String),
+}
+
+pub(super) fn listener(path: &Path) -> Listener {
+    let why = match attempt(path) {
+        Ok(()) | Err(Errno::AGAIN) => return Listener::Listening,
+        Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => None,
+        Err(Errno::ACCESS | Errno::PERM) => Some("permission denied".to_owned()),
+        Err(Errno::NAMETOOLONG) => Some("the socket's path is too long".to_owned()),
+        Err(error) => Some(io::Error::from(error).to_string()),
+    };
+    if let Some(why) = why {
+        return Listener::Unknown(format!("cannot connect to {}: {why}", path.display()));
+    }
+    match std::fs::read(TABLE) {
+        Ok(table) if names(&table, path) => Listener::Unreachable,
+        Ok(_) => Listener::Nobody,
+        // Other systems have no such table; there a refused connection has to be enough.
+        Err(_) if cfg!(not(target_os = "linux")) => Listener::Nobody,
+        Err(error) => Listener::Unknown(format!("cannot read {TABLE}: {error}")),
+    }
+}
+
+fn attempt(path: &Path) -> Result<(), Errno> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    connect(&socket, &address)
+}
+
+/// Whether the table has a listening socket of this path, as written or with its directory resolved.
+fn names(table: &[u8], path: &Path) -> bool {
+    let resolved =
+        path.parent().and_then(|dir| dir.canonicalize().ok()).zip(path.file_name()).map(|(dir, name)| dir.join(name));
+    let spellings: Vec<PathBuf> = resolved.into_iter().chain([path.to_path_buf()]).collect();
+    table.split(|byte| *byte == b'\n').skip(1).any(|line| {
+        // Num RefCount Protocol Flags Type St Inode Path: seven columns without spaces, then the rest of the line.
+        let mut rest = line;
+        let mut flags = 0;
+        for column in 0..7 {
+            let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+            let end = rest[start..].iter().position(|byte| *byte == b' ').map_or(rest.len(), |at| start + at);
+            if column == 3 {
+                flags =
+                    std::str::from_utf8(&rest[start..end]).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok()).unwrap_or(0);
+            }
+            rest = &rest[end..];
+        }
+        let socket = OsStr::from_bytes(rest.strip_prefix(b" ").unwrap_or(rest));
+        flags & LISTENS != 0 && spellings.iter().any(|spelling| spelling.as_os_str() == socket)
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_is_listening_stale_missing_or_removed_under_its_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("with space");
+        assert_eq!(listener(&path), Listener::Nobody);
+        let server = UnixListener::bind(&path).unwrap();
+        assert_eq!(listener(&path), Listener::Listening);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(listener(&path), Listener::Unreachable);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        assert_eq!(listener(&link.join("with space")), Listener::Unreachable);
+        drop(server);
+        assert_eq!(listener(&path), Listener::Nobody);
+        drop(UnixListener::bind(&path).unwrap());
+        assert_eq!(listener(&path), Listener::Nobody, "a socket nobody listens on any more");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "no socket").unwrap();
+        assert_eq!(listener(&path), Listener::Nobody);
+    }
+
+    #[test]
+    fn a_connection_of_that_name_is_not_a_listener() {
+        let table = b"Num       RefCount Protocol Flags    Type St Inode Path\n\
+            0000000000000000: 00000003 00000000 00000000 0001 03 20000 /tmp/x\n\
+            0000000000000000: 00000002 00000000 00010000 0001 01 13112 /tmp/y z\n";
+        assert!(!names(table, Path::new("/tmp/x")));
+        assert!(names(table, Path::new("/tmp/y z")));
+        assert!(!names(table, Path::new("/tmp/y")));
+    }
+
+    #[test]
+    fn a_server_too_busy_to_accept_is_still_listening() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("busy");
+        let address = SocketAddrUnix::new(&path).unwrap();
+        let socket = || socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK, None).unwrap();
+        let server = socket();
+        rustix::net::bind(&server, &address).unwrap();
+        rustix::net::listen(&server, 1).unwrap();
+        let waiting: Vec<_> = std::iter::repeat_with(socket).take(8).take_while(|it| connect(it, &address).is_ok()).collect();
+        assert!(waiting.len() < 8, "the queue never filled");
+        assert_eq!(listener(&path), Listener::Listening);
+    }
+}

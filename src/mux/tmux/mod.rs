@@ -1,0 +1,28 @@
+//! tmux, 3.2 or newer. Lists servers; sends no other command than `list-panes` and `list-sessions`.
+
+pub mod address;
+mod probe;
+mod rows;
+
+use super::Mux;
+use crate::core::fact::Fact;
+use crate::core::ids::MuxKind;
+use crate::core::observe::Server;
+use crate::host::{Environ, Host};
+
+/// The tmux adapter.
+#[derive(Debug, Clone, Copy)]
+pub struct Tmux;
+
+impl Mux for Tmux {
+    fn kind(&self) -> MuxKind {
+        MuxKind::Tmux
+    }
+
+    fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server> {
+        match address::socket(server, env) {
+            Ok(socket) => probe::list(host, &socket),
+            Err(why) => Fact::Unknown(why),
+        }
+    }
+}

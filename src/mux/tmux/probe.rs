@@ -1,0 +1,74 @@
+//! Asking a tmux server, and the verdict when it does not answer: absent only if nobody listens, else unknown and why.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::rows;
+use crate::core::fact::Fact;
+use crate::core::observe::Server;
+use crate::core::text::printable;
+use crate::host::{Command, Host, Listener, Output, RunError};
+
+/// How long a server may take to answer.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the server behind a socket holds.
+pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
+    // Asked first because it is far cheaper than a fork, and a server that is not there is an everyday thing.
+    if let Some(verdict) = unreachable(host, socket) {
+        return verdict;
+    }
+    match ask(host, socket, &["list-panes", "-a", "-F", rows::FORMAT]) {
+        Ok(output) if output.is_success() => match rows::parse(&output.stdout) {
+            Ok(server) => Fact::Seen(server),
+            Err(error) => Fact::Unknown(error.to_string()),
+        },
+        Ok(output) => failed(host, socket, &output),
+        Err(error) => Fact::Unknown(why(&error)),
+    }
+}
+
+/// The verdict if the socket leads to nobody.
+fn unreachable(host: &dyn Host, socket: &Path) -> Option<Fact<Server>> {
+    match host.listener(socket) {
+        Listener::Listening => None,
+        Listener::Nobody => Some(Fact::Absent),
+        Listener::Unreachable => Some(Fact::Unknown("server alive, socket removed".to_owned())),
+        Listener::Unknown(why) => Some(Fact::Unknown(why)),
+    }
+}
+
+/// Why tmux said no: the server ended meanwhile, it holds no session at all, or something else is wrong.
+fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
+    if let Some(verdict) = unreachable(host, socket) {
+        return verdict;
+    }
+    // `list-panes -a` fails on a server without sessions (`exit-empty off`) for want of a target; `list-sessions` does not.
+    match ask(host, socket, &["list-sessions", "-F", "#{session_id}"]) {
+        Ok(sessions) if sessions.is_success() && sessions.stdout.is_empty() => Fact::Seen(Server::default()),
+        _ => Fact::Unknown(format!("tmux failed: {}", last_words(output))),
+    }
+}
+
+/// Always by `-S`, so that neither `$TMUX` nor `$TMUX_TMPDIR` can name another server, and with `-u`: in a C locale tmux
+/// would replace every byte of a name that is not ASCII.
+fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<Output, RunError> {
+    let mut args: Vec<OsString> = vec!["-u".into(), "-S".into(), socket.into()];
+    args.extend(words.iter().map(OsString::from));
+    host.run(&Command { program: "tmux".to_owned(), args, deadline: DEADLINE })
+}
+
+fn why(error: &RunError) -> String {
+    let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+fn last_words(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| printable(line.trim()).into_owned());
+    line.unwrap_or_else(|| match (output.code, output.signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => format!("ended by signal {}", signal.unwrap_or(0)),
+    })
+}

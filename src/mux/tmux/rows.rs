@@ -1,0 +1,226 @@
+//! The rows of `list-panes -a`: the format asked for and its parser. Pure: bytes in, a server out.
+
+use std::collections::HashMap;
+
+use chrono::DateTime;
+
+use crate::core::fact::Fact;
+use crate::core::observe::{MuxSession, Pane, Server};
+
+/// What every row holds: fields that cannot hold the separator, then the session's name by its length in bytes, because a
+/// name may hold anything. `#{n:…}` came with tmux 3.1. cwd and command are not asked for: tmux would read `/proc` for each
+/// pane while it serves nobody else.
+pub(super) const FORMAT: &str = "#{version}|#{pid}|#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|#{pane_dead}|\
+    #{pane_dead_status}|#{pane_dead_signal}|#{n:session_name}:#{session_name}";
+
+/// The oldest tmux whose answers are believed.
+const OLDEST: (u32, u32) = (3, 2);
+
+/// Why the rows cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RowsError {
+    #[error("tmux {0} is older than 3.2")]
+    TooOld(String),
+    #[error("tmux does not tell its version, so it is older than 3.2")]
+    NoVersion,
+    #[error("tmux's answer does not read right at byte {0}")]
+    Malformed(usize),
+}
+
+/// Parses the rows. No rows: a server without sessions.
+pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
+    let mut server = Server::default();
+    let mut places: HashMap<&[u8], usize> = HashMap::new();
+    let mut at = 0;
+    while at < text.len() {
+        let row = Row::read(text, at)?;
+        if at == 0 {
+            supported(row.version)?;
+            row.version.clone_into(&mut server.version);
+            server.pid = Some(row.server_pid);
+        }
+        at = row.end;
+        let place = *places.entry(row.session_id.as_bytes()).or_insert_with(|| {
+            server.sessions.push(MuxSession {
+                id: row.session_id.to_owned(),
+                name: String::from_utf8_lossy(row.name).into_owned(),
+                created: DateTime::from_timestamp(row.created, 0),
+                panes: Vec::new(),
+            });
+            server.sessions.len() - 1
+        });
+        let panes = &mut server.sessions[place].panes;
+        // A window linked twice into one session shows its panes twice.
+        if !panes.iter().any(|pane| pane.id == row.pane_id) {
+            panes.push(row.pane());
+        }
+    }
+    Ok(server)
+}
+
+/// One row, borrowed from the answer.
+struct Row<'a> {
+    version: &'a str,
+    server_pid: u32,
+    session_id: &'a str,
+    created: i64,
+    pane_id: &'a str,
+    pane_pid: u32,
+    dead: bool,
+    status: &'a str,
+    signal: &'a str,
+    name: &'a [u8],
+    end: usize,
+}
+
+impl<'a> Row<'a> {
+    fn read(text: &'a [u8], start: usize) -> Result<Self, RowsError> {
+        let mut at = start;
+        let mut until = |stop: u8| {
+            let rest = &text[at..];
+            let len = rest.iter().position(|byte| *byte == stop || *byte == b'\n').filter(|len| rest[*len] == stop);
+            let field = len.and_then(|len| std::str::from_utf8(&rest[..len]).ok()).ok_or(RowsError::Malformed(at));
+            at += len.map_or(0, |len| len + 1);
+            field
+        };
+        let version = until(b'|')?;
+        // A tmux too old for the later fields leaves them empty: say that rather than that the row is odd.
+        supported(version)?;
+        let number = |field: &str| field.parse().map_err(|_| RowsError::Malformed(start));
+        let server_pid = number(until(b'|')?)?;
+        let session_id = until(b'|')?;
+        let created = until(b'|')?.parse().map_err(|_| RowsError::Malformed(start))?;
+        let pane_id = until(b'|')?;
+        let pane_pid = number(until(b'|')?)?;
+        let dead = until(b'|')? == "1";
+        let status = until(b'|')?;
+        let signal = until(b'|')?;
+        let len: usize = until(b':')?.parse().map_err(|_| RowsError::Malformed(start))?;
+        let end = at.checked_add(len).filter(|end| text.get(*end) == Some(&b'\n')).ok_or(RowsError::Malformed(at))?;
+        if !session_id.starts_with('$') || !pane_id.starts_with('%') {
+            return Err(RowsError::Malformed(start));
+        }
+        let name = &text[at..end];
+        Ok(Self { version, server_pid, session_id, created, pane_id, pane_pid, dead, status, signal, name, end: end + 1 })
+    }
+
+    fn pane(&self) -> Pane {
+        Pane {
+            id: self.pane_id.to_owned(),
+            pid: (self.pane_pid != 0).then_some(self.pane_pid),
+            dead: self.dead.then(|| ending(self.status, self.signal)),
+            runs: String::new(),
+            agents: Fact::Absent,
+        }
+    }
+}
+
+/// How the process of a dead pane ended. tmux up to 3.5a may never learn it.
+fn ending(status: &str, signal: &str) -> String {
+    match (status, signal) {
+        ("", "") => "exit status unknown".to_owned(),
+        ("", signal) => format!("killed by signal {signal}"),
+        (status, _) => format!("exit status {status}"),
+    }
+}
+
+/// Versions read `3.3a`, `next-3.6`, `3.2-rc2`; builds of `master` and OpenBSD's own are taken for new.
+fn supported(version: &str) -> Result<(), RowsError> {
+    if version.is_empty() {
+        return Err(RowsError::NoVersion);
+    }
+    let Some(digits) =
+        version.strip_prefix("next-").or(Some(version)).filter(|it| it.starts_with(|c: char| c.is_ascii_digit()))
+    else {
+        return Ok(());
+    };
+    let mut numbers = digits.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if found < OLDEST { Err(RowsError::TooOld(version.to_owned())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn row(session: &str, pane: &str, dead: &str, name: &str) -> String {
+        format!("3.3a|77|{session}|1795248601|{pane}|9333|{dead}|{}:{name}\n", name.len())
+    }
+
+    #[test]
+    fn a_name_may_hold_anything_because_it_is_read_by_length() {
+        let names = ["plain", "a|b", "漢字 é", "two\nlines", "12:x", "", "tail\\", "\u{1b}[31m"];
+        let text: String = names.iter().enumerate().map(|(n, name)| row(&format!("${n}"), "%1", "0||", name)).collect();
+        let server = parse(text.as_bytes()).unwrap();
+        assert_eq!(server.sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), names);
+        assert_eq!((server.pid, server.version.as_str()), (Some(77), "3.3a"));
+        assert_eq!(server.sessions[0].created.unwrap().timestamp(), 1_795_248_601);
+    }
+
+    #[test]
+    fn panes_are_told_apart_and_a_window_linked_twice_counts_once() {
+        let text = [
+            row("$1", "%1", "0||", "a"),
+            row("$2", "%1", "0||", "b"),
+            row("$1", "%2", "1|3|", "a"),
+            row("$1", "%1", "0||", "a"),
+        ];
+        let server = parse(text.concat().as_bytes()).unwrap();
+        let panes: Vec<Vec<_>> =
+            server.sessions.iter().map(|it| it.panes.iter().map(|pane| pane.id.as_str()).collect()).collect();
+        assert_eq!(panes, [vec!["%1", "%2"], vec!["%1"]]);
+    }
+
+    #[test]
+    fn a_dead_pane_says_how_it_ended_or_that_nobody_knows() {
+        for (fields, expected) in [
+            ("0||", None),
+            ("1|7|", Some("exit status 7")),
+            ("1||9", Some("killed by signal 9")),
+            ("1||", Some("exit status unknown")),
+        ] {
+            let server = parse(row("$1", "%1", fields, "a").as_bytes()).unwrap();
+            assert_eq!(server.sessions[0].panes[0].dead.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_read_right_is_never_half_believed() {
+        let good = row("$1", "%1", "0||", "a");
+        for odd in [
+            "no server running\n".to_owned(),
+            good.trim_end().to_owned(),
+            good.replace("1:a", "9:a"),
+            good.replace("1:a", "0:a"),
+            good.replace("$1", "1"),
+            good.replace("|9333|", "||"),
+            format!("{good}{}", good.replace("0||", "0|")),
+            good.replace("0||", "0|||"),
+        ] {
+            assert!(matches!(parse(odd.as_bytes()), Err(RowsError::Malformed(_))), "{odd:?}");
+        }
+        assert_eq!(parse(b"").unwrap(), Server::default());
+    }
+
+    #[test]
+    fn an_old_tmux_is_named_as_such() {
+        for (version, old) in [
+            ("2.9a", true),
+            ("3.1c", true),
+            ("1.8", true),
+            ("3.2", false),
+            ("3.2-rc2", false),
+            ("3.10", false),
+            ("next-3.6", false),
+            ("next-3.1", true),
+            ("master", false),
+            ("openbsd-7.5", false),
+        ] {
+            let text = row("$1", "%1", "0||", "a").replace("3.3a", version);
+            assert_eq!(parse(text.as_bytes()).is_err(), old, "{version}");
+        }
+        assert_eq!(parse(b"2.6||$1\n").unwrap_err().to_string(), "tmux 2.6 is older than 3.2");
+        assert_eq!(parse(b"||$1\n").unwrap_err(), RowsError::NoVersion);
+    }
+}

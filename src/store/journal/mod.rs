@@ -1,0 +1,264 @@
+//! The journal of one manifest: what was recorded, and how to take it back. Append-only; never edits a line.
+//!
+//! Lines of JSON, one file per 5 MiB, five older ones kept. An entry is written *before* the manifest is replaced and counts
+//! only once a later line says `{"committed": ["000123"]}`. If we are killed in between, whoever locks the manifest next
+//! compares its text with the entry's `after` hash ([`Journal::resolve`]; [`Journal::begin`] does it too): equal, and the change
+//! did happen; else it is aborted. A line cut short by a crash or a full disk is skipped by readers and closed by the next
+//! writer. Entries and the line that decides about them are always in the same file.
+
+mod entry;
+mod file;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::TextHash;
+use super::paths::{ManifestDir, PathError};
+use super::replace;
+pub use entry::{EditRecord, Entry, EntryId, NewEntry, NotAnEntryId};
+use file::{Line, Tail};
+
+/// A journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Its directory.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A file of it.
+    #[error("cannot {action} journal {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// An entry cannot be put into JSON.
+    #[error("cannot encode a journal entry")]
+    Encode(#[source] serde_json::Error),
+}
+
+/// The journal of one manifest.
+///
+/// Writing needs the manifest's lock, which cannot be passed along because an entry is written while an update is under way;
+/// a lock of its own keeps lines whole all the same.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    directory: ManifestDir,
+    limit: u64,
+    keep: usize,
+}
+
+/// Entries written and not yet decided.
+#[derive(Debug)]
+#[must_use = "entries count only after `commit`"]
+pub struct Intent {
+    ids: Vec<EntryId>,
+}
+
+impl Intent {
+    /// The numbers of the entries.
+    pub fn ids(&self) -> &[EntryId] {
+        &self.ids
+    }
+}
+
+/// What became of the entries a killed pass left open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resolved {
+    /// Their change is in the manifest.
+    pub committed: Vec<EntryId>,
+    /// It is not.
+    pub aborted: Vec<EntryId>,
+}
+
+impl Journal {
+    /// The journal in this directory.
+    pub fn new(directory: &ManifestDir) -> Self {
+        Self { directory: directory.clone(), limit: 5 << 20, keep: 5 }
+    }
+
+    /// The same, starting a new file when one has reached `limit` bytes and keeping `keep` older ones.
+    #[must_use]
+    pub fn with_rotation(self, limit: u64, keep: usize) -> Self {
+        Self { limit, keep, ..self }
+    }
+
+    /// Writes entries, on disk, before the manifest's text `before` is replaced by `after`. Entries left open by somebody who
+    /// was killed, or by an earlier plan of this update, are decided first: under the lock `before` is what the manifest holds.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then nothing counts.
+    pub fn begin(&self, entries: Vec<NewEntry>, before: TextHash, after: TextHash) -> Result<Intent, JournalError> {
+        self.directory.create()?;
+        let _guard = self.guard()?;
+        let tail = self.tail()?;
+        self.decide(&tail, before)?;
+        self.rotate()?;
+        let mut id = tail.last;
+        let mut lines = Vec::new();
+        let mut ids = Vec::with_capacity(entries.len());
+        for new in entries {
+            id = id.next();
+            ids.push(id);
+            lines.push(Line::Entry(Box::new(Entry::new(id, new, before, after))));
+        }
+        self.append(&lines)?;
+        Ok(Intent { ids })
+    }
+
+    /// The manifest was replaced: the entries count.
+    ///
+    /// # Errors
+    /// [`JournalError`]; the next writer will find out.
+    pub fn commit(&self, intent: Intent) -> Result<(), JournalError> {
+        let _guard = self.guard()?;
+        self.append(&[Line::Committed { committed: intent.ids }])
+    }
+
+    /// The manifest was not replaced: the entries never count.
+    ///
+    /// # Errors
+    /// [`JournalError`]; the next writer will find out.
+    pub fn abort(&self, intent: Intent) -> Result<(), JournalError> {
+        let _guard = self.guard()?;
+        self.append(&[Line::Aborted { aborted: intent.ids }])
+    }
+
+    /// Decides about entries a killed pass left open, by the hash of what the manifest holds now. Only under the manifest's
+    /// lock. Creates nothing if there is no journal.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn resolve(&self, current: TextHash) -> Result<Resolved, JournalError> {
+        if !self.path(0).exists() {
+            return Ok(Resolved::default());
+        }
+        let _guard = self.guard()?;
+        self.decide(&self.tail()?, current)
+    }
+
+    /// The entries that count, newest first: at most `limit` of those about `session` (a session's name), or of all. Needs no
+    /// lock and creates nothing.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn entries(&self, session: Option<&str>, limit: Option<usize>) -> Result<Vec<Entry>, JournalError> {
+        let wanted = |entry: &Entry| session.is_none_or(|name| entry.session.name == name);
+        // By number, because a rotation while we read shows the same entries twice.
+        let mut found = BTreeMap::new();
+        for number in 0..=self.keep {
+            let path = self.path(number);
+            let Some(lines) = file::lines(&path).map_err(io_error("read", &path))? else { continue };
+            let committed: BTreeSet<EntryId> = lines.iter().flat_map(|line| line.committed().iter().copied()).collect();
+            found.extend(lines.into_iter().filter_map(|line| match line {
+                Line::Entry(entry) if committed.contains(&entry.id) && wanted(&entry) => Some((entry.id, *entry)),
+                _ => None,
+            }));
+            if limit.is_some_and(|limit| found.len() >= limit) {
+                break;
+            }
+        }
+        Ok(found.into_values().rev().take(limit.unwrap_or(usize::MAX)).collect())
+    }
+
+    /// The entry with this number, if it counts.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn find(&self, id: EntryId) -> Result<Option<Entry>, JournalError> {
+        Ok(self.entries(None, None)?.into_iter().find(|entry| entry.id == id))
+    }
+
+    /// The current file (0) or an older one.
+    fn path(&self, number: usize) -> PathBuf {
+        match number {
+            0 => self.directory.file("journal.jsonl"),
+            number => self.directory.file(&format!("journal.{number}.jsonl")),
+        }
+    }
+
+    /// A lock on a sidecar, because rotation renames the files.
+    fn guard(&self) -> Result<File, JournalError> {
+        let path = self.directory.file("journal.lock");
+        let file = replace::append(&path).map_err(io_error("open lock of", &path))?;
+        fs4::FileExt::lock(&file).map_err(io_error("lock", &path))?;
+        Ok(file)
+    }
+
+    fn tail(&self) -> Result<Tail, JournalError> {
+        for number in 0..=self.keep {
+            let path = self.path(number);
+            let tail = file::tail(&path).map_err(io_error("read", &path))?;
+            if tail.last != EntryId::ZERO {
+                return Ok(tail);
+            }
+        }
+        Ok(Tail::default())
+    }
+
+    fn decide(&self, tail: &Tail, current: TextHash) -> Result<Resolved, JournalError> {
+        let (committed, aborted): (Vec<_>, Vec<_>) = tail.open.iter().partition(|(_, after)| *after == current);
+        let ids = |decided: Vec<(EntryId, TextHash)>| decided.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let resolved = Resolved { committed: ids(committed), aborted: ids(aborted) };
+        let mut lines = Vec::new();
+        if !resolved.committed.is_empty() {
+            lines.push(Line::Committed { committed: resolved.committed.clone() });
+        }
+        if !resolved.aborted.is_empty() {
+            lines.push(Line::Aborted { aborted: resolved.aborted.clone() });
+        }
+        if !lines.is_empty() {
+            self.append(&lines)?;
+        }
+        Ok(resolved)
+    }
+
+    fn rotate(&self) -> Result<(), JournalError> {
+        let current = self.path(0);
+        match current.metadata() {
+            Ok(metadata) if metadata.len() >= self.limit => {}
+            _ => return Ok(()),
+        }
+        // The oldest is overwritten by the last but one; with nothing to keep the current file is.
+        for number in (0..self.keep).rev() {
+            let (from, to) = (self.path(number), self.path(number + 1));
+            match std::fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("rotate", &from)(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&self, lines: &[Line]) -> Result<(), JournalError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let path = self.path(0);
+        let mut file = replace::append(&path).map_err(io_error("open", &path))?;
+        let length = file.metadata().map_err(io_error("examine", &path))?.len();
+        let mut text = Vec::new();
+        if file::ends_torn(&file, length).map_err(io_error("read", &path))? {
+            text.push(b'\n');
+        }
+        for line in lines {
+            serde_json::to_writer(&mut text, line).map_err(JournalError::Encode)?;
+            text.push(b'\n');
+        }
+        let written = file.write_all(&text).and_then(|()| file.sync_data());
+        written.map_err(|source| {
+            // Half an entry would be skipped anyway; on a full disk the space is better given back.
+            let _ = file.set_len(length);
+            io_error("write", &path)(source)
+        })
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    let path = path.to_owned();
+    move |source| JournalError::Io { action, path, source }
+}

@@ -1,0 +1,121 @@
+//! The new file before it takes the manifest's place: whether it may, its text, owner, mode and attributes. Never replaces.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Access, XattrFlags, access, fgetxattr, flistxattr, fsetxattr};
+use rustix::io::Errno;
+
+use super::look::{self, Stat};
+use super::{ManifestError, Step, Steps};
+
+/// Refuses manifests that must not be replaced.
+pub(super) fn refuse(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+    let path = || manifest.to_owned();
+    if stat.links > 1 {
+        return Err(ManifestError::HardLinked { path: path(), links: stat.links });
+    }
+    if is_mount_point(manifest) {
+        return Err(ManifestError::MountPoint { path: path() });
+    }
+    if let Some(Err(source)) = manifest.parent().map(|directory| access(directory, Access::WRITE_OK | Access::EXEC_OK)) {
+        return Err(ManifestError::ReadOnlyDirectory { path: path(), source: source.into() });
+    }
+    // Root may write anything; a mode without any `w` is still the owner's word.
+    if stat.mode & 0o222 == 0 || access(manifest, Access::WRITE_OK).is_err() {
+        return Err(ManifestError::ReadOnlyFile { path: path() });
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+
+    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_path: &Path) -> bool {
+    false
+}
+
+/// Writes the new text to `temp`, on disk, with the manifest's owner, mode and attributes. Gives the file opened for reading,
+/// which keeps its inode from being used again. A failure leaves no file.
+pub(super) fn write(
+    temp: &Path,
+    manifest: &Path,
+    stat: &Stat,
+    text: &[u8],
+    steps: &Steps,
+) -> Result<(File, Stat), ManifestError> {
+    let written = write_file(temp, manifest, stat, text, steps);
+    if written.is_err() {
+        // The first error is the one to tell; the next update would delete the file.
+        let _ = std::fs::remove_file(temp);
+    }
+    written
+}
+
+fn write_file(temp: &Path, manifest: &Path, stat: &Stat, text: &[u8], steps: &Steps) -> Result<(File, Stat), ManifestError> {
+    let fail = |action| move |source: io::Error| ManifestError::beside(action, temp, manifest, source);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(temp)
+        .map_err(fail("create"))?;
+    let (first, second) = text.split_at(text.len() / 2);
+    file.write_all(first).map_err(fail("write"))?;
+    steps.took(Step::HalfWritten);
+    file.write_all(second).map_err(fail("write"))?;
+    keep_attributes(&file, manifest, stat)?;
+    file.sync_all().map_err(fail("sync"))?;
+    // While it is open for writing it would look as if an editor had it.
+    drop(file);
+    let opened = look::open(temp).map_err(|failure| failure.about(temp))?;
+    steps.took(Step::Written);
+    Ok(opened)
+}
+
+fn keep_attributes(file: &File, manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+    let fail = |what: &str, source| ManifestError::Attributes { path: manifest.to_owned(), what: what.to_owned(), source };
+    let own = Stat::of(&file.metadata().map_err(|source| ManifestError::io("examine", manifest, source))?);
+    if own.owner != stat.owner {
+        let (user, group) = stat.owner;
+        std::os::unix::fs::fchown(file, Some(user), Some(group)).map_err(|source| fail("owner", source))?;
+    }
+    let old = match look::open(manifest) {
+        Ok((old, _)) => old,
+        Err(failure) => return Err(failure.about(manifest)),
+    };
+    copy_extended(&old, file).map_err(|(name, errno)| fail(&name, errno.into()))?;
+    // Last: a change of owner clears set-id bits, and an access control list changes the mode's group bits.
+    file.set_permissions(Permissions::from_mode(stat.mode)).map_err(|source| fail("mode", source))
+}
+
+fn copy_extended(from: &File, to: &File) -> Result<(), (String, Errno)> {
+    let mut names = Vec::with_capacity(4096);
+    match flistxattr(from, spare_capacity(&mut names)) {
+        Ok(_) => {}
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(()),
+        Err(errno) => return Err(("extended attributes".to_owned(), errno)),
+    }
+    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        let mut value = Vec::with_capacity(65536);
+        fgetxattr(from, name, spare_capacity(&mut value)).map_err(|errno| (shown(), errno))?;
+        match fsetxattr(to, name, &value, XattrFlags::empty()) {
+            Ok(()) => {}
+            // Labels the kernel gives to new files by itself, and lets only the mighty change.
+            Err(_) if name.starts_with(b"security.") || name.starts_with(b"trusted.") => {}
+            Err(errno) => return Err((shown(), errno)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Small private files of ours: replaced whole, appended to, locked. Never used on the manifest.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Replaces a file by one with this content, mode 0600, so that it is at every instant the old or the new one.
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut temp =
+        tempfile::Builder::new().prefix(".new-").permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(directory)?;
+    temp.write_all(content)?;
+    temp.as_file().sync_data()?;
+    temp.persist(path)?;
+    Ok(())
+}
+
+/// Opens a file for reading and appending, mode 0600 if it is new.
+pub(super) fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
+}

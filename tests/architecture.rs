@@ -1,0 +1,416 @@
+//! Who may import whom, what the pure rooms may not touch, and how long a file may be. Reads the sources; needs no build of
+//! them. The rules are the table of ARCHITECTURE.md.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms, and the rooms each may use besides itself.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("yaml", &["core"]),
+    ("host", &["core"]),
+    ("mux", &["core", "host"]),
+    ("agent", &["core", "host"]),
+    ("store", &["core", "yaml"]),
+    ("bus", &["core"]),
+    ("control", &["core", "yaml", "host", "mux", "agent", "store", "bus"]),
+    ("cli", &["core", "yaml", "host", "mux", "agent", "store", "bus", "control"]),
+];
+
+/// The rooms without side effects.
+const PURE: &[&str] = &["core", "yaml"];
+
+/// Paths a pure room may not name, nor anything below them.
+const IMPURE_PATHS: &[&str] = &[
+    "std::fs",
+    "std::process",
+    "std::env",
+    "std::net",
+    "std::thread",
+    "std::os",
+    "std::sync::mpsc",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "Instant::now",
+    "SystemTime::now",
+    "Utc::now",
+    "Local::now",
+    "chrono::Local",
+    "tokio",
+    "futures",
+    "rustix",
+    "libc",
+    "fs4",
+    "tempfile",
+    "etcetera",
+    "terminal_size",
+    "notify",
+    "rumqttc",
+    "tracing",
+];
+
+/// Methods of paths that look at the disk.
+const IMPURE_METHODS: &[&str] = &[
+    "exists",
+    "try_exists",
+    "is_file",
+    "is_dir",
+    "is_symlink",
+    "metadata",
+    "symlink_metadata",
+    "canonicalize",
+    "read_link",
+    "read_dir",
+];
+
+const LONGEST_FILE: usize = 500;
+
+#[test]
+fn no_room_imports_one_it_must_not_know() {
+    assert_none(sources(&["src"]).iter().flat_map(|(path, text)| directions(path, text)).collect());
+}
+
+#[test]
+fn the_pure_rooms_touch_no_file_process_clock_environment_network_or_thread() {
+    assert_none(sources(&["src"]).iter().flat_map(|(path, text)| impurities(path, text)).collect());
+}
+
+#[test]
+fn no_source_file_is_longer_than_the_limit() {
+    assert_none(
+        sources(&["src", "tests", "examples", "benches"]).iter().filter_map(|(path, text)| too_long(path, text)).collect(),
+    );
+}
+
+#[test]
+fn every_module_says_first_what_it_owns() {
+    let silent =
+        |(path, text): &(PathBuf, String)| (!text.starts_with("//! ")).then(|| format!("{}: no module doc", path.display()));
+    assert_none(sources(&["src"]).iter().filter_map(silent).collect());
+}
+
+#[test]
+fn the_checker_sees_a_forbidden_direction_however_it_is_written() {
+    for (path, text) in [
+        ("src/core/a.rs", "use crate::yaml::Diagnostic;"),
+        ("src/core/a.rs", "use crate::{core::ids, yaml::{self, load}};"),
+        ("src/core/a.rs", "pub(crate) use\n    crate :: cli;"),
+        ("src/core/drift/mod.rs", "fn f() { super::super::store::open(); }"),
+        ("src/core/drift/dead.rs", "fn f() -> super::super::super::host::Host { todo() }"),
+        ("src/core/a.rs", "mod tests { use super::super::super::mux::list; }"),
+        ("src/yaml/mod.rs", "fn f() { crate::store::paths::state() }"),
+        ("src/mux/tmux/rows.rs", "use crate::agent::all;"),
+        ("src/agent/claude.rs", "use crate::mux::Mux;"),
+        ("src/store/mod.rs", "use crate::control::pass::Mode;"),
+        ("src/control/pass.rs", "use crate::cli::main;"),
+        ("src/main.rs", "use headcount::core::ids::MuxKind;"),
+    ] {
+        assert!(!directions(Path::new(path), text).is_empty(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn the_checker_lets_pass_what_is_allowed() {
+    for (path, text) in [
+        (
+            "src/core/drift/dead.rs",
+            "use super::super::ids::MuxKind; use crate::core::edit::Edit; use core::fmt; use std::path::Path;",
+        ),
+        (
+            "src/core/a.rs",
+            "// use crate::yaml;\n/* crate::cli /* crate::cli */ */ const A: &str = \"crate::cli\"; const B: char = '\"';",
+        ),
+        ("src/core/a.rs", "const A: &str = r#\"\" crate::cli \"#; fn f<'a>(x: &'a str) {} mod t { use super::super::yaml; }"),
+        ("src/store/mod.rs", "use crate::{core, yaml::load};"),
+        ("src/control/mod.rs", "use crate::{agent, host, mux, store};"),
+        ("src/main.rs", "fn main() { headcount::cli::main() }"),
+    ] {
+        assert_eq!(directions(Path::new(path), text), Vec::<String>::new(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn the_checker_sees_side_effects_in_a_pure_room() {
+    for text in [
+        "use std::fs;",
+        "use std::{fmt, fs::File};",
+        "fn f() { std::env::var(\"HOME\"); }",
+        "fn f() { let now = chrono::Utc::now(); }",
+        "use chrono::Local;",
+        "use std::time::{Duration, Instant};",
+        "fn f(p: &Path) -> bool { p.exists() }",
+        "async fn f() {}",
+        "fn f() { g().await }",
+        "use std::thread;",
+        "fn f() { std::process::id(); }",
+        "use rustix::fs::stat;",
+        "#[cfg(test)] mod tests {} use std::fs;",
+    ] {
+        assert_eq!(impurities(Path::new("src/core/a.rs"), text).len(), 1, "{text}");
+        assert_eq!(impurities(Path::new("src/yaml/a.rs"), text).len(), 1, "{text}");
+        assert_eq!(impurities(Path::new("src/store/a.rs"), text).len(), 0, "{text}");
+    }
+    for text in [
+        "use std::time::Duration; use chrono::{DateTime, Utc}; use std::path::PathBuf; // std::fs",
+        "#[cfg(test)]\nmod tests { use std::fs; fn f() { Instant::now(); } }",
+    ] {
+        assert_eq!(impurities(Path::new("src/core/a.rs"), text), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn the_checker_sees_a_file_that_is_too_long() {
+    assert_eq!(too_long(Path::new("a.rs"), &"\n".repeat(LONGEST_FILE)), None);
+    assert!(too_long(Path::new("a.rs"), &"\n".repeat(LONGEST_FILE + 1)).is_some());
+}
+
+fn assert_none(offences: Vec<String>) {
+    assert!(offences.is_empty(), "\n{}\n", offences.join("\n"));
+}
+
+/// Every Rust file below these directories of the package, with its path relative to the package.
+fn sources(roots: &[&str]) -> Vec<(PathBuf, String)> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    let mut todo: Vec<PathBuf> = roots.iter().map(|root| package.join(root)).filter(|root| root.is_dir()).collect();
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(directory).expect("a readable directory") {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a readable source");
+                files.push((path.strip_prefix(package).unwrap().to_path_buf(), text));
+            }
+        }
+    }
+    assert!(files.len() > 10, "the sources were not found");
+    files.sort();
+    files
+}
+
+fn too_long(path: &Path, text: &str) -> Option<String> {
+    let lines = text.lines().count();
+    (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines, more than {LONGEST_FILE}; split it by noun", path.display()))
+}
+
+/// The module path of a source file: `["core", "drift"]` for `src/core/drift/mod.rs`; empty for `lib.rs` and `main.rs`.
+fn module(path: &Path) -> Vec<String> {
+    let mut parts: Vec<String> =
+        path.with_extension("").components().skip(1).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    if matches!(parts.last().map(String::as_str), Some("mod" | "lib" | "main")) {
+        parts.pop();
+    }
+    parts
+}
+
+fn directions(path: &Path, text: &str) -> Vec<String> {
+    let module = module(path);
+    let allowed: Vec<&str> = match module.first() {
+        None if path.ends_with("main.rs") => vec!["cli"],
+        None => return Vec::new(),
+        Some(room) => match MAY_USE.iter().find(|(name, _)| name == room) {
+            Some((name, rooms)) => rooms.iter().copied().chain([*name]).collect(),
+            None => return vec![format!("{}: {room} is not a room of ARCHITECTURE.md", path.display())],
+        },
+    };
+    let mut offences = Vec::new();
+    for named in paths(text) {
+        let target = match named.parts.first().map(String::as_str) {
+            Some("crate" | "headcount") => named.parts.get(1),
+            Some("super") => {
+                let supers = named.parts.iter().take_while(|part| *part == "super").count();
+                (supers == module.len() + named.inline_depth).then(|| named.parts.get(supers)).flatten()
+            }
+            _ => None,
+        };
+        let Some(target) = target else { continue };
+        if MAY_USE.iter().any(|(room, _)| room == target) && !allowed.contains(&target.as_str()) {
+            offences.push(format!("{}: must not use {}", path.display(), named.parts.join("::")));
+        }
+    }
+    offences
+}
+
+fn impurities(path: &Path, text: &str) -> Vec<String> {
+    let module = module(path);
+    if !module.first().is_some_and(|room| PURE.contains(&room.as_str())) || path.ends_with("tests.rs") {
+        return Vec::new();
+    }
+    let mut offences = Vec::new();
+    for named in paths(text).into_iter().filter(|named| !named.in_test) {
+        let text = named.parts.join("::");
+        let hit = |impure: &&&str| {
+            text == **impure || text.starts_with(&format!("{impure}::")) || text.ends_with(&format!("::{impure}"))
+        };
+        let alone = named.parts.len() == 1;
+        let word = alone && matches!(text.as_str(), "async" | "await");
+        let method = alone && named.is_method && IMPURE_METHODS.contains(&text.as_str());
+        if word || method || (!alone || named.is_use) && IMPURE_PATHS.iter().any(|impure| hit(&impure)) {
+            offences.push(format!("{}: a pure room must not use {text}", path.display()));
+        }
+    }
+    offences
+}
+
+/// A path as named in a source: `use` trees are spread out.
+struct Named {
+    parts: Vec<String>,
+    is_use: bool,
+    /// It follows a dot.
+    is_method: bool,
+    /// How many inline modules it stands in.
+    inline_depth: usize,
+    /// It stands in a module that only tests have.
+    in_test: bool,
+}
+
+/// Every path named in `text`.
+fn paths(text: &str) -> Vec<Named> {
+    let tokens = tokens(text);
+    let word = |at: usize| tokens.get(at).map_or("", String::as_str);
+    let mut found = Vec::new();
+    let mut braces = 0_usize;
+    let mut inline: Vec<(usize, bool)> = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        match word(at) {
+            "{" => braces += 1,
+            "}" => {
+                braces = braces.saturating_sub(1);
+                inline.retain(|(depth, _)| *depth <= braces);
+            }
+            "mod" if word(at + 2) == "{" => {
+                let attribute: String = tokens[at.saturating_sub(7)..at].concat();
+                inline.push((braces + 1, attribute.ends_with("#[cfg(test)]")));
+                at += 1;
+            }
+            token if is_word(token) => {
+                let mut spread = Vec::new();
+                let end = tree(&tokens, at, &[], &mut spread);
+                let (is_use, is_method) = (at > 0 && word(at - 1) == "use", at > 0 && word(at - 1) == ".");
+                let in_test = inline.iter().any(|(_, test)| *test);
+                found.extend(spread.into_iter().map(|parts| Named {
+                    parts,
+                    is_use,
+                    is_method,
+                    inline_depth: inline.len(),
+                    in_test,
+                }));
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Reads a path or a `use` tree that begins at `at`, and gives where it ends.
+fn tree(tokens: &[String], mut at: usize, prefix: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    let word = |at: usize| tokens.get(at).map_or("", String::as_str);
+    let mut parts = prefix.to_vec();
+    loop {
+        if word(at) == "{" && !parts.is_empty() && word(at - 1) == "::" {
+            at += 1;
+            while at < tokens.len() && word(at) != "}" {
+                at = if is_word(word(at)) { tree(tokens, at, &parts, found) } else { at + 1 };
+            }
+            return at + 1;
+        }
+        if !is_word(word(at)) {
+            break;
+        }
+        parts.push(word(at).to_owned());
+        at += 1;
+        if word(at) != "::" {
+            break;
+        }
+        at += 1;
+    }
+    found.push(parts);
+    at
+}
+
+fn is_word(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// Words and punctuation; comments, strings, characters and lifetimes left out.
+fn tokens(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
+    let mut tokens = Vec::new();
+    let mut i = 0;
+    while i < chars.len() {
+        let c = at(i);
+        if c == '/' && at(i + 1) == '/' {
+            while i < chars.len() && at(i) != '\n' {
+                i += 1;
+            }
+        } else if c == '/' && at(i + 1) == '*' {
+            let mut depth = 0;
+            loop {
+                match (at(i), at(i + 1)) {
+                    ('/', '*') => (depth, i) = (depth + 1, i + 2),
+                    ('*', '/') => (depth, i) = (depth - 1, i + 2),
+                    _ => i += 1,
+                }
+                if depth == 0 || i >= chars.len() {
+                    break;
+                }
+            }
+        } else if c == '"' {
+            i += 1;
+            while i < chars.len() && at(i) != '"' {
+                i += if at(i) == '\\' { 2 } else { 1 };
+            }
+            i += 1;
+        } else if c == 'r' && matches!(at(i + 1), '"' | '#') && raw_string(&chars, i).is_some() {
+            i = raw_string(&chars, i).unwrap();
+        } else if c == '\'' {
+            // A character has its closing quote two or, escaped, more places on; anything else is a lifetime.
+            if at(i + 1) == '\\' {
+                i += 3;
+                while i < chars.len() && at(i) != '\'' {
+                    i += 1;
+                }
+                i += 1;
+            } else {
+                i += if at(i + 2) == '\'' { 3 } else { 1 };
+            }
+        } else if c.is_alphanumeric() || c == '_' {
+            let start = i;
+            while at(i).is_alphanumeric() || at(i) == '_' {
+                i += 1;
+            }
+            tokens.push(chars[start..i].iter().collect());
+        } else if c == ':' && at(i + 1) == ':' {
+            tokens.push("::".to_owned());
+            i += 2;
+        } else {
+            if !c.is_whitespace() {
+                tokens.push(c.to_string());
+            }
+            i += 1;
+        }
+    }
+    tokens
+}
+
+/// Where the raw string that begins at `from` ends, if one begins there.
+fn raw_string(chars: &[char], from: usize) -> Option<usize> {
+    let hashes = chars[from + 1..].iter().take_while(|c| **c == '#').count();
+    let open = from + 1 + hashes;
+    if chars.get(open) != Some(&'"') {
+        return None;
+    }
+    let closes = |i: usize| chars[i] == '"' && chars[i + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+    Some((open + 1..chars.len()).find(|i| closes(*i)).map_or(chars.len(), |i| i + 1 + hashes))
+}

@@ -1,0 +1,16 @@
+//! The program as people and scripts meet it: what it prints where, and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod check;
+mod color;
+mod doctor;
+mod examples;
+mod generated;
+mod help;
+mod history;
+mod logs;
+mod pipes;
+mod search;
+mod support;
+mod usage;
