@@ -140,7 +140,12 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
         let before = entry.prev_sibling().filter(|_| within_flow(&entry)).as_ref().and_then(significant);
         lines.start = lines.start.min(before.map_or(lines.start, |before| before.end));
     }
-    if splice.range.start < lines.start || splice.range.end > lines.end {
+    // Blank lines around a removed node may have to go with it.
+    let blank =
+        |range: Range<usize>| splice.purpose == Purpose::Remove && text.get(range).unwrap_or_default().trim().is_empty();
+    if (splice.range.start < lines.start && !blank(splice.range.start..lines.start))
+        || (splice.range.end > lines.end && !blank(lines.end..splice.range.end))
+    {
         return refuse(format!("more than the lines of {} would change", splice.path), splice.range.clone());
     }
     if !text[splice.range.clone()].contains('#') {

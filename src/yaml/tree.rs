@@ -128,7 +128,8 @@ impl Tree {
 }
 
 impl Place {
-    fn of_entry(entry: &Node) -> Self {
+    /// The place of an entry's value.
+    pub(super) fn of_entry(entry: &Node) -> Self {
         let holder = match entry.kind() {
             Kind::MAPPING_ENTRY => entry.children().find(|node| node.kind() == Kind::VALUE).unwrap_or_else(|| entry.clone()),
             _ => entry.clone(),
