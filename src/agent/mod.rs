@@ -66,12 +66,20 @@ pub trait Agent: Send + Sync {
         }
         let program = self.names().programs.first()?;
         words.push((*program).to_owned());
-        words.extend(self.resume_args(id)?.iter().map(|arg| shell_words::quote(arg).into_owned()));
+        words.extend(self.resume_args(id)?.iter().map(|arg| quoted(arg)));
         let command = words.join(" ");
         match cwd {
             Some(cwd) => Some(format!("cd {} && {command}", shell_words::quote(cwd.to_str()?))),
             None => Some(command),
         }
+    }
+}
+
+/// An argument as a shell takes it; of `--flag=value` only the value is quoted, as people would.
+fn quoted(arg: &str) -> String {
+    match arg.split_once('=').filter(|(flag, _)| flag.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())) {
+        Some((flag, value)) => format!("{flag}={}", shell_words::quote(value)),
+        None => shell_words::quote(arg).into_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::io::Errno;
@@ -17,6 +18,11 @@ use crate::core::fact::Fact;
 /// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
 const MOST: u64 = 8 << 20;
 
+/// `PF_KTHREAD` in the flags of `/proc/PID/stat`.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+/// How often arguments that read empty are read again: for a moment within `execve` a process has none.
+const PATIENCE: u32 = 20;
+
 /// The fields of `/proc/PID/stat` that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -25,6 +31,7 @@ pub(super) struct Stat {
     pub(super) parent: u32,
     pub(super) tty: i64,
     pub(super) foreground: i64,
+    pub(super) is_kernel: bool,
     pub(super) start_ticks: u64,
 }
 
@@ -38,9 +45,10 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let parent = fields.next()?.parse().ok()?;
     let tty = fields.nth(2)?.parse().ok()?;
     let foreground = fields.next()?.parse().ok()?;
-    // Field 22; the foreground group was field 8.
-    let start_ticks = fields.nth(13)?.parse().ok()?;
-    Some(Stat { name, state, parent, tty, foreground, start_ticks })
+    let flags: u64 = fields.next()?.parse().ok()?;
+    // Field 22; the flags were field 9.
+    let start_ticks = fields.nth(12)?.parse().ok()?;
+    Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
 }
 
 /// A small file read whole. `/proc` gives no sizes, so a buffer on the stack is tried first.
@@ -101,8 +109,10 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
     if matches!(stat.state, b'Z' | b'X' | b'x') {
         return Fact::Absent;
     }
-    let argv = match slurp(&file(pid, "cmdline")) {
-        Ok(text) => split_args(&text),
+    let argv = match if stat.is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
+        // A program started without any still has the name it is listed under.
+        Ok(args) if args.is_empty() => vec![stat.name.clone()],
+        Ok(args) => args,
         Err(error) => return missing(pid, "cmdline", &error),
     };
     Fact::Seen(ProcessInfo {
@@ -115,6 +125,18 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
         name: stat.name,
         argv,
     })
+}
+
+fn arguments(pid: u32) -> io::Result<Vec<String>> {
+    let path = file(pid, "cmdline");
+    for _ in 0..PATIENCE {
+        let args = split_args(&slurp(&path)?);
+        if !args.is_empty() {
+            return Ok(args);
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    Ok(Vec::new())
 }
 
 fn since_boot(ticks: u64, per_second: u64) -> TimeDelta {
@@ -199,7 +221,15 @@ mod tests {
         let stat = parse_stat(text).unwrap();
         assert_eq!(
             stat,
-            Stat { name: "a) b (c".into(), state: b'R', parent: 7, tty: 34816, foreground: 99, start_ticks: 123_456 }
+            Stat {
+                name: "a) b (c".into(),
+                state: b'R',
+                parent: 7,
+                tty: 34816,
+                foreground: 99,
+                is_kernel: false,
+                start_ticks: 123_456
+            }
         );
         assert_eq!(parse_stat(b"42 (a) R 7"), None);
         assert_eq!(parse_stat(b""), None);
@@ -216,6 +246,7 @@ mod tests {
     fn arguments_longer_than_the_first_buffer_are_read_whole() {
         let long = "x".repeat(100_000);
         let mut child = std::process::Command::new("sleep").args(["600"]).env("LONG", &long).spawn().unwrap();
+        assert_eq!(process(child.id(), Utc::now(), 100).seen().unwrap().argv, ["sleep", "600"]);
         let found = environ(child.id());
         child.kill().unwrap();
         // Not reaped yet: a zombie is gone.

@@ -136,7 +136,10 @@ fn an_old_or_broken_tmux_is_unknown_and_named() {
 #[test]
 fn a_name_no_server_can_have_is_unknown() {
     let world = World::new();
-    assert!(why(&verdict(&world, &[], "../escape")).contains("neither"));
+    let env = world.environ(&[]);
+    let host = headcount::host::LocalHost::new(env.clone());
+    let tmux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
+    assert!(why(&tmux.list(&host, &env, "../escape")).contains("neither"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ mod tests {
             ("/home/dev/lab/landing_page", "-home-dev-lab-landing-page"),
             ("/home/dev/lab/checkout.v2", "-home-dev-lab-checkout-v2"),
             ("/home/dev/lab/with space", "-home-dev-lab-with-space"),
-            ("/Émoji/😀/+=@,~", "--moji----------"),
+            ("/Émoji/😀/+=@,~", "--moji---------"),
             ("/Case/Kept9", "-Case-Kept9"),
         ] {
             assert_eq!(today(path), name, "{path}");
