@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::render::plural;
+use crate::control::pass::PassError;
 use crate::core::text::printable;
 use crate::store::journal::JournalError;
 use crate::store::manifest::ManifestError;
@@ -116,6 +117,20 @@ impl CliError {
         let count = diagnostics.iter().filter(|diagnostic| diagnostic.fatal).count();
         let message = format!("manifest {name} cannot be used: {}", plural(count, "error", "errors"));
         Self::new(Exit::Failure, message).detail(yaml::render(diagnostics, &name, text, color))
+    }
+}
+
+impl CliError {
+    /// A pass that could not be made.
+    pub(crate) fn from_pass(error: PassError, color: bool) -> Self {
+        match error {
+            PassError::Manifest(error) => error.into(),
+            PassError::Journal(error) => Self::from(error).hint("nothing was recorded: every change has to be in the journal"),
+            PassError::Invalid { path, text, diagnostics } => Self::invalid_manifest(&path, &diagnostics, &text, color),
+            PassError::BeingWritten { .. } => {
+                Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")
+            }
+        }
     }
 }
 

@@ -60,6 +60,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
+        Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),

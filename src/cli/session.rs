@@ -1,11 +1,16 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
 //! caller of [`crate::control::pass`]; never renders an answer.
 
-use std::path::PathBuf;
-
-use crate::control::pass::{Mode, Options, Pass};
+use crate::control::observe::World;
+use crate::control::pass::{self, Mode, Options, Pass};
+use crate::core::fact::Fact;
 use crate::core::manifest::Environment;
 use crate::core::manifest::select::Selection;
+use crate::core::observe::identity::Found;
+use crate::host::Environ;
+use crate::store::hooks;
+use crate::store::paths::StateHome;
+use crate::yaml;
 
 use super::args::JudgeArgs;
 use super::error::{CliError, Exit};
@@ -17,22 +22,63 @@ use super::{Context, interrupt};
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
 pub(crate) fn pass(selection: Selection, judge: &JudgeArgs, mode: Mode, context: &Context) -> Result<Pass, CliError> {
+    run(selection, judge, mode, false, context)
+}
+
+/// The same, only looking, with every rung of the evidence read to the end.
+///
+/// # Errors
+/// As [`pass`].
+pub(crate) fn close_look(selection: Selection, judge: &JudgeArgs, context: &Context) -> Result<Pass, CliError> {
+    run(selection, judge, Mode::Look, true, context)
+}
+
+fn run(selection: Selection, judge: &JudgeArgs, mode: Mode, every_rung: bool, context: &Context) -> Result<Pass, CliError> {
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
-    let options = Options { manifest: found.path, selection, settle: judge.settle, strict: judge.strict, mode };
+    let options = Options {
+        manifest: found.path,
+        state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
+        selection,
+        settle: judge.settle,
+        strict: judge.strict,
+        mode,
+        update: crate::store::manifest::Options::default(),
+    };
     interrupt::end_on_interrupt();
-    let pass = run(&options)?;
-    for path in &pass.saved {
-        context
-            .out
-            .note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {}", path.display()));
-    }
+    let world = World { every_rung, ..world(&options.state_home) };
+    let color = context.out.color_errors;
+    let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
+    say(&pass, &options, context);
     missing(&options.selection, &pass)?;
     Ok(pass)
 }
 
-fn run(options: &Options) -> Result<Pass, CliError> {
-    Err(CliError::new(Exit::Failure, format!("cannot observe for {}: no pass in this build", options.manifest.display())))
+/// This machine, with the hook events in our state directory.
+pub(crate) fn world(state: &StateHome) -> World {
+    let state = state.clone();
+    World::local(Environ::of_this_process()).with_hooks(Box::new(move |kind, pid, start_ticks| {
+        match hooks::newest_binding(&state, pid, start_ticks) {
+            Ok(Some(binding)) if binding.agent == kind => Fact::Seen(Found::Id(binding.session_id)),
+            Ok(_) => Fact::Absent,
+            Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
+        }
+    }))
+}
+
+/// What a person should know beside the answer: warnings about the manifest, things that went wrong, versions that were kept.
+fn say(pass: &Pass, options: &Options, context: &Context) {
+    if !pass.warnings.is_empty() {
+        let name = options.manifest.display().to_string();
+        context.out.picture(&yaml::render(&pass.warnings, &name, &pass.text, context.out.color_errors));
+    }
+    for note in &pass.notes {
+        context.out.note(note);
+    }
+    for path in &pass.saved {
+        let path = path.display();
+        context.out.note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {path}"));
+    }
 }
 
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
@@ -49,8 +95,5 @@ fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
 
 /// What reading a manifest needs to know of this machine.
 pub(crate) fn surroundings() -> Environment {
-    Environment {
-        home: std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-    }
+    pass::environment(&World::local(Environ::of_this_process()))
 }

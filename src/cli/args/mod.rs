@@ -112,6 +112,7 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     History(HistoryArgs),
     Check(CheckArgs),
+    Demo(DemoArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -320,6 +321,13 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) strict: bool,
 }
+
+/// Show what headcount does, on a private tmux server
+///
+/// Builds a temporary HOME with stand-in agents and one drift of each class, shows them, records them, shows that a second
+/// pass is quiet, and removes it all again. Touches nothing of yours.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {}
 
 /// Check that this machine lets headcount see and write what it needs
 ///

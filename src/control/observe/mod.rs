@@ -6,7 +6,7 @@ mod spread;
 mod transcripts;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::agent::{self, Shelf};
@@ -59,25 +59,21 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// Whether headcount has to say anything about an entry: it is of this host and not suspended.
-fn is_judged(session: &Session, host: &str) -> bool {
-    session.key.host == host && !session.suspend
-}
-
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
-    let judged: Vec<&Session> = manifest.sessions.iter().filter(|session| is_judged(session, host.name())).collect();
+    // Suspended entries are looked at too: a conversation they hold must not be given to another.
+    let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world);
 
-    let mut servers = list(world, &judged, &inspector);
-    let pids = wanted(manifest, &judged, &servers);
+    let mut servers = list(world, &local, &inspector);
+    let pids = wanted(manifest, &local, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
     fill(&mut servers, &facts);
     inspector.count_peers(&mut servers);
-    let strays = strays(&judged, &servers, &inspector);
+    let strays = strays(&local, &servers, &inspector);
 
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, session)).collect();
     let own_homes = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
@@ -88,11 +84,31 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
         servers,
         strays,
         transcripts: BTreeMap::new(),
+        real_paths: BTreeMap::new(),
         fallback_homes,
         own_homes,
     };
-    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &judged, &observation);
+    observation.real_paths = real_paths(&local, &observation.servers);
+    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation);
     observation
+}
+
+/// The real paths of the workspaces that have to tell several agents of one session apart.
+fn real_paths(local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeMap<PathBuf, PathBuf> {
+    let mut crowded: HashSet<(&ServerKey, &str)> = HashSet::new();
+    for (key, server) in servers {
+        for session in server.seen().map_or(&[][..], |server| &server.sessions) {
+            if session.panes.iter().filter_map(|pane| pane.agents.seen()).flatten().count() > 1 {
+                crowded.insert((key, &session.name));
+            }
+        }
+    }
+    if crowded.is_empty() {
+        return BTreeMap::new();
+    }
+    let is_crowded = |session: &&&Session| crowded.contains(&(&session.key.server_key(), session.key.name.as_str()));
+    let real = |cwd: &PathBuf| Some((cwd.clone(), cwd.canonicalize().ok()?));
+    local.iter().filter(is_crowded).filter_map(|session| session.cwd.as_ref().and_then(real)).collect()
 }
 
 fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
@@ -102,13 +118,13 @@ fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
     World::home(session.agent, &world.env.overlaid(&session.env))
 }
 
-/// Lists every server that holds a judged entry, and the default tmux server, where unregistered sessions are looked for.
+/// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
 /// Meanwhile the processes behind recorded panes are read: a quiet world's are the same.
-fn list(world: &World, judged: &[&Session], inspector: &Inspector<'_>) -> BTreeMap<ServerKey, Fact<Server>> {
-    let mut keys: BTreeSet<ServerKey> = judged.iter().map(|session| session.key.server_key()).collect();
+fn list(world: &World, local: &[&Session], inspector: &Inspector<'_>) -> BTreeMap<ServerKey, Fact<Server>> {
+    let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.insert(ServerKey::default_of(MuxKind::Tmux));
     let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
-    let recorded = judged.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
+    let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
     std::thread::scope(|scope| {
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
         inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
@@ -119,16 +135,13 @@ fn list(world: &World, judged: &[&Session], inspector: &Inspector<'_>) -> BTreeM
     })
 }
 
-/// The processes of the panes that matter: those of judged entries and of sessions that may be ours, and those of every session
+/// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
 /// without an entry where a running entry's session is missing, because it may have been renamed.
-fn wanted(manifest: &Manifest, judged: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
-    let mut entries: HashMap<ServerKey, HashMap<&str, bool>> = HashMap::new();
+fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
+    let mut entries: HashMap<ServerKey, HashSet<&str>> = HashMap::new();
     let mut running: HashMap<ServerKey, Vec<&str>> = HashMap::new();
-    for session in &manifest.sessions {
-        entries.entry(session.key.server_key()).or_default().entry(&session.key.name).or_insert(false);
-    }
-    for session in judged {
-        entries.entry(session.key.server_key()).or_default().insert(&session.key.name, true);
+    for session in local {
+        entries.entry(session.key.server_key()).or_default().insert(&session.key.name);
         if session.recorded.status == Some(Status::Running) {
             running.entry(session.key.server_key()).or_default().push(&session.key.name);
         }
@@ -139,10 +152,8 @@ fn wanted(manifest: &Manifest, judged: &[&Session], servers: &BTreeMap<ServerKey
         let declared = entries.get(key);
         let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
         let is_missing = running.get(key).is_some_and(|names| names.iter().any(|name| !there.contains(name)));
-        let is_wanted = |name: &str| match declared.and_then(|names| names.get(name)) {
-            Some(judged) => *judged,
-            None => is_missing || manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty()),
-        };
+        let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
+        let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
         let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
         pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));
     }
@@ -177,13 +188,13 @@ fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<It
 
 /// The processes behind recorded panes whose server is absent: if they live, the server may only be somewhere else.
 fn strays(
-    judged: &[&Session],
+    local: &[&Session],
     servers: &BTreeMap<ServerKey, Fact<Server>>,
     inspector: &Inspector<'_>,
 ) -> BTreeMap<u32, Fact<Stray>> {
     let is_absent = |session: &&&Session| servers.get(&session.key.server_key()).is_some_and(Fact::is_absent);
     let pids: BTreeSet<u32> =
-        judged.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+        local.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
     pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
 }
 

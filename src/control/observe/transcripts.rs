@@ -27,7 +27,7 @@ impl<'a> Requests<'a> {
 pub(super) fn find(
     shelf: &Shelf,
     manifest: &Manifest,
-    judged: &[&Session],
+    local: &[&Session],
     seen: &Observation,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
     let mut requests = Requests::default();
@@ -42,12 +42,13 @@ pub(super) fn find(
     for (server, session, agent) in &live {
         by_session.entry((server, &session.name)).or_default().push(agent);
     }
-    for session in judged {
+    for session in local.iter().filter(|session| !session.suspend) {
         let Some(id) = &session.recorded.session_id else { continue };
         let cwd = session.cwd.as_deref();
         let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);
         requests.add(session.agent, fallback, id, cwd);
-        let agents = by_session.get(&(&session.key.server_key(), session.key.name.as_str())).into_iter().flatten();
+        let server = session.key.server_key();
+        let agents = by_session.get(&(&server, session.key.name.as_str())).into_iter().flatten();
         for agent in agents.filter(|agent| agent.kind == session.agent) {
             let theirs = agent.cwd.seen().map(PathBuf::as_path);
             requests.add(session.agent, agent.home.seen(), id, theirs.or(cwd));
