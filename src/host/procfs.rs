@@ -219,12 +219,13 @@ mod tests {
         let found = environ(child.id());
         child.kill().unwrap();
         // Not reaped yet: a zombie is gone.
-        let zombie = || process(child.id(), Utc::now(), 100);
+        let pid = child.id();
+        let zombie = || process(pid, Utc::now(), 100);
         let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
         while zombie() != Fact::Absent {
             assert!(std::time::Instant::now() < until, "{:?}", zombie());
         }
-        assert!(matches!(cwd(child.id()), Fact::Absent), "a zombie works nowhere");
+        assert!(matches!(cwd(pid), Fact::Absent), "a zombie works nowhere");
         child.wait().unwrap();
         assert_eq!(zombie(), Fact::Absent);
         assert_eq!(found.seen().unwrap().get("LONG").unwrap().len(), long.len());

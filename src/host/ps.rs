@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn the_real_ps_shows_this_process_and_leaves_zombies_out() {
         let mut zombie = std::process::Command::new("true").spawn().unwrap();
-        let is_zombie = || crate::host::procfs::process(zombie.id(), Utc::now(), 100).is_absent();
+        let pid = zombie.id();
+        let is_zombie = || crate::host::procfs::process(pid, Utc::now(), 100).is_absent();
         let until = std::time::Instant::now() + Duration::from_secs(5);
         while !is_zombie() {
             assert!(std::time::Instant::now() < until);
@@ -84,7 +85,7 @@ mod tests {
         assert_eq!(me.parent, std::os::unix::process::parent_id());
         assert!(now - me.started < TimeDelta::hours(1));
         assert!(me.argv[0].ends_with(&me.name) && !me.name.is_empty());
-        assert!(!all.iter().any(|process| process.pid == zombie.id()));
+        assert!(!all.iter().any(|process| process.pid == pid));
         zombie.wait().unwrap();
     }
 

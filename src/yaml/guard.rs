@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_yaml::Value;
 
 use super::edit::{Purpose, Refusal, Splice, Step, lookup, lookup_mut, yaml};
-use super::text::{BOM, break_at, break_kinds, line_end, line_start};
+use super::text::{BOM, break_at, break_kinds, line_before, line_end};
 use super::tree::{Tree, significant, within_flow};
 use super::untyped;
 use crate::core::edit::{Path, Segment};
@@ -156,10 +156,8 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
 
 /// The lines of a node, with the line break before them and the one after.
 fn lines_of(text: &str, node: &Range<usize>) -> Range<usize> {
-    let start = line_start(text, node.start);
-    let before = text[..start].strip_suffix("\r\n").or_else(|| text[..start].strip_suffix(['\n', '\r']));
     let end = line_end(text, node.end);
-    before.map_or(start, str::len)..end + break_at(text, end).len()
+    line_before(text, node.start)..end + break_at(text, end).len()
 }
 
 fn refuse(reason: impl Into<String>) -> Refusal {

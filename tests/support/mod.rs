@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use headcount::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
-use headcount::core::manifest::pattern::NamePattern;
-use headcount::core::manifest::{Dialect, Entry, Manifest, Recorded, RecordedPane, Session, SessionsNode, Status};
+use headcount::core::ids::{ConversationId, MuxKind, ServerKey};
+use headcount::core::manifest::{Environment, Manifest, read};
 use headcount::host::Environ;
 
 /// What Claude Code leaves behind, in a few lines of shell: a registry entry at once (unless told not to), a transcript at the
@@ -200,8 +199,7 @@ impl World {
 
     /// The file of a conversation in this world's own Claude home, for a workspace whose path holds only ASCII.
     pub fn transcript(&self, cwd: &Path, id: &ConversationId) -> PathBuf {
-        let encoded: String =
-            cwd.to_str().unwrap().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let encoded: String = cwd.to_str().unwrap().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         self.home().join(".claude/projects").join(encoded).join(format!("{}.jsonl", id.as_str()))
     }
 
@@ -249,40 +247,30 @@ pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A manifest of these entries, as if read from a file.
-pub fn manifest(sessions: impl IntoIterator<Item = Session>) -> Manifest {
-    let sessions = sessions.into_iter().enumerate().map(|(index, session)| Session { index, ..session }).collect();
-    Manifest {
-        dialect: Dialect::V1,
-        discovery: NamePattern::defaults(),
-        sessions_node: SessionsNode::Sequence,
-        sessions,
-        identities: Vec::new(),
-    }
+/// The name that entries without `host:` have in these tests.
+pub const HOST: &str = "here";
+
+/// A manifest from its text.
+pub fn manifest(text: &str) -> Manifest {
+    let raw: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let environment = Environment { home: PathBuf::from("/nowhere"), host: HOST.to_owned() };
+    let (manifest, remarks) = read(&raw, &raw, &environment).unwrap();
+    assert!(remarks.is_empty(), "{remarks:?}");
+    manifest
 }
 
-/// A running entry on a tmux server.
-pub fn entry(name: &str, agent: AgentKind, server: &str, host: &str, cwd: &Path) -> Session {
-    Session {
-        index: 0,
-        key: SessionKey { name: name.to_owned(), mux: MuxKind::Tmux, server: server.to_owned(), host: host.to_owned() },
-        agent,
-        cwd: Some(cwd.to_path_buf()),
-        labels: Default::default(),
-        suspend: false,
-        ignore: Vec::new(),
-        env: Default::default(),
-        recorded: Recorded { status: Some(Status::Running), ..Recorded::default() },
-        entry: Entry::default(),
-    }
-}
-
-/// The recorded pane of an entry.
-pub fn recorded_pane(pid: u32) -> RecordedPane {
-    RecordedPane { pid: Some(pid), ..RecordedPane::default() }
+/// A manifest of entries, each given as one flow mapping's fields: `name: lane-1, agent: claude, cwd: /x`.
+pub fn entries<S: AsRef<str>>(fields: impl IntoIterator<Item = S>) -> Manifest {
+    let items: String = fields.into_iter().map(|fields| format!("  - {{ {} }}\n", fields.as_ref())).collect();
+    manifest(&format!("version: 1\nsessions:\n{items}"))
 }
 
 /// The key of a tmux server.
 pub fn server(name: &str) -> ServerKey {
     ServerKey { mux: MuxKind::Tmux, server: name.to_owned() }
+}
+
+/// The recorded pane of an entry, as a field of its flow mapping.
+pub fn recorded(id: &str, pid: u32) -> String {
+    format!("pane: {{ id: {id:?}, pid: {pid}, cmd: claude, cwd: /x }}")
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, age};
+use super::{Look, Style};
 use crate::core::report::status::{Explanation, RungLine};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
 
 /// Where the second column begins.
 const LABEL: usize = 14;
@@ -34,7 +34,7 @@ fn one(explanation: &Explanation, look: &Look) -> String {
         field(&mut text, "conversation", &format!("{id} ({rung})"));
     }
     match (row.transcript, row.last_activity) {
-        (Some(true), Some(at)) => field(&mut text, "transcript", &format!("on disk, last written {} ago", age(at, look.now))),
+        (Some(true), Some(at)) => field(&mut text, "transcript", &format!("on disk, last written {}", stamp(at))),
         (Some(true), None) => field(&mut text, "transcript", "on disk"),
         (Some(false), _) => field(&mut text, "transcript", "not on disk"),
         (None, _) => {}

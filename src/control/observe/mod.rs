@@ -68,7 +68,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world);
 
-    let mut servers = list(world, &local, &inspector);
+    let (mut servers, real_paths) = list(world, manifest, &local, &inspector);
     let pids = wanted(manifest, &local, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
     fill(&mut servers, &facts);
@@ -84,31 +84,12 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
         servers,
         strays,
         transcripts: BTreeMap::new(),
-        real_paths: BTreeMap::new(),
+        real_paths,
         fallback_homes,
         own_homes,
     };
-    observation.real_paths = real_paths(&local, &observation.servers);
     observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation);
     observation
-}
-
-/// The real paths of the workspaces that have to tell several agents of one session apart.
-fn real_paths(local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeMap<PathBuf, PathBuf> {
-    let mut crowded: HashSet<(&ServerKey, &str)> = HashSet::new();
-    for (key, server) in servers {
-        for session in server.seen().map_or(&[][..], |server| &server.sessions) {
-            if session.panes.iter().filter_map(|pane| pane.agents.seen()).flatten().count() > 1 {
-                crowded.insert((key, &session.name));
-            }
-        }
-    }
-    if crowded.is_empty() {
-        return BTreeMap::new();
-    }
-    let is_crowded = |session: &&&Session| crowded.contains(&(&session.key.server_key(), session.key.name.as_str()));
-    let real = |cwd: &PathBuf| Some((cwd.clone(), cwd.canonicalize().ok()?));
-    local.iter().filter(is_crowded).filter_map(|session| session.cwd.as_ref().and_then(real)).collect()
 }
 
 fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
@@ -119,20 +100,35 @@ fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
 }
 
 /// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
-/// Meanwhile the processes behind recorded panes are read: a quiet world's are the same.
-fn list(world: &World, local: &[&Session], inspector: &Inspector<'_>) -> BTreeMap<ServerKey, Fact<Server>> {
+/// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
+fn list(
+    world: &World,
+    manifest: &Manifest,
+    local: &[&Session],
+    inspector: &Inspector<'_>,
+) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.insert(ServerKey::default_of(MuxKind::Tmux));
     let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
     let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
     std::thread::scope(|scope| {
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
+        let real_paths = real_paths(manifest);
         inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
         let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
-        keys.iter().cloned().zip(asked.into_iter().map(answer)).collect()
+        (keys.iter().cloned().zip(asked.into_iter().map(answer)).collect(), real_paths)
     })
+}
+
+/// The declared workspaces that are reached through a symlink, and where they really are.
+fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
+    let sessions = manifest.sessions.iter().filter_map(|session| session.cwd.as_ref());
+    let declared: BTreeSet<&PathBuf> =
+        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).collect();
+    let real = |path: &PathBuf| path.canonicalize().ok().filter(|real| real != path).map(|real| (path.clone(), real));
+    declared.into_iter().filter_map(real).collect()
 }
 
 /// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session

@@ -47,12 +47,6 @@ impl Splice {
     pub(super) fn remove(path: &Path, range: Range<usize>) -> Self {
         Self { range, text: String::new(), purpose: Purpose::Remove, path: path.clone() }
     }
-
-    /// The same splice as a part of a removal.
-    pub(super) fn removing(self) -> Self {
-        let purpose = if self.range.is_empty() { Purpose::Insert } else { Purpose::Remove };
-        Self { purpose, ..self }
-    }
 }
 
 /// Order of splices: by place, then from the inside out (what is new in a nested collection stands before what is new after

@@ -5,12 +5,12 @@ use std::ops::Range;
 use rowan::NodeOrToken;
 use yaml_edit::SyntaxKind as Kind;
 
-use super::batch::Splice;
+use super::batch::{Purpose, Splice};
 use super::layout::lines_end;
 use super::place::Site;
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
-use crate::yaml::text::{line_end, line_start, starts_its_line};
+use crate::yaml::text::{line_before, line_end, line_start, starts_its_line};
 use crate::yaml::tree::{Node, is_flow, significant, span_of, token_of};
 
 impl Site<'_> {
@@ -32,7 +32,7 @@ impl Site<'_> {
         }
         if siblings.len() == 1 {
             let empty = if collection.kind() == Kind::MAPPING { "{}" } else { "[]" };
-            return Ok(self.put(path, &holder, empty)?.into_iter().map(Splice::removing).collect());
+            return self.put(path, &holder, empty, Purpose::Remove);
         }
         let range = if starts_its_line(self.text, span.start) {
             self.whole_lines(&entry, span.start).ok_or_else(unknown)?
@@ -40,7 +40,11 @@ impl Site<'_> {
             // The first entry, on the line of the dash above it: the next one moves up, unless comments are between.
             let next = siblings.get(position + 1).and_then(significant).ok_or_else(unknown)?;
             let line = line_end(self.text, span.end);
-            if self.tree.comments(&(line..next.start)).is_empty() { span.start..next.start } else { span.start..line }
+            if self.tree.comments(&(line..next.start)).is_empty() {
+                span.start..next.start
+            } else {
+                self.text[..span.start].trim_end_matches(' ').len()..line
+            }
         };
         Ok(vec![Splice::remove(path, range)])
     }
@@ -52,8 +56,7 @@ impl Site<'_> {
         if end == line_start(self.text, end) {
             return Some(start..end);
         }
-        let before = self.text[..start].strip_suffix("\r\n").or_else(|| self.text[..start].strip_suffix(['\n', '\r']));
-        Some(before.map_or(start, str::len)..end)
+        Some(line_before(self.text, start)..end)
     }
 
     fn from_flow(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {

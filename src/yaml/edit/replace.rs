@@ -4,12 +4,12 @@ use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
-use super::batch::Splice;
+use super::batch::{Purpose, Splice};
 use super::layout::{block_items, indent_of, is_block_scalar, items_at, lines_at};
 use super::place::Site;
 use crate::core::edit::Path;
 use crate::yaml::scalar::inline;
-use crate::yaml::text::{break_at, line_end, starts_its_line};
+use crate::yaml::text::{break_at, line_before, line_end, starts_its_line};
 use crate::yaml::tree::{Node, Place, is_flow, significant, span_of, token_of, untagged, within_flow};
 
 impl Site<'_> {
@@ -21,11 +21,11 @@ impl Site<'_> {
         {
             return Ok(splices);
         }
-        self.put(path, &place, &inline(value))
+        self.put(path, &place, &inline(value), Purpose::Replace)
     }
 
     /// Puts text of one line where the value of a place stands.
-    pub(super) fn put(&self, path: &Path, place: &Place, value: &str) -> Result<Vec<Splice>, Refusal> {
+    pub(super) fn put(&self, path: &Path, place: &Place, value: &str, purpose: Purpose) -> Result<Vec<Splice>, Refusal> {
         let Some(content) = &place.content else { return self.fill(path, place, value) };
         let unknown = || self.refuse(path, "its place is not known", Some(&place.entry));
         let span = significant(content).ok_or_else(unknown)?;
@@ -36,12 +36,18 @@ impl Site<'_> {
         if is_block_collection(&inner) && starts_its_line(self.text, span.start) {
             let head = head_of(place).ok_or_else(unknown)?;
             let line = line_end(self.text, head);
+            let last = line_end(self.text, span.end);
+            // One line has room for one comment: that of the key, or else that of the last line, unless its node goes.
+            let comment_stays = purpose == Purpose::Replace && self.tree.comments(&(head..line)).is_empty();
+            let end = if comment_stays || self.tree.comments(&(span.end..last)).is_empty() { span.end } else { last };
             let value = Splice::insert(path, head, format!(" {value}"));
-            return Ok(vec![value, Splice::replace(path, line..span.end, String::new())]);
+            // Comments between the key and the value stay below the key.
+            let start = line_before(self.text, span.start);
+            return Ok(vec![value, Splice { range: start..end, text: String::new(), purpose, path: path.clone() }]);
         }
         // `"key":5` is only read as a pair because of the quotes.
         let space = if self.text[..span.start].ends_with(':') { " " } else { "" };
-        Ok(vec![Splice::replace(path, span, format!("{space}{value}"))])
+        Ok(vec![Splice { range: span, text: format!("{space}{value}"), purpose, path: path.clone() }])
     }
 
     /// Writes a value where nothing is written: after the colon or dash, before any comment.
