@@ -28,7 +28,7 @@ pub(crate) fn pass(selection: Selection, judge: &JudgeArgs, mode: Mode, context:
 /// The same, only looking, with every rung of the evidence read to the end.
 ///
 /// # Errors
-/// As [`pass`].
+/// As [`pass()`].
 pub(crate) fn close_look(selection: Selection, judge: &JudgeArgs, context: &Context) -> Result<Pass, CliError> {
     run(selection, judge, Mode::Look, true, context)
 }
@@ -84,9 +84,9 @@ fn say(pass: &Pass, options: &Options, context: &Context) {
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
     let plain = Selection { names: selection.names.clone(), ..Selection::default() } == *selection;
-    let names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
+    let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
     let known = |name: &&String| pass.status.sessions.iter().any(|row| row.session.name == **name);
-    match names.filter(|name| !known(name)).next() {
+    match names.find(|name| !known(name)) {
         Some(name) if plain => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         _ => Ok(()),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, by_class, class_style, plural, status};
+use super::{Look, Style, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
 use crate::core::report::{DriftReport, EditReport, Report, State};
 use crate::core::text::{printable, stamp};
@@ -38,8 +38,8 @@ pub(crate) fn count(report: &Report, doing: Doing, look: &Look) -> String {
         let what = format!("{}: {}.", plural(total, "drift", "drifts"), by_class(counted().map(|drift| drift.class)));
         let next = next(report, doing);
         // On a terminal too narrow for both, what to do next begins a line of its own.
-        let fits = look.width.is_none_or(|width| what.width() + 1 + next.width() <= width);
-        let _ = writeln!(text, "{}{}{next}", look.paint(Style::Strong, &what), if fits { ' ' } else { '\n' });
+        let apart = if fits(what.width() + 1 + next.width(), look) { ' ' } else { '\n' };
+        let _ = writeln!(text, "{}{apart}{next}", hanging(&what, 0, Style::Strong, look));
     } else if report.in_sync {
         let counts = report.counts;
         let good = look.paint(Style::Good, "In sync:");
@@ -102,10 +102,10 @@ fn step(text: &mut String, drift: &DriftReport, look: &Look) {
     }
     text.push('\n');
     let message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message);
-    let _ = writeln!(text, "    {}", printable(message));
+    let _ = writeln!(text, "    {}", hanging(message, 4, Style::Plain, look));
     for evidence in &drift.evidence {
-        let line = format!("{}: {}", printable(&evidence.source), printable(&evidence.fact));
-        let _ = writeln!(text, "    {}", look.paint(Style::Dim, &line));
+        let line = format!("{}: {}", evidence.source, evidence.fact);
+        let _ = writeln!(text, "    {}", hanging(&line, 4, Style::Dim, look));
     }
     for edit in &drift.edits {
         edit_lines(text, edit, look);
@@ -154,7 +154,7 @@ fn change(text: &mut String, path: &str, from: &Value, to: &Value, look: &Look) 
                 }
             }
         }
-        (Value::Null, Value::Object(fields)) if path.is_empty() => {
+        (Value::Null, Value::Object(fields)) if path.is_empty() || !fits(EDIT + path.width() + 2 + shown(to).width(), look) => {
             for (key, value) in fields {
                 change(text, &join(path, key), &Value::Null, value, look);
             }
@@ -163,10 +163,19 @@ fn change(text: &mut String, path: &str, from: &Value, to: &Value, look: &Look) 
             let _ = writeln!(text, "      {} {path}: {}", look.paint(Style::Good, "+"), shown(to));
         }
         (from, to) => {
-            let arrow = look.paint(Style::Dim, "→");
-            let _ = writeln!(text, "      {} {path}: {} {arrow} {}", look.paint(Style::Warn, "~"), shown(from), shown(to));
+            let (mark, arrow) = (look.paint(Style::Warn, "~"), look.paint(Style::Dim, "→"));
+            let (from, to) = (shown(from), shown(to));
+            let apart = if fits(EDIT + path.width() + from.width() + to.width() + 5, look) { " " } else { "\n          " };
+            let _ = writeln!(text, "      {mark} {path}: {from}{apart}{arrow} {to}");
         }
     }
+}
+
+/// Where the path of an edit begins.
+const EDIT: usize = 8;
+
+fn fits(width: usize, look: &Look) -> bool {
+    look.width.is_none_or(|available| width <= available)
 }
 
 fn join(path: &str, key: &str) -> String {
