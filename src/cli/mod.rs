@@ -59,6 +59,8 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Reconcile(args) => commands::reconcile::run(&args, context),
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
+        Verb::Undo(args) => commands::undo::run(&args, context),
+        Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),

@@ -1,6 +1,8 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
 //! caller of [`crate::control::pass`]; never renders an answer.
 
+use std::path::PathBuf;
+
 use crate::control::observe::World;
 use crate::control::pass::{self, Mode, Options, Pass};
 use crate::core::fact::Fact;
@@ -75,7 +77,12 @@ fn say(pass: &Pass, options: &Options, context: &Context) {
     for note in &pass.notes {
         context.out.note(note);
     }
-    for path in &pass.saved {
+    say_saved(&pass.saved, context);
+}
+
+/// Names the versions that were kept because somebody saved while the manifest was written.
+pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
+    for path in saved {
         let path = path.display();
         context.out.note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {path}"));
     }

@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
+use crate::store::journal::EntryId;
 
 /// Keep one YAML file of coding-agent sessions true.
 #[derive(Debug, Parser)]
@@ -111,6 +112,8 @@ pub(crate) enum Verb {
     Reconcile(ReconcileArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
+    Undo(UndoArgs),
+    Init(InitArgs),
     Check(CheckArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
@@ -302,6 +305,45 @@ pub(crate) struct HistoryArgs {
     /// Show at most this many entries
     #[arg(long, short = 'n', value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
+}
+
+/// Take one recorded change back
+///
+/// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A later pass records the same again if the world still says so; `ignore: [CLASS]` in
+the entry keeps it from counting.
+
+Exit codes: 0 taken back, 3 refused.
+
+Examples:
+  headcount history          shows the numbers
+  headcount undo 123
+  headcount undo 123 --dry-run")]
+pub(crate) struct UndoArgs {
+    /// The number of the entry, as `headcount history` shows it
+    #[arg(value_name = "ENTRY")]
+    pub(crate) entry: EntryId,
+    /// Only show what would be changed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Write a manifest from what is running now
+///
+/// Every session, on any tmux server of yours, in which a coding agent is alive: name, agent, workspace, pane, and the
+/// conversation if it is proven. Starts, stops and types into nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount init                      writes ./agent-sessions.yaml
+  headcount init -f ~/sessions.yaml
+  headcount init --dry-run            prints it instead")]
+pub(crate) struct InitArgs {
+    /// Print the manifest instead of writing it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Validate a manifest

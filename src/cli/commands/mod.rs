@@ -7,10 +7,12 @@ pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod reconcile;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod undo;
 
 use serde::Serialize;
 

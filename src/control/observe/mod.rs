@@ -31,6 +31,8 @@ pub struct World {
     pub env: Environ,
     /// The reader of hook events; without one no ladder has that rung.
     pub hook: Option<Box<HookReader>>,
+    /// Servers to look at beside those of the manifest and the default tmux server.
+    pub also: Vec<ServerKey>,
     /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
     pub every_rung: bool,
 }
@@ -38,7 +40,7 @@ pub struct World {
 impl World {
     /// This machine, seen from this environment.
     pub fn local(env: Environ) -> Self {
-        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, every_rung: false }
+        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, also: Vec::new(), every_rung: false }
     }
 
     /// The same with a reader of hook events.
@@ -109,6 +111,7 @@ fn list(
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.insert(ServerKey::default_of(MuxKind::Tmux));
+    keys.extend(world.also.iter().cloned());
     let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
     let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
     std::thread::scope(|scope| {
