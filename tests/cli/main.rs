@@ -1,6 +1,6 @@
 //! The program as people and scripts meet it: what it prints where, and how it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 mod check;
 mod color;
@@ -14,3 +14,7 @@ mod pipes;
 mod search;
 mod support;
 mod usage;
+mod verbs;
+
+#[path = "../support/mod.rs"]
+mod world;

@@ -423,7 +423,7 @@ pub(crate) enum Document {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount completions bash > ~/.local/share/bash-completion/completions/headcount
+  source <(headcount completions bash)      in ~/.bashrc
   headcount completions zsh  > \"${fpath[1]}/_headcount\"
   headcount completions fish > ~/.config/fish/completions/headcount.fish")]
 pub(crate) struct CompletionsArgs {

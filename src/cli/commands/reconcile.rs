@@ -6,11 +6,8 @@ use crate::cli::args::ReconcileArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Doing};
 use crate::cli::session::{self, Request};
-use crate::control::pass::Mode;
+use crate::control::pass::{DEFAULT_CONSUMER, Mode};
 use crate::core::report::{Report, State};
-
-/// The consumer of `reconcile --emit-diff` that names none.
-const CONSUMER: &str = "reconcile";
 
 /// Records what drifted and says what was done.
 pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliError> {
@@ -33,7 +30,7 @@ fn mode(args: &ReconcileArgs) -> Mode {
     if args.dry_run {
         return Mode::Look;
     }
-    let consumer = args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| CONSUMER.to_owned()));
+    let consumer = args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()));
     Mode::Record { consumer }
 }
 

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, plural};
+use super::{Look, Style, hanging, plural};
 use crate::cli::doctor::{Grade, Row};
-use crate::core::text::printable;
 
 /// The rows, their hints and a last line that counts.
 pub(crate) fn render(rows: &[Row], look: &Look) -> String {
@@ -18,10 +17,11 @@ pub(crate) fn render(rows: &[Row], look: &Look) -> String {
             Grade::Warn => ("warn", Style::Warn),
             Grade::Fail => ("fail", Style::Bad),
         };
-        let _ = writeln!(text, "{}  {:widest$}  {}", look.paint(style, word), row.what, printable(&row.found));
+        let indent = word.len() + 2 + widest + 2;
+        let found = hanging(&row.found, indent, Style::Plain, look);
+        let _ = writeln!(text, "{}  {:widest$}  {found}", look.paint(style, word), row.what);
         if let Some(hint) = &row.hint {
-            let indent = " ".repeat("warn".len() + 2 + widest + 2);
-            let _ = writeln!(text, "{indent}{}", look.paint(Style::Note, &printable(hint)));
+            let _ = writeln!(text, "{:indent$}{}", "", hanging(hint, indent, Style::Note, look));
         }
     }
     let _ = writeln!(text, "\n{}", verdict(rows, look));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::table::{Cell, Column};
-use super::{Look, Style, class_style, table};
+use super::{Look, Style, class_style, hanging, table};
 use crate::core::drift::Class;
 use crate::core::text::{printable, stamp};
 
@@ -50,7 +50,7 @@ pub(crate) fn render(lines: &[Line], look: &Look) -> String {
             ]
         })
         .collect();
-    let indent = " ".repeat(lines.iter().map(|line| line.id.len()).max().unwrap_or(0).max("ENTRY".len()) + 2);
+    let indent = lines.iter().map(|line| line.id.len()).max().unwrap_or(0).max("ENTRY".len()) + 2;
     let table = table::render(&columns, &rows, look);
     // The message goes below its row, whole: it is what history is read for.
     let mut text = String::new();
@@ -58,7 +58,7 @@ pub(crate) fn render(lines: &[Line], look: &Look) -> String {
         text.push_str(row);
         if let Some(line) = message {
             let message = line.message.strip_prefix(&format!("{}: ", printable(&line.session))).unwrap_or(&line.message);
-            text.push_str(&format!("{indent}{}\n", printable(message)));
+            text.push_str(&format!("{:indent$}{}\n", "", hanging(message, indent, Style::Plain, look)));
         }
     }
     text

@@ -13,8 +13,10 @@ mod tests;
 
 use anstyle::{AnsiColor, Effects};
 use chrono::{DateTime, Utc};
+use unicode_width::UnicodeWidthStr;
 
 use crate::core::drift::Class;
+use crate::core::text::printable;
 
 /// What the place the text goes to is like.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,29 @@ impl Look {
         style.paint(text, self.color)
     }
 }
+
+/// `text` from outside, made safe, styled and, where the place has a width, broken between words; further lines begin
+/// `indent` columns in, where the first one is taken to begin.
+pub(crate) fn hanging(text: &str, indent: usize, style: Style, look: &Look) -> String {
+    let safe = printable(text);
+    let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST));
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in safe.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let painted: Vec<String> = lines.iter().map(|line| look.paint(style, line)).collect();
+    painted.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// Text is not broken into anything narrower.
+const NARROWEST: usize = 24;
 
 /// The few styles there are, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -127,10 +127,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
 
 fn drift(row: &SessionRow) -> Cell {
     let words: Vec<&str> = row.drifts.iter().map(|class| class.as_str()).collect();
-    Cell::or_dash(
-        Some(&words.join(",")).map(String::as_str),
-        row.drifts.first().map_or(Style::Dim, |class| class_style(*class)),
-    )
+    Cell::or_dash(Some(words.join(",").as_str()), row.drifts.first().map_or(Style::Dim, |class| class_style(*class)))
 }
 
 /// A session that is gone is bad news only if the manifest says it runs.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::drift::Doing;
-use super::{Look, drift, explain, history, patch, status};
+use super::{Look, Style, drift, explain, hanging, history, patch, status};
 use crate::core::report::Report;
 use crate::core::report::status::{Explanation, StatusReport};
 
@@ -277,6 +277,15 @@ fn no_line_ends_in_blanks_and_no_table_is_wider_than_the_terminal() {
             assert!(table.lines().all(|line| line.width() <= width), "{width}:\n{table}");
         }
     }
+}
+
+#[test]
+fn prose_is_broken_between_words_only_on_a_terminal_and_keeps_its_indent() {
+    let text = "one two three four five six seven eight nine ten";
+    assert_eq!(hanging(text, 4, Style::Plain, &look(None)), text);
+    assert_eq!(hanging(text, 4, Style::Plain, &look(Some(34))), "one two three four five six\n    seven eight nine ten");
+    let path = "/a/very/long/path/that/has/no/blank/in/it/and/is/never/broken";
+    assert_eq!(hanging(path, 4, Style::Plain, &look(Some(34))), path);
 }
 
 #[test]
