@@ -25,6 +25,8 @@ pub(crate) struct Request<'a> {
     pub(crate) selection: Selection,
     pub(crate) judge: &'a JudgeArgs,
     pub(crate) mode: Mode,
+    /// Who reads the report.
+    pub(crate) consumer: Option<String>,
     pub(crate) update: UpdateOptions,
     /// Whether every rung of the evidence is read to the end.
     pub(crate) every_rung: bool,
@@ -33,7 +35,7 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// A look at these sessions.
     pub(crate) fn look(selection: Selection, judge: &'a JudgeArgs) -> Self {
-        Self { selection, judge, mode: Mode::Look, update: UpdateOptions::default(), every_rung: false }
+        Self { selection, judge, mode: Mode::Look, consumer: None, update: UpdateOptions::default(), every_rung: false }
     }
 }
 
@@ -42,7 +44,7 @@ impl<'a> Request<'a> {
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
 pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
-    let Request { selection, judge, mode, update, every_rung } = request;
+    let Request { selection, judge, mode, consumer, update, every_rung } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let options = Options {
@@ -52,6 +54,7 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliE
         settle: judge.settle,
         strict: judge.strict,
         mode,
+        consumer,
         update,
     };
     interrupt::end_on_interrupt();

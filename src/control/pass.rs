@@ -47,20 +47,19 @@ pub struct Options {
     pub strict: bool,
     /// What may be written.
     pub mode: Mode,
+    /// Who reads the report: a drift is `new` until this consumer has been told of it, which only a pass that records notes.
+    pub consumer: Option<String>,
     /// How the manifest is locked and replaced.
     pub update: crate::store::manifest::Options,
 }
 
 /// What a pass may write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing: no file, no lock.
     Look,
-    /// The manifest, the journal and our state; drifts are remembered as reported to this consumer, if one is named.
-    Record {
-        /// The consumer whose "already reported" set is kept.
-        consumer: Option<String>,
-    },
+    /// The manifest, the journal and our state.
+    Record,
 }
 
 /// What a pass gives back.
@@ -89,9 +88,9 @@ pub struct Pass {
 pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
     let file = ManifestFile::open(&options.manifest)?;
     let stage = Stage::load(world, options, &file.read()?)?;
-    match &options.mode {
+    match options.mode {
         Mode::Look => Ok(stage.finish(world, options, None, Vec::new())),
-        Mode::Record { consumer } => write::record(world, options, &file, stage, consumer.as_deref()),
+        Mode::Record => write::record(world, options, &file, stage),
     }
 }
 
@@ -172,15 +171,12 @@ impl Stage {
     }
 
     /// Judges, drafts and reports, without having written anything, or after `written` was.
-    fn finish(self, world: &World, options: &Options, written: Option<(Draft, Option<&str>)>, saved: Vec<PathBuf>) -> Pass {
+    fn finish(self, world: &World, options: &Options, written: Option<Draft>, saved: Vec<PathBuf>) -> Pass {
         let judged = self.world();
         let verdict = classify(&judged);
         let dry_run = written.is_none();
-        let (draft, consumer) = match written {
-            Some((draft, consumer)) => (draft, consumer),
-            None => (self.draft(&verdict, &options.selection), None),
-        };
-        let report = self.report(&judged, &verdict, &draft, options, dry_run, consumer);
+        let draft = written.unwrap_or_else(|| self.draft(&verdict, &options.selection));
+        let report = self.report(&judged, &verdict, &draft, options, dry_run);
         let resume =
             |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &world.env);
         let rows = rows::rows(&judged, &verdict, &report, &options.selection, &resume);
@@ -196,7 +192,6 @@ impl Stage {
         draft: &Draft,
         options: &Options,
         dry_run: bool,
-        consumer: Option<&str>,
     ) -> Report {
         let none = BTreeSet::new();
         let name = std::path::absolute(&options.manifest).unwrap_or_else(|_| options.manifest.clone());
@@ -206,7 +201,7 @@ impl Stage {
             dry_run,
             plan: &draft.plan,
             diff: &yaml::unified_diff(&self.text, &draft.text, &label),
-            reported: self.memory.reported.get(consumer.unwrap_or(DEFAULT_CONSUMER)).unwrap_or(&none),
+            reported: self.memory.reported.get(options.consumer.as_deref().unwrap_or(DEFAULT_CONSUMER)).unwrap_or(&none),
             first_seen: &self.memory.first_seen,
             selection: &options.selection,
         };

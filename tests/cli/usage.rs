@@ -17,7 +17,6 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["diff", "--settle", "5"], "say 5s for seconds"),
         (&["reconcile", "--settle", "soon"], "expected a duration such as 500ms"),
         (&["reconcile", "--consumer", "ci"], "--emit-diff"),
-        (&["reconcile", "--emit-diff", "--dry-run", "--consumer", "ci"], "cannot be used with"),
         (&["reconcile", "--emit-diff", "--consumer", "a b"], "letters, digits"),
         (&["explain"], "<SESSION>"),
         (&["history", "-n", "many"], "invalid value 'many'"),

@@ -1,5 +1,5 @@
 //! Random manifests, random histories of edits: exactly the intended values change and every other byte stays.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod world;
 

@@ -274,7 +274,7 @@ pub(crate) struct ReconcileArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Who reads the report: `new` is kept apart for each consumer
-    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "emit_diff", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "emit_diff")]
     pub(crate) consumer: Option<String>,
     /// Exit 2 if anything drifted, 1 if something could not be told
     #[arg(long)]

@@ -15,7 +15,9 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
         tracing::debug!("one pass, as asked");
     }
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
-    let pass = session::pass(Request { mode: mode(args), update: args.lock.update(), ..look }, context)?;
+    let mode = if args.dry_run { Mode::Look } else { Mode::Record };
+    let request = Request { mode, consumer: consumer(args), update: args.lock.update(), ..look };
+    let pass = session::pass(request, context)?;
     let report = &pass.report;
     if args.emit_diff {
         print_json(report, context)?;
@@ -26,12 +28,9 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
     Ok(exit(report, args.exit_code))
 }
 
-fn mode(args: &ReconcileArgs) -> Mode {
-    if args.dry_run {
-        return Mode::Look;
-    }
-    let consumer = args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()));
-    Mode::Record { consumer }
+/// Only a report that is printed tells anyone of a drift.
+fn consumer(args: &ReconcileArgs) -> Option<String> {
+    args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()))
 }
 
 /// 3 if a change was refused; else, if asked, whether anything drifted.

@@ -14,16 +14,10 @@ use crate::store::state::StateFile;
 use super::{Draft, Options, Pass, PassError, Stage};
 
 /// Records what drifted and remembers what was seen.
-pub(super) fn record(
-    world: &World,
-    options: &Options,
-    file: &ManifestFile,
-    stage: Stage,
-    consumer: Option<&str>,
-) -> Result<Pass, PassError> {
+pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
     let draft = stage.draft(&classify(&stage.world()), &options.selection);
-    if draft.plan.steps.is_empty() && memory_after(&stage, &draft, options, consumer) == stage.memory {
-        return Ok(stage.finish(world, options, Some((draft, consumer)), Vec::new()));
+    if draft.plan.steps.is_empty() && memory_after(&stage, &draft, options) == stage.memory {
+        return Ok(stage.finish(world, options, Some(draft), Vec::new()));
     }
     let writes = !draft.plan.steps.is_empty();
     let mut locked = match file.lock(&options.update) {
@@ -32,7 +26,7 @@ pub(super) fn record(
         Err(error) => {
             let mut stage = stage;
             stage.notes.push(format!("what was reported cannot be remembered: {}", PassError::line(&error)));
-            return Ok(stage.finish(world, options, Some((draft, consumer)), Vec::new()));
+            return Ok(stage.finish(world, options, Some(draft), Vec::new()));
         }
     };
     let directory = options.state_home.of_manifest(locked.path());
@@ -47,8 +41,8 @@ pub(super) fn record(
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
-    save_memory(&mut stage, &draft, options, consumer, &directory, &locked);
-    Ok(stage.finish(world, options, Some((draft, consumer)), outcome.saved))
+    save_memory(&mut stage, &draft, options, &directory, &locked);
+    Ok(stage.finish(world, options, Some(draft), outcome.saved))
 }
 
 /// One try after another to plan on the text that is really there.
@@ -99,25 +93,18 @@ fn entries(stage: &Stage, plan: &Plan) -> Vec<NewEntry> {
     plan.steps.iter().filter_map(entry).collect()
 }
 
-fn memory_after(stage: &Stage, draft: &Draft, options: &Options, consumer: Option<&str>) -> Memory {
+fn memory_after(stage: &Stage, draft: &Draft, options: &Options) -> Memory {
     let judged = stage.world();
     let verdict = classify(&judged);
-    let report = stage.report(&judged, &verdict, draft, options, false, consumer);
-    remember(&judged, &verdict, &report, consumer)
+    let report = stage.report(&judged, &verdict, draft, options, false);
+    remember(&judged, &verdict, &report, options.consumer.as_deref())
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.
-fn save_memory(
-    stage: &mut Stage,
-    draft: &Draft,
-    options: &Options,
-    consumer: Option<&str>,
-    directory: &ManifestDir,
-    locked: &LockedManifest,
-) {
+fn save_memory(stage: &mut Stage, draft: &Draft, options: &Options, directory: &ManifestDir, locked: &LockedManifest) {
     let state = StateFile::new(directory);
     let memory = std::mem::replace(&mut stage.memory, state.load().memory);
-    let after = memory_after(stage, draft, options, consumer);
+    let after = memory_after(stage, draft, options);
     stage.memory = memory;
     if let Err(error) = state.save(&after, locked) {
         stage.notes.push(PassError::line(&error));
