@@ -166,6 +166,10 @@ pub fn own_id_keys(agent: AgentKind) -> impl Iterator<Item = String> {
 
 /// The agent whose own-id key this is.
 pub fn own_id_agent(key: &str) -> Option<AgentKind> {
+    // Asked of every key of every entry, nearly all of which are no such key.
+    if !key.ends_with("_id_own") {
+        return None;
+    }
     AgentKind::ALL.into_iter().find(|agent| own_id_keys(*agent).any(|name| name == key))
 }
 
