@@ -130,11 +130,13 @@ impl EntryReader<'_> {
     }
 
     fn entry(&self, raw: &Value, path: Path) -> Entry {
-        let own = match serde_json::to_value(raw) {
-            Ok(serde_json::Value::Object(own)) => own,
-            _ => serde_json::Map::new(),
-        };
-        Entry { dialect: self.dialect, path, own, identity: None }
+        let keys = || raw.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)));
+        // What people declare is never written, so it need not be kept in the form edits have.
+        let is_written = |key: &str| Field::of_key(key).is_some_and(|field| !field.is_declared());
+        let own = keys().filter(|(key, _)| is_written(key));
+        let own = own.map(|(key, value)| (key.to_owned(), serde_json::to_value(value).unwrap_or_default())).collect();
+        let last_key = keys().last().map(|(key, _)| key.to_owned());
+        Entry { dialect: self.dialect, path, own, last_key, identity: None }
     }
 }
 

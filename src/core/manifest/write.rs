@@ -7,7 +7,7 @@ use super::names::{Field, own_id_agent, own_id_key};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::AgentKind;
 
-/// An entry as it stands in the file: its place and its own keys. Keys that come through a merge (`<<`) are not its own and
+/// An entry as it stands in the file: its place and its own keys, as far as headcount may write them. Keys that come through a merge (`<<`) are not its own and
 /// are never written; recording such a field gives the entry a key of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -15,8 +15,10 @@ pub struct Entry {
     pub dialect: Dialect,
     /// `sessions[i]`.
     pub path: Path,
-    /// Its own keys and values, in the order of the file.
+    /// Its own name and recorded fields, in the order of the file.
     pub own: Map<String, Value>,
+    /// Its last own key, declared or recorded.
+    pub last_key: Option<String>,
     /// Where a per-session identity that is valid here keeps the id, and what stands there.
     pub identity: Option<(Path, Value)>,
 }
@@ -103,7 +105,7 @@ impl Entry {
         self.own
             .keys()
             .rfind(|key| Field::of_key(key).is_some_and(|other| before.contains(&other)))
-            .or_else(|| self.own.keys().next_back())
+            .or(self.last_key.as_ref())
             .cloned()
     }
 }
