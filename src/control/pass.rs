@@ -109,9 +109,7 @@ impl Pass {
     fn rows<T>(&self, show: impl FnOnce(&drift::World<'_>, &[rows::Row<'_>]) -> T) -> T {
         let judged = self.stage.world();
         let verdict = classify(&judged);
-        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| {
-            agent::of(kind).resume_command(id, cwd, home, &self.env)
-        };
+        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &self.env);
         let rows = rows::rows(&judged, &verdict, &self.report, &self.selection, &resume);
         show(&judged, &rows)
     }

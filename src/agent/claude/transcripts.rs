@@ -39,7 +39,9 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
     let projects = home.join("projects");
     let name = format!("{}.jsonl", id.as_str());
     let below = |cwd: &Path| {
-        encode::directories(cwd).iter().find_map(|directory| files::transcript(&projects.join(directory).join(&name)).into_seen())
+        encode::directories(cwd)
+            .iter()
+            .find_map(|directory| files::transcript(&projects.join(directory).join(&name)).into_seen())
     };
     // Most workspaces are given by their real path; only the others cost a look at every directory on the way.
     let real = |cwd: &&Path| cwd.canonicalize().ok().filter(|real| real != cwd).and_then(|real| below(&real));

@@ -168,7 +168,8 @@ pub fn own_id_keys(agent: AgentKind) -> impl Iterator<Item = String> {
 pub fn own_id_agent(key: &str) -> Option<AgentKind> {
     let word = key.strip_suffix("_id_own")?;
     let word = word.strip_suffix("_session").or_else(|| word.strip_suffix("_conversation"))?;
-    let is_name = |name: &str| name.len() == word.len() && name.bytes().zip(word.bytes()).all(|(n, w)| n == w || (n, w) == (b'-', b'_'));
+    let is_name =
+        |name: &str| name.len() == word.len() && name.bytes().zip(word.bytes()).all(|(n, w)| n == w || (n, w) == (b'-', b'_'));
     AgentKind::ALL.into_iter().find(|agent| agent.names().any(is_name))
 }
 

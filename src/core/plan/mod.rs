@@ -90,6 +90,10 @@ fn first_theft(
             after.insert(*index, id.clone());
         }
     }
+    let twice = given.iter().enumerate().find(|(at, (.., id))| given[..*at].iter().any(|(.., earlier)| earlier == id));
+    if let Some((_, (position, _, id))) = twice {
+        return Some((*position, format!("conversation {id} would be given to two sessions")));
+    }
     given.into_iter().find_map(|(position, own, id)| {
         let holder = after.iter().find(|(index, held)| Some(**index) != own && **held == id && alive(**index))?;
         let name = &manifest.sessions.get(*holder.0)?.key.name;

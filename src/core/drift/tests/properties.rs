@@ -119,6 +119,23 @@ fn pass(scene: &Scene, selection: &Selection) -> plan::Plan {
     plan::make(&scene.manifest, &verdict.drifts, selection, &alive)
 }
 
+/// What the next pass knows of the one made on this scene.
+fn remembered(scene: &Scene) -> crate::core::memory::Memory {
+    let world = scene.world();
+    let verdict = classify(&world);
+    let outcome = crate::core::report::make::Outcome {
+        manifest: "/m",
+        dry_run: false,
+        plan: &plan::Plan::default(),
+        diff: "",
+        reported: &std::collections::BTreeSet::new(),
+        first_seen: &std::collections::BTreeMap::new(),
+        selection: &Selection::default(),
+    };
+    let report = crate::core::report::make::make(&world, &verdict, &outcome);
+    crate::core::drift::remember(&world, &verdict, &report, None)
+}
+
 /// Ids held by two entries of which at least one lives, that were not already so.
 fn shared_ids(scene: &Scene) -> Vec<String> {
     let world = scene.world();
@@ -162,7 +179,8 @@ proptest! {
         let shared_before = shared_ids(&before);
         let first = pass(&before, &selection);
         apply(&mut text, &first.edits());
-        let after = rebuilt(&text, sessions(&lanes), None);
+        let mut after = rebuilt(&text, sessions(&lanes), None);
+        after.memory = remembered(&before);
         for shared in shared_ids(&after) {
             prop_assert!(shared_before.contains(&shared), "{shared} after {:?}", first.edits());
         }
