@@ -51,18 +51,20 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
 }
 
-/// A small file read whole. `/proc` gives no sizes, so a buffer on the stack is tried first.
+/// A file of `/proc` read whole. It tells no size, so a buffer on the stack is tried first; the kernel fills it as far as it
+/// can, so that a short read is the end.
 fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    let mut first = [0; 2048];
-    let mut filled = 0;
-    while filled < first.len() {
-        match file.read(&mut first[filled..]) {
-            Ok(0) => return Ok(first[..filled].to_vec()),
-            Ok(n) => filled += n,
+    let mut first = [0; 4096];
+    let filled = loop {
+        match file.read(&mut first) {
+            Ok(n) => break n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    };
+    if filled < first.len() {
+        return Ok(first[..filled].to_vec());
     }
     let mut all = first.to_vec();
     file.take(MOST).read_to_end(&mut all)?;
@@ -97,8 +99,28 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The process, its start counted from the given boot.
+/// The process with its arguments, its start counted from the given boot.
 pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
+    let (is_kernel, process) = match look(pid, boot, ticks_per_second) {
+        Fact::Seen(found) => found,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    match if is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
+        // A program started without any still has the name it is listed under.
+        Ok(args) if args.is_empty() => Fact::Seen(ProcessInfo { argv: vec![process.name.clone()], ..process }),
+        Ok(argv) => Fact::Seen(ProcessInfo { argv, ..process }),
+        Err(error) => missing(pid, "cmdline", &error),
+    }
+}
+
+/// The same without the arguments.
+pub(super) fn glance(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
+    look(pid, boot, ticks_per_second).map(|(_, process)| process)
+}
+
+/// Whether it is the kernel's own, and what its `stat` says.
+fn look(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<(bool, ProcessInfo)> {
     let stat = match slurp(&file(pid, "stat")) {
         Ok(text) => match parse_stat(&text) {
             Some(stat) => stat,
@@ -109,13 +131,7 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
     if matches!(stat.state, b'Z' | b'X' | b'x') {
         return Fact::Absent;
     }
-    let argv = match if stat.is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
-        // A program started without any still has the name it is listed under.
-        Ok(args) if args.is_empty() => vec![stat.name.clone()],
-        Ok(args) => args,
-        Err(error) => return missing(pid, "cmdline", &error),
-    };
-    Fact::Seen(ProcessInfo {
+    let process = ProcessInfo {
         pid,
         parent: stat.parent,
         started: boot + since_boot(stat.start_ticks, ticks_per_second),
@@ -123,8 +139,9 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
         has_terminal: stat.tty != 0,
         foreground: u32::try_from(stat.foreground).ok().filter(|group| *group > 0),
         name: stat.name,
-        argv,
-    })
+        argv: Vec::new(),
+    };
+    Fact::Seen((stat.is_kernel, process))
 }
 
 fn arguments(pid: u32) -> io::Result<Vec<String>> {

@@ -38,13 +38,14 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
     }
     let projects = home.join("projects");
     let name = format!("{}.jsonl", id.as_str());
-    let real: Vec<_> = cwds.iter().filter_map(|cwd| cwd.canonicalize().ok().filter(|real| real != cwd)).collect();
-    for cwd in cwds.iter().copied().chain(real.iter().map(std::path::PathBuf::as_path)) {
-        for directory in encode::directories(cwd) {
-            if let Fact::Seen(found) = files::transcript(&projects.join(directory).join(&name)) {
-                return Fact::Seen(found);
-            }
-        }
+    let below = |cwd: &Path| {
+        let paths = encode::directories(cwd).into_iter().map(|directory| projects.join(directory).join(&name));
+        paths.map(|path| files::transcript(&path)).find(|fact| fact.seen().is_some())
+    };
+    // Real paths are looked for last: to resolve one costs more than all the rest.
+    let real = || cwds.iter().filter_map(|cwd| below(&cwd.canonicalize().ok().filter(|real| real != cwd)?)).next();
+    if let Some(found) = cwds.iter().find_map(|cwd| below(cwd)).or_else(real) {
+        return found;
     }
     match shelf.find(&projects, 1, id.as_str(), id_of) {
         Fact::Seen(paths) => files::first_transcript(paths),

@@ -8,6 +8,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::mpsc;
 
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
@@ -75,12 +76,12 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let (mut servers, real_paths) = list(world, manifest, &judged, &inspector);
     let pids = wanted(manifest, &judged, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
-    fill(&mut servers, &facts);
+    fill(&mut servers, facts);
     inspector.count_peers(&mut servers);
     let strays = strays(&judged, &servers, &inspector);
 
-    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, session)).collect();
-    let own_homes = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let own_homes: BTreeMap<_, _> = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
     let mut observation = Observation {
         at,
         host: host.name().to_owned(),
@@ -96,11 +97,11 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     observation
 }
 
-fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
-    if session.env.is_empty() {
-        return World::home(session.agent, &world.env);
+fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, session: &Session) -> Fact<PathBuf> {
+    match own.get(&session.agent).filter(|_| session.env.is_empty()) {
+        Some(home) => home.clone(),
+        None => World::home(session.agent, &world.env.overlaid(&session.env)),
     }
-    World::home(session.agent, &world.env.overlaid(&session.env))
 }
 
 /// Lists every server that holds a judged entry, and the default tmux server, where unregistered sessions are looked for.
@@ -113,12 +114,31 @@ fn list(
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = judged.iter().map(|session| session.key.server_key()).collect();
     keys.insert(ServerKey::default_of(MuxKind::Tmux));
-    let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
-    let recorded = judged.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
+    let ask = |key: &ServerKey, heard: &mpsc::Sender<u32>| {
+        let on_server = |pid| drop(heard.send(pid));
+        mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server, &on_server)
+    };
+    let recorded: BTreeSet<u32> = judged.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+    let (sender, heard) = mpsc::channel();
     std::thread::scope(|scope| {
-        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
+        let ask = &ask;
+        let probe = |key| {
+            let sender = sender.clone();
+            scope.spawn(move || ask(key, &sender))
+        };
+        let asked: Vec<_> = keys.iter().map(probe).collect();
         let real_paths = real_paths(manifest);
-        inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
+        let is_enough = || asked.iter().all(std::thread::ScopedJoinHandle::is_finished);
+        inspector.read_ahead(recorded.iter().copied(), is_enough);
+        // Where more panes are declared than recorded, the server's own children are most probably their processes. They are
+        // not read for a few entries among many sessions: that would be work for nothing.
+        drop(sender);
+        for server in heard {
+            let children = world.host.children(server);
+            if 2 * judged.len() >= recorded.len() + children.len() {
+                inspector.read_ahead(children.into_iter().filter(|pid| !recorded.contains(pid)), is_enough);
+            }
+        }
         let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
@@ -168,16 +188,22 @@ fn wanted(manifest: &Manifest, judged: &[&Session], servers: &BTreeMap<ServerKey
 }
 
 /// Puts what was found of each process into the panes it belongs to.
-fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, facts: &HashMap<u32, PaneFacts>) {
+fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, mut facts: HashMap<u32, PaneFacts>) {
+    let mut shown: HashMap<u32, usize> = HashMap::with_capacity(facts.len());
+    for pid in panes_of(servers).filter_map(|pane| pane.pid) {
+        *shown.entry(pid).or_default() += 1;
+    }
     for pane in panes_of(servers) {
         // Nothing runs in a dead pane, whatever its old process id stands for by now.
         if pane.dead.is_some() {
             pane.agents = Fact::Seen(Vec::new());
             continue;
         }
-        if let Some(found) = pane.pid.and_then(|pid| facts.get(&pid)) {
-            pane.agents.clone_from(&found.agents);
-            pane.runs.clone_from(&found.runs);
+        // Grouped sessions show one pane several times; most panes are shown once, and then nothing is copied.
+        let is_shared = |pid| shown.get(&pid).is_some_and(|count| *count > 1);
+        let found = pane.pid.and_then(|pid| if is_shared(pid) { facts.get(&pid).cloned() } else { facts.remove(&pid) });
+        if let Some(found) = found {
+            (pane.agents, pane.runs) = (found.agents, found.runs);
         }
     }
 }

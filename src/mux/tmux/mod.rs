@@ -19,9 +19,9 @@ impl Mux for Tmux {
         MuxKind::Tmux
     }
 
-    fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server> {
+    fn list(&self, host: &dyn Host, env: &Environ, server: &str, on_server: &dyn Fn(u32)) -> Fact<Server> {
         match address::socket(server, env) {
-            Ok(socket) => probe::list(host, &socket),
+            Ok(socket) => probe::list(host, &socket, on_server),
             Err(why) => Fact::Unknown(why),
         }
     }
