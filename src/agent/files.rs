@@ -36,35 +36,27 @@ pub(super) fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Opens a file for reading. Not blocking, so that a pipe of that name holds nobody up.
-fn unchecked(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
-}
-
-fn not_regular() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
-}
-
-/// Opens a regular file for reading; anything else is an error.
+/// Opens a regular file for reading; anything else is an error. Not blocking, so that a pipe of that name holds nobody up.
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let file = unchecked(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(not_regular()) }
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, metadata))
 }
 
 /// A small file, whole. One larger than `most` is unknown.
 pub(super) fn small(path: &Path, most: u64) -> Fact<Vec<u8>> {
     let read = || {
-        let mut file = unchecked(path)?;
-        let mut first = [0; 4096];
-        let filled = file.read(&mut first)?;
-        let mut text = first[..filled].to_vec();
-        if filled == 0 && !file.metadata()?.is_file() {
-            return Err(not_regular());
-        }
-        // Of a regular file a short read is all of it.
-        if filled == first.len() {
-            file.take(most + 1).read_to_end(&mut text)?;
+        let (file, metadata) = open(path)?;
+        // One byte of room more than it holds: a read that leaves it empty has reached the end.
+        let mut text = vec![0; usize::try_from(metadata.len().min(most)).unwrap_or(0) + 1];
+        let filled = (&file).read(&mut text)?;
+        let is_whole = filled < text.len();
+        text.truncate(filled);
+        if !is_whole {
+            file.take(most + 1 - filled as u64).read_to_end(&mut text)?;
         }
         if text.len() as u64 > most {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {most} bytes")));

@@ -2,8 +2,15 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::path::Path;
 
+use super::render::plural;
+use crate::control::pass::PassError;
 use crate::core::text::printable;
+use crate::store::journal::JournalError;
+use crate::store::manifest::ManifestError;
+use crate::store::paths::PathError;
+use crate::yaml::{self, Diagnostic};
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +110,76 @@ impl CliError {
     }
 }
 
+impl CliError {
+    /// A manifest that cannot be used, with a picture of each place.
+    pub(crate) fn invalid_manifest(path: &Path, diagnostics: &[Diagnostic], text: &str, color: bool) -> Self {
+        let name = path.display().to_string();
+        let count = diagnostics.iter().filter(|diagnostic| diagnostic.fatal).count();
+        let message = format!("manifest {name} cannot be used: {}", plural(count, "error", "errors"));
+        Self::new(Exit::Failure, message).detail(yaml::render(diagnostics, &name, text, color))
+    }
+}
+
+impl CliError {
+    /// A pass that could not be made.
+    pub(crate) fn from_pass(error: PassError, color: bool) -> Self {
+        match error {
+            PassError::Manifest(error) => error.into(),
+            PassError::Journal(error) => Self::from(error).hint("nothing was recorded: every change has to be in the journal"),
+            PassError::Invalid { path, text, diagnostics } => Self::invalid_manifest(&path, &diagnostics, &text, color),
+            PassError::BeingWritten { .. } => {
+                Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")
+            }
+        }
+    }
+}
+
+impl From<ManifestError> for CliError {
+    fn from(error: ManifestError) -> Self {
+        let exit = if error.is_busy() {
+            Exit::Busy
+        } else if error.is_refusal() {
+            Exit::Refused
+        } else {
+            Exit::Failure
+        };
+        let told = Self::caused_by(exit, &error);
+        match error {
+            ManifestError::Missing { .. } => {
+                told.hint("check the name; `headcount init` writes a manifest from what is running now")
+            }
+            ManifestError::Directory { .. } => told.hint("name the file in it"),
+            ManifestError::NotRegular { .. } => {
+                told.hint("headcount rewrites the manifest in place, so it has to be a file on a disk")
+            }
+            ManifestError::Unreadable { .. } => told.hint("give yourself read permission on it"),
+            ManifestError::Locked { .. } => told.hint("another headcount is at it; try again when it is done"),
+            ManifestError::Busy { .. } => told.hint("save and close it in the other program, then try again"),
+            ManifestError::HardLinked { .. } => told.hint("replace the other names by symbolic links"),
+            ManifestError::MountPoint { .. } => told,
+            ManifestError::ReadOnlyDirectory { .. } => {
+                told.hint("the new text is written beside the old one, so the directory has to be writable")
+            }
+            ManifestError::ReadOnlyFile { .. } => told.hint("`chmod u+w` it if headcount may record in it"),
+            ManifestError::Attributes { .. } => told.hint("run headcount as the owner of the manifest"),
+            ManifestError::NoSpace { .. } => told.hint("nothing was changed; make room and try again"),
+            ManifestError::Io { .. } => told,
+        }
+    }
+}
+
+impl From<PathError> for CliError {
+    fn from(error: PathError) -> Self {
+        Self::caused_by(Exit::Failure, &error).hint("$XDG_STATE_HOME names the directory for state; it must be yours")
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        Self::caused_by(Exit::Failure, &error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +203,29 @@ mod tests {
         let error = CliError::new(Exit::Failure, "no such file: \u{1b}]0;owned\u{7}").hint("try \u{1b}[2J");
         assert!(!error.message().contains('\u{1b}'));
         assert!(error.hints().all(|hint| !hint.contains('\u{1b}')));
+    }
+
+    #[test]
+    fn the_kind_of_a_store_error_picks_the_exit_code_and_names_its_object_and_cause() {
+        let path = || std::path::PathBuf::from("/m/agent-sessions.yaml");
+        let locked =
+            ManifestError::Locked { lock: "/m/a.lock".into(), holder: Some(7), waited: std::time::Duration::from_secs(10) };
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        for (error, exit, part) in [
+            (locked, Exit::Busy, "process 7"),
+            (ManifestError::HardLinked { path: path(), links: 2 }, Exit::Refused, "hard-linked"),
+            (ManifestError::ReadOnlyFile { path: path() }, Exit::Refused, "read-only"),
+            (
+                ManifestError::Unreadable { path: path(), source: denied },
+                Exit::Failure,
+                "agent-sessions.yaml: permission denied",
+            ),
+        ] {
+            let error = CliError::from(error);
+            assert_eq!(error.exit(), exit);
+            assert!(error.message().contains(part), "{}", error.message());
+            assert!(error.hints().next().is_some());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod doctor;
 mod error;
 mod interrupt;
 mod logging;
@@ -57,9 +58,12 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Diff(args) => commands::diff::run(&args, context),
         Verb::Reconcile(args) => commands::reconcile::run(&args, context),
         Verb::Explain(args) => commands::explain::run(&args, context),
-        Verb::History(_) => Ok(Exit::Failure),
-        Verb::Check(_) => Ok(Exit::Failure),
-        Verb::Doctor(_) => Ok(Exit::Failure),
+        Verb::History(args) => commands::history::run(&args, context),
+        Verb::Undo(args) => commands::undo::run(&args, context),
+        Verb::Init(args) => commands::init::run(&args, context),
+        Verb::Check(args) => commands::check::run(&args, context),
+        Verb::Demo(_) => commands::demo::run(context),
+        Verb::Doctor(args) => commands::doctor::run(&args, context),
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),
         Verb::Man(args) => commands::man::run(&args, context),

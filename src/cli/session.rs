@@ -1,45 +1,116 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
 //! caller of [`crate::control::pass`]; never renders an answer.
 
-use crate::control::pass::{Mode, Options, Pass};
+use std::path::PathBuf;
+
+use crate::control::observe::World;
+use crate::control::pass::{self, Mode, Options, Pass};
+use crate::core::fact::Fact;
+use crate::core::manifest::Environment;
 use crate::core::manifest::select::Selection;
+use crate::core::observe::identity::Found;
+use crate::host::Environ;
+use crate::store::hooks;
+use crate::store::manifest::Options as UpdateOptions;
+use crate::store::paths::StateHome;
+use crate::yaml;
 
 use super::args::JudgeArgs;
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
 use super::{Context, interrupt};
 
+/// What a verb wants of a pass.
+pub(crate) struct Request<'a> {
+    pub(crate) selection: Selection,
+    pub(crate) judge: &'a JudgeArgs,
+    pub(crate) mode: Mode,
+    /// Who reads the report.
+    pub(crate) consumer: Option<String>,
+    pub(crate) update: UpdateOptions,
+    /// Whether every rung of the evidence is read to the end.
+    pub(crate) every_rung: bool,
+}
+
+impl<'a> Request<'a> {
+    /// A look at these sessions.
+    pub(crate) fn look(selection: Selection, judge: &'a JudgeArgs) -> Self {
+        Self { selection, judge, mode: Mode::Look, consumer: None, update: UpdateOptions::default(), every_rung: false }
+    }
+}
+
 /// Runs one pass over the manifest the global options name.
 ///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(selection: Selection, judge: &JudgeArgs, mode: Mode, context: &Context) -> Result<Pass, CliError> {
+pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
+    let Request { selection, judge, mode, consumer, update, every_rung } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
-    let options = Options { manifest: found.path, selection, settle: judge.settle, strict: judge.strict, mode };
+    let options = Options {
+        manifest: found.path,
+        state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
+        selection,
+        settle: judge.settle,
+        strict: judge.strict,
+        mode,
+        consumer,
+        update,
+    };
     interrupt::end_on_interrupt();
-    let pass = run(&options)?;
-    for path in &pass.saved {
-        context
-            .out
-            .note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {}", path.display()));
-    }
+    let world = World { every_rung, ..world(&options.state_home) };
+    let color = context.out.color_errors;
+    let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
+    say(&pass, &options, context);
     missing(&options.selection, &pass)?;
     Ok(pass)
 }
 
-fn run(options: &Options) -> Result<Pass, CliError> {
-    Err(CliError::new(Exit::Failure, format!("cannot observe for {}: no pass in this build", options.manifest.display())))
+/// This machine, with the hook events in our state directory.
+pub(crate) fn world(state: &StateHome) -> World {
+    let state = state.clone();
+    World::local(Environ::of_this_process()).with_hooks(Box::new(move |kind, pid, start_ticks| {
+        match hooks::newest_binding(&state, pid, start_ticks) {
+            Ok(Some(binding)) if binding.agent == kind => Fact::Seen(Found::Id(binding.session_id)),
+            Ok(_) => Fact::Absent,
+            Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
+        }
+    }))
+}
+
+/// What a person should know beside the answer: warnings about the manifest, things that went wrong, versions that were kept.
+fn say(pass: &Pass, options: &Options, context: &Context) {
+    if !pass.warnings().is_empty() {
+        let name = options.manifest.display().to_string();
+        context.out.picture(&yaml::render(pass.warnings(), &name, pass.text(), context.out.color_errors));
+    }
+    for note in pass.notes() {
+        context.out.note(note);
+    }
+    say_saved(&pass.saved, context);
+}
+
+/// Names the versions that were kept because somebody saved while the manifest was written.
+pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
+    for path in saved {
+        let path = path.display();
+        context.out.note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {path}"));
+    }
 }
 
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
     let plain = Selection { names: selection.names.clone(), ..Selection::default() } == *selection;
-    let names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
-    let known = |name: &&String| pass.status.sessions.iter().any(|row| row.session.name == **name);
-    match names.filter(|name| !known(name)).next() {
+    let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
+    let known = |name: &&String| pass.knows(name);
+    match names.find(|name| !known(name)) {
         Some(name) if plain => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         _ => Ok(()),
     }
+}
+
+/// What reading a manifest needs to know of this machine.
+pub(crate) fn surroundings() -> Environment {
+    pass::environment(&World::local(Environ::of_this_process()))
 }

@@ -1,18 +1,45 @@
 //! One pass: load, observe, classify, plan, apply, report. Owns the order of the stages; decides nothing itself.
 
+mod error;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::observe::{self, World};
+use crate::agent;
+use crate::core::drift::{self, Verdict, classify};
 use crate::core::manifest::select::Selection;
-use crate::core::report::Report;
+use crate::core::manifest::{Environment, Manifest};
+use crate::core::memory::Memory;
+use crate::core::observe::Observation;
+use crate::core::plan::{self, Plan, Step};
+use crate::core::report::explain::explain;
+use crate::core::report::make::{self, Outcome};
+use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
-use crate::yaml::Diagnostic;
+use crate::core::report::{Report, State};
+use crate::host::Environ;
+use crate::store::TextHash;
+use crate::store::manifest::{ManifestFile, Snapshot};
+use crate::store::paths::{ManifestDir, StateHome};
+use crate::store::state::StateFile;
+use crate::yaml::{self, Diagnostic};
+pub use error::PassError;
+
+/// The consumer whose "already reported" set commands that only look compare with.
+pub const DEFAULT_CONSUMER: &str = "reconcile";
 
 /// What a pass is run with.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The manifest.
     pub manifest: PathBuf,
+    /// Where headcount keeps what it remembers.
+    pub state_home: StateHome,
     /// What the report is about. Everything is observed and judged all the same; only selected drifts are shown and recorded.
     pub selection: Selection,
     /// The settle window.
@@ -21,33 +48,247 @@ pub struct Options {
     pub strict: bool,
     /// What may be written.
     pub mode: Mode,
+    /// Who reads the report: a drift is `new` until this consumer has been told of it, which only a pass that records notes.
+    pub consumer: Option<String>,
+    /// How the manifest is locked and replaced.
+    pub update: crate::store::manifest::Options,
 }
 
 /// What a pass may write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing: no file, no lock.
     Look,
-    /// The manifest, the journal and our state; drifts are remembered as reported to this consumer, if one is named.
-    Record {
-        /// The consumer whose "already reported" set is kept.
-        consumer: Option<String>,
-    },
+    /// The manifest, the journal and our state.
+    Record,
 }
 
 /// What a pass gives back.
-#[derive(Debug)]
 pub struct Pass {
     /// The report.
     pub report: Report,
-    /// The rows of `status`, for the selected sessions.
-    pub status: StatusReport,
-    /// One explanation per row, in the same order.
-    pub explanations: Vec<Explanation>,
-    /// Warnings about the manifest, and the text they point into.
-    pub warnings: Vec<Diagnostic>,
-    /// The text of the manifest the pass started from.
-    pub text: String,
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
+    stage: Stage,
+    selection: Selection,
+    env: Environ,
+}
+
+impl Pass {
+    /// The text of the manifest the pass was planned on.
+    pub fn text(&self) -> &str {
+        &self.stage.text
+    }
+
+    /// Warnings about the manifest; they point into its text.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.stage.warnings
+    }
+
+    /// Things that went wrong without stopping the pass, one line each.
+    pub fn notes(&self) -> &[String] {
+        &self.stage.notes
+    }
+
+    /// Whether a session of this name is declared, or was found to be ours.
+    pub fn knows(&self, name: &str) -> bool {
+        self.stage.manifest.sessions.iter().any(|session| session.key.name == name)
+            || self.report.drifts.iter().any(|drift| drift.session.name == name)
+    }
+
+    /// The rows of `status`, for the selected sessions.
+    pub fn status(&self) -> StatusReport {
+        self.rows(|_, rows| rows::status(&self.report, rows))
+    }
+
+    /// One explanation per row of [`Pass::status`], in the same order.
+    pub fn explanations(&self) -> Vec<Explanation> {
+        self.rows(|judged, rows| rows.iter().map(|row| explain(judged, row, &self.report)).collect())
+    }
+
+    fn rows<T>(&self, show: impl FnOnce(&drift::World<'_>, &[rows::Row<'_>]) -> T) -> T {
+        let judged = self.stage.world();
+        let verdict = classify(&judged);
+        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &self.env);
+        let rows = rows::rows(&judged, &verdict, &self.report, &self.selection, &resume);
+        show(&judged, &rows)
+    }
+}
+
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pass").field("report", &self.report).field("saved", &self.saved).finish_non_exhaustive()
+    }
+}
+
+/// Runs a pass.
+///
+/// # Errors
+/// The manifest cannot be read, does not load, or (with [`Mode::Record`]) cannot be locked or written.
+pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
+    let file = ManifestFile::open(&options.manifest)?;
+    let stage = Stage::load(world, options, &file.read()?)?;
+    match options.mode {
+        Mode::Look => Ok(stage.finish(world, options, None, Vec::new())),
+        Mode::Record => write::record(world, options, &file, stage),
+    }
+}
+
+/// One version of the manifest with everything that was seen about it.
+struct Stage {
+    manifest: Manifest,
+    warnings: Vec<Diagnostic>,
+    text: String,
+    hash: TextHash,
+    modified: DateTime<Utc>,
+    path: PathBuf,
+    observation: Observation,
+    memory: Memory,
+    notes: Vec<String>,
+    settle: TimeDelta,
+}
+
+/// What would be, or was, written.
+struct Draft {
+    plan: Plan,
+    /// The new text; equal to the old one if nothing changes.
+    text: String,
+}
+
+impl Stage {
+    /// Loads a version of the manifest and looks at the world for it.
+    fn load(world: &World, options: &Options, snapshot: &Snapshot) -> Result<Self, PassError> {
+        if !snapshot.settled {
+            return Err(PassError::BeingWritten { path: snapshot.path.clone() });
+        }
+        let invalid =
+            |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
+        let text = yaml::decode(&snapshot.bytes)
+            .map_err(|diagnostic| invalid(vec![diagnostic], &String::from_utf8_lossy(&snapshot.bytes)))?;
+        let (loaded, observation) = std::thread::scope(|scope| {
+            // The default server is asked in any case, so it may think while the manifest is read.
+            let ahead = scope.spawn(|| observe::ask_default(world));
+            let loaded = yaml::load(text, &environment(world))?;
+            let observation = observe::observe_with(world, &loaded.manifest, Some(ahead));
+            Ok((loaded, observation))
+        })
+        .map_err(|diagnostics: Vec<Diagnostic>| invalid(diagnostics, text))?;
+        if options.strict && !loaded.warnings.is_empty() {
+            let fatal = loaded.warnings.into_iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic }).collect();
+            return Err(invalid(fatal, text));
+        }
+        let state = StateFile::new(&directory(options, snapshot)).load();
+        Ok(Self {
+            manifest: loaded.manifest,
+            warnings: loaded.warnings,
+            text: text.to_owned(),
+            hash: snapshot.hash,
+            modified: snapshot.modified,
+            path: snapshot.path.clone(),
+            observation,
+            memory: state.memory,
+            notes: state.warning.iter().map(|warning| PassError::line(warning)).collect(),
+            settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
+        })
+    }
+
+    fn world(&self) -> drift::World<'_> {
+        drift::World {
+            manifest: &self.manifest,
+            manifest_modified: Some(self.modified),
+            observation: &self.observation,
+            memory: &self.memory,
+            settle: self.settle,
+        }
+    }
+
+    /// What a pass that records would write: the plan less the steps whose edits are refused, and the text they make.
+    fn draft(&self, verdict: &Verdict<'_>, selection: &Selection) -> Draft {
+        let alive = |index: usize| verdict.entries.get(index).is_some_and(|entry| entry.standing.has_agent());
+        let mut plan = plan::make(&self.manifest, &verdict.drifts, selection, &alive);
+        while !plan.steps.is_empty() {
+            match yaml::apply(&self.text, &plan.edits()) {
+                Ok(text) => return Draft { plan, text },
+                Err(_) => plan = plan.without(&self.manifest, &verdict.drifts, &refused(&self.text, &plan.steps)),
+            }
+        }
+        Draft { plan, text: self.text.clone() }
+    }
+
+    /// Judges, drafts and reports, without having written anything, or after `written` was.
+    fn finish(self, world: &World, options: &Options, written: Option<Draft>, saved: Vec<PathBuf>) -> Pass {
+        let judged = self.world();
+        let verdict = classify(&judged);
+        let dry_run = written.is_none();
+        let draft = written.unwrap_or_else(|| self.draft(&verdict, &options.selection));
+        let report = self.report(&judged, &verdict, &draft, options, dry_run);
+        Pass { report, saved, stage: self, selection: options.selection.clone(), env: world.env.clone() }
+    }
+
+    fn report(
+        &self,
+        judged: &drift::World<'_>,
+        verdict: &Verdict<'_>,
+        draft: &Draft,
+        options: &Options,
+        dry_run: bool,
+    ) -> Report {
+        let none = BTreeSet::new();
+        let name = std::path::absolute(&options.manifest).unwrap_or_else(|_| options.manifest.clone());
+        let label = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let outcome = Outcome {
+            manifest: &name.to_string_lossy(),
+            dry_run,
+            plan: &draft.plan,
+            diff: &yaml::unified_diff(&self.text, &draft.text, &label),
+            reported: self.memory.reported.get(options.consumer.as_deref().unwrap_or(DEFAULT_CONSUMER)).unwrap_or(&none),
+            first_seen: &self.memory.first_seen,
+            selection: &options.selection,
+        };
+        make::make(judged, verdict, &outcome)
+    }
+}
+
+/// What `~` and the default host of a manifest stand for in this world.
+pub fn environment(world: &World) -> Environment {
+    Environment { home: world.env.path("HOME").unwrap_or_default(), host: world.host.name().to_owned() }
+}
+
+/// The directory of what is remembered of a manifest.
+fn directory(options: &Options, snapshot: &Snapshot) -> ManifestDir {
+    options.state_home.of_manifest(&snapshot.path)
+}
+
+/// The drifts whose steps cannot be applied to a text, and why: by halving, so that one bad step among a thousand costs ten
+/// tries.
+fn refused(text: &str, steps: &[Step]) -> BTreeMap<usize, String> {
+    let mut found = BTreeMap::new();
+    halve(text, steps, &mut found);
+    if found.is_empty() {
+        // No part is bad by itself: the last step is the one that does not go with the others.
+        let why = "it cannot be applied together with the other changes; it will be tried again".to_owned();
+        found.extend(steps.last().map(|step| (step.drift, why)));
+    }
+    found
+}
+
+fn halve(text: &str, steps: &[Step], found: &mut BTreeMap<usize, String>) {
+    let edits: Vec<_> = steps.iter().flat_map(|step| step.edits.iter().cloned()).collect();
+    let Err(refusal) = yaml::apply(text, &edits) else { return };
+    match steps {
+        [] => {}
+        [step] => {
+            found.insert(step.drift, refusal.why());
+        }
+        _ => {
+            let (left, right) = steps.split_at(steps.len() / 2);
+            halve(text, left, found);
+            halve(text, right, found);
+        }
+    }
+}
+
+/// Whether a report has a drift that could not be recorded.
+pub fn has_refusal(report: &Report) -> bool {
+    report.drifts.iter().any(|drift| drift.state == State::Refused)
 }

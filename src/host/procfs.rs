@@ -51,16 +51,15 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
 }
 
-/// A file of `/proc` read whole. It tells no size, so a buffer on the stack is tried first; the kernel fills it as far as it
-/// can, so that a short read is the end.
+/// A file of a process read whole. `/proc` gives no sizes, so a buffer on the stack is tried first; it fills a buffer as far
+/// as there is anything, so one that is not filled holds everything (`seq_file` and `environ_read` of the kernel).
 fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    let mut first = [0; 4096];
+    let mut first = [0; 8192];
     let filled = loop {
         match file.read(&mut first) {
-            Ok(n) => break n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            read => break read?,
         }
     };
     if filled < first.len() {

@@ -16,9 +16,11 @@ pub trait Mux: Send + Sync {
     fn kind(&self) -> MuxKind;
 
     /// What a server holds; the panes come with [`Fact::Absent`] agents, that is, not yet asked about. `Absent`: the server
-    /// does not run. `Unknown`: it could not be told, with the reason. `server` is spelled as in a manifest. `on_server` hears
-    /// the server's process as soon as it is known, which may be long before the answer.
-    fn list(&self, host: &dyn Host, env: &Environ, server: &str, on_server: &dyn Fn(u32)) -> Fact<Server>;
+    /// does not run. `Unknown`: it could not be told, with the reason. `server` is spelled as in a manifest.
+    fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server>;
+
+    /// The process of a server, where that can be told without waiting for an answer.
+    fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;
 }
 
 /// The adapter of a multiplexer.

@@ -15,7 +15,11 @@ impl Mux for Zellij {
         MuxKind::Zellij
     }
 
-    fn list(&self, _: &dyn Host, _: &Environ, _: &str, _: &dyn Fn(u32)) -> Fact<Server> {
+    fn list(&self, _: &dyn Host, _: &Environ, _: &str) -> Fact<Server> {
         Fact::Unknown("zellij is not supported yet by this build".to_owned())
+    }
+
+    fn process(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<u32> {
+        None
     }
 }

@@ -12,7 +12,7 @@
 mod hash;
 pub mod hooks;
 pub mod journal;
-mod lease;
+pub(crate) mod lease;
 pub mod manifest;
 pub mod paths;
 mod replace;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_yaml::Value;
 
 use super::edit::{Purpose, Refusal, Splice, Step, lookup, lookup_mut, yaml};
-use super::text::{BOM, break_at, break_kinds, line_end, line_start};
+use super::text::{BOM, break_at, break_kinds, line_before, line_end};
 use super::tree::{Tree, significant, within_flow};
 use super::untyped;
 use crate::core::edit::{Path, Segment};
@@ -140,7 +140,12 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
         let before = entry.prev_sibling().filter(|_| within_flow(&entry)).as_ref().and_then(significant);
         lines.start = lines.start.min(before.map_or(lines.start, |before| before.end));
     }
-    if splice.range.start < lines.start || splice.range.end > lines.end {
+    // Blank lines around a removed node may have to go with it.
+    let blank =
+        |range: Range<usize>| splice.purpose == Purpose::Remove && text.get(range).unwrap_or_default().trim().is_empty();
+    if (splice.range.start < lines.start && !blank(splice.range.start..lines.start))
+        || (splice.range.end > lines.end && !blank(lines.end..splice.range.end))
+    {
         return refuse(format!("more than the lines of {} would change", splice.path), splice.range.clone());
     }
     if !text[splice.range.clone()].contains('#') {
@@ -156,12 +161,93 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
 
 /// The lines of a node, with the line break before them and the one after.
 fn lines_of(text: &str, node: &Range<usize>) -> Range<usize> {
-    let start = line_start(text, node.start);
-    let before = text[..start].strip_suffix("\r\n").or_else(|| text[..start].strip_suffix(['\n', '\r']));
     let end = line_end(text, node.end);
-    before.map_or(start, str::len)..end + break_at(text, end).len()
+    line_before(text, node.start)..end + break_at(text, end).len()
 }
 
 fn refuse(reason: impl Into<String>) -> Refusal {
     Refusal::Guard { reason: reason.into(), span: None }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::yaml::edit::take;
+
+    const OLD: &str = "base: &base\n  mux: tmux\nsessions:\n  - <<: *base\n    name: a # n\n    status: running\n  - name: b\n";
+
+    fn status() -> Path {
+        Path::root().key("sessions").index(0).key("status")
+    }
+
+    fn judged(old: &str, new: &str, step: Step) -> Result<(), String> {
+        let value = untyped::read(old).unwrap();
+        let mut intended = value.clone();
+        take(&mut intended, &step);
+        check(old, new, value, &intended, &[step]).map_err(|refusal| refusal.why())
+    }
+
+    #[test]
+    fn the_intended_change_passes_and_any_other_is_refused() {
+        let step = || Step::Replace(status(), json!("stopped"));
+        let good = OLD.replace("running", "stopped");
+        assert_eq!(judged(OLD, &good, step()), Ok(()));
+        for (bad, reason) in [
+            (OLD.to_owned(), "sessions[0].status"),
+            (good.replace("name: b", "name: c"), "sessions[1].name"),
+            (good.replace("  - name: b\n", ""), "sessions[1]"),
+            (good.replace("name: b\n", "name: b\n    x: 1\n"), "sessions[1].x"),
+            (good.replace("mux: tmux", "mux: zellij"), "base.mux"),
+            (good.replace("name: b", "name: ["), "does not load"),
+            (format!("\u{feff}{good}"), "byte order mark"),
+            (good.replace("a # n\n", "a # n\r\n"), "line ends"),
+            (good.trim_end().to_owned(), "newline at the end"),
+        ] {
+            assert_ne!(bad, good, "{reason}");
+            let refused = judged(OLD, &bad, step()).unwrap_err();
+            assert!(refused.contains(reason), "{refused} does not name {reason}:\n{bad}");
+        }
+    }
+
+    #[test]
+    fn an_own_key_may_hide_a_merged_one_and_show_it_again() {
+        let mux = Path::root().key("sessions").index(0).key("mux");
+        let parent = Path::root().key("sessions").index(0);
+        let hidden = OLD.replace("name: a # n\n", "name: a # n\n    mux: zellij\n");
+        assert_eq!(judged(OLD, &hidden, Step::Insert(parent, "mux".to_owned(), json!("zellij"), None)), Ok(()));
+        assert_eq!(judged(&hidden, OLD, Step::Remove(mux)), Ok(()));
+    }
+
+    #[test]
+    fn a_change_that_reaches_another_entry_through_a_merge_is_refused() {
+        let base = Path::root().key("base").key("mux");
+        let refused = judged(OLD, &OLD.replace("mux: tmux", "mux: zellij"), Step::Replace(base, json!("zellij"))).unwrap_err();
+        assert!(refused.contains("sessions[0]"), "{refused}");
+    }
+
+    fn splice(range: Range<usize>, purpose: Purpose) -> Result<(), String> {
+        let splice = Splice { range, text: String::new(), purpose, path: Path::root().key("sessions").index(0).key("name") };
+        confined(OLD, &Tree::parse(OLD), &splice).map_err(|refusal| refusal.why())
+    }
+
+    #[test]
+    fn a_splice_stays_within_the_lines_of_its_node() {
+        let start = OLD.find("a # n").unwrap();
+        assert_eq!(splice(start..start + 1, Purpose::Replace), Ok(()));
+        let next = OLD.find("running").unwrap();
+        assert!(splice(start..next, Purpose::Replace).unwrap_err().contains("more than the lines"));
+        assert!(splice(0..start, Purpose::Remove).unwrap_err().contains("more than the lines"));
+    }
+
+    #[test]
+    fn a_splice_takes_a_comment_only_with_its_node() {
+        let start = OLD.find("a # n").unwrap();
+        assert!(
+            splice(start..start + 5, Purpose::Replace).unwrap_err().contains("a comment at sessions[0].name would be lost")
+        );
+        assert_eq!(splice(start - 6..start + 5, Purpose::Remove), Ok(()));
+    }
 }

@@ -96,6 +96,12 @@ pub(super) fn line_end(text: &str, offset: usize) -> usize {
     text[offset..].find(['\n', '\r']).map_or(text.len(), |index| offset + index)
 }
 
+/// The end of the line before the one an offset is in, before its line break; the start of the text if there is none.
+pub(super) fn line_before(text: &str, offset: usize) -> usize {
+    let above = &text[..line_start(text, offset)];
+    above.strip_suffix("\r\n").or_else(|| above.strip_suffix(['\n', '\r'])).map_or(0, str::len)
+}
+
 /// The line break at an offset; empty at the end of the text.
 pub(super) fn break_at(text: &str, offset: usize) -> &str {
     let rest = &text[offset..];

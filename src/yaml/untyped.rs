@@ -7,6 +7,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Error as _, Map
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
+use super::text::BOM;
 use crate::core::edit::{Path, Segment};
 
 /// A document may expand, through its aliases, to this many nodes and ten more for each of its bytes: far above any
@@ -42,7 +43,9 @@ pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
         cause: RefCell::new(Cause::Reader),
         path: RefCell::new(Vec::new()),
     };
-    Node(&limits).deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
+    // To the reader a byte order mark takes a column, so that the first key would stand deeper than the others.
+    let content = text.strip_prefix(BOM).unwrap_or(text);
+    Node(&limits).deserialize(serde_yaml::Deserializer::from_str(content)).map_err(|error| {
         let mut path = limits.path.into_inner();
         path.reverse();
         Unreadable { error, path: Path(path), cause: limits.cause.into_inner() }
@@ -208,6 +211,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_changes_nothing() {
+        for text in ["a: 1\nb: 2\n", "---\na: 1\n", "# c\r\na: 1\r\nb: [2]\r\n", "{a: 1}"] {
+            assert_eq!(read(&format!("{BOM}{text}")).unwrap(), read(text).unwrap(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_duplicate_key_is_named_with_the_way_to_its_mapping() {
         let error = read("s:\n  - a: 1\n    b: 2\n  - a: 1\n    a: 2\n").unwrap_err();
         assert_eq!(error.cause, Cause::Duplicate("a".to_owned()));
@@ -216,8 +226,8 @@ mod tests {
 
     #[test]
     fn aliases_that_multiply_are_refused_before_they_fill_the_memory() {
-        let items = "x, ".repeat(100_000);
-        let aliases = "*a, ".repeat(100_000);
+        let items = "x, ".repeat(20_000);
+        let aliases = "*a, ".repeat(20_000);
         let error = read(&format!("a: &a [{items}]\nb: [{aliases}]\n")).unwrap_err();
         assert_eq!(error.cause, Cause::TooMuch);
         let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");

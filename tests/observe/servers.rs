@@ -139,7 +139,7 @@ fn a_name_no_server_can_have_is_unknown() {
     let env = world.environ(&[]);
     let host = headcount::host::LocalHost::new(env.clone());
     let tmux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
-    assert!(why(&tmux.list(&host, &env, "../escape", &|_| ())).contains("neither"));
+    assert!(why(&tmux.list(&host, &env, "../escape")).contains("neither"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn asked_as_somebody_else() {
     let Some(socket) = std::env::var_os("HC_SOCKET") else { return };
     let env = headcount::host::Environ::of_this_process();
     let mux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
-    let found = mux.list(&headcount::host::LocalHost::new(env.clone()), &env, socket.to_str().unwrap(), &|_| ());
+    let found = mux.list(&headcount::host::LocalHost::new(env.clone()), &env, socket.to_str().unwrap());
     assert!(why(&found).contains("permission denied"), "{found:?}");
 }
 

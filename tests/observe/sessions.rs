@@ -109,7 +109,8 @@ fn undeclared_sessions_are_looked_into_only_if_they_may_be_ours() {
         asked
     };
     assert_eq!(looked_into("name: declared, agent: claude, status: running"), ["declared", "mine-creator-claude"]);
-    assert_eq!(looked_into("name: declared, agent: claude, suspend: true"), ["mine-creator-claude"]);
+    // A suspended entry still holds its conversation, so whether it lives matters to the others.
+    assert_eq!(looked_into("name: declared, agent: claude, suspend: true"), ["declared", "mine-creator-claude"]);
     assert_eq!(looked_into("name: declared, agent: claude, host: other"), ["mine-creator-claude"]);
     assert_eq!(looked_into("name: ended, agent: claude, status: terminated"), ["mine-creator-claude"]);
     // A running session that is missing may have been renamed to any name.

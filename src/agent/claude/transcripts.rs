@@ -39,13 +39,14 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
     let projects = home.join("projects");
     let name = format!("{}.jsonl", id.as_str());
     let below = |cwd: &Path| {
-        let paths = encode::directories(cwd).into_iter().map(|directory| projects.join(directory).join(&name));
-        paths.map(|path| files::transcript(&path)).find(|fact| fact.seen().is_some())
+        encode::directories(cwd)
+            .iter()
+            .find_map(|directory| files::transcript(&projects.join(directory).join(&name)).into_seen())
     };
-    // Real paths are looked for last: to resolve one costs more than all the rest.
-    let real = || cwds.iter().filter_map(|cwd| below(&cwd.canonicalize().ok().filter(|real| real != cwd)?)).next();
-    if let Some(found) = cwds.iter().find_map(|cwd| below(cwd)).or_else(real) {
-        return found;
+    // Most workspaces are given by their real path; only the others cost a look at every directory on the way.
+    let real = |cwd: &&Path| cwd.canonicalize().ok().filter(|real| real != cwd).and_then(|real| below(&real));
+    if let Some(found) = cwds.iter().find_map(|cwd| below(cwd)).or_else(|| cwds.iter().find_map(real)) {
+        return Fact::Seen(found);
     }
     match shelf.find(&projects, 1, id.as_str(), id_of) {
         Fact::Seen(paths) => files::first_transcript(paths),

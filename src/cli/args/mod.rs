@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
+use crate::store::journal::EntryId;
 
 /// Keep one YAML file of coding-agent sessions true.
 #[derive(Debug, Parser)]
@@ -111,7 +112,10 @@ pub(crate) enum Verb {
     Reconcile(ReconcileArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
+    Undo(UndoArgs),
+    Init(InitArgs),
     Check(CheckArgs),
+    Demo(DemoArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -160,6 +164,21 @@ pub(crate) struct JudgeArgs {
 impl Default for JudgeArgs {
     fn default() -> Self {
         Self { settle: Duration::from_secs(5), strict: false }
+    }
+}
+
+/// How the manifest is locked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LockArgs {
+    /// How long to wait while another program holds the manifest's lock
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    pub(crate) lock_timeout: Duration,
+}
+
+impl LockArgs {
+    /// How an update goes about it.
+    pub(crate) fn update(&self) -> crate::store::manifest::Options {
+        crate::store::manifest::Options { lock_wait: self.lock_timeout, ..Default::default() }
     }
 }
 
@@ -255,11 +274,13 @@ pub(crate) struct ReconcileArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Who reads the report: `new` is kept apart for each consumer
-    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "emit_diff", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "emit_diff")]
     pub(crate) consumer: Option<String>,
     /// Exit 2 if anything drifted, 1 if something could not be told
     #[arg(long)]
     pub(crate) exit_code: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
@@ -274,7 +295,7 @@ pub(crate) struct ReconcileArgs {
 #[command(after_help = "\
 Examples:
   headcount explain lab-api-creator-codex
-  headcount explain --class ambiguous    every session whose conversation is ambiguous")]
+  headcount explain --class ambiguous    every session with that drift")]
 pub(crate) struct ExplainArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "SESSION", required_unless_present_any = ["labels", "classes", "agents"])]
@@ -291,7 +312,7 @@ pub(crate) struct ExplainArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount history                          everything recorded in this manifest
+  headcount history                          everything, newest first
   headcount history lab-api-creator-codex    one session
   headcount history -n 5")]
 pub(crate) struct HistoryArgs {
@@ -301,6 +322,47 @@ pub(crate) struct HistoryArgs {
     /// Show at most this many entries
     #[arg(long, short = 'n', value_name = "COUNT")]
     pub(crate) limit: Option<usize>,
+}
+
+/// Take one recorded change back
+///
+/// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A later pass records the same again if the world still says so; `ignore: [CLASS]` in
+the entry keeps it from counting.
+
+Exit codes: 0 taken back, 3 refused.
+
+Examples:
+  headcount history          shows the numbers
+  headcount undo 123
+  headcount undo 123 --dry-run")]
+pub(crate) struct UndoArgs {
+    /// The number of the entry, as `headcount history` shows it
+    #[arg(value_name = "ENTRY")]
+    pub(crate) entry: EntryId,
+    /// Only show what would be changed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Write a manifest from what is running now
+///
+/// Every session, on any tmux server of yours, in which a coding agent is alive: name, agent, workspace, pane, and the
+/// conversation if it is proven. Starts, stops and types into nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount init                      writes ./agent-sessions.yaml
+  headcount init -f ~/sessions.yaml
+  headcount init --dry-run            prints it instead")]
+pub(crate) struct InitArgs {
+    /// Print the manifest instead of writing it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Validate a manifest
@@ -321,6 +383,13 @@ pub(crate) struct CheckArgs {
     pub(crate) strict: bool,
 }
 
+/// Show what headcount does, on a private tmux server
+///
+/// Builds a temporary HOME with stand-in agents and one drift of each class, shows them, records them, shows that a second
+/// pass is quiet, and removes it all again. Touches nothing of yours.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {}
+
 /// Check that this machine lets headcount see and write what it needs
 ///
 /// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
@@ -331,7 +400,8 @@ pub(crate) struct DoctorArgs {}
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount schema report > report.schema.json")]
+  headcount schema manifest > agent-sessions.schema.json
+  headcount schema report")]
 pub(crate) struct SchemaArgs {
     /// Of which document
     #[arg(value_name = "DOCUMENT")]
@@ -341,6 +411,8 @@ pub(crate) struct SchemaArgs {
 /// The documents that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Document {
+    /// The manifest, for editors and validators
+    Manifest,
     /// What `diff --json` and `reconcile --emit-diff` print
     Report,
     /// What `status --json` prints
@@ -351,7 +423,7 @@ pub(crate) enum Document {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  headcount completions bash > ~/.local/share/bash-completion/completions/headcount
+  source <(headcount completions bash)      in ~/.bashrc
   headcount completions zsh  > \"${fpath[1]}/_headcount\"
   headcount completions fish > ~/.config/fish/completions/headcount.fish")]
 pub(crate) struct CompletionsArgs {

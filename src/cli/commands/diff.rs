@@ -1,16 +1,16 @@
 //! `headcount diff`: what drifted and the change that would record it. Records nothing.
 
 use super::{drift_exit, print_json};
+use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Doing};
 use crate::cli::render::patch;
-use crate::cli::{Context, session};
-use crate::control::pass::Mode;
+use crate::cli::session::{self, Request};
 
 /// Prints the plan, the patch and the count.
 pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> {
-    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, Mode::Look, context)?;
+    let pass = session::pass(Request::look(args.selection.with_names(&args.names), &args.judge), context)?;
     let report = &pass.report;
     if args.json {
         print_json(report, context)?;

@@ -1,12 +1,18 @@
 //! The verbs, a file each: from arguments to an answer and an exit code. They decide nothing about sessions.
 
+pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod reconcile;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod undo;
 
 use serde::Serialize;
 

@@ -1,22 +1,23 @@
 //! `headcount reconcile`: one pass that records. Starts, stops and types into nothing.
 
 use super::{drift_exit, print_json};
+use crate::cli::Context;
 use crate::cli::args::ReconcileArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Doing};
-use crate::cli::{Context, session};
-use crate::control::pass::Mode;
+use crate::cli::session::{self, Request};
+use crate::control::pass::{DEFAULT_CONSUMER, Mode};
 use crate::core::report::{Report, State};
-
-/// The consumer of `reconcile --emit-diff` that names none.
-const CONSUMER: &str = "reconcile";
 
 /// Records what drifted and says what was done.
 pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliError> {
     if args.once {
         tracing::debug!("one pass, as asked");
     }
-    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, mode(args), context)?;
+    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let mode = if args.dry_run { Mode::Look } else { Mode::Record };
+    let request = Request { mode, consumer: consumer(args), update: args.lock.update(), ..look };
+    let pass = session::pass(request, context)?;
     let report = &pass.report;
     if args.emit_diff {
         print_json(report, context)?;
@@ -27,12 +28,9 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
     Ok(exit(report, args.exit_code))
 }
 
-fn mode(args: &ReconcileArgs) -> Mode {
-    if args.dry_run {
-        return Mode::Look;
-    }
-    let consumer = args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| CONSUMER.to_owned()));
-    Mode::Record { consumer }
+/// Only a report that is printed tells anyone of a drift.
+fn consumer(args: &ReconcileArgs) -> Option<String> {
+    args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()))
 }
 
 /// 3 if a change was refused; else, if asked, whether anything drifted.

@@ -1,11 +1,13 @@
 //! `headcount schema`: the JSON Schemas of the documents headcount prints. Generated from the types, never written by hand.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::Value;
 
 use super::print_json;
 use crate::cli::Context;
 use crate::cli::args::{Document, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
+use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::status::StatusReport;
 
@@ -16,16 +18,17 @@ pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError
 }
 
 /// The schema of a document.
-fn of(document: Document) -> Schema {
+fn of(document: Document) -> Value {
     match document {
+        Document::Manifest => schema(),
         Document::Report => generate::<Report>("headcount report v1"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
     }
 }
 
-fn generate<T: JsonSchema>(title: &str) -> Schema {
+fn generate<T: JsonSchema>(title: &str) -> Value {
     // Documents are described as they are written, so a field that is always there is required.
     let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());
-    schema
+    schema.to_value()
 }

@@ -1,16 +1,16 @@
 //! `headcount status`: every session, declared and observed. Records nothing.
 
 use super::{drift_exit, print_json};
+use crate::cli::Context;
 use crate::cli::args::{StatusArgs, StatusOutput};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::status;
-use crate::cli::{Context, session};
-use crate::control::pass::Mode;
+use crate::cli::session::{self, Request};
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
-    let pass = session::pass(args.selection.with_names(&args.names), &args.judge, Mode::Look, context)?;
-    let report = &pass.status;
+    let pass = session::pass(Request::look(args.selection.with_names(&args.names), &args.judge), context)?;
+    let report = &pass.status();
     if args.json {
         print_json(report, context)?;
     } else if args.output == Some(StatusOutput::Name) {

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, by_class, class_style, plural, stamp, status};
+use super::{Look, Style, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
 use crate::core::report::{DriftReport, EditReport, Report, State};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
 
 /// What is done about the drifts shown, which decides the words of the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,10 @@ pub(crate) fn count(report: &Report, doing: Doing, look: &Look) -> String {
     let mut text = String::new();
     if total > 0 {
         let what = format!("{}: {}.", plural(total, "drift", "drifts"), by_class(counted().map(|drift| drift.class)));
-        let _ = writeln!(text, "{} {}", look.paint(Style::Strong, &what), next(report, doing));
+        let next = next(report, doing);
+        // On a terminal too narrow for both, what to do next begins a line of its own.
+        let apart = if fits(what.width() + 1 + next.width(), look) { ' ' } else { '\n' };
+        let _ = writeln!(text, "{}{apart}{next}", hanging(&what, 0, Style::Strong, look));
     } else if report.in_sync {
         let counts = report.counts;
         let good = look.paint(Style::Good, "In sync:");
@@ -57,9 +61,14 @@ fn next(report: &Report, doing: Doing) -> String {
         said.push(format!("Recorded {applied}."));
     }
     if pending > 0 {
-        let pronoun = if pending == 1 { "it" } else { "them" };
+        let total = report.drifts.iter().filter(|drift| drift.state != State::Ignored).count();
+        let which = match (pending == total, pending) {
+            (true, 1) => "it".to_owned(),
+            (true, _) => "them".to_owned(),
+            (false, _) => format!("{pending} of them"),
+        };
         said.push(match doing {
-            Doing::Looking => format!("Run `headcount reconcile` to record {pronoun}."),
+            Doing::Looking => format!("Run `headcount reconcile` to record {which}."),
             Doing::Recording => format!("Not recorded (dry run): {pending}."),
         });
     }
@@ -92,14 +101,14 @@ fn step(text: &mut String, drift: &DriftReport, look: &Look) {
         let _ = write!(text, "  {}", look.paint(Style::Dim, &format!("({})", printable(&state))));
     }
     text.push('\n');
-    let message = drift.message.strip_prefix(&format!("{}: ", drift.session.name)).unwrap_or(&drift.message);
-    let _ = writeln!(text, "    {}", printable(message));
+    let message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message);
+    let _ = writeln!(text, "    {}", hanging(message, 4, Style::Plain, look));
+    for evidence in &drift.evidence {
+        let line = format!("{}: {}", evidence.source, evidence.fact);
+        let _ = writeln!(text, "    {}", hanging(&line, 4, Style::Dim, look));
+    }
     for edit in &drift.edits {
         edit_lines(text, edit, look);
-    }
-    for evidence in &drift.evidence {
-        let line = format!("{}: {}", printable(&evidence.source), printable(&evidence.fact));
-        let _ = writeln!(text, "    {}", look.paint(Style::Dim, &line));
     }
 }
 
@@ -130,24 +139,48 @@ fn state(drift: &DriftReport) -> Option<String> {
 }
 
 fn edit_lines(text: &mut String, edit: &EditReport, look: &Look) {
-    let path = printable(within_entry(&edit.path)).into_owned();
-    match (&edit.from, &edit.to) {
-        (Value::Null, Value::Object(fields)) if path.is_empty() => {
+    change(text, &printable(within_entry(&edit.path)), &edit.from, &edit.to, look);
+}
+
+/// One line per value that changes: of two mappings only the keys that differ, of a new entry each key.
+fn change(text: &mut String, path: &str, from: &Value, to: &Value, look: &Look) {
+    match (from, to) {
+        (Value::Object(old), Value::Object(new)) => {
+            let keys = new.keys().chain(old.keys().filter(|key| !new.contains_key(*key)));
+            for key in keys {
+                let (from, to) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+                if from != to {
+                    change(text, &join(path, key), from, to, look);
+                }
+            }
+        }
+        (Value::Null, Value::Object(fields)) if path.is_empty() || !fits(EDIT + path.width() + 2 + shown(to).width(), look) => {
             for (key, value) in fields {
-                let _ = writeln!(text, "      {} {}: {}", look.paint(Style::Good, "+"), printable(key), shown(value));
+                change(text, &join(path, key), &Value::Null, value, look);
             }
         }
         (Value::Null, to) => {
             let _ = writeln!(text, "      {} {path}: {}", look.paint(Style::Good, "+"), shown(to));
         }
-        (from, Value::Null) => {
-            let _ = writeln!(text, "      {} {path}: {}", look.paint(Style::Bad, "-"), shown(from));
-        }
         (from, to) => {
-            let arrow = look.paint(Style::Dim, "→");
-            let _ = writeln!(text, "      {} {path}: {} {arrow} {}", look.paint(Style::Warn, "~"), shown(from), shown(to));
+            let (mark, arrow) = (look.paint(Style::Warn, "~"), look.paint(Style::Dim, "→"));
+            let (from, to) = (shown(from), shown(to));
+            let apart = if fits(EDIT + path.width() + from.width() + to.width() + 5, look) { " " } else { "\n          " };
+            let _ = writeln!(text, "      {mark} {path}: {from}{apart}{arrow} {to}");
         }
     }
+}
+
+/// Where the path of an edit begins.
+const EDIT: usize = 8;
+
+fn fits(width: usize, look: &Look) -> bool {
+    look.width.is_none_or(|available| width <= available)
+}
+
+fn join(path: &str, key: &str) -> String {
+    let key = printable(key);
+    if path.is_empty() { key.into_owned() } else { format!("{path}.{key}") }
 }
 
 /// The path inside its entry: `status` of `sessions[2].status`; nothing for the entry itself; any other path whole.
@@ -193,6 +226,20 @@ mod tests {
         ] {
             assert_eq!(within_entry(path), expected);
         }
+    }
+
+    #[test]
+    fn of_a_mapping_only_the_keys_that_differ_are_shown() {
+        let look = Look { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
+        let edit = EditReport {
+            path: "sessions[2].pane".to_owned(),
+            from: serde_json::json!({"id": "%7", "pid": 1, "cmd": "claude", "note": "x"}),
+            to: serde_json::json!({"id": "%2", "pid": 2, "cmd": "claude", "cwd": "/w"}),
+        };
+        let mut text = String::new();
+        edit_lines(&mut text, &edit, &look);
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        assert_eq!(lines, ["~ pane.id: %7 → %2", "~ pane.pid: 1 → 2", "+ pane.cwd: /w", "~ pane.note: x → null"]);
     }
 
     #[test]

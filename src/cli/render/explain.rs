@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, age};
+use super::{Look, Style, hanging};
 use crate::core::report::status::{Explanation, RungLine};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
 
 /// Where the second column begins.
 const LABEL: usize = 14;
@@ -34,7 +34,7 @@ fn one(explanation: &Explanation, look: &Look) -> String {
         field(&mut text, "conversation", &format!("{id} ({rung})"));
     }
     match (row.transcript, row.last_activity) {
-        (Some(true), Some(at)) => field(&mut text, "transcript", &format!("on disk, last written {} ago", age(at, look.now))),
+        (Some(true), Some(at)) => field(&mut text, "transcript", &format!("on disk, last written {}", stamp(at))),
         (Some(true), None) => field(&mut text, "transcript", "on disk"),
         (Some(false), _) => field(&mut text, "transcript", "not on disk"),
         (None, _) => {}
@@ -43,7 +43,7 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     list(&mut text, "Observed", &explanation.observed, look);
     rungs(&mut text, &explanation.rungs, look);
     heading(&mut text, "Verdict", look);
-    let _ = writeln!(text, "  {}", printable(&explanation.verdict));
+    let _ = writeln!(text, "  {}", hanging(&explanation.verdict, 2, Style::Plain, look));
     list(&mut text, "Drift", &explanation.drifts, look);
     list(&mut text, "What would change headcount's mind", &explanation.would_change, look);
     if let Some(resume) = &row.resume {
@@ -67,7 +67,7 @@ fn list(text: &mut String, title: &str, lines: &[String], look: &Look) {
     }
     heading(text, title, look);
     for line in lines {
-        let _ = writeln!(text, "  {}", printable(line));
+        let _ = writeln!(text, "  {}", hanging(line, 2, Style::Plain, look));
     }
 }
 
@@ -78,6 +78,7 @@ fn rungs(text: &mut String, rungs: &[RungLine], look: &Look) {
     }
     heading(text, "Evidence for its conversation, strongest first", look);
     let widest = rungs.iter().map(|rung| printable(&rung.name).width()).max().unwrap_or(0);
+    let indent = widest + 6;
     for rung in rungs {
         let (mark, style) = if rung.decided { ("►", Style::Good) } else { (" ", Style::Plain) };
         let name = printable(&rung.name);
@@ -88,11 +89,10 @@ fn rungs(text: &mut String, rungs: &[RungLine], look: &Look) {
             look.paint(style, mark),
             rung.number,
             look.paint(style, &name),
-            look.paint(style, &printable(&rung.found))
+            hanging(&rung.found, indent, style, look)
         );
-        if !rung.looked_at.is_empty() {
-            let indent = " ".repeat(widest + 6);
-            let _ = writeln!(text, "{indent}{}", look.paint(Style::Dim, &printable(&rung.looked_at)));
+        if !matches!(rung.looked_at.as_str(), "" | "-") {
+            let _ = writeln!(text, "{:indent$}{}", "", hanging(&rung.looked_at, indent, Style::Dim, look));
         }
     }
 }

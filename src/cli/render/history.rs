@@ -1,10 +1,11 @@
-//! `history` for people: one row per recorded change. Never reads the journal.
+//! `history` for people: a row and a message per recorded change. Never reads the journal.
 
 use chrono::{DateTime, Utc};
 
 use super::table::{Cell, Column};
-use super::{Look, Style, class_style, stamp, table};
+use super::{Look, Style, class_style, hanging, table};
 use crate::core::drift::Class;
+use crate::core::text::{printable, stamp};
 
 /// One recorded change, as shown.
 #[derive(Debug, Clone)]
@@ -30,10 +31,9 @@ pub(crate) fn render(lines: &[Line], look: &Look) -> String {
     }
     let columns = [
         Column::new("ENTRY"),
-        Column::new("RECORDED"),
+        Column::new("RECORDED").may_go(1),
         Column::new("CHANGE"),
-        Column::new("SESSION").shrinks_to(16).cut_in_the_middle(),
-        Column::new("MESSAGE").shrinks_to(20).may_go(1),
+        Column::new("SESSION").shrinks_to(24, 1).cut_in_the_middle(),
     ];
     let rows: Vec<Vec<Cell>> = lines
         .iter()
@@ -42,15 +42,24 @@ pub(crate) fn render(lines: &[Line], look: &Look) -> String {
                 Some(entry) => (format!("undo {entry}"), Style::Note),
                 None => (line.class.to_string(), class_style(line.class)),
             };
-            let message = line.message.strip_prefix(&format!("{}: ", line.session)).unwrap_or(&line.message);
             vec![
                 Cell::new(&line.id, Style::Strong),
                 Cell::new(&stamp(line.at), Style::Dim),
                 Cell::new(&change, style),
                 Cell::plain(&line.session),
-                Cell::plain(message),
             ]
         })
         .collect();
-    table::render(&columns, &rows, look)
+    let indent = lines.iter().map(|line| line.id.len()).max().unwrap_or(0).max("ENTRY".len()) + 2;
+    let table = table::render(&columns, &rows, look);
+    // The message goes below its row, whole: it is what history is read for.
+    let mut text = String::new();
+    for (row, message) in table.split_inclusive('\n').zip(std::iter::once(None).chain(lines.iter().map(Some))) {
+        text.push_str(row);
+        if let Some(line) = message {
+            let message = line.message.strip_prefix(&format!("{}: ", printable(&line.session))).unwrap_or(&line.message);
+            text.push_str(&format!("{:indent$}{}\n", "", hanging(message, indent, Style::Plain, look)));
+        }
+    }
+    text
 }

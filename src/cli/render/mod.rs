@@ -1,5 +1,6 @@
 //! From values to text for people. Pure: takes values and a [`Look`], gives text; never prints and never decides anything.
 
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod history;
@@ -11,9 +12,11 @@ pub(crate) mod table;
 mod tests;
 
 use anstyle::{AnsiColor, Effects};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use unicode_width::UnicodeWidthStr;
 
 use crate::core::drift::Class;
+use crate::core::text::printable;
 
 /// What the place the text goes to is like.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +37,29 @@ impl Look {
         style.paint(text, self.color)
     }
 }
+
+/// `text` from outside, made safe, styled and, where the place has a width, broken between words; further lines begin
+/// `indent` columns in, where the first one is taken to begin.
+pub(crate) fn hanging(text: &str, indent: usize, style: Style, look: &Look) -> String {
+    let safe = printable(text);
+    let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST));
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in safe.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.width() + 1 + word.width() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let painted: Vec<String> = lines.iter().map(|line| look.paint(style, line)).collect();
+    painted.join(&format!("\n{}", " ".repeat(indent)))
+}
+
+/// Text is not broken into anything narrower.
+const NARROWEST: usize = 24;
 
 /// The few styles there are, by meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,11 +100,6 @@ impl Style {
 /// `count` and the noun, in the number the count asks for.
 pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// A time as manifests and reports write it.
-pub(crate) fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// How long ago, in one unit: `12s`, `5m`, `3h`, `8d`; a time to come is `now`.

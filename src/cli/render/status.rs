@@ -63,8 +63,8 @@ fn summary(report: &StatusReport, look: &Look) -> String {
     if counts.unknown > 0 {
         parts.push(look.paint(Style::Warn, &format!("{} unknown", counts.unknown)));
     }
-    let hint = if counts.drifts > 0 { " Run `headcount diff` to see what would be recorded." } else { "" };
-    format!("{}.{hint}\n", parts.join(", "))
+    let hint = if counts.drifts > 0 { "Run `headcount diff` to see what would be recorded.\n" } else { "" };
+    format!("{}.\n{hint}", parts.join(", "))
 }
 
 fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'a>> {
@@ -74,35 +74,41 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
     let mut add = |column: Column, make: Box<dyn Fn(&SessionRow) -> Cell + 'a>| makers.push((column, make));
 
     add(
-        Column::new("SESSION").shrinks_to(16).cut_in_the_middle(),
+        Column::new("SESSION").shrinks_to(24, 1).cut_in_the_middle(),
         Box::new(|row| {
             Cell::new(&row.session.name, if row.observed == Observed::Alive { Style::Strong } else { Style::Plain })
         }),
     );
     if rows.iter().any(|row| row.session.mux != MuxKind::Tmux || row.session.server != ServerKey::DEFAULT) {
         add(
-            Column::new("SERVER").shrinks_to(8).may_go(4),
+            Column::new("SERVER").shrinks_to(12, 3).may_go(5),
             Box::new(|row| Cell::new(&row.session.server_key().to_string(), Style::Plain)),
         );
     }
     if rows.iter().any(|row| row.session.host != report.host) {
-        add(Column::new("HOST").shrinks_to(6).may_go(3), Box::new(|row| Cell::plain(&row.session.host)));
+        add(Column::new("HOST").shrinks_to(6, 3).may_go(4), Box::new(|row| Cell::plain(&row.session.host)));
     }
-    add(Column::new("AGENT"), Box::new(|row| Cell::plain(row.agent.as_str())));
+    add(Column::new("AGENT").may_go(3), Box::new(|row| Cell::plain(row.agent.as_str())));
     add(
-        Column::new("DECLARED"),
+        Column::new("DECLARED").may_go(1),
         Box::new(|row| Cell::or_dash(Some(&row.declared).filter(|word| *word != "-").map(String::as_str), Style::Plain)),
     );
     add(Column::new("OBSERVED"), Box::new(|row| Cell::new(row.observed.as_str(), observed_style(row))));
     add(
-        Column::new("CONVERSATION").shrinks_to(9),
+        Column::new("CONVERSATION").shrinks_to(9, 2).may_go(2),
         Box::new(|row| Cell::or_dash(row.session_id.as_ref().map(|id| id.as_str()), Style::Plain)),
     );
-    add(Column::new("PROOF").may_go(6), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
+    add(Column::new("PROOF").may_go(7), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
     if rows.iter().any(|row| row.job.is_some()) {
-        add(Column::new("JOB").shrinks_to(6).may_go(5), Box::new(|row| Cell::or_dash(row.job.as_deref(), Style::Plain)));
+        add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(|row| Cell::or_dash(row.job.as_deref(), Style::Plain)));
     }
-    add(Column::new("DRIFT").shrinks_to(6), Box::new(drift));
+    add(Column::new("DRIFT"), Box::new(drift));
+    if rows.iter().any(|row| row.note.is_some()) {
+        add(
+            Column::new("NOTE").shrinks_to(16, 4).may_go(8),
+            Box::new(|row| Cell::new(row.note.as_deref().unwrap_or_default(), Style::Dim)),
+        );
+    }
     if wide {
         add(Column::new("PANE"), Box::new(|row| Cell::or_dash(row.pane.as_deref(), Style::Plain)));
         add(
@@ -116,21 +122,12 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
         add(Column::new("WORKSPACE"), Box::new(|row| Cell::or_dash(row.cwd.as_deref(), Style::Plain)));
         add(Column::new("RESUME"), Box::new(|row| Cell::or_dash(row.resume.as_deref(), Style::Plain)));
     }
-    if rows.iter().any(|row| row.note.is_some()) {
-        add(
-            Column::new("NOTE").shrinks_to(16).may_go(7),
-            Box::new(|row| Cell::new(row.note.as_deref().unwrap_or_default(), Style::Dim)),
-        );
-    }
     makers
 }
 
 fn drift(row: &SessionRow) -> Cell {
     let words: Vec<&str> = row.drifts.iter().map(|class| class.as_str()).collect();
-    Cell::or_dash(
-        Some(&words.join(",")).map(String::as_str),
-        row.drifts.first().map_or(Style::Dim, |class| class_style(*class)),
-    )
+    Cell::or_dash(Some(words.join(",").as_str()), row.drifts.first().map_or(Style::Dim, |class| class_style(*class)))
 }
 
 /// A session that is gone is bad news only if the manifest says it runs.

@@ -8,12 +8,17 @@ use crate::core::text::printable;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
+/// What is left of a column that shrinks when there is hardly any room.
+const SMALLEST: usize = 4;
+
 /// One column.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
     title: &'static str,
     /// Below this it does not shrink; `None`: it does not shrink at all.
     minimum: Option<usize>,
+    /// Among those that shrink, the highest number does first.
+    gives: u8,
     /// Columns with the highest number go first when even the narrowest table does not fit; 0 stays.
     drop: u8,
     right: bool,
@@ -23,13 +28,14 @@ pub(crate) struct Column {
 impl Column {
     /// A column that keeps its width and stays.
     pub(crate) const fn new(title: &'static str) -> Self {
-        Self { title, minimum: None, drop: 0, right: false, middle: false }
+        Self { title, minimum: None, gives: 0, drop: 0, right: false, middle: false }
     }
 
-    /// It may shrink to this width.
+    /// It may shrink to this width, and does so before those with a lower `order`.
     #[must_use]
-    pub(crate) const fn shrinks_to(mut self, minimum: usize) -> Self {
+    pub(crate) const fn shrinks_to(mut self, minimum: usize, order: u8) -> Self {
         self.minimum = Some(minimum);
+        self.gives = order;
         self
     }
 
@@ -145,16 +151,21 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], available: Option<usize>) -> Vec<
         let Some((position, _)) = candidate else { break };
         widths[position] = None;
     }
-    // … then take from the column that can best spare it, one by one, until it does.
-    while total(widths.iter().flatten().copied()) > available {
-        let candidate = columns
-            .iter()
-            .enumerate()
-            .filter_map(|(position, column)| widths[position].map(|width| (position, width, floor(column, width))))
-            .filter(|(_, width, floor)| width > floor)
-            .max_by_key(|(_, width, floor)| width - floor);
-        let Some((position, width, _)) = candidate else { break };
-        widths[position] = Some(width - 1);
+    // … then take from those that give until it does, and in the end from those that have given all they should.
+    for last in [false, true] {
+        while total(widths.iter().flatten().copied()) > available {
+            let candidate = columns
+                .iter()
+                .enumerate()
+                .filter_map(|(position, column)| widths[position].map(|width| (position, column, width)))
+                .filter(|(_, column, width)| {
+                    let least = if last && column.minimum.is_some() { SMALLEST } else { floor(column, *width) };
+                    *width > least
+                })
+                .max_by_key(|(_, column, width)| (column.gives, *width));
+            let Some((position, _, width)) = candidate else { break };
+            widths[position] = Some(width - 1);
+        }
     }
     widths
 }
@@ -208,9 +219,9 @@ mod tests {
 
     fn columns() -> Vec<Column> {
         vec![
-            Column::new("NAME").shrinks_to(6).cut_in_the_middle(),
+            Column::new("NAME").shrinks_to(6, 1).cut_in_the_middle(),
             Column::new("N").right(),
-            Column::new("NOTE").shrinks_to(8).may_go(1),
+            Column::new("NOTE").shrinks_to(8, 2).may_go(1),
         ]
     }
 

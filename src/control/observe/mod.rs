@@ -6,9 +6,9 @@ mod spread;
 mod transcripts;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
@@ -21,6 +21,9 @@ use crate::mux;
 use panes::{Inspector, PaneFacts};
 use spread::spread;
 
+/// A server that is being asked on another thread.
+pub type Asked<'scope> = ScopedJoinHandle<'scope, Fact<Server>>;
+
 /// Reads the newest hook event of a process: its agent, its pid, and its start in clock ticks since boot.
 pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<Found> + Send + Sync;
 
@@ -32,6 +35,8 @@ pub struct World {
     pub env: Environ,
     /// The reader of hook events; without one no ladder has that rung.
     pub hook: Option<Box<HookReader>>,
+    /// Servers to look at beside those of the manifest and the default tmux server.
+    pub also: Vec<ServerKey>,
     /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
     pub every_rung: bool,
 }
@@ -39,7 +44,7 @@ pub struct World {
 impl World {
     /// This machine, seen from this environment.
     pub fn local(env: Environ) -> Self {
-        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, every_rung: false }
+        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, also: Vec::new(), every_rung: false }
     }
 
     /// The same with a reader of hook events.
@@ -60,25 +65,35 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// Whether headcount has to say anything about an entry: it is of this host and not suspended.
-fn is_judged(session: &Session, host: &str) -> bool {
-    session.key.host == host && !session.suspend
+/// What the default tmux server holds; every observation asks it, because unregistered sessions are looked for there.
+pub fn ask_default(world: &World) -> Fact<Server> {
+    ask(world, &ServerKey::default_of(MuxKind::Tmux))
+}
+
+fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
+    mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
+    observe_with(world, manifest, None)
+}
+
+/// The same, with the default server already being asked.
+pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_>>) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
-    let judged: Vec<&Session> = manifest.sessions.iter().filter(|session| is_judged(session, host.name())).collect();
+    // Suspended entries are looked at too: a conversation they hold must not be given to another.
+    let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world);
 
-    let (mut servers, real_paths) = list(world, manifest, &judged, &inspector);
-    let pids = wanted(manifest, &judged, &servers);
+    let (mut servers, real_paths) = list(world, manifest, &local, &inspector, default);
+    let pids = wanted(manifest, &local, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
     fill(&mut servers, facts);
     inspector.count_peers(&mut servers);
-    let strays = strays(&judged, &servers, &inspector);
+    let strays = strays(&local, &servers, &inspector);
 
     let own_homes: BTreeMap<_, _> = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
@@ -93,7 +108,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
         fallback_homes,
         own_homes,
     };
-    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &judged, &observation);
+    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation);
     observation
 }
 
@@ -104,45 +119,42 @@ fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, sessio
     }
 }
 
-/// Lists every server that holds a judged entry, and the default tmux server, where unregistered sessions are looked for.
+/// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
 /// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
 fn list(
     world: &World,
     manifest: &Manifest,
-    judged: &[&Session],
+    local: &[&Session],
     inspector: &Inspector<'_>,
+    default: Option<Asked<'_>>,
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
-    let mut keys: BTreeSet<ServerKey> = judged.iter().map(|session| session.key.server_key()).collect();
-    keys.insert(ServerKey::default_of(MuxKind::Tmux));
-    let ask = |key: &ServerKey, heard: &mpsc::Sender<u32>| {
-        let on_server = |pid| drop(heard.send(pid));
-        mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server, &on_server)
-    };
-    let recorded: BTreeSet<u32> = judged.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
-    let (sender, heard) = mpsc::channel();
+    let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
+    keys.extend(world.also.iter().cloned());
+    let usual = ServerKey::default_of(MuxKind::Tmux);
+    keys.remove(&usual);
+    let recorded: BTreeSet<u32> = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
     std::thread::scope(|scope| {
-        let ask = &ask;
-        let probe = |key| {
-            let sender = sender.clone();
-            scope.spawn(move || ask(key, &sender))
-        };
-        let asked: Vec<_> = keys.iter().map(probe).collect();
+        let default = default.unwrap_or_else(|| scope.spawn(|| ask_default(world)));
+        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
         let real_paths = real_paths(manifest);
-        let is_enough = || asked.iter().all(std::thread::ScopedJoinHandle::is_finished);
+        let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
         inspector.read_ahead(recorded.iter().copied(), is_enough);
-        // Where more panes are declared than recorded, the server's own children are most probably their processes. They are
-        // not read for a few entries among many sessions: that would be work for nothing.
-        drop(sender);
-        for server in heard {
-            let children = world.host.children(server);
-            if 2 * judged.len() >= recorded.len() + children.len() {
-                inspector.read_ahead(children.into_iter().filter(|pid| !recorded.contains(pid)), is_enough);
+        // Where panes are not recorded yet, the default server's own children are most probably their processes. They are not
+        // read for a few entries among many sessions: that would be work for nothing.
+        let unrecorded = local.len().saturating_sub(recorded.len());
+        if unrecorded > 0 && !is_enough() {
+            let tmux = mux::of(usual.mux).process(world.host.as_ref(), &world.env, &usual.server);
+            let mut children = tmux.map(|pid| world.host.children(pid)).unwrap_or_default();
+            children.retain(|pid| !recorded.contains(pid));
+            if children.len() <= 2 * unrecorded {
+                inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
+        let answer = |thread: Asked<'_>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
-        (keys.iter().cloned().zip(asked.into_iter().map(answer)).collect(), real_paths)
+        let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
+        (others.chain([(usual, answer(default))]).collect(), real_paths)
     })
 }
 
@@ -155,16 +167,13 @@ fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
     declared.into_iter().filter_map(real).collect()
 }
 
-/// The processes of the panes that matter: those of judged entries and of sessions that may be ours, and those of every session
+/// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
 /// without an entry where a running entry's session is missing, because it may have been renamed.
-fn wanted(manifest: &Manifest, judged: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
-    let mut entries: HashMap<ServerKey, HashMap<&str, bool>> = HashMap::new();
+fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
+    let mut entries: HashMap<ServerKey, HashSet<&str>> = HashMap::new();
     let mut running: HashMap<ServerKey, Vec<&str>> = HashMap::new();
-    for session in &manifest.sessions {
-        entries.entry(session.key.server_key()).or_default().entry(&session.key.name).or_insert(false);
-    }
-    for session in judged {
-        entries.entry(session.key.server_key()).or_default().insert(&session.key.name, true);
+    for session in local {
+        entries.entry(session.key.server_key()).or_default().insert(&session.key.name);
         if session.recorded.status == Some(Status::Running) {
             running.entry(session.key.server_key()).or_default().push(&session.key.name);
         }
@@ -175,10 +184,8 @@ fn wanted(manifest: &Manifest, judged: &[&Session], servers: &BTreeMap<ServerKey
         let declared = entries.get(key);
         let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
         let is_missing = running.get(key).is_some_and(|names| names.iter().any(|name| !there.contains(name)));
-        let is_wanted = |name: &str| match declared.and_then(|names| names.get(name)) {
-            Some(judged) => *judged,
-            None => is_missing || manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty()),
-        };
+        let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
+        let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
         let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
         pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));
     }
@@ -219,13 +226,13 @@ fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<It
 
 /// The processes behind recorded panes whose server is absent: if they live, the server may only be somewhere else.
 fn strays(
-    judged: &[&Session],
+    local: &[&Session],
     servers: &BTreeMap<ServerKey, Fact<Server>>,
     inspector: &Inspector<'_>,
 ) -> BTreeMap<u32, Fact<Stray>> {
     let is_absent = |session: &&&Session| servers.get(&session.key.server_key()).is_some_and(Fact::is_absent);
     let pids: BTreeSet<u32> =
-        judged.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+        local.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
     pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
 }
 

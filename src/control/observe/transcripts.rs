@@ -29,7 +29,7 @@ impl<'a> Requests<'a> {
 pub(super) fn find(
     shelf: &Shelf,
     manifest: &Manifest,
-    judged: &[&Session],
+    local: &[&Session],
     seen: &Observation,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
     let mut requests = Requests::default();
@@ -44,7 +44,7 @@ pub(super) fn find(
     for (server, session, agent) in &live {
         by_session.entry((server, &session.name)).or_default().push(agent);
     }
-    for session in judged {
+    for session in local.iter().filter(|session| !session.suspend) {
         let Some(id) = &session.recorded.session_id else { continue };
         let cwd = session.cwd.as_deref();
         let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);

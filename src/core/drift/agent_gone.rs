@@ -12,7 +12,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession, in
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("{} gone from its session: {instead}", entry.agent),
-        remedy: String::new(),
+        remedy: None,
         detail: String::new(),
         evidence: vec![Evidence::new(entry.key.mux.as_str(), format!("session {} is alive", session.id)), {
             Evidence::new("process", instead)

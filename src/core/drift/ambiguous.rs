@@ -33,7 +33,7 @@ fn flag(world: &World<'_>, entry: &Session, matter: String, detail: String, evid
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: String::new(),
+        remedy: None,
         detail,
         evidence,
         edits: Vec::new(),

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::edit::Edit;
 use super::ids::{AgentKind, SessionKey, UnknownName};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Status};
 use super::memory::Memory;
 use super::observe::Observation;
 use super::text::printable;
@@ -137,8 +137,8 @@ pub struct Drift {
     pub agent: AgentKind,
     /// What is the matter, one line without the session's name, for instance `tmux gone (was pane 201132, cmd claude)`.
     pub matter: String,
-    /// What recording it does, without the first word: `marked terminated`. Empty if it is only flagged.
-    pub remedy: String,
+    /// What recording it does; `None` if it is only flagged.
+    pub remedy: Option<Remedy>,
     /// What tells this drift from another of the same class on the same session: the new id, the new pane.
     pub detail: String,
     /// What it rests on.
@@ -163,12 +163,45 @@ impl Drift {
     pub fn message(&self, recorded: bool) -> String {
         let name = printable(&self.session.name);
         let matter = printable(&self.matter);
-        let remedy = printable(&self.remedy);
-        let mut first = remedy.chars();
-        match (first.next(), recorded) {
+        match (self.remedy, recorded) {
             (None, _) => format!("{name}: {matter}."),
-            (Some(c), true) => format!("{name}: {matter}. {}{}.", c.to_uppercase(), first.as_str()),
-            (Some(_), false) => format!("{name}: {matter}. To be {remedy}."),
+            (Some(remedy), true) => format!("{name}: {matter}. {}.", remedy.done()),
+            (Some(remedy), false) => format!("{name}: {matter}. {}.", remedy.to_do()),
+        }
+    }
+}
+
+/// What recording a drift does, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// The status becomes this one.
+    Mark(Status),
+    /// The conversation id is written.
+    RecordId,
+    /// The pane is written.
+    RecordPane,
+    /// An entry is added.
+    Register,
+}
+
+impl Remedy {
+    /// Once it is recorded: `Marked terminated`.
+    pub fn done(self) -> String {
+        match self {
+            Self::Mark(status) => format!("Marked {}", status.as_str()),
+            Self::RecordId => "Id recorded".to_owned(),
+            Self::RecordPane => "Pane recorded".to_owned(),
+            Self::Register => "Registered".to_owned(),
+        }
+    }
+
+    /// Before: `To be marked terminated`.
+    pub fn to_do(self) -> String {
+        match self {
+            Self::Mark(status) => format!("To be marked {}", status.as_str()),
+            Self::RecordId => "Id to be recorded".to_owned(),
+            Self::RecordPane => "Pane to be recorded".to_owned(),
+            Self::Register => "To be registered".to_owned(),
         }
     }
 }

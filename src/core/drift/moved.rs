@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of, is_recorded_pane};
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Identity, World};
+use super::{Class, Disposition, Drift, Evidence, Identity, Remedy, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
 use crate::core::manifest::names::Field;
@@ -30,7 +30,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, live: Live<'_>) -> Optio
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: "pane recorded".to_owned(),
+        remedy: Some(Remedy::RecordPane),
         detail: now.clone(),
         evidence: vec![
             Evidence::new(entry.key.mux.as_str(), format!("pane {now} in session {}", live.session.id)),
@@ -97,7 +97,7 @@ pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, other: &Undeclar
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("renamed to {:?}{place}; change its name in the manifest to follow", other.key.name),
-        remedy: String::new(),
+        remedy: None,
         detail: format!("renamed {}", other.key),
         evidence: vec![
             Evidence::new(entry.key.mux.as_str(), format!("session {} is {:?}", other.session.id, other.key.name)),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, World};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World};
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
 use crate::core::manifest::names::Field;
@@ -32,7 +32,7 @@ pub(super) fn judge(
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("conversation is {id}{was} ({}){formerly}", rung.as_str()),
-        remedy: "id recorded".to_owned(),
+        remedy: Some(Remedy::RecordId),
         detail: id.as_str().to_owned(),
         evidence: evidence(agent, rung, id),
         edits,

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, World};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::MuxSession;
@@ -37,7 +37,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession) ->
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: if wanted == Disposition::Flag { String::new() } else { "marked running".to_owned() },
+        remedy: (wanted == Disposition::Record).then_some(Remedy::Mark(Status::Running)),
         detail: String::new(),
         evidence: vec![Evidence::new(entry.key.mux.as_str(), format!("session {} is alive with {}", session.id, entry.agent))],
         edits,

@@ -48,7 +48,7 @@ fn stale(session: SessionKey, agent: crate::core::ids::AgentKind, id: &Conversat
         session,
         agent,
         matter: format!("transcript of conversation {id} is gone"),
-        remedy: String::new(),
+        remedy: None,
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("none with id {id} in any project directory of {agent}"))],
         edits: Vec::new(),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
-use super::{Class, Disposition, Drift, Evidence, World, moved};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey};
 use crate::core::manifest::names::{Field, own_id_key};
@@ -64,7 +64,7 @@ pub(super) fn judge(
         session: undeclared.key.clone(),
         agent,
         matter: format!("{agent} runs here without an entry"),
-        remedy: "registered".to_owned(),
+        remedy: Some(Remedy::Register),
         detail: String::new(),
         evidence,
         edits: vec![Edit::new(place, None, Some(entry))],
@@ -84,7 +84,7 @@ pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candi
         session: undeclared.key.clone(),
         agent,
         matter: format!("no entry, and {} processes could be its agent: {}", candidates.len(), places.join(", ")),
-        remedy: String::new(),
+        remedy: None,
         detail: places.join(" "),
         evidence: places.iter().map(|place| Evidence::new("process", format!("{agent} in {place}"))).collect(),
         edits: Vec::new(),

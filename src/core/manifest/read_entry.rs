@@ -329,8 +329,8 @@ impl Fields<'_> {
 
     /// The first id that is not null of: own field, `session_id`, per-session identity.
     fn session_id(&mut self, agent: AgentKind, entry: &Entry) -> Option<ConversationId> {
-        for key in own_id_keys(agent).chain([Field::SessionId.name().to_owned()]) {
-            match self.own.get(key.as_str()) {
+        for key in entry.id_keys(agent) {
+            match self.own.get(key) {
                 None | Some(Value::Null) => {}
                 Some(Value::String(id)) if id.is_empty() => {}
                 Some(Value::String(id)) => return Some(ConversationId(id.clone())),

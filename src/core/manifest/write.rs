@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::Dialect;
-use super::names::{Field, own_id_key, own_id_keys};
+use super::names::{Field, own_id_agent, own_id_key};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::AgentKind;
 
@@ -44,6 +44,12 @@ impl Entry {
         }
     }
 
+    /// The keys that may hold this agent's id: those of its own spelling that the entry has, then `session_id`.
+    pub(super) fn id_keys(&self, agent: AgentKind) -> impl Iterator<Item = &str> {
+        let own = self.own.keys().map(String::as_str).filter(move |key| own_id_agent(key) == Some(agent));
+        own.chain([Field::SessionId.name()])
+    }
+
     /// Where the entry's name stands; the entry itself if the name is not its own.
     pub fn name_path(&self) -> Path {
         match self.place(Field::Name) {
@@ -69,10 +75,8 @@ impl Entry {
     /// Where the conversation id is written: the first of own field, `session_id`, per-session identity that exists (null
     /// counts), else a new key in the file's dialect.
     fn id_place(&self, agent: AgentKind) -> (Path, Option<Value>) {
-        for key in own_id_keys(agent).chain([Field::SessionId.name().to_owned()]) {
-            if let Some(value) = self.own.get(&key) {
-                return (self.path.key(key), Some(value.clone()));
-            }
+        if let Some((key, value)) = self.id_keys(agent).find_map(|key| Some((key, self.own.get(key)?))) {
+            return (self.path.key(key), Some(value.clone()));
         }
         if let Some((path, value)) = &self.identity {
             return (path.clone(), Some(value.clone()));

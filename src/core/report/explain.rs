@@ -74,7 +74,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
     let mut lines = vec![match world.observation.servers.get(&key) {
         Some(Fact::Seen(server)) => {
             let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-            format!("{key}{pid} answered, version {}, {} sessions", server.version, server.sessions.len())
+            format!("{key}{pid} answered, version {}, {}", server.version, counted(server.sessions.len(), "session"))
         }
         Some(Fact::Absent) => format!("{key} is not there"),
         Some(Fact::Unknown(why)) => format!("{key}: {why}"),
@@ -93,7 +93,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
     }
     if let Some(live) = live {
         let age = live.session.created.map(|at| format!(", made {}", stamp(at))).unwrap_or_default();
-        lines.push(format!("session {}{age}, {} panes", live.session.id, live.session.panes.len()));
+        lines.push(format!("session {}{age}, {}", live.session.id, counted(live.session.panes.len(), "pane")));
         let process = live.agent.process;
         lines.push(format!(
             "{} is pid {} in pane {}, started {}",
@@ -108,6 +108,10 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
     lines.extend(row.row.note.clone());
     lines.dedup();
     lines.iter().map(|line| printable(line).into_owned()).collect()
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn path_line(fact: &Fact<std::path::PathBuf>) -> String {

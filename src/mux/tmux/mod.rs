@@ -8,7 +8,7 @@ use super::Mux;
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::Server;
-use crate::host::{Environ, Host};
+use crate::host::{Environ, Host, Listener};
 
 /// The tmux adapter.
 #[derive(Debug, Clone, Copy)]
@@ -19,10 +19,17 @@ impl Mux for Tmux {
         MuxKind::Tmux
     }
 
-    fn list(&self, host: &dyn Host, env: &Environ, server: &str, on_server: &dyn Fn(u32)) -> Fact<Server> {
+    fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server> {
         match address::socket(server, env) {
-            Ok(socket) => probe::list(host, &socket, on_server),
+            Ok(socket) => probe::list(host, &socket),
             Err(why) => Fact::Unknown(why),
+        }
+    }
+
+    fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {
+        match host.listener(&address::socket(server, env).ok()?) {
+            Listener::Listening(pid) => pid,
+            Listener::Nobody | Listener::Unreachable | Listener::Unknown(_) => None,
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::host::{Command, Host, Listener, Output, RunError};
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the server behind a socket holds.
-pub(super) fn list(host: &dyn Host, socket: &Path, on_server: &dyn Fn(u32)) -> Fact<Server> {
+pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     // Asked first because it is far cheaper than a fork, and a server that is not there is an everyday thing.
-    if let Some(verdict) = unreachable(host, socket, on_server) {
+    if let Some(verdict) = unreachable(host, socket) {
         return verdict;
     }
     match ask(host, socket, &["list-panes", "-a", "-F", rows::FORMAT]) {
@@ -30,12 +30,9 @@ pub(super) fn list(host: &dyn Host, socket: &Path, on_server: &dyn Fn(u32)) -> F
 }
 
 /// The verdict if the socket leads to nobody.
-fn unreachable(host: &dyn Host, socket: &Path, on_server: &dyn Fn(u32)) -> Option<Fact<Server>> {
+fn unreachable(host: &dyn Host, socket: &Path) -> Option<Fact<Server>> {
     match host.listener(socket) {
-        Listener::Listening(pid) => {
-            pid.into_iter().for_each(on_server);
-            None
-        }
+        Listener::Listening(_) => None,
         Listener::Nobody => Some(Fact::Absent),
         Listener::Unreachable => Some(Fact::Unknown("server alive, socket removed".to_owned())),
         Listener::Unknown(why) => Some(Fact::Unknown(why)),
@@ -44,7 +41,7 @@ fn unreachable(host: &dyn Host, socket: &Path, on_server: &dyn Fn(u32)) -> Optio
 
 /// Why tmux said no: the server ended meanwhile, it holds no session at all, or something else is wrong.
 fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
-    if let Some(verdict) = unreachable(host, socket, &|_| ()) {
+    if let Some(verdict) = unreachable(host, socket) {
         return verdict;
     }
     // `list-panes -a` fails on a server without sessions (`exit-empty off`) for want of a target; `list-sessions` does not.

@@ -36,7 +36,8 @@
 //!   is newer than what was just placed and goes back in turn. Our own text that comes out is deleted, anybody else's is kept
 //!   beside the manifest. An editor that renames over our text destroys only our text. If the manifest was removed meanwhile,
 //!   the version in our hand is kept beside it rather than forced back.
-//! * *Owner, mode, attributes* are given to the temp file before the exchange and compared after it, so a `chmod` is not lost.
+//! * *Owner, mode, attributes* are given to the temp file before the exchange and compared after it, so a `chmod` is not lost
+//!   (unless we are killed between the two: recovery compares texts only).
 //!
 //! # A crash at any instant
 //!

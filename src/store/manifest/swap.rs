@@ -205,11 +205,13 @@ impl Beside {
     /// Gets rid of a swap file that is not needed any more: deleted if it is the text read or the new one and nobody is
     /// writing it, else kept.
     pub(super) fn retire(&mut self, swap: &Path, names: &Names) -> Result<(), ManifestError> {
-        match look::look(swap) {
-            Err(Failure::Gone) => Ok(()),
-            Ok(look) if look.is_quiet() && names.has(look.hash) && look.guard.holds() => self.unlink(swap),
-            _ => self.keep(swap),
+        let left = look::look(swap);
+        match &left {
+            Err(Failure::Gone) => return Ok(()),
+            Ok(left) if left.is_quiet() && names.has(left.hash) && left.guard.holds() => return self.unlink(swap),
+            _ => drop(left),
         }
+        self.keep(swap)
     }
 
     /// Gives a version a name beside the manifest under which its author finds it. Whoever has it open goes on writing to it.

@@ -9,7 +9,7 @@ use super::place::Site;
 use super::{Refusal, Step};
 use crate::core::edit::{Path, Segment};
 use crate::yaml::guard;
-use crate::yaml::tree::{Tree, is_flow, untagged};
+use crate::yaml::tree::{Node, Place, Tree, is_flow, untagged};
 
 /// What a splice is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +47,6 @@ impl Splice {
     pub(super) fn remove(path: &Path, range: Range<usize>) -> Self {
         Self { range, text: String::new(), purpose: Purpose::Remove, path: path.clone() }
     }
-
-    /// The same splice as a part of a removal.
-    pub(super) fn removing(self) -> Self {
-        let purpose = if self.range.is_empty() { Purpose::Insert } else { Purpose::Remove };
-        Self { purpose, ..self }
-    }
 }
 
 /// Order of splices: by place, then from the inside out (what is new in a nested collection stands before what is new after
@@ -78,8 +72,8 @@ struct Changes {
     inserted: HashMap<Path, Option<String>>,
     /// Collections with new entries.
     grown: HashSet<Path>,
-    /// Collections that lost entries: of a sequence, the least index lost.
-    shrunk: HashMap<Path, usize>,
+    /// Collections that lost entries: how many, and of a sequence the least index lost.
+    shrunk: HashMap<Path, (usize, usize)>,
 }
 
 impl Batch {
@@ -177,7 +171,7 @@ impl Changes {
         let mut prefix = Path::root();
         for segment in &path.0 {
             if let Segment::Index(index) = segment
-                && self.shrunk.get(&prefix).is_some_and(|least| least <= index)
+                && self.shrunk.get(&prefix).is_some_and(|(_, least)| least <= index)
             {
                 return true;
             }
@@ -187,13 +181,21 @@ impl Changes {
             }
         }
         let Some((parent, _)) = path.split_last() else { return !self.touched.is_empty() };
-        let (grown, shrunk) = (self.grown.contains(&parent), self.shrunk.contains_key(&parent));
+        let (grown, lost) = (self.grown.contains(&parent), self.shrunk.get(&parent).map_or(0, |(count, _)| *count));
+        let collection = || tree.trail(&parent).pop().and_then(|place| place.content).map(|content| untagged(&content));
         self.above.contains(&path)
             || match step {
-                Step::Replace(..) => false,
-                Step::Insert(..) | Step::Append(..) => shrunk || (grown && is_empty(tree, &parent)),
-                // The first and the only entry are removed in another way than the others.
-                Step::Remove(_) => grown || (shrunk && !is_plain_removal(tree, &path, &parent)),
+                // Where nothing is written in `{ a:, b: 1 }`, a value and a new entry go to the same place.
+                Step::Replace(..) => grown && collection().is_some_and(|collection| has_gap(tree, &collection)),
+                Step::Insert(..) | Step::Append(..) => {
+                    let gap = |collection| has_gap(tree, &collection);
+                    lost > 0 || (self.above.contains(&parent) && collection().is_none_or(gap))
+                }
+                // The first and the last one left are removed in another way than the others.
+                Step::Remove(_) => {
+                    let plain = |collection| is_plain_removal(tree, &collection, &path, lost);
+                    grown || (lost > 0 && !collection().is_some_and(plain))
+                }
             }
     }
 
@@ -222,7 +224,8 @@ impl Changes {
                 }
                 Step::Remove(_) => {
                     let index = if let Segment::Index(index) = last { *index } else { 0 };
-                    let least = self.shrunk.entry(parent).or_insert(index);
+                    let (count, least) = self.shrunk.entry(parent).or_insert((0, index));
+                    *count += 1;
                     *least = index.min(*least);
                 }
             }
@@ -231,14 +234,16 @@ impl Changes {
     }
 }
 
-fn is_empty(tree: &Tree, path: &Path) -> bool {
-    let content = tree.trail(path).pop().and_then(|place| place.content);
-    content.is_none_or(|content| tree.entries(&untagged(&content)).is_empty())
+/// Whether an entry in braces or brackets has no value written, or there is no entry at all.
+fn has_gap(tree: &Tree, collection: &Node) -> bool {
+    let entries = tree.entries(collection);
+    is_flow(collection) && (entries.is_empty() || entries.iter().any(|entry| Place::of_entry(entry).content.is_none()))
 }
 
-/// Whether an entry is neither the first nor written in flow style, so that its lines go and nothing else.
-fn is_plain_removal(tree: &Tree, path: &Path, parent: &Path) -> bool {
-    let collection = tree.trail(parent).pop().and_then(|place| place.content).map(|content| untagged(&content));
+/// Whether an entry is neither the first nor the last one left nor written in flow style, so that its lines go and nothing
+/// else.
+fn is_plain_removal(tree: &Tree, collection: &Node, path: &Path, lost: usize) -> bool {
+    let entries = tree.entries(collection);
     let entry = tree.trail(path).pop().map(|place| place.entry);
-    collection.is_some_and(|collection| !is_flow(&collection) && tree.entries(&collection).first() != entry.as_ref())
+    !is_flow(collection) && entries.first() != entry.as_ref() && lost + 1 < entries.len()
 }

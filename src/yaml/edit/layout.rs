@@ -21,7 +21,8 @@ pub(super) fn lines_end(text: &str, node: &Node) -> Option<usize> {
     Some(end + break_at(text, end).len())
 }
 
-fn keeps_blank_lines(scalar: &Node) -> bool {
+/// Whether a scalar is a block scalar to which the blank lines below it belong (`|+`).
+pub(super) fn keeps_blank_lines(scalar: &Node) -> bool {
     is_block_scalar(scalar) && scalar.text().to_string().split([' ', '\t', '\r', '\n']).next().is_some_and(|h| h.contains('+'))
 }
 

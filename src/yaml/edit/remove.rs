@@ -5,12 +5,12 @@ use std::ops::Range;
 use rowan::NodeOrToken;
 use yaml_edit::SyntaxKind as Kind;
 
-use super::batch::Splice;
-use super::layout::lines_end;
+use super::batch::{Purpose, Splice};
+use super::layout::{keeps_blank_lines, lines_end};
 use super::place::Site;
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
-use crate::yaml::text::{line_end, line_start, starts_its_line};
+use crate::yaml::text::{BOM, line_end, line_start, starts_its_line};
 use crate::yaml::tree::{Node, is_flow, significant, span_of, token_of};
 
 impl Site<'_> {
@@ -28,11 +28,14 @@ impl Site<'_> {
         let siblings = self.tree.entries(&collection);
         let position = siblings.iter().position(|sibling| *sibling == entry).ok_or_else(unknown)?;
         if is_flow(&collection) {
-            return self.from_flow(path, &siblings, position).ok_or_else(unknown);
+            return self.remove_in_braces(path, &siblings, position).ok_or_else(unknown);
+        }
+        if siblings.len() == 1 && parent.0.is_empty() {
+            return Err(self.refuse(path, "the manifest would be empty", Some(&entry)));
         }
         if siblings.len() == 1 {
             let empty = if collection.kind() == Kind::MAPPING { "{}" } else { "[]" };
-            return Ok(self.put(path, &holder, empty)?.into_iter().map(Splice::removing).collect());
+            return self.put(path, &holder, empty, Purpose::Remove);
         }
         let range = if starts_its_line(self.text, span.start) {
             self.whole_lines(&entry, span.start).ok_or_else(unknown)?
@@ -40,23 +43,29 @@ impl Site<'_> {
             // The first entry, on the line of the dash above it: the next one moves up, unless comments are between.
             let next = siblings.get(position + 1).and_then(significant).ok_or_else(unknown)?;
             let line = line_end(self.text, span.end);
-            if self.tree.comments(&(line..next.start)).is_empty() { span.start..next.start } else { span.start..line }
+            if self.tree.comments(&(line..next.start)).is_empty() {
+                span.start..next.start
+            } else {
+                self.text[..span.start].trim_end_matches(' ').len()..line
+            }
         };
         Ok(vec![Splice::remove(path, range)])
     }
 
-    /// The lines of an entry. At the end of a text without final newline the line break before them goes instead.
+    /// The lines of an entry. At the end of a text without final newline the line breaks before them go instead.
     fn whole_lines(&self, entry: &Node, start: usize) -> Option<Range<usize>> {
-        let start = line_start(self.text, start);
         let end = lines_end(self.text, entry)?;
+        let start = line_start(self.text, start);
         if end == line_start(self.text, end) {
-            return Some(start..end);
+            let mark = if self.text[start..].starts_with(BOM) { BOM.len_utf8() } else { 0 };
+            // Blank lines below would become a part of a block scalar above that keeps them.
+            let text = if is_below_kept_blank_lines(entry) { blank_lines(&self.text[end..]) } else { 0 };
+            return Some(start + mark..end + text);
         }
-        let before = self.text[..start].strip_suffix("\r\n").or_else(|| self.text[..start].strip_suffix(['\n', '\r']));
-        Some(before.map_or(start, str::len)..end)
+        Some(self.text[..start].trim_end_matches([' ', '\t', '\r', '\n']).len()..end)
     }
 
-    fn from_flow(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {
+    fn remove_in_braces(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {
         let entry = siblings.get(position)?;
         let span = significant(entry)?;
         let comma = token_of(entry, Kind::COMMA).map(|comma| span_of(&comma).end);
@@ -78,7 +87,7 @@ impl Site<'_> {
     }
 
     /// Refuses to remove an anchor whose alias stands elsewhere.
-    fn keeps_its_aliases(&self, path: &Path, entry: &Node) -> Result<(), Refusal> {
+    pub(super) fn keeps_its_aliases(&self, path: &Path, entry: &Node) -> Result<(), Refusal> {
         let inside = usize::from(entry.text_range().start())..usize::from(entry.text_range().end());
         let tokens = entry.descendants_with_tokens().filter_map(NodeOrToken::into_token);
         for anchor in tokens.filter(|token| token.kind() == Kind::ANCHOR) {
@@ -92,4 +101,24 @@ impl Site<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the text before a node is a block scalar that keeps the blank lines below it (`|+`).
+fn is_below_kept_blank_lines(node: &Node) -> bool {
+    let mut token = node.first_token().and_then(|first| first.prev_token());
+    while let Some(before) = &token
+        && matches!(before.kind(), Kind::NEWLINE | Kind::INDENT | Kind::WHITESPACE)
+    {
+        if before.parent().is_some_and(|parent| keeps_blank_lines(&parent)) {
+            return true;
+        }
+        token = before.prev_token();
+    }
+    token.and_then(|token| token.parent()).is_some_and(|parent| keeps_blank_lines(&parent))
+}
+
+/// The length of the blank lines a text begins with.
+fn blank_lines(text: &str) -> usize {
+    let blank = text.len() - text.trim_start_matches([' ', '\t', '\r', '\n']).len();
+    if blank == text.len() { blank } else { line_start(text, blank) }
 }

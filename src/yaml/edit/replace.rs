@@ -4,28 +4,31 @@ use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
-use super::batch::Splice;
+use super::batch::{Purpose, Splice};
 use super::layout::{block_items, indent_of, is_block_scalar, items_at, lines_at};
 use super::place::Site;
 use crate::core::edit::Path;
 use crate::yaml::scalar::inline;
-use crate::yaml::text::{break_at, line_end, starts_its_line};
+use crate::yaml::text::{break_at, line_before, line_end, starts_its_line};
 use crate::yaml::tree::{Node, Place, is_flow, significant, span_of, token_of, untagged, within_flow};
 
 impl Site<'_> {
     /// The splices that put `value` at `path`.
     pub(super) fn replace(&self, path: &Path, value: &Value) -> Result<Vec<Splice>, Refusal> {
         let place = self.locate(path)?;
+        if let Some(content) = &place.content {
+            self.keeps_its_aliases(path, content)?;
+        }
         if let Some(items) = block_items(value)
             && let Some(splices) = self.as_block_sequence(path, &place, items)
         {
             return Ok(splices);
         }
-        self.put(path, &place, &inline(value))
+        self.put(path, &place, &inline(value), Purpose::Replace)
     }
 
     /// Puts text of one line where the value of a place stands.
-    pub(super) fn put(&self, path: &Path, place: &Place, value: &str) -> Result<Vec<Splice>, Refusal> {
+    pub(super) fn put(&self, path: &Path, place: &Place, value: &str, purpose: Purpose) -> Result<Vec<Splice>, Refusal> {
         let Some(content) = &place.content else { return self.fill(path, place, value) };
         let unknown = || self.refuse(path, "its place is not known", Some(&place.entry));
         let span = significant(content).ok_or_else(unknown)?;
@@ -35,13 +38,22 @@ impl Site<'_> {
         }
         if is_block_collection(&inner) && starts_its_line(self.text, span.start) {
             let head = head_of(place).ok_or_else(unknown)?;
-            let line = line_end(self.text, head);
+            let last = line_end(self.text, span.end);
+            // The comment of the last line moves to the line of the key if no other stands before it, unless its node goes.
+            let moves = purpose == Purpose::Replace
+                && self.tree.comments(&(head..span.start)).is_empty()
+                && !self.tree.comments(&(span.end..last)).is_empty();
+            let end = if moves { span.end } else { last };
             let value = Splice::insert(path, head, format!(" {value}"));
-            return Ok(vec![value, Splice::replace(path, line..span.end, String::new())]);
+            // Comments between the key and the value stay below the key.
+            let start = line_before(self.text, span.start);
+            // Nor may a text without final newline get one by losing its last line.
+            let start = if end < self.text.len() { start } else { self.text[..start].trim_end_matches(BLANK).len().max(head) };
+            return Ok(vec![value, Splice { range: start..end, text: String::new(), purpose, path: path.clone() }]);
         }
         // `"key":5` is only read as a pair because of the quotes.
         let space = if self.text[..span.start].ends_with(':') { " " } else { "" };
-        Ok(vec![Splice::replace(path, span, format!("{space}{value}"))])
+        Ok(vec![Splice { range: span, text: format!("{space}{value}"), purpose, path: path.clone() }])
     }
 
     /// Writes a value where nothing is written: after the colon or dash, before any comment.
@@ -73,7 +85,7 @@ impl Site<'_> {
         let header = self.text[mark..line].find([' ', '\t']).map_or(line, |blank| mark + blank);
         let body: &str = &self.text[line..scalar.text_range().end().into()];
         let keeps = self.text[mark..header].contains('+');
-        let text = if keeps { without_last_break(body) } else { body.trim_end_matches([' ', '\t', '\r', '\n']) };
+        let text = if keeps { without_last_break(body) } else { body.trim_end_matches(BLANK) };
         let mut splices = vec![Splice::replace(path, start..header, value.to_owned())];
         if !text.is_empty() {
             splices.push(Splice::replace(path, line..line + text.len(), String::new()));
@@ -103,6 +115,8 @@ impl Site<'_> {
         Some(splices)
     }
 }
+
+const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// The end of what a value is written after: its anchor, else the colon or the dash.
 fn head_of(place: &Place) -> Option<usize> {

@@ -1,0 +1,34 @@
+//! `headcount history`: what was recorded. Reads the journal; writes nothing.
+
+use crate::cli::Context;
+use crate::cli::args::HistoryArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::render::history::{self, Line};
+use crate::core::manifest::pattern::glob;
+use crate::store::journal::{Entry, Journal};
+use crate::store::manifest::ManifestFile;
+use crate::store::paths::StateHome;
+
+/// Prints the entries of the selected sessions, newest first.
+pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliError> {
+    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    let manifest = ManifestFile::open(&found.path)?.resolved()?;
+    let directory = StateHome::from_environment(|name| std::env::var_os(name))?.of_manifest(&manifest);
+    let entries = Journal::new(&directory).entries(None, None)?;
+    let wanted = |entry: &&Entry| args.names.is_empty() || args.names.iter().any(|name| glob(name, &entry.session.name));
+    let lines: Vec<Line> = entries.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX)).map(line).collect();
+    context.out.answer(&history::render(&lines, &context.out.look))?;
+    Ok(Exit::Done)
+}
+
+fn line(entry: &Entry) -> Line {
+    Line {
+        id: entry.id.to_string(),
+        at: entry.at,
+        class: entry.class,
+        session: entry.session.name.clone(),
+        message: entry.message.clone(),
+        undoes: entry.undoes.map(|id| id.to_string()),
+    }
+}

@@ -1,0 +1,42 @@
+//! `headcount undo`: takes one recorded change back. Refuses rather than undoing somebody else's work.
+
+use crate::cli::args::UndoArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::render::patch;
+use crate::cli::{Context, interrupt, session};
+use crate::control::undo::{Request, UndoError, undo};
+use crate::core::text::printable;
+use crate::store::paths::StateHome;
+
+/// Takes the entry back and shows what that changed.
+pub(crate) fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CliError> {
+    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let world = session::world(&state_home);
+    let request =
+        Request { manifest: found.path, state_home, entry: args.entry, dry_run: args.dry_run, update: args.lock.update() };
+    interrupt::end_on_interrupt();
+    let undone = undo(&world, &request).map_err(|error| told(error, context.out.color_errors))?;
+    session::say_saved(&undone.saved, context);
+    let entry = &undone.entry;
+    let what = format!("{} {} of {}", entry.class, entry.id, printable(&entry.session.to_string()));
+    let said = match undone.id {
+        Some(id) => format!("Took back {what}; that is entry {id}.\n"),
+        None => format!("Would take back {what}.\n"),
+    };
+    context.out.answer(&(patch::render(&undone.diff, &context.out.look) + &said))?;
+    Ok(Exit::Done)
+}
+
+fn told(error: UndoError, color: bool) -> CliError {
+    match error {
+        UndoError::Pass(error) => CliError::from_pass(error, color),
+        UndoError::NoSuchEntry { .. } => {
+            CliError::caused_by(Exit::Failure, &error).hint("`headcount history` shows the entries and their numbers")
+        }
+        UndoError::Already { .. } => CliError::caused_by(Exit::Refused, &error),
+        UndoError::Refused { .. } => CliError::caused_by(Exit::Refused, &error)
+            .hint("the manifest was changed there since; edit it by hand, `headcount history` shows the old values"),
+    }
+}

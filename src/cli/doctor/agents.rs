@@ -1,0 +1,57 @@
+//! The agents: which of them are installed, and where they keep their files.
+
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use super::{Examiner, Row};
+use crate::agent::{self, Agent};
+
+pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
+    let path = examiner.variable("PATH").unwrap_or_default();
+    let directories: Vec<_> = std::env::split_paths(&path).collect();
+    let installed = |agent: &dyn Agent| {
+        agent.names().programs.iter().find(|program| directories.iter().any(|directory| is_program(&directory.join(program))))
+    };
+    let mut rows = Vec::new();
+    let mut absent = Vec::new();
+    for agent in agent::all() {
+        let home = agent.home(&examiner.env);
+        let at_home = home.as_deref().filter(|home| home.is_dir());
+        let program = installed(*agent);
+        match (program, at_home) {
+            (None, None) => absent.push(agent.kind().as_str()),
+            (program, home) => rows.push(row(agent.kind().as_str(), program.copied(), home)),
+        }
+    }
+    if rows.is_empty() {
+        rows.push(Row::warn(
+            "agents",
+            "none is in PATH and none has files here",
+            "sessions are then only followed as tmux sessions",
+        ));
+    } else if !absent.is_empty() {
+        rows.push(Row::fine("other agents", format!("not here: {}", absent.join(", "))));
+    }
+    rows
+}
+
+fn row(agent: &'static str, program: Option<&str>, home: Option<&Path>) -> Row {
+    match (program, home) {
+        (Some(program), None) => Row::fine(agent, format!("{program} is in PATH and has no files yet")),
+        (None, Some(home)) => Row::fine(agent, format!("not in PATH, files in {}", home.display())),
+        (program, Some(home)) => {
+            let program = program.unwrap_or_default();
+            if std::fs::read_dir(home).is_err() {
+                let hint = "its conversations are unknown until you may read that directory";
+                return Row::fail(agent, format!("{} cannot be read", home.display()), hint);
+            }
+            Row::fine(agent, format!("{program} is in PATH, files in {}", home.display()))
+        }
+        (None, None) => Row::fine(agent, "not here"),
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok()
+}

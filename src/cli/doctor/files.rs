@@ -1,0 +1,207 @@
+//! The manifest and what stands beside it: whether it can be read, locked, replaced without loss, and remembered.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+
+use super::{Examiner, Row};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::render::plural;
+use crate::cli::{Context, session};
+use crate::store::lease::{self, Asked};
+use crate::store::manifest::{ManifestFile, exchange_supported};
+use crate::store::paths::StateHome;
+use crate::yaml;
+
+pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
+    let mut rows = Vec::new();
+    match manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real()) {
+        Err(error) => rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; "))),
+        Ok(found) => match ManifestFile::open(&found.path).and_then(|file| Ok((file.resolved()?, file.read()?))) {
+            Err(error) => {
+                let error = crate::cli::error::CliError::from(error);
+                rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
+            }
+            Ok((resolved, snapshot)) => {
+                rows.push(manifest(&found.path, &found.source, &snapshot.bytes));
+                rows.push(lock(&resolved));
+                rows.push(permissions(&resolved));
+                rows.push(exchange(&resolved));
+                rows.push(leases(&resolved));
+            }
+        },
+    }
+    rows.push(state(examiner));
+    rows
+}
+
+fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
+    const WHAT: &str = "manifest";
+    let shown = path.display();
+    let text = match yaml::decode(bytes) {
+        Ok(text) => text,
+        Err(diagnostic) => {
+            return Row::fail(WHAT, format!("{shown}: {}", diagnostic.message), "`headcount check` shows the place");
+        }
+    };
+    match yaml::load(text, &session::surroundings()) {
+        Err(diagnostics) => {
+            let first = diagnostics.first().map(|diagnostic| diagnostic.message.as_str()).unwrap_or_default();
+            Row::fail(WHAT, format!("{shown} ({source}) cannot be used: {first}"), "`headcount check` shows the place")
+        }
+        Ok(loaded) => {
+            let found = format!("{shown} ({source}), {}", plural(loaded.manifest.sessions.len(), "session", "sessions"));
+            match loaded.warnings.len() {
+                0 => Row::fine(WHAT, found),
+                count => Row::warn(
+                    WHAT,
+                    format!("{found}, {}", plural(count, "warning", "warnings")),
+                    "`headcount check` shows them",
+                ),
+            }
+        }
+    }
+}
+
+/// Who holds the lock, from the kernel's list of locks: taking it to find out would get in others' way.
+fn lock(manifest: &Path) -> Row {
+    const WHAT: &str = "lock";
+    let mut sidecar = manifest.as_os_str().to_owned();
+    sidecar.push(".lock");
+    let sidecar = PathBuf::from(sidecar);
+    let Ok(metadata) = sidecar.metadata() else { return Row::fine(WHAT, "free") };
+    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
+        return Row::warn(
+            WHAT,
+            "cannot be told: /proc/locks cannot be read",
+            "`headcount reconcile` waits for it and names the holder",
+        );
+    };
+    match holder(&locks, metadata.ino()) {
+        None => Row::fine(WHAT, "free"),
+        Some(pid) => {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            let found = format!("held by process {pid} ({})", name.trim());
+            Row::warn(WHAT, found, "another headcount is at work; if it hangs, look at that process")
+        }
+    }
+}
+
+/// The process that holds a flock on the file of this inode. `/proc/locks`: `1: FLOCK ADVISORY WRITE 4711 00:2a:123 0 EOF`;
+/// waiters have `->` after the number. The device is left aside: overlay and btrfs show another one than stat does.
+fn holder(locks: &str, inode: u64) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", pid, file, ..] = fields.as_slice() else { return None };
+        (file.rsplit(':').next()?.parse() == Ok(inode)).then(|| pid.parse().ok()).flatten()
+    })
+}
+
+fn permissions(manifest: &Path) -> Row {
+    const WHAT: &str = "permissions";
+    let directory = parent(manifest);
+    let may = |path: &Path, access: Access| rustix::fs::access(path, access).is_ok();
+    if !may(directory, Access::WRITE_OK | Access::EXEC_OK) {
+        let found = format!("the directory {} cannot be written", directory.display());
+        return Row::fail(WHAT, found, "the new text is written beside the old one; make the directory writable");
+    }
+    let metadata = match manifest.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) => return Row::fail(WHAT, error.to_string(), "make the manifest readable"),
+    };
+    if metadata.permissions().mode() & 0o222 == 0 || !may(manifest, Access::WRITE_OK) {
+        return Row::fail(WHAT, "the manifest is read-only", format!("chmod u+w {}", manifest.display()));
+    }
+    if metadata.nlink() > 1 {
+        let found = format!("the manifest is hard-linked ({} names)", metadata.nlink());
+        return Row::fail(WHAT, found, "replacing it would part the names; use symbolic links instead");
+    }
+    Row::fine(WHAT, "the manifest and its directory can be written")
+}
+
+fn exchange(manifest: &Path) -> Row {
+    const WHAT: &str = "exchange";
+    match exchange_supported(parent(manifest)) {
+        Ok(true) => Row::fine(WHAT, "this file system replaces files by exchange: nobody's save is lost"),
+        Ok(false) => Row::warn(
+            WHAT,
+            "this file system cannot exchange two files",
+            "the manifest is compared just before it is replaced instead; a save in that instant would be lost",
+        ),
+        Err(error) => Row::warn(WHAT, format!("cannot be tried: {error}"), "see the row about permissions"),
+    }
+}
+
+fn leases(manifest: &Path) -> Row {
+    const WHAT: &str = "read leases";
+    match File::open(manifest).and_then(|file| lease::ask(&file)) {
+        Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: an editor that has the manifest open is noticed"),
+        Ok(Asked::Writer) => {
+            Row::warn(WHAT, "a program has the manifest open for writing", "reconcile waits until it is closed")
+        }
+        Ok(Asked::Unavailable) => Row::warn(
+            WHAT,
+            "not available for this file",
+            "an editor that keeps the file open is only noticed by what it writes; owning the manifest usually helps",
+        ),
+        Err(error) => Row::warn(WHAT, error.to_string(), "see the row about permissions"),
+    }
+}
+
+fn state(examiner: &Examiner) -> Row {
+    const WHAT: &str = "state";
+    let home = match StateHome::from_environment(|name| examiner.variable(name)) {
+        Ok(home) => home,
+        Err(error) => return Row::fail(WHAT, error.to_string(), "set HOME or XDG_STATE_HOME"),
+    };
+    let shown = home.path().display();
+    let Ok(metadata) = home.path().metadata() else {
+        return Row::fine(WHAT, format!("{shown}, which is made when something is first recorded"));
+    };
+    if !metadata.is_dir() {
+        return Row::fail(WHAT, format!("{shown} is not a directory"), "move it away, or set XDG_STATE_HOME");
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Row::fail(WHAT, format!("{shown} belongs to user {}", metadata.uid()), "chown it, or set XDG_STATE_HOME");
+    }
+    let open = open_to_others(home.path(), 0);
+    if open > 0 {
+        let found = format!("{shown}: {} open to others", plural(open, "file or directory is", "files or directories are"));
+        return Row::warn(WHAT, found, format!("chmod -R go= {shown}"));
+    }
+    Row::fine(WHAT, format!("{shown}, private"))
+}
+
+/// How many files and directories below (and with) this one others may look into.
+fn open_to_others(path: &Path, depth: u8) -> usize {
+    let Ok(metadata) = path.symlink_metadata() else { return 0 };
+    if metadata.is_symlink() {
+        return 0;
+    }
+    let own = usize::from(metadata.permissions().mode() & 0o077 != 0);
+    let entries = if metadata.is_dir() && depth < 4 { std::fs::read_dir(path).ok() } else { None };
+    own + entries.into_iter().flatten().flatten().map(|entry| open_to_others(&entry.path(), depth + 1)).sum::<usize>()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_read_from_the_kernels_list_and_a_waiter_is_none() {
+        let locks = "1: POSIX  ADVISORY  READ 11 08:01:77 128 128\n\
+                     2: FLOCK  ADVISORY  WRITE 4711 00:2a:123 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 4712 00:2a:123 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 9 00:2a:1234 0 EOF\n";
+        assert_eq!(holder(locks, 123), Some(4711));
+        assert_eq!(holder(locks, 1234), Some(9));
+        assert_eq!(holder(locks, 77), None);
+        assert_eq!(holder("", 123), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! The machine: whether processes and their environments can be read.
+
+use std::path::Path;
+
+use super::{Examiner, Row};
+use crate::core::fact::Fact;
+use crate::host::Host;
+
+const WHAT: &str = "processes";
+
+pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
+    vec![boot(examiner), processes(examiner)]
+}
+
+fn boot(examiner: &Examiner) -> Row {
+    match examiner.host.boot() {
+        Fact::Seen(boot) => {
+            Row::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at)))
+        }
+        Fact::Absent => Row::warn("host", "the boot cannot be identified", "a reboot is then not named as the cause of an end"),
+        Fact::Unknown(why) => Row::warn("host", why, "a reboot is then not named as the cause of an end"),
+    }
+}
+
+fn processes(examiner: &Examiner) -> Row {
+    if !Path::new("/proc/self/stat").exists() {
+        return Row::warn(
+            WHAT,
+            "no /proc here; `ps` is used",
+            "agents' own environments cannot be read, so homes are guessed from yours",
+        );
+    }
+    let me = std::process::id();
+    let unreadable = match (examiner.host.process(me), examiner.host.environ(me)) {
+        (Fact::Seen(_), Fact::Seen(_)) => None,
+        (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Some(why),
+        (Fact::Absent, _) | (_, Fact::Absent) => Some("this very process is not shown".to_owned()),
+    };
+    if let Some(why) = unreadable {
+        return Row::fail(WHAT, why, "mount /proc so that your own processes can be read");
+    }
+    match hidepid(&std::fs::read_to_string("/proc/mounts").unwrap_or_default()) {
+        Some(value) => Row::warn(
+            WHAT,
+            format!("/proc is mounted with hidepid={value}: other users' processes cannot be seen"),
+            "sessions of other users are then unknown; your own are not affected",
+        ),
+        None => Row::fine(WHAT, "/proc can be read"),
+    }
+}
+
+/// The `hidepid` option in force, unless it hides nothing. The last mount on /proc wins.
+fn hidepid(mounts: &str) -> Option<String> {
+    let line = mounts.lines().rfind(|line| line.split(' ').nth(1) == Some("/proc"))?;
+    let value = line.split(' ').nth(3)?.split(',').find_map(|option| option.strip_prefix("hidepid="))?;
+    (!matches!(value, "0" | "off")).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_processes_are_found_in_the_mount_options() {
+        for (mounts, expected) in [
+            ("proc /proc proc rw,nosuid 0 0\n", None),
+            ("proc /proc proc rw,hidepid=2 0 0\n", Some("2")),
+            ("proc /proc proc rw,hidepid=invisible,gid=4 0 0\n", Some("invisible")),
+            ("proc /proc proc rw,hidepid=2 0 0\nproc /proc proc rw,hidepid=0 0 0\n", None),
+            ("proc /proc/x proc rw,hidepid=2 0 0\n", None),
+            ("", None),
+        ] {
+            assert_eq!(hidepid(mounts).as_deref(), expected, "{mounts}");
+        }
+    }
+}

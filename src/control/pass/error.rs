@@ -1,0 +1,57 @@
+//! What stops a pass. Never decides an exit code; says only which kind it is.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use crate::store::journal::JournalError;
+use crate::store::manifest::{Cause, ManifestError, UpdateError};
+use crate::yaml::Diagnostic;
+
+/// A pass could not be made. The manifest is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The manifest cannot be read, locked or replaced.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The manifest is still being written after the longest wait: half a text must not be judged.
+    #[error("manifest {} is still being written by another program", path.display())]
+    BeingWritten {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The manifest does not load.
+    #[error("manifest {} is not valid", path.display())]
+    Invalid {
+        /// The file as it was asked for.
+        path: PathBuf,
+        /// Its text, which the diagnostics point into.
+        text: String,
+        /// What is wrong.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The journal cannot be written, and nothing is recorded without it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl PassError {
+    /// An error and its causes on one line.
+    pub(super) fn line(error: &dyn Error) -> String {
+        let mut line = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            line = format!("{line}: {error}");
+            cause = error.source();
+        }
+        line
+    }
+}
+
+impl From<UpdateError<PassError>> for PassError {
+    fn from(error: UpdateError<PassError>) -> Self {
+        match error.cause {
+            Cause::Manifest(error) => Self::Manifest(error),
+            Cause::Plan(error) => error,
+        }
+    }
+}

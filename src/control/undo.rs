@@ -1,0 +1,204 @@
+//! Taking one recorded change back: the same lock, edits, guard and journal as recording it. Never observes anything.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::observe::World;
+use super::pass::{PassError, environment};
+use crate::core::edit::{Edit, Path, Segment};
+use crate::core::manifest::Manifest;
+use crate::core::manifest::names::top;
+use crate::store::TextHash;
+use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry};
+use crate::store::manifest::{Change, ManifestFile, Options as UpdateOptions, Snapshot};
+use crate::store::paths::StateHome;
+use crate::yaml;
+
+/// What is to be taken back, and where.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Where headcount keeps its journals.
+    pub state_home: StateHome,
+    /// The entry of the journal.
+    pub entry: EntryId,
+    /// Whether only to say what would be done.
+    pub dry_run: bool,
+    /// How the manifest is locked and replaced.
+    pub update: UpdateOptions,
+}
+
+/// What was, or would be, taken back.
+#[derive(Debug)]
+pub struct Undone {
+    /// The entry that was taken back.
+    pub entry: Entry,
+    /// The number of the entry that says so; `None` if it was a dry run.
+    pub id: Option<EntryId>,
+    /// The unified diff of the manifest.
+    pub diff: String,
+    /// Versions of the manifest that were kept beside it because someone saved during the write.
+    pub saved: Vec<PathBuf>,
+}
+
+/// A change could not be taken back. The manifest is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// The manifest or the journal.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// There is no such entry.
+    #[error("the journal of {} has no entry {id}", manifest.display())]
+    NoSuchEntry {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The number asked for.
+        id: EntryId,
+    },
+    /// Somebody took it back already.
+    #[error("entry {id} was already taken back by {by}")]
+    Already {
+        /// The number asked for.
+        id: EntryId,
+        /// The entry that took it back.
+        by: EntryId,
+    },
+    /// The manifest is not what the change left, so taking it back would undo somebody else's work.
+    #[error("entry {id} cannot be taken back: {why}")]
+    Refused {
+        /// The number asked for.
+        id: EntryId,
+        /// Why.
+        why: String,
+    },
+}
+
+impl UndoError {
+    fn refused(id: EntryId, why: impl Into<String>) -> Self {
+        Self::Refused { id, why: why.into() }
+    }
+}
+
+/// Takes one recorded change back.
+///
+/// # Errors
+/// [`UndoError`]; nothing is written then.
+pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
+    let file = ManifestFile::open(&request.manifest).map_err(PassError::from)?;
+    let resolved = file.resolved().map_err(PassError::from)?;
+    let journal = Journal::new(&request.state_home.of_manifest(&resolved));
+    let entry = find(&journal, request)?;
+    let undoing = Undoing { world, request, entry: &entry };
+    if request.dry_run {
+        let snapshot = file.read().map_err(PassError::from)?;
+        let (old, new) = undoing.texts(&snapshot)?;
+        return Ok(Undone { diff: undoing.diff(&old, &new), entry, id: None, saved: Vec::new() });
+    }
+    let mut locked = file.lock(&request.update).map_err(PassError::from)?;
+    let mut written: Option<(Intent, String)> = None;
+    let outcome = locked.update(|snapshot| -> Result<Option<Vec<u8>>, UndoError> {
+        let (old, new) = undoing.texts(snapshot)?;
+        let record = undoing.record(&old, world);
+        let begun = journal.begin(vec![record], snapshot.hash, TextHash::of(new.as_bytes()));
+        written = Some((begun.map_err(PassError::from)?, undoing.diff(&old, &new)));
+        Ok(Some(new.into_bytes()))
+    });
+    let outcome = outcome.map_err(|error| match error.cause {
+        crate::store::manifest::Cause::Manifest(error) => UndoError::from(PassError::from(error)),
+        crate::store::manifest::Cause::Plan(error) => error,
+    })?;
+    let Some((intent, diff)) = written else { return Err(UndoError::refused(request.entry, "nothing would change")) };
+    let id = intent.ids().first().copied();
+    match outcome.change {
+        Change::Written { .. } => journal.commit(intent),
+        Change::Unchanged => journal.abort(intent),
+    }
+    .map_err(PassError::from)?;
+    Ok(Undone { entry, id, diff, saved: outcome.saved })
+}
+
+fn find(journal: &Journal, request: &Request) -> Result<Entry, UndoError> {
+    let entries = journal.entries(None, None).map_err(PassError::from)?;
+    if let Some(other) = entries.iter().find(|entry| entry.undoes == Some(request.entry)) {
+        return Err(UndoError::Already { id: request.entry, by: other.id });
+    }
+    entries
+        .into_iter()
+        .find(|entry| entry.id == request.entry)
+        .ok_or_else(|| UndoError::NoSuchEntry { manifest: request.manifest.clone(), id: request.entry })
+}
+
+struct Undoing<'a> {
+    world: &'a World,
+    request: &'a Request,
+    entry: &'a Entry,
+}
+
+impl Undoing<'_> {
+    /// The text as it is, and as it would be without the change.
+    fn texts(&self, snapshot: &Snapshot) -> Result<(String, String), UndoError> {
+        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| self.invalid(vec![diagnostic], snapshot))?;
+        let loaded = yaml::load(text, &environment(self.world)).map_err(|all| self.invalid(all, snapshot))?;
+        let edits = self.edits(&loaded.manifest)?;
+        let new = yaml::apply(text, &edits).map_err(|refusal| UndoError::refused(self.entry.id, refusal.why()))?;
+        Ok((text.to_owned(), new))
+    }
+
+    fn invalid(&self, diagnostics: Vec<yaml::Diagnostic>, snapshot: &Snapshot) -> UndoError {
+        let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+        PassError::Invalid { path: self.request.manifest.clone(), text, diagnostics }.into()
+    }
+
+    /// The recorded edits, turned round and pointed at where the session stands now.
+    fn edits(&self, manifest: &Manifest) -> Result<Vec<Edit>, UndoError> {
+        let Some(session) = manifest.find(&self.entry.session) else {
+            let why = format!("{} has no entry in the manifest any more", self.entry.session);
+            return Err(UndoError::refused(self.entry.id, why));
+        };
+        let here = Path::root().key(top::SESSIONS).index(session.index);
+        Ok(self.entry.inverse().into_iter().map(|edit| point(edit, &here)).collect())
+    }
+
+    /// What the journal says of taking it back.
+    fn record(&self, text: &str, world: &World) -> NewEntry {
+        let entry = self.entry;
+        let edits = yaml::load(text, &environment(world)).ok().and_then(|loaded| self.edits(&loaded.manifest).ok());
+        NewEntry {
+            at: world.host.now(),
+            manifest: PathBuf::from(&entry.manifest),
+            class: entry.class,
+            session: entry.session.clone(),
+            agent: entry.agent,
+            message: format!("{}: took back {} of {}.", entry.session.name, entry.class, entry.id),
+            evidence: Vec::new(),
+            edits: edits.unwrap_or_default(),
+            undoes: Some(entry.id),
+        }
+    }
+
+    fn diff(&self, old: &str, new: &str) -> String {
+        let name = self.request.manifest.file_name().map(|name| name.to_string_lossy().into_owned());
+        yaml::unified_diff(old, new, &name.unwrap_or_default())
+    }
+}
+
+/// An edit of `sessions[i]…` made to point at the entry that stands `here`. The first entry of an empty manifest was added
+/// together with its list; what is taken back is the entry, not the list.
+fn point(edit: Edit, here: &Path) -> Edit {
+    match edit.path.0.as_slice() {
+        [Segment::Key(_)] => {
+            let entry = edit.from.and_then(|list| match list {
+                Value::Array(items) => items.into_iter().next(),
+                other => Some(other),
+            });
+            Edit::new(here.clone(), entry, None)
+        }
+        [Segment::Key(_), Segment::Index(_), rest @ ..] => {
+            let segments = here.0.iter().chain(rest).cloned().collect();
+            Edit { path: Path(segments), ..edit }
+        }
+        _ => edit,
+    }
+}

@@ -1,0 +1,159 @@
+//! `headcount doctor`: whether this machine will do.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{Place, Ran};
+
+const GOOD: &str = "version: 1\nsessions: []\n";
+
+/// The row about `what`, with its hint.
+fn row(ran: &Ran, what: &str) -> String {
+    let mut lines =
+        ran.stdout.lines().skip_while(|line| !line.get(6..).is_some_and(|rest| rest.starts_with(&format!("{what} "))));
+    let first = lines.next().unwrap_or_else(|| panic!("no row {what} in:\n{}", ran.stdout));
+    let hint = lines.next().filter(|line| line.starts_with("      ")).unwrap_or_default();
+    format!("{first}\n{}", hint.trim_start())
+}
+
+#[test]
+fn a_machine_with_a_manifest_will_do_and_every_check_has_its_row() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    for what in [
+        "tmux",
+        "locale",
+        "tmux sockets",
+        "tmux server",
+        "host",
+        "processes",
+        "manifest",
+        "lock",
+        "permissions",
+        "exchange",
+        "read leases",
+        "state",
+    ] {
+        assert!(!row(&ran, what).starts_with("fail"), "{what}");
+    }
+    assert!(row(&ran, "manifest").contains("agent-sessions.yaml (found in this directory), 0 sessions"), "{}", ran.stdout);
+    assert_eq!(std::fs::read_dir(place.work()).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(std::fs::read_dir(place.home()).unwrap().count(), 0);
+}
+
+#[test]
+fn no_manifest_is_a_failure_with_a_hint() {
+    let ran = Place::new().run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(row(&ran, "manifest").starts_with("fail"));
+    assert!(row(&ran, "manifest").contains("--manifest"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 check failed"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_manifest_that_does_not_parse_is_a_failure_and_one_with_warnings_a_warning() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", "version: 1\nsessions: {}\n");
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(row(&ran, "manifest").starts_with("fail"));
+    place.write("agent-sessions.yaml", "version: 1\nsesions: []\nsessions: []\n");
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    assert!(row(&ran, "manifest").starts_with("warn"));
+}
+
+#[test]
+fn a_missing_tmux_is_a_failure_that_says_what_to_install() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let ran = Ran::from(place.command().arg("doctor").env("PATH", place.home()).output().unwrap());
+    assert_eq!(ran.code, Some(1));
+    assert!(row(&ran, "tmux").starts_with("fail") && row(&ran, "tmux").contains("install tmux 3.2 or newer"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_version_of_tmux_is_judged() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let tmux = place.home().join("tmux");
+    for (version, grade) in [("2.9a", "fail"), ("3.2", "ok")] {
+        std::fs::write(&tmux, format!("#!/bin/sh\necho tmux {version}\n")).unwrap();
+        std::fs::set_permissions(&tmux, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", place.home().display());
+        let ran = Ran::from(place.command().arg("doctor").env("PATH", path).output().unwrap());
+        assert!(row(&ran, "tmux").starts_with(grade), "{version}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn a_lock_that_is_held_is_seen_with_its_holder_and_not_disturbed() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    assert!(row(&place.run(&["doctor"]), "lock").contains("free"));
+    let sidecar = std::fs::File::create(place.work().join("agent-sessions.yaml.lock")).unwrap();
+    assert!(row(&place.run(&["doctor"]), "lock").contains("free"));
+    fs4::FileExt::try_lock(&sidecar).unwrap();
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(row(&ran, "lock").contains(&format!("held by process {}", std::process::id())), "{}", ran.stdout);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_replaced_is_a_failure() {
+    let place = Place::new();
+    let path = place.write("agent-sessions.yaml", GOOD);
+    std::fs::hard_link(&path, place.work().join("other.yaml")).unwrap();
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(row(&ran, "permissions").contains("hard-linked (2 names)"), "{}", ran.stdout);
+    std::fs::remove_file(place.work().join("other.yaml")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let ran = place.run(&["doctor"]);
+    assert!(row(&ran, "permissions").contains("read-only"), "{}", ran.stdout);
+}
+
+#[test]
+fn state_that_others_can_read_is_a_warning() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let state = place.home().join(".local/state/headcount");
+    std::fs::create_dir_all(&state).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(row(&place.run(&["doctor"]), "state").starts_with("warn"));
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(row(&place.run(&["doctor"]), "state").starts_with("ok"));
+}
+
+#[test]
+fn agents_are_found_in_path_and_by_their_files() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    std::fs::create_dir(place.home().join(".claude")).unwrap();
+    let codex = place.home().join("codex");
+    std::fs::write(&codex, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&codex, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", place.home().display());
+    let ran = Ran::from(place.command().arg("doctor").env("PATH", path).output().unwrap());
+    assert!(row(&ran, "claude").contains(".claude"), "{}", ran.stdout);
+    assert!(row(&ran, "codex").contains("codex is in PATH"), "{}", ran.stdout);
+    assert!(row(&ran, "other agents").contains("gemini"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_locale_that_is_not_utf_8_and_a_lost_tmux_directory_are_warnings() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let ran = Ran::from(place.command().arg("doctor").env("LANG", "C").env("TMUX_TMPDIR", "/nonexistent").output().unwrap());
+    assert!(row(&ran, "locale").starts_with("warn"), "{}", ran.stdout);
+    assert!(row(&ran, "tmux sockets").starts_with("warn"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_shell_inside_another_tmux_server_is_told_so() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let ran = Ran::from(place.command().arg("doctor").env("TMUX", "/elsewhere/tmux-0/work,123,0").output().unwrap());
+    assert!(row(&ran, "this shell").contains("/elsewhere/tmux-0/work"), "{}", ran.stdout);
+}

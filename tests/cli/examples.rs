@@ -1,0 +1,37 @@
+//! The manifests under `examples/` teach; so they must be right, to the letter of the schema too.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::Place;
+
+fn examples() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    assert!(files.len() >= 3);
+    files
+}
+
+#[test]
+fn every_example_is_valid_without_a_warning() {
+    for path in examples() {
+        let ran = Place::new().run(&["check", "--strict", path.to_str().unwrap()]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_example_agrees_with_the_schema_an_editor_would_use() {
+    let schema = serde_json::from_str(&Place::new().run(&["schema", "manifest"]).stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for path in examples() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut document: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        document.apply_merge().unwrap();
+        let document = serde_json::to_value(document).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}:\n{}", path.display(), errors.join("\n"));
+    }
+}

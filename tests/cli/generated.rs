@@ -1,0 +1,47 @@
+//! Generated files are what the program generates. `UPDATE=1` writes them anew.
+
+use std::path::Path;
+
+use crate::support::Place;
+
+#[test]
+fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
+    for (document, file) in
+        [("manifest", "agent-sessions.schema.json"), ("report", "report.schema.json"), ("status", "status.schema.json")]
+    {
+        let ran = Place::new().run(&["schema", document]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(file);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &ran.stdout).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == ran.stdout, "schema/{file} is stale; UPDATE=1 cargo test --test cli -- generated:: writes it");
+    }
+}
+
+#[test]
+fn the_schemas_are_valid_schemas() {
+    for document in ["manifest", "report", "status"] {
+        let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", document]).stdout).unwrap();
+        assert!(jsonschema::meta::is_valid(&schema), "{document}");
+    }
+}
+
+#[test]
+fn the_report_schema_accepts_a_report_and_refuses_what_is_none() {
+    let schema = serde_json::from_str(&Place::new().run(&["schema", "report"]).stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let report = serde_json::json!({
+        "schema": "headcount/report/v1", "manifest": "/a.yaml", "host": "h", "observed_at": "2026-11-21T08:00:00Z",
+        "dry_run": true, "in_sync": true,
+        "counts": {"declared": 0, "running": 0, "drifts": 0, "new": 0, "applied": 0, "unknown": 0},
+        "drifts": [], "unknown": [], "diff": ""
+    });
+    assert!(validator.is_valid(&report));
+    for field in ["counts", "drifts", "diff", "in_sync"] {
+        let mut broken = report.clone();
+        broken.as_object_mut().unwrap().remove(field);
+        assert!(!validator.is_valid(&broken), "{field}");
+    }
+}

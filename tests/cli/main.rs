@@ -1,0 +1,20 @@
+//! The program as people and scripts meet it: what it prints where, and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod check;
+mod color;
+mod doctor;
+mod examples;
+mod generated;
+mod help;
+mod history;
+mod logs;
+mod pipes;
+mod search;
+mod support;
+mod usage;
+mod verbs;
+
+#[path = "../support/mod.rs"]
+mod world;

@@ -1,0 +1,60 @@
+//! Command lines that make no sense: 64, a reason on stderr, nothing on stdout, nothing touched.
+
+use crate::support::{Place, verbs};
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
+    for (arguments, reason) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
+        (&["statsu"], "'status'"),
+        (&["status", "--jsn"], "'--json'"),
+        (&["status", "--json", "-o", "wide"], "cannot be used with"),
+        (&["status", "-o", "yaml"], "possible values: wide, name"),
+        (&["status", "-l", "team"], "expected KEY=VALUE"),
+        (&["status", "-l", "team!=web"], "`!=` is not supported"),
+        (&["diff", "--class", "dead,gone"], "invalid value 'gone'"),
+        (&["diff", "--agent", "clod"], "invalid value 'clod'"),
+        (&["diff", "--settle", "5"], "say 5s for seconds"),
+        (&["reconcile", "--settle", "soon"], "expected a duration such as 500ms"),
+        (&["reconcile", "--consumer", "ci"], "--emit-diff"),
+        (&["reconcile", "--emit-diff", "--consumer", "a b"], "letters, digits"),
+        (&["explain"], "<SESSION>"),
+        (&["history", "-n", "many"], "invalid value 'many'"),
+        (&["check", "a.yaml", "-f", "b.yaml"], "cannot be used with"),
+        (&["schema"], "<DOCUMENT>"),
+        (&["completions", "tcsh"], "possible values: bash"),
+        (&["--color", "sometimes", "status"], "possible values: auto, always, never"),
+        (&["--log-format", "xml"], "possible values: text, json"),
+    ] {
+        let place = Place::new();
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(64), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+        assert!(ran.stderr.starts_with("error: "), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(reason), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(std::fs::read_dir(place.work()).unwrap().count(), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_unknown_option_of_any_verb_is_a_usage_error() {
+    for verb in verbs() {
+        let ran = Place::new().run(&[&verb, "--no-such-option"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{verb}");
+    }
+}
+
+#[test]
+fn hostile_arguments_are_not_echoed_raw() {
+    let place = Place::new();
+    for arguments in [
+        &["status", "-f", "a\u{1b}]0;owned\u{7}"][..],
+        &["man", "\u{1b}[2J"],
+        &["\u{1b}[2J"],
+        &["status", "--settle", "\u{1b}[2J"],
+    ] {
+        let ran = place.run(arguments);
+        assert_ne!(ran.code, Some(0));
+        assert!(!ran.stderr.contains('\u{1b}'), "{arguments:?}: {:?}", ran.stderr);
+    }
+}

@@ -1,0 +1,76 @@
+//! Taking recorded changes back, and the journal they stand in.
+
+use crate::run::Headcount;
+use crate::support::World;
+
+/// A world whose only pass recorded one death: the entry's own text and what it became.
+fn one_death(fields: &str) -> (World, String) {
+    let world = World::new();
+    world.session("keeper", world.root(), "exec sleep 1000");
+    let text = format!("version: 1\nsessions:\n  - name: gone   # mine\n    agent: claude\n    status: running\n{fields}");
+    world.declare(&text);
+    world.reconcile(&[]);
+    assert!(world.text().contains("terminated"));
+    (world, text)
+}
+
+#[test]
+fn a_change_is_taken_back_to_the_byte_and_the_journal_says_so() {
+    let (world, text) = one_death("");
+    let undone = world.run(&["undo", "1"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert_eq!(world.text(), text);
+    let history = world.run(&["history"]).stdout;
+    let entries: Vec<&str> = history.lines().filter(|line| line.starts_with("0000")).collect();
+    assert!(entries.len() == 2 && entries[0].starts_with("000002"), "newest first: {history}");
+    let twice = world.run(&["undo", "1"]);
+    assert_eq!(twice.code, 3, "{twice:?}");
+    assert!(twice.stderr.contains("already taken back by 000002"), "{twice:?}");
+    let redone = world.run(&["undo", "2"]);
+    assert_eq!(redone.code, 0, "{redone:?}");
+    assert!(world.text().contains("status: terminated"), "an undo can itself be taken back: {}", world.text());
+}
+
+#[test]
+fn undo_finds_an_entry_that_was_moved_and_refuses_one_that_was_changed() {
+    let (world, text) = one_death("");
+    let moved = world.text().replace("sessions:\n", "sessions:\n  - { name: above, agent: pi }\n");
+    world.declare(&moved);
+    assert_eq!(world.run(&["undo", "1"]).code, 0);
+    assert_eq!(world.text(), text.replace("sessions:\n", "sessions:\n  - { name: above, agent: pi }\n"));
+
+    let (world, _) = one_death("");
+    let changed = world.text().replace("status: terminated", "status: archived");
+    world.declare(&changed);
+    let refused = world.run(&["undo", "1"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert_eq!(world.text(), changed, "somebody else's work is not undone");
+}
+
+#[test]
+fn a_registration_is_taken_back_whole_and_a_dry_run_changes_nothing() {
+    for before in ["version: 1\nsessions: []\n", "version: 1\n", "version: 1\nsessions:   # none yet\n"] {
+        let world = World::new();
+        let shop = world.workspace("shop");
+        world.claude_session("x-creator-claude", &shop);
+        world.declare(before);
+        world.reconcile(&[]);
+        let registered = world.text();
+        assert!(registered.contains("  - name: x-creator-claude\n"), "{registered}");
+        let dry = world.run(&["undo", "1", "--dry-run"]);
+        assert!(dry.code == 0 && dry.stdout.contains("-  - name: x-creator-claude"), "{dry:?}");
+        assert_eq!(world.text(), registered);
+        assert_eq!(world.run(&["undo", "1"]).code, 0);
+        assert!(!world.text().contains("x-creator-claude"), "{}", world.text());
+        assert_eq!(world.run(&["check"]).code, 0);
+    }
+}
+
+#[test]
+fn an_entry_that_is_not_in_the_journal_is_a_clear_error() {
+    let (world, _) = one_death("");
+    let missing = world.run(&["undo", "77"]);
+    assert_eq!(missing.code, 1, "{missing:?}");
+    assert!(missing.stderr.contains("no entry 000077"), "{missing:?}");
+    assert_eq!(world.run(&["undo", "latest"]).code, 64);
+}

@@ -1,0 +1,228 @@
+//! Random manifests, random histories of edits: exactly the intended values change and every other byte stays.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod world;
+
+use std::path::PathBuf;
+
+use headcount::core::edit::Edit;
+use headcount::core::manifest::Environment;
+use headcount::yaml::{Refusal, apply, decode, load, render, unified_diff};
+use proptest::prelude::*;
+use serde_json::Value;
+use world::{Dice, Style, any_edit, at, edited, manifest, ordinary_edit};
+
+/// The value of a text as another reading of the same reader: into JSON, keys in any order.
+fn value(text: &str) -> Value {
+    try_value(text).expect("a value JSON can say")
+}
+
+fn try_value(text: &str) -> Option<Value> {
+    let raw: serde_yaml::Value = serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()?;
+    serde_json::to_value(raw).ok()
+}
+
+/// The value with merge keys applied.
+fn merged(text: &str) -> Value {
+    let mut raw: serde_yaml::Value = serde_yaml::from_str(text.trim_start_matches('\u{feff}')).expect("a document");
+    raw.apply_merge().expect("a merge that works");
+    serde_json::to_value(raw).expect("a value JSON can say")
+}
+
+fn comments(text: &str) -> Vec<String> {
+    yaml_edit::YamlFile::parse(text).tree().comments().map(|comment| comment.text().to_owned()).collect()
+}
+
+fn is_subsequence(some: &[String], all: &[String]) -> bool {
+    let mut all = all.iter();
+    some.iter().all(|item| all.any(|other| other == item))
+}
+
+/// The bytes in which two texts differ, after taking away what they begin and end with in common.
+fn windows<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
+    let (a, b) = (old.as_bytes(), new.as_bytes());
+    let head = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(x, y)| x == y).count();
+    let cut = |text: &'a str| {
+        let (mut start, mut end) = (head, text.len() - tail);
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        &text[start..end]
+    };
+    (cut(old), cut(new))
+}
+
+fn is_scalar(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !value.is_object() && !value.is_array())
+}
+
+/// What must hold of every edit that was made, whatever the text.
+fn check(old: &str, new: &str, edit: &Edit) {
+    let context = || format!("{edit:?}\n--- old\n{old}\n--- new\n{new}\n");
+    let before = value(old);
+    assert_eq!(value(new), edited(&before, edit), "another value\n{}", context());
+    assert_eq!(old.starts_with('\u{feff}'), new.starts_with('\u{feff}'), "the byte order mark\n{}", context());
+    assert_eq!(old.ends_with('\n'), new.ends_with('\n'), "the final newline\n{}", context());
+    let (lf, crlf) = (|text: &str| text.replace("\r\n", "").contains('\n'), |text: &str| text.contains("\r\n"));
+    assert!((lf(old) || !lf(new)) || !crlf(old), "LF lines in a CRLF file\n{}", context());
+    assert!(crlf(old) || !crlf(new), "CRLF lines in an LF file\n{}", context());
+    let (was, is) = (comments(old), comments(new));
+    let (gone, came) = windows(old, new);
+    let parent = edit.path.split_last().map(|(parent, _)| parent).unwrap();
+    let siblings = at(&before, &parent)
+        .map_or(0, |parent| parent.as_object().map_or(0, serde_json::Map::len).max(parent.as_array().map_or(0, Vec::len)));
+    match (&edit.from, &edit.to) {
+        (None, _) => {
+            assert_eq!(was, is, "the comments\n{}", context());
+            if siblings > 0 {
+                assert_eq!(gone, "", "an insertion took bytes\n{}", context());
+            }
+        }
+        (Some(from), Some(to)) => {
+            let shrinks = match (from, to) {
+                (Value::Object(from), Value::Object(to)) => from.keys().any(|key| !to.contains_key(key)),
+                (Value::Array(_), Value::Array(_)) => true,
+                _ => false,
+            };
+            assert!(if shrinks { is_subsequence(&is, &was) } else { was == is }, "the comments\n{}", context());
+            let one_line = is_scalar(Some(from)) && is_scalar(Some(to)) && !gone.contains('\n');
+            assert!(!one_line || !came.contains('\n'), "a line became several\n{}", context());
+            if one_line {
+                assert_eq!(old.lines().count(), new.lines().count(), "{}", context());
+            }
+        }
+        (Some(_), None) => {
+            assert!(is_subsequence(&is, &was), "a comment came from nowhere\n{}", context());
+            if siblings > 1 {
+                assert_eq!(came, "", "a removal wrote bytes\n{}", context());
+            }
+        }
+    }
+}
+
+fn expect_undo(old: &str, new: &str, edit: &Edit) {
+    let back =
+        apply(new, &[edit.inverse()]).unwrap_or_else(|refusal| panic!("cannot undo {edit:?}: {refusal}\n{old}\n---\n{new}"));
+    assert_eq!(value(&back), value(old), "undo of {edit:?}\n{old}\n---\n{new}\n---\n{back}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_headcount_writes_into_ordinary_manifests_is_never_refused(seed: u64, length in 1usize..12) {
+        let mut dice = Dice(seed);
+        let mut text = manifest(&mut dice, &Style { anchors: false });
+        for _ in 0..length {
+            let edit = ordinary_edit(&mut dice, &value(&text));
+            let new = apply(&text, std::slice::from_ref(&edit)).unwrap_or_else(|refusal| panic!("{edit:?}: {refusal}\n{text}"));
+            check(&text, &new, &edit);
+            expect_undo(&text, &new, &edit);
+            text = new;
+        }
+    }
+
+    #[test]
+    fn a_history_made_at_once_says_the_same_as_one_made_step_by_step(seed: u64, length in 1usize..20) {
+        let mut dice = Dice(seed);
+        let first = manifest(&mut dice, &Style { anchors: false });
+        let (mut text, mut edits) = (first.clone(), Vec::new());
+        for _ in 0..length {
+            let edit = ordinary_edit(&mut dice, &value(&text));
+            text = apply(&text, std::slice::from_ref(&edit)).unwrap_or_else(|refusal| panic!("{edit:?}: {refusal}\n{text}"));
+            edits.push(edit);
+        }
+        let at_once = apply(&first, &edits).unwrap_or_else(|refusal| panic!("{refusal}\n{first}\n{edits:?}"));
+        prop_assert_eq!(value(&at_once), value(&text));
+        let inverse: Vec<Edit> = edits.iter().rev().map(Edit::inverse).collect();
+        let back = apply(&at_once, &inverse).unwrap_or_else(|refusal| panic!("undo: {refusal}\n{at_once}\n{inverse:?}"));
+        prop_assert_eq!(value(&back), value(&first));
+    }
+
+    #[test]
+    fn any_edit_of_any_node_is_exact_or_refused(seed: u64, length in 1usize..12, anchors: bool) {
+        let mut dice = Dice(seed);
+        let mut text = manifest(&mut dice, &Style { anchors });
+        for _ in 0..length {
+            let edit = any_edit(&mut dice, &value(&text));
+            match apply(&text, std::slice::from_ref(&edit)) {
+                Ok(new) => {
+                    check(&text, &new, &edit);
+                    if anchors {
+                        let (before, after) = (merged(&text), merged(&new));
+                        let untouched = |value: &Value| value.get("base").cloned();
+                        if edit.path.to_string().starts_with("sessions") {
+                            prop_assert_eq!(untouched(&before), untouched(&after));
+                        }
+                    }
+                    text = new;
+                }
+                Err(Refusal::NotEditable { reason, .. }) => {
+                    prop_assert!(anchors || reason.contains("would be empty"), "{:?}: {}\n{}", edit, reason, text);
+                }
+                Err(Refusal::Guard { reason, .. }) => {
+                    prop_assert!(reason.contains("comment"), "{:?}: {}\n{}", edit, reason, text);
+                }
+                Err(other) => prop_assert!(false, "{:?}: {}\n{}", edit, other, text),
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_that_expects_something_else_is_refused(seed: u64) {
+        let mut dice = Dice(seed);
+        let text = manifest(&mut dice, &Style { anchors: false });
+        let mut edit = any_edit(&mut dice, &value(&text));
+        edit.from = Some(serde_json::json!("something nobody wrote"));
+        let refused = matches!(apply(&text, &[edit]), Err(Refusal::Changed { .. }));
+        prop_assert!(refused);
+    }
+
+    #[test]
+    fn no_text_makes_anything_panic_and_what_is_edited_is_exact(seed: u64, cuts in 1usize..6) {
+        let mut dice = Dice(seed);
+        let text = manifest(&mut dice, &Style { anchors: true });
+        let edit = any_edit(&mut dice, &value(&text));
+        let mut chars: Vec<char> = text.chars().collect();
+        let noise: Vec<char> = "&*!|>%@`:-?,[]{}#'\"\\ \n\r\t\u{feff}\u{85}\u{2028}~<a1".chars().collect();
+        for _ in 0..cuts {
+            let place = dice.below(chars.len());
+            match dice.below(4) {
+                0 => chars.truncate(place.max(1)),
+                1 => { chars.remove(place); }
+                _ => chars.insert(place, *dice.pick(&noise)),
+            }
+            if chars.is_empty() {
+                chars.push('a');
+            }
+        }
+        let mutated: String = chars.into_iter().collect();
+        prop_assert_eq!(decode(mutated.as_bytes()).unwrap(), &mutated);
+        let env = Environment { home: PathBuf::from("/home/dev"), host: "dev1".to_owned() };
+        let diagnostics = match load(&mutated, &env) {
+            Ok(loaded) => loaded.warnings,
+            Err(errors) => {
+                prop_assert!(errors.iter().any(|error| error.fatal), "an error without a fatal diagnostic");
+                errors
+            }
+        };
+        for diagnostic in &diagnostics {
+            if let Some(span) = &diagnostic.span {
+                prop_assert!(span.start <= span.end && span.end <= mutated.len());
+            }
+        }
+        let shown = render(&diagnostics, "m.yaml", &mutated, false);
+        prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", shown);
+        if let Ok(new) = apply(&mutated, std::slice::from_ref(&edit)) {
+            // A mutated text may have keys JSON cannot say; then only its being readable is checked.
+            if let Some(before) = try_value(&mutated) {
+                prop_assert_eq!(value(&new), edited(&before, &edit));
+            }
+            prop_assert!(unified_diff(&mutated, &new, "m.yaml").is_empty() == (mutated == new));
+        }
+    }
+}
