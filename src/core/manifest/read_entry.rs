@@ -104,17 +104,15 @@ impl EntryReader<'_> {
 
     fn server(&self, fields: &mut Fields<'_>) -> String {
         let Some(text) = fields.text(Field::Server) else { return ServerKey::DEFAULT.to_owned() };
-        if !text.contains('/') && !text.starts_with('~') {
-            return if text.is_empty() { ServerKey::DEFAULT.to_owned() } else { text };
-        }
-        let path = self.environment.expand(&text);
-        if path.is_relative()
+        let server = self.environment.server(&text);
+        if server.contains('/')
+            && !server.starts_with('/')
             && let Some((place, _)) = fields.find(Field::Server)
         {
             let hint = "write the name given to `tmux -L`, or the absolute path given to `tmux -S`".to_owned();
             fields.remarks.fatal(place, "a server's socket path must be absolute", Some(hint));
         }
-        path.to_string_lossy().into_owned()
+        server
     }
 
     fn cwd(&self, fields: &mut Fields<'_>) -> Option<PathBuf> {
