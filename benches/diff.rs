@@ -18,6 +18,10 @@ const MULTIPLE: f64 = 2.0;
 const CONSTANT: Duration = Duration::from_millis(3);
 
 fn main() {
+    if let Some(sessions) = std::env::var("BENCH_KEEP").ok().and_then(|text| text.parse().ok()) {
+        keep(sessions);
+        return;
+    }
     let pairs = std::env::var("BENCH_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(41);
     println!("headcount diff, {TRANSCRIPTS} transcripts on disk, paired with `tmux -u list-panes -a`, {pairs} pairs, medians");
     println!(
@@ -36,6 +40,16 @@ fn main() {
     if missed {
         println!("\nA budget was missed; `perf record -g -- headcount diff` in such a world shows where the time goes.");
     }
+}
+
+/// Builds a world of so many sessions, says how to use it, and keeps it until a line is typed: for a profiler.
+fn keep(sessions: usize) {
+    let world = World::new(sessions);
+    fs::write(world.manifest(), &world.recorded).unwrap();
+    fs::write(world.home().join("unrecorded.yaml"), &world.declared).unwrap();
+    let (home, tmux, manifest) = (world.home(), world.path("tmux"), world.manifest());
+    println!("export HOME={home:?} TMUX_TMPDIR={tmux:?} HEADCOUNT_MANIFEST={manifest:?}");
+    let _ = std::io::stdin().read_line(&mut String::new());
 }
 
 /// Times both commands in turn and prints a row; true if the budget was missed.

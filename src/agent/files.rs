@@ -50,8 +50,14 @@ fn open(path: &Path) -> io::Result<(File, Metadata)> {
 pub(super) fn small(path: &Path, most: u64) -> Fact<Vec<u8>> {
     let read = || {
         let (file, metadata) = open(path)?;
-        let mut text = Vec::with_capacity(usize::try_from(metadata.len().min(most)).unwrap_or(0) + 1);
-        file.take(most + 1).read_to_end(&mut text)?;
+        // One byte of room more than it holds: a read that leaves it empty has reached the end.
+        let mut text = vec![0; usize::try_from(metadata.len().min(most)).unwrap_or(0) + 1];
+        let filled = (&file).read(&mut text)?;
+        let is_whole = filled < text.len();
+        text.truncate(filled);
+        if !is_whole {
+            file.take(most + 1 - filled as u64).read_to_end(&mut text)?;
+        }
         if text.len() as u64 > most {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {most} bytes")));
         }

@@ -80,11 +80,11 @@ pub(crate) fn world(state: &StateHome) -> World {
 
 /// What a person should know beside the answer: warnings about the manifest, things that went wrong, versions that were kept.
 fn say(pass: &Pass, options: &Options, context: &Context) {
-    if !pass.warnings.is_empty() {
+    if !pass.warnings().is_empty() {
         let name = options.manifest.display().to_string();
-        context.out.picture(&yaml::render(&pass.warnings, &name, &pass.text, context.out.color_errors));
+        context.out.picture(&yaml::render(pass.warnings(), &name, pass.text(), context.out.color_errors));
     }
-    for note in &pass.notes {
+    for note in pass.notes() {
         context.out.note(note);
     }
     say_saved(&pass.saved, context);
@@ -102,7 +102,7 @@ pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
 fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
     let plain = Selection { names: selection.names.clone(), ..Selection::default() } == *selection;
     let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
-    let known = |name: &&String| pass.status.sessions.iter().any(|row| row.session.name == **name);
+    let known = |name: &&String| pass.knows(name);
     match names.find(|name| !known(name)) {
         Some(name) if plain => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),

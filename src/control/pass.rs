@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::observe::{World, observe};
+use super::observe::{self, World};
 use crate::agent;
 use crate::core::drift::{self, Verdict, classify};
 use crate::core::manifest::select::Selection;
@@ -22,6 +22,7 @@ use crate::core::report::make::{self, Outcome};
 use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
 use crate::core::report::{Report, State};
+use crate::host::Environ;
 use crate::store::TextHash;
 use crate::store::manifest::{ManifestFile, Snapshot};
 use crate::store::paths::{ManifestDir, StateHome};
@@ -63,22 +64,61 @@ pub enum Mode {
 }
 
 /// What a pass gives back.
-#[derive(Debug)]
 pub struct Pass {
     /// The report.
     pub report: Report,
-    /// The rows of `status`, for the selected sessions.
-    pub status: StatusReport,
-    /// One explanation per row, in the same order.
-    pub explanations: Vec<Explanation>,
-    /// Warnings about the manifest.
-    pub warnings: Vec<Diagnostic>,
-    /// The text of the manifest the pass was planned on; warnings point into it.
-    pub text: String,
-    /// Things that went wrong without stopping the pass, one line each.
-    pub notes: Vec<String>,
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
+    stage: Stage,
+    selection: Selection,
+    env: Environ,
+}
+
+impl Pass {
+    /// The text of the manifest the pass was planned on.
+    pub fn text(&self) -> &str {
+        &self.stage.text
+    }
+
+    /// Warnings about the manifest; they point into its text.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.stage.warnings
+    }
+
+    /// Things that went wrong without stopping the pass, one line each.
+    pub fn notes(&self) -> &[String] {
+        &self.stage.notes
+    }
+
+    /// Whether a session of this name is declared, or was found to be ours.
+    pub fn knows(&self, name: &str) -> bool {
+        self.stage.manifest.sessions.iter().any(|session| session.key.name == name)
+            || self.report.drifts.iter().any(|drift| drift.session.name == name)
+    }
+
+    /// The rows of `status`, for the selected sessions.
+    pub fn status(&self) -> StatusReport {
+        self.rows(|_, rows| rows::status(&self.report, rows))
+    }
+
+    /// One explanation per row of [`Pass::status`], in the same order.
+    pub fn explanations(&self) -> Vec<Explanation> {
+        self.rows(|judged, rows| rows.iter().map(|row| explain(judged, row, &self.report)).collect())
+    }
+
+    fn rows<T>(&self, show: impl FnOnce(&drift::World<'_>, &[rows::Row<'_>]) -> T) -> T {
+        let judged = self.stage.world();
+        let verdict = classify(&judged);
+        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &self.env);
+        let rows = rows::rows(&judged, &verdict, &self.report, &self.selection, &resume);
+        show(&judged, &rows)
+    }
+}
+
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pass").field("report", &self.report).field("saved", &self.saved).finish_non_exhaustive()
+    }
 }
 
 /// Runs a pass.
@@ -125,14 +165,19 @@ impl Stage {
             |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
         let text = yaml::decode(&snapshot.bytes)
             .map_err(|diagnostic| invalid(vec![diagnostic], &String::from_utf8_lossy(&snapshot.bytes)))?;
-        let environment = environment(world);
-        let loaded = yaml::load(text, &environment).map_err(|diagnostics| invalid(diagnostics, text))?;
+        let (loaded, observation) = std::thread::scope(|scope| {
+            // The default server is asked in any case, so it may think while the manifest is read.
+            let ahead = scope.spawn(|| observe::ask_default(world));
+            let loaded = yaml::load(text, &environment(world))?;
+            let observation = observe::observe_with(world, &loaded.manifest, Some(ahead));
+            Ok((loaded, observation))
+        })
+        .map_err(|diagnostics: Vec<Diagnostic>| invalid(diagnostics, text))?;
         if options.strict && !loaded.warnings.is_empty() {
             let fatal = loaded.warnings.into_iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic }).collect();
             return Err(invalid(fatal, text));
         }
         let state = StateFile::new(&directory(options, snapshot)).load();
-        let observation = observe(world, &loaded.manifest);
         Ok(Self {
             manifest: loaded.manifest,
             warnings: loaded.warnings,
@@ -177,12 +222,7 @@ impl Stage {
         let dry_run = written.is_none();
         let draft = written.unwrap_or_else(|| self.draft(&verdict, &options.selection));
         let report = self.report(&judged, &verdict, &draft, options, dry_run);
-        let resume =
-            |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &world.env);
-        let rows = rows::rows(&judged, &verdict, &report, &options.selection, &resume);
-        let explanations = rows.iter().map(|row| explain(&judged, row, &report)).collect();
-        let status = rows::status(&report, &rows);
-        Pass { status, explanations, report, warnings: self.warnings, text: self.text, notes: self.notes, saved }
+        Pass { report, saved, stage: self, selection: options.selection.clone(), env: world.env.clone() }
     }
 
     fn report(

@@ -23,6 +23,14 @@ impl<T> Fact<T> {
         }
     }
 
+    /// The value itself, if it was seen.
+    pub fn into_seen(self) -> Option<T> {
+        match self {
+            Self::Seen(value) => Some(value),
+            Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+
     /// The reason, if the fact is unknown.
     pub fn why_unknown(&self) -> Option<&str> {
         match self {

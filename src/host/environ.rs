@@ -23,7 +23,8 @@ impl Environ {
 
     /// The value of a variable; the last one wins if it stands twice.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.pairs().filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+        let assignments = self.raw.split(|byte| *byte == 0);
+        assignments.filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).last().map(OsStr::from_bytes)
     }
 
     /// The value of a variable that names a path; an empty value counts as not set.

@@ -51,18 +51,19 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
 }
 
-/// A small file read whole. `/proc` gives no sizes, so a buffer on the stack is tried first.
+/// A file of a process read whole. `/proc` gives no sizes, so a buffer on the stack is tried first; it fills a buffer as far
+/// as there is anything, so one that is not filled holds everything (`seq_file` and `environ_read` of the kernel).
 fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    let mut first = [0; 2048];
-    let mut filled = 0;
-    while filled < first.len() {
-        match file.read(&mut first[filled..]) {
-            Ok(0) => return Ok(first[..filled].to_vec()),
-            Ok(n) => filled += n,
+    let mut first = [0; 8192];
+    let filled = loop {
+        match file.read(&mut first) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            read => break read?,
         }
+    };
+    if filled < first.len() {
+        return Ok(first[..filled].to_vec());
     }
     let mut all = first.to_vec();
     file.take(MOST).read_to_end(&mut all)?;

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn any_span_of_any_text_can_be_rendered() {
-        let long = "x".repeat(1_000_000);
+        let long = "x".repeat(100_000);
         for text in ["", "\u{feff}", "é", "a\r\n\r\nb", "漢\n", long.as_str()] {
             for start in [0, 1, 2, 3, 100, text.len(), text.len() + 5] {
                 for length in [0, 1, 7, 2_000_000] {

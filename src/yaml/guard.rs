@@ -168,3 +168,86 @@ fn lines_of(text: &str, node: &Range<usize>) -> Range<usize> {
 fn refuse(reason: impl Into<String>) -> Refusal {
     Refusal::Guard { reason: reason.into(), span: None }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::yaml::edit::take;
+
+    const OLD: &str = "base: &base\n  mux: tmux\nsessions:\n  - <<: *base\n    name: a # n\n    status: running\n  - name: b\n";
+
+    fn status() -> Path {
+        Path::root().key("sessions").index(0).key("status")
+    }
+
+    fn judged(old: &str, new: &str, step: Step) -> Result<(), String> {
+        let value = untyped::read(old).unwrap();
+        let mut intended = value.clone();
+        take(&mut intended, &step);
+        check(old, new, value, &intended, &[step]).map_err(|refusal| refusal.why())
+    }
+
+    #[test]
+    fn the_intended_change_passes_and_any_other_is_refused() {
+        let step = || Step::Replace(status(), json!("stopped"));
+        let good = OLD.replace("running", "stopped");
+        assert_eq!(judged(OLD, &good, step()), Ok(()));
+        for (bad, reason) in [
+            (OLD.to_owned(), "sessions[0].status"),
+            (good.replace("name: b", "name: c"), "sessions[1].name"),
+            (good.replace("  - name: b\n", ""), "sessions[1]"),
+            (good.replace("name: b\n", "name: b\n    x: 1\n"), "sessions[1].x"),
+            (good.replace("mux: tmux", "mux: zellij"), "base.mux"),
+            (good.replace("name: b", "name: ["), "does not load"),
+            (format!("\u{feff}{good}"), "byte order mark"),
+            (good.replace("a # n\n", "a # n\r\n"), "line ends"),
+            (good.trim_end().to_owned(), "newline at the end"),
+        ] {
+            assert_ne!(bad, good, "{reason}");
+            let refused = judged(OLD, &bad, step()).unwrap_err();
+            assert!(refused.contains(reason), "{refused} does not name {reason}:\n{bad}");
+        }
+    }
+
+    #[test]
+    fn an_own_key_may_hide_a_merged_one_and_show_it_again() {
+        let mux = Path::root().key("sessions").index(0).key("mux");
+        let parent = Path::root().key("sessions").index(0);
+        let hidden = OLD.replace("name: a # n\n", "name: a # n\n    mux: zellij\n");
+        assert_eq!(judged(OLD, &hidden, Step::Insert(parent, "mux".to_owned(), json!("zellij"), None)), Ok(()));
+        assert_eq!(judged(&hidden, OLD, Step::Remove(mux)), Ok(()));
+    }
+
+    #[test]
+    fn a_change_that_reaches_another_entry_through_a_merge_is_refused() {
+        let base = Path::root().key("base").key("mux");
+        let refused = judged(OLD, &OLD.replace("mux: tmux", "mux: zellij"), Step::Replace(base, json!("zellij"))).unwrap_err();
+        assert!(refused.contains("sessions[0]"), "{refused}");
+    }
+
+    fn splice(range: Range<usize>, purpose: Purpose) -> Result<(), String> {
+        let splice = Splice { range, text: String::new(), purpose, path: Path::root().key("sessions").index(0).key("name") };
+        confined(OLD, &Tree::parse(OLD), &splice).map_err(|refusal| refusal.why())
+    }
+
+    #[test]
+    fn a_splice_stays_within_the_lines_of_its_node() {
+        let start = OLD.find("a # n").unwrap();
+        assert_eq!(splice(start..start + 1, Purpose::Replace), Ok(()));
+        let next = OLD.find("running").unwrap();
+        assert!(splice(start..next, Purpose::Replace).unwrap_err().contains("more than the lines"));
+        assert!(splice(0..start, Purpose::Remove).unwrap_err().contains("more than the lines"));
+    }
+
+    #[test]
+    fn a_splice_takes_a_comment_only_with_its_node() {
+        let start = OLD.find("a # n").unwrap();
+        assert!(
+            splice(start..start + 5, Purpose::Replace).unwrap_err().contains("a comment at sessions[0].name would be lost")
+        );
+        assert_eq!(splice(start - 6..start + 5, Purpose::Remove), Ok(()));
+    }
+}

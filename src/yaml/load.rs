@@ -100,7 +100,7 @@ pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic
             let hint = if key == "<<" { "merge several with one key: `<<: [*a, *b]`" } else { "keep one of the two" };
             return fatal(format!("duplicate key `{key}`"), Some(hint), span.or_else(|| located(text, unreadable)));
         }
-        Cause::TooMuch => return fatal("the aliases of this file expand to too much", Some("write the values out"), None),
+        Cause::TooMuch => return too_much(text, unreadable),
         Cause::Reader => {}
     }
     let full = unreadable.error.to_string();
@@ -110,7 +110,7 @@ pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic
         return fatal("manifest has more than one document", Some("keep one document; remove the `---` between them"), span);
     }
     if message.contains("repetition limit") {
-        return fatal("the aliases of this file expand to too much", Some("write the values out"), None);
+        return too_much(text, unreadable);
     }
     if message.contains("recursion limit") {
         return fatal("values are nested too deeply", None, located(text, unreadable));
@@ -121,9 +121,31 @@ pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic
         let hint = "remove the character, or write it escaped in double quotes (\"\\x1b\")";
         return fatal("control characters are not allowed", Some(hint), span);
     }
+    let context = full.split_once(", while ").map_or("", |(_, context)| context);
+    if message.contains("unexpected end of stream") && context.contains("quoted scalar") {
+        let start = place_in(context).map(|(line, column)| offset_of(text, line, column));
+        return fatal("quoted text is not closed", Some("add the closing quote"), start.map(|start| start..start + 1));
+    }
+    if context.contains("flow ")
+        && let Some((line, column)) = place_in(context)
+    {
+        let hint = format!("the bracket at line {line}, column {column} may not be closed");
+        return fatal(message, Some(&hint), located(text, unreadable));
+    }
     let span = located(text, unreadable);
     let hint = span.as_ref().and_then(|span| syntax_hint(text, message, span.start));
     fatal(message, hint, span)
+}
+
+fn too_much(text: &str, unreadable: &Unreadable) -> Diagnostic {
+    let span = Tree::parse(text).span(&unreadable.path, true);
+    fatal("the aliases of this file expand to too much", Some("write the values out instead of repeating them"), span)
+}
+
+/// The line and column at the end of a reader's message.
+fn place_in(message: &str) -> Option<(usize, usize)> {
+    let (line, column) = message.rsplit_once(" at line ")?.1.split_once(" column ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
 }
 
 /// Whether libyaml refuses a character.
@@ -161,7 +183,7 @@ fn syntax_hint(text: &str, message: &str, at: usize) -> Option<&'static str> {
             Some("put text that holds `: ` in quotes, or check the indentation of this line")
         }
         _ if message.contains("unknown anchor") => Some("the anchor (`&name`) must stand before its alias (`*name`)"),
-        _ if message.contains("quoted scalar") => Some("the closing quote is missing"),
+        _ if message.contains("escape character") => Some("write a backslash in double quotes twice: `\\\\`"),
         _ if message.contains("did not find expected") => Some("check the indentation and the brackets before this place"),
         _ => None,
     }

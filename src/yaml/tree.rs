@@ -41,7 +41,9 @@ impl Tree {
             let range = error.range.start as usize..error.range.end as usize;
             (error.message.clone(), range)
         });
-        Self { root: parse.tree().syntax().clone(), fault, children: RefCell::default(), aliases: OnceCell::new() }
+        // The tree as parsed can be changed, and so looks up every offset anew; one that cannot knows them.
+        let root = Node::new_root(parse.tree().syntax().green().into_owned());
+        Self { root, fault, children: RefCell::default(), aliases: OnceCell::new() }
     }
 
     /// The documents of the text.

@@ -38,13 +38,15 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
     }
     let projects = home.join("projects");
     let name = format!("{}.jsonl", id.as_str());
-    let real: Vec<_> = cwds.iter().filter_map(|cwd| cwd.canonicalize().ok().filter(|real| real != cwd)).collect();
-    for cwd in cwds.iter().copied().chain(real.iter().map(std::path::PathBuf::as_path)) {
-        for directory in encode::directories(cwd) {
-            if let Fact::Seen(found) = files::transcript(&projects.join(directory).join(&name)) {
-                return Fact::Seen(found);
-            }
-        }
+    let below = |cwd: &Path| {
+        encode::directories(cwd)
+            .iter()
+            .find_map(|directory| files::transcript(&projects.join(directory).join(&name)).into_seen())
+    };
+    // Most workspaces are given by their real path; only the others cost a look at every directory on the way.
+    let real = |cwd: &&Path| cwd.canonicalize().ok().filter(|real| real != cwd).and_then(|real| below(&real));
+    if let Some(found) = cwds.iter().find_map(|cwd| below(cwd)).or_else(|| cwds.iter().find_map(real)) {
+        return Fact::Seen(found);
     }
     match shelf.find(&projects, 1, id.as_str(), id_of) {
         Fact::Seen(paths) => files::first_transcript(paths),

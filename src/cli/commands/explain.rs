@@ -11,10 +11,11 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliErro
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
     let request = Request { every_rung: true, ..look };
     let pass = session::pass(request, context)?;
-    if pass.explanations.is_empty() {
+    let explanations = pass.explanations();
+    if explanations.is_empty() {
         return Err(CliError::new(Exit::Failure, "no session matches the selection")
             .hint("`headcount status` lists the sessions and their drifts"));
     }
-    context.out.answer(&explain::render(&pass.explanations, &context.out.look))?;
+    context.out.answer(&explain::render(&explanations, &context.out.look))?;
     Ok(Exit::Done)
 }

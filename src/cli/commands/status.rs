@@ -10,7 +10,7 @@ use crate::cli::session::{self, Request};
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
     let pass = session::pass(Request::look(args.selection.with_names(&args.names), &args.judge), context)?;
-    let report = &pass.status;
+    let report = &pass.status();
     if args.json {
         print_json(report, context)?;
     } else if args.output == Some(StatusOutput::Name) {

@@ -8,6 +8,7 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
+use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
@@ -19,6 +20,9 @@ use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts};
 use spread::spread;
+
+/// A server that is being asked on another thread.
+pub type Asked<'scope> = ScopedJoinHandle<'scope, Fact<Server>>;
 
 /// Reads the newest hook event of a process: its agent, its pid, and its start in clock ticks since boot.
 pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<Found> + Send + Sync;
@@ -61,8 +65,22 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// What the default tmux server holds; every observation asks it, because unregistered sessions are looked for there.
+pub fn ask_default(world: &World) -> Fact<Server> {
+    ask(world, &ServerKey::default_of(MuxKind::Tmux))
+}
+
+fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
+    mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
+}
+
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
+    observe_with(world, manifest, None)
+}
+
+/// The same, with the default server already being asked.
+pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_>>) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
@@ -70,7 +88,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world);
 
-    let (mut servers, real_paths) = list(world, manifest, &local, &inspector);
+    let (mut servers, real_paths) = list(world, manifest, &local, &inspector, default);
     let pids = wanted(manifest, &local, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
     fill(&mut servers, &facts);
@@ -108,20 +126,23 @@ fn list(
     manifest: &Manifest,
     local: &[&Session],
     inspector: &Inspector<'_>,
+    default: Option<Asked<'_>>,
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
-    keys.insert(ServerKey::default_of(MuxKind::Tmux));
     keys.extend(world.also.iter().cloned());
-    let ask = |key: &ServerKey| mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server);
+    let usual = ServerKey::default_of(MuxKind::Tmux);
+    keys.remove(&usual);
     let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
     std::thread::scope(|scope| {
-        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(key))).collect();
+        let default = default.unwrap_or_else(|| scope.spawn(|| ask_default(world)));
+        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
         let real_paths = real_paths(manifest);
-        inspector.read_ahead(recorded, || asked.iter().all(std::thread::ScopedJoinHandle::is_finished));
-        let answer = |thread: std::thread::ScopedJoinHandle<'_, Fact<Server>>| {
+        inspector.read_ahead(recorded, || default.is_finished() && asked.iter().all(Asked::is_finished));
+        let answer = |thread: Asked<'_>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
-        (keys.iter().cloned().zip(asked.into_iter().map(answer)).collect(), real_paths)
+        let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
+        (others.chain([(usual, answer(default))]).collect(), real_paths)
     })
 }
 

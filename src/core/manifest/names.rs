@@ -164,9 +164,13 @@ pub fn own_id_keys(agent: AgentKind) -> impl Iterator<Item = String> {
     agent.names().flat_map(move |name| nouns.map(|noun| format!("{}_{noun}_id_own", name.replace('-', "_"))))
 }
 
-/// The agent whose own-id key this is.
+/// The agent whose own-id key this is. Asked of every key of every entry, so it makes no string.
 pub fn own_id_agent(key: &str) -> Option<AgentKind> {
-    AgentKind::ALL.into_iter().find(|agent| own_id_keys(*agent).any(|name| name == key))
+    let word = key.strip_suffix("_id_own")?;
+    let word = word.strip_suffix("_session").or_else(|| word.strip_suffix("_conversation"))?;
+    let is_name =
+        |name: &str| name.len() == word.len() && name.bytes().zip(word.bytes()).all(|(n, w)| n == w || (n, w) == (b'-', b'_'));
+    AgentKind::ALL.into_iter().find(|agent| agent.names().any(is_name))
 }
 
 #[cfg(test)]
@@ -188,6 +192,16 @@ mod tests {
             assert_eq!(Field::of_key(key), Some(field), "{key}");
         }
         assert_eq!(Field::of_key("tmux_sesion"), None);
+    }
+
+    #[test]
+    fn every_spelling_of_an_own_id_is_known_and_nothing_else_is() {
+        for agent in AgentKind::ALL {
+            assert!(own_id_keys(agent).all(|key| own_id_agent(&key) == Some(agent)));
+        }
+        for key in ["_session_id_own", "claude_id_own", "claud_session_id_own", "claude_session_id", "claude_code"] {
+            assert_eq!(own_id_agent(key), None, "{key}");
+        }
     }
 
     #[test]

@@ -134,11 +134,13 @@ impl EntryReader<'_> {
     }
 
     fn entry(&self, raw: &Value, path: Path) -> Entry {
-        let own = match serde_json::to_value(raw) {
-            Ok(serde_json::Value::Object(own)) => own,
-            _ => serde_json::Map::new(),
-        };
-        Entry { dialect: self.dialect, path, own, identity: None }
+        let keys = || raw.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)));
+        // What people declare is never written, so it need not be kept in the form edits have.
+        let is_written = |key: &str| Field::of_key(key).is_some_and(|field| !field.is_declared());
+        let own = keys().filter(|(key, _)| is_written(key));
+        let own = own.map(|(key, value)| (key.to_owned(), serde_json::to_value(value).unwrap_or_default())).collect();
+        let last_key = keys().last().map(|(key, _)| key.to_owned());
+        Entry { dialect: self.dialect, path, own, last_key, identity: None }
     }
 }
 
@@ -333,10 +335,8 @@ impl Fields<'_> {
 
     /// The first id that is not null of: own field, `session_id`, per-session identity.
     fn session_id(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Option<ConversationId> {
-        let kinds = AgentKind::ALL.into_iter().filter(|kind| agent.is_none_or(|agent| agent == *kind));
-        let own = kinds.flat_map(own_id_keys);
-        for key in own.chain([Field::SessionId.name().to_owned()]) {
-            match self.own.get(key.as_str()) {
+        for key in entry.id_keys(agent) {
+            match self.own.get(key) {
                 None | Some(Value::Null) => {}
                 Some(Value::String(id)) if id.is_empty() => {}
                 Some(Value::String(id)) => return Some(ConversationId(id.clone())),

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::Dialect;
-use super::names::{Field, own_id_key, own_id_keys};
+use super::names::{Field, own_id_agent, own_id_key};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::AgentKind;
 
-/// An entry as it stands in the file: its place and its own keys. Keys that come through a merge (`<<`) are not its own and
+/// An entry as it stands in the file: its place and its own keys, as far as headcount may write them. Keys that come through a merge (`<<`) are not its own and
 /// are never written; recording such a field gives the entry a key of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -15,8 +15,10 @@ pub struct Entry {
     pub dialect: Dialect,
     /// `sessions[i]`.
     pub path: Path,
-    /// Its own keys and values, in the order of the file.
+    /// Its own name and recorded fields, in the order of the file.
     pub own: Map<String, Value>,
+    /// Its last own key, declared or recorded.
+    pub last_key: Option<String>,
     /// Where a per-session identity that is valid here keeps the id, and what stands there.
     pub identity: Option<(Path, Value)>,
 }
@@ -44,6 +46,14 @@ impl Entry {
         }
     }
 
+    /// The keys that may hold this agent's id: those of its own spelling that the entry has, then `session_id`. Of an entry
+    /// whose agent cannot be told, those of any agent.
+    pub(super) fn id_keys(&self, agent: Option<AgentKind>) -> impl Iterator<Item = &str> {
+        let is_own = move |key: &&str| own_id_agent(key).is_some_and(|of| agent.is_none_or(|agent| agent == of));
+        let own = self.own.keys().map(String::as_str).filter(is_own);
+        own.chain([Field::SessionId.name()])
+    }
+
     /// Where the entry's name stands; the entry itself if the name is not its own.
     pub fn name_path(&self) -> Path {
         match self.place(Field::Name) {
@@ -69,10 +79,8 @@ impl Entry {
     /// Where the conversation id is written: the first of own field, `session_id`, per-session identity that exists (null
     /// counts), else a new key in the file's dialect.
     fn id_place(&self, agent: AgentKind) -> (Path, Option<Value>) {
-        for key in own_id_keys(agent).chain([Field::SessionId.name().to_owned()]) {
-            if let Some(value) = self.own.get(&key) {
-                return (self.path.key(key), Some(value.clone()));
-            }
+        if let Some((key, value)) = self.id_keys(Some(agent)).find_map(|key| Some((key, self.own.get(key)?))) {
+            return (self.path.key(key), Some(value.clone()));
         }
         if let Some((path, value)) = &self.identity {
             return (path.clone(), Some(value.clone()));
@@ -99,7 +107,7 @@ impl Entry {
         self.own
             .keys()
             .rfind(|key| Field::of_key(key).is_some_and(|other| before.contains(&other)))
-            .or_else(|| self.own.keys().next_back())
+            .or(self.last_key.as_ref())
             .cloned()
     }
 }

@@ -20,7 +20,7 @@ impl Site<'_> {
         let before = after.and_then(|key| entry_of(&mapping, key, 0)).or_else(|| entries.last().cloned());
         if is_flow(&mapping) {
             let pair = format!("{}: {}", string(key), inline(value));
-            return self.into_flow(&path, &mapping, before.as_ref(), &pair, Kind::RIGHT_BRACE);
+            return self.add_in_braces(&path, &mapping, before.as_ref(), &pair, Kind::RIGHT_BRACE);
         }
         let indent = indent_of(self.text, &mapping);
         let mut lines = pair(key, value, indent);
@@ -40,7 +40,7 @@ impl Site<'_> {
             if last.is_none() && value.as_object().is_some_and(|fields| !fields.is_empty()) {
                 return self.replace(parent, &Value::Array(vec![value.clone()]));
             }
-            return self.into_flow(&path, &sequence, last, &inline(value), Kind::RIGHT_BRACKET);
+            return self.add_in_braces(&path, &sequence, last, &inline(value), Kind::RIGHT_BRACKET);
         }
         let last = last.unwrap_or(&sequence);
         let lines = item_at(value, indent_of(self.text, &sequence), &self.gap(last));
@@ -62,7 +62,7 @@ impl Site<'_> {
     }
 
     /// Adds `what` after an entry within braces or brackets.
-    fn into_flow(
+    fn add_in_braces(
         &self,
         path: &Path,
         flow: &Node,

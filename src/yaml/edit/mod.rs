@@ -20,6 +20,8 @@ use super::{guard, untyped};
 use crate::core::edit::{Edit, Path};
 use crate::core::text::printable;
 pub(super) use batch::{Purpose, Splice};
+#[cfg(test)]
+pub(super) use model::take;
 pub(super) use model::{Step, lookup, lookup_mut, yaml};
 
 /// Why edits were not made. Nothing of the text is changed when one of them is refused.

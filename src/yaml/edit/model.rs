@@ -159,7 +159,7 @@ fn expect(path: &Path, from: &Json, current: &Value) -> Result<(), Problem> {
 }
 
 /// Makes a step that applies.
-pub(super) fn take(document: &mut Value, step: &Step) {
+pub(crate) fn take(document: &mut Value, step: &Step) {
     match step {
         Step::Replace(path, to) => {
             if let Some(node) = lookup_mut(document, path) {

@@ -28,7 +28,7 @@ impl Site<'_> {
         let siblings = self.tree.entries(&collection);
         let position = siblings.iter().position(|sibling| *sibling == entry).ok_or_else(unknown)?;
         if is_flow(&collection) {
-            return self.from_flow(path, &siblings, position).ok_or_else(unknown);
+            return self.remove_in_braces(path, &siblings, position).ok_or_else(unknown);
         }
         if siblings.len() == 1 && parent.0.is_empty() {
             return Err(self.refuse(path, "the manifest would be empty", Some(&entry)));
@@ -65,7 +65,7 @@ impl Site<'_> {
         Some(self.text[..start].trim_end_matches([' ', '\t', '\r', '\n']).len()..end)
     }
 
-    fn from_flow(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {
+    fn remove_in_braces(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {
         let entry = siblings.get(position)?;
         let span = significant(entry)?;
         let comma = token_of(entry, Kind::COMMA).map(|comma| span_of(&comma).end);
