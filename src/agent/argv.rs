@@ -7,10 +7,13 @@ use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
 
+/// Tells an exact id from a name, an index or a search text.
+type IsId = fn(&str) -> bool;
+
 /// How an agent is told which conversation to use.
 pub(super) struct Flags {
-    /// Flags whose value is an exact id, and how to tell one from a name, an index or a search text.
-    pub(super) exact: &'static [(&'static str, fn(&str) -> bool)],
+    /// Flags whose value is an exact id.
+    pub(super) exact: &'static [(&'static str, IsId)],
     /// A first word whose next word is the id, as in `codex resume ID`.
     pub(super) verb: Option<&'static str>,
     /// Words with which the id given is not the id in use: forks, "the last one".

@@ -19,7 +19,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
-use crate::host::Environ;
+use crate::host::{Environ, ProcessInfo};
 
 pub use recognise::{Invocation, Names, Program};
 pub use shelf::Shelf;
@@ -39,6 +39,19 @@ pub trait Agent: Send + Sync {
     /// What each rung of the evidence ladder says about a live process of it, strongest first. Rungs it does not have, and
     /// rungs weaker than one that already proves an id (unless all are asked for), are left out.
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading>;
+
+    /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and
+    /// they do. That proves at one blow which agent the process is, that `home` is its home, and which conversation it is in.
+    fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
+        let _ = (process, home);
+        None
+    }
+
+    /// Whether this build can tell where a conversation's transcript is. Of an agent for which it cannot, nobody asks, and no
+    /// id is called stale.
+    fn has_readable_transcripts(&self) -> bool {
+        true
+    }
 
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;

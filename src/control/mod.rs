@@ -4,3 +4,4 @@ pub mod init;
 pub mod observe;
 pub mod pass;
 pub mod undo;
+pub mod watch;

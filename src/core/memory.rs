@@ -31,15 +31,31 @@ pub struct SessionMemory {
     pub recorded_id: Option<ConversationId>,
     /// Since when the entry has held that id: evidence of a process started before it cannot replace it.
     pub id_since: Option<DateTime<Utc>>,
+    /// The ids it held before, newest last, at most [`SessionMemory::MOST_FORMER`]: they were its conversations, so they are
+    /// never guessed to be another's.
+    pub former_ids: Vec<ConversationId>,
     /// Whether the transcript of that id was ever on disk. Only a transcript that was there can be gone.
     pub transcript_seen: bool,
 }
 
 impl SessionMemory {
+    /// How many former ids are remembered.
+    pub const MOST_FORMER: usize = 64;
+
+    /// Whether this was, or is, one of the session's conversations.
+    pub fn has_held(&self, id: &ConversationId) -> bool {
+        self.recorded_id.as_ref() == Some(id) || self.former_ids.contains(id)
+    }
+
     /// Notes the id the entry holds now. Another id than before starts afresh: since `now`, its transcript not yet seen.
     pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>) {
         if self.recorded_id.as_ref() != id {
-            self.recorded_id = id.cloned();
+            if let Some(former) = std::mem::replace(&mut self.recorded_id, id.cloned()) {
+                self.former_ids.retain(|known| *known != former);
+                self.former_ids.push(former);
+                let surplus = self.former_ids.len().saturating_sub(Self::MOST_FORMER);
+                self.former_ids.drain(..surplus);
+            }
             self.id_since = id.map(|_| now);
             self.transcript_seen = false;
         }
@@ -55,6 +71,12 @@ impl Memory {
     /// What is remembered of a session, to be added to.
     pub fn session_mut(&mut self, key: &SessionKey) -> &mut SessionMemory {
         self.sessions.entry(session_key(key)).or_default()
+    }
+
+    /// Whether another session than this one was ever in a conversation.
+    pub fn was_held_by_another(&self, id: &ConversationId, than: Option<&SessionKey>) -> bool {
+        let own = than.map(session_key);
+        self.sessions.iter().any(|(key, session)| Some(key) != own.as_ref() && session.has_held(id))
     }
 
     /// Whether this consumer was already told of this drift.

@@ -24,7 +24,8 @@ impl Environ {
     /// The value of a variable; the last one wins if it stands twice.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let assignments = self.raw.split(|byte| *byte == 0);
-        assignments.filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).last().map(OsStr::from_bytes)
+        let values = assignments.rev().filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        values.map(OsStr::from_bytes).next()
     }
 
     /// The value of a variable that names a path; an empty value counts as not set.

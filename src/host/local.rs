@@ -144,6 +144,13 @@ impl Host for LocalHost {
         }
     }
 
+    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+        match &self.ps {
+            None => procfs::glance(pid, self.booted(), self.ticks_per_second),
+            Some(_) => self.process(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process }),
+        }
+    }
+
     fn exe(&self, pid: u32) -> Option<String> {
         if self.ps.is_some() { None } else { procfs::exe(pid) }
     }

@@ -39,6 +39,9 @@ pub trait Host: Send + Sync {
     /// A process. `Absent`: there is none of that id, or it is a zombie. `Unknown`: it is there and may not be read.
     fn process(&self, pid: u32) -> Fact<ProcessInfo>;
 
+    /// The same without its arguments, which are left empty: they cost as much again as all the rest.
+    fn glance(&self, pid: u32) -> Fact<ProcessInfo>;
+
     /// The base name of the file a process executes; `None` if that cannot be told.
     fn exe(&self, pid: u32) -> Option<String>;
 

@@ -98,8 +98,28 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The process, its start counted from the given boot.
+/// The process with its arguments, its start counted from the given boot.
 pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
+    let (is_kernel, process) = match look(pid, boot, ticks_per_second) {
+        Fact::Seen(found) => found,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    match if is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
+        // A program started without any still has the name it is listed under.
+        Ok(args) if args.is_empty() => Fact::Seen(ProcessInfo { argv: vec![process.name.clone()], ..process }),
+        Ok(argv) => Fact::Seen(ProcessInfo { argv, ..process }),
+        Err(error) => missing(pid, "cmdline", &error),
+    }
+}
+
+/// The same without the arguments.
+pub(super) fn glance(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
+    look(pid, boot, ticks_per_second).map(|(_, process)| process)
+}
+
+/// Whether it is the kernel's own, and what its `stat` says.
+fn look(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<(bool, ProcessInfo)> {
     let stat = match slurp(&file(pid, "stat")) {
         Ok(text) => match parse_stat(&text) {
             Some(stat) => stat,
@@ -110,13 +130,7 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
     if matches!(stat.state, b'Z' | b'X' | b'x') {
         return Fact::Absent;
     }
-    let argv = match if stat.is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
-        // A program started without any still has the name it is listed under.
-        Ok(args) if args.is_empty() => vec![stat.name.clone()],
-        Ok(args) => args,
-        Err(error) => return missing(pid, "cmdline", &error),
-    };
-    Fact::Seen(ProcessInfo {
+    let process = ProcessInfo {
         pid,
         parent: stat.parent,
         started: boot + since_boot(stat.start_ticks, ticks_per_second),
@@ -124,8 +138,9 @@ pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> F
         has_terminal: stat.tty != 0,
         foreground: u32::try_from(stat.foreground).ok().filter(|group| *group > 0),
         name: stat.name,
-        argv,
-    })
+        argv: Vec::new(),
+    };
+    Fact::Seen((stat.is_kernel, process))
 }
 
 fn arguments(pid: u32) -> io::Result<Vec<String>> {

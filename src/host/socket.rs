@@ -16,8 +16,8 @@ const LISTENS: u64 = 0x1_0000;
 /// What asking about a socket gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listener {
-    /// Somebody listens (or the queue of one who does is full).
-    Listening,
+    /// Somebody listens (or the queue of one who does is full); who it is, where the kernel tells.
+    Listening(Option<u32>),
     /// The socket is not there or refuses, and nobody listens under that path.
     Nobody,
     /// Somebody listens under that path but cannot be reached by it: the socket file was removed or replaced.
@@ -28,7 +28,8 @@ pub enum Listener {
 
 pub(super) fn listener(path: &Path) -> Listener {
     let why = match attempt(path) {
-        Ok(()) | Err(Errno::AGAIN) => return Listener::Listening,
+        Ok(pid) => return Listener::Listening(pid),
+        Err(Errno::AGAIN) => return Listener::Listening(None),
         Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => None,
         Err(Errno::ACCESS | Errno::PERM) => Some("permission denied".to_owned()),
         Err(Errno::NAMETOOLONG) => Some("the socket's path is too long".to_owned()),
@@ -46,10 +47,18 @@ pub(super) fn listener(path: &Path) -> Listener {
     }
 }
 
-fn attempt(path: &Path) -> Result<(), Errno> {
+/// Connects, and gives the process that called `listen`.
+fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
-    connect(&socket, &address)
+    connect(&socket, &address)?;
+    #[cfg(target_os = "linux")]
+    let peer = rustix::net::sockopt::socket_peercred(&socket)
+        .ok()
+        .and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
+    #[cfg(not(target_os = "linux"))]
+    let peer = None;
+    Ok(peer)
 }
 
 /// Whether the table has a listening socket of this path, as written or with its directory resolved.
@@ -88,7 +97,7 @@ mod tests {
         let path = dir.path().join("with space");
         assert_eq!(listener(&path), Listener::Nobody);
         let server = UnixListener::bind(&path).unwrap();
-        assert_eq!(listener(&path), Listener::Listening);
+        assert_eq!(listener(&path), Listener::Listening(Some(std::process::id())));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(listener(&path), Listener::Unreachable);
         let link = dir.path().join("link");
@@ -124,6 +133,6 @@ mod tests {
         rustix::net::listen(&server, 1).unwrap();
         let waiting: Vec<_> = std::iter::repeat_with(socket).take(8).take_while(|it| connect(it, &address).is_ok()).collect();
         assert!(waiting.len() < 8, "the queue never filled");
-        assert_eq!(listener(&path), Listener::Listening);
+        assert_eq!(listener(&path), Listener::Listening(None));
     }
 }

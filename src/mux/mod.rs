@@ -18,6 +18,9 @@ pub trait Mux: Send + Sync {
     /// What a server holds; the panes come with [`Fact::Absent`] agents, that is, not yet asked about. `Absent`: the server
     /// does not run. `Unknown`: it could not be told, with the reason. `server` is spelled as in a manifest.
     fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server>;
+
+    /// The process of a server, where that can be told without waiting for an answer.
+    fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;
 }
 
 /// The adapter of a multiplexer.

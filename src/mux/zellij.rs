@@ -18,4 +18,8 @@ impl Mux for Zellij {
     fn list(&self, _: &dyn Host, _: &Environ, _: &str) -> Fact<Server> {
         Fact::Unknown("zellij is not supported yet by this build".to_owned())
     }
+
+    fn process(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<u32> {
+        None
+    }
 }

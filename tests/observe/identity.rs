@@ -229,3 +229,32 @@ fn what_was_recorded_of_a_pane_hastens_but_does_not_decide() {
     assert_eq!(agents(&seen, "t")[0].process.pid, other.pid);
     assert_eq!(reading(&agents(&seen, "t")[0].ladder, Rung::Registry), Some(&id(other.id.as_str())));
 }
+
+#[test]
+fn the_short_way_through_the_registry_sees_what_the_long_way_sees() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    world.claude_session("plain", &cwd);
+    let other = world.root().join("other");
+    world.session("moved", &cwd, &format!("CLAUDE_CONFIG_DIR={} exec claude --session-id {ID}", other.display()));
+    let inner = world.session("below", &cwd, "bash -c 'claude; true'");
+    let manifest = entries(["plain", "moved", "below"].map(|name| format!("name: {name}, agent: claude")));
+    let view = |every_rung: bool| {
+        let env = world.environ(&[]);
+        let host = Box::new(LocalHost::named(HOST, env.clone()));
+        let looking = headcount::control::observe::World { every_rung, host, ..headcount::control::observe::World::local(env) };
+        let seen = headcount::control::observe::observe(&looking, &manifest);
+        let all = ["plain", "moved", "below"].map(|name| {
+            agents(&seen, name).first().map(|agent| {
+                let proof = reading(&agent.ladder, Rung::Registry).cloned();
+                (agent.kind, agent.process.pid, agent.cwd.clone(), agent.home.clone(), proof)
+            })
+        });
+        all.into_iter().collect::<Option<Vec<_>>>()
+    };
+    let is_registered = |proof: &Option<Fact<Found>>| proof.as_ref().is_some_and(|fact| fact.seen().is_some());
+    let long = await_some("all three", || view(true).filter(|all| all.iter().all(|(.., proof)| is_registered(proof))));
+    assert_eq!(view(false), Some(long.clone()));
+    assert_ne!(long[2].1, inner, "the agent below a shell, not the shell");
+    assert_eq!(long[1].3, Fact::Seen(other));
+}

@@ -44,6 +44,18 @@ fn servers_are_told_apart_by_name_and_by_path() {
 }
 
 #[test]
+fn the_process_of_a_server_is_told_by_its_socket() {
+    let world = World::new();
+    let env = world.environ(&[]);
+    let host = headcount::host::LocalHost::new(env.clone());
+    let tmux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
+    assert_eq!(tmux.process(&host, &env, "default"), None);
+    world.session("s", &world.home(), "exec sleep 600");
+    let pid = tmux.process(&host, &env, "default").map(|pid| pid.to_string());
+    assert_eq!(pid, Some(world.tmux(["display-message", "-p", "#{pid}"])));
+}
+
+#[test]
 fn the_multiplexer_around_us_is_not_asked_instead() {
     let world = World::new();
     let other = world.named_socket("other");

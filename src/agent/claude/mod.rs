@@ -14,7 +14,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
-use crate::host::Environ;
+use crate::host::{Environ, ProcessInfo};
 
 /// The adapter. Measured with 2.1.197 and 2.1.329.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,10 @@ impl Agent for Claude {
             readings.push(transcripts::reading(subject));
         }
         readings
+    }
+
+    fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
+        NAMES.programs.contains(&process.name.as_str()).then(|| registry::of(process, home)).flatten()
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {

@@ -1,6 +1,7 @@
 //! Claude Code's live registry, `sessions/<pid>.json`. A file that another process left behind is told by its start ticks.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -25,20 +26,30 @@ struct Entry<'a> {
     proc_start: Option<Cow<'a, str>>,
 }
 
+fn file(home: &Path, process: &ProcessInfo) -> PathBuf {
+    home.join(format!("sessions/{}.json", process.pid))
+}
+
+fn read(path: &Path, process: &ProcessInfo) -> Fact<Found> {
+    match files::small(path, MOST) {
+        Fact::Seen(text) => verify(&text, process).unwrap_or_else(|why| Fact::Unknown(format!("{}: {why}", path.display()))),
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
+/// What the registry says of an agent.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
-    let dir = subject.home.join("sessions");
-    let file = |process: &ProcessInfo| dir.join(format!("{}.json", process.pid));
-    let fact = subject.first_seen(|process| {
-        let path = file(process);
-        match files::small(&path, MOST) {
-            Fact::Seen(text) => {
-                verify(&text, process).map_or_else(|why| Fact::Unknown(format!("{}: {why}", path.display())), |fact| fact)
-            }
-            Fact::Absent => Fact::Absent,
-            Fact::Unknown(why) => Fact::Unknown(why),
-        }
-    });
-    Reading { rung: Rung::Registry, looked_at: file(subject.topmost()).display().to_string(), fact }
+    let fact = subject.first_seen(|process| read(&file(subject.home, process), process));
+    Reading { rung: Rung::Registry, looked_at: file(subject.home, subject.topmost()).display().to_string(), fact }
+}
+
+/// What the registry in `home` says of this process, if it knows it.
+pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
+    let path = file(home, process);
+    let fact = read(&path, process);
+    let looked_at = fact.seen().map(|_| path.display().to_string())?;
+    Some(Reading { rung: Rung::Registry, looked_at, fact })
 }
 
 /// The id, if the file is this very process's.

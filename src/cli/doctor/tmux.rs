@@ -111,7 +111,7 @@ fn server(examiner: &Examiner, socket: &Path) -> Row {
     const WHAT: &str = "tmux server";
     let shown = socket.display();
     match examiner.host.listener(socket) {
-        Listener::Listening => Row::fine(WHAT, format!("runs at {shown}")),
+        Listener::Listening(_) => Row::fine(WHAT, format!("runs at {shown}")),
         Listener::Nobody => Row::fine(WHAT, format!("none at {shown}")),
         Listener::Unreachable => Row::warn(
             WHAT,

@@ -91,12 +91,12 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_
     let (mut servers, real_paths) = list(world, manifest, &local, &inspector, default);
     let pids = wanted(manifest, &local, &servers);
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
-    fill(&mut servers, &facts);
+    fill(&mut servers, facts);
     inspector.count_peers(&mut servers);
     let strays = strays(&local, &servers, &inspector);
 
-    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, session)).collect();
-    let own_homes = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let own_homes: BTreeMap<_, _> = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
     let mut observation = Observation {
         at,
         host: host.name().to_owned(),
@@ -112,11 +112,11 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_
     observation
 }
 
-fn fallback_home(world: &World, session: &Session) -> Fact<PathBuf> {
-    if session.env.is_empty() {
-        return World::home(session.agent, &world.env);
+fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, session: &Session) -> Fact<PathBuf> {
+    match own.get(&session.agent).filter(|_| session.env.is_empty()) {
+        Some(home) => home.clone(),
+        None => World::home(session.agent, &world.env.overlaid(&session.env)),
     }
-    World::home(session.agent, &world.env.overlaid(&session.env))
 }
 
 /// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
@@ -132,12 +132,24 @@ fn list(
     keys.extend(world.also.iter().cloned());
     let usual = ServerKey::default_of(MuxKind::Tmux);
     keys.remove(&usual);
-    let recorded = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid);
+    let recorded: BTreeSet<u32> = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
     std::thread::scope(|scope| {
         let default = default.unwrap_or_else(|| scope.spawn(|| ask_default(world)));
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
         let real_paths = real_paths(manifest);
-        inspector.read_ahead(recorded, || default.is_finished() && asked.iter().all(Asked::is_finished));
+        let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
+        inspector.read_ahead(recorded.iter().copied(), is_enough);
+        // Where panes are not recorded yet, the default server's own children are most probably their processes. They are not
+        // read for a few entries among many sessions: that would be work for nothing.
+        let unrecorded = local.len().saturating_sub(recorded.len());
+        if unrecorded > 0 && !is_enough() {
+            let tmux = mux::of(usual.mux).process(world.host.as_ref(), &world.env, &usual.server);
+            let mut children = tmux.map(|pid| world.host.children(pid)).unwrap_or_default();
+            children.retain(|pid| !recorded.contains(pid));
+            if children.len() <= 2 * unrecorded {
+                inspector.read_ahead(children.into_iter(), is_enough);
+            }
+        }
         let answer = |thread: Asked<'_>| {
             thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
         };
@@ -183,16 +195,22 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
 }
 
 /// Puts what was found of each process into the panes it belongs to.
-fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, facts: &HashMap<u32, PaneFacts>) {
+fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, mut facts: HashMap<u32, PaneFacts>) {
+    let mut shown: HashMap<u32, usize> = HashMap::with_capacity(facts.len());
+    for pid in panes_of(servers).filter_map(|pane| pane.pid) {
+        *shown.entry(pid).or_default() += 1;
+    }
     for pane in panes_of(servers) {
         // Nothing runs in a dead pane, whatever its old process id stands for by now.
         if pane.dead.is_some() {
             pane.agents = Fact::Seen(Vec::new());
             continue;
         }
-        if let Some(found) = pane.pid.and_then(|pid| facts.get(&pid)) {
-            pane.agents.clone_from(&found.agents);
-            pane.runs.clone_from(&found.runs);
+        // Grouped sessions show one pane several times; most panes are shown once, and then nothing is copied.
+        let is_shared = |pid| shown.get(&pid).is_some_and(|count| *count > 1);
+        let found = pane.pid.and_then(|pid| if is_shared(pid) { facts.get(&pid).cloned() } else { facts.remove(&pid) });
+        if let Some(found) = found {
+            (pane.agents, pane.runs) = (found.agents, found.runs);
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct PaneFacts {
 pub(super) struct Inspector<'a> {
     pub(super) world: &'a World,
     pub(super) families: Families<'a>,
+    /// Where each agent keeps its files for the person headcount runs as.
+    own_homes: Vec<(&'static dyn crate::agent::Agent, PathBuf)>,
     /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
     /// believed of a moment when it was not yet known to be one.
     ahead: Mutex<(Option<Instant>, HashMap<u32, PaneFacts>)>,
@@ -35,29 +37,25 @@ pub(super) struct Inspector<'a> {
 
 impl<'a> Inspector<'a> {
     pub(super) fn new(world: &'a World) -> Self {
-        Self { world, families: Families::new(world.host.as_ref()), ahead: Mutex::default() }
+        let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
+        let own_homes = crate::agent::all().iter().filter_map(own).collect();
+        Self { world, families: Families::new(world.host.as_ref()), own_homes, ahead: Mutex::default() }
     }
 
-    /// Reads the processes behind recorded panes until `is_enough`.
+    /// Reads processes that are probably panes' until `is_enough`.
     pub(super) fn read_ahead(&self, pids: impl Iterator<Item = u32>, is_enough: impl Fn() -> bool) {
         let begun = Instant::now();
-        let mut found = HashMap::new();
+        let mut found = Vec::new();
         for pid in pids {
             if is_enough() {
                 break;
             }
-            let Fact::Seen(top) = self.world.host.process(pid) else { continue };
-            // Wrapped agents are left for later: the process table must not be read before the servers answer.
-            let agent = crate::agent::identify(&top.argv, || self.world.host.exe(pid)).map(|(agent, _)| agent);
-            let Some(agent) = agent else { continue };
-            let sighting = Sighting { agent, process: top.clone() };
-            let tree = Tree { top: Some(top), agents: vec![sighting], trouble: None };
-            let facts = self.facts(tree);
-            if facts.agents.seen().is_some_and(|agents| !agents.is_empty()) {
-                found.insert(pid, facts);
-            }
+            // Whoever is not vouched for is left for later: what is no agent now may be one when the servers have answered.
+            found.extend(self.vouched(pid).map(|facts| (pid, facts)));
         }
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = (Some(begun), found);
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.0.get_or_insert(begun);
+        ahead.1.extend(found);
     }
 
     /// What runs in the pane of this process.
@@ -67,7 +65,28 @@ impl<'a> Inspector<'a> {
             let is_fresh = ahead.0.is_some_and(|begun| begun.elapsed() < FRESH);
             ahead.1.remove(&pid).filter(|_| is_fresh)
         };
-        ahead.unwrap_or_else(|| self.facts(self.families.tree(pid)))
+        ahead.or_else(|| self.vouched(pid)).unwrap_or_else(|| self.facts(self.families.tree(pid)))
+    }
+
+    /// The pane of a process that files in our own home vouch for, which needs neither its arguments nor its environment.
+    /// Not where every rung is asked for: only the way through the arguments reads them all.
+    fn vouched(&self, pid: u32) -> Option<PaneFacts> {
+        if self.world.every_rung {
+            return None;
+        }
+        let host = self.world.host.as_ref();
+        let process = host.glance(pid).seen().cloned()?;
+        let vouch = |(agent, home): &(&dyn crate::agent::Agent, PathBuf)| {
+            agent.vouched(&process, home).map(|reading| (agent.kind(), home.clone(), reading))
+        };
+        let (kind, home, reading) = self.own_homes.iter().find_map(vouch)?;
+        let cwd = host.cwd(pid);
+        if cwd.is_absent() {
+            return None;
+        }
+        let ladder = Ladder { readings: vec![reading], peers: Fact::Absent };
+        let agent = Agent { kind, process: Process::from(&process), cwd, home: Fact::Seen(home), ladder };
+        Some(PaneFacts { agents: Fact::Seen(vec![agent]), runs: kind.as_str().to_owned() })
     }
 
     fn facts(&self, tree: Tree) -> PaneFacts {

@@ -1,6 +1,7 @@
 //! Which transcripts are looked for, and where: recorded and live ids, in the homes they may be in.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::spread::spread;
@@ -11,15 +12,16 @@ use crate::core::manifest::{Manifest, Session};
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Agent, MuxSession, Observation, Transcript, TranscriptKey};
 
-/// What is looked for, with the workspaces it is probably in.
+/// What is looked for: whose, in which home, which conversation; and the workspaces it is probably in. Everything is borrowed,
+/// because most of it is asked for several times.
 #[derive(Default)]
-struct Requests<'a>(BTreeMap<TranscriptKey, Vec<&'a Path>>);
+struct Requests<'a>(HashMap<(AgentKind, &'a OsStr, &'a str), Vec<&'a Path>>);
 
 impl<'a> Requests<'a> {
-    fn add(&mut self, kind: AgentKind, home: Option<&PathBuf>, id: &ConversationId, cwd: Option<&'a Path>) {
-        let Some(home) = home else { return };
-        let hints = self.0.entry(TranscriptKey { kind, home: home.clone(), id: id.clone() }).or_default();
-        hints.extend(cwd.filter(|cwd| !hints.contains(cwd)));
+    fn add(&mut self, kind: AgentKind, home: Option<&'a PathBuf>, id: &'a ConversationId, cwd: Option<&'a Path>) {
+        let Some(home) = home.filter(|_| agent::of(kind).has_readable_transcripts()) else { return };
+        let hints = self.0.entry((kind, home.as_os_str(), id.as_str())).or_default();
+        hints.extend(cwd.filter(|cwd| !hints.iter().any(|hint| hint.as_os_str() == cwd.as_os_str())));
     }
 }
 
@@ -64,9 +66,13 @@ pub(super) fn find(
             requests.add(identity.agent, home, &identity.id, cwd);
         }
     }
-    let requests: Vec<(TranscriptKey, Vec<&Path>)> = requests.0.into_iter().collect();
-    let found = spread(&requests, |(key, cwds)| agent::of(key.kind).transcript(shelf, &key.home, &key.id, cwds));
-    requests.into_iter().map(|(key, _)| key).zip(found).collect()
+    let requests: Vec<_> = requests.0.into_iter().collect();
+    let found = spread(&requests, |((kind, home, id), cwds)| {
+        let key = TranscriptKey { kind: *kind, home: PathBuf::from(home), id: ConversationId((*id).to_owned()) };
+        let fact = agent::of(*kind).transcript(shelf, &key.home, &key.id, cwds);
+        (key, fact)
+    });
+    found.into_iter().collect()
 }
 
 /// Every agent that was seen, with its session and server.

@@ -40,6 +40,8 @@ pub(super) struct Claims<'w, 'a> {
     proven: HashMap<ConversationId, BTreeMap<Process, BTreeSet<&'a str>>>,
     /// Which entries' live agent a process is.
     entry_of: HashMap<Process, Vec<usize>>,
+    /// Which processes rungs 5 and 6 guess to be in a conversation.
+    guessed: HashMap<ConversationId, BTreeSet<Process>>,
     /// Entries whose record of an id is replaced in this very pass, so that they hold it no longer.
     releasing: BTreeSet<usize>,
 }
@@ -67,9 +69,25 @@ impl<'w, 'a> Claims<'w, 'a> {
                 entry_of.entry(live.agent.process).or_default().push(index);
             }
         }
-        let mut claims = Self { world, standings, recorded, proven, entry_of, releasing: BTreeSet::new() };
+        let (guessed, releasing) = (HashMap::new(), BTreeSet::new());
+        let mut claims = Self { world, standings, recorded, proven, entry_of, guessed, releasing };
+        claims.collect_guesses();
         claims.settle_releases();
         claims
+    }
+
+    /// Notes what every live agent without a proven or recorded id is guessed to be in, so that no conversation is guessed twice.
+    fn collect_guesses(&mut self) {
+        let mut guessed: HashMap<ConversationId, BTreeSet<Process>> = HashMap::new();
+        for live in every_session(self.world).flat_map(agents_of) {
+            let index = self.entry_of.get(&live.agent.process).and_then(|entries| entries.first().copied());
+            if proof_of(live.agent) == Identity::Nothing
+                && let Identity::Proven { id, .. } = self.guess(live, index)
+            {
+                guessed.entry(id).or_default().insert(live.agent.process);
+            }
+        }
+        self.guessed = guessed;
     }
 
     /// Finds the entries whose id is replaced in this pass: all that could be, less those that would take an id which another
@@ -146,20 +164,30 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// Rungs 5 and 6: only for an id nobody else has.
     fn weak(&self, live: Live<'a>, index: Option<usize>) -> Ruling {
-        let claimed = |id: &ConversationId| {
-            let by_record = self.recorded.get(id).is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != index));
-            let by_proof = self.proven.get(id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
-            (by_record || by_proof).then(|| "claimed".to_owned())
-        };
-        match guess(live.agent, &claimed) {
-            Identity::Proven { id, rung } => match self.shared_process(live, index) {
-                Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
-                None => Ruling::Proven { id, rung, formerly: None },
-            },
+        match self.guess(live, index) {
+            Identity::Proven { id, rung } => {
+                let rivals = self.guessed.get(&id).is_some_and(|guessed| guessed.iter().any(|it| *it != live.agent.process));
+                let rival = rivals.then(|| "another session's agent could be in it as well".to_owned());
+                match rival.or_else(|| self.shared_process(live, index)) {
+                    Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                    None => Ruling::Proven { id, rung, formerly: None },
+                }
+            }
             Identity::Ambiguous(candidates) => Ruling::Ambiguous(candidates),
             Identity::Nothing => Ruling::Nothing,
             Identity::Unknown(why) => Ruling::Unknown(why),
         }
+    }
+
+    /// What rungs 5 and 6 say, the ids others have or had left out.
+    fn guess(&self, live: Live<'a>, index: Option<usize>) -> Identity {
+        let claimed = |id: &ConversationId| {
+            let by_record = self.recorded.get(id).is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != index));
+            let by_proof = self.proven.get(id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
+            let key = index.and_then(|index| Some(&self.world.manifest.sessions.get(index)?.key));
+            by_record || by_proof || self.world.memory.was_held_by_another(id, key)
+        };
+        guess(live.agent, &claimed)
     }
 
     /// Why an id cannot be this agent's alone: another live session proves it too.

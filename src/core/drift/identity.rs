@@ -59,9 +59,9 @@ pub(super) fn proof_of(agent: &Agent) -> Identity {
     Identity::Nothing
 }
 
-/// What rungs 5 and 6 say about an agent whose id is not recorded anywhere. `claimed` tells who else has an id: an entry that
-/// records it, or another live agent that proves it.
-pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> Option<String>) -> Identity {
+/// What rungs 5 and 6 say about an agent whose id is not recorded anywhere. `claimed` tells whether somebody else has an id: an
+/// entry records it or did, or another live agent proves it.
+pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> bool) -> Identity {
     let mut candidates = Vec::new();
     for reading in agent.ladder.readings.iter().filter(|reading| reading.rung > Rung::Start) {
         let found = match &reading.fact {
@@ -95,15 +95,11 @@ pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> Option<S
 }
 
 /// The unclaimed conversations a weak rung speaks for: those that came after the process, and those too near to its start.
-fn split(
-    found: &Found,
-    process: Process,
-    claimed: &dyn Fn(&ConversationId) -> Option<String>,
-) -> (Vec<ConversationId>, Vec<Candidate>) {
+fn split(found: &Found, process: Process, claimed: &dyn Fn(&ConversationId) -> bool) -> (Vec<ConversationId>, Vec<Candidate>) {
     let (mut likely, mut doubtful) = (Vec::new(), Vec::new());
     let mut sort = |id: &ConversationId, at: DateTime<Utc>| {
         let after_start = at - process.started;
-        if after_start < -CANNOT_TELL || claimed(id).is_some() {
+        if after_start < -CANNOT_TELL || claimed(id) {
             return;
         }
         if after_start <= CANNOT_TELL {

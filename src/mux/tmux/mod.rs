@@ -8,7 +8,7 @@ use super::Mux;
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::Server;
-use crate::host::{Environ, Host};
+use crate::host::{Environ, Host, Listener};
 
 /// The tmux adapter.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,13 @@ impl Mux for Tmux {
         match address::socket(server, env) {
             Ok(socket) => probe::list(host, &socket),
             Err(why) => Fact::Unknown(why),
+        }
+    }
+
+    fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {
+        match host.listener(&address::socket(server, env).ok()?) {
+            Listener::Listening(pid) => pid,
+            Listener::Nobody | Listener::Unreachable | Listener::Unknown(_) => None,
         }
     }
 }

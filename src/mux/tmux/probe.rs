@@ -32,7 +32,7 @@ pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
 /// The verdict if the socket leads to nobody.
 fn unreachable(host: &dyn Host, socket: &Path) -> Option<Fact<Server>> {
     match host.listener(socket) {
-        Listener::Listening => None,
+        Listener::Listening(_) => None,
         Listener::Nobody => Some(Fact::Absent),
         Listener::Unreachable => Some(Fact::Unknown("server alive, socket removed".to_owned())),
         Listener::Unknown(why) => Some(Fact::Unknown(why)),

@@ -76,7 +76,8 @@ fn the_strongest_rung_decides_and_an_unreadable_one_stops_the_rest() {
 
 #[test]
 fn a_transcript_that_appeared_is_a_guess_only_when_alone_unclaimed_and_clearly_later() {
-    let table: [(&[(&str, i64)], &[&str]); 6] = [
+    type Appeared = &'static [(&'static str, i64)];
+    let table: [(Appeared, &[&str]); 6] = [
         (&[("a", 30)], &["new-id:record"]),
         (&[("a", 30), ("b", 40)], &["ambiguous:flag"]),
         (&[("a", 0)], &["ambiguous:flag"]),
@@ -144,4 +145,16 @@ fn a_suspended_live_entry_still_holds_its_id() {
     );
     scene.manifest.sessions[0].suspend = true;
     assert_eq!(scene.words(), ["ambiguous:flag"]);
+}
+
+#[test]
+fn a_conversation_another_session_has_left_is_not_guessed_to_be_this_one_s() {
+    let left = |name: &str| {
+        let memory = SessionMemory { recorded_id: Some(id("newer")), former_ids: vec![id("left")], ..SessionMemory::default() };
+        let manifest = entries(&[("s", "null"), ("other", "newer")]);
+        let guessing = alive("s", agent(1).appeared(&[("left", 30)]));
+        scene(manifest, vec![guessing, alive("other", agent(2).works_in("/x"))]).remembers(name, memory)
+    };
+    assert!(left("other").words().is_empty(), "{:?}", left("other").words());
+    assert_eq!(left("s").words(), ["new-id:record"], "its own former conversation may be");
 }

@@ -15,11 +15,17 @@ use crate::core::plan;
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
+/// Status, id, pid of the pane, suspended.
+type Recorded = (Option<&'static str>, Option<&'static str>, Option<u32>, bool);
+
+/// What a live agent's ladder proves, and how many seconds after its start a transcript appeared.
+type Living = (Option<(Rung, &'static str)>, Option<i64>);
+
 /// One session of a random world, with or without an entry, alive or not.
 #[derive(Debug, Clone)]
 struct Lane {
-    entry: Option<(Option<&'static str>, Option<&'static str>, Option<u32>, bool)>,
-    alive: Option<Vec<(Option<(Rung, &'static str)>, Option<i64>)>>,
+    entry: Option<Recorded>,
+    alive: Option<Vec<Living>>,
     hidden: bool,
 }
 
@@ -119,6 +125,23 @@ fn pass(scene: &Scene, selection: &Selection) -> plan::Plan {
     plan::make(&scene.manifest, &verdict.drifts, selection, &alive)
 }
 
+/// What the next pass knows of the one made on this scene.
+fn remembered(scene: &Scene) -> crate::core::memory::Memory {
+    let world = scene.world();
+    let verdict = classify(&world);
+    let outcome = crate::core::report::make::Outcome {
+        manifest: "/m",
+        dry_run: false,
+        plan: &plan::Plan::default(),
+        diff: "",
+        reported: &std::collections::BTreeSet::new(),
+        first_seen: &std::collections::BTreeMap::new(),
+        selection: &Selection::default(),
+    };
+    let report = crate::core::report::make::make(&world, &verdict, &outcome);
+    crate::core::drift::remember(&world, &verdict, &report, None)
+}
+
 /// Ids held by two entries of which at least one lives, that were not already so.
 fn shared_ids(scene: &Scene) -> Vec<String> {
     let world = scene.world();
@@ -162,7 +185,8 @@ proptest! {
         let shared_before = shared_ids(&before);
         let first = pass(&before, &selection);
         apply(&mut text, &first.edits());
-        let after = rebuilt(&text, sessions(&lanes), None);
+        let mut after = rebuilt(&text, sessions(&lanes), None);
+        after.memory = remembered(&before);
         for shared in shared_ids(&after) {
             prop_assert!(shared_before.contains(&shared), "{shared} after {:?}", first.edits());
         }

@@ -1,0 +1,3 @@
+//! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
+
+pub mod wake;

@@ -1,0 +1,51 @@
+//! Why the loop should look again, and at what. A wake is a hint: it never says what is true, and a lost one costs at most one
+//! resync interval.
+
+use std::collections::BTreeSet;
+
+use crate::core::ids::{ServerKey, SessionKey};
+
+/// A reason to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    /// What happened.
+    pub reason: Reason,
+    /// What it concerns.
+    pub scope: Scope,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The loop began.
+    Started,
+    /// The resync interval is over.
+    Resync,
+    /// A drift that was settling may be decided now.
+    Settled,
+    /// The manifest, or its directory, changed.
+    Manifest,
+    /// A transcript, or a directory of them, changed.
+    Transcript,
+    /// A registry of live agents changed.
+    Registry,
+    /// A multiplexer server said that something changed.
+    Mux(ServerKey),
+    /// A directory of multiplexer sockets changed, or a server began or ended.
+    Server,
+    /// A watched process ended.
+    Process(u32),
+    /// A source lost track of what it missed.
+    Overflow,
+}
+
+/// What a wake concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These sessions.
+    Sessions(BTreeSet<SessionKey>),
+    /// Everything on a server.
+    Server(ServerKey),
+    /// Everything.
+    All,
+}
