@@ -64,7 +64,11 @@ pub(super) struct Remarks(Vec<Remark>);
 impl Remarks {
     /// A value that makes the manifest unusable.
     pub(super) fn fatal(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
-        self.0.push(Remark { path, about_key: false, fatal: true, message: message.into(), hint });
+        let remark = Remark { path, about_key: false, fatal: true, message: message.into(), hint };
+        // What is wrong in `defaults` is met again in every entry, and told once.
+        if !self.0.contains(&remark) {
+            self.0.push(remark);
+        }
     }
 
     /// A value that is odd but harmless.
@@ -82,14 +86,24 @@ impl Remarks {
     }
 }
 
-/// The known word closest to a mistyped one, if any is close.
+/// The known word closest to a mistyped one, if any is close: one that begins alike, or that a slip of the fingers or two (a
+/// letter too many, missing, wrong, or two swapped) makes of it.
 pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>) -> Option<String> {
+    let length = word.chars().count();
+    let allowed = match length {
+        0 | 1 => 0,
+        2..=5 => 1,
+        _ => 2,
+    };
     known
         .map(|candidate| -> String { candidate.into() })
-        .map(|candidate| (strsim::jaro_winkler(word, &candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .filter_map(|candidate| {
+            let slips = strsim::osa_distance(word, &candidate);
+            let alike = strsim::jaro_winkler(word, &candidate);
+            (slips <= allowed || alike > 0.8).then_some((slips, alike, candidate))
+        })
+        .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// What a value is, for messages.

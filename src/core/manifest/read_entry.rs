@@ -46,8 +46,9 @@ impl EntryReader<'_> {
         };
         let mut fields = Fields { path: path.clone(), own, defaults: self.defaults, remarks };
         fields.refuse_unknown_keys();
-        let name = self.name(&mut fields)?;
-        let agent = self.agent(&mut fields, &name)?;
+        // Everything is read before giving up on the entry, so that all of its mistakes are told at once.
+        let name = self.name(&mut fields);
+        let agent = self.agent(&mut fields, name.as_deref());
         let mux = fields.word::<MuxKind>(Field::Mux, MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
         let server = self.server(&mut fields);
         let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
@@ -58,9 +59,10 @@ impl EntryReader<'_> {
         let ignore = fields.classes();
         fields.check_enforced();
         let mut entry = self.entry(raw, path);
-        entry.identity = identity_place(&entry, agent, cwd.as_deref(), self.environment);
+        entry.identity = agent.and_then(|agent| identity_place(&entry, agent, cwd.as_deref(), self.environment));
         let recorded = fields.recorded(agent, &entry);
-        let key = SessionKey { name, mux, server, host };
+        let agent = agent?;
+        let key = SessionKey { name: name?, mux, server, host };
         Some(Session { index: self.index, key, agent, cwd, labels, suspend, ignore, env, recorded, entry })
     }
 
@@ -83,13 +85,15 @@ impl EntryReader<'_> {
     }
 
     /// The agent; in the older dialect it may be told by the name or by the only own-id key.
-    fn agent(&self, fields: &mut Fields<'_>, name: &str) -> Option<AgentKind> {
+    fn agent(&self, fields: &mut Fields<'_>, name: Option<&str>) -> Option<AgentKind> {
         let words: Vec<&str> = AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect();
         let declared = fields.find(Field::Agent).is_some_and(|(_, value)| !value.is_null());
         if declared {
             return fields.word(Field::Agent, words);
         }
         if self.dialect == Dialect::MultiAgentMux {
+            // Without its name, which is complained about already, nobody can say whether the agent is missing too.
+            let name = name?;
             let named: Vec<AgentKind> = NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name)).collect();
             let mut keyed: Vec<AgentKind> = fields.own.keys().filter_map(Value::as_str).filter_map(own_id_agent).collect();
             keyed.dedup();
@@ -313,7 +317,7 @@ impl Fields<'_> {
         }
     }
 
-    fn recorded(&mut self, agent: AgentKind, entry: &Entry) -> Recorded {
+    fn recorded(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Recorded {
         let status = self.word::<Status>(Field::Status, Status::ALL.map(Status::as_str).to_vec());
         Recorded {
             status,
@@ -328,7 +332,7 @@ impl Fields<'_> {
     }
 
     /// The first id that is not null of: own field, `session_id`, per-session identity.
-    fn session_id(&mut self, agent: AgentKind, entry: &Entry) -> Option<ConversationId> {
+    fn session_id(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Option<ConversationId> {
         for key in entry.id_keys(agent) {
             match self.own.get(key) {
                 None | Some(Value::Null) => {}
