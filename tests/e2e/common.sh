@@ -38,7 +38,8 @@ finish() {
   local rc=$?
   tm kill-server 2>/dev/null || true
   [ -z "$MODEL" ] || kill "$MODEL" 2>/dev/null || true
-  if [ $rc = 0 ]; then rm -rf "$WORLD" || true; else echo "kept: $WORLD" >&2; fi
+  # An agent may take a moment to end after its terminal did.
+  if [ $rc = 0 ]; then rm -rf "$WORLD" 2>/dev/null || { sleep 1; rm -rf "$WORLD"; } || true; else echo "kept: $WORLD" >&2; fi
   exit $rc
 }
 trap finish EXIT
