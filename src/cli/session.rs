@@ -1,6 +1,7 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
 //! caller of [`crate::control::pass`]; never renders an answer.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use crate::control::observe::World;
@@ -41,9 +42,12 @@ impl<'a> Request<'a> {
 
 /// Runs one pass over the manifest the global options name.
 ///
+/// What it gives is never dropped: taking a thousand sessions apart one by one, just before the program ends and its memory with
+/// it, would be the last thing a person waits for.
+///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
+pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
     let Request { selection, judge, mode, consumer, update, every_rung } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
@@ -61,6 +65,7 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliE
     let world = World { every_rung, ..world(&options.state_home) };
     let color = context.out.color_errors;
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
+    let pass = ManuallyDrop::new(pass);
     say(&pass, &options, context);
     missing(&options.selection, &pass)?;
     Ok(pass)
