@@ -9,6 +9,7 @@ pub mod queue;
 mod run;
 pub mod sources;
 mod turn;
+mod watched;
 pub mod wake;
 
 use std::ffi::OsString;
