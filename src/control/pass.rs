@@ -99,16 +99,6 @@ impl Pass {
         &self.stage.manifest
     }
 
-    /// What it saw.
-    pub fn observation(&self) -> &Observation {
-        &self.stage.observation
-    }
-
-    /// The manifest's file, symlinks resolved.
-    pub fn resolved(&self) -> &std::path::Path {
-        &self.stage.path
-    }
-
     /// Warnings about the manifest; they point into its text.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.stage.warnings

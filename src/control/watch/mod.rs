@@ -9,7 +9,6 @@ pub mod queue;
 mod run;
 pub mod sources;
 mod turn;
-mod watched;
 pub mod wake;
 
 use std::ffi::OsString;
