@@ -1,6 +1,7 @@
-//! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
-//! caller of [`crate::control::pass`]; never renders an answer.
+//! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. Makes the
+//! options of the passes of `watch` too; never renders an answer.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use crate::control::observe::World;
@@ -41,13 +42,33 @@ impl<'a> Request<'a> {
 
 /// Runs one pass over the manifest the global options name.
 ///
+/// What it gives is never dropped: taking a thousand sessions apart one by one, just before the program ends and its memory with
+/// it, would be the last thing a person waits for.
+///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
-    let Request { selection, judge, mode, consumer, update, every_rung } = request;
+pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
+    let every_rung = request.every_rung;
+    let options = options(request, context)?;
+    interrupt::end_on_interrupt();
+    let world = World { every_rung, ..world(&options.state_home) };
+    let color = context.out.color_errors;
+    let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
+    let pass = ManuallyDrop::new(pass);
+    say(&pass, &options, context);
+    missing(&options.selection, &pass)?;
+    Ok(pass)
+}
+
+/// What a pass over the manifest the global options name is run with.
+///
+/// # Errors
+/// There is no manifest, or no place for state.
+pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options, CliError> {
+    let Request { selection, judge, mode, consumer, update, .. } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
-    let options = Options {
+    Ok(Options {
         manifest: found.path,
         state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
         selection,
@@ -56,14 +77,9 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliE
         mode,
         consumer,
         update,
-    };
-    interrupt::end_on_interrupt();
-    let world = World { every_rung, ..world(&options.state_home) };
-    let color = context.out.color_errors;
-    let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
-    say(&pass, &options, context);
-    missing(&options.selection, &pass)?;
-    Ok(pass)
+        versions: None,
+        tells_settling: true,
+    })
 }
 
 /// This machine, with the hook events in our state directory.

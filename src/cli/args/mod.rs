@@ -1,6 +1,7 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 use crate::store::journal::EntryId;
+pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
 #[derive(Debug, Parser)]
@@ -39,6 +41,7 @@ Examples:
   headcount                    what is declared, what is there, what drifted
   headcount diff               what a pass would record, as a plan and a patch
   headcount reconcile          record it
+  headcount watch              keep recording it, and say each drift once
   headcount explain 'lab-*'    why headcount believes what it believes
 
 The manifest is the first of these:
@@ -110,6 +113,7 @@ pub(crate) enum Verb {
     Status(StatusArgs),
     Diff(DiffArgs),
     Reconcile(ReconcileArgs),
+    Watch(WatchArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
     Undo(UndoArgs),
@@ -418,6 +422,8 @@ pub(crate) enum Document {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `watch --json` prints, each line
+    Events,
 }
 
 /// Print a completion script for a shell

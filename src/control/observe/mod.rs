@@ -7,7 +7,8 @@ mod transcripts;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
@@ -161,10 +162,38 @@ fn list(
 /// The declared workspaces that are reached through a symlink, and where they really are.
 fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
     let sessions = manifest.sessions.iter().filter_map(|session| session.cwd.as_ref());
-    let declared: BTreeSet<&PathBuf> =
-        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).collect();
-    let real = |path: &PathBuf| path.canonicalize().ok().filter(|real| real != path).map(|real| (path.clone(), real));
-    declared.into_iter().filter_map(real).collect()
+    let declared: HashSet<&OsStr> =
+        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).map(|path| path.as_os_str()).collect();
+    let mut known = HashMap::new();
+    let mut real = BTreeMap::new();
+    for path in declared.into_iter().map(Path::new) {
+        if !is_real(path, &mut known)
+            && let Some(elsewhere) = path.canonicalize().ok().filter(|real| real != path)
+        {
+            real.insert(path.to_path_buf(), elsewhere);
+        }
+    }
+    real
+}
+
+/// Whether no part of an absolute path is a symlink. Workspaces stand side by side, so each directory above them is looked at
+/// once, where resolving every path by itself would look at all of them again.
+fn is_real<'a>(path: &'a Path, known: &mut HashMap<&'a OsStr, bool>) -> bool {
+    if let Some(known) = known.get(path.as_os_str()) {
+        return *known;
+    }
+    let is_plain = matches!(path.components().next_back(), Some(Component::Normal(_)));
+    let is = match path.parent() {
+        None => path.has_root(),
+        // Not a link (`EINVAL`), as against one, or nothing at all.
+        Some(parent) => {
+            is_plain
+                && is_real(parent, known)
+                && path.read_link().is_err_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
+        }
+    };
+    known.insert(path.as_os_str(), is);
+    is
 }
 
 /// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
