@@ -5,7 +5,9 @@ mod ends;
 mod notify;
 mod on_drift;
 mod pending;
+pub mod queue;
 mod run;
+pub mod sources;
 mod turn;
 pub mod wake;
 
