@@ -37,7 +37,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options) -> Self {
-        let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
+        let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         Self { world, options, last_good: None, warned: Vec::new() }
     }
