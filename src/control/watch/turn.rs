@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::due::until;
 use super::wake::Scope;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Versions};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError};
 use crate::core::report::Report;
 
 /// What is kept between turns.
@@ -37,7 +37,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options) -> Self {
-        let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
+        let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         Self { world, options, last_good: None, warned: Vec::new() }
     }
