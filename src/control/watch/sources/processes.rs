@@ -80,6 +80,8 @@ impl Processes {
     fn take_on(&self, identity: Identity, concern: &Concern) -> By {
         let (pid, ticks) = identity;
         let opened = pidfd::open(pid, (ticks != 0).then_some(ticks));
+        // Its replacement is unsafe for types whose descriptor may change; that of an `OwnedFd` never does.
+        #[allow(deprecated)]
         let handle = opened.and_then(|fd| {
             AsyncFd::with_interest(fd, Interest::READABLE).map_err(|source| PidfdError::Unavailable { pid, source })
         });
