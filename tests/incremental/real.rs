@@ -1,0 +1,1 @@
+//! The same on a real tmux server with stand-in agents: whole passes, compared report by report.
