@@ -28,6 +28,8 @@ enum Change {
     Exit { server: usize, session: u8 },
     /// The agent's place is taken by another program of the same process.
     Exec { server: usize, session: u8 },
+    /// An agent starts below a shell that had none; the next time it enters itself in its registry.
+    Launch { server: usize, session: u8 },
     /// The pane's process is gone and another has its id.
     Reuse { server: usize, session: u8 },
     /// A second pane with an agent.
@@ -53,6 +55,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => at().prop_map(|(server, session)| Change::Kill { server, session }),
         1 => at().prop_map(|(server, session)| Change::Exit { server, session }),
         1 => at().prop_map(|(server, session)| Change::Exec { server, session }),
+        2 => at().prop_map(|(server, session)| Change::Launch { server, session }),
         1 => at().prop_map(|(server, session)| Change::Reuse { server, session }),
         1 => at().prop_map(|(server, session)| Change::Split { server, session }),
         1 => (at(), 0..4u8).prop_map(|((server, session), to)| Change::Rename { server, session, to }),
@@ -168,12 +171,23 @@ impl Run {
                 self.fake.table().processes.retain(|pid, _| Some(*pid) != last);
                 Scope::Sessions([key(server, session)].into())
             }
-            // Nobody hears of the next two: the processes themselves have to tell.
+            // Nobody hears of the next three: the processes themselves have to tell.
             Change::Exec { server, session } => {
                 if let Some(pid) = self.agent(server, session)
                     && let Some(process) = self.fake.table().processes.get_mut(&pid)
                 {
                     process.argv = vec!["vi".to_owned()];
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+            Change::Launch { server, session } => {
+                let all = self.processes(server, session);
+                match all.as_slice() {
+                    [top] if !self.fake.registry(*top).exists() => {
+                        self.start(*top, "claude");
+                    }
+                    [_, agent] if !self.fake.registry(*agent).exists() => self.register(*agent),
+                    _ => {}
                 }
                 Scope::Sessions(BTreeSet::new())
             }
