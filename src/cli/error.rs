@@ -127,6 +127,7 @@ impl CliError {
             PassError::Manifest(error) => error.into(),
             PassError::Journal(error) => Self::from(error).hint("nothing was recorded: every change has to be in the journal"),
             PassError::Invalid { path, text, diagnostics } => Self::invalid_manifest(&path, &diagnostics, &text, color),
+            PassError::Shrunken { .. } => Self::caused_by(Exit::Busy, &error),
             PassError::BeingWritten { .. } => {
                 Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")
             }

@@ -57,6 +57,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Status(args) => commands::status::run(&args, context),
         Verb::Diff(args) => commands::diff::run(&args, context),
         Verb::Reconcile(args) => commands::reconcile::run(&args, context),
+        Verb::Watch(args) => commands::watch::run(&args, context),
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
         Verb::Undo(args) => commands::undo::run(&args, context),

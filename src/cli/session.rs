@@ -1,5 +1,5 @@
-//! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. The only
-//! caller of [`crate::control::pass`]; never renders an answer.
+//! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. Makes the
+//! options of the passes of `watch` too; never renders an answer.
 
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -48,19 +48,8 @@ impl<'a> Request<'a> {
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
 pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
-    let Request { selection, judge, mode, consumer, update, every_rung } = request;
-    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
-    tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
-    let options = Options {
-        manifest: found.path,
-        state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
-        selection,
-        settle: judge.settle,
-        strict: judge.strict,
-        mode,
-        consumer,
-        update,
-    };
+    let every_rung = request.every_rung;
+    let options = options(request, context)?;
     interrupt::end_on_interrupt();
     let world = World { every_rung, ..world(&options.state_home) };
     let color = context.out.color_errors;
@@ -69,6 +58,28 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDr
     say(&pass, &options, context);
     missing(&options.selection, &pass)?;
     Ok(pass)
+}
+
+/// What a pass over the manifest the global options name is run with.
+///
+/// # Errors
+/// There is no manifest, or no place for state.
+pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options, CliError> {
+    let Request { selection, judge, mode, consumer, update, .. } = request;
+    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
+    Ok(Options {
+        manifest: found.path,
+        state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
+        selection,
+        settle: judge.settle,
+        strict: judge.strict,
+        mode,
+        consumer,
+        update,
+        versions: None,
+        tells_settling: true,
+    })
 }
 
 /// This machine, with the hook events in our state directory.

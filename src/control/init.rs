@@ -1,5 +1,6 @@
 //! A first manifest from what is running now. Looks and composes text; writing the file is the command's.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::FileTypeExt;
 
 use chrono::TimeDelta;
@@ -45,13 +46,14 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
     let mut manifest = empty(&world)?;
     manifest.discovery = vec![NamePattern::new("*")];
     let observation = observe(&World { also: servers(&world), ..world }, &manifest);
-    let memory = Memory::default();
+    let (memory, touched) = (Memory::default(), BTreeMap::new());
     let judged = drift::World {
         manifest: &manifest,
         manifest_modified: None,
         observation: &observation,
         memory: &memory,
         settle: TimeDelta::zero(),
+        touched: &touched,
     };
     let verdict = classify(&judged);
     let mut left_out: Vec<String> = verdict

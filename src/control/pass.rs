@@ -2,10 +2,11 @@
 
 mod error;
 mod passer;
+mod versions;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::observe::{self, World};
 use crate::agent;
 use crate::core::drift::{self, Verdict, classify};
+use crate::core::ids::SessionKey;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
 use crate::core::memory::Memory;
@@ -26,11 +28,12 @@ use crate::core::report::{Report, State};
 use crate::host::Environ;
 use crate::store::TextHash;
 use crate::store::manifest::{ManifestFile, Snapshot};
-use crate::store::paths::{ManifestDir, StateHome};
+use crate::store::paths::StateHome;
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic};
 pub use error::PassError;
 pub use passer::Passer;
+pub use versions::{Shrunken, Versions};
 
 /// The consumer whose "already reported" set commands that only look compare with.
 pub const DEFAULT_CONSUMER: &str = "reconcile";
@@ -54,6 +57,10 @@ pub struct Options {
     pub consumer: Option<String>,
     /// How the manifest is locked and replaced.
     pub update: crate::store::manifest::Options,
+    /// The versions seen by earlier passes of the same program; without them every version is the first.
+    pub versions: Option<Versions>,
+    /// Whether the consumer is told of drifts that still settle. One that is not is told of them once they are decided.
+    pub tells_settling: bool,
 }
 
 /// What a pass may write.
@@ -71,6 +78,7 @@ pub struct Pass {
     pub report: Report,
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
+    written: Option<String>,
     stage: Stage,
     selection: Selection,
     env: Environ,
@@ -80,6 +88,17 @@ impl Pass {
     /// The text of the manifest the pass was planned on.
     pub fn text(&self) -> &str {
         &self.stage.text
+    }
+
+    /// What it left as the manifest.
+    pub fn left(&self) -> Earlier {
+        let Stage { text, modified, path, .. } = &self.stage;
+        Earlier { text: self.written.as_ref().unwrap_or(text).clone(), modified: *modified, path: path.clone() }
+    }
+
+    /// What it was planned on, as a value.
+    pub fn manifest(&self) -> &Manifest {
+        &self.stage.manifest
     }
 
     /// Warnings about the manifest; they point into its text.
@@ -136,6 +155,27 @@ pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
     }
 }
 
+/// Looks at the world for the text that another pass left as the manifest, whatever the file says now. Records nothing.
+///
+/// # Errors
+/// None that the earlier pass did not have.
+pub fn look_again(world: &World, options: &Options, earlier: &Earlier) -> Result<Pass, PassError> {
+    let Earlier { text, modified, path } = earlier;
+    let mut stage = Stage::look(world, options, text, TextHash::of(text.as_bytes()), *modified, path)?;
+    if let Some(versions) = &options.versions {
+        stage.touched = versions.touched(stage.observation.at, stage.settle);
+    }
+    Ok(stage.finish(world, options, None, Vec::new()))
+}
+
+/// What a pass left as the manifest.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    text: String,
+    modified: DateTime<Utc>,
+    path: PathBuf,
+}
+
 /// One version of the manifest with everything that was seen about it.
 struct Stage {
     manifest: Manifest,
@@ -148,6 +188,7 @@ struct Stage {
     memory: Memory,
     notes: Vec<String>,
     settle: TimeDelta,
+    touched: BTreeMap<SessionKey, DateTime<Utc>>,
 }
 
 /// What would be, or was, written.
@@ -163,14 +204,34 @@ impl Stage {
         if !snapshot.settled {
             return Err(PassError::BeingWritten { path: snapshot.path.clone() });
         }
+        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| PassError::Invalid {
+            path: options.manifest.clone(),
+            text: String::from_utf8_lossy(&snapshot.bytes).into_owned(),
+            diagnostics: vec![diagnostic],
+        })?;
+        let mut stage = Self::look(world, options, text, snapshot.hash, snapshot.modified, &snapshot.path)?;
+        if let Some(versions) = &options.versions {
+            let seen = versions.see(stage.hash, &stage.manifest, stage.observation.at, stage.settle);
+            stage.touched = seen.map_err(|shrunken| PassError::Shrunken { path: snapshot.path.clone(), shrunken })?;
+        }
+        Ok(stage)
+    }
+
+    /// Loads a text, wherever it comes from, and looks at the world for it.
+    fn look(
+        world: &World,
+        options: &Options,
+        text: &str,
+        hash: TextHash,
+        modified: DateTime<Utc>,
+        path: &Path,
+    ) -> Result<Self, PassError> {
         let invalid =
             |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
-        let text = yaml::decode(&snapshot.bytes)
-            .map_err(|diagnostic| invalid(vec![diagnostic], &String::from_utf8_lossy(&snapshot.bytes)))?;
         let (loaded, observation) = std::thread::scope(|scope| {
             // The default server is asked in any case, so it may think while the manifest is read.
             let ahead = scope.spawn(|| observe::ask_default(world));
-            let loaded = world.recall.manifest(snapshot.hash, || yaml::load(text, &environment(world)))?;
+            let loaded = world.recall.manifest(hash, || yaml::load(text, &environment(world)))?;
             let observation = observe::observe_with(world, &loaded.manifest, Some(ahead));
             Ok((loaded, observation))
         })
@@ -179,18 +240,19 @@ impl Stage {
             let fatal = loaded.warnings.into_iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic }).collect();
             return Err(invalid(fatal, text));
         }
-        let state = StateFile::new(&directory(options, snapshot)).load();
+        let state = StateFile::new(&options.state_home.of_manifest(path)).load();
         Ok(Self {
             manifest: loaded.manifest,
             warnings: loaded.warnings,
             text: text.to_owned(),
-            hash: snapshot.hash,
-            modified: snapshot.modified,
-            path: snapshot.path.clone(),
+            hash,
+            modified,
+            path: path.to_owned(),
             observation,
             memory: state.memory,
             notes: state.warning.iter().map(|warning| PassError::line(warning)).collect(),
             settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
+            touched: BTreeMap::new(),
         })
     }
 
@@ -201,6 +263,7 @@ impl Stage {
             observation: &self.observation,
             memory: &self.memory,
             settle: self.settle,
+            touched: &self.touched,
         }
     }
 
@@ -224,7 +287,8 @@ impl Stage {
         let dry_run = written.is_none();
         let draft = written.unwrap_or_else(|| self.draft(&verdict, &options.selection));
         let report = self.report(&judged, &verdict, &draft, options, dry_run);
-        Pass { report, saved, stage: self, selection: options.selection.clone(), env: world.env.clone() }
+        let text = (!dry_run).then_some(draft.text);
+        Pass { report, saved, written: text, stage: self, selection: options.selection.clone(), env: world.env.clone() }
     }
 
     fn report(
@@ -254,11 +318,6 @@ impl Stage {
 /// What `~` and the default host of a manifest stand for in this world.
 pub fn environment(world: &World) -> Environment {
     Environment { home: world.env.path("HOME").unwrap_or_default(), host: world.host.name().to_owned() }
-}
-
-/// The directory of what is remembered of a manifest.
-fn directory(options: &Options, snapshot: &Snapshot) -> ManifestDir {
-    options.state_home.of_manifest(&snapshot.path)
 }
 
 /// The drifts whose steps cannot be applied to a text, and why: by halving, so that one bad step among a thousand costs ten

@@ -4,6 +4,7 @@
 
 pub mod drift;
 pub mod edit;
+pub mod events;
 pub mod fact;
 pub mod ids;
 pub mod manifest;

@@ -6,9 +6,12 @@ use crate::support::Place;
 
 #[test]
 fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
-    for (document, file) in
-        [("manifest", "agent-sessions.schema.json"), ("report", "report.schema.json"), ("status", "status.schema.json")]
-    {
+    for (document, file) in [
+        ("manifest", "agent-sessions.schema.json"),
+        ("report", "report.schema.json"),
+        ("status", "status.schema.json"),
+        ("events", "events.schema.json"),
+    ] {
         let ran = Place::new().run(&["schema", document]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(file);
@@ -22,7 +25,7 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
 
 #[test]
 fn the_schemas_are_valid_schemas() {
-    for document in ["manifest", "report", "status"] {
+    for document in ["manifest", "report", "status", "events"] {
         let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", document]).stdout).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{document}");
     }

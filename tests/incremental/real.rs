@@ -72,6 +72,8 @@ impl Scene {
             mode,
             consumer: None,
             update: headcount::store::manifest::Options::default(),
+            versions: None,
+            tells_settling: true,
         }
     }
 

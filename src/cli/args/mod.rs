@@ -1,6 +1,7 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod values;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 use crate::store::journal::EntryId;
+pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
 #[derive(Debug, Parser)]
@@ -39,6 +41,7 @@ Examples:
   headcount                    what is declared, what is there, what drifted
   headcount diff               what a pass would record, as a plan and a patch
   headcount reconcile          record it
+  headcount watch              keep recording it, and say each drift once
   headcount explain 'lab-*'    why headcount believes what it believes
 
 The manifest is the first of these:
@@ -110,6 +113,7 @@ pub(crate) enum Verb {
     Status(StatusArgs),
     Diff(DiffArgs),
     Reconcile(ReconcileArgs),
+    Watch(WatchArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
     Undo(UndoArgs),
@@ -224,7 +228,8 @@ pub(crate) enum StatusOutput {
 /// Show what drifted, and the change to the manifest that would record it
 ///
 /// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff
-/// of the manifest, which `patch` applies. Looks only: takes no lock and creates no file.
+/// of the manifest, which `patch` applies. With -v also what each drift rests on and the values that would change. Looks
+/// only: takes no lock and creates no file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 in sync, 2 any drift, 1 no drift but something could not be told.
@@ -249,7 +254,7 @@ pub(crate) struct DiffArgs {
 /// Record in the manifest what is really there
 ///
 /// One pass: observe, compare, record. Only the values that changed are written; comments, order and quoting stay. Nothing
-/// is started, stopped or typed into.
+/// is started, stopped or typed into. With -v also what each drift rests on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 all that could be recorded was, 3 a change was refused,
@@ -417,6 +422,8 @@ pub(crate) enum Document {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `watch --json` prints, each line
+    Events,
 }
 
 /// Print a completion script for a shell

@@ -47,6 +47,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total))
 }
 
+/// A time between two things that happen again and again; not so short that nothing else would.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if period < Duration::from_millis(100) { Err(expected("less than 100ms is too often")) } else { Ok(period) }
+}
+
 fn expected(why: &str) -> String {
     format!("{why}; expected a duration such as 500ms, 5s, 2m, 1h30m or 1d")
 }

@@ -13,6 +13,7 @@ pub(crate) mod reconcile;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod undo;
+pub(crate) mod watch;
 
 use serde::Serialize;
 

@@ -7,6 +7,7 @@ use super::print_json;
 use crate::cli::Context;
 use crate::cli::args::{Document, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
+use crate::core::events::Event;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::status::StatusReport;
@@ -22,6 +23,7 @@ fn of(document: Document) -> Value {
     match document {
         Document::Manifest => schema(),
         Document::Report => generate::<Report>("headcount report v1"),
+        Document::Events => generate::<Event>("headcount watch event"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
     }
 }

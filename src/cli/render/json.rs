@@ -6,10 +6,18 @@ use serde::Serialize;
 
 use crate::core::text::printable;
 
+/// `document` as JSON on one line. As safe as [`render`].
+pub(crate) fn line(document: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(safe(&serde_json::to_string(document)?))
+}
+
 /// `document` as indented JSON with a final newline. Characters a terminal could obey are written as `\u` escapes, which
 /// every JSON reader turns back.
 pub(crate) fn render(document: &impl Serialize) -> Result<String, serde_json::Error> {
-    let text = serde_json::to_string_pretty(document)?;
+    Ok(safe(&serde_json::to_string_pretty(document)?))
+}
+
+fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c == '\n' || matches!(printable(c.encode_utf8(&mut [0; 4])), std::borrow::Cow::Borrowed(_)) {
@@ -20,7 +28,7 @@ pub(crate) fn render(document: &impl Serialize) -> Result<String, serde_json::Er
         }
     }
     safe.push('\n');
-    Ok(safe)
+    safe
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod json;

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use super::versions::Shrunken;
+use crate::core::text::stamp;
 use crate::store::journal::JournalError;
 use crate::store::manifest::{Cause, ManifestError, UpdateError};
 use crate::yaml::Diagnostic;
@@ -29,6 +31,14 @@ pub enum PassError {
         /// What is wrong.
         diagnostics: Vec<Diagnostic>,
     },
+    /// The manifest has suddenly lost more than half of its entries, and is not believed yet.
+    #[error("manifest {} has {} of {} entries left; it is believed from {}", path.display(), shrunken.has, shrunken.had, stamp(shrunken.until))]
+    Shrunken {
+        /// The file.
+        path: PathBuf,
+        /// What it lost, and when it is believed.
+        shrunken: Shrunken,
+    },
     /// The journal cannot be written, and nothing is recorded without it.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -36,7 +46,7 @@ pub enum PassError {
 
 impl PassError {
     /// An error and its causes on one line.
-    pub(super) fn line(error: &dyn Error) -> String {
+    pub(crate) fn line(error: &dyn Error) -> String {
         let mut line = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -5,6 +5,7 @@ use crate::control::observe::World;
 use crate::core::drift::{classify, remember};
 use crate::core::memory::Memory;
 use crate::core::plan::Plan;
+use crate::core::report::State;
 use crate::store::TextHash;
 use crate::store::journal::{Intent, Journal, NewEntry};
 use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot};
@@ -68,6 +69,9 @@ impl Attempt<'_> {
         }
         let text = self.draft.text.clone().into_bytes();
         let after = TextHash::of(&text);
+        if let Some(versions) = &self.options.versions {
+            versions.ours(after);
+        }
         self.intent = Some(self.journal.begin(entries(&self.stage, &self.draft.plan), snapshot.hash, after)?);
         Ok(Some(text))
     }
@@ -97,7 +101,11 @@ fn memory_after(stage: &Stage, draft: &Draft, options: &Options) -> Memory {
     let judged = stage.world();
     let verdict = classify(&judged);
     let report = stage.report(&judged, &verdict, draft, options, false);
-    remember(&judged, &verdict, &report, options.consumer.as_deref())
+    let mut told = report;
+    if !options.tells_settling {
+        told.drifts.retain(|drift| drift.state != State::Settling);
+    }
+    remember(&judged, &verdict, &told, options.consumer.as_deref())
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.

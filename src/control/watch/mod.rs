@@ -1,3 +1,83 @@
 //! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
 
+mod due;
+mod ends;
+mod notify;
+mod on_drift;
+mod pending;
+mod run;
+mod turn;
 pub mod wake;
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use notify::Supervisor;
+pub use run::{Ended, run};
+
+use super::pass;
+use crate::core::events::Limit;
+
+/// The consumer whose "already reported" set a watch keeps.
+pub const CONSUMER: &str = "watch";
+
+/// What a watch is run with.
+#[derive(Debug)]
+pub struct WatchOptions {
+    /// What each pass is run with.
+    pub pass: pass::Options,
+    /// The longest time between two passes.
+    pub interval: Duration,
+    /// How often it says that it is alive.
+    pub heartbeat: Duration,
+    /// When it ends by itself.
+    pub max_runtime: Option<Duration>,
+    /// It ends once this file exists.
+    pub until_file: Option<PathBuf>,
+    /// What is run with the drifts that were told.
+    pub on_drift: Option<OnDrift>,
+    /// Whether tmux servers may be attached to by a read-only control client.
+    pub control_client: bool,
+    /// How many events one session may cause.
+    pub limit: Limit,
+    /// Where the events go, to end when nobody reads them any more.
+    pub output: Option<OwnedFd>,
+    /// Who is told that the watch is alive.
+    pub supervisor: Supervisor,
+}
+
+/// A command for drifts.
+#[derive(Debug, Clone)]
+pub struct OnDrift {
+    /// What `sh -c` runs; its stdin is one line, a JSON array of drift events.
+    pub command: OsString,
+    /// How long it may take before its process group is killed.
+    pub deadline: Duration,
+    /// How long one that runs when the watch ends may go on.
+    pub grace: Duration,
+}
+
+impl OnDrift {
+    /// The usual deadlines.
+    pub fn new(command: impl Into<OsString>) -> Self {
+        Self { command: command.into(), deadline: Duration::from_secs(30), grace: Duration::from_secs(5) }
+    }
+}
+
+/// The watch could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The timers and tasks.
+    #[error("cannot start the loop")]
+    Runtime(#[source] std::io::Error),
+    /// A signal handler.
+    #[error("cannot listen for {signal}")]
+    Signal {
+        /// The signal.
+        signal: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}

@@ -49,3 +49,21 @@ pub enum Scope {
     /// Everything.
     All,
 }
+
+/// As events and logs say it.
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Started => f.write_str("started"),
+            Self::Resync => f.write_str("resync"),
+            Self::Settled => f.write_str("settled"),
+            Self::Manifest => f.write_str("manifest"),
+            Self::Transcript => f.write_str("transcript"),
+            Self::Registry => f.write_str("registry"),
+            Self::Mux(server) => write!(f, "mux {server}"),
+            Self::Server => f.write_str("server"),
+            Self::Process(pid) => write!(f, "process {pid}"),
+            Self::Overflow => f.write_str("overflow"),
+        }
+    }
+}

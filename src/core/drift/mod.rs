@@ -17,6 +17,8 @@ mod stale_id;
 mod tests;
 mod unregistered;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,6 +126,8 @@ pub struct World<'a> {
     pub memory: &'a Memory,
     /// How long the world and people are given to settle.
     pub settle: TimeDelta,
+    /// When a person was seen to have changed an entry, beside what the entry's own stamps say.
+    pub touched: &'a BTreeMap<SessionKey, DateTime<Utc>>,
 }
 
 /// One difference between the manifest and the world, with the change that would answer it.

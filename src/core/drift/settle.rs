@@ -41,7 +41,8 @@ impl World<'_> {
         if entry.ignore.contains(&class) {
             return Disposition::Ignored;
         }
-        let touched = if contradicts { self.fresh_until(entry.recorded.touched_at) } else { None };
+        let stamps = [entry.recorded.touched_at, self.touched.get(&entry.key).copied()];
+        let touched = if contradicts { stamps.into_iter().filter_map(|stamp| self.fresh_until(stamp)).max() } else { None };
         match until.max(touched) {
             Some(until) => Disposition::Settling(until),
             None => wanted,

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::core::drift::{Drift, World, classify};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::memory::{Memory, SessionMemory};
 use crate::core::observe::identity::{Appearance, Found, Ladder, Reading, Rung};
@@ -113,6 +113,7 @@ pub(super) struct Scene {
     pub(super) observation: Observation,
     pub(super) memory: Memory,
     pub(super) modified: Option<DateTime<Utc>>,
+    pub(super) touched: BTreeMap<SessionKey, DateTime<Utc>>,
 }
 
 /// A scene whose default server answers with these sessions. Every recorded or proven conversation has a transcript.
@@ -130,7 +131,8 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),
     };
-    let mut scene = Scene { manifest, observation, memory: Memory::default(), modified: Some(ago(300)) };
+    let mut scene =
+        Scene { manifest, observation, memory: Memory::default(), modified: Some(ago(300)), touched: BTreeMap::new() };
     let recorded: Vec<ConversationId> =
         scene.manifest.sessions.iter().filter_map(|session| session.recorded.session_id.clone()).collect();
     for id in recorded {
@@ -168,6 +170,7 @@ impl Scene {
             observation: &self.observation,
             memory: &self.memory,
             settle: TimeDelta::seconds(5),
+            touched: &self.touched,
         }
     }
 

@@ -1,0 +1,68 @@
+//! What can be typed after `headcount watch`. Owns names, defaults and help; never acts on them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{JudgeArgs, LockArgs, SelectionArgs, values};
+
+/// Keep recording what is really there, and say each drift once
+///
+/// Looks at once, then whenever something changes and at least once an interval. Says one line per event: started, drift,
+/// resolved, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was gone. Nothing
+/// is started, stopped or typed into.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A manifest that does not parse is reported once; the last good one stays in force and
+nothing is written until the next save.
+
+SIGTERM and SIGINT let a running pass finish; a second one does not.
+
+Exit codes: 0 on SIGTERM, --until-file and --max-runtime, 130 on SIGINT.
+
+Examples:
+  headcount watch
+  headcount watch --json | jq -r 'select(.type == \"drift\").message'
+  headcount watch --dry-run --class dead
+  headcount watch --on-drift 'jq -r \".[].message\" | mail -s drift me'
+  headcount watch --until-file /tmp/stop --max-runtime 8h")]
+pub(crate) struct WatchArgs {
+    /// Names of sessions; `*` and `?` are wildcards
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Print each event as one line of JSON (`headcount schema events`)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The longest time between two looks
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period)]
+    pub(crate) interval: Duration,
+    /// How often to say that it is alive; 0 for never
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = values::duration)]
+    pub(crate) heartbeat: Duration,
+    /// End after so long
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) max_runtime: Option<Duration>,
+    /// End once this file exists
+    #[arg(long, value_name = "FILE")]
+    pub(crate) until_file: Option<PathBuf>,
+    /// Record nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Run this with `sh -c`; its stdin is a JSON array of drift events on one line. One at a time, 30s at most
+    #[arg(long, value_name = "CMD")]
+    pub(crate) on_drift: Option<OsString>,
+    /// Attach no read-only control client to tmux servers
+    #[arg(long)]
+    pub(crate) no_control_client: bool,
+    /// Who reads the events: what was said is remembered apart for each consumer
+    #[arg(long, value_name = "NAME", default_value = crate::control::watch::CONSUMER, value_parser = values::consumer)]
+    pub(crate) consumer: String,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+}

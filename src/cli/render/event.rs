@@ -1,0 +1,73 @@
+//! One event of `watch` as one line for people. Decides nothing.
+
+use super::{Look, Style, class_style, plural};
+use crate::core::events::Event;
+use crate::core::report::State;
+use crate::core::text::{printable, stamp};
+
+/// The line, with its newline.
+pub(crate) fn line(event: &Event, look: &Look) -> String {
+    let (style, text) = match event {
+        Event::Started(event) => {
+            let note = if event.dry_run { ", recording nothing" } else { "" };
+            (Style::Strong, format!("watching {} on {}{note}", printable(&event.manifest), printable(&event.host)))
+        }
+        Event::Drift(event) => {
+            let drift = &event.drift;
+            let refusal = drift.refusal.as_ref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
+            let state = match drift.state {
+                State::Applied => String::new(),
+                state => format!(", {}{refusal}", word(state)),
+            };
+            let held = held(event.left_out, event.muted_until.map(stamp));
+            (class_style(drift.class), format!("{} ({}{state}){held}", drift.message, drift.class))
+        }
+        Event::Resolved(event) => {
+            (Style::Good, format!("{}{}", event.message, held(event.left_out, event.muted_until.map(stamp))))
+        }
+        Event::Heartbeat(event) => {
+            let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);
+            let (passes, drifts) = (count(event.passes, "pass", "passes"), count(event.drifts, "drift", "drifts"));
+            (Style::Dim, format!("{passes}, {drifts} told, {} standing, last look {last}", event.open))
+        }
+        Event::Error(event) => (Style::Bad, format!("{}: {}", event.source, printable(&event.message))),
+        Event::Stopped(event) => (
+            Style::Strong,
+            format!(
+                "{} after {}, {} told",
+                event.reason,
+                count(event.passes, "pass", "passes"),
+                count(event.drifts, "drift", "drifts")
+            ),
+        ),
+    };
+    let word = format!("{:<9}", event.word());
+    format!("{} {} {text}\n", look.paint(Style::Dim, &stamp(event.at())), look.paint(style, &word))
+}
+
+fn count(count: u64, one: &str, many: &str) -> String {
+    plural(usize::try_from(count).unwrap_or(usize::MAX), one, many)
+}
+
+const fn word(state: State) -> &'static str {
+    match state {
+        State::Pending => "not recorded",
+        State::Settling => "settling",
+        State::Applied => "recorded",
+        State::Flagged => "only flagged",
+        State::Refused => "refused",
+        State::Ignored => "ignored",
+    }
+}
+
+/// What was, or will be, left out because the session caused too many events.
+fn held(left_out: usize, muted_until: Option<String>) -> String {
+    let mut text = String::new();
+    if left_out > 0 {
+        text.push_str(&format!(" [{} of this session left out]", plural(left_out, "event", "events")));
+    }
+    if let Some(until) = muted_until {
+        text.push_str(&format!(" [too many events: silent until {until}]"));
+    }
+    text
+}

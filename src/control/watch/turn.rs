@@ -1,0 +1,106 @@
+//! One turn of the loop, on a thread of its own: a pass, or, while the manifest cannot be used, a look for the last good one.
+//! Owns what is kept between passes; never sleeps and never prints.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::due::until;
+use super::wake::Scope;
+use crate::control::observe::World;
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
+use crate::core::report::Report;
+
+/// What is kept between turns.
+pub(super) struct Turns {
+    world: Arc<World>,
+    options: Options,
+    passer: Passer,
+    last_good: Option<Earlier>,
+    warned: Vec<String>,
+}
+
+/// What a turn gives back.
+pub(super) struct Turn {
+    /// The report, unless not even the last good manifest could be judged.
+    pub(super) report: Option<Report>,
+    /// Why the manifest as it is now could not be used.
+    pub(super) error: Option<PassError>,
+    /// What else went wrong, one line each.
+    pub(super) notes: Vec<String>,
+    /// Versions of the manifest that were kept beside it.
+    pub(super) saved: Vec<String>,
+    /// When to try again, if not at the next resync.
+    pub(super) again: Option<Duration>,
+}
+
+/// A manifest that is being written, or locked, is tried again so soon.
+const SOON: Duration = Duration::from_secs(1);
+
+impl Turns {
+    pub(super) fn new(world: Arc<World>, options: Options) -> Self {
+        let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
+        let options = Options { versions, tells_settling: false, ..options };
+        let passer = Passer::new(Arc::clone(&world), options.clone());
+        Self { world, options, passer, last_good: None, warned: Vec::new() }
+    }
+
+    /// Makes a pass.
+    pub(super) fn next(&mut self, scope: &Scope) -> Turn {
+        tracing::debug!(?scope, "pass");
+        match self.passer.pass(scope) {
+            Ok(pass) => {
+                self.last_good = Some(pass.left());
+                self.warn(&pass);
+                Turn::of(pass)
+            }
+            Err(error) => self.last_good_one(error),
+        }
+    }
+
+    /// The last good manifest stays in force: it is judged, and nothing is recorded.
+    fn last_good_one(&self, error: PassError) -> Turn {
+        let looking = Options { mode: Mode::Look, ..self.options.clone() };
+        let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
+        let mut turn = match judged {
+            Some(Ok(pass)) => Turn::of(pass),
+            Some(Err(_)) | None => Turn { report: None, error: None, notes: Vec::new(), saved: Vec::new(), again: None },
+        };
+        turn.again = match &error {
+            PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
+            PassError::BeingWritten { .. } => Some(SOON),
+            PassError::Manifest(error) if error.is_busy() => Some(SOON),
+            _ => None,
+        };
+        turn.error = Some(error);
+        turn
+    }
+
+    /// Warnings about a manifest are logged once.
+    fn warn(&mut self, pass: &Pass) {
+        let warnings: Vec<String> = pass.warnings().iter().map(|warning| warning.message.clone()).collect();
+        for warning in warnings.iter().filter(|warning| !self.warned.contains(warning)) {
+            tracing::warn!(target: "headcount", "manifest: {}", crate::core::text::printable(warning));
+        }
+        self.warned = warnings;
+    }
+}
+
+/// A failed pass on one line, with the places in the manifest it is about.
+pub(super) fn line(error: &PassError) -> String {
+    let mut line = PassError::line(error);
+    if let PassError::Invalid { text, diagnostics, .. } = error {
+        for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.fatal) {
+            let place = diagnostic.position(text).map(|(line, column)| format!("{line}:{column}: ")).unwrap_or_default();
+            line.push_str(&format!("; {place}{}", diagnostic.message));
+        }
+    }
+    line
+}
+
+impl Turn {
+    fn of(pass: Pass) -> Self {
+        let notes = pass.notes().to_vec();
+        let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
+        Self { report: Some(pass.report), error: None, notes, saved, again: None }
+    }
+}

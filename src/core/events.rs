@@ -1,0 +1,176 @@
+//! What `watch` says, as values: one event a line. Pure; never decides when to look and never prints.
+
+mod announcer;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::drift::Class;
+use super::ids::{AgentKind, SessionKey};
+use super::report::DriftReport;
+pub use announcer::{Announcer, Limit};
+
+/// One thing `watch` says. Fields are only ever added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Event {
+    /// The watch began.
+    Started(Started),
+    /// A drift that was not told before, or that came back.
+    Drift(DriftEvent),
+    /// A drift that was told is no more.
+    Resolved(Resolved),
+    /// The watch is alive.
+    Heartbeat(Heartbeat),
+    /// Something went wrong; the watch goes on.
+    Error(Failure),
+    /// The watch ended in order; the last line.
+    Stopped(Stopped),
+}
+
+impl Event {
+    /// When it happened, UTC.
+    pub const fn at(&self) -> DateTime<Utc> {
+        match self {
+            Self::Started(event) => event.at,
+            Self::Drift(event) => event.at,
+            Self::Resolved(event) => event.at,
+            Self::Heartbeat(event) => event.at,
+            Self::Error(event) => event.at,
+            Self::Stopped(event) => event.at,
+        }
+    }
+
+    /// Its `type`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "started",
+            Self::Drift(_) => "drift",
+            Self::Resolved(_) => "resolved",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::Error(_) => "error",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+}
+
+/// The watch began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Started {
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// The absolute path of the manifest.
+    pub manifest: String,
+    /// The host that is watched.
+    pub host: String,
+    /// The process id of the watch.
+    pub pid: u32,
+    /// Whether it records nothing.
+    pub dry_run: bool,
+    /// The longest time between two looks, in seconds.
+    pub interval: f64,
+}
+
+/// A drift that was not told before, or that came back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftEvent {
+    /// When it was told, UTC.
+    pub at: DateTime<Utc>,
+    /// What woke the pass that found it.
+    pub reasons: Vec<String>,
+    /// The drift, as in a report.
+    #[serde(flatten)]
+    pub drift: DriftReport,
+    /// How many events of this session were left out before this one because there were too many.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub left_out: usize,
+    /// Until when this session's further events are held back because there were too many.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub muted_until: Option<DateTime<Utc>>,
+}
+
+/// A drift that was told is no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Resolved {
+    /// When it was told, UTC.
+    pub at: DateTime<Utc>,
+    /// What woke the pass that missed it.
+    pub reasons: Vec<String>,
+    /// The fingerprint of the drift.
+    pub id: String,
+    /// Its class.
+    pub class: Class,
+    /// The letter of the class.
+    pub code: char,
+    /// The session it was about.
+    pub session: SessionKey,
+    /// The agent, by its canonical name.
+    pub agent: AgentKind,
+    /// How it ended.
+    pub how: How,
+    /// One line, ready to post as a comment.
+    pub message: String,
+    /// How many events of this session were left out before this one because there were too many.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub left_out: usize,
+    /// Until when this session's further events are held back because there were too many.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub muted_until: Option<DateTime<Utc>>,
+}
+
+/// How a drift ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// It was recorded after all.
+    Recorded,
+    /// Manifest and world agree again.
+    Gone,
+}
+
+/// The watch is alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Heartbeat {
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// Passes made so far.
+    pub passes: u64,
+    /// Drifts told so far.
+    pub drifts: u64,
+    /// Drifts that stand now.
+    pub open: usize,
+    /// When the last pass looked, UTC.
+    pub last_pass: Option<DateTime<Utc>>,
+    /// What is only polled, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub degraded: Vec<String>,
+}
+
+/// Something went wrong; the watch goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`.
+    pub source: String,
+    /// What, one line.
+    pub message: String,
+}
+
+/// The watch ended in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stopped {
+    /// When, UTC.
+    pub at: DateTime<Utc>,
+    /// Why: `SIGTERM`, `SIGINT`, `until-file`, `max-runtime`.
+    pub reason: String,
+    /// Passes made.
+    pub passes: u64,
+    /// Drifts told.
+    pub drifts: u64,
+}
+
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
