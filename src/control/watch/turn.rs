@@ -7,13 +7,14 @@ use std::time::Duration;
 use super::due::until;
 use super::wake::Scope;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
 use crate::core::report::Report;
 
 /// What is kept between turns.
 pub(super) struct Turns {
     world: Arc<World>,
     options: Options,
+    passer: Passer,
     last_good: Option<Earlier>,
     warned: Vec<String>,
 }
@@ -37,15 +38,16 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options) -> Self {
-        let versions = Some(options.versions.clone().unwrap_or_default());
+        let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
         let options = Options { versions, tells_settling: false, ..options };
-        Self { world, options, last_good: None, warned: Vec::new() }
+        let passer = Passer::new(Arc::clone(&world), options.clone());
+        Self { world, options, passer, last_good: None, warned: Vec::new() }
     }
 
     /// Makes a pass.
     pub(super) fn next(&mut self, scope: &Scope) -> Turn {
         tracing::debug!(?scope, "pass");
-        match pass::run(&self.world, &self.options) {
+        match self.passer.pass(scope) {
             Ok(pass) => {
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
