@@ -1,6 +1,7 @@
 //! One pass on behalf of a verb: finds the manifest, runs the pass, says what has to be said about it on stderr. Makes the
 //! options of the passes of `watch` too; never renders an answer.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use crate::control::observe::World;
@@ -41,15 +42,19 @@ impl<'a> Request<'a> {
 
 /// Runs one pass over the manifest the global options name.
 ///
+/// What it gives is never dropped: taking a thousand sessions apart one by one, just before the program ends and its memory with
+/// it, would be the last thing a person waits for.
+///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<Pass, CliError> {
+pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
     let every_rung = request.every_rung;
     let options = options(request, context)?;
     interrupt::end_on_interrupt();
     let world = World { every_rung, ..world(&options.state_home) };
     let color = context.out.color_errors;
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
+    let pass = ManuallyDrop::new(pass);
     say(&pass, &options, context);
     missing(&options.selection, &pass)?;
     Ok(pass)

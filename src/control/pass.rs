@@ -1,6 +1,7 @@
 //! One pass: load, observe, classify, plan, apply, report. Owns the order of the stages; decides nothing itself.
 
 mod error;
+mod passer;
 mod versions;
 mod write;
 
@@ -31,6 +32,7 @@ use crate::store::paths::StateHome;
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic};
 pub use error::PassError;
+pub use passer::Passer;
 pub use versions::{Shrunken, Versions};
 
 /// The consumer whose "already reported" set commands that only look compare with.
@@ -239,7 +241,7 @@ impl Stage {
         let (loaded, observation) = std::thread::scope(|scope| {
             // The default server is asked in any case, so it may think while the manifest is read.
             let ahead = scope.spawn(|| observe::ask_default(world));
-            let loaded = yaml::load(text, &environment(world))?;
+            let loaded = world.recall.manifest(hash, || yaml::load(text, &environment(world)))?;
             let observation = observe::observe_with(world, &loaded.manifest, Some(ahead));
             Ok((loaded, observation))
         })

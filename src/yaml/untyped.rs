@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde_yaml::mapping::Entry;
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
@@ -164,13 +165,16 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut mapping = Mapping::new();
         while let Some(key) = access.next_key_seed(self)? {
-            let name = || shown(&key);
-            if mapping.contains_key(&key) {
-                self.0.cause.replace(Cause::Duplicate(name()));
-                return Err(A::Error::custom("duplicate key"));
+            match mapping.entry(key) {
+                Entry::Occupied(taken) => {
+                    self.0.cause.replace(Cause::Duplicate(shown(taken.key())));
+                    return Err(A::Error::custom("duplicate key"));
+                }
+                Entry::Vacant(place) => {
+                    let value = self.0.within(|| Segment::Key(shown(place.key())), access.next_value_seed(self))?;
+                    place.insert(value);
+                }
             }
-            let value = self.0.within(|| Segment::Key(name()), access.next_value_seed(self))?;
-            mapping.insert(key, value);
         }
         Ok(Value::Mapping(mapping))
     }

@@ -205,8 +205,11 @@ fn a_hook_event_of_this_very_process_is_a_rung_between() {
         assert!(kind == AgentKind::Claude && ticks > 0);
         if asked == pid { Fact::Seen(Found::Id(ConversationId("hooked".into()))) } else { Fact::Absent }
     };
-    let looking =
-        headcount::control::observe::World { host, env, hook: Some(Box::new(hook)), also: Vec::new(), every_rung: true };
+    let looking = headcount::control::observe::World {
+        host,
+        every_rung: true,
+        ..headcount::control::observe::World::local(env).with_hooks(Box::new(hook))
+    };
     let seen = headcount::control::observe::observe(&looking, &one("s"));
     let rungs: Vec<Rung> = agents(&seen, "s")[0].ladder.readings.iter().map(|reading| reading.rung).collect();
     assert_eq!(rungs, [Rung::Registry, Rung::Hook, Rung::Start, Rung::Appeared]);

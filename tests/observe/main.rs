@@ -21,7 +21,7 @@ use headcount::host::LocalHost;
 fn look_with(world: &support::World, variables: &[(&str, &str)], manifest: &Manifest) -> Observation {
     let env = world.environ(variables);
     let host = Box::new(LocalHost::named(support::HOST, env.clone()));
-    observe(&World { host, env, hook: None, also: Vec::new(), every_rung: false }, manifest)
+    observe(&World { host, ..World::local(env) }, manifest)
 }
 
 /// One look at a test's world.

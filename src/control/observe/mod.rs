@@ -2,12 +2,15 @@
 
 mod panes;
 mod peers;
+mod recall;
 mod spread;
 mod transcripts;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
@@ -19,6 +22,8 @@ use crate::core::observe::{Observation, Process, Server, Stray};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts};
+use recall::Past;
+pub use recall::Recall;
 use spread::spread;
 
 /// A server that is being asked on another thread.
@@ -39,17 +44,41 @@ pub struct World {
     pub also: Vec<ServerKey>,
     /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
     pub every_rung: bool,
+    /// A cheaper way to list servers, where there is one.
+    pub lister: Option<Box<dyn Lister>>,
+    /// What earlier looks found, for passes that are about a few sessions only.
+    pub recall: Recall,
+}
+
+/// Lists servers without starting a program, for instance through a connection that is open anyway.
+pub trait Lister: Send + Sync {
+    /// What a server holds, its panes not yet asked about; `None` if it cannot be told this way, which says nothing about the
+    /// server.
+    fn list(&self, server: &ServerKey) -> Option<Server>;
 }
 
 impl World {
     /// This machine, seen from this environment.
     pub fn local(env: Environ) -> Self {
-        Self { host: Box::new(LocalHost::new(env.clone())), env, hook: None, also: Vec::new(), every_rung: false }
+        Self {
+            host: Box::new(LocalHost::new(env.clone())),
+            env,
+            hook: None,
+            also: Vec::new(),
+            every_rung: false,
+            lister: None,
+            recall: Recall::default(),
+        }
     }
 
     /// The same with a reader of hook events.
     pub fn with_hooks(self, hook: Box<HookReader>) -> Self {
         Self { hook: Some(hook), ..self }
+    }
+
+    /// What this look may use of earlier ones. Who asks for every rung wants to see it all now.
+    fn past(&self) -> Option<Arc<Past>> {
+        if self.every_rung { None } else { self.recall.past() }
     }
 
     /// Where an agent keeps its files in an environment.
@@ -71,6 +100,10 @@ pub fn ask_default(world: &World) -> Fact<Server> {
 }
 
 fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
+    let past = world.past().and_then(|past| past.listing(world.host.as_ref(), key));
+    if let Some(server) = past.or_else(|| world.lister.as_ref()?.list(key)) {
+        return Fact::Seen(server);
+    }
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 
@@ -90,7 +123,10 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_
 
     let (mut servers, real_paths) = list(world, manifest, &local, &inspector, default);
     let pids = wanted(manifest, &local, &servers);
-    let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(spread(&pids, |pid| inspector.pane(*pid))).collect();
+    let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
+    let read = spread(&pids, |pid| inspector.pane_or_past(*pid, &in_question));
+    let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(read).collect();
+    let kept = world.recall.is_kept().then(|| facts.clone());
     fill(&mut servers, facts);
     inspector.count_peers(&mut servers);
     let strays = strays(&local, &servers, &inspector);
@@ -108,7 +144,11 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_
         fallback_homes,
         own_homes,
     };
-    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation);
+    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
+    drop(inspector);
+    if let Some(kept) = kept {
+        world.recall.keep(kept, &observation);
+    }
     observation
 }
 
@@ -138,11 +178,13 @@ fn list(
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
         let real_paths = real_paths(manifest);
         let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
-        inspector.read_ahead(recorded.iter().copied(), is_enough);
+        if inspector.past().is_none() {
+            inspector.read_ahead(recorded.iter().copied(), is_enough);
+        }
         // Where panes are not recorded yet, the default server's own children are most probably their processes. They are not
         // read for a few entries among many sessions: that would be work for nothing.
         let unrecorded = local.len().saturating_sub(recorded.len());
-        if unrecorded > 0 && !is_enough() {
+        if unrecorded > 0 && inspector.past().is_none() && !is_enough() {
             let tmux = mux::of(usual.mux).process(world.host.as_ref(), &world.env, &usual.server);
             let mut children = tmux.map(|pid| world.host.children(pid)).unwrap_or_default();
             children.retain(|pid| !recorded.contains(pid));
@@ -161,10 +203,38 @@ fn list(
 /// The declared workspaces that are reached through a symlink, and where they really are.
 fn real_paths(manifest: &Manifest) -> BTreeMap<PathBuf, PathBuf> {
     let sessions = manifest.sessions.iter().filter_map(|session| session.cwd.as_ref());
-    let declared: BTreeSet<&PathBuf> =
-        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).collect();
-    let real = |path: &PathBuf| path.canonicalize().ok().filter(|real| real != path).map(|real| (path.clone(), real));
-    declared.into_iter().filter_map(real).collect()
+    let declared: HashSet<&OsStr> =
+        sessions.chain(manifest.identities.iter().map(|identity| &identity.project_cwd)).map(|path| path.as_os_str()).collect();
+    let mut known = HashMap::new();
+    let mut real = BTreeMap::new();
+    for path in declared.into_iter().map(Path::new) {
+        if !is_real(path, &mut known)
+            && let Some(elsewhere) = path.canonicalize().ok().filter(|real| real != path)
+        {
+            real.insert(path.to_path_buf(), elsewhere);
+        }
+    }
+    real
+}
+
+/// Whether no part of an absolute path is a symlink. Workspaces stand side by side, so each directory above them is looked at
+/// once, where resolving every path by itself would look at all of them again.
+fn is_real<'a>(path: &'a Path, known: &mut HashMap<&'a OsStr, bool>) -> bool {
+    if let Some(known) = known.get(path.as_os_str()) {
+        return *known;
+    }
+    let is_plain = matches!(path.components().next_back(), Some(Component::Normal(_)));
+    let is = match path.parent() {
+        None => path.has_root(),
+        // Not a link (`EINVAL`), as against one, or nothing at all.
+        Some(parent) => {
+            is_plain
+                && is_real(parent, known)
+                && path.read_link().is_err_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
+        }
+    };
+    known.insert(path.as_os_str(), is);
+    is
 }
 
 /// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session

@@ -1,11 +1,12 @@
 //! What runs in a pane: its agents, their homes and their ladders.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::World;
+use super::recall::{Past, Witness};
 use super::tree::{Families, Sighting, Tree};
 use crate::agent::Subject;
 use crate::agent::subject::proves;
@@ -22,6 +23,8 @@ const FRESH: Duration = Duration::from_millis(250);
 pub(super) struct PaneFacts {
     pub(super) agents: Fact<Vec<Agent>>,
     pub(super) runs: String,
+    /// The pane's own process and those of its agents, as they were when this was read.
+    pub(super) witnesses: Vec<Witness>,
 }
 
 /// Reads processes for one pass.
@@ -33,13 +36,16 @@ pub(super) struct Inspector<'a> {
     /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
     /// believed of a moment when it was not yet known to be one.
     ahead: Mutex<(Option<Instant>, HashMap<u32, PaneFacts>)>,
+    /// What an earlier look found and this one may use.
+    past: Option<Arc<Past>>,
 }
 
 impl<'a> Inspector<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
-        Self { world, families: Families::new(world.host.as_ref()), own_homes, ahead: Mutex::default() }
+        let past = world.past();
+        Self { world, families: Families::new(world.host.as_ref()), own_homes, ahead: Mutex::default(), past }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -58,8 +64,19 @@ impl<'a> Inspector<'a> {
         ahead.1.extend(found);
     }
 
+    /// What an earlier look found and this one may use.
+    pub(super) fn past(&self) -> Option<&Past> {
+        self.past.as_deref()
+    }
+
+    /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
+    pub(super) fn pane_or_past(&self, pid: u32, in_question: &BTreeSet<u32>) -> PaneFacts {
+        let past = self.past().filter(|_| !in_question.contains(&pid));
+        past.and_then(|past| past.pane(self.world.host.as_ref(), pid)).unwrap_or_else(|| self.pane(pid))
+    }
+
     /// What runs in the pane of this process.
-    pub(super) fn pane(&self, pid: u32) -> PaneFacts {
+    fn pane(&self, pid: u32) -> PaneFacts {
         let ahead = {
             let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
             let is_fresh = ahead.0.is_some_and(|begun| begun.elapsed() < FRESH);
@@ -86,7 +103,11 @@ impl<'a> Inspector<'a> {
         }
         let ladder = Ladder { readings: vec![reading], peers: Fact::Absent };
         let agent = Agent { kind, process: Process::from(&process), cwd, home: Fact::Seen(home), ladder };
-        Some(PaneFacts { agents: Fact::Seen(vec![agent]), runs: kind.as_str().to_owned() })
+        Some(PaneFacts {
+            agents: Fact::Seen(vec![agent]),
+            runs: kind.as_str().to_owned(),
+            witnesses: vec![Witness::from(&process)],
+        })
     }
 
     fn facts(&self, tree: Tree) -> PaneFacts {
@@ -95,12 +116,14 @@ impl<'a> Inspector<'a> {
             (None, Some(top)) => self.foreground(top),
             (None, None) => String::new(),
         };
+        let sighted = tree.agents.iter().map(|sighting| &sighting.process);
+        let witnesses = tree.top.iter().chain(sighted).map(Witness::from).collect();
         let agents: Vec<Agent> = tree.agents.iter().filter_map(|sighting| self.agent(sighting)).collect();
         let agents = match tree.trouble {
             Some(why) if agents.is_empty() => Fact::Unknown(why),
             _ => Fact::Seen(agents),
         };
-        PaneFacts { agents, runs }
+        PaneFacts { agents, runs, witnesses }
     }
 
     /// The name of what a person at the pane would see: the foreground process, else the pane's own.

@@ -1,13 +1,14 @@
 //! Which transcripts are looked for, and where: recorded and live ids, in the homes they may be in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use super::recall::Past;
 use super::spread::spread;
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, ServerKey};
+use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Agent, MuxSession, Observation, Transcript, TranscriptKey};
@@ -25,12 +26,14 @@ impl<'a> Requests<'a> {
     }
 }
 
-/// The transcripts of every id the manifest records or a live agent proves.
+/// The transcripts of every id the manifest records or a live agent proves. What was there before and is nobody's in question
+/// is not looked for again.
 pub(super) fn find(
     shelf: &Shelf,
     manifest: &Manifest,
     local: &[&Session],
     seen: &Observation,
+    past: Option<&Past>,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
     let mut requests = Requests::default();
     let live: Vec<(&ServerKey, &MuxSession, &Agent)> = live_agents(seen).collect();
@@ -66,13 +69,35 @@ pub(super) fn find(
             requests.add(identity.agent, home, &identity.id, cwd);
         }
     }
+    let in_question = past.map(|past| in_question(past, local, &live, &seen.host)).unwrap_or_default();
     let requests: Vec<_> = requests.0.into_iter().collect();
     let found = spread(&requests, |((kind, home, id), cwds)| {
         let key = TranscriptKey { kind: *kind, home: PathBuf::from(home), id: ConversationId((*id).to_owned()) };
-        let fact = agent::of(*kind).transcript(shelf, &key.home, &key.id, cwds);
+        let past = past.filter(|_| !in_question.contains(id)).and_then(|past| past.transcript(&key));
+        let fact = match past {
+            Some(transcript) => Fact::Seen(transcript.clone()),
+            None => agent::of(*kind).transcript(shelf, &key.home, &key.id, cwds),
+        };
         (key, fact)
     });
     found.into_iter().collect()
+}
+
+/// The ids that the sessions in question record or are in.
+fn in_question<'a>(
+    past: &Past,
+    local: &[&'a Session],
+    live: &[(&'a ServerKey, &'a MuxSession, &'a Agent)],
+    host: &str,
+) -> HashSet<&'a str> {
+    let recorded = local.iter().filter(|session| past.is_in_scope(&session.key));
+    let recorded = recorded.filter_map(|session| session.recorded.session_id.as_ref());
+    let is_asked = |server: &ServerKey, session: &MuxSession| {
+        let ServerKey { mux, server } = server.clone();
+        past.is_in_scope(&SessionKey { name: session.name.clone(), mux, server, host: host.to_owned() })
+    };
+    let asked = live.iter().filter(|(server, session, _)| is_asked(server, session));
+    recorded.chain(asked.flat_map(|(_, _, agent)| ids(agent))).map(ConversationId::as_str).collect()
 }
 
 /// Every agent that was seen, with its session and server.

@@ -9,13 +9,14 @@ use super::sources::Watched;
 use super::wake::Scope;
 use super::watched::watched;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Versions};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
 use crate::core::report::Report;
 
 /// What is kept between turns.
 pub(super) struct Turns {
     world: Arc<World>,
     options: Options,
+    passer: Passer,
     last_good: Option<Earlier>,
     warned: Vec<String>,
 }
@@ -44,13 +45,14 @@ impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
         let options = Options { versions, tells_settling: false, ..options };
-        Self { world, options, last_good: None, warned: Vec::new() }
+        let passer = Passer::new(Arc::clone(&world), options.clone());
+        Self { world, options, passer, last_good: None, warned: Vec::new() }
     }
 
     /// Makes a pass.
     pub(super) fn next(&mut self, scope: &Scope) -> Turn {
         tracing::debug!(?scope, "pass");
-        match pass::run(&self.world, &self.options) {
+        match self.passer.pass(scope) {
             Ok(pass) => {
                 self.last_good = Some(pass.left());
                 self.warn(&pass);

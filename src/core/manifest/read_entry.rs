@@ -27,6 +27,13 @@ pub(super) struct EntryReader<'a> {
     pub(super) defaults: &'a Mapping,
 }
 
+/// Where a field was found. Made into a path only when there is something to say: most fields of most entries are in order.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Own(&'static str),
+    Default(&'static str),
+}
+
 /// The fields of one entry with the remarks about them.
 struct Fields<'a> {
     path: Path,
@@ -48,7 +55,7 @@ impl EntryReader<'_> {
         fields.refuse_unknown_keys();
         let name = self.name(&mut fields)?;
         let agent = self.agent(&mut fields, &name)?;
-        let mux = fields.word::<MuxKind>(Field::Mux, MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
+        let mux = fields.word::<MuxKind>(Field::Mux, || MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
         let server = self.server(&mut fields);
         let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
         let cwd = self.cwd(&mut fields);
@@ -68,8 +75,8 @@ impl EntryReader<'_> {
         match fields.text(Field::Name) {
             Some(name) if !name.is_empty() => Some(name),
             Some(_) => {
-                let (path, _) = fields.find(Field::Name)?;
-                fields.remarks.fatal(path, "a session's name cannot be empty", None);
+                let (place, _) = fields.find(Field::Name)?;
+                fields.remarks.fatal(fields.path_of(place), "a session's name cannot be empty", None);
                 None
             }
             None => {
@@ -84,10 +91,8 @@ impl EntryReader<'_> {
 
     /// The agent; in the older dialect it may be told by the name or by the only own-id key.
     fn agent(&self, fields: &mut Fields<'_>, name: &str) -> Option<AgentKind> {
-        let words: Vec<&str> = AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect();
-        let declared = fields.find(Field::Agent).is_some_and(|(_, value)| !value.is_null());
-        if declared {
-            return fields.word(Field::Agent, words);
+        if fields.value(Field::Agent).is_some() {
+            return fields.word(Field::Agent, || AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect());
         }
         if self.dialect == Dialect::MultiAgentMux {
             let named: Vec<AgentKind> = NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name)).collect();
@@ -112,7 +117,7 @@ impl EntryReader<'_> {
             && let Some((place, _)) = fields.find(Field::Server)
         {
             let hint = "write the name given to `tmux -L`, or the absolute path given to `tmux -S`".to_owned();
-            fields.remarks.fatal(place, "a server's socket path must be absolute", Some(hint));
+            fields.remarks.fatal(fields.path_of(place), "a server's socket path must be absolute", Some(hint));
         }
         path.to_string_lossy().into_owned()
     }
@@ -125,7 +130,7 @@ impl EntryReader<'_> {
         }
         let (place, _) = fields.find(Field::Cwd)?;
         let hint = "write an absolute path, or one that begins with `~/`".to_owned();
-        fields.remarks.warn(place, "a relative workspace means nothing here and is passed over", Some(hint));
+        fields.remarks.warn(fields.path_of(place), "a relative workspace means nothing here and is passed over", Some(hint));
         None
     }
 
@@ -161,7 +166,7 @@ fn identity_place(
     })
 }
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
     fn refuse_unknown_keys(&mut self) {
         for key in self.own.keys() {
             match key.as_str() {
@@ -177,7 +182,7 @@ impl Fields<'_> {
     }
 
     /// What stands at a field, own or default, and where. A field spelled twice with different values is refused.
-    fn find(&mut self, field: Field) -> Option<(Path, Value)> {
+    fn find(&mut self, field: Field) -> Option<(Place, &'a Value)> {
         let mut places = field.names().iter().filter_map(|name| Some((*name, self.own.get(*name)?)));
         if let Some((name, value)) = places.next() {
             if let Some((other, again)) = places.next()
@@ -187,15 +192,22 @@ impl Fields<'_> {
                 let path = self.path.key(other);
                 self.remarks.fatal(path, format!("`{name}` and `{other}` contradict each other"), Some(hint));
             }
-            return Some((self.path.key(name), value.clone()));
+            return Some((Place::Own(name), value));
         }
-        let defaults = Path::root().key("defaults");
-        field.names().iter().find_map(|name| Some((defaults.key(*name), self.defaults.get(*name)?.clone())))
+        field.names().iter().find_map(|name| Some((Place::Default(name), self.defaults.get(*name)?)))
     }
 
     /// The value of a field that is there and not null.
-    fn value(&mut self, field: Field) -> Option<(Path, Value)> {
+    fn value(&mut self, field: Field) -> Option<(Place, &'a Value)> {
         self.find(field).filter(|(_, value)| !value.is_null())
+    }
+
+    /// The path of a place.
+    fn path_of(&self, place: Place) -> Path {
+        match place {
+            Place::Own(name) => self.path.key(name),
+            Place::Default(name) => Path::root().key("defaults").key(name),
+        }
     }
 
     fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
@@ -208,11 +220,15 @@ impl Fields<'_> {
     }
 
     fn text(&mut self, field: Field) -> Option<String> {
-        let (path, value) = self.value(field)?;
+        self.words(field).map(str::to_owned)
+    }
+
+    fn words(&mut self, field: Field) -> Option<&'a str> {
+        let (place, value) = self.value(field)?;
         match value {
             Value::String(text) => Some(text),
             other => {
-                self.wrong_type(path, field, "text", &other);
+                self.wrong_type(self.path_of(place), field, "text", other);
                 None
             }
         }
@@ -221,22 +237,23 @@ impl Fields<'_> {
     fn flag(&mut self, field: Field) -> bool {
         match self.value(field) {
             None => false,
-            Some((_, Value::Bool(flag))) => flag,
-            Some((path, other)) => {
-                self.wrong_type(path, field, "true or false", &other);
+            Some((_, Value::Bool(flag))) => *flag,
+            Some((place, other)) => {
+                self.wrong_type(self.path_of(place), field, "true or false", other);
                 false
             }
         }
     }
 
     /// A field whose value is one of a few words.
-    fn word<T: FromStr>(&mut self, field: Field, words: Vec<&'static str>) -> Option<T> {
-        let text = self.text(field)?;
+    fn word<T: FromStr>(&mut self, field: Field, words: impl FnOnce() -> Vec<&'static str>) -> Option<T> {
+        let text = self.words(field)?;
         if let Ok(value) = text.parse() {
             return Some(value);
         }
-        let (path, _) = self.find(field)?;
-        let hint = match closest(&text, words.iter().copied()) {
+        let (place, _) = self.find(field)?;
+        let (path, words) = (self.path_of(place), words());
+        let hint = match closest(text, words.iter().copied()) {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("it is one of {}", words.join(", ")),
         };
@@ -253,8 +270,9 @@ impl Fields<'_> {
         }
         match self.value(field) {
             None => {}
-            Some((path, Value::Mapping(fields))) => {
-                for (key, value) in &fields {
+            Some((place, Value::Mapping(fields))) => {
+                let path = self.path_of(place);
+                for (key, value) in fields {
                     let Some(key) = key.as_str() else { continue };
                     match scalar_text(value) {
                         Some(text) => {
@@ -264,7 +282,7 @@ impl Fields<'_> {
                     }
                 }
             }
-            Some((path, other)) => self.wrong_type(path, field, "a mapping", &other),
+            Some((place, other)) => self.wrong_type(self.path_of(place), field, "a mapping", other),
         }
         map
     }
@@ -272,12 +290,13 @@ impl Fields<'_> {
     fn classes(&mut self) -> Vec<Class> {
         let items = match self.value(Field::Ignore) {
             None => return Vec::new(),
-            Some((path, Value::Sequence(items))) => {
-                items.into_iter().enumerate().map(|(index, item)| (path.index(index), item)).collect()
+            Some((place, Value::Sequence(items))) => {
+                let path = self.path_of(place);
+                items.iter().enumerate().map(|(index, item)| (path.index(index), item)).collect()
             }
-            Some((path, text @ Value::String(_))) => vec![(path, text)],
-            Some((path, other)) => {
-                self.wrong_type(path, Field::Ignore, "a list of drift classes", &other);
+            Some((place, text @ Value::String(_))) => vec![(self.path_of(place), text)],
+            Some((place, other)) => {
+                self.wrong_type(self.path_of(place), Field::Ignore, "a list of drift classes", other);
                 return Vec::new();
             }
         };
@@ -287,7 +306,7 @@ impl Fields<'_> {
             match item.as_str().map(str::parse::<Class>) {
                 Some(Ok(class)) => classes.push(class),
                 _ => {
-                    let text = item.as_str().unwrap_or_else(|| noun(&item));
+                    let text = item.as_str().unwrap_or_else(|| noun(item));
                     let hint = match closest(text, words.into_iter()) {
                         Some(word) => format!("did you mean `{word}`?"),
                         None => format!("it is one of {}", words.join(", ")),
@@ -301,22 +320,22 @@ impl Fields<'_> {
 
     /// The fields that decide nothing yet are still checked, so that a file stays good.
     fn check_enforced(&mut self) {
-        self.word::<Desired>(Field::Desired, Desired::WORDS.to_vec());
-        self.text(Field::Prompt);
-        if let Some((path, value)) = self.value(Field::Args)
-            && !matches!(&value, Value::Sequence(items) if items.iter().all(|item| scalar_text(item).is_some()))
+        self.word::<Desired>(Field::Desired, || Desired::WORDS.to_vec());
+        self.words(Field::Prompt);
+        if let Some((place, value)) = self.value(Field::Args)
+            && !matches!(value, Value::Sequence(items) if items.iter().all(|item| scalar_text(item).is_some()))
         {
-            self.wrong_type(path, Field::Args, "a list of text", &value);
+            self.wrong_type(self.path_of(place), Field::Args, "a list of text", value);
         }
-        if let Some((path, value)) = self.value(Field::Restart)
+        if let Some((place, value)) = self.value(Field::Restart)
             && !matches!(value, Value::String(_) | Value::Mapping(_))
         {
-            self.wrong_type(path, Field::Restart, "a policy word", &value);
+            self.wrong_type(self.path_of(place), Field::Restart, "a policy word", value);
         }
     }
 
     fn recorded(&mut self, agent: AgentKind, entry: &Entry) -> Recorded {
-        let status = self.word::<Status>(Field::Status, Status::ALL.map(Status::as_str).to_vec());
+        let status = self.word::<Status>(Field::Status, || Status::ALL.map(Status::as_str).to_vec());
         Recorded {
             status,
             session_id: self.session_id(agent, entry),
@@ -337,8 +356,7 @@ impl Fields<'_> {
                 Some(Value::String(id)) if id.is_empty() => {}
                 Some(Value::String(id)) => return Some(ConversationId(id.clone())),
                 Some(other) => {
-                    let (path, other) = (self.path.key(key), other.clone());
-                    self.wrong_type(path, Field::SessionId, "text", &other);
+                    self.wrong_type(self.path.key(key), Field::SessionId, "text", other);
                     return None;
                 }
             }
@@ -348,9 +366,9 @@ impl Fields<'_> {
     }
 
     fn pane(&mut self) -> Option<RecordedPane> {
-        let (path, value) = self.value(Field::Pane)?;
-        let Value::Mapping(fields) = &value else {
-            self.wrong_type(path, Field::Pane, "a mapping", &value);
+        let (place, value) = self.value(Field::Pane)?;
+        let Value::Mapping(fields) = value else {
+            self.wrong_type(self.path_of(place), Field::Pane, "a mapping", value);
             return None;
         };
         let text = |key: &str| fields.get(key).and_then(scalar_text);
@@ -360,7 +378,8 @@ impl Fields<'_> {
                 Some(pid) => Some(pid),
                 None => {
                     let found = noun(pid);
-                    self.remarks.fatal(path.key("pid"), format!("`pid` must be a process id, this is {found}"), None);
+                    let path = self.path_of(place).key("pid");
+                    self.remarks.fatal(path, format!("`pid` must be a process id, this is {found}"), None);
                     None
                 }
             },
@@ -369,10 +388,11 @@ impl Fields<'_> {
     }
 
     fn stamp(&mut self, field: Field) -> Option<DateTime<Utc>> {
-        let (path, value) = self.value(field)?;
+        let (place, value) = self.value(field)?;
         let stamp = value.as_str().and_then(parse_stamp);
         if stamp.is_none() {
             let hint = "write it as 2026-11-21T07:30:00Z".to_owned();
+            let path = self.path_of(place);
             self.remarks.warn(path, format!("`{}` is not an RFC 3339 time and is passed over", field.name()), Some(hint));
         }
         stamp

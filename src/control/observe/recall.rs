@@ -1,0 +1,188 @@
+//! What earlier looks found, and which of it may be believed again. Believes nothing that it cannot prove to be the same live
+//! process, nothing unknown, and nothing that was not there: those are always looked at afresh.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::panes::{PaneFacts, needs_peers};
+use crate::agent::subject::proves;
+use crate::control::watch::wake::Scope;
+use crate::core::fact::Fact;
+use crate::core::ids::{ServerKey, SessionKey};
+use crate::core::observe::{Agent, Observation, Server, Transcript, TranscriptKey};
+use crate::host::{Host, ProcessInfo};
+use crate::store::TextHash;
+use crate::yaml::Loaded;
+
+/// Memory of earlier looks. Empty and unused until [`Recall::focus`] is called, so that a single pass pays nothing for it.
+#[derive(Debug, Default)]
+pub struct Recall(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    scope: Option<Scope>,
+    past: Arc<Past>,
+    manifest: Option<(TextHash, Loaded)>,
+}
+
+/// What one look found that a later one may use.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    scope: Option<Scope>,
+    panes: HashMap<u32, PaneFacts>,
+    servers: BTreeMap<ServerKey, Server>,
+    transcripts: BTreeMap<TranscriptKey, Transcript>,
+}
+
+/// A process as it was when something was read of it. Its name tells a program that replaced another without a new process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Witness {
+    pid: u32,
+    started: DateTime<Utc>,
+    name: String,
+}
+
+impl From<&ProcessInfo> for Witness {
+    fn from(process: &ProcessInfo) -> Self {
+        Self { pid: process.pid, started: process.started, name: process.name.clone() }
+    }
+}
+
+impl Witness {
+    fn still_stands(&self, host: &dyn Host) -> bool {
+        matches!(host.glance(self.pid), Fact::Seen(process) if Self::from(&process) == *self)
+    }
+}
+
+impl Recall {
+    /// Says what the next looks are about; from now on what they find is kept. [`Scope::All`] looks at everything afresh.
+    pub fn focus(&self, scope: &Scope) {
+        self.state().scope = Some(scope.clone());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The manifest of this very text, as it was loaded before; else `load`ed, and kept if looks are.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub(in crate::control) fn manifest<E>(
+        &self,
+        hash: TextHash,
+        load: impl FnOnce() -> Result<Loaded, E>,
+    ) -> Result<Loaded, E> {
+        if let Some((_, loaded)) = self.state().manifest.as_ref().filter(|(known, _)| *known == hash) {
+            return Ok(loaded.clone());
+        }
+        let loaded = load()?;
+        let mut state = self.state();
+        if state.scope.is_some() {
+            state.manifest = Some((hash, loaded.clone()));
+        }
+        Ok(loaded)
+    }
+
+    /// What may be used now; nothing where everything is to be looked at.
+    pub(super) fn past(&self) -> Option<Arc<Past>> {
+        let mut state = self.state();
+        let scope = state.scope.clone().filter(|scope| *scope != Scope::All)?;
+        if state.past.scope.as_ref() != Some(&scope) {
+            // Nobody else holds it between two looks, so this copies nothing.
+            let past = Arc::get_mut(&mut state.past)?;
+            past.scope = Some(scope);
+        }
+        Some(Arc::clone(&state.past))
+    }
+
+    /// Whether looks are kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state().scope.is_some()
+    }
+
+    /// Keeps what a look found.
+    pub(super) fn keep(&self, panes: HashMap<u32, PaneFacts>, seen: &Observation) {
+        let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));
+        let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
+        let past = Past { scope: None, panes, servers: servers.collect(), transcripts: transcripts.collect() };
+        self.state().past = Arc::new(past);
+    }
+}
+
+/// A server as its multiplexer lists it: what was found in its panes is kept apart, by process.
+fn bare(server: &Server) -> Server {
+    let mut server = server.clone();
+    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes) {
+        (pane.agents, pane.runs) = (Fact::Absent, String::new());
+    }
+    server
+}
+
+impl Past {
+    /// Whether a session is to be looked at afresh.
+    pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
+        matches!(&self.scope, Some(Scope::Sessions(keys)) if keys.contains(key))
+    }
+
+    /// What a server outside the scope listed, if every process that was looked into there is still the same.
+    pub(super) fn listing(&self, host: &dyn Host, key: &ServerKey) -> Option<Server> {
+        let concerned = match self.scope.as_ref()? {
+            Scope::All => true,
+            Scope::Server(server) => server == key,
+            Scope::Sessions(keys) => keys.iter().any(|session| session.server_key() == *key),
+        };
+        let server = self.servers.get(key).filter(|_| !concerned)?;
+        let panes = || server.sessions.iter().flat_map(|session| &session.panes);
+        let is_same = |pid: &u32| self.panes.get(pid).is_none_or(|facts| facts.still_stands(host));
+        panes().filter_map(|pane| pane.pid).all(|pid| is_same(&pid)).then(|| server.clone())
+    }
+
+    /// What runs in the pane of a process, if that is beyond doubt still so.
+    pub(super) fn pane(&self, host: &dyn Host, pid: u32) -> Option<PaneFacts> {
+        let facts = self.panes.get(&pid)?;
+        (facts.is_steady() && facts.still_stands(host)).then(|| facts.clone())
+    }
+
+    /// A transcript that was there.
+    pub(super) fn transcript(&self, key: &TranscriptKey) -> Option<&Transcript> {
+        self.transcripts.get(key)
+    }
+
+    /// The processes of the panes of the sessions in scope.
+    pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
+        let Some(Scope::Sessions(keys)) = &self.scope else { return BTreeSet::new() };
+        let names: BTreeSet<(&str, ServerKey)> =
+            keys.iter().filter(|key| key.host == host).map(|key| (key.name.as_str(), key.server_key())).collect();
+        let mut pids = BTreeSet::new();
+        for (key, server) in servers {
+            let Fact::Seen(server) = server else { continue };
+            let here = server.sessions.iter().filter(|session| names.contains(&(session.name.as_str(), key.clone())));
+            pids.extend(here.flat_map(|session| &session.panes).filter_map(|pane| pane.pid));
+        }
+        pids
+    }
+}
+
+impl PaneFacts {
+    /// Whether the pane's own process and its agents' are the ones that were read.
+    fn still_stands(&self, host: &dyn Host) -> bool {
+        !self.witnesses.is_empty() && self.witnesses.iter().all(|witness| witness.still_stands(host))
+    }
+
+    /// Whether this is the whole truth for as long as these processes live and nothing wakes us: agents whose conversation is
+    /// proven, and nothing unknown about them. A bare shell may become an agent's parent at any moment.
+    fn is_steady(&self) -> bool {
+        let is_settled = |agent: &Agent| {
+            let readings = &agent.ladder.readings;
+            agent.cwd.seen().is_some()
+                && agent.home.seen().is_some()
+                && proves(readings)
+                && !needs_peers(&agent.ladder)
+                && readings.iter().all(|reading| reading.fact.why_unknown().is_none())
+        };
+        self.agents.seen().is_some_and(|agents| !agents.is_empty() && agents.iter().all(is_settled))
+    }
+}

@@ -1,0 +1,33 @@
+//! Passes one after another over the same world, each about as much of it as woke it. Decides nothing: a pass that is about a
+//! few sessions is an ordinary pass whose observation believes what is provably unchanged.
+
+use std::sync::Arc;
+
+use super::{Options, Pass, PassError, run};
+use crate::control::observe::World;
+use crate::control::watch::wake::Scope;
+
+/// Makes passes and keeps between them what need not be looked at again: the loaded manifest, by the hash of its text, and what
+/// was observed.
+#[derive(Debug)]
+pub struct Passer {
+    world: Arc<World>,
+    options: Options,
+}
+
+impl Passer {
+    /// Passes over this world with these options. The world's memory of earlier looks belongs to one passer at a time.
+    pub fn new(world: Arc<World>, options: Options) -> Self {
+        Self { world, options }
+    }
+
+    /// Makes a pass about `scope`; [`Scope::All`] is exactly [`run`]. The first pass is about everything in any case, because
+    /// nothing is known yet.
+    ///
+    /// # Errors
+    /// Those of [`run`]. What was observed before one is kept.
+    pub fn pass(&mut self, scope: &Scope) -> Result<Pass, PassError> {
+        self.world.recall.focus(scope);
+        run(&self.world, &self.options)
+    }
+}

@@ -1,0 +1,175 @@
+//! A world made of values: servers, panes and processes as a table, files in a temporary home.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use headcount::control::observe::{Lister, World};
+use headcount::core::fact::Fact;
+use headcount::core::ids::ServerKey;
+use headcount::core::observe::{Boot, MuxSession, Pane, Server};
+use headcount::host::{Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, RunError};
+
+/// What the world holds.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// Each server's sessions: name and panes (the pane's process).
+    pub servers: BTreeMap<String, BTreeMap<String, Vec<u32>>>,
+    /// The processes.
+    pub processes: BTreeMap<u32, Running>,
+    /// Processes that may not be read.
+    pub hidden: Vec<u32>,
+    /// Servers that do not answer.
+    pub mute: Vec<String>,
+}
+
+/// A process.
+#[derive(Debug, Clone)]
+pub struct Running {
+    pub parent: u32,
+    pub ticks: u64,
+    pub argv: Vec<String>,
+}
+
+/// The table, a home beside it, and a count of how often the arguments of a process were read.
+#[derive(Debug, Clone)]
+pub struct Fake {
+    table: Arc<Mutex<Table>>,
+    home: PathBuf,
+    pub read: Arc<AtomicUsize>,
+    pub listed: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    pub fn new(home: &Path) -> Self {
+        fs::create_dir_all(home.join(".claude/sessions")).unwrap();
+        Self { table: Arc::default(), home: home.to_owned(), read: Arc::default(), listed: Arc::default() }
+    }
+
+    pub fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap()
+    }
+
+    /// The world to observe, with a memory of its own.
+    pub fn world(&self) -> World {
+        let env = self.env();
+        World { host: Box::new(self.clone()), lister: Some(Box::new(self.clone())), ..World::local(env) }
+    }
+
+    fn env(&self) -> Environ {
+        [("HOME", self.home.as_os_str()), ("PATH", "/nowhere".as_ref()), ("TMUX_TMPDIR", self.home.as_os_str())]
+            .into_iter()
+            .map(|(name, value)| (OsString::from(name), value.to_owned()))
+            .collect()
+    }
+
+    /// Where the registry of a process is.
+    pub fn registry(&self, pid: u32) -> PathBuf {
+        self.home.join(format!(".claude/sessions/{pid}.json"))
+    }
+
+    /// Where the transcript of a conversation is.
+    pub fn transcript(&self, id: &str) -> PathBuf {
+        self.home.join(".claude/projects/-w").join(format!("{id}.jsonl"))
+    }
+
+    fn find(&self, pid: u32) -> Fact<ProcessInfo> {
+        let table = self.table();
+        if table.hidden.contains(&pid) {
+            return Fact::Unknown(format!("cannot read process {pid}: permission denied"));
+        }
+        let Some(process) = table.processes.get(&pid) else { return Fact::Absent };
+        let name = process.argv[0].rsplit('/').next().unwrap().to_owned();
+        Fact::Seen(ProcessInfo {
+            pid,
+            parent: process.parent,
+            started: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(process.ticks * 10).unwrap()),
+            start_ticks: Some(process.ticks),
+            has_terminal: true,
+            foreground: None,
+            name,
+            argv: process.argv.clone(),
+        })
+    }
+}
+
+impl Lister for Fake {
+    fn list(&self, key: &ServerKey) -> Option<Server> {
+        self.listed.fetch_add(1, Ordering::Relaxed);
+        let table = self.table();
+        let sessions = table.servers.get(&key.server).filter(|_| !table.mute.contains(&key.server))?;
+        let pane = |pid: &u32| Pane {
+            id: format!("%{pid}"),
+            pid: Some(*pid),
+            dead: (!table.processes.contains_key(pid)).then(|| "exit status unknown".to_owned()),
+            runs: String::new(),
+            agents: Fact::Absent,
+        };
+        let session = |(name, panes): (&String, &Vec<u32>)| MuxSession {
+            id: format!("${name}"),
+            name: name.clone(),
+            created: Some(DateTime::UNIX_EPOCH),
+            panes: panes.iter().map(pane).collect(),
+        };
+        Some(Server { pid: Some(1), version: "3.5".to_owned(), sessions: sessions.iter().map(session).collect() })
+    }
+}
+
+impl Host for Fake {
+    fn name(&self) -> &str {
+        crate::support::HOST
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(1)
+    }
+
+    fn boot(&self) -> Fact<Boot> {
+        Fact::Seen(Boot { id: "boot".to_owned(), at: DateTime::UNIX_EPOCH })
+    }
+
+    fn run(&self, command: &Command) -> Result<Output, RunError> {
+        Err(RunError::NotFound(command.program.clone()))
+    }
+
+    fn process(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.read.fetch_add(1, Ordering::Relaxed);
+        self.find(pid)
+    }
+
+    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.find(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process })
+    }
+
+    fn exe(&self, _: u32) -> Option<String> {
+        None
+    }
+
+    fn cwd(&self, pid: u32) -> Fact<PathBuf> {
+        self.find(pid).map(|_| PathBuf::from("/w"))
+    }
+
+    fn environ(&self, pid: u32) -> Fact<Environ> {
+        self.find(pid).map(|_| self.env())
+    }
+
+    fn children(&self, pid: u32) -> Vec<u32> {
+        let table = self.table();
+        table.processes.iter().filter(|(_, process)| process.parent == pid).map(|(pid, _)| *pid).collect()
+    }
+
+    fn table(&self) -> Fact<Vec<Lineage>> {
+        let table = self.table();
+        let lineage = |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent };
+        Fact::Seen(table.processes.iter().map(lineage).collect())
+    }
+
+    fn listener(&self, socket: &Path) -> Listener {
+        let name = socket.file_name().unwrap().to_string_lossy().into_owned();
+        if self.table().servers.contains_key(&name) { Listener::Listening(Some(1)) } else { Listener::Nobody }
+    }
+}

@@ -1,0 +1,313 @@
+//! Random interleavings of changes and looks over a world of values: after each, a look that believes what it may sees what a
+//! look at everything sees.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::Ordering;
+
+use headcount::control::observe::{World, observe};
+use headcount::control::watch::wake::Scope;
+use headcount::core::ids::{MuxKind, SessionKey};
+use headcount::core::manifest::Manifest;
+use headcount::core::observe::Observation;
+use proptest::prelude::*;
+
+use crate::fake::{Fake, Running};
+use crate::support::{HOST, entries, server};
+
+const SERVERS: [&str; 2] = ["default", "canary"];
+
+/// One change, the sessions and processes meant by small numbers.
+#[derive(Debug, Clone)]
+enum Change {
+    /// A session with an agent, directly in the pane or below a shell.
+    Create { server: usize, session: u8, below_shell: bool },
+    /// A session ends, its processes with it.
+    Kill { server: usize, session: u8 },
+    /// A process ends, its pane stays.
+    Exit { server: usize, session: u8 },
+    /// The agent's place is taken by another program of the same process.
+    Exec { server: usize, session: u8 },
+    /// An agent starts below a shell that had none; the next time it enters itself in its registry.
+    Launch { server: usize, session: u8 },
+    /// The pane's process is gone and another has its id.
+    Reuse { server: usize, session: u8 },
+    /// A second pane with an agent.
+    Split { server: usize, session: u8 },
+    /// Another name.
+    Rename { server: usize, session: u8, to: u8 },
+    /// Another conversation in the same process.
+    Clear { server: usize, session: u8 },
+    /// The conversation's transcript appears or goes.
+    Transcript { server: usize, session: u8 },
+    /// The processes may not be read, or may again.
+    Hide { server: usize, session: u8 },
+    /// The server stops answering, or answers again.
+    Mute { server: usize },
+    /// An entry is declared, or no more.
+    Declare { server: usize, session: u8 },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = || (0..SERVERS.len(), 0..4u8);
+    prop_oneof![
+        4 => (at(), any::<bool>()).prop_map(|((server, session), below_shell)| Change::Create { server, session, below_shell }),
+        1 => at().prop_map(|(server, session)| Change::Kill { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Exit { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Exec { server, session }),
+        2 => at().prop_map(|(server, session)| Change::Launch { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Reuse { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Split { server, session }),
+        1 => (at(), 0..4u8).prop_map(|((server, session), to)| Change::Rename { server, session, to }),
+        2 => at().prop_map(|(server, session)| Change::Clear { server, session }),
+        2 => at().prop_map(|(server, session)| Change::Transcript { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Hide { server, session }),
+        1 => (0..SERVERS.len()).prop_map(|server| Change::Mute { server }),
+        3 => at().prop_map(|(server, session)| Change::Declare { server, session }),
+    ]
+}
+
+/// A world that changes, and the looks at it.
+struct Run {
+    _dir: tempfile::TempDir,
+    fake: Fake,
+    /// Keeps its memory from look to look.
+    narrow: World,
+    declared: BTreeSet<(usize, u8)>,
+    next: u32,
+}
+
+fn name(session: u8) -> String {
+    format!("s{session}-creator-claude")
+}
+
+fn key(server: usize, session: u8) -> SessionKey {
+    let server = SERVERS[server].to_owned();
+    SessionKey { name: name(session), mux: MuxKind::Tmux, server, host: HOST.to_owned() }
+}
+
+impl Run {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let fake = Fake::new(dir.path());
+        let narrow = fake.world();
+        let run = Self { _dir: dir, fake, narrow, declared: BTreeSet::new(), next: 10 };
+        fs::create_dir_all(run.fake.transcript("x").parent().unwrap()).unwrap();
+        run
+    }
+
+    fn start(&mut self, parent: u32, program: &str) -> u32 {
+        self.next += 1;
+        let argv = vec![program.to_owned()];
+        self.fake.table().processes.insert(self.next, Running { parent, ticks: u64::from(self.next), argv });
+        self.next
+    }
+
+    fn register(&mut self, pid: u32) {
+        self.next += 1;
+        let Some(ticks) = self.fake.table().processes.get(&pid).map(|process| process.ticks) else { return };
+        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"c{}\",\"procStart\":\"{ticks}\"}}", self.next);
+        fs::write(self.fake.registry(pid), entry).unwrap();
+    }
+
+    fn panes(&self, server: usize, session: u8) -> Vec<u32> {
+        let table = self.fake.table();
+        table.servers.get(SERVERS[server]).and_then(|sessions| sessions.get(&name(session))).cloned().unwrap_or_default()
+    }
+
+    /// The processes of a session's panes and below.
+    fn processes(&self, server: usize, session: u8) -> Vec<u32> {
+        let panes = self.panes(server, session);
+        let table = self.fake.table();
+        let is_there = |pid: &u32, parent: &u32| panes.contains(pid) || panes.contains(parent);
+        table.processes.iter().filter(|(pid, process)| is_there(pid, &process.parent)).map(|(pid, _)| *pid).collect()
+    }
+
+    fn agent(&self, server: usize, session: u8) -> Option<u32> {
+        self.processes(server, session).into_iter().rfind(|pid| self.fake.registry(*pid).exists())
+    }
+
+    fn conversation(&self, pid: u32) -> Option<String> {
+        let entry: serde_json::Value = serde_json::from_slice(&fs::read(self.fake.registry(pid)).ok()?).ok()?;
+        Some(entry["sessionId"].as_str()?.to_owned())
+    }
+
+    /// Makes a change and says what a source would say of it.
+    fn apply(&mut self, change: &Change) -> Scope {
+        match *change {
+            Change::Create { server, session, below_shell } => {
+                if self.panes(server, session).is_empty() {
+                    let top = self.start(1, if below_shell { "bash" } else { "claude" });
+                    let agent = if below_shell { self.start(top, "claude") } else { top };
+                    self.register(agent);
+                    let mut table = self.fake.table();
+                    table.servers.entry(SERVERS[server].to_owned()).or_default().insert(name(session), vec![top]);
+                }
+                Scope::Server(support_key(server))
+            }
+            Change::Split { server, session } => {
+                if !self.panes(server, session).is_empty() {
+                    let pid = self.start(1, "claude");
+                    self.register(pid);
+                    let mut table = self.fake.table();
+                    table.servers.get_mut(SERVERS[server]).unwrap().get_mut(&name(session)).unwrap().push(pid);
+                }
+                Scope::Server(support_key(server))
+            }
+            Change::Kill { server, session } => {
+                let gone = self.processes(server, session);
+                let mut table = self.fake.table();
+                table.processes.retain(|pid, _| !gone.contains(pid));
+                if let Some(sessions) = table.servers.get_mut(SERVERS[server]) {
+                    sessions.remove(&name(session));
+                    if sessions.is_empty() {
+                        table.servers.remove(SERVERS[server]);
+                    }
+                }
+                Scope::Server(support_key(server))
+            }
+            Change::Exit { server, session } => {
+                let last = self.processes(server, session).pop();
+                self.fake.table().processes.retain(|pid, _| Some(*pid) != last);
+                Scope::Sessions([key(server, session)].into())
+            }
+            // Nobody hears of the next three: the processes themselves have to tell.
+            Change::Exec { server, session } => {
+                if let Some(pid) = self.agent(server, session)
+                    && let Some(process) = self.fake.table().processes.get_mut(&pid)
+                {
+                    process.argv = vec!["vi".to_owned()];
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+            Change::Launch { server, session } => {
+                let all = self.processes(server, session);
+                match all.as_slice() {
+                    [top] if !self.fake.registry(*top).exists() => {
+                        self.start(*top, "claude");
+                    }
+                    [_, agent] if !self.fake.registry(*agent).exists() => self.register(*agent),
+                    _ => {}
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+            Change::Reuse { server, session } => {
+                self.next += 1;
+                if let Some(pid) = self.agent(server, session) {
+                    let ticks = u64::from(self.next);
+                    self.fake.table().processes.entry(pid).and_modify(|process| process.ticks = ticks);
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+            Change::Rename { server, session, to } => {
+                let mut table = self.fake.table();
+                if let Some(sessions) = table.servers.get_mut(SERVERS[server])
+                    && !sessions.contains_key(&name(to))
+                    && let Some(panes) = sessions.remove(&name(session))
+                {
+                    sessions.insert(name(to), panes);
+                }
+                Scope::Server(support_key(server))
+            }
+            Change::Clear { server, session } => {
+                if let Some(pid) = self.agent(server, session) {
+                    self.register(pid);
+                }
+                Scope::Sessions([key(server, session)].into())
+            }
+            Change::Transcript { server, session } => {
+                if let Some(id) = self.agent(server, session).and_then(|pid| self.conversation(pid)) {
+                    let path = self.fake.transcript(&id);
+                    if fs::remove_file(&path).is_err() {
+                        fs::write(&path, "").unwrap();
+                    }
+                }
+                Scope::Sessions([key(server, session)].into())
+            }
+            Change::Hide { server, session } => {
+                let all = self.processes(server, session);
+                let mut table = self.fake.table();
+                match all.iter().any(|pid| table.hidden.contains(pid)) {
+                    true => table.hidden.clear(),
+                    false => table.hidden.extend(all),
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+            Change::Mute { server } => {
+                let mut table = self.fake.table();
+                let name = SERVERS[server].to_owned();
+                match table.mute.iter().position(|mute| *mute == name) {
+                    Some(at) => drop(table.mute.remove(at)),
+                    None => table.mute.push(name),
+                }
+                Scope::Server(support_key(server))
+            }
+            Change::Declare { server, session } => {
+                if !self.declared.remove(&(server, session)) {
+                    self.declared.insert((server, session));
+                }
+                Scope::Sessions(BTreeSet::new())
+            }
+        }
+    }
+
+    /// The declared entries; each records the conversation its agent is in now.
+    fn manifest(&self) -> Manifest {
+        let entry = |(server, session): &(usize, u8)| {
+            let id = self.agent(*server, *session).and_then(|pid| self.conversation(pid));
+            let id = id.map(|id| format!(", session_id: {id}")).unwrap_or_default();
+            format!("name: {}, agent: claude, cwd: /w, server: {}, status: running{id}", name(*session), SERVERS[*server])
+        };
+        entries(self.declared.iter().map(entry))
+    }
+}
+
+fn support_key(at: usize) -> headcount::core::ids::ServerKey {
+    server(SERVERS[at])
+}
+
+/// Everything a verdict rests on.
+fn facts(seen: &Observation) -> String {
+    format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", seen.servers, seen.strays, seen.transcripts, seen.fallback_homes)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_look_that_believes_what_it_may_sees_what_a_look_at_everything_sees(changes in prop::collection::vec(change(), 1..30)) {
+        let mut run = Run::new();
+        for change in &changes {
+            let scope = run.apply(change);
+            let manifest = run.manifest();
+            run.narrow.recall.focus(&scope);
+            let narrow = observe(&run.narrow, &manifest);
+            let full = observe(&run.fake.world(), &manifest);
+            prop_assert_eq!(facts(&narrow), facts(&full), "after {:?} of {:?}", change, &changes);
+        }
+    }
+}
+
+#[test]
+fn only_what_a_look_is_about_is_read_again() {
+    let mut run = Run::new();
+    for session in 0..4 {
+        run.apply(&Change::Create { server: 0, session, below_shell: true });
+        run.apply(&Change::Create { server: 1, session, below_shell: true });
+        run.apply(&Change::Declare { server: 0, session });
+        run.apply(&Change::Declare { server: 1, session });
+    }
+    let manifest = run.manifest();
+    let look = |scope: &Scope| {
+        run.fake.read.store(0, Ordering::Relaxed);
+        run.fake.listed.store(0, Ordering::Relaxed);
+        run.narrow.recall.focus(scope);
+        observe(&run.narrow, &manifest);
+        (run.fake.read.load(Ordering::Relaxed), run.fake.listed.load(Ordering::Relaxed))
+    };
+    assert_eq!(look(&Scope::All), (16, 2), "a shell and an agent each, on two servers");
+    assert_eq!(look(&Scope::Sessions([key(0, 1)].into())), (2, 1), "one session of one server");
+    assert_eq!(look(&Scope::Server(support_key(1))), (0, 1), "a list, and nothing in it is new");
+    assert_eq!(look(&Scope::Sessions(BTreeSet::new())), (0, 0), "nothing");
+    assert_eq!(look(&Scope::All), (16, 2), "everything again");
+}
