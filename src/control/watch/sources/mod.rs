@@ -1,11 +1,16 @@
 //! What wakes the loop: a timer, files, processes, multiplexer servers. A source only says that something may have happened; it
 //! never says what is true and changes nothing.
 
+mod files;
+mod interest;
 mod outbox;
+mod processes;
+mod servers;
 mod timer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,8 +19,13 @@ use tokio::task::JoinSet;
 use super::wake::Wake;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::Server;
-use crate::host::Environ;
+use crate::host::{Environ, limits};
+use files::Files;
 use outbox::Outbox;
+use processes::Processes;
+use servers::Servers;
+
+pub use servers::ControlLists;
 
 /// How to watch.
 #[derive(Debug, Clone)]
@@ -81,53 +91,77 @@ pub struct ServerWatch {
 #[derive(Debug)]
 pub struct Sources {
     watched: Watched,
+    files: Files,
+    processes: Processes,
+    servers: Servers,
+    limit: Option<String>,
     tasks: JoinSet<()>,
 }
 
 impl Sources {
     /// Starts them; until [`Sources::watch`] is called there is only the timer. Needs a tokio runtime.
     pub fn start(options: SourceOptions, wakes: mpsc::Sender<Wake>) -> Self {
+        let options = Arc::new(options);
         let outbox = Outbox::default();
+        let limit = limits::raise_open_files().err().map(|error| format!("few files may be held open: {error}"));
+        let files = Files::start(outbox.clone());
+        let processes = Processes::new(outbox.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.clone().pump(wakes));
         tasks.spawn(timer::resync(options.interval, options.jitter, outbox.clone()));
-        Self { watched: Watched::default(), tasks }
+        tasks.spawn(files.clone().follow());
+        tasks.spawn(processes.clone().ask(options.poll));
+        let servers = Servers::new(options, outbox);
+        Self { watched: Watched::default(), files, processes, servers, limit, tasks }
     }
 
-    /// Watches this from now on and nothing else. Cheap where nothing changed.
+    /// Watches this from now on and nothing else. Cheap where nothing changed: a look at each directory that is watched, in
+    /// case one was replaced unseen. What changed between the pass that led to `watched` and this call is not heard of by
+    /// every source, so whatever is newly watched sends one wake.
+    #[allow(clippy::unused_async, reason = "callers must be on the runtime")]
     pub async fn watch(&mut self, watched: &Watched) {
-        self.watched.clone_from(watched);
+        self.files.watch(watched);
+        if self.watched != *watched {
+            self.processes.watch(watched);
+            self.servers.watch(watched);
+            self.watched.clone_from(watched);
+        }
     }
 
-    /// What a server holds, asked through its control client; `None` if it has none that can be asked, or it did not answer
-    /// in time or in order. Waits for the answer: not for a thread with a runtime to drive.
+    /// What a server holds, asked through its control client; see [`ControlLists::list`].
     pub fn control_list(&self, server: &ServerKey) -> Option<Server> {
         self.lister().list(server)
     }
 
     /// The same for other threads.
     pub fn lister(&self) -> ControlLists {
-        ControlLists {}
+        self.servers.lists()
+    }
+
+    /// The directories that are watched now.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        self.files.directories()
     }
 
     /// What is only polled, or not watched at all, and why: one line each.
     pub fn degraded(&self) -> Vec<String> {
-        Vec::new()
+        let lines = [self.files.degraded(), self.processes.degraded(), self.servers.degraded()];
+        self.limit.iter().cloned().chain(lines.into_iter().flatten()).collect()
     }
 
     /// Ends them all, and the control clients with them.
     pub async fn stop(mut self) {
+        self.files.stop();
+        self.processes.stop();
+        let clients = self.servers.stop();
+        let _ = tokio::task::spawn_blocking(move || drop(clients)).await;
         self.tasks.shutdown().await;
     }
 }
 
-/// Lists of servers through their control clients.
-#[derive(Debug, Clone)]
-pub struct ControlLists {}
-
-impl ControlLists {
-    /// What a server holds; see [`Sources::control_list`].
-    pub fn list(&self, _server: &ServerKey) -> Option<Server> {
-        None
+impl Drop for Sources {
+    fn drop(&mut self) {
+        self.files.stop();
+        self.processes.stop();
     }
 }
