@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::sources::{ServerWatch, Watched};
-use crate::agent;
+use crate::agent::{self, Where};
 use crate::control::observe::World;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::Manifest;
-use crate::core::observe::identity::Rung;
-use crate::core::observe::{Agent, MuxSession, Observation, Server};
+use crate::core::observe::{MuxSession, Observation, Server};
 use crate::mux::tmux::address::socket;
 
 /// What matters after a pass.
@@ -27,9 +26,6 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
             .collect(),
         ..Watched::default()
     };
-    for (kind, home) in &seen.own_homes {
-        watched.registries.extend(home.seen().and_then(|home| agent::of(*kind).registry(home)));
-    }
     for (server, session) in sessions(seen) {
         let key =
             SessionKey { name: session.name.clone(), mux: server.mux, server: server.server.clone(), host: seen.host.clone() };
@@ -41,9 +37,17 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
                 watched.processes.entry((pid, 0)).or_default().insert(key.clone());
             }
             for agent in agents {
-                evidence(&mut watched, agent, &key);
+                let Some(home) = agent.home.seen() else { continue };
+                let cwd = agent.cwd.seen().map(PathBuf::as_path);
+                traces(&mut watched, agent.kind, Where { home, cwd, now: seen.at }, &key);
             }
         }
+    }
+    let entries = pass.manifest().sessions.iter().zip(&seen.fallback_homes);
+    for (entry, home) in entries.filter(|(entry, _)| entry.key.host == seen.host && !entry.suspend) {
+        let Some(home) = home.seen() else { continue };
+        let cwd = entry.cwd.as_deref().map(|cwd| seen.real_path(cwd));
+        traces(&mut watched, entry.agent, Where { home, cwd, now: seen.at }, &entry.key);
     }
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
@@ -67,15 +71,12 @@ fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option
     })
 }
 
-/// The places in which a live agent's conversation was, or will be, found.
-fn evidence(watched: &mut Watched, live: &Agent, session: &SessionKey) {
-    watched.registries.extend(live.home.seen().and_then(|home| agent::of(live.kind).registry(home)));
-    for reading in live.ladder.readings.iter().filter(|reading| reading.rung != Rung::Registry) {
-        let place = PathBuf::from(&reading.looked_at);
-        // Of a process only its end is told, by other means.
-        if place.is_absolute() && !place.starts_with("/proc") {
-            watched.files.entry(place).or_default().insert(session.clone());
-        }
+/// Where an agent that keeps its files in `home` would leave something new of a workspace.
+fn traces(watched: &mut Watched, kind: AgentKind, place: Where<'_>, session: &SessionKey) {
+    let places = agent::of(kind).places(place);
+    watched.registries.extend(places.registries);
+    for directory in places.transcripts {
+        watched.files.entry(directory).or_default().insert(session.clone());
     }
 }
 
