@@ -64,7 +64,7 @@ fn is_gone(pid: u32) -> bool {
 fn listen(world: &World) -> (Client, Receiver<Notice>) {
     let (sender, notices) = channel();
     let env = world.environ(&[]);
-    let client = Client::listen(&env, &world.socket(), move |notice| drop(sender.send(notice))).unwrap();
+    let client = Client::listen(&env, &world.socket(), move |notice| sender.send(notice).unwrap_or_default()).unwrap();
     (client, notices)
 }
 
@@ -72,7 +72,7 @@ fn attach(world: &World, prefer: Option<&str>) -> Result<(Client, Receiver<Notic
     let (sender, notices) = channel();
     let env = world.environ(&[]);
     let host = LocalHost::new(env.clone());
-    let client = Client::attach(&host, &env, &world.socket(), prefer, move |notice| drop(sender.send(notice)))?;
+    let client = Client::attach(&host, &env, &world.socket(), prefer, move |notice| sender.send(notice).unwrap_or_default())?;
     Ok((client, notices))
 }
 
