@@ -126,6 +126,18 @@ fn a_listening_client_hears_sessions_and_is_seen_by_nobody() {
 }
 
 #[test]
+fn a_listening_client_does_not_keep_a_server_alive() {
+    let world = World::new();
+    world.session("one", world.root(), "sleep 600");
+    let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let (client, notices) = listen(&world);
+    world.tmux(["kill-session", "-t", "=one"]);
+    heard(&notices, Notice::Ended);
+    await_some("the end of the server", || is_gone(server).then_some(()));
+    drop(client);
+}
+
+#[test]
 fn an_attached_client_lists_what_a_fork_lists_and_leaves_everything_as_it_was() {
     let world = World::new();
     for name in ["one", "two words | %end 1 2 3", "drei ü"] {

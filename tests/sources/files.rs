@@ -143,7 +143,7 @@ async fn awaiting(world: &World, dir: &Path) -> Ear {
 async fn the_first_file_of_a_new_directory_is_never_missed() {
     let world = World::new();
     let root = world.home().join("a");
-    for round in 0..30 {
+    for round in 0..12 {
         let dir = root.join(format!("{round}/projects/-x"));
         let mut ear = awaiting(&world, &dir).await;
         let file = dir.join("1.jsonl");
