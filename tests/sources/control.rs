@@ -85,9 +85,11 @@ impl Other {
         command.args(["-u", "-S"]).arg(world.socket()).args(["-C", "attach", "-t", session]);
         command.env_clear().envs(world.variables()).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
-        child.stdin.as_mut().unwrap().write_all(b"refresh-client -C 123x45\n").unwrap();
-        let size = || world.tmux(["list-windows", "-t", session, "-F", "#{window_width}"]);
-        await_some("its size", || (size() == "123").then_some(()));
+        // Said again until it is heeded: what comes before the client is on its session is forgotten.
+        await_some("its size", || {
+            child.stdin.as_mut().unwrap().write_all(b"refresh-client -C 123x45\n").unwrap();
+            (world.tmux(["list-windows", "-t", session, "-F", "#{window_width}"]) == "123").then_some(())
+        });
         Self(child)
     }
 }
