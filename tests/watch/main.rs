@@ -12,3 +12,4 @@ mod inside;
 mod manifest;
 mod run;
 mod supervisor;
+mod wakes;
