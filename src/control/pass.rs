@@ -96,6 +96,16 @@ impl Pass {
         Earlier { text: self.written.as_ref().unwrap_or(text).clone(), modified: *modified, path: path.clone() }
     }
 
+    /// What was seen.
+    pub fn observation(&self) -> &Observation {
+        &self.stage.observation
+    }
+
+    /// The file the manifest is in, symlinks resolved.
+    pub fn path(&self) -> &Path {
+        &self.stage.path
+    }
+
     /// What it was planned on, as a value.
     pub fn manifest(&self) -> &Manifest {
         &self.stage.manifest

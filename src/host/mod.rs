@@ -1,7 +1,9 @@
 //! Where commands run and processes are read. Never interprets what it reads, never writes anything.
 
 pub mod environ;
+pub mod limits;
 mod local;
+pub mod pidfd;
 mod procfs;
 mod ps;
 mod run;
@@ -17,6 +19,7 @@ use crate::core::observe::Boot;
 pub use environ::Environ;
 pub use local::LocalHost;
 pub use run::{Command, Output, RunError};
+pub(crate) use run::{child, run};
 pub use socket::Listener;
 
 /// A machine on which sessions live.

@@ -90,6 +90,21 @@ fn is_zombie(pid: u32) -> bool {
     slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| matches!(stat.state, b'Z' | b'X'))
 }
 
+/// When a process started, in clock ticks since boot; `None` if it is gone or a zombie.
+pub(super) fn start_ticks(pid: u32) -> io::Result<Option<u64>> {
+    match slurp(&file(pid, "stat")) {
+        Ok(text) => {
+            let stat = parse_stat(&text).ok_or(io::ErrorKind::InvalidData)?;
+            Ok((!matches!(stat.state, b'Z' | b'X')).then_some(stat.start_ticks))
+        }
+        // With `hidepid` a process that exists looks missing; then the error stays one.
+        Err(error) => match missing::<()>(pid, "stat", &error) {
+            Fact::Absent => Ok(None),
+            Fact::Seen(()) | Fact::Unknown(_) => Err(error),
+        },
+    }
+}
+
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

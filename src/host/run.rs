@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::Environ;
+use super::{Environ, limits};
 
 /// What a command may say before it is taken for broken, in bytes.
 const MOST_OUTPUT: usize = 32 << 20;
@@ -90,25 +90,28 @@ fn is_ambient(name: &std::ffi::OsStr) -> bool {
     name == b"TMUX" || name == b"TMUX_PANE" || name.starts_with(b"ZELLIJ")
 }
 
+/// A child to be started: in a process group of its own, with `env` less what points at the surrounding multiplexer, and with
+/// the limits this process was started with. `None`: there is no such program.
+pub(crate) fn child(program: &str, env: &Environ) -> Option<std::process::Command> {
+    let mut child = std::process::Command::new(find(program, env)?);
+    child.env_clear().envs(env.pairs().filter(|(name, _)| !is_ambient(name))).process_group(0);
+    limits::restore_in(&mut child);
+    Some(child)
+}
+
 /// Runs `command` with `env`, less what points at the surrounding multiplexer, in a process group of its own, with an empty
 /// standard input. At the deadline the whole group is killed.
-pub(super) fn run(command: &Command, env: &Environ) -> Result<Output, RunError> {
+pub(crate) fn run(command: &Command, env: &Environ) -> Result<Output, RunError> {
     let program = || command.program.clone();
-    let path = find(&command.program, env).ok_or_else(|| RunError::NotFound(program()))?;
+    let mut child = child(&command.program, env).ok_or_else(|| RunError::NotFound(program()))?;
     let deadline = Instant::now() + command.deadline;
-    let mut child = std::process::Command::new(path)
-        .args(&command.args)
-        .env_clear()
-        .envs(env.pairs().filter(|(name, _)| !is_ambient(name)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => RunError::NotFound(program()),
-            _ => RunError::Start { program: program(), source },
-        })?;
+    let mut child =
+        child.args(&command.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(
+            |source| match source.kind() {
+                io::ErrorKind::NotFound => RunError::NotFound(program()),
+                _ => RunError::Start { program: program(), source },
+            },
+        )?;
     match listen(&mut child, deadline) {
         Ok((status, stdout, stderr)) => Ok(Output { code: status.code(), signal: status.signal(), stdout, stderr }),
         Err(end) => {

@@ -1,4 +1,4 @@
-//! The versions of a manifest that a watch has seen: which of them are ours, which entries a person changed between two of
+//! The versions of a manifest that a watch has seen or written: which entries a person changed between two of
 //! them, and whether a sudden small one is to be believed yet. Never reads a file.
 
 use std::collections::BTreeMap;
@@ -18,8 +18,6 @@ pub struct Versions(Arc<Mutex<Known>>);
 struct Known {
     /// The last version that was believed.
     last: Option<(TextHash, Manifest)>,
-    /// The text we wrote last.
-    ours: Option<TextHash>,
     /// When a person was seen to have changed an entry.
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
     /// A version with too few entries, and when it was first seen.
@@ -53,7 +51,6 @@ impl Versions {
         let end = |since: DateTime<Utc>| since.checked_add_signed(settle).unwrap_or(DateTime::<Utc>::MAX_UTC);
         if let Some((last, before)) = &known.last
             && *last != hash
-            && known.ours != Some(hash)
         {
             let (had, has) = (before.sessions.len(), manifest.sessions.len());
             if has * 2 < had {
@@ -85,9 +82,9 @@ impl Versions {
         known.touched.clone()
     }
 
-    /// Takes note of a text that we are about to write: it opens no window.
-    pub fn ours(&self, hash: TextHash) {
-        self.known().ours = Some(hash);
+    /// Takes note of a text that we have written: it opens no window, and what a person makes of it is compared with it.
+    pub fn wrote(&self, hash: TextHash, manifest: Manifest) {
+        self.known().last = Some((hash, manifest));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -108,4 +105,69 @@ fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item 
             && old.recorded == new.recorded
     };
     after.sessions.iter().filter(move |new| !before.find(&new.key).is_some_and(|old| same(old, new)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::core::manifest::Environment;
+    use crate::yaml;
+
+    fn version(entries: &[&str]) -> (TextHash, Manifest) {
+        let items: String = entries.iter().map(|fields| format!("  - {{ agent: claude, cwd: /x, {fields} }}\n")).collect();
+        let text = format!("version: 1\nsessions:\n{items}");
+        let manifest = yaml::load(&text, &Environment { home: "/h".into(), host: "h".into() }).unwrap().manifest;
+        (TextHash::of(text.as_bytes()), manifest)
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    /// The names of entries that count as just changed.
+    fn see(versions: &Versions, entries: &[&str], seconds: i64) -> Result<Vec<String>, Shrunken> {
+        let (hash, manifest) = version(entries);
+        let touched = versions.see(hash, &manifest, at(seconds), TimeDelta::seconds(5))?;
+        Ok(touched.into_keys().map(|key| key.name).collect())
+    }
+
+    #[test]
+    fn what_differs_from_the_version_before_was_changed_by_a_person_for_as_long_as_the_window_is() {
+        let versions = Versions::default();
+        assert_eq!(see(&versions, &["name: a", "name: b"], 0).unwrap(), [""; 0], "the first version is news to nobody");
+        assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 10).unwrap(), ["a"]);
+        assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 14).unwrap(), ["a"]);
+        assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 15).unwrap(), [""; 0]);
+        assert_eq!(see(&versions, &["name: b", "name: a, status: running", "name: c"], 20).unwrap(), ["c"]);
+        // The clock was set back: a change in the future counts as old.
+        assert_eq!(see(&versions, &["name: b", "name: a, status: running", "name: c"], 2).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn our_own_writes_open_no_window_and_a_change_on_top_of_them_opens_one() {
+        let versions = Versions::default();
+        assert_eq!(see(&versions, &["name: a, status: running"], 0).unwrap(), [""; 0]);
+        let (hash, manifest) = version(&["name: a, status: terminated"]);
+        versions.wrote(hash, manifest);
+        assert_eq!(see(&versions, &["name: a, status: terminated"], 1).unwrap(), [""; 0]);
+        // Back to what it was before we wrote: that is a change all the same.
+        assert_eq!(see(&versions, &["name: a, status: running"], 2).unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn a_version_with_fewer_than_half_of_the_entries_waits_however_often_it_is_seen() {
+        let versions = Versions::default();
+        let all = ["name: a", "name: b", "name: c"];
+        see(&versions, &all, 0).unwrap();
+        let waits = |until| Err(Shrunken { had: 3, has: 1, until: at(until) });
+        assert_eq!(see(&versions, &["name: a"], 10), waits(15));
+        assert_eq!(see(&versions, &["name: a"], 14), waits(15));
+        // Another small one waits anew; the whole one back is nothing new.
+        assert_eq!(see(&versions, &["name: b"], 14), Err(Shrunken { had: 3, has: 1, until: at(19) }));
+        assert_eq!(see(&versions, &all, 16).unwrap(), [""; 0]);
+        assert_eq!(see(&versions, &["name: a"], 20), waits(25));
+        assert_eq!(see(&versions, &["name: a"], 25).unwrap(), [""; 0]);
+        assert_eq!(see(&versions, &[], 40), Err(Shrunken { had: 1, has: 0, until: at(45) }), "empty over populated");
+    }
 }

@@ -12,7 +12,8 @@ use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot};
 use crate::store::paths::ManifestDir;
 use crate::store::state::StateFile;
 
-use super::{Draft, Options, Pass, PassError, Stage};
+use super::{Draft, Options, Pass, PassError, Stage, environment};
+use crate::yaml;
 
 /// Records what drifted and remembers what was seen.
 pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
@@ -35,6 +36,11 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     let mut attempt = Attempt { world, options, journal: &journal, stage, draft, intent: None };
     let outcome = locked.update(|snapshot| attempt.plan(snapshot))?;
     let Attempt { mut stage, draft, intent, .. } = attempt;
+    if let (Some(versions), Change::Written { new, .. }) = (&options.versions, outcome.change)
+        && let Ok(loaded) = yaml::load(&draft.text, &environment(world))
+    {
+        versions.wrote(new, loaded.manifest);
+    }
     if let Some(intent) = intent {
         let decided = match outcome.change {
             Change::Written { .. } => journal.commit(intent),
@@ -69,9 +75,6 @@ impl Attempt<'_> {
         }
         let text = self.draft.text.clone().into_bytes();
         let after = TextHash::of(&text);
-        if let Some(versions) = &self.options.versions {
-            versions.ours(after);
-        }
         self.intent = Some(self.journal.begin(entries(&self.stage, &self.draft.plan), snapshot.hash, after)?);
         Ok(Some(text))
     }

@@ -4,10 +4,12 @@ mod due;
 mod ends;
 mod notify;
 mod on_drift;
-mod pending;
+pub mod queue;
 mod run;
+pub mod sources;
 mod turn;
 pub mod wake;
+mod watched;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;

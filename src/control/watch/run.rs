@@ -14,13 +14,16 @@ use tokio::time::Instant;
 use super::due::{settled_in, until};
 use super::ends::Ends;
 use super::on_drift::Runner;
-use super::pending::Pending;
+use super::queue::Queue;
+use super::sources::{ControlLists, SourceOptions, Sources};
 use super::turn::{Turn, Turns, line};
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
-use crate::control::observe::World;
+use crate::control::observe::{Lister, World};
 use crate::control::pass::{Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, Started, Stopped};
+use crate::core::ids::ServerKey;
+use crate::core::observe::Server;
 use crate::core::text::printable;
 
 /// Why a watch ended.
@@ -63,11 +66,29 @@ pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> Contr
     let ended = runtime.block_on(async {
         let mut options = options;
         let ends = Ends::new(&mut options)?;
-        Ok(Loop::new(world, options, sink).go(ends).await)
+        let (wakes, woken) = mpsc::channel(WAKES);
+        let how = SourceOptions {
+            control_client: options.control_client,
+            interval: options.interval,
+            env: world.env.clone(),
+            ..SourceOptions::default()
+        };
+        let sources = Sources::start(how, wakes);
+        let world = World { lister: Some(Box::new(Lists(sources.lister()))), ..world };
+        Ok(Loop::new(world, options, sink, sources).go(ends, woken).await)
     });
     // A pass that was given up at a second signal may still hang somewhere; it holds nothing that a kill would not leave whole.
     runtime.shutdown_background();
     ended
+}
+
+/// Lists that cost no fork, where there is a control client that can be asked.
+struct Lists(ControlLists);
+
+impl Lister for Lists {
+    fn list(&self, server: &ServerKey) -> Option<Server> {
+        self.0.list(server)
+    }
 }
 
 struct Loop<S> {
@@ -77,14 +98,14 @@ struct Loop<S> {
     turns: Arc<Mutex<Turns>>,
     announcer: Announcer,
     hook: Option<Runner>,
-    pending: Pending,
+    queue: Queue,
+    sources: Sources,
     /// What each place complained of last.
     said: BTreeMap<&'static str, BTreeSet<String>>,
     passes: u64,
     last_pass: Option<DateTime<Utc>>,
     is_ready: bool,
     is_closed: bool,
-    resync: Instant,
     settled: Option<Instant>,
 }
 
@@ -96,7 +117,7 @@ struct Running {
 }
 
 impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
-    fn new(world: World, options: WatchOptions, sink: S) -> Self {
+    fn new(world: World, options: WatchOptions, sink: S, sources: Sources) -> Self {
         let world = Arc::new(world);
         Self {
             turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), options.pass.clone()))),
@@ -105,22 +126,20 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             world,
             options,
             sink,
-            pending: Pending::default(),
+            queue: Queue::new(),
+            sources,
             said: BTreeMap::new(),
             passes: 0,
             last_pass: None,
             is_ready: false,
             is_closed: false,
-            resync: Instant::now(),
             settled: None,
         }
     }
 
-    async fn go(mut self, mut ends: Ends) -> Ended {
-        // Sources send here; the sender is kept so that the channel stays open without any.
-        let (_wakes, mut woken) = mpsc::channel::<Wake>(WAKES);
+    async fn go(mut self, mut ends: Ends, mut woken: mpsc::Receiver<Wake>) -> Ended {
         self.started();
-        self.pending.push(Wake { reason: Reason::Started, scope: Scope::All });
+        self.queue.push(Wake { reason: Reason::Started, scope: Scope::All });
         let mut running: Option<Running> = None;
         let mut ending: Option<Ended> = None;
         let mut heartbeat = next(self.options.heartbeat);
@@ -140,20 +159,17 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             tokio::select! {
                 (turn, reasons) = joined(&mut running) => {
                     running = None;
-                    self.finished(turn, reasons);
+                    self.finished(turn, reasons).await;
                 }
                 ended = ends.next(ending.is_some()) => match ending {
                     // Asked twice: the pass is not waited for.
                     Some(first) => break first,
                     None => ending = Some(ended),
                 },
-                Some(wake) = woken.recv() => self.pending.push(wake),
-                () = tokio::time::sleep_until(self.resync), if is_idle => {
-                    self.pending.push(Wake { reason: Reason::Resync, scope: Scope::All });
-                }
+                Some(wake) = woken.recv() => self.queue.push(wake),
                 () = at(self.settled), if is_idle => {
                     self.settled = None;
-                    self.pending.push(Wake { reason: Reason::Settled, scope: Scope::All });
+                    self.queue.push(Wake { reason: Reason::Settled, scope: Scope::All });
                 }
                 () = at(due) => {
                     let events = self.announcer.due(self.world.host.now());
@@ -171,12 +187,13 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             }
         };
         self.stop(ended).await;
+        self.sources.stop().await;
         ended
     }
 
     /// Starts a pass for what is pending.
     fn begin(&mut self) -> Option<Running> {
-        let batch = self.pending.take()?;
+        let batch = self.queue.take()?;
         let reasons = batch.reasons.iter().map(Reason::to_string).collect();
         tracing::info!(?reasons, "pass");
         let turns = Arc::clone(&self.turns);
@@ -186,9 +203,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     }
 
     /// Says what a pass found.
-    fn finished(&mut self, turn: Result<Turn, JoinError>, reasons: Vec<String>) {
+    async fn finished(&mut self, turn: Result<Turn, JoinError>, reasons: Vec<String>) {
         self.passes += 1;
-        self.resync = Instant::now() + self.options.interval;
         self.settled = None;
         let turn = match turn {
             Ok(turn) => turn,
@@ -204,6 +220,10 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.complain("note", turn.notes.into_iter().collect());
         let kept = |path| format!("the manifest was saved by someone else meanwhile; that version is kept as {path}");
         self.complain("saved", turn.saved.into_iter().map(kept).collect());
+        if let Some(watched) = &turn.watched {
+            self.sources.watch(watched).await;
+            self.complain("source", self.sources.degraded().into_iter().collect());
+        }
         let mut again = turn.again;
         if let Some(report) = &turn.report {
             self.last_pass = Some(report.observed_at);
@@ -266,7 +286,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             drifts: self.announcer.told(),
             open: self.announcer.open(),
             last_pass: self.last_pass,
-            degraded: Vec::new(),
+            degraded: self.sources.degraded(),
         };
         self.say(Event::Heartbeat(heartbeat));
     }

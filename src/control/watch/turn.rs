@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::due::until;
+use super::sources::Watched;
 use super::wake::Scope;
+use super::watched::watched;
 use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
 use crate::core::report::Report;
@@ -20,6 +22,7 @@ pub(super) struct Turns {
 }
 
 /// What a turn gives back.
+#[derive(Default)]
 pub(super) struct Turn {
     /// The report, unless not even the last good manifest could be judged.
     pub(super) report: Option<Report>,
@@ -29,6 +32,8 @@ pub(super) struct Turn {
     pub(super) notes: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
+    /// What matters to the sources from now on.
+    pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
     pub(super) again: Option<Duration>,
 }
@@ -51,7 +56,7 @@ impl Turns {
             Ok(pass) => {
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
-                Turn::of(pass)
+                self.turn(pass)
             }
             Err(error) => self.last_good_one(error),
         }
@@ -62,8 +67,8 @@ impl Turns {
         let looking = Options { mode: Mode::Look, ..self.options.clone() };
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
-            Some(Ok(pass)) => Turn::of(pass),
-            Some(Err(_)) | None => Turn { report: None, error: None, notes: Vec::new(), saved: Vec::new(), again: None },
+            Some(Ok(pass)) => self.turn(pass),
+            Some(Err(_)) | None => Turn::default(),
         };
         turn.again = match &error {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
@@ -73,6 +78,13 @@ impl Turns {
         };
         turn.error = Some(error);
         turn
+    }
+
+    fn turn(&self, pass: Pass) -> Turn {
+        let watched = watched(&self.world, &self.options.manifest, &pass);
+        let notes = pass.notes().to_vec();
+        let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
+        Turn { report: Some(pass.report), error: None, notes, saved, watched: Some(watched), again: None }
     }
 
     /// Warnings about a manifest are logged once.
@@ -95,12 +107,4 @@ pub(super) fn line(error: &PassError) -> String {
         }
     }
     line
-}
-
-impl Turn {
-    fn of(pass: Pass) -> Self {
-        let notes = pass.notes().to_vec();
-        let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Self { report: Some(pass.report), error: None, notes, saved, again: None }
-    }
 }

@@ -1,6 +1,7 @@
 //! tmux, 3.2 or newer. Lists servers; sends no other command than `list-panes` and `list-sessions`.
 
 pub mod address;
+pub mod control;
 mod probe;
 mod rows;
 

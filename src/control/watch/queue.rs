@@ -1,0 +1,137 @@
+//! What the loop still has to look at: wakes that came while a pass ran, united into one batch. Pure; never waits and never
+//! reads a clock.
+
+use super::wake::{Reason, Scope, Wake};
+
+/// Wakes not yet answered by a pass. Its size is bounded by the number of distinct reasons, however many wakes come.
+#[derive(Debug, Default)]
+pub struct Queue {
+    waiting: Option<Batch>,
+}
+
+/// What the next pass answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Why, each reason once, in the order in which they first came.
+    pub reasons: Vec<Reason>,
+    /// What has to be looked at: the least scope that holds that of every wake.
+    pub scope: Scope,
+}
+
+impl Queue {
+    /// A queue with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a wake to the batch that waits.
+    pub fn push(&mut self, wake: Wake) {
+        let Wake { reason, scope } = wake;
+        match &mut self.waiting {
+            None => self.waiting = Some(Batch { reasons: vec![reason], scope }),
+            Some(batch) => {
+                if !batch.reasons.contains(&reason) {
+                    batch.reasons.push(reason);
+                }
+                batch.scope.unite(scope);
+            }
+        }
+    }
+
+    /// The batch that waits, if any. A loop that takes whenever no pass runs answers the first wake at once, and all that came
+    /// during a pass by one more.
+    pub fn take(&mut self) -> Option<Batch> {
+        self.waiting.take()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_none()
+    }
+}
+
+impl Scope {
+    /// Widens this scope so that it holds another as well. Where no scope but everything holds both, it becomes everything.
+    pub fn unite(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (Self::Sessions(mine), Self::Sessions(others)) => mine.extend(others),
+            (Self::Server(mine), Self::Server(other)) if *mine == other => {}
+            (Self::Server(server), Self::Sessions(sessions)) if sessions.iter().all(|it| it.server_key() == *server) => {}
+            (Self::Sessions(sessions), Self::Server(server)) if sessions.iter().all(|it| it.server_key() == server) => {
+                *self = Self::Server(server);
+            }
+            _ => *self = Self::All,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+
+    fn server(name: &str) -> ServerKey {
+        ServerKey { mux: MuxKind::Tmux, server: name.to_owned() }
+    }
+
+    fn sessions(names: &[&str]) -> Scope {
+        let key = |name: &&str| {
+            let (server, name) = name.split_once('/').unwrap_or(("default", name));
+            SessionKey { host: "here".into(), mux: MuxKind::Tmux, server: server.into(), name: name.into() }
+        };
+        Scope::Sessions(names.iter().map(key).collect::<BTreeSet<_>>())
+    }
+
+    fn wake(reason: Reason, scope: Scope) -> Wake {
+        Wake { reason, scope }
+    }
+
+    #[test]
+    fn the_first_wake_can_be_answered_at_once_and_then_nothing_waits() {
+        let mut queue = Queue::new();
+        assert_eq!(queue.take(), None);
+        queue.push(wake(Reason::Started, Scope::All));
+        assert!(!queue.is_empty());
+        assert_eq!(queue.take(), Some(Batch { reasons: vec![Reason::Started], scope: Scope::All }));
+        assert!(queue.is_empty());
+        assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn wakes_that_wait_become_one_batch_however_many_they_are() {
+        let mut queue = Queue::new();
+        for n in 0..30_000 {
+            queue.push(wake(Reason::Transcript, sessions(&[if n % 2 == 0 { "a" } else { "b" }])));
+        }
+        queue.push(wake(Reason::Process(7), sessions(&["c"])));
+        let batch = queue.take().unwrap();
+        assert_eq!(batch.reasons, [Reason::Transcript, Reason::Process(7)]);
+        assert_eq!(batch.scope, sessions(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn scopes_unite_into_the_least_that_holds_both() {
+        let (home, away) = (server("default"), server("away"));
+        for (one, other, both) in [
+            (sessions(&["a"]), sessions(&["b"]), sessions(&["a", "b"])),
+            (sessions(&["a"]), sessions(&["a"]), sessions(&["a"])),
+            (Scope::Server(home.clone()), Scope::Server(home.clone()), Scope::Server(home.clone())),
+            (Scope::Server(home.clone()), Scope::Server(away.clone()), Scope::All),
+            (Scope::Server(home.clone()), sessions(&["a", "b"]), Scope::Server(home.clone())),
+            (Scope::Server(home.clone()), sessions(&["a", "away/b"]), Scope::All),
+            (Scope::Server(away), sessions(&["a"]), Scope::All),
+            (Scope::All, sessions(&["a"]), Scope::All),
+            (Scope::All, Scope::Server(home), Scope::All),
+            (Scope::All, Scope::All, Scope::All),
+        ] {
+            for (mut left, right) in [(one.clone(), other.clone()), (other.clone(), one.clone())] {
+                left.unite(right);
+                assert_eq!(left, both, "{one:?} and {other:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Wakes from the file system. Watches directories, never files: a file's watch dies with the file when it is replaced. Reads no
+//! file.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::interest::{Concern, Happening, Interest, links, place};
+use super::outbox::Outbox;
+use super::{ServerWatch, Watched};
+use crate::control::watch::wake::{Reason, Scope};
+use crate::core::ids::{MuxKind, ServerKey};
+
+/// How long after its socket appeared a server is looked at again: it listens a little later, and has sessions later still.
+const PROBES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
+/// For how long what is written to a new file is urgent: the first lines tell whose it is.
+const YOUTH: Duration = Duration::from_secs(2);
+/// How many new files are remembered at most.
+const MOST_YOUNG: usize = 256;
+/// How often watches are placed again while directories come and go under them.
+const ROUNDS: usize = 16;
+
+/// The file watches.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    interest: Mutex<Interest>,
+    /// The watcher and what it watches, by device and inode: a directory that was replaced has to be watched anew.
+    placed: Mutex<Placed>,
+    moved: Notify,
+    outbox: Outbox,
+}
+
+#[derive(Debug, Default)]
+struct Placed {
+    watcher: Option<RecommendedWatcher>,
+    dirs: BTreeMap<PathBuf, (u64, u64)>,
+    /// What could not be watched, and why.
+    failed: BTreeMap<PathBuf, String>,
+}
+
+impl Files {
+    /// Starts the watcher, which watches nothing yet. Needs a tokio runtime.
+    pub(super) fn start(outbox: Outbox) -> Self {
+        let shared = Arc::new(Shared { interest: Mutex::default(), placed: Mutex::default(), moved: Notify::new(), outbox });
+        let handler = Handler { shared: Arc::downgrade(&shared), runtime: Handle::current(), young: HashMap::new() };
+        let mut placed = lock(&shared.placed);
+        match RecommendedWatcher::new(handler, notify::Config::default()) {
+            Ok(watcher) => placed.watcher = Some(watcher),
+            Err(error) => drop(placed.failed.insert(PathBuf::new(), error.to_string())),
+        }
+        drop(placed);
+        Self { shared }
+    }
+
+    /// Moves watches whenever a directory that matters came or went.
+    pub(super) async fn follow(self) {
+        loop {
+            self.shared.moved.notified().await;
+            self.shared.place();
+        }
+    }
+
+    /// Watches for this from now on.
+    pub(super) fn watch(&self, watched: &Watched) {
+        *lock(&self.shared.interest) = interest(watched);
+        self.shared.place();
+    }
+
+    /// Watches nothing any more.
+    pub(super) fn stop(&self) {
+        let watcher = lock(&self.shared.placed).watcher.take();
+        drop(watcher);
+    }
+
+    /// The directories that are watched now.
+    pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
+        lock(&self.shared.placed).dirs.keys().cloned().collect()
+    }
+
+    /// What could not be watched, and why.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let placed = lock(&self.shared.placed);
+        let line = |(path, why): (&PathBuf, &String)| match path.as_os_str().is_empty() {
+            true => format!("files are looked at only at each resync: {why}"),
+            false => format!("{} is looked at only at each resync: {why}", path.display()),
+        };
+        placed.failed.iter().map(line).collect()
+    }
+}
+
+fn interest(watched: &Watched) -> Interest {
+    let mut interest = Interest::default();
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    if !watched.manifest.as_os_str().is_empty() {
+        let names = links(&absolute(&watched.manifest), |path| std::fs::read_link(path).ok());
+        names.into_iter().for_each(|path| interest.add(path, Concern::Manifest));
+    }
+    if !watched.resolved.as_os_str().is_empty() {
+        interest.add(absolute(&watched.resolved), Concern::Manifest);
+    }
+    for (path, sessions) in &watched.files {
+        interest.add(absolute(path), Concern::Transcript(sessions.clone()));
+    }
+    for path in &watched.registries {
+        interest.add(absolute(path), Concern::Registry);
+    }
+    for (key, ServerWatch { socket, .. }) in &watched.servers {
+        if !socket.as_os_str().is_empty() {
+            interest.add(absolute(socket), Concern::Socket(key.clone()));
+        }
+    }
+    interest
+}
+
+impl Shared {
+    /// Puts the watches where they belong by now. A directory that came to be watched is said to have changed, because what was
+    /// put in it before was not heard of.
+    fn place(&self) {
+        let mut placed = lock(&self.placed);
+        // Each round may find that a directory appeared below one that was only just watched.
+        for _ in 0..ROUNDS {
+            let interest = lock(&self.interest).clone();
+            let wanted = places(&interest);
+            let news = placed.change(&wanted);
+            if news.is_empty() {
+                return;
+            }
+            for dir in &news {
+                interest.below(dir).for_each(|concern| self.send(concern));
+            }
+        }
+        // They come and go faster than they can be followed.
+        self.outbox.send(Reason::Overflow, Scope::All);
+    }
+
+    fn send(&self, concern: &Concern) {
+        let (reason, scope) = concern.wake();
+        self.outbox.send(reason, scope);
+    }
+}
+
+/// The directories to watch, by device and inode.
+fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
+    let mut known: HashMap<PathBuf, Option<(u64, u64)>> = HashMap::new();
+    let mut identity = |path: &Path| match known.get(path) {
+        Some(known) => *known,
+        None => {
+            let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir);
+            let found = metadata.map(|it| (it.dev(), it.ino()));
+            known.insert(path.to_path_buf(), found);
+            found
+        }
+    };
+    let mut wanted = BTreeMap::new();
+    for (path, has_children) in interest.paths() {
+        // The directory around is watched as well: that a directory was replaced is seen only from there.
+        for itself in [true, false] {
+            if itself && !has_children {
+                continue;
+            }
+            let found = std::cell::RefCell::new(&mut identity);
+            let dir = place(path, itself, |dir| (found.borrow_mut())(dir).is_some());
+            drop(found);
+            if let Some(dir) = dir
+                && let Some(identity) = identity(&dir)
+            {
+                wanted.insert(dir, identity);
+            }
+        }
+    }
+    wanted
+}
+
+impl Placed {
+    /// Watches these directories and no others; gives those that are watched newly.
+    fn change(&mut self, wanted: &BTreeMap<PathBuf, (u64, u64)>) -> Vec<PathBuf> {
+        let Some(watcher) = &mut self.watcher else { return Vec::new() };
+        let stale: Vec<PathBuf> =
+            self.dirs.iter().filter(|(dir, identity)| wanted.get(*dir) != Some(identity)).map(|(dir, _)| dir.clone()).collect();
+        for dir in stale {
+            // That it is no longer watched (the directory is gone) is what is wanted.
+            let _ = watcher.unwatch(&dir);
+            self.dirs.remove(&dir);
+        }
+        self.failed.retain(|dir, _| wanted.contains_key(dir));
+        let mut news = Vec::new();
+        for (dir, identity) in wanted.iter().filter(|(dir, _)| !self.dirs.contains_key(*dir)).collect::<Vec<_>>() {
+            match watcher.watch(dir, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.failed.remove(dir);
+                    self.dirs.insert(dir.clone(), *identity);
+                    news.push(dir.clone());
+                }
+                Err(error) => drop(self.failed.insert(dir.clone(), error.to_string())),
+            }
+        }
+        news
+    }
+}
+
+/// Takes the watcher's events on the watcher's thread; it must not call the watcher.
+struct Handler {
+    shared: std::sync::Weak<Shared>,
+    runtime: Handle,
+    young: HashMap<PathBuf, Instant>,
+}
+
+impl notify::EventHandler for Handler {
+    fn handle_event(&mut self, event: notify::Result<Event>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let event = match event {
+            Ok(event) if !event.need_rescan() => event,
+            lost => {
+                tracing::debug!(?lost, "the file watcher lost track");
+                shared.outbox.send(Reason::Overflow, Scope::All);
+                shared.moved.notify_one();
+                return;
+            }
+        };
+        let Some(happening) = happening(&event.kind) else { return };
+        let now = Instant::now();
+        for path in &event.paths {
+            let answer = lock(&shared.interest).answer(path, happening);
+            if answer.moves_watches || happening == Happening::Shape && shared.is_watched(path) {
+                shared.moved.notify_one();
+            }
+            if answer.concerns.is_empty() {
+                continue;
+            }
+            if event.kind.is_create() {
+                self.remember(path, now);
+            }
+            let is_young = self.young.get(path).is_some_and(|born| now.duration_since(*born) < YOUTH);
+            for (concern, may_wait) in answer.concerns {
+                let (reason, scope) = concern.wake();
+                if may_wait && !is_young {
+                    shared.outbox.send_paced(reason, scope);
+                } else {
+                    shared.outbox.send(reason, scope);
+                }
+                if let Concern::Socket(server) = concern
+                    && server.mux == MuxKind::Tmux
+                {
+                    self.runtime.spawn(probe_again(shared.outbox.clone(), server));
+                }
+            }
+        }
+    }
+}
+
+impl Handler {
+    fn remember(&mut self, path: &Path, now: Instant) {
+        if self.young.len() >= MOST_YOUNG {
+            self.young.retain(|_, born| now.duration_since(*born) < YOUTH);
+        }
+        if self.young.len() < MOST_YOUNG {
+            self.young.insert(path.to_path_buf(), now);
+        }
+    }
+}
+
+impl Shared {
+    /// Whether a path is a directory that is watched. While watches are being placed that cannot be told, and `true` costs
+    /// only another look; waiting for it here would be waiting for oneself.
+    fn is_watched(&self, path: &Path) -> bool {
+        self.placed.try_lock().map_or(true, |placed| placed.dirs.contains_key(path))
+    }
+}
+
+async fn probe_again(outbox: Outbox, server: ServerKey) {
+    let begun = tokio::time::Instant::now();
+    for after in PROBES {
+        tokio::time::sleep_until(begun + after).await;
+        outbox.send(Reason::Server, Scope::Server(server.clone()));
+    }
+}
+
+/// What an event says; `None` for one that changes nothing, such as our own reading.
+fn happening(kind: &EventKind) -> Option<Happening> {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Happening::Content),
+        EventKind::Access(_) => None,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Some(Happening::Shape),
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Happening::Metadata),
+        EventKind::Modify(_) | EventKind::Any | EventKind::Other => Some(Happening::Content),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,167 @@
+//! What wakes the loop: a timer, files, processes, multiplexer servers. A source only says that something may have happened; it
+//! never says what is true and changes nothing.
+
+mod files;
+mod interest;
+mod outbox;
+mod processes;
+mod servers;
+mod timer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::wake::Wake;
+use crate::core::ids::{ServerKey, SessionKey};
+use crate::core::observe::Server;
+use crate::host::{Environ, limits};
+use files::Files;
+use outbox::Outbox;
+use processes::Processes;
+use servers::Servers;
+
+pub use servers::ControlLists;
+
+/// How to watch.
+#[derive(Debug, Clone)]
+pub struct SourceOptions {
+    /// Whether one control client is kept per tmux server. Without, servers are polled.
+    pub control_client: bool,
+    /// Whether control clients attach to a session, which lets lists be asked for without a fork. tmux then tells the active
+    /// pane of that session that it has the focus, if the program in it asked to be told (mode 1004): it is typed into. So
+    /// this is off unless asked for, and a control client only listens: it is attached to nothing and seen by nobody.
+    pub attach: bool,
+    /// How often everything is looked at, whatever happened.
+    pub interval: Duration,
+    /// By what share of the interval it is spread at random.
+    pub jitter: f64,
+    /// How often that is looked at which no event tells of.
+    pub poll: Duration,
+    /// The environment control clients run in.
+    pub env: Environ,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self {
+            control_client: true,
+            attach: false,
+            interval: Duration::from_secs(30),
+            jitter: 0.1,
+            poll: Duration::from_secs(2),
+            env: Environ::of_this_process(),
+        }
+    }
+}
+
+/// What matters now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// The manifest as it was named.
+    pub manifest: PathBuf,
+    /// The manifest with symlinks resolved.
+    pub resolved: PathBuf,
+    /// Transcripts, or the directories they are or will be in, with the sessions they concern. None needs to exist.
+    pub files: BTreeMap<PathBuf, BTreeSet<SessionKey>>,
+    /// Directories of registries of live agents. None needs to exist.
+    pub registries: BTreeSet<PathBuf>,
+    /// The servers that are looked at.
+    pub servers: BTreeMap<ServerKey, ServerWatch>,
+    /// Agent and pane processes (pid, start in clock ticks since boot; 0 if not known) with the sessions they are in.
+    pub processes: BTreeMap<(u32, u64), BTreeSet<SessionKey>>,
+}
+
+/// A multiplexer server that is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerWatch {
+    /// Its socket, whether or not it exists.
+    pub socket: PathBuf,
+    /// Its process, if it runs.
+    pub pid: Option<u32>,
+    /// A session of it by id, the first choice of a control client that attaches.
+    pub attachable: Option<String>,
+}
+
+/// The sources at work.
+#[derive(Debug)]
+pub struct Sources {
+    watched: Watched,
+    files: Files,
+    processes: Processes,
+    servers: Servers,
+    limit: Option<String>,
+    tasks: JoinSet<()>,
+}
+
+impl Sources {
+    /// Starts them; until [`Sources::watch`] is called there is only the timer. Needs a tokio runtime.
+    pub fn start(options: SourceOptions, wakes: mpsc::Sender<Wake>) -> Self {
+        let options = Arc::new(options);
+        let outbox = Outbox::default();
+        let limit = limits::raise_open_files().err().map(|error| format!("few files may be held open: {error}"));
+        let files = Files::start(outbox.clone());
+        let processes = Processes::new(outbox.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(outbox.clone().pump(wakes));
+        tasks.spawn(timer::resync(options.interval, options.jitter, outbox.clone()));
+        tasks.spawn(files.clone().follow());
+        tasks.spawn(processes.clone().ask(options.poll));
+        let servers = Servers::new(options, outbox);
+        Self { watched: Watched::default(), files, processes, servers, limit, tasks }
+    }
+
+    /// Watches this from now on and nothing else. Cheap where nothing changed: a look at each directory that is watched, in
+    /// case one was replaced unseen. What changed between the pass that led to `watched` and this call is not heard of by
+    /// every source, so whatever is newly watched sends one wake.
+    #[allow(clippy::unused_async, reason = "callers must be on the runtime")]
+    pub async fn watch(&mut self, watched: &Watched) {
+        self.files.watch(watched);
+        if self.watched != *watched {
+            self.processes.watch(watched);
+            self.servers.watch(watched);
+            self.watched.clone_from(watched);
+        }
+    }
+
+    /// What a server holds, asked through its control client; see [`ControlLists::list`].
+    pub fn control_list(&self, server: &ServerKey) -> Option<Server> {
+        self.lister().list(server)
+    }
+
+    /// The same for other threads.
+    pub fn lister(&self) -> ControlLists {
+        self.servers.lists()
+    }
+
+    /// The directories that are watched now.
+    pub fn directories(&self) -> BTreeSet<PathBuf> {
+        self.files.directories()
+    }
+
+    /// What is only polled, or not watched at all, and why: one line each.
+    pub fn degraded(&self) -> Vec<String> {
+        let lines = [self.files.degraded(), self.processes.degraded(), self.servers.degraded()];
+        self.limit.iter().cloned().chain(lines.into_iter().flatten()).collect()
+    }
+
+    /// Ends them all, and the control clients with them.
+    pub async fn stop(mut self) {
+        self.files.stop();
+        self.processes.stop();
+        let clients = self.servers.stop();
+        let _ = tokio::task::spawn_blocking(move || drop(clients)).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Drop for Sources {
+    fn drop(&mut self) {
+        self.files.stop();
+        self.processes.stop();
+    }
+}

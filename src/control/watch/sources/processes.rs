@@ -1,0 +1,168 @@
+//! Wakes from processes that end. Holds a handle on each where there is one to be had, and asks after the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::AbortHandle;
+
+use super::Watched;
+use super::outbox::Outbox;
+use crate::control::watch::wake::{Reason, Scope};
+use crate::core::ids::{ServerKey, SessionKey};
+use crate::host::pidfd::{self, PidfdError};
+
+/// A process: its id and its start in clock ticks since boot, 0 if that is not known.
+type Identity = (u32, u64);
+
+/// The watched processes.
+#[derive(Debug, Clone)]
+pub(super) struct Processes {
+    known: Arc<Mutex<BTreeMap<Identity, Known>>>,
+    outbox: Outbox,
+}
+
+#[derive(Debug)]
+struct Known {
+    concern: Concern,
+    by: By,
+}
+
+/// What the end of a process concerns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Concern {
+    sessions: BTreeSet<SessionKey>,
+    server: Option<ServerKey>,
+}
+
+/// How a process is watched.
+#[derive(Debug)]
+enum By {
+    Handle(AbortHandle),
+    /// No handle, and why.
+    Asking(String),
+    /// Not any more: it ended, and that was said. Kept so that it is not said again while it is still asked for.
+    Nothing,
+}
+
+impl Processes {
+    /// Watches none yet.
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Self { known: Arc::default(), outbox }
+    }
+
+    /// Watches these from now on. Needs a tokio runtime.
+    pub(super) fn watch(&self, watched: &Watched) {
+        let mut wanted: BTreeMap<Identity, Concern> = BTreeMap::new();
+        for (identity, sessions) in &watched.processes {
+            wanted.entry(*identity).or_default().sessions.extend(sessions.iter().cloned());
+        }
+        for (key, server) in &watched.servers {
+            if let Some(pid) = server.pid {
+                wanted.entry((pid, 0)).or_default().server = Some(key.clone());
+            }
+        }
+        let mut known = self.known();
+        known.retain(|identity, it| wanted.contains_key(identity) || it.end());
+        for (identity, concern) in wanted {
+            match known.get_mut(&identity) {
+                Some(it) => it.concern = concern,
+                None => {
+                    let by = self.take_on(identity, &concern);
+                    known.insert(identity, Known { concern, by });
+                }
+            }
+        }
+    }
+
+    fn take_on(&self, identity: Identity, concern: &Concern) -> By {
+        let (pid, ticks) = identity;
+        let opened = pidfd::open(pid, (ticks != 0).then_some(ticks));
+        // Its replacement is unsafe for types whose descriptor may change; that of an `OwnedFd` never does.
+        #[allow(deprecated)]
+        let handle = opened.and_then(|fd| {
+            AsyncFd::with_interest(fd, Interest::READABLE).map_err(|source| PidfdError::Unavailable { pid, source })
+        });
+        match handle {
+            Ok(handle) => {
+                let this = self.clone();
+                let watch = async move {
+                    // An error here means that the runtime ends.
+                    if handle.readable().await.is_ok() {
+                        this.ended(identity);
+                    }
+                };
+                By::Handle(tokio::spawn(watch).abort_handle())
+            }
+            // It ended between the pass and now, which the pass cannot know.
+            Err(PidfdError::Ended(_)) => {
+                self.say(pid, concern);
+                By::Nothing
+            }
+            Err(PidfdError::Unavailable { source, .. }) => By::Asking(source.to_string()),
+        }
+    }
+
+    fn ended(&self, identity: Identity) {
+        let mut known = self.known();
+        if let Some(it) = known.get_mut(&identity) {
+            it.by = By::Nothing;
+            self.say(identity.0, &it.concern);
+        }
+    }
+
+    fn say(&self, pid: u32, concern: &Concern) {
+        if let Some(server) = &concern.server {
+            self.outbox.send(Reason::Server, Scope::Server(server.clone()));
+        }
+        if !concern.sessions.is_empty() {
+            self.outbox.send(Reason::Process(pid), Scope::Sessions(concern.sessions.clone()));
+        }
+    }
+
+    /// Asks after those without a handle, for ever.
+    pub(super) async fn ask(self, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            let asked: Vec<Identity> =
+                self.known().iter().filter(|(_, it)| matches!(it.by, By::Asking(_))).map(|(identity, _)| *identity).collect();
+            for (pid, ticks) in asked {
+                if !pidfd::is_running(pid, (ticks != 0).then_some(ticks)) {
+                    self.ended((pid, ticks));
+                }
+            }
+        }
+    }
+
+    /// Those without a handle, in one line for each reason.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        for it in self.known().values() {
+            if let By::Asking(why) = &it.by {
+                *reasons.entry(why.clone()).or_default() += 1;
+            }
+        }
+        reasons.into_iter().map(|(why, count)| format!("{count} processes are polled: {why}")).collect()
+    }
+
+    /// Watches none any more.
+    pub(super) fn stop(&self) {
+        self.known().retain(|_, it| it.end());
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Identity, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Lets go of the handle; always `false`.
+    fn end(&self) -> bool {
+        if let By::Handle(task) = &self.by {
+            task.abort();
+        }
+        false
+    }
+}

@@ -1,0 +1,273 @@
+//! Wakes from tmux servers: one control client each, and polling where there can be none. Owns the clients; changes no server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, interval_at, sleep_until};
+
+use super::outbox::Outbox;
+use super::timer::{chance, spread};
+use super::{ServerWatch, SourceOptions, Watched};
+use crate::control::watch::wake::{Reason, Scope};
+use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::observe::Server;
+use crate::host::LocalHost;
+use crate::mux::tmux::control::{Client, ControlError, Notice};
+
+/// The first and the longest wait before a client is started again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(30));
+/// A client that lived so long did not fail at once.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// The clients, for those who list.
+#[derive(Debug, Clone, Default)]
+pub struct ControlLists {
+    states: Arc<Mutex<BTreeMap<ServerKey, State>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    client: Option<Kept>,
+    /// Why the server is polled, or its lists cost a fork.
+    why: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    client: Arc<Client>,
+    over: Arc<Notify>,
+}
+
+impl ControlLists {
+    /// What a server holds, asked through its control client; `None` if it has none that can be asked, or it did not answer in
+    /// time and in order, after which it is replaced. Waits for the answer: not for the thread that drives the runtime.
+    pub fn list(&self, server: &ServerKey) -> Option<Server> {
+        let kept = self.states().get(server).and_then(|state| state.client.clone())?;
+        kept.client.session()?;
+        match kept.client.list() {
+            Ok(found) => Some(found),
+            Err(error) => {
+                tracing::debug!(%server, %error, "listing without the control client");
+                if let Some(state) = self.states().get_mut(server)
+                    && state.client.as_ref().is_some_and(|it| Arc::ptr_eq(&it.client, &kept.client))
+                {
+                    state.client = None;
+                }
+                kept.over.notify_one();
+                None
+            }
+        }
+    }
+
+    fn states(&self) -> MutexGuard<'_, BTreeMap<ServerKey, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, server: &ServerKey, client: Option<Kept>, why: Option<String>) {
+        let before = self.states().insert(server.clone(), State { client, why });
+        drop(before);
+    }
+}
+
+/// The keepers of the clients, one task for each server.
+#[derive(Debug)]
+pub(super) struct Servers {
+    options: Arc<SourceOptions>,
+    outbox: Outbox,
+    lists: ControlLists,
+    keepers: BTreeMap<ServerKey, Keeper>,
+}
+
+#[derive(Debug)]
+struct Keeper {
+    wanted: watch::Sender<ServerWatch>,
+    task: AbortHandle,
+}
+
+impl Servers {
+    /// Keeps none yet.
+    pub(super) fn new(options: Arc<SourceOptions>, outbox: Outbox) -> Self {
+        Self { options, outbox, lists: ControlLists::default(), keepers: BTreeMap::new() }
+    }
+
+    /// Keeps clients of these servers from now on. Needs a tokio runtime.
+    pub(super) fn watch(&mut self, watched: &Watched) {
+        // zellij has no such client; its sockets are files like any other.
+        let wanted = |key: &ServerKey| watched.servers.get(key).filter(|_| key.mux == MuxKind::Tmux);
+        let gone: Vec<ServerKey> = self.keepers.keys().filter(|key| wanted(key).is_none()).cloned().collect();
+        for key in gone {
+            if let Some(keeper) = self.keepers.remove(&key) {
+                keeper.task.abort();
+            }
+            if let Some(state) = self.lists.states().remove(&key) {
+                tokio::task::spawn_blocking(move || drop(state));
+            }
+        }
+        for (key, server) in watched.servers.iter().filter(|(key, _)| key.mux == MuxKind::Tmux) {
+            match self.keepers.get(key) {
+                Some(keeper) => drop(keeper.wanted.send_if_modified(|known| {
+                    let is_new = known != server;
+                    known.clone_from(server);
+                    is_new
+                })),
+                None => {
+                    let (sender, receiver) = watch::channel(server.clone());
+                    let task = keep(key.clone(), receiver, self.options.clone(), self.outbox.clone(), self.lists.clone());
+                    let task = tokio::spawn(task).abort_handle();
+                    self.keepers.insert(key.clone(), Keeper { wanted: sender, task });
+                }
+            }
+        }
+    }
+
+    /// The clients, for those who list.
+    pub(super) fn lists(&self) -> ControlLists {
+        self.lists.clone()
+    }
+
+    /// What is polled or costs a fork, and why.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        self.lists.states().values().filter_map(|state| state.why.clone()).collect()
+    }
+
+    /// Ends the keepers; gives what ends the clients when it is dropped, which takes a moment.
+    pub(super) fn stop(&mut self) -> impl Send + 'static + use<> {
+        for keeper in std::mem::take(&mut self.keepers).into_values() {
+            keeper.task.abort();
+        }
+        std::mem::take(&mut *self.lists.states())
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        drop(self.stop());
+    }
+}
+
+/// Keeps a client of one server, for ever.
+async fn keep(
+    key: ServerKey,
+    mut wanted: watch::Receiver<ServerWatch>,
+    options: Arc<SourceOptions>,
+    outbox: Outbox,
+    lists: ControlLists,
+) {
+    let mut failures: u32 = 0;
+    loop {
+        let server = wanted.borrow_and_update().clone();
+        let is_running = server.pid.is_some() || server.attachable.is_some();
+        let retry = if !is_running {
+            lists.set(&key, None, None);
+            None
+        } else if !options.control_client {
+            lists.set(&key, None, Some(format!("{key} is polled every {:?}: no control client is wanted", options.poll)));
+            None
+        } else {
+            let begun = Instant::now();
+            match connect(&key, &server, &options, &outbox).await {
+                Ok((kept, why)) => {
+                    let over = kept.over.clone();
+                    lists.set(&key, Some(kept), why);
+                    // What happened while nobody listened was not heard of.
+                    outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone()));
+                    let is_same = |now: &ServerWatch| now.socket == server.socket && now.pid == server.pid;
+                    loop {
+                        tokio::select! {
+                            () = over.notified() => break,
+                            changed = wanted.changed() => match changed {
+                                Ok(()) if is_same(&wanted.borrow_and_update()) => {}
+                                Ok(()) => break,
+                                Err(_) => return,
+                            },
+                        }
+                    }
+                    let state = lists.states().remove(&key);
+                    let _ = tokio::task::spawn_blocking(move || drop(state)).await;
+                    outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone()));
+                    failures = if begun.elapsed() >= STEADY { 0 } else { failures + 1 };
+                    // The first time at once: the client's session may just have been closed.
+                    if failures <= 1 {
+                        continue;
+                    }
+                    lists.set(&key, None, Some(format!("{key} is polled: its control client keeps ending")));
+                }
+                Err(error) => {
+                    failures += 1;
+                    lists.set(&key, None, Some(format!("{key} is polled every {:?}: {error}", options.poll)));
+                }
+            }
+            Some(Instant::now() + backoff(failures))
+        };
+        // Until something changes or it is time to try again.
+        let mut poll = interval_at(Instant::now() + options.poll, options.poll);
+        loop {
+            tokio::select! {
+                changed = wanted.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                _ = poll.tick(), if is_running => outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone())),
+                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => break,
+            }
+        }
+    }
+}
+
+/// A client, attached if that is wanted and possible, and why it is not.
+async fn connect(
+    key: &ServerKey,
+    server: &ServerWatch,
+    options: &Arc<SourceOptions>,
+    outbox: &Outbox,
+) -> Result<(Kept, Option<String>), ControlError> {
+    let over = Arc::new(Notify::new());
+    let (key, server, options) = (key.clone(), server.clone(), options.clone());
+    let hears = {
+        let (key, outbox, over) = (key.clone(), outbox.clone(), over.clone());
+        move || {
+            let (key, outbox, over) = (key.clone(), outbox.clone(), over.clone());
+            move |notice| match notice {
+                Notice::Changed => outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone())),
+                Notice::Ended => over.notify_one(),
+            }
+        }
+    };
+    let started = tokio::task::spawn_blocking(move || {
+        let mut why = None;
+        if options.attach {
+            let host = LocalHost::new(options.env.clone());
+            match Client::attach(&host, &options.env, &server.socket, server.attachable.as_deref(), hears()) {
+                Err(ControlError::Refused(reason)) => why = Some(format!("each list of {key} costs a fork: {reason}")),
+                attached => return attached.map(|client| (client, None)),
+            }
+        }
+        Client::listen(&options.env, &server.socket, hears()).map(|client| (client, why))
+    });
+    let (client, why) = started.await.map_err(|_| ControlError::Silent)??;
+    Ok((Kept { client: Arc::new(client), over }, why))
+}
+
+fn backoff(failures: u32) -> Duration {
+    let (first, longest) = BACKOFF;
+    spread(first.saturating_mul(1 << failures.min(12)).min(longest), 0.3, chance())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_before_another_try_grows_and_has_an_end() {
+        for failures in 0..10 {
+            let expected = BACKOFF.0 * 2_u32.pow(failures);
+            let expected = expected.min(BACKOFF.1);
+            let waited = backoff(failures);
+            assert!(waited >= expected.mul_f64(0.69) && waited <= expected.mul_f64(1.31), "{failures}: {waited:?}");
+        }
+        assert!(backoff(u32::MAX) <= BACKOFF.1.mul_f64(1.31));
+    }
+}

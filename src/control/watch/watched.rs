@@ -1,0 +1,96 @@
+//! What the sources have to watch, from what a pass saw. Looks at nothing itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::sources::{ServerWatch, Watched};
+use crate::agent;
+use crate::control::observe::World;
+use crate::control::pass::Pass;
+use crate::core::fact::Fact;
+use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::manifest::Manifest;
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{Agent, MuxSession, Observation, Server};
+use crate::mux::tmux::address::socket;
+
+/// What matters after a pass.
+pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
+    let seen = pass.observation();
+    let mut watched = Watched {
+        manifest: manifest.to_owned(),
+        resolved: pass.path().to_owned(),
+        servers: seen
+            .servers
+            .iter()
+            .filter_map(|(key, server)| Some((key.clone(), server_watch(world, key, server)?)))
+            .collect(),
+        ..Watched::default()
+    };
+    for (kind, home) in &seen.own_homes {
+        watched.registries.extend(home.seen().and_then(|home| agent::of(*kind).registry(home)));
+    }
+    for (server, session) in sessions(seen) {
+        let key =
+            SessionKey { name: session.name.clone(), mux: server.mux, server: server.server.clone(), host: seen.host.clone() };
+        for pane in &session.panes {
+            // A pane that nobody asked about holds nothing of ours.
+            let Fact::Seen(agents) = &pane.agents else { continue };
+            let pids = pane.pid.into_iter().chain(agents.iter().map(|agent| agent.process.pid));
+            for pid in pids {
+                watched.processes.entry((pid, 0)).or_default().insert(key.clone());
+            }
+            for agent in agents {
+                evidence(&mut watched, agent, &key);
+            }
+        }
+    }
+    transcripts(&mut watched.files, pass.manifest(), seen);
+    watched
+}
+
+fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession)> {
+    let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+    servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)))
+}
+
+fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option<ServerWatch> {
+    let socket = match key.mux {
+        MuxKind::Tmux => socket(&key.server, &world.env).ok()?,
+        MuxKind::Zellij => return None,
+    };
+    let seen = server.seen();
+    Some(ServerWatch {
+        socket,
+        pid: seen.and_then(|server| server.pid),
+        attachable: seen.and_then(|server| Some(server.sessions.first()?.id.clone())),
+    })
+}
+
+/// The places in which a live agent's conversation was, or will be, found.
+fn evidence(watched: &mut Watched, live: &Agent, session: &SessionKey) {
+    watched.registries.extend(live.home.seen().and_then(|home| agent::of(live.kind).registry(home)));
+    for reading in live.ladder.readings.iter().filter(|reading| reading.rung != Rung::Registry) {
+        let place = PathBuf::from(&reading.looked_at);
+        // Of a process only its end is told, by other means.
+        if place.is_absolute() && !place.starts_with("/proc") {
+            watched.files.entry(place).or_default().insert(session.clone());
+        }
+    }
+}
+
+/// The transcripts of recorded conversations.
+fn transcripts(files: &mut BTreeMap<PathBuf, BTreeSet<SessionKey>>, manifest: &Manifest, seen: &Observation) {
+    let mut owners: BTreeMap<&str, Vec<&SessionKey>> = BTreeMap::new();
+    for session in &manifest.sessions {
+        if let Some(id) = &session.recorded.session_id {
+            owners.entry(id.as_str()).or_default().push(&session.key);
+        }
+    }
+    for (key, transcript) in &seen.transcripts {
+        let Some(owners) = owners.get(key.id.as_str()) else { continue };
+        if let Fact::Seen(transcript) = transcript {
+            files.entry(transcript.path.clone()).or_default().extend(owners.iter().map(|owner| (*owner).clone()));
+        }
+    }
+}

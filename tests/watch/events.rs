@@ -1,0 +1,153 @@
+//! What is said: each drift once, its end once, and again only after it was gone.
+
+use rustix::process::Signal;
+
+use crate::run::{declare, headcount, running, text, watch, word};
+use crate::support::{World, await_some};
+
+/// A manifest with one entry whose session is alive without its agent: flagged, never written.
+fn bare(world: &World) {
+    world.session("s", &world.workspace("shop"), "exec sleep 1000");
+    declare(world, &running(world, &["s"]));
+}
+
+#[test]
+fn a_drift_is_told_once_resolved_and_told_again_when_it_returns() {
+    let world = World::new();
+    bare(&world);
+    let mut watch = watch(&world, &["--heartbeat", "100ms"]);
+    let first = watch.until("drift agent-gone flagged s");
+    assert_eq!(first["reasons"], serde_json::json!(["started"]));
+    watch.passes(2);
+    world.claude_session("x", &world.workspace("shop"));
+    world.tmux(["kill-session", "-t", "=s"]);
+    let ended = watch.next_told();
+    assert!(["drift dead applied s", "resolved agent-gone s"].contains(&ended.as_str()), "{ended}");
+    watch.until_text(&world, "status: terminated");
+    world.claude_session("s", &world.workspace("shop"));
+    watch.until("drift revived applied s");
+    world.tmux(["respawn-pane", "-k", "-t", "=s:", "exec sleep 1000"]);
+    watch.until("drift agent-gone flagged s");
+    let done = watch.terminate();
+    let count = |wanted: &str| done.words().iter().filter(|word| *word == wanted).count();
+    assert_eq!((count("drift agent-gone flagged s"), count("resolved agent-gone s")), (2, 1), "{:?}", done.words());
+    assert_eq!(count("drift dead applied s"), 1);
+}
+
+#[test]
+fn a_restart_says_nothing_twice() {
+    let world = World::new();
+    bare(&world);
+    let mut first = watch(&world, &[]);
+    first.until("drift agent-gone flagged s");
+    assert_eq!(first.terminate().words(), ["started", "drift agent-gone flagged s", "stopped SIGTERM"]);
+    let mut second = watch(&world, &["--heartbeat", "100ms"]);
+    second.passes(2);
+    assert_eq!(second.terminate().words(), ["started", "stopped SIGTERM"]);
+    // Another reader was not told yet.
+    let mut other = watch(&world, &["--consumer", "other"]);
+    other.until("drift agent-gone flagged s");
+}
+
+#[test]
+fn a_drift_that_settles_is_told_when_it_is_decided_and_not_before() {
+    let world = World::new();
+    declare(&world, "version: 1\nsessions: []\n");
+    world.claude_session("x-creator-claude", &world.workspace("shop"));
+    let arguments = ["watch", "--json", "--interval", "1h", "--settle", "2s", "--heartbeat", "0"];
+    let mut watch = crate::run::Watch::start(headcount(&world, &arguments));
+    let told = watch.until("drift unregistered applied x-creator-claude");
+    let reasons: Vec<&str> = told["reasons"].as_array().unwrap().iter().filter_map(|reason| reason.as_str()).collect();
+    assert!(reasons.contains(&"settled"), "{reasons:?}: nothing else looks for an hour");
+    assert!(text(&world).contains("x-creator-claude"));
+}
+
+#[test]
+fn a_restart_while_a_drift_settles_does_not_swallow_it() {
+    let world = World::new();
+    declare(&world, "version: 1\nsessions: []\n");
+    world.claude_session("x-creator-claude", &world.workspace("shop"));
+    let run = |settle: &str, more: &[&str]| {
+        let usual = ["watch", "--json", "--interval", "100ms", "--heartbeat", "0", "--settle", settle];
+        crate::run::Watch::start(headcount(&world, &[&usual[..], more].concat())).end()
+    };
+    assert_eq!(run("1h", &["--max-runtime", "500ms"]).words(), ["started", "stopped max-runtime"]);
+    assert_eq!(
+        run("0s", &["--max-runtime", "1s"]).words(),
+        ["started", "drift unregistered applied x-creator-claude", "stopped max-runtime"]
+    );
+}
+
+#[test]
+fn two_watches_of_one_manifest_record_a_drift_once_between_them() {
+    let world = World::new();
+    declare(&world, &running(&world, &[]));
+    let mut watches = [watch(&world, &[]), watch(&world, &["--consumer", "other"])];
+    for watch in &mut watches {
+        watch.until("started");
+    }
+    let session = world.claude_session("y-creator-claude", &world.workspace("shop"));
+    await_some("the entry", || text(&world).contains(session.id.as_str()).then_some(()));
+    world.tmux(["kill-session", "-t", "=y-creator-claude"]);
+    await_some("the end", || text(&world).contains("status: terminated").then_some(()));
+    let told: Vec<String> = watches.into_iter().flat_map(|watch| watch.terminate().words()).collect();
+    for wanted in ["drift unregistered applied y-creator-claude", "drift dead applied y-creator-claude"] {
+        assert_eq!(told.iter().filter(|word| *word == wanted).count(), 1, "{told:?}");
+    }
+    assert_eq!(text(&world).matches("y-creator-claude").count(), 1);
+}
+
+#[test]
+fn a_dry_run_tells_and_records_nothing() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let before = text(&world);
+    let mut watch = watch(&world, &["--dry-run", "--heartbeat", "100ms"]);
+    assert_eq!(watch.next().unwrap()["dry_run"], true);
+    watch.until("drift dead pending gone");
+    watch.passes(2);
+    assert_eq!(watch.terminate().words(), ["started", "drift dead pending gone", "stopped SIGTERM"]);
+    assert_eq!(text(&world), before);
+    assert!(!world.home().join("agent-sessions.yaml.lock").exists());
+}
+
+#[test]
+fn only_what_is_selected_is_told_and_recorded() {
+    let world = World::new();
+    declare(&world, &running(&world, &["one", "two"]));
+    let mut watch = watch(&world, &["one", "--heartbeat", "100ms"]);
+    watch.until("drift dead applied one");
+    watch.passes(2);
+    assert_eq!(watch.terminate().words(), ["started", "drift dead applied one", "stopped SIGTERM"]);
+    assert_eq!(text(&world).matches("status: terminated").count(), 1);
+}
+
+#[test]
+fn a_watch_that_was_stopped_for_a_while_catches_up() {
+    let world = World::new();
+    world.claude_session("s", &world.workspace("shop"));
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = watch(&world, &[]);
+    watch.until("drift moved applied s");
+    watch.signal(Signal::STOP);
+    world.tmux(["kill-session", "-t", "=s"]);
+    watch.signal(Signal::CONT);
+    watch.until("drift dead applied s");
+}
+
+impl crate::run::Watch {
+    /// The next event that is no heartbeat.
+    fn next_told(&mut self) -> String {
+        loop {
+            let event = self.next().expect("an event");
+            if event["type"] != "heartbeat" {
+                return word(&event);
+            }
+        }
+    }
+
+    /// Waits until the manifest holds a text.
+    fn until_text(&mut self, world: &World, wanted: &str) {
+        await_some(wanted, || text(world).contains(wanted).then_some(()));
+    }
+}

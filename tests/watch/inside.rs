@@ -1,0 +1,217 @@
+//! The loop as a library: a pass that panics, a clock that is set back, a command that hangs.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use headcount::control::observe;
+use headcount::control::pass;
+use headcount::control::watch::{self, Ended, OnDrift, Supervisor, WatchOptions};
+use headcount::core::events::{Event, Limit};
+use headcount::core::fact::Fact;
+use headcount::core::manifest::select::Selection;
+use headcount::core::observe::Boot;
+use headcount::host::{Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, RunError};
+use headcount::store::paths::StateHome;
+
+use crate::run::{declare, manifest, running, text};
+use crate::support::World;
+
+/// This machine with a clock that can be moved and a failure that can be ordered.
+struct Odd {
+    local: LocalHost,
+    ahead: Arc<AtomicI64>,
+    /// How many boots may still be asked for before one panics.
+    panic_in: Arc<AtomicUsize>,
+}
+
+impl Host for Odd {
+    fn name(&self) -> &str {
+        self.local.name()
+    }
+    fn now(&self) -> DateTime<Utc> {
+        self.local.now() + TimeDelta::seconds(self.ahead.load(Ordering::SeqCst))
+    }
+    fn boot(&self) -> Fact<Boot> {
+        assert!(self.panic_in.fetch_sub(1, Ordering::SeqCst) != 0, "an ordered failure");
+        self.local.boot()
+    }
+    fn run(&self, command: &Command) -> Result<Output, RunError> {
+        self.local.run(command)
+    }
+    fn process(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.local.process(pid)
+    }
+    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.local.glance(pid)
+    }
+    fn exe(&self, pid: u32) -> Option<String> {
+        self.local.exe(pid)
+    }
+    fn cwd(&self, pid: u32) -> Fact<PathBuf> {
+        self.local.cwd(pid)
+    }
+    fn environ(&self, pid: u32) -> Fact<Environ> {
+        self.local.environ(pid)
+    }
+    fn children(&self, pid: u32) -> Vec<u32> {
+        self.local.children(pid)
+    }
+    fn table(&self) -> Fact<Vec<Lineage>> {
+        self.local.table()
+    }
+    fn listener(&self, socket: &Path) -> Listener {
+        self.local.listener(socket)
+    }
+}
+
+fn options(world: &World) -> WatchOptions {
+    let home = world.home();
+    let state_home = StateHome::from_environment(|name| (name == "HOME").then(|| home.clone().into_os_string())).unwrap();
+    WatchOptions {
+        pass: pass::Options {
+            manifest: manifest(world),
+            state_home,
+            selection: Selection::default(),
+            settle: Duration::ZERO,
+            strict: false,
+            mode: pass::Mode::Record,
+            consumer: Some(watch::CONSUMER.to_owned()),
+            update: Default::default(),
+            versions: None,
+            tells_settling: false,
+        },
+        interval: Duration::from_millis(100),
+        heartbeat: Duration::ZERO,
+        max_runtime: Some(Duration::from_secs(20)),
+        until_file: None,
+        on_drift: None,
+        control_client: false,
+        limit: Limit::default(),
+        output: None,
+        supervisor: Supervisor::default(),
+    }
+}
+
+fn world_of(world: &World, host: impl Host + 'static) -> observe::World {
+    observe::World { host: Box::new(host), ..observe::World::local(world.environ(&[])) }
+}
+
+#[test]
+fn a_panic_in_a_pass_is_told_and_the_next_pass_is_made() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let host =
+        Odd { local: LocalHost::new(world.environ(&[])), ahead: Arc::default(), panic_in: Arc::new(AtomicUsize::new(0)) };
+    let mut errors = Vec::new();
+    let ended = watch::run(world_of(&world, host), options(&world), |event| match event {
+        Event::Error(error) => {
+            errors.push(error);
+            ControlFlow::Continue(())
+        }
+        Event::Drift(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(ended.unwrap(), Ended::OutputClosed, "the drift was found by a later pass");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].source, "panic");
+    assert!(errors[0].message.contains("an ordered failure"), "{errors:?}");
+    assert!(text(&world).contains("status: terminated"));
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_up_no_pass_and_no_decision() {
+    let world = World::new();
+    declare(&world, "version: 1\nsessions: []\n");
+    world.claude_session("x-creator-claude", &world.workspace("shop"));
+    let ahead = Arc::new(AtomicI64::new(0));
+    let host = Odd {
+        local: LocalHost::new(world.environ(&[])),
+        ahead: Arc::clone(&ahead),
+        panic_in: Arc::new(AtomicUsize::new(usize::MAX)),
+    };
+    let mut options = options(&world);
+    // Without the change of the clock it would take an hour to decide.
+    options.pass.settle = Duration::from_secs(3600);
+    options.heartbeat = Duration::from_millis(150);
+    let mut beats = Vec::new();
+    let began = Instant::now();
+    let ended = watch::run(world_of(&world, host), options, |event| match event {
+        Event::Heartbeat(beat) => {
+            beats.push(beat.passes);
+            // The session was made in the future now: such a stamp counts as old.
+            ahead.store(-7200, Ordering::SeqCst);
+            ControlFlow::Continue(())
+        }
+        Event::Drift(drift) => {
+            assert_eq!(drift.drift.session.name, "x-creator-claude");
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(ended.unwrap(), Ended::OutputClosed, "decided after {:?}, {beats:?}", began.elapsed());
+    assert!(!beats.is_empty());
+}
+
+#[test]
+fn a_command_that_hangs_is_killed_with_its_children_and_told_and_the_loop_goes_on_meanwhile() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let child = world.root().join("child");
+    let mut options = options(&world);
+    let script = format!("sleep 1000 & echo $! > {}; wait", child.display());
+    options.on_drift = Some(OnDrift { deadline: Duration::from_millis(600), ..OnDrift::new(script) });
+    options.heartbeat = Duration::from_millis(50);
+    let (mut told, mut beats, mut error) = (None, 0, None);
+    let local = LocalHost::new(world.environ(&[]));
+    let ended = watch::run(world_of(&world, local), options, |event| match event {
+        Event::Drift(_) => {
+            told = Some(Instant::now());
+            ControlFlow::Continue(())
+        }
+        Event::Heartbeat(_) => {
+            beats += usize::from(told.is_some());
+            ControlFlow::Continue(())
+        }
+        Event::Error(failure) => {
+            error = Some(failure);
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(ended.unwrap(), Ended::OutputClosed);
+    let error = error.unwrap();
+    assert_eq!(error.source, "on-drift");
+    assert!(error.message.contains("took longer than 600ms"), "{error:?}");
+    assert!(beats > 3, "the loop stood still: {beats}");
+    assert_gone(&child);
+}
+
+#[test]
+fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let child = world.root().join("child");
+    let mut options = options(&world);
+    let script = format!("echo $$ > {}; exec sleep 1000", child.display());
+    options.on_drift = Some(OnDrift { grace: Duration::from_millis(300), ..OnDrift::new(script) });
+    options.max_runtime = Some(Duration::from_millis(800));
+    let began = Instant::now();
+    let local = LocalHost::new(world.environ(&[]));
+    let ended = watch::run(world_of(&world, local), options, |_| ControlFlow::Continue(()));
+    assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_gone(&child);
+}
+
+/// Waits until the process whose id is in a file is no more.
+fn assert_gone(file: &Path) {
+    let pid: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
+    crate::support::await_some("the end of the command", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.map_or(Some(()), |stat| stat.contains(") Z").then_some(()))
+    });
+}

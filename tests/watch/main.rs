@@ -1,0 +1,15 @@
+//! The watch: the real program on private tmux servers, and its loop as a library where a test has to reach inside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ends;
+mod events;
+mod hook;
+mod inside;
+mod manifest;
+mod run;
+mod supervisor;
+mod wakes;
