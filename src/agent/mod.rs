@@ -53,6 +53,12 @@ pub trait Agent: Send + Sync {
         None
     }
 
+    /// Whether this build can tell where a conversation's transcript is. Of an agent for which it cannot, nobody asks, and no
+    /// id is called stale.
+    fn has_readable_transcripts(&self) -> bool {
+        true
+    }
+
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
 

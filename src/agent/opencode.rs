@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::recognise::Names;
-use super::{Agent, Shelf, Subject, files};
+use super::{Agent, Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
@@ -43,13 +43,12 @@ impl Agent for Opencode {
         vec![argv::reading(subject, self, &FLAGS)]
     }
 
+    fn has_readable_transcripts(&self) -> bool {
+        false
+    }
+
     fn transcript(&self, _: &Shelf, home: &Path, _: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
-        let database = home.join("opencode.db");
-        match files::transcript(&database) {
-            Fact::Absent => Fact::Absent,
-            Fact::Seen(_) => Fact::Unknown(format!("what is in {} is not read by this build", database.display())),
-            Fact::Unknown(why) => Fact::Unknown(why),
-        }
+        Fact::Unknown(format!("what is in {} is not read by this build", home.join("opencode.db").display()))
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -40,6 +40,16 @@ impl<'a> Subject<'a> {
         Self { host, agent, process, children, inner: OnceCell::new(), cwd, home, every_rung }
     }
 
+    /// The host's clock.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.host.now()
+    }
+
+    /// The paths of the files a process of the chain holds open.
+    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
+        self.host.open_files(process.pid)
+    }
+
     /// The topmost process.
     pub fn topmost(&self) -> &ProcessInfo {
         self.process

@@ -162,6 +162,13 @@ impl Host for LocalHost {
         procfs::cwd(pid)
     }
 
+    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
+        if self.ps.is_some() {
+            return Fact::Unknown("ps does not tell which files a process holds open".to_owned());
+        }
+        procfs::open_files(pid)
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         if self.ps.is_some() {
             return Fact::Unknown("ps does not tell the environment of a process".to_owned());

@@ -51,6 +51,9 @@ pub trait Host: Send + Sync {
     /// The working directory of a process, symlinks resolved.
     fn cwd(&self, pid: u32) -> Fact<PathBuf>;
 
+    /// The paths of the files a process holds open.
+    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>>;
+
     /// The environment a process was started with.
     fn environ(&self, pid: u32) -> Fact<Environ>;
 

@@ -198,6 +198,14 @@ pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {
     }
 }
 
+pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
+    match std::fs::read_dir(file(pid, "fd")) {
+        // A file closed meanwhile is no longer open.
+        Ok(entries) => Fact::Seen(entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect()),
+        Err(error) => missing(pid, "the open files", &error),
+    }
+}
+
 pub(super) fn environ(pid: u32) -> Fact<Environ> {
     match slurp(&file(pid, "environ")) {
         Ok(raw) => Fact::Seen(Environ::from_bytes(raw)),

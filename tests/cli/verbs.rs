@@ -72,7 +72,7 @@ fn diff_ends_with_2_on_drift_0_in_sync_and_writes_nothing() {
     let before = scene.text();
     let ran = scene.run(&["diff", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), ""), "{}", ran.stdout);
-    assert!(ran.stdout.contains("- gone-creator-claude  dead\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("- gone-creator-claude\n    dead "), "{}", ran.stdout);
     assert!(ran.stdout.contains("Run `headcount reconcile` to record them.\n"), "{}", ran.stdout);
     assert_eq!(scene.text(), before);
     assert!(!scene.world.home().join(".local").exists());
@@ -80,6 +80,24 @@ fn diff_ends_with_2_on_drift_0_in_sync_and_writes_nothing() {
     assert_eq!(scene.run(&["reconcile", "--settle", "0s"]).code, Some(0));
     let ran = scene.run(&["diff", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "In sync: 2 declared, 1 running. Nothing to record.\n"));
+}
+
+#[test]
+fn verbose_adds_the_evidence_and_to_a_diff_the_edits_that_its_patch_shows_anyway() {
+    let scene = Scene::drifted();
+    let (edit, fact) = ("~ status: running → terminated", "tmux:default answered without it");
+    for (arguments, edits, facts) in [
+        (&["diff", "--settle", "0s"][..], false, false),
+        (&["diff", "--settle", "0s", "-v"], true, true),
+        (&["reconcile", "--settle", "0s", "--dry-run"], true, false),
+        (&["reconcile", "--settle", "0s", "--dry-run", "-v"], true, true),
+    ] {
+        let stdout = scene.run(arguments).stdout;
+        assert_eq!((stdout.contains(edit), stdout.contains(fact)), (edits, facts), "{arguments:?}\n{stdout}");
+        assert_eq!(stdout.contains("\n-    status: running\n+    status: terminated\n"), arguments[0] == "diff", "{stdout}");
+    }
+    let json = |arguments: &[&str]| scene.document(arguments, "report")["drifts"][0]["evidence"].clone();
+    assert!(!json(&["diff", "--json", "--settle", "0s"]).as_array().unwrap().is_empty(), "a report has its evidence always");
 }
 
 #[test]
@@ -102,7 +120,11 @@ fn reconcile_records_says_what_and_keeps_comments() {
     let scene = Scene::drifted();
     let ran = scene.run(&["reconcile", "--once", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
-    assert!(ran.stdout.contains("gone-creator-claude  dead  (recorded)"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("Marked terminated.\n") && ran.stdout.contains("~ status: running → terminated"),
+        "{}",
+        ran.stdout
+    );
     assert!(scene.text().contains("# a comment that stays") && scene.text().contains("status: terminated"), "{}", scene.text());
     let history = scene.run(&["history"]);
     assert!(history.stdout.starts_with("ENTRY"), "{}", history.stdout);
@@ -118,7 +140,7 @@ fn a_dry_run_says_the_same_and_records_nothing() {
     let ran = scene.run(&["reconcile", "--dry-run", "--settle", "0s"]);
     assert_eq!(ran.code, Some(0));
     assert!(
-        ran.stdout.contains("gone-creator-claude  dead\n") && ran.stdout.contains("Not recorded (dry run)"),
+        ran.stdout.contains("To be marked terminated.\n") && ran.stdout.contains("Not recorded (dry run)"),
         "{}",
         ran.stdout
     );

@@ -153,6 +153,10 @@ impl Host for Fake {
         self.find(pid).map(|_| PathBuf::from("/w"))
     }
 
+    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
+        self.find(pid).map(|_| Vec::new())
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         self.find(pid).map(|_| self.env())
     }

@@ -110,14 +110,13 @@ fn geminis_short_names_are_confirmed_by_the_id_inside() {
 }
 
 #[test]
-fn opencodes_database_is_unknown_rather_than_empty() {
+fn conversations_in_a_database_that_is_not_read_are_not_asked_for() {
     let world = World::new();
     let home = world.home().join(".local/share/opencode");
-    let manifest = entries(["name: a, agent: opencode, session_id: ses_1"]);
-    assert_eq!(fact(&look(&world, &manifest), AgentKind::Opencode, &home, "ses_1"), &Fact::Absent);
     fs::create_dir_all(&home).unwrap();
     fs::write(home.join("opencode.db"), "").unwrap();
-    assert!(fact(&look(&world, &manifest), AgentKind::Opencode, &home, "ses_1").why_unknown().is_some());
+    let seen = look(&world, &entries(["name: a, agent: opencode, session_id: ses_1"]));
+    assert!(seen.transcripts.is_empty(), "{:?}", seen.transcripts);
 }
 
 #[test]

@@ -277,3 +277,13 @@ fn litter(home: &Path) -> Vec<String> {
     let names = std::fs::read_dir(home).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
     names.filter(|name| name.contains("agent-sessions") && name != "agent-sessions.yaml" && !name.ends_with(".lock")).collect()
 }
+
+#[test]
+fn an_agent_whose_transcripts_cannot_be_read_is_neither_stale_nor_unknown() {
+    let world = one_gone();
+    let data = world.home().join(".local/share/opencode");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("opencode.db"), "x").unwrap();
+    world.declare("version: 1\nsessions:\n  - { name: s, agent: opencode, status: stopped, session_id: ses_1 }\n");
+    assert_eq!(world.diff(&[])["in_sync"], true);
+}

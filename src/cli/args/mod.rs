@@ -228,7 +228,8 @@ pub(crate) enum StatusOutput {
 /// Show what drifted, and the change to the manifest that would record it
 ///
 /// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff
-/// of the manifest, which `patch` applies. Looks only: takes no lock and creates no file.
+/// of the manifest, which `patch` applies. With -v also what each drift rests on and the values that would change. Looks
+/// only: takes no lock and creates no file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 in sync, 2 any drift, 1 no drift but something could not be told.
@@ -253,7 +254,7 @@ pub(crate) struct DiffArgs {
 /// Record in the manifest what is really there
 ///
 /// One pass: observe, compare, record. Only the values that changed are written; comments, order and quoting stay. Nothing
-/// is started, stopped or typed into.
+/// is started, stopped or typed into. With -v also what each drift rests on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 all that could be recorded was, 3 a change was refused,

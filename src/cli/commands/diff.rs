@@ -4,7 +4,7 @@ use super::{drift_exit, print_json};
 use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::{self, Doing};
+use crate::cli::render::drift::{self, Detail, Doing};
 use crate::cli::render::patch;
 use crate::cli::session::{self, Request};
 
@@ -16,7 +16,9 @@ pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> 
         print_json(report, context)?;
     } else {
         let look = &context.out.look;
-        let mut text = drift::plan(report, look);
+        // The patch shows the edits.
+        let verbose = context.globals.verbose > 0;
+        let mut text = drift::plan(report, Detail { evidence: verbose, edits: verbose }, look);
         if !report.diff.is_empty() {
             text.push_str(&patch::render(&report.diff, look));
             if !text.ends_with('\n') {

@@ -4,7 +4,7 @@ use super::{drift_exit, print_json};
 use crate::cli::Context;
 use crate::cli::args::ReconcileArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::{self, Doing};
+use crate::cli::render::drift::{self, Detail, Doing};
 use crate::cli::session::{self, Request};
 use crate::control::pass::{DEFAULT_CONSUMER, Mode};
 use crate::core::report::{Report, State};
@@ -23,7 +23,8 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
         print_json(report, context)?;
     } else {
         let look = &context.out.look;
-        context.out.answer(&(drift::plan(report, look) + &drift::count(report, Doing::Recording, look)))?;
+        let detail = Detail { evidence: context.globals.verbose > 0, edits: true };
+        context.out.answer(&(drift::plan(report, detail, look) + &drift::count(report, Doing::Recording, look)))?;
     }
     Ok(exit(report, args.exit_code))
 }

@@ -1,4 +1,4 @@
-//! `diff` and `reconcile` for people: each drift as a step of a plan, and the line that counts them. Decides nothing.
+//! `diff` and `reconcile` for people: the drifts of each session as a plan, and the line that counts them. Decides nothing.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Look, Style, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
-use crate::core::report::{DriftReport, EditReport, Report, State};
+use crate::core::ids::SessionKey;
+use crate::core::report::{DriftReport, Report, State};
 use crate::core::text::{printable, stamp};
 
 /// What is done about the drifts shown, which decides the words of the last line.
@@ -19,11 +20,33 @@ pub(crate) enum Doing {
     Recording,
 }
 
-/// The steps of the plan, each with its message, its edits and, if it is not simply going to happen, why.
-pub(crate) fn plan(report: &Report, look: &Look) -> String {
-    let mut text = String::new();
+/// How much is said of each drift beside its class and message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Detail {
+    /// What it rests on.
+    pub(crate) evidence: bool,
+    /// The values that change.
+    pub(crate) edits: bool,
+}
+
+/// The plan: a heading per session, below it a line per drift, in the order of the report.
+pub(crate) fn plan(report: &Report, detail: Detail, look: &Look) -> String {
+    let mut sessions: Vec<(&SessionKey, Vec<&DriftReport>)> = Vec::new();
     for drift in &report.drifts {
-        step(&mut text, drift, look);
+        match sessions.iter_mut().find(|(session, _)| **session == drift.session) {
+            Some((_, drifts)) => drifts.push(drift),
+            None => sessions.push((&drift.session, vec![drift])),
+        }
+    }
+    let widest = report.drifts.iter().map(|drift| drift.class.as_str().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (session, drifts) in sessions {
+        heading(&mut text, session, &drifts, look);
+        for drift in drifts {
+            line(&mut text, drift, widest, detail, look);
+        }
+    }
+    if !text.is_empty() {
         text.push('\n');
     }
     text
@@ -84,51 +107,62 @@ fn next(report: &Report, doing: Doing) -> String {
     said.join(" ")
 }
 
-fn step(text: &mut String, drift: &DriftReport, look: &Look) {
-    let (mark, style) = mark(drift);
+fn heading(text: &mut String, session: &SessionKey, drifts: &[&DriftReport], look: &Look) {
+    let (mark, style) = mark(drifts);
+    let whole = session.to_string();
+    let place = whole.strip_prefix(session.name.as_str()).unwrap_or_default();
+    let name = look.paint(Style::Strong, &printable(&session.name));
+    let _ = writeln!(text, "{} {name}{}", look.paint(style, mark), look.paint(Style::Dim, &printable(place)));
+}
+
+/// Where the class of a drift begins, below its session.
+const CLASS: usize = 4;
+
+fn line(text: &mut String, drift: &DriftReport, widest: usize, detail: Detail, look: &Look) {
+    let indent = CLASS + widest + 2;
     let name = printable(&drift.session.name);
-    let server = drift.session.to_string();
-    let server = printable(server.strip_prefix(drift.session.name.as_str()).unwrap_or_default()).into_owned();
-    let _ = write!(
-        text,
-        "{} {}{}  {}",
-        look.paint(style, mark),
-        look.paint(Style::Strong, &name),
-        look.paint(Style::Dim, &server),
-        look.paint(class_style(drift.class), drift.class.as_str())
-    );
+    let mut message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message).to_owned();
     if let Some(state) = state(drift) {
-        let _ = write!(text, "  {}", look.paint(Style::Dim, &format!("({})", printable(&state))));
+        let _ = write!(message, " ({state})");
     }
-    text.push('\n');
-    let message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message);
-    let _ = writeln!(text, "    {}", hanging(message, 4, Style::Plain, look));
-    for evidence in &drift.evidence {
-        let line = format!("{}: {}", evidence.source, evidence.fact);
-        let _ = writeln!(text, "    {}", hanging(&line, 4, Style::Dim, look));
+    let class = drift.class.as_str();
+    let padding = " ".repeat(widest.saturating_sub(class.len()) + 2);
+    let class = look.paint(class_style(drift.class), class);
+    let _ = writeln!(text, "{:CLASS$}{class}{padding}{}", "", hanging(&message, indent, Style::Plain, look));
+    if detail.evidence {
+        for evidence in &drift.evidence {
+            let line = format!("{}: {}", evidence.source, evidence.fact);
+            let _ = writeln!(text, "{:indent$}{}", "", hanging(&line, indent, Style::Dim, look));
+        }
     }
-    for edit in &drift.edits {
-        edit_lines(text, edit, look);
-    }
-}
-
-/// `+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only shown.
-fn mark(drift: &DriftReport) -> (&'static str, Style) {
-    match (drift.state, drift.class) {
-        (State::Flagged | State::Refused, _) => ("!", Style::Warn),
-        (State::Ignored, _) => (" ", Style::Dim),
-        (_, Class::Unregistered) => ("+", Style::Good),
-        (_, Class::Dead) => ("-", Style::Bad),
-        (_, _) if drift.edits.is_empty() => ("!", Style::Warn),
-        (_, _) => ("~", Style::Warn),
+    if detail.edits {
+        for edit in &drift.edits {
+            change(text, &printable(within_entry(&edit.path)), &edit.from, &edit.to, Place { indent, look });
+        }
     }
 }
 
-/// What is to be said of its state, unless it is the plain one of a plan.
+/// What is done about a session: `+` a new entry, `-` the session is gone, `~` the entry changes, `!` only shown.
+fn mark(drifts: &[&DriftReport]) -> (&'static str, Style) {
+    let written = |drift: &&&DriftReport| matches!(drift.state, State::Pending | State::Settling | State::Applied);
+    let is = |class: Class| drifts.iter().filter(written).any(|drift| drift.class == class);
+    if is(Class::Unregistered) {
+        ("+", Style::Good)
+    } else if is(Class::Dead) {
+        ("-", Style::Bad)
+    } else if drifts.iter().filter(written).any(|drift| !drift.edits.is_empty()) {
+        ("~", Style::Warn)
+    } else if drifts.iter().any(|drift| drift.state != State::Ignored) {
+        ("!", Style::Warn)
+    } else {
+        (" ", Style::Dim)
+    }
+}
+
+/// What is to be said of its state, unless the message says it.
 fn state(drift: &DriftReport) -> Option<String> {
     match drift.state {
-        State::Pending => None,
-        State::Applied => Some("recorded".to_owned()),
+        State::Pending | State::Applied => None,
         State::Flagged => Some("flagged".to_owned()),
         State::Ignored => Some("ignored".to_owned()),
         State::Settling => {
@@ -138,41 +172,50 @@ fn state(drift: &DriftReport) -> Option<String> {
     }
 }
 
-fn edit_lines(text: &mut String, edit: &EditReport, look: &Look) {
-    change(text, &printable(within_entry(&edit.path)), &edit.from, &edit.to, look);
+/// Where edits are shown.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    indent: usize,
+    look: &'a Look,
+}
+
+impl Place<'_> {
+    /// Whether so many columns are there, after the indent and the mark.
+    fn has(self, width: usize) -> bool {
+        fits(self.indent + 2 + width, self.look)
+    }
 }
 
 /// One line per value that changes: of two mappings only the keys that differ, of a new entry each key.
-fn change(text: &mut String, path: &str, from: &Value, to: &Value, look: &Look) {
+fn change(text: &mut String, path: &str, from: &Value, to: &Value, place: Place<'_>) {
+    let Place { indent, look } = place;
     match (from, to) {
         (Value::Object(old), Value::Object(new)) => {
             let keys = new.keys().chain(old.keys().filter(|key| !new.contains_key(*key)));
             for key in keys {
                 let (from, to) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
                 if from != to {
-                    change(text, &join(path, key), from, to, look);
+                    change(text, &join(path, key), from, to, place);
                 }
             }
         }
-        (Value::Null, Value::Object(fields)) if path.is_empty() || !fits(EDIT + path.width() + 2 + shown(to).width(), look) => {
+        (Value::Null, Value::Object(fields)) if path.is_empty() || !place.has(path.width() + 2 + shown(to).width()) => {
             for (key, value) in fields {
-                change(text, &join(path, key), &Value::Null, value, look);
+                change(text, &join(path, key), &Value::Null, value, place);
             }
         }
         (Value::Null, to) => {
-            let _ = writeln!(text, "      {} {path}: {}", look.paint(Style::Good, "+"), shown(to));
+            let _ = writeln!(text, "{:indent$}{} {path}: {}", "", look.paint(Style::Good, "+"), shown(to));
         }
         (from, to) => {
             let (mark, arrow) = (look.paint(Style::Warn, "~"), look.paint(Style::Dim, "→"));
             let (from, to) = (shown(from), shown(to));
-            let apart = if fits(EDIT + path.width() + from.width() + to.width() + 5, look) { " " } else { "\n          " };
-            let _ = writeln!(text, "      {mark} {path}: {from}{apart}{arrow} {to}");
+            let whole = place.has(path.width() + from.width() + to.width() + 5);
+            let apart = if whole { " ".to_owned() } else { format!("\n{:1$}", "", indent + 4) };
+            let _ = writeln!(text, "{:indent$}{mark} {path}: {from}{apart}{arrow} {to}", "");
         }
     }
 }
-
-/// Where the path of an edit begins.
-const EDIT: usize = 8;
 
 fn fits(width: usize, look: &Look) -> bool {
     look.width.is_none_or(|available| width <= available)
@@ -231,13 +274,10 @@ mod tests {
     #[test]
     fn of_a_mapping_only_the_keys_that_differ_are_shown() {
         let look = Look { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
-        let edit = EditReport {
-            path: "sessions[2].pane".to_owned(),
-            from: serde_json::json!({"id": "%7", "pid": 1, "cmd": "claude", "note": "x"}),
-            to: serde_json::json!({"id": "%2", "pid": 2, "cmd": "claude", "cwd": "/w"}),
-        };
+        let from = serde_json::json!({"id": "%7", "pid": 1, "cmd": "claude", "note": "x"});
+        let to = serde_json::json!({"id": "%2", "pid": 2, "cmd": "claude", "cwd": "/w"});
         let mut text = String::new();
-        edit_lines(&mut text, &edit, &look);
+        change(&mut text, "pane", &from, &to, Place { indent: 8, look: &look });
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         assert_eq!(lines, ["~ pane.id: %7 → %2", "~ pane.pid: 1 → 2", "+ pane.cwd: /w", "~ pane.note: x → null"]);
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::drift::Doing;
+use super::drift::{Detail, Doing};
 use super::{Look, Style, drift, explain, hanging, history, patch, status};
 use crate::core::report::Report;
 use crate::core::report::status::{Explanation, StatusReport};
@@ -14,6 +14,9 @@ use crate::core::report::status::{Explanation, StatusReport};
 fn look(width: Option<usize>) -> Look {
     Look { color: false, width, tty: width.is_some(), now: at("2026-11-21T08:00:10Z") }
 }
+
+/// Everything there is to say of a drift.
+const ALL: Detail = Detail { evidence: true, edits: true };
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -193,7 +196,34 @@ fn a_world_in_order_is_told_in_one_line() {
 
 #[test]
 fn a_plan_shows_each_drift_with_its_mark_edits_and_fate() {
-    insta::assert_snapshot!(drift::plan(&report(), &look(Some(80))));
+    insta::assert_snapshot!(drift::plan(&report(), ALL, &look(Some(80))));
+}
+
+#[test]
+fn the_drifts_of_one_session_stand_under_one_heading_with_the_mark_of_what_is_written() {
+    let mut report = report();
+    let (dead, mut stale) = (report.drifts[0].clone(), report.drifts[3].clone());
+    stale.session = dead.session.clone();
+    stale.message = format!("{}: transcript is gone.", dead.session.name);
+    report.drifts = vec![dead, report.drifts[4].clone(), stale];
+    assert_eq!(
+        drift::plan(&report, Detail { evidence: false, edits: false }, &look(None)),
+        "- lab-api-creator-codex\n    \
+             dead        tmux gone (was pane 201132, cmd codex). To be marked terminated.\n    \
+             agent-gone  transcript is gone. (flagged)\n  \
+           lab-quiet-creator-pi\n    \
+             moved       in pane %7, pid 9. (ignored)\n\n"
+    );
+}
+
+#[test]
+fn evidence_and_edits_are_each_shown_only_if_asked_for() {
+    let shown = |evidence, edits| drift::plan(&report(), Detail { evidence, edits }, &look(None));
+    let (fact, edit) = ("tmux: the default server answered without it", "~ status: running → terminated");
+    for (evidence, edits) in [(false, false), (true, false), (false, true), (true, true)] {
+        let text = shown(evidence, edits);
+        assert_eq!((text.contains(fact), text.contains(edit)), (evidence, edits), "{text}");
+    }
 }
 
 #[test]
@@ -228,7 +258,7 @@ fn the_count_line_says_what_to_do_next() {
 
 #[test]
 fn an_ignored_drift_is_listed_but_not_counted() {
-    assert!(drift::plan(&report(), &look(None)).contains("lab-quiet-creator-pi"));
+    assert!(drift::plan(&report(), ALL, &look(None)).contains("lab-quiet-creator-pi"));
     assert!(!drift::count(&report(), Doing::Looking, &look(None)).contains("moved"));
 }
 
@@ -247,7 +277,7 @@ fn history_shows_the_entry_to_type_first() {
 fn everything(look: &Look) -> Vec<String> {
     vec![
         status::render(&world(), false, look),
-        drift::plan(&report(), look),
+        drift::plan(&report(), ALL, look),
         drift::count(&report(), Doing::Recording, look),
         patch::render(&report().diff, look),
         explain::render(&[explanation()], look),
@@ -303,7 +333,7 @@ fn hostile_text_never_reaches_the_terminal_raw() {
     for text in [
         status::render(&status_report, true, &look),
         status::names(&status_report),
-        drift::plan(&report, &look),
+        drift::plan(&report, ALL, &look),
         drift::count(&report, Doing::Looking, &look),
         patch::render(&report.diff, &look),
         explain::render(&[explanation], &look),

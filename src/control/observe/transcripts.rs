@@ -20,7 +20,7 @@ struct Requests<'a>(HashMap<(AgentKind, &'a OsStr, &'a str), Vec<&'a Path>>);
 
 impl<'a> Requests<'a> {
     fn add(&mut self, kind: AgentKind, home: Option<&'a PathBuf>, id: &'a ConversationId, cwd: Option<&'a Path>) {
-        let Some(home) = home else { return };
+        let Some(home) = home.filter(|_| agent::of(kind).has_readable_transcripts()) else { return };
         let hints = self.0.entry((kind, home.as_os_str(), id.as_str())).or_default();
         hints.extend(cwd.filter(|cwd| !hints.iter().any(|hint| hint.as_os_str() == cwd.as_os_str())));
     }

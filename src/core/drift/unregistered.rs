@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::locate::{Live, Undeclared, agents_of};
 use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved};
 use crate::core::edit::{Edit, Path};
-use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
-use crate::core::manifest::{Dialect, Status};
+use crate::core::manifest::{Dialect, Manifest, Status};
 use crate::core::observe::identity::Rung;
 
 /// What `last_visible_status` says of an entry headcount made itself.
@@ -58,7 +58,7 @@ pub(super) fn judge(
     evidence
         .extend(proven.into_iter().flat_map(|(id, rung)| super::new_id::evidence(live.agent, rung, id).into_iter().take(1)));
     let place = Path::root().key(crate::core::manifest::names::top::SESSIONS).index(world.manifest.sessions.len());
-    let entry = entry(world.manifest.dialect, undeclared, live, proven.map(|(id, _)| id));
+    let entry = entry(world, undeclared, live, proven.map(|(id, _)| id));
     Drift {
         class: Class::Unregistered,
         session: undeclared.key.clone(),
@@ -93,8 +93,9 @@ pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candi
 }
 
 /// A new entry, in the order people write them.
-fn entry(dialect: Dialect, undeclared: &Undeclared<'_>, live: Live<'_>, id: Option<&ConversationId>) -> Value {
+fn entry(world: &World<'_>, undeclared: &Undeclared<'_>, live: Live<'_>, id: Option<&ConversationId>) -> Value {
     let agent = live.agent.kind;
+    let Manifest { dialect, usual, .. } = world.manifest;
     let name_of = |field: Field| match dialect {
         Dialect::V1 => field.name(),
         Dialect::MultiAgentMux => field.older_name(),
@@ -103,11 +104,14 @@ fn entry(dialect: Dialect, undeclared: &Undeclared<'_>, live: Live<'_>, id: Opti
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put(name_of(Field::Name), json!(undeclared.key.name));
     put(name_of(Field::Agent), json!(agent.as_str()));
-    if undeclared.key.mux != MuxKind::default() {
+    if undeclared.key.mux != usual.mux {
         put(name_of(Field::Mux), json!(undeclared.key.mux.as_str()));
     }
-    if undeclared.key.server != ServerKey::DEFAULT {
+    if undeclared.key.server != usual.server {
         put(name_of(Field::Server), json!(undeclared.key.server));
+    }
+    if undeclared.key.host != usual.host {
+        put(name_of(Field::Host), json!(undeclared.key.host));
     }
     if let Some(cwd) = live.agent.cwd.seen().and_then(|cwd| cwd.to_str()) {
         put(name_of(Field::Cwd), json!(cwd));

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::edit::Path;
-use super::ids::{AgentKind, ConversationId, SessionKey};
+use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 pub use read::{Environment, Remark, read};
 pub use write::Entry;
 
@@ -70,6 +70,8 @@ impl Status {
 pub struct Manifest {
     /// The spelling of the file.
     pub dialect: Dialect,
+    /// Where a session is whose entry does not say: what an entry need not repeat.
+    pub usual: Place,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
     pub discovery: Vec<pattern::NamePattern>,
     /// What stands at `sessions:`.
@@ -78,6 +80,17 @@ pub struct Manifest {
     pub sessions: Vec<Session>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<Identity>,
+}
+
+/// Where a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The multiplexer.
+    pub mux: MuxKind,
+    /// `default`, a `-L` name, or an absolute socket path.
+    pub server: String,
+    /// The host.
+    pub host: String,
 }
 
 /// The shape of the `sessions:` node, which decides how a first entry is appended.

@@ -8,9 +8,9 @@ use serde_yaml::{Mapping, Value};
 use super::names::{Field, identity, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
-use super::{Dialect, Identity, Manifest, Session, SessionsNode};
+use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode};
 use crate::core::edit::Path;
-use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 
 /// What reading a manifest needs to know of its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl Environment {
             _ => PathBuf::from(text),
         };
         path.components().collect()
+    }
+
+    /// The name of a server as keys spell it: `default`, a `-L` name, or a path with `~` expanded.
+    pub fn server(&self, text: &str) -> String {
+        match text {
+            "" => ServerKey::DEFAULT.to_owned(),
+            path if path.contains('/') || path.starts_with('~') => self.expand(path).to_string_lossy().into_owned(),
+            name => name.to_owned(),
+        }
     }
 }
 
@@ -55,7 +64,11 @@ pub(super) struct Remarks(Vec<Remark>);
 impl Remarks {
     /// A value that makes the manifest unusable.
     pub(super) fn fatal(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
-        self.0.push(Remark { path, about_key: false, fatal: true, message: message.into(), hint });
+        let remark = Remark { path, about_key: false, fatal: true, message: message.into(), hint };
+        // What is wrong in `defaults` is met again in every entry, and told once.
+        if !self.0.contains(&remark) {
+            self.0.push(remark);
+        }
     }
 
     /// A value that is odd but harmless.
@@ -73,14 +86,24 @@ impl Remarks {
     }
 }
 
-/// The known word closest to a mistyped one, if any is close.
+/// The known word closest to a mistyped one, if any is close: one that begins alike, or that a slip of the fingers or two (a
+/// letter too many, missing, wrong, or two swapped) makes of it.
 pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>) -> Option<String> {
+    let length = word.chars().count();
+    let allowed = match length {
+        0 | 1 => 0,
+        2..=5 => 1,
+        _ => 2,
+    };
     known
         .map(|candidate| -> String { candidate.into() })
-        .map(|candidate| (strsim::jaro_winkler(word, &candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+        .filter_map(|candidate| {
+            let slips = strsim::osa_distance(word, &candidate);
+            let alike = strsim::jaro_winkler(word, &candidate);
+            (slips <= allowed || alike > 0.8).then_some((slips, alike, candidate))
+        })
+        .min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)))
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// What a value is, for messages.
@@ -125,6 +148,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     let dialect = dialect(document, remarks)?;
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
     let defaults = defaults(document.get(top::DEFAULTS), remarks);
+    let usual = usual(&defaults, environment);
     let empty = Vec::new();
     let path = Path::root().key(top::SESSIONS);
     let (sessions_node, raw_items, items) = match (raw_top.get(top::SESSIONS), document.get(top::SESSIONS)) {
@@ -149,7 +173,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, discovery, sessions_node, sessions, identities })
+    Some(Manifest { dialect, usual, discovery, sessions_node, sessions, identities })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
@@ -224,6 +248,16 @@ fn defaults(node: Option<&Value>, remarks: &mut Remarks) -> Mapping {
         }
     }
     fields
+}
+
+/// Where the defaults put a session. What is wrong with them is said of the entries they are merged into.
+fn usual(defaults: &Mapping, environment: &Environment) -> Place {
+    let text = |field: Field| field.names().iter().find_map(|name| defaults.get(*name)?.as_str());
+    Place {
+        mux: text(Field::Mux).and_then(|word| word.parse().ok()).unwrap_or_default(),
+        server: text(Field::Server).map_or_else(|| ServerKey::DEFAULT.to_owned(), |text| environment.server(text)),
+        host: text(Field::Host).unwrap_or(&environment.host).to_owned(),
+    }
 }
 
 fn identities(node: Option<&Value>, environment: &Environment, remarks: &mut Remarks) -> Vec<Identity> {

@@ -53,8 +53,9 @@ impl EntryReader<'_> {
         };
         let mut fields = Fields { path: path.clone(), own, defaults: self.defaults, remarks };
         fields.refuse_unknown_keys();
-        let name = self.name(&mut fields)?;
-        let agent = self.agent(&mut fields, &name)?;
+        // Everything is read before giving up on the entry, so that all of its mistakes are told at once.
+        let name = self.name(&mut fields);
+        let agent = self.agent(&mut fields, name.as_deref());
         let mux = fields.word::<MuxKind>(Field::Mux, || MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
         let server = self.server(&mut fields);
         let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
@@ -65,9 +66,10 @@ impl EntryReader<'_> {
         let ignore = fields.classes();
         fields.check_enforced();
         let mut entry = self.entry(raw, path);
-        entry.identity = identity_place(&entry, agent, cwd.as_deref(), self.environment);
+        entry.identity = agent.and_then(|agent| identity_place(&entry, agent, cwd.as_deref(), self.environment));
         let recorded = fields.recorded(agent, &entry);
-        let key = SessionKey { name, mux, server, host };
+        let agent = agent?;
+        let key = SessionKey { name: name?, mux, server, host };
         Some(Session { index: self.index, key, agent, cwd, labels, suspend, ignore, env, recorded, entry })
     }
 
@@ -90,11 +92,13 @@ impl EntryReader<'_> {
     }
 
     /// The agent; in the older dialect it may be told by the name or by the only own-id key.
-    fn agent(&self, fields: &mut Fields<'_>, name: &str) -> Option<AgentKind> {
+    fn agent(&self, fields: &mut Fields<'_>, name: Option<&str>) -> Option<AgentKind> {
         if fields.value(Field::Agent).is_some() {
             return fields.word(Field::Agent, || AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect());
         }
         if self.dialect == Dialect::MultiAgentMux {
+            // Without its name, which is complained about already, nobody can say whether the agent is missing too.
+            let name = name?;
             let named: Vec<AgentKind> = NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name)).collect();
             let mut keyed: Vec<AgentKind> = fields.own.keys().filter_map(Value::as_str).filter_map(own_id_agent).collect();
             keyed.dedup();
@@ -109,17 +113,15 @@ impl EntryReader<'_> {
 
     fn server(&self, fields: &mut Fields<'_>) -> String {
         let Some(text) = fields.text(Field::Server) else { return ServerKey::DEFAULT.to_owned() };
-        if !text.contains('/') && !text.starts_with('~') {
-            return if text.is_empty() { ServerKey::DEFAULT.to_owned() } else { text };
-        }
-        let path = self.environment.expand(&text);
-        if path.is_relative()
+        let server = self.environment.server(&text);
+        if server.contains('/')
+            && !server.starts_with('/')
             && let Some((place, _)) = fields.find(Field::Server)
         {
             let hint = "write the name given to `tmux -L`, or the absolute path given to `tmux -S`".to_owned();
             fields.remarks.fatal(fields.path_of(place), "a server's socket path must be absolute", Some(hint));
         }
-        path.to_string_lossy().into_owned()
+        server
     }
 
     fn cwd(&self, fields: &mut Fields<'_>) -> Option<PathBuf> {
@@ -334,7 +336,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn recorded(&mut self, agent: AgentKind, entry: &Entry) -> Recorded {
+    fn recorded(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Recorded {
         let status = self.word::<Status>(Field::Status, || Status::ALL.map(Status::as_str).to_vec());
         Recorded {
             status,
@@ -349,7 +351,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The first id that is not null of: own field, `session_id`, per-session identity.
-    fn session_id(&mut self, agent: AgentKind, entry: &Entry) -> Option<ConversationId> {
+    fn session_id(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Option<ConversationId> {
         for key in entry.id_keys(agent) {
             match self.own.get(key) {
                 None | Some(Value::Null) => {}

@@ -152,6 +152,54 @@ fn unknown_keys_are_warned_about_with_what_was_meant() {
 }
 
 #[test]
+fn a_slip_of_the_fingers_is_understood_even_in_a_short_word() {
+    for (typed, meant) in [
+        ("cdw", "cwd"),
+        ("wcd", "cwd"),
+        ("agnet", "agent"),
+        ("stauts", "status"),
+        ("nmae", "name"),
+        ("hots", "host"),
+        ("mxu", "mux"),
+        ("evn", "env"),
+        ("pnae", "pane"),
+        ("workspcae", "workspace"),
+        ("claude_sesion_id_own", "claude_session_id_own"),
+        ("lable", "labels"),
+    ] {
+        let (_, remarks) = try_read(&format!("version: 1\nsessions: [{{ name: s, agent: pi, {typed}: x }}]\n")).unwrap();
+        assert_eq!(remarks[0].hint.as_deref(), Some(format!("did you mean `{meant}`?").as_str()), "{typed}");
+    }
+    for far in ["note", "colour", "q", "zz"] {
+        let (_, remarks) = try_read(&format!("version: 1\nsessions: [{{ name: s, agent: pi, {far}: x }}]\n")).unwrap();
+        assert_eq!(remarks[0].hint, None, "{far}");
+    }
+}
+
+#[test]
+fn every_mistake_of_an_entry_is_told_at_once() {
+    let told = |text: &str| -> Vec<String> {
+        let mut paths: Vec<String> = try_read(text).unwrap_err().iter().map(|remark| remark.path.to_string()).collect();
+        paths.sort();
+        paths
+    };
+    let entry = "version: 1\nsessions: [{ name: 1, agent: clod, cwd: [], status: ruming, session_id: 7, pane: { pid: x } }]\n";
+    let fields = ["agent", "cwd", "name", "pane.pid", "session_id", "status"];
+    assert_eq!(told(entry), fields.map(|field| format!("sessions[0].{field}")));
+    assert_eq!(told("version: 1\nsessions: [{ status: ruming }]\n"), ["sessions[0]", "sessions[0]", "sessions[0].status"]);
+    let older =
+        "sessions: [{ tmux_session: s-creator-nobody, status: ruming, claude_session_id_own: 7, codex_session_id_own: x }]\n";
+    assert_eq!(told(older), ["sessions[0]", "sessions[0].claude_session_id_own", "sessions[0].status"]);
+}
+
+#[test]
+fn a_mistake_in_the_defaults_is_told_once_however_many_entries_meet_it() {
+    let text = "version: 1\ndefaults: { mux: screen }\nsessions: [{ name: a, agent: pi }, { name: b, agent: pi }]\n";
+    let remarks = try_read(text).unwrap_err();
+    assert_eq!(remarks.iter().map(|remark| remark.path.to_string()).collect::<Vec<_>>(), ["defaults.mux"]);
+}
+
+#[test]
 fn the_same_name_on_two_servers_is_two_sessions() {
     let text = "version: 1\nsessions: [{ name: s, agent: pi }, { name: s, agent: pi, server: canary }, { name: s, agent: pi, host: h2 }]\n";
     assert_eq!(good(text).sessions.len(), 3);

@@ -46,9 +46,11 @@ impl Entry {
         }
     }
 
-    /// The keys that may hold this agent's id: those of its own spelling that the entry has, then `session_id`.
-    pub(super) fn id_keys(&self, agent: AgentKind) -> impl Iterator<Item = &str> {
-        let own = self.own.keys().map(String::as_str).filter(move |key| own_id_agent(key) == Some(agent));
+    /// The keys that may hold this agent's id: those of its own spelling that the entry has, then `session_id`. Of an entry
+    /// whose agent cannot be told, those of any agent.
+    pub(super) fn id_keys(&self, agent: Option<AgentKind>) -> impl Iterator<Item = &str> {
+        let is_own = move |key: &&str| own_id_agent(key).is_some_and(|of| agent.is_none_or(|agent| agent == of));
+        let own = self.own.keys().map(String::as_str).filter(is_own);
         own.chain([Field::SessionId.name()])
     }
 
@@ -77,7 +79,7 @@ impl Entry {
     /// Where the conversation id is written: the first of own field, `session_id`, per-session identity that exists (null
     /// counts), else a new key in the file's dialect.
     fn id_place(&self, agent: AgentKind) -> (Path, Option<Value>) {
-        if let Some((key, value)) = self.id_keys(agent).find_map(|key| Some((key, self.own.get(key)?))) {
+        if let Some((key, value)) = self.id_keys(Some(agent)).find_map(|key| Some((key, self.own.get(key)?))) {
             return (self.path.key(key), Some(value.clone()));
         }
         if let Some((path, value)) = &self.identity {

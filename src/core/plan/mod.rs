@@ -135,8 +135,8 @@ fn steps(manifest: &Manifest, drifts: &[Drift], kept: &BTreeSet<usize>) -> Vec<S
         if step.edits.iter().any(is_new) { additions.push(step) } else { changes.push(step) }
     }
     let sessions = Path::root().key(top::SESSIONS);
-    let mut next = manifest.sessions.len();
-    for edit in additions.iter_mut().flat_map(|step: &mut Step| &mut step.edits) {
+    let new_edits = additions.iter_mut().flat_map(|step: &mut Step| &mut step.edits);
+    for (next, edit) in (manifest.sessions.len()..).zip(new_edits) {
         let has_list = manifest.sessions_node == SessionsNode::Sequence || next > manifest.sessions.len();
         if has_list {
             edit.path = sessions.index(next);
@@ -145,7 +145,6 @@ fn steps(manifest: &Manifest, drifts: &[Drift], kept: &BTreeSet<usize>) -> Vec<S
             let entry = edit.to.take().unwrap_or_default();
             *edit = Edit::new(sessions.clone(), from, Some(Value::Array(vec![entry])));
         }
-        next += 1;
     }
     changes.extend(additions);
     changes

@@ -1,8 +1,8 @@
 //! Why headcount believes what it believes about a session, in lines for people. Pure.
 
-use super::Report;
 use super::rows::Row;
 use super::status::{Explanation, RungLine};
+use super::{DriftReport, Report};
 use crate::core::drift::{Live, Standing, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
@@ -29,9 +29,16 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
         observed: observed_lines(world, row, standing, live),
         rungs: live.map(|live| rung_lines(&live, decided)).unwrap_or_default(),
         verdict: if about_id.is_empty() { no_agent_verdict(row) } else { printable(about_id).into_owned() },
-        drifts: drifts.map(|drift| format!("{} ({}): {}", drift.class, state_word(drift.state), drift.message)).collect(),
+        drifts: drifts.map(drift_line).collect(),
         would_change: would_change(row, live, decided),
     }
+}
+
+/// A drift without the session's name, which stands above it.
+fn drift_line(drift: &DriftReport) -> String {
+    let name = format!("{}: ", printable(&drift.session.name));
+    let message = drift.message.strip_prefix(&name).unwrap_or(&drift.message);
+    format!("{} ({}): {message}", drift.class, state_word(drift.state))
 }
 
 fn state_word(state: super::State) -> &'static str {
@@ -105,8 +112,8 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         lines.push(format!("its directory: {}", path_line(&live.agent.cwd)));
         lines.push(format!("its files: {}", path_line(&live.agent.home)));
     }
-    lines.extend(row.row.note.clone());
-    lines.dedup();
+    let said = |note: &String| lines.iter().any(|line| line.ends_with(note.as_str()));
+    lines.extend(row.row.note.clone().filter(|note| !said(note)));
     lines.iter().map(|line| printable(line).into_owned()).collect()
 }
 

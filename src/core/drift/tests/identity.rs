@@ -76,7 +76,8 @@ fn the_strongest_rung_decides_and_an_unreadable_one_stops_the_rest() {
 
 #[test]
 fn a_transcript_that_appeared_is_a_guess_only_when_alone_unclaimed_and_clearly_later() {
-    let table: [(&[(&str, i64)], &[&str]); 6] = [
+    type Appeared = &'static [(&'static str, i64)];
+    let table: [(Appeared, &[&str]); 6] = [
         (&[("a", 30)], &["new-id:record"]),
         (&[("a", 30), ("b", 40)], &["ambiguous:flag"]),
         (&[("a", 0)], &["ambiguous:flag"]),

@@ -270,3 +270,18 @@ fn a_top_level_identity_is_checked_once_under_its_own_path() {
     assert_eq!(drifts[0].session.name, "agent_identities.claude.session_id");
     assert!(drifts[0].edits.is_empty());
 }
+
+#[test]
+fn a_registered_session_is_written_so_that_the_defaults_do_not_move_it() {
+    let text = "version: 1\ndefaults: { mux: zellij, server: canary, host: other }\nsessions: []\n";
+    let mut scene = scene(manifest(text), vec![claude("x-creator-claude", 7)]);
+    let edit = scene.edits().remove(0);
+    for field in [r#""mux":"tmux""#, r#""server":"default""#, r#""host":"dev1""#] {
+        assert!(edit.contains(field), "{field} in {edit}");
+    }
+    let entry: serde_json::Value = serde_json::from_str(edit.split_once('=').unwrap().1).unwrap();
+    let document = serde_json::json!({ "version": 1, "defaults": { "mux": "zellij", "server": "canary", "host": "other" }, "sessions": [entry] });
+    scene.manifest = manifest(&document.to_string());
+    scene.observation.fallback_homes.push(Fact::Absent);
+    assert!(scene.words().is_empty(), "{:?}", scene.words());
+}

@@ -15,11 +15,17 @@ use crate::core::plan;
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
+/// Status, id, pid of the pane, suspended.
+type Recorded = (Option<&'static str>, Option<&'static str>, Option<u32>, bool);
+
+/// What a live agent's ladder proves, and how many seconds after its start a transcript appeared.
+type Living = (Option<(Rung, &'static str)>, Option<i64>);
+
 /// One session of a random world, with or without an entry, alive or not.
 #[derive(Debug, Clone)]
 struct Lane {
-    entry: Option<(Option<&'static str>, Option<&'static str>, Option<u32>, bool)>,
-    alive: Option<Vec<(Option<(Rung, &'static str)>, Option<i64>)>>,
+    entry: Option<Recorded>,
+    alive: Option<Vec<Living>>,
     hidden: bool,
 }
 

@@ -1,9 +1,13 @@
-//! Codex CLI. Reads names of its rollout files and its arguments; its locks are not read yet.
+//! Codex CLI. Reads the locks its own process holds, its arguments and the first lines of its rollout files.
+
+mod held;
+mod rollouts;
 
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::recognise::Names;
+use super::subject::proves;
 use super::{Agent, Shelf, Subject, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
@@ -39,7 +43,14 @@ impl Agent for Codex {
     }
 
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
-        vec![argv::reading(subject, self, &FLAGS)]
+        let mut readings = vec![held::reading(subject)];
+        if subject.every_rung || !proves(&readings) {
+            readings.push(argv::reading(subject, self, &FLAGS));
+        }
+        if subject.every_rung || !proves(&readings) {
+            readings.push(rollouts::reading(subject, subject.now()));
+        }
+        readings
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {

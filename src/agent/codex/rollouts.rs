@@ -1,0 +1,141 @@
+//! Codex's rollout files, `sessions/YYYY/MM/DD/rollout-<launch>-<uuid>.jsonl`: which appeared in a workspace since a process
+//! started. Reads their first line only.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use serde::Deserialize;
+
+use super::{files, id_of};
+use crate::agent::Subject;
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+
+/// How much earlier than the process a rollout may seem to have appeared and still be shown as a candidate.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
+/// Directories are named by the day of the launch, in a time zone nobody told us.
+const ZONES: Days = Days::new(1);
+/// A process older than this is asked about its newest days only.
+const MOST_DAYS: u64 = 32;
+
+/// The first line of a rollout.
+#[derive(Deserialize)]
+struct FirstLine<'a> {
+    #[serde(borrow)]
+    payload: Meta<'a>,
+}
+
+#[derive(Deserialize)]
+struct Meta<'a> {
+    #[serde(borrow)]
+    cwd: Cow<'a, str>,
+    timestamp: DateTime<Utc>,
+}
+
+pub(super) fn reading(subject: &Subject<'_>, now: DateTime<Utc>) -> Reading {
+    let sessions = subject.home.join("sessions");
+    let fact = match subject.cwd {
+        Fact::Seen(cwd) => match appeared(&sessions, cwd, subject.topmost().started, now) {
+            Ok(found) if found.is_empty() => Fact::Absent,
+            Ok(found) => Fact::Seen(Found::Appeared(found)),
+            Err(why) => Fact::Unknown(why),
+        },
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    };
+    Reading { rung: Rung::Appeared, looked_at: sessions.display().to_string(), fact }
+}
+
+fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Appearance>, String> {
+    let mut found = Vec::new();
+    for day in days(started, now) {
+        let dir = sessions.join(day);
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(wrong(&dir, &error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| wrong(&dir, &error))?;
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(id_of) else { continue };
+            if let Some(at) = appearance(&entry.path(), cwd, started - SLACK)? {
+                found.push(Appearance { id: ConversationId(id.to_owned()), at });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
+    Ok(found)
+}
+
+/// The directories a rollout of this process can be in, newest first.
+fn days(started: DateTime<Utc>, now: DateTime<Utc>) -> Vec<PathBuf> {
+    let (first, last) = (started.date_naive() - ZONES, now.date_naive() + ZONES);
+    let days = (0..MOST_DAYS).map(|back| last - Days::new(back)).take_while(|day| *day >= first);
+    days.map(|day| PathBuf::from(day.format("%Y/%m/%d").to_string())).collect()
+}
+
+/// When a rollout appeared, if since then and in this workspace.
+fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, String> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(path, &error)),
+    };
+    let (born, modified) = files::times(&metadata);
+    if modified < since || born.is_some_and(|born| born < since) {
+        return Ok(None);
+    }
+    let edges = files::edges(path).map_err(|error| wrong(path, &error))?;
+    let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
+    let Some(FirstLine { payload }) = first else {
+        return Err(format!("{} does not say yet which workspace it is of", path.display()));
+    };
+    let workspace = Path::new(payload.cwd.as_ref());
+    let is_here = workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd);
+    let at = born.unwrap_or(payload.timestamp);
+    Ok((is_here && at >= since).then_some(at))
+}
+
+fn wrong(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {}", path.display(), files::reason(error))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_day_a_process_may_have_written_on_is_looked_at_newest_first() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let all = days(at("2026-02-28T23:00:00Z"), at("2026-03-01T01:00:00Z"));
+        let shown: Vec<&str> = all.iter().map(|day| day.to_str().unwrap()).collect();
+        assert_eq!(shown, ["2026/03/02", "2026/03/01", "2026/02/28", "2026/02/27"]);
+        assert_eq!(days(at("2020-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z")).len() as u64, MOST_DAYS);
+    }
+
+    #[test]
+    fn a_rollout_counts_for_its_own_workspace_and_its_own_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let now = Utc::now();
+        let day = dir.path().join(now.format("%Y/%m/%d").to_string());
+        std::fs::create_dir_all(&day).unwrap();
+        let id = "01a1fc1b-b7b6-7361-96bb-4283a7de4ab6";
+        let write = |cwd: &str| {
+            let line = serde_json::json!({ "type": "session_meta", "payload": { "id": id, "cwd": cwd, "timestamp": now } });
+            std::fs::write(day.join(format!("rollout-2026-01-01T00-00-00-{id}.jsonl")), format!("{line}\n")).unwrap();
+        };
+        let seen = |started: DateTime<Utc>| appeared(dir.path(), Path::new("/w"), started, now);
+        write("/w");
+        assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap().len(), 1);
+        assert_eq!(seen(now + TimeDelta::seconds(9)).unwrap(), []);
+        write("/other");
+        assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap(), []);
+        std::fs::write(day.join(format!("rollout-2026-01-01T00-00-00-{id}.jsonl")), "{\"half").unwrap();
+        assert!(seen(now - TimeDelta::seconds(9)).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Real Claude Code: five hand-written sessions, two of them in one workspace and one below a wrapper; /clear, kill -9, a transcript
+# moved away.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+KEY=dummy-key-0000000000000000000000000000fake
+mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared}
+python3 - "$H" "${KEY: -20}" <<'PY'
+import json, sys
+home, key = sys.argv[1:]
+trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared"]}
+json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]}, "projects": trusted},
+          open(f"{home}/.claude.json", "w"))
+PY
+echo '{"permissions":{"allow":["Bash"]}}' >"$WORLD/settings.json"
+ENV=(ANTHROPIC_BASE_URL="$URL" ANTHROPIC_API_KEY=$KEY DISABLE_TELEMETRY=1 DISABLE_ERROR_REPORTING=1 DISABLE_AUTOUPDATER=1
+  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
+CLAUDE=(claude --settings "$WORLD/settings.json" --permission-mode default)
+
+session plain "$H/lab/plain" "${ENV[@]}" -- "${CLAUDE[@]}"
+session dots "$H/lab/dots.v2" "${ENV[@]}" -- "${CLAUDE[@]}"
+session one-creator-claude "$H/lab/shared" "${ENV[@]}" -- "${CLAUDE[@]}"
+session two-creator-claude "$H/lab/shared" "${ENV[@]}" -- "${CLAUDE[@]}"
+# The trailing command keeps bash as a wrapper around the agent.
+session wrapped "$H/lab/plain" "${ENV[@]}" -- bash -c "$(printf '%q ' "${CLAUDE[@]}"); exit 0"
+cat >"$H/agent-sessions.yaml" <<'YAML'
+version: 1
+sessions:
+  - name: plain     # mine
+    agent: claude
+    cwd: ~/lab/plain
+  - name: dots
+    agent: claude
+    cwd: ~/lab/dots.v2
+    status: running
+  - name: wrapped
+    agent: claude
+    cwd: ~/lab/plain
+  - name: gone
+    agent: claude
+    cwd: ~/lab/plain
+    status: running
+YAML
+
+registry_of() { local pid; for pid in "$(pane_pid "$1")" $(cat "/proc/$(pane_pid "$1")/task"/*/children); do
+  [ -e "$H/.claude/sessions/$pid.json" ] && echo "$H/.claude/sessions/$pid.json" && return; done; return 1; }
+is_idle() { grep -q '"status":"idle"' "$(registry_of "$1")"; }
+id_in_registry() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["sessionId"])' "$(registry_of "$1")"; }
+
+for name in plain dots wrapped one-creator-claude two-creator-claude; do await 20 "$name idle" is_idle "$name"; done
+for name in plain dots wrapped one-creator-claude two-creator-claude; do
+  check "$name is alive" alive "$(field "$name" observed)"
+  check "$name is in the conversation its registry says" "$(id_in_registry "$name")" "$(field "$name" session_id)"
+  check "$name: proof" registry "$(field "$name" id_rung)"
+done
+check "gone is gone" gone "$(field gone observed)"
+record
+check "everything is recorded" "" "$(drifts)"
+
+prompt plain $'hello\n@@say done'
+has_transcript() { [ "$(field plain transcript)" = True ]; }
+await 20 "the transcript of plain" has_transcript
+first=$(field plain session_id)
+prompt plain /clear
+has_cleared() { [ "$(id_in_registry plain)" != "$first" ]; }
+await 20 "another conversation after /clear" has_cleared
+check "/clear is followed" "new-id:plain" "$(drifts)"
+record
+check "the new id is recorded" "$(id_in_registry plain)" "$(field plain session_id)"
+
+prompt dots $'hello\n@@say done'
+has_transcript() { [ "$(field dots transcript)" = True ]; }
+await 20 "the transcript of dots" has_transcript
+record
+kill -9 "$(pane_pid dots)"
+is_gone() { [ "$(field dots observed)" = gone ]; }
+await 10 "the end of dots" is_gone
+check "kill -9 is dead" "dead:dots" "$(drifts)"
+record
+mkdir "$WORLD/away"
+mv "$H"/.claude/projects/*dots-v2 "$WORLD/away"
+check "a transcript moved away is stale" "stale-id:dots" "$(drifts)"
+grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
+echo "claude: OK"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Real Codex: two in one workspace with the background daemon off, each its own thread from the launch on; one with the daemon on;
+# kill -9; a rollout moved away.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+mkdir -p "$H/.codex" "$H"/lab/{shared,daemon} "$H/daemon-home"
+config() { # HOME DAEMON
+  cat >"$1/config.toml" <<TOML
+model = "fake-model"
+model_provider = "fake"
+check_for_update_on_startup = false
+[analytics]
+enabled = false
+[feedback]
+enabled = false
+[features]
+daemon_auto_start = $2
+[model_providers.fake]
+name = "fake"
+base_url = "$URL/v1"
+env_key = "FAKE_KEY"
+wire_api = "responses"
+[projects."$H/lab/shared"]
+trust_level = "trusted"
+[projects."$H/lab/daemon"]
+trust_level = "trusted"
+TOML
+}
+config "$H/.codex" false
+config "$H/daemon-home" true
+daemon_pid() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["pid"])' "$H/daemon-home/app-server-daemon/$1.pid"; }
+# The daemon outlives its terminal: it is ended by the pid it left.
+end_daemon() { local name; for name in daemon daemon-updater; do kill "$(daemon_pid $name)" 2>/dev/null || true; done; }
+trap 'end_daemon; finish' EXIT
+
+session one-creator-codex "$H/lab/shared" FAKE_KEY=dummy -- codex
+session two-creator-codex "$H/lab/shared" FAKE_KEY=dummy -- codex
+cat >"$H/agent-sessions.yaml" <<YAML
+version: 1
+sessions:
+  - { name: one-creator-codex, agent: codex, cwd: ~/lab/shared }
+  - { name: two-creator-codex, agent: codex, cwd: ~/lab/shared }
+YAML
+is_proven() { [ "$(field "$1" id_rung)" = "held file" ]; }
+is_ready() { tm capture-pane -p -t "=$1:" | grep -q 'Ask Codex to do anything'; }
+for name in one two; do
+  await 30 "$name ready" is_ready "$name-creator-codex"
+  await 20 "the thread of $name" is_proven "$name-creator-codex"
+done
+one=$(field one-creator-codex session_id)
+two=$(field two-creator-codex session_id)
+[ "$one" != "$two" ] || { echo "FAILED: both are in $one" >&2; exit 1; }
+check "one is in a thread that is locked" True "$([ -e "$H/.codex/thread-writer-locks/$one.lock" ] && echo True)"
+record
+check "everything is recorded" "" "$(drifts)"
+
+prompt one-creator-codex $'hello\n@@say all-done-42'
+has_rollout() { [ "$(field one-creator-codex transcript)" = True ]; }
+await 30 "the rollout of one" has_rollout
+check "the id stays" "$one" "$(field one-creator-codex session_id)"
+record
+kill -9 "$(pane_pid one-creator-codex)"
+is_gone() { [ "$(field one-creator-codex observed)" = gone ]; }
+await 10 "the end of one" is_gone
+check "kill -9 is dead" "dead:one-creator-codex" "$(drifts)"
+record
+mkdir "$WORLD/away"
+mv "$H"/.codex/sessions/*/*/*/*"$one".jsonl "$WORLD/away"
+check "a rollout moved away is stale" "stale-id:one-creator-codex" "$(drifts)"
+
+session daemon-creator-codex "$H/lab/daemon" FAKE_KEY=dummy CODEX_HOME="$H/daemon-home" -- codex
+await 30 "codex with a daemon ready" is_ready daemon-creator-codex
+check "with a daemon it is alive all the same" alive "$(field daemon-creator-codex observed)"
+prompt daemon-creator-codex $'hello\n@@say all-done-42'
+is_known() { [ "$(field daemon-creator-codex session_id)" != None ]; }
+await 30 "the conversation the daemon runs" is_known
+check "with a daemon it is told by the rollout that appeared" appeared "$(field daemon-creator-codex id_rung)"
+echo "codex: OK"
