@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::recognise::Names;
-use super::{Agent, Shelf, Subject, files};
+use super::{Agent, Places, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
@@ -50,6 +50,11 @@ impl Agent for Antigravity {
         }
         let found = files::transcript(&store(home, id, "db"));
         found.map(|transcript| Transcript { modified: newest(home, id).unwrap_or(transcript.modified), ..transcript })
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        // The map and the stores are of every workspace.
+        Places { registries: vec![place.home.join("cache"), place.home.join("conversations")], transcripts: Vec::new() }
     }
 
     fn resume_args(&self, _: &ConversationId) -> Option<Vec<String>> {

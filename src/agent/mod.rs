@@ -9,6 +9,7 @@ mod files;
 mod gemini;
 mod opencode;
 mod pi;
+pub mod places;
 pub mod recognise;
 pub mod shelf;
 pub mod subject;
@@ -21,6 +22,7 @@ use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
 use crate::host::{Environ, ProcessInfo};
 
+pub use places::{Places, Where};
 pub use recognise::{Invocation, Names, Program};
 pub use shelf::Shelf;
 pub use subject::Subject;
@@ -61,6 +63,12 @@ pub trait Agent: Send + Sync {
 
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
+
+    /// The directories to watch for what a live agent leaves. Agents of which nothing live is read have none.
+    fn places(&self, place: Where<'_>) -> Places {
+        let _ = place;
+        Places::default()
+    }
 
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>>;

@@ -10,6 +10,54 @@ pub fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// Times in documents, as [`stamp`] writes them: `#[serde(with = "seconds")]`.
+pub mod seconds {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    /// Whole seconds.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::stamp(*at))
+    }
+
+    /// Any RFC 3339 time.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+        DateTime::deserialize(deserializer)
+    }
+
+    /// The same of a time that may not be there.
+    pub mod option {
+        use chrono::{DateTime, Utc};
+        use serde::{Deserialize as _, Deserializer, Serializer};
+
+        /// Whole seconds, or null.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        #[allow(clippy::ref_option, reason = "serde gives a reference to the field")]
+        pub fn serialize<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+            match at {
+                Some(at) => super::serialize(at, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Any RFC 3339 time, or null.
+        ///
+        /// # Errors
+        /// Those of the deserializer.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+            Option::deserialize(deserializer)
+        }
+    }
+}
+
 /// `text` on one line with every control character, bidirectional override and line separator escaped, so that a hostile
 /// name can neither move the cursor nor forge a line.
 pub fn printable(text: &str) -> Cow<'_, str> {

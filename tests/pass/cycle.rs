@@ -143,6 +143,8 @@ fn a_drift_is_new_once_per_consumer_until_it_went_away_and_returned() {
     world.reconcile(&[]);
     world.session("ops", &ops, "exec sleep 1000");
     world.declare(&format!("version: 1\nsessions:\n{}    status: running\n", entry("ops", &ops)));
+    // Reports tell whole seconds.
+    await_some("the next second", || (world.diff(&[])["observed_at"] != first_seen).then_some(()));
     let returned = world.reconcile(&[]);
     assert!(new(&returned) && returned["drifts"][0]["first_seen"] != first_seen, "{returned}");
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Shelf, Subject, files};
+use super::{Agent, Places, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
@@ -68,6 +68,15 @@ impl Agent for Claude {
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
         transcripts::find(shelf, home, id, cwds)
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        let projects = place.home.join("projects");
+        let transcripts = place.cwd.map(encode::directories).unwrap_or_default();
+        Places {
+            registries: vec![place.home.join("sessions")],
+            transcripts: transcripts.iter().map(|name| projects.join(name)).collect(),
+        }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -11,7 +11,7 @@ use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
 
 /// Where the locks are, below the home.
-const LOCKS: &str = "thread-writer-locks";
+pub(super) const LOCKS: &str = "thread-writer-locks";
 
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let locks = subject.home.join(LOCKS);

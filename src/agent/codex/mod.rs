@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Shelf, Subject, files};
+use super::{Agent, Places, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
@@ -58,6 +58,14 @@ impl Agent for Codex {
             Fact::Seen(paths) => files::first_transcript(paths),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
+        }
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        let sessions = place.home.join("sessions");
+        Places {
+            registries: vec![place.home.join(held::LOCKS)],
+            transcripts: place.days().map(|day| sessions.join(rollouts::directory(day))).collect(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::{files, id_of};
@@ -71,11 +71,16 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
     Ok(found)
 }
 
+/// The directory of one day.
+pub(super) fn directory(day: NaiveDate) -> PathBuf {
+    PathBuf::from(day.format("%Y/%m/%d").to_string())
+}
+
 /// The directories a rollout of this process can be in, newest first.
 fn days(started: DateTime<Utc>, now: DateTime<Utc>) -> Vec<PathBuf> {
     let (first, last) = (started.date_naive() - ZONES, now.date_naive() + ZONES);
     let days = (0..MOST_DAYS).map(|back| last - Days::new(back)).take_while(|day| *day >= first);
-    days.map(|day| PathBuf::from(day.format("%Y/%m/%d").to_string())).collect()
+    days.map(directory).collect()
 }
 
 /// When a rollout appeared, if since then and in this workspace.

@@ -9,7 +9,7 @@ use super::sources::Watched;
 use super::wake::Scope;
 use super::watched::watched;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::core::report::Report;
 
 /// What is kept between turns.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::names::Field;
 use super::*;
+use crate::core::drift::Class;
 use crate::core::ids::MuxKind;
 
 fn try_read(text: &str) -> Result<(Manifest, Vec<Remark>), Vec<Remark>> {
@@ -225,4 +226,22 @@ fn a_stamp_in_any_zone_counts_and_ours_opens_no_window() {
     assert_eq!(good(&text("manual")).sessions[0].recorded.touched_at, at);
     let ours = good(&text("auto-detected"));
     assert_eq!((ours.sessions[0].recorded.touched_at, ours.sessions[0].recorded.terminated_at), (None, at));
+}
+
+#[test]
+fn the_lists_of_agents_multiplexers_and_classes_have_every_one_there_is() {
+    // What derives the schema sees the variants themselves; the lists are written by hand.
+    fn variants<T: schemars::JsonSchema>() -> Vec<String> {
+        let schema = schemars::schema_for!(T).to_value();
+        let one = |schema: &serde_json::Value| match (schema.get("const"), schema.get("enum")) {
+            (Some(word), _) => vec![word.clone()],
+            (None, Some(words)) => words.as_array().cloned().unwrap_or_default(),
+            (None, None) => Vec::new(),
+        };
+        let several = schema.get("oneOf").and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
+        several.chain(one(&schema)).map(|word| word.as_str().unwrap().to_owned()).collect()
+    }
+    assert_eq!(variants::<AgentKind>(), AgentKind::ALL.map(AgentKind::as_str));
+    assert_eq!(variants::<MuxKind>(), MuxKind::ALL.map(MuxKind::as_str));
+    assert_eq!(variants::<Class>(), Class::ALL.map(Class::as_str));
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::drift::{Class, Evidence};
 use super::ids::{AgentKind, SessionKey};
+use super::text::seconds;
 
 /// The value of a report's `schema` field. Within `v1` fields are only ever added.
 pub const SCHEMA: &str = "headcount/report/v1";
@@ -26,6 +27,8 @@ pub struct Report {
     /// The host that was observed.
     pub host: String,
     /// When it was observed, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub observed_at: DateTime<Utc>,
     /// Whether the pass was told to record nothing.
     pub dry_run: bool,
@@ -80,7 +83,8 @@ pub struct DriftReport {
     /// The edits that answer it.
     pub edits: Vec<EditReport>,
     /// When a settling drift will be decided.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub settles_at: Option<DateTime<Utc>>,
     /// Why a refused drift was refused.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -88,6 +92,8 @@ pub struct DriftReport {
     /// Whether this consumer has not been told of it yet.
     pub new: bool,
     /// When it was first seen, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub first_seen: DateTime<Utc>,
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::text::seconds;
 
 /// The value of a status document's `schema` field. Within `v1` fields are only ever added.
 pub const SCHEMA: &str = "headcount/status/v1";
@@ -21,6 +22,8 @@ pub struct StatusReport {
     /// The host that was observed.
     pub host: String,
     /// When it was observed, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub observed_at: DateTime<Utc>,
     /// No drift and nothing unknown.
     pub in_sync: bool,
@@ -65,7 +68,8 @@ pub struct SessionRow {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transcript: Option<bool>,
     /// When the transcript last changed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub last_activity: Option<DateTime<Utc>>,
     /// The job it works on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
