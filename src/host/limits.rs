@@ -18,7 +18,7 @@ pub fn raise_open_files() -> io::Result<Option<u64>> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         // Kept before it is raised, so that no child can be started with the higher limit.
-        let _ = STARTED_WITH.set(limit.clone());
+        let _ = STARTED_WITH.set(limit);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     }
     Ok(limit.maximum)
@@ -27,9 +27,9 @@ pub fn raise_open_files() -> io::Result<Option<u64>> {
 /// Lets a child have the limit that this process was started with: programs that use `select` break with more than 1024 files.
 #[allow(unsafe_code)]
 pub fn restore_in(command: &mut Command) {
-    let Some(limit) = STARTED_WITH.get().cloned() else { return };
+    let Some(limit) = STARTED_WITH.get().copied() else { return };
     // SAFETY: between fork and exec the closure makes one system call on a value it owns; it allocates nothing and takes no lock.
     unsafe {
-        command.pre_exec(move || setrlimit(Resource::Nofile, limit.clone()).map_err(io::Error::from));
+        command.pre_exec(move || setrlimit(Resource::Nofile, limit).map_err(io::Error::from));
     }
 }

@@ -64,7 +64,7 @@ fn is_gone(pid: u32) -> bool {
 fn listen(world: &World) -> (Client, Receiver<Notice>) {
     let (sender, notices) = channel();
     let env = world.environ(&[]);
-    let client = Client::listen(&env, &world.socket(), move |notice| drop(sender.send(notice))).unwrap();
+    let client = Client::listen(&env, &world.socket(), move |notice| sender.send(notice).unwrap_or_default()).unwrap();
     (client, notices)
 }
 
@@ -72,7 +72,7 @@ fn attach(world: &World, prefer: Option<&str>) -> Result<(Client, Receiver<Notic
     let (sender, notices) = channel();
     let env = world.environ(&[]);
     let host = LocalHost::new(env.clone());
-    let client = Client::attach(&host, &env, &world.socket(), prefer, move |notice| drop(sender.send(notice)))?;
+    let client = Client::attach(&host, &env, &world.socket(), prefer, move |notice| sender.send(notice).unwrap_or_default())?;
     Ok((client, notices))
 }
 
@@ -85,9 +85,11 @@ impl Other {
         command.args(["-u", "-S"]).arg(world.socket()).args(["-C", "attach", "-t", session]);
         command.env_clear().envs(world.variables()).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut child = command.spawn().unwrap();
-        child.stdin.as_mut().unwrap().write_all(b"refresh-client -C 123x45\n").unwrap();
-        let size = || world.tmux(["list-windows", "-t", session, "-F", "#{window_width}"]);
-        await_some("its size", || (size() == "123").then_some(()));
+        // Said again until it is heeded: what comes before the client is on its session is forgotten.
+        await_some("its size", || {
+            child.stdin.as_mut().unwrap().write_all(b"refresh-client -C 123x45\n").unwrap();
+            (world.tmux(["list-windows", "-t", session, "-F", "#{window_width}"]) == "123").then_some(())
+        });
         Self(child)
     }
 }
@@ -123,6 +125,18 @@ fn a_listening_client_hears_sessions_and_is_seen_by_nobody() {
     heard(&notices, Notice::Ended);
     assert_eq!(shape(&world), before);
     assert_eq!(std::fs::read(&typed).unwrap(), b"", "it typed into a pane");
+}
+
+#[test]
+fn a_listening_client_does_not_keep_a_server_alive() {
+    let world = World::new();
+    world.session("one", world.root(), "sleep 600");
+    let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let (client, notices) = listen(&world);
+    world.tmux(["kill-session", "-t", "=one"]);
+    heard(&notices, Notice::Ended);
+    await_some("the end of the server", || is_gone(server).then_some(()));
+    drop(client);
 }
 
 #[test]

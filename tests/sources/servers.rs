@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use headcount::control::watch::sources::{ServerWatch, SourceOptions, Watched};
 use headcount::control::watch::wake::{Reason, Scope};
-use headcount::core::ids::ServerKey;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::ear::{Ear, options};
@@ -23,6 +22,22 @@ fn watched(world: &World) -> Watched {
 
 fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// A server that does not answer until this is dropped.
+struct Wedged(u32);
+
+impl Wedged {
+    fn new(pid: u32) -> Self {
+        signal(pid, Signal::STOP);
+        Self(pid)
+    }
+}
+
+impl Drop for Wedged {
+    fn drop(&mut self) {
+        signal(self.0, Signal::CONT);
+    }
 }
 
 fn mux() -> Reason {
@@ -158,9 +173,8 @@ async fn a_server_that_does_not_answer_costs_its_client_and_gets_another_when_it
     let world = World::new();
     world.session("one", world.root(), "sleep 600");
     let ear = Ear::start(SourceOptions { attach: true, ..options(&world) }, watched(&world)).await;
-    let pid = pid(&world);
     assert_eq!(listed(&ear).await, Some(1));
-    signal(pid, Signal::STOP);
+    let wedged = Wedged::new(pid(&world));
     let begun = std::time::Instant::now();
     assert_eq!(listed(&ear).await, None);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
@@ -168,12 +182,35 @@ async fn a_server_that_does_not_answer_costs_its_client_and_gets_another_when_it
     let begun = std::time::Instant::now();
     assert_eq!(listed(&ear).await, None);
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    signal(pid, Signal::CONT);
+    drop(wedged);
     until_listed(&ear, 1).await;
-    let key: ServerKey = server("default");
-    assert!(ear.watched.servers.contains_key(&key));
     ear.sources.stop().await;
     assert_eq!(world.tmux(["list-clients"]), "");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_at_first_is_polled_and_listened_to_once_it_does() {
+    let world = World::new();
+    world.session("one", world.root(), "sleep 600");
+    let watched = watched(&world);
+    let wedged = Wedged::new(pid(&world));
+    let poll = Duration::from_millis(50);
+    let mut ear = Ear::start(SourceOptions { poll, ..options(&world) }, Watched::default()).await;
+    ear.watched = watched;
+    ear.sources.watch(&ear.watched).await;
+    ear.until("a poll because the client got no answer", |wake| wake.reason == mux()).await;
+    let degraded = ear.sources.degraded();
+    assert!(degraded.len() == 1 && degraded[0].contains("did not answer"), "{degraded:?}");
+    drop(wedged);
+    let asking = async {
+        while !ear.sources.degraded().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), asking).await.expect("no longer degraded");
+    ear.settle().await;
+    world.session("two", world.root(), "sleep 600");
+    ear.hear("a session", mux()).await;
 }
 
 #[tokio::test]

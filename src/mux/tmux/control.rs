@@ -5,13 +5,16 @@ mod conditions;
 mod parse;
 
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use super::rows;
 use crate::core::observe::Server;
@@ -59,6 +62,9 @@ pub struct Client {
     stdin: Option<Mutex<ChildStdin>>,
     messages: Mutex<Receiver<Message>>,
     reader: Option<JoinHandle<()>>,
+    /// Tells the reader to end. The end of the client does not: the server holds the other end of its output as well, and may
+    /// be stopped.
+    stop: OwnedFd,
     role: Role,
 }
 
@@ -130,6 +136,8 @@ impl Client {
         on: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, ControlError> {
         let missing = || ControlError::Start(io::ErrorKind::NotFound.into());
+        let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| ControlError::Start(error.into()))?;
+        let is_over = stop.try_clone().map_err(ControlError::Start)?;
         let mut child = host::child("tmux", env)
             .ok_or_else(missing)?
             .args(["-u", "-N", "-S"])
@@ -144,7 +152,7 @@ impl Client {
         let stdin = child.stdin.take().map(Mutex::new);
         let stdout = child.stdout.take();
         let (sender, messages) = channel();
-        let mut client = Self { child, stdin, messages: Mutex::new(messages), reader: None, role };
+        let mut client = Self { child, stdin, messages: Mutex::new(messages), reader: None, stop, role };
         let stdout = stdout.ok_or_else(missing)?;
         let begun = match &client.role {
             Role::Attached(session) => Some(session.clone()),
@@ -153,7 +161,7 @@ impl Client {
         let name = "tmux-control".to_owned();
         let reader = std::thread::Builder::new().name(name).stack_size(128 << 10).spawn(move || {
             let mut on = on;
-            read(stdout, begun.as_deref(), &sender, &mut on);
+            read(stdout, &is_over, begun.as_deref(), &sender, &mut on);
             drop(sender);
             on(Notice::Ended);
         });
@@ -234,6 +242,7 @@ impl Drop for Client {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
         if let Some(reader) = self.reader.take().filter(|it| it.thread().id() != std::thread::current().id()) {
             let _ = reader.join();
         }
@@ -265,11 +274,24 @@ fn reply(messages: &Receiver<Message>) -> Result<Vec<u8>, ControlError> {
     }
 }
 
-/// Reads until the client ends, or is moved off the session it began on: another may not be fit for it.
-fn read(mut stdout: impl Read, begun: Option<&str>, replies: &Sender<Message>, on: &mut impl FnMut(Notice)) {
+/// Reads until the client ends or is dropped, or is moved off the session it began on: another may not be fit for it.
+fn read(
+    mut stdout: ChildStdout,
+    is_over: &OwnedFd,
+    begun: Option<&str>,
+    replies: &Sender<Message>,
+    on: &mut impl FnMut(Notice),
+) {
     let mut parser = Parser::default();
     let mut buffer = vec![0; 16 << 10];
     loop {
+        let mut fds = [PollFd::new(&stdout, PollFlags::IN), PollFd::new(is_over, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) if !fds[1].revents().is_empty() => return,
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return,
+        }
         let len = match stdout.read(&mut buffer) {
             Ok(0) => return,
             Ok(len) => len,

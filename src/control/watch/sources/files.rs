@@ -1,6 +1,7 @@
 //! Wakes from the file system. Watches directories, never files: a file's watch dies with the file when it is replaced. Reads no
 //! file.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ impl Files {
         }
     }
 
-    /// Watches for this from now on.
+    /// Watches for this from now on. Each directory is looked at, in case one was replaced unseen.
     pub(super) fn watch(&self, watched: &Watched) {
         *lock(&self.shared.interest) = interest(watched);
         self.shared.place();
@@ -100,13 +101,19 @@ impl Files {
     }
 }
 
+/// Every name of the manifest, as the links lead now.
+pub(super) fn names(watched: &Watched) -> Vec<PathBuf> {
+    if watched.manifest.as_os_str().is_empty() {
+        return Vec::new();
+    }
+    let manifest = std::path::absolute(&watched.manifest).unwrap_or_else(|_| watched.manifest.clone());
+    links(&manifest, |path| std::fs::read_link(path).ok())
+}
+
 fn interest(watched: &Watched) -> Interest {
     let mut interest = Interest::default();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    if !watched.manifest.as_os_str().is_empty() {
-        let names = links(&absolute(&watched.manifest), |path| std::fs::read_link(path).ok());
-        names.into_iter().for_each(|path| interest.add(path, Concern::Manifest));
-    }
+    names(watched).into_iter().for_each(|path| interest.add(path, Concern::Manifest));
     if !watched.resolved.as_os_str().is_empty() {
         interest.add(absolute(&watched.resolved), Concern::Manifest);
     }
@@ -153,15 +160,14 @@ impl Shared {
 
 /// The directories to watch, by device and inode.
 fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
-    let mut known: HashMap<PathBuf, Option<(u64, u64)>> = HashMap::new();
-    let mut identity = |path: &Path| match known.get(path) {
-        Some(known) => *known,
-        None => {
-            let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir);
-            let found = metadata.map(|it| (it.dev(), it.ino()));
-            known.insert(path.to_path_buf(), found);
-            found
+    let known: RefCell<HashMap<PathBuf, Option<(u64, u64)>>> = RefCell::default();
+    let identity = |path: &Path| {
+        if let Some(found) = known.borrow().get(path) {
+            return *found;
         }
+        let found = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_dir).map(|it| (it.dev(), it.ino()));
+        known.borrow_mut().insert(path.to_path_buf(), found);
+        found
     };
     let mut wanted = BTreeMap::new();
     for (path, has_children) in interest.paths() {
@@ -170,9 +176,7 @@ fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
             if itself && !has_children {
                 continue;
             }
-            let found = std::cell::RefCell::new(&mut identity);
-            let dir = place(path, itself, |dir| (found.borrow_mut())(dir).is_some());
-            drop(found);
+            let dir = place(path, itself, |dir| identity(dir).is_some());
             if let Some(dir) = dir
                 && let Some(identity) = identity(&dir)
             {

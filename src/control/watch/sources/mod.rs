@@ -11,7 +11,7 @@ mod timer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -26,6 +26,9 @@ use processes::Processes;
 use servers::Servers;
 
 pub use servers::ControlLists;
+
+/// How often at most directories are looked at although what matters did not change.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// How to watch.
 #[derive(Debug, Clone)]
@@ -91,6 +94,10 @@ pub struct ServerWatch {
 #[derive(Debug)]
 pub struct Sources {
     watched: Watched,
+    /// The names of the manifest, every link on the way included.
+    names: Vec<PathBuf>,
+    /// When the directories were last looked at.
+    looked: Option<Instant>,
     files: Files,
     processes: Processes,
     servers: Servers,
@@ -112,19 +119,37 @@ impl Sources {
         tasks.spawn(files.clone().follow());
         tasks.spawn(processes.clone().ask(options.poll));
         let servers = Servers::new(options, outbox);
-        Self { watched: Watched::default(), files, processes, servers, limit, tasks }
+        Self { watched: Watched::default(), names: Vec::new(), looked: None, files, processes, servers, limit, tasks }
     }
 
-    /// Watches this from now on and nothing else. Cheap where nothing changed: a look at each directory that is watched, in
-    /// case one was replaced unseen. What changed between the pass that led to `watched` and this call is not heard of by
-    /// every source, so whatever is newly watched sends one wake.
-    #[allow(clippy::unused_async, reason = "callers must be on the runtime")]
+    /// Watches this from now on and nothing else. Costs next to nothing where nothing changed. What happens between a pass and
+    /// this call is not heard of by a source that is only then put in place; so each such source sends one wake.
+    #[allow(clippy::unused_async, reason = "it has to be called on the runtime")]
     pub async fn watch(&mut self, watched: &Watched) {
-        self.files.watch(watched);
-        if self.watched != *watched {
+        let known = &self.watched;
+        let names = files::names(watched);
+        let sockets = |of: &Watched| of.servers.values().map(|it| it.socket.clone()).collect::<Vec<_>>();
+        let is_same = self.names == names
+            && known.resolved == watched.resolved
+            && known.files == watched.files
+            && known.registries == watched.registries
+            && known.servers.keys().eq(watched.servers.keys())
+            && sockets(known) == sockets(watched);
+        // A directory moved away by one above it is replaced unseen, so all are looked at now and then.
+        if !is_same || self.looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
+            self.files.watch(watched);
+            self.looked = Some(Instant::now());
+        }
+        let (servers, processes) = (self.watched.servers != watched.servers, self.watched.processes != watched.processes);
+        if servers || processes {
             self.processes.watch(watched);
+        }
+        if servers {
             self.servers.watch(watched);
+        }
+        if !is_same || servers || processes {
             self.watched.clone_from(watched);
+            self.names = names;
         }
     }
 

@@ -8,8 +8,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::Watched;
 use super::outbox::Outbox;
+use super::{ServerWatch, Watched};
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::host::pidfd::{self, PidfdError};
@@ -55,23 +55,26 @@ impl Processes {
 
     /// Watches these from now on. Needs a tokio runtime.
     pub(super) fn watch(&self, watched: &Watched) {
-        let mut wanted: BTreeMap<Identity, Concern> = BTreeMap::new();
-        for (identity, sessions) in &watched.processes {
-            wanted.entry(*identity).or_default().sessions.extend(sessions.iter().cloned());
-        }
-        for (key, server) in &watched.servers {
-            if let Some(pid) = server.pid {
-                wanted.entry((pid, 0)).or_default().server = Some(key.clone());
-            }
-        }
+        let is_server = |(key, server): (&ServerKey, &ServerWatch)| Some(((server.pid?, 0), key.clone()));
+        let servers: BTreeMap<Identity, ServerKey> = watched.servers.iter().filter_map(is_server).collect();
+        let nobody = BTreeSet::new();
         let mut known = self.known();
-        known.retain(|identity, it| wanted.contains_key(identity) || it.end());
-        for (identity, concern) in wanted {
-            match known.get_mut(&identity) {
-                Some(it) => it.concern = concern,
-                None => {
-                    let by = self.take_on(identity, &concern);
-                    known.insert(identity, Known { concern, by });
+        let is_wanted = |identity: &Identity| watched.processes.contains_key(identity) || servers.contains_key(identity);
+        known.retain(|identity, it| is_wanted(identity) || it.end());
+        // Most processes are those of the pass before, and nothing is copied for them.
+        let alone = servers.keys().filter(|identity| !watched.processes.contains_key(identity)).map(|it| (it, &nobody));
+        for (identity, sessions) in watched.processes.iter().chain(alone) {
+            let server = servers.get(identity);
+            match known.get_mut(identity) {
+                Some(it) if it.concern.sessions == *sessions && it.concern.server.as_ref() == server => {}
+                entry => {
+                    let concern = Concern { sessions: sessions.clone(), server: server.cloned() };
+                    if let Some(it) = entry {
+                        it.concern = concern;
+                    } else {
+                        let by = self.take_on(*identity, &concern);
+                        known.insert(*identity, Known { concern, by });
+                    }
                 }
             }
         }
