@@ -42,12 +42,6 @@ pub trait Agent: Send + Sync {
     /// rungs weaker than one that already proves an id (unless all are asked for), are left out.
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading>;
 
-    /// The directory in which live processes of it register; `None` if they do not.
-    fn registry(&self, home: &Path) -> Option<PathBuf> {
-        let _ = home;
-        None
-    }
-
     /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and
     /// they do. That proves at one blow which agent the process is, that `home` is its home, and which conversation it is in.
     fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {

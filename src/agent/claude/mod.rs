@@ -47,10 +47,6 @@ impl Agent for Claude {
         env.path("CLAUDE_CONFIG_DIR").or_else(|| Some(env.path("HOME")?.join(".claude")))
     }
 
-    fn registry(&self, home: &Path) -> Option<PathBuf> {
-        Some(home.join("sessions"))
-    }
-
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
         let mut readings = vec![registry::reading(subject)];
         if subject.every_rung || !proves(&readings) {

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::sources::{ServerWatch, Watched};
-use crate::agent;
+use crate::agent::{self, Where};
 use crate::control::observe::World;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::Manifest;
-use crate::core::observe::identity::Rung;
-use crate::core::observe::{Agent, MuxSession, Observation, Server};
+use crate::core::observe::{MuxSession, Observation, Server};
 use crate::mux::tmux::address::socket;
 
 /// What matters after a pass.
@@ -28,7 +27,13 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
         ..Watched::default()
     };
     for (kind, home) in &seen.own_homes {
-        watched.registries.extend(home.seen().and_then(|home| agent::of(*kind).registry(home)));
+        places(&mut watched, seen, *kind, home, None);
+    }
+    for (entry, home) in pass.manifest().sessions.iter().zip(&seen.fallback_homes) {
+        if entry.key.host == seen.host && !entry.suspend {
+            let cwd = entry.cwd.as_deref().map(|cwd| (&entry.key, seen.real_path(cwd)));
+            places(&mut watched, seen, entry.agent, home, cwd);
+        }
     }
     for (server, session) in sessions(seen) {
         let key =
@@ -41,7 +46,8 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
                 watched.processes.entry((pid, 0)).or_default().insert(key.clone());
             }
             for agent in agents {
-                evidence(&mut watched, agent, &key);
+                let cwd = agent.cwd.seen().map(|cwd| (&key, cwd.as_path()));
+                places(&mut watched, seen, agent.kind, &agent.home, cwd);
             }
         }
     }
@@ -67,15 +73,13 @@ fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option
     })
 }
 
-/// The places in which a live agent's conversation was, or will be, found.
-fn evidence(watched: &mut Watched, live: &Agent, session: &SessionKey) {
-    watched.registries.extend(live.home.seen().and_then(|home| agent::of(live.kind).registry(home)));
-    for reading in live.ladder.readings.iter().filter(|reading| reading.rung != Rung::Registry) {
-        let place = PathBuf::from(&reading.looked_at);
-        // Of a process only its end is told, by other means.
-        if place.is_absolute() && !place.starts_with("/proc") {
-            watched.files.entry(place).or_default().insert(session.clone());
-        }
+/// Notes where an agent leaves its traces; with a session, those of its workspace as well.
+fn places(watched: &mut Watched, seen: &Observation, kind: AgentKind, home: &Fact<PathBuf>, of: Option<(&SessionKey, &Path)>) {
+    let Some(home) = home.seen() else { return };
+    let places = agent::of(kind).places(Where { home, cwd: of.map(|(_, cwd)| cwd), now: seen.at });
+    watched.registries.extend(places.registries);
+    for place in places.transcripts {
+        watched.files.entry(place).or_default().extend(of.map(|(session, _)| session.clone()));
     }
 }
 
