@@ -1,5 +1,7 @@
 //! What wakes the loop when nothing else would for an hour, and that it does not wake itself.
 
+use std::time::Duration;
+
 use crate::run::{Watch, declare, headcount, running, text};
 use crate::support::{World, await_some};
 
@@ -125,4 +127,24 @@ fn an_agent_that_ends_in_a_session_that_stays_wakes_it() {
     quiet(&mut watch);
     world.type_line("s", "/exit");
     watch.until("drift agent-gone flagged s");
+}
+
+#[test]
+fn a_transcript_that_appears_wakes_it() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    // Without a registry there is nothing but the transcript to know the conversation by.
+    world.session("s", &shop, "exec claude --no-registry");
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    // What appears within a second of the start of a process cannot be told from what was there before it.
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        watch.until("heartbeat");
+    }
+    quiet(&mut watch);
+    world.type_line("s", "hello");
+    let told = watch.until("drift new-id applied s");
+    assert!(told["reasons"].as_array().unwrap().contains(&"transcript".into()), "{told}");
 }
