@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::drift::Class;
 use super::ids::{AgentKind, SessionKey};
 use super::report::DriftReport;
+use super::text::seconds;
 pub use announcer::{Announcer, Limit};
 
 /// One thing `watch` says. Fields are only ever added.
@@ -59,6 +60,8 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Started {
     /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// The absolute path of the manifest.
     pub manifest: String,
@@ -76,6 +79,8 @@ pub struct Started {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriftEvent {
     /// When it was told, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// What woke the pass that found it.
     pub reasons: Vec<String>,
@@ -86,7 +91,8 @@ pub struct DriftEvent {
     #[serde(skip_serializing_if = "is_zero", default)]
     pub left_out: usize,
     /// Until when this session's further events are held back because there were too many.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub muted_until: Option<DateTime<Utc>>,
 }
 
@@ -94,6 +100,8 @@ pub struct DriftEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
     /// When it was told, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// What woke the pass that missed it.
     pub reasons: Vec<String>,
@@ -115,7 +123,8 @@ pub struct Resolved {
     #[serde(skip_serializing_if = "is_zero", default)]
     pub left_out: usize,
     /// Until when this session's further events are held back because there were too many.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub muted_until: Option<DateTime<Utc>>,
 }
 
@@ -133,6 +142,8 @@ pub enum How {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Heartbeat {
     /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// Passes made so far.
     pub passes: u64,
@@ -141,6 +152,8 @@ pub struct Heartbeat {
     /// Drifts that stand now.
     pub open: usize,
     /// When the last pass looked, UTC.
+    #[serde(with = "seconds::option", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub last_pass: Option<DateTime<Utc>>,
     /// What is only polled, and why.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -151,6 +164,8 @@ pub struct Heartbeat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`.
     pub source: String,
@@ -162,6 +177,8 @@ pub struct Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stopped {
     /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// Why: `SIGTERM`, `SIGINT`, `until-file`, `max-runtime`.
     pub reason: String,

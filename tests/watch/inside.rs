@@ -54,6 +54,9 @@ impl Host for Odd {
     fn cwd(&self, pid: u32) -> Fact<PathBuf> {
         self.local.cwd(pid)
     }
+    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
+        self.local.open_files(pid)
+    }
     fn environ(&self, pid: u32) -> Fact<Environ> {
         self.local.environ(pid)
     }

@@ -1,6 +1,6 @@
 //! The watch: the real program on private tmux servers, and its loop as a library where a test has to reach inside.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,3 +12,4 @@ mod inside;
 mod manifest;
 mod run;
 mod supervisor;
+mod wakes;

@@ -9,7 +9,7 @@ use super::sources::Watched;
 use super::wake::Scope;
 use super::watched::watched;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::core::report::Report;
 
 /// What is kept between turns.
@@ -43,7 +43,7 @@ const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options) -> Self {
-        let versions = Some(options.versions.clone().unwrap_or_else(Versions::default));
+        let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
         Self { world, options, passer, last_good: None, warned: Vec::new() }

@@ -26,6 +26,15 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
             .collect(),
         ..Watched::default()
     };
+    for (kind, home) in &seen.own_homes {
+        places(&mut watched, seen, *kind, home, None);
+    }
+    for (entry, home) in pass.manifest().sessions.iter().zip(&seen.fallback_homes) {
+        if entry.key.host == seen.host && !entry.suspend {
+            let cwd = entry.cwd.as_deref().map(|cwd| (&entry.key, seen.real_path(cwd)));
+            places(&mut watched, seen, entry.agent, home, cwd);
+        }
+    }
     for (server, session) in sessions(seen) {
         let key =
             SessionKey { name: session.name.clone(), mux: server.mux, server: server.server.clone(), host: seen.host.clone() };
@@ -37,17 +46,10 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
                 watched.processes.entry((pid, 0)).or_default().insert(key.clone());
             }
             for agent in agents {
-                let Some(home) = agent.home.seen() else { continue };
-                let cwd = agent.cwd.seen().map(PathBuf::as_path);
-                traces(&mut watched, agent.kind, Where { home, cwd, now: seen.at }, &key);
+                let cwd = agent.cwd.seen().map(|cwd| (&key, cwd.as_path()));
+                places(&mut watched, seen, agent.kind, &agent.home, cwd);
             }
         }
-    }
-    let entries = pass.manifest().sessions.iter().zip(&seen.fallback_homes);
-    for (entry, home) in entries.filter(|(entry, _)| entry.key.host == seen.host && !entry.suspend) {
-        let Some(home) = home.seen() else { continue };
-        let cwd = entry.cwd.as_deref().map(|cwd| seen.real_path(cwd));
-        traces(&mut watched, entry.agent, Where { home, cwd, now: seen.at }, &entry.key);
     }
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
@@ -71,12 +73,13 @@ fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option
     })
 }
 
-/// Where an agent that keeps its files in `home` would leave something new of a workspace.
-fn traces(watched: &mut Watched, kind: AgentKind, place: Where<'_>, session: &SessionKey) {
-    let places = agent::of(kind).places(place);
+/// Notes where an agent leaves its traces; with a session, those of its workspace as well.
+fn places(watched: &mut Watched, seen: &Observation, kind: AgentKind, home: &Fact<PathBuf>, of: Option<(&SessionKey, &Path)>) {
+    let Some(home) = home.seen() else { return };
+    let places = agent::of(kind).places(Where { home, cwd: of.map(|(_, cwd)| cwd), now: seen.at });
     watched.registries.extend(places.registries);
-    for directory in places.transcripts {
-        watched.files.entry(directory).or_default().insert(session.clone());
+    for place in places.transcripts {
+        watched.files.entry(place).or_default().extend(of.map(|(session, _)| session.clone()));
     }
 }
 

@@ -1,0 +1,150 @@
+//! What wakes the loop when nothing else would for an hour, and that it does not wake itself.
+
+use std::time::Duration;
+
+use crate::run::{Watch, declare, headcount, running, text};
+use crate::support::{World, await_some};
+
+/// A watch whose resync is an hour away.
+fn patient(world: &World, more: &[&str]) -> Watch {
+    let usual = ["watch", "--json", "--interval", "1h", "--settle", "0s", "--heartbeat", "100ms"];
+    Watch::start(headcount(world, &[&usual[..], more].concat()))
+}
+
+/// Waits until three heartbeats in a row know of no further pass, and gives how many were made.
+fn quiet(watch: &mut Watch) -> u64 {
+    let (mut passes, mut same) = (0, 0);
+    for _ in 0..100 {
+        let now = watch.until("heartbeat")["passes"].as_u64().unwrap();
+        same = if now == passes { same + 1 } else { 0 };
+        passes = now;
+        if same == 3 && passes > 0 {
+            return passes;
+        }
+    }
+    panic!("it never comes to rest: {passes} passes");
+}
+
+#[test]
+fn it_comes_to_rest_after_its_own_writes_and_stays_there() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    for name in ["a", "b", "c"] {
+        world.claude_session(name, &shop);
+    }
+    declare(&world, &running(&world, &["a", "b", "c", "gone"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift dead applied gone");
+    let passes = quiet(&mut watch);
+    assert!(passes < 12, "{passes} passes for one change");
+    assert_eq!(quiet(&mut watch), passes, "a quiet world is left alone");
+}
+
+#[test]
+fn the_end_and_the_start_of_a_session_wake_it_with_and_without_a_control_client() {
+    for more in [&[][..], &["--no-control-client"]] {
+        let world = World::new();
+        let shop = world.workspace("shop");
+        world.claude_session("s", &shop);
+        world.session("keeper", &shop, "exec sleep 1000");
+        declare(&world, &running(&world, &["s"]));
+        let mut watch = patient(&world, more);
+        watch.until("drift moved applied s");
+        quiet(&mut watch);
+        world.tmux(["kill-session", "-t", "=s"]);
+        let told = watch.until("drift dead applied s");
+        assert_ne!(told["reasons"], serde_json::json!(["resync"]));
+        assert!(text(&world).contains("status: terminated"));
+        world.claude_session("s", &shop);
+        watch.until("drift revived applied s");
+        world.claude_session("new-creator-claude", &shop);
+        watch.until("drift unregistered applied new-creator-claude");
+    }
+}
+
+#[test]
+fn the_end_of_a_whole_server_and_a_new_one_in_its_place_wake_it() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.claude_session("s", &shop);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    quiet(&mut watch);
+    world.tmux(["kill-server"]);
+    watch.until("drift dead applied s");
+    quiet(&mut watch);
+    world.claude_session("s", &shop);
+    watch.until("drift revived applied s");
+}
+
+#[test]
+fn another_conversation_of_a_live_agent_wakes_it() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let claude = world.claude_session("s", &shop);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift new-id applied s");
+    quiet(&mut watch);
+    world.type_line("s", "/clear");
+    watch.until("drift new-id applied s");
+    let now = world.registered(claude.pid);
+    assert_ne!(now.id, claude.id);
+    assert!(text(&world).contains(now.id.as_str()));
+}
+
+#[test]
+fn a_save_wakes_it_and_so_does_a_manifest_that_comes_back() {
+    let world = World::new();
+    declare(&world, &running(&world, &["one"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift dead applied one");
+    quiet(&mut watch);
+    declare(&world, &running(&world, &["one", "two"]));
+    let told = watch.until("drift dead applied two");
+    assert!(told["reasons"].as_array().unwrap().contains(&"manifest".into()), "{told}");
+    quiet(&mut watch);
+    std::fs::remove_file(crate::run::manifest(&world)).unwrap();
+    watch.until("error pass");
+    declare(&world, &running(&world, &["three"]));
+    watch.until("drift dead applied three");
+}
+
+#[test]
+fn an_agent_that_ends_in_a_session_that_stays_wakes_it() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let pid = world.session("s", &shop, "claude; exec sleep 1000");
+    let claude = await_some("the agent", || {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        children.split_whitespace().next()?.parse::<u32>().ok()
+    });
+    world.registered(claude);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    quiet(&mut watch);
+    world.type_line("s", "/exit");
+    watch.until("drift agent-gone flagged s");
+}
+
+#[test]
+fn a_transcript_that_appears_wakes_it() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    // Without a registry there is nothing but the transcript to know the conversation by.
+    world.session("s", &shop, "exec claude --no-registry");
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    // What appears within a second of the start of a process cannot be told from what was there before it.
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(2) {
+        watch.until("heartbeat");
+    }
+    quiet(&mut watch);
+    world.type_line("s", "hello");
+    let told = watch.until("drift new-id applied s");
+    assert!(told["reasons"].as_array().unwrap().contains(&"transcript".into()), "{told}");
+}
