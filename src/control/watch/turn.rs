@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::due::until;
 use super::wake::Scope;
 use crate::control::observe::World;
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer, Versions};
+use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::core::report::Report;
 
 /// What is kept between turns.
