@@ -61,9 +61,6 @@ impl Host for Odd {
         self.local.environ(pid)
     }
 
-    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
-        self.local.open_files(pid)
-    }
     fn children(&self, pid: u32) -> Vec<u32> {
         self.local.children(pid)
     }
