@@ -3,5 +3,6 @@
 pub mod init;
 pub mod observe;
 pub mod pass;
+mod timing;
 pub mod undo;
 pub mod watch;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::observe::{self, World};
+use super::timing::timed;
 use crate::agent;
 use crate::core::drift::{self, Verdict, classify};
 use crate::core::ids::SessionKey;
@@ -241,8 +242,9 @@ impl Stage {
         let (loaded, observation) = std::thread::scope(|scope| {
             // The default server is asked in any case, so it may think while the manifest is read.
             let ahead = scope.spawn(|| observe::ask_default(world));
-            let loaded = world.recall.manifest(hash, || yaml::load(text, &environment(world)))?;
-            let observation = observe::observe_with(world, &loaded.manifest, Some(ahead));
+            let load = || world.recall.manifest(hash, || yaml::load(text, &environment(world)));
+            let loaded = timed("read the manifest", load)?;
+            let observation = timed("look at the world", || observe::observe_with(world, &loaded.manifest, Some(ahead)));
             Ok((loaded, observation))
         })
         .map_err(|diagnostics: Vec<Diagnostic>| invalid(diagnostics, text))?;
@@ -293,10 +295,10 @@ impl Stage {
     /// Judges, drafts and reports, without having written anything, or after `written` was.
     fn finish(self, world: &World, options: &Options, written: Option<Draft>, saved: Vec<PathBuf>) -> Pass {
         let judged = self.world();
-        let verdict = classify(&judged);
+        let verdict = timed("classify", || classify(&judged));
         let dry_run = written.is_none();
-        let draft = written.unwrap_or_else(|| self.draft(&verdict, &options.selection));
-        let report = self.report(&judged, &verdict, &draft, options, dry_run);
+        let draft = written.unwrap_or_else(|| timed("draft the edits", || self.draft(&verdict, &options.selection)));
+        let report = timed("report", || self.report(&judged, &verdict, &draft, options, dry_run));
         let text = (!dry_run).then_some(draft.text);
         Pass { report, saved, written: text, stage: self, selection: options.selection.clone(), env: world.env.clone() }
     }
