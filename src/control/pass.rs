@@ -7,6 +7,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -239,11 +240,14 @@ impl Stage {
     ) -> Result<Self, PassError> {
         let invalid =
             |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
+        let enough = &AtomicBool::new(false);
         let (loaded, observation) = std::thread::scope(|scope| {
             // The default server is asked in any case, so it may think while the manifest is read.
-            let ahead = scope.spawn(|| observe::ask_default(world));
+            let ahead = scope.spawn(move || observe::look_ahead(world, enough));
             let load = || world.recall.manifest(hash, || yaml::load(text, &environment(world)));
-            let loaded = timed("read the manifest", load)?;
+            let loaded = timed("read the manifest", load);
+            enough.store(true, Ordering::Relaxed);
+            let loaded = loaded?;
             let observation = timed("look at the world", || observe::observe_with(world, &loaded.manifest, Some(ahead)));
             Ok((loaded, observation))
         })

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
@@ -21,13 +22,22 @@ use crate::core::observe::identity::Found;
 use crate::core::observe::{Observation, Process, Server, Stray};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
-use panes::{Inspector, PaneFacts};
+use panes::{Inspector, PaneFacts, ReadAhead};
 use recall::Past;
 pub use recall::Recall;
 use spread::spread;
 
 /// A server that is being asked on another thread.
-pub type Asked<'scope> = ScopedJoinHandle<'scope, Fact<Server>>;
+type Asked<'scope> = ScopedJoinHandle<'scope, Fact<Server>>;
+
+/// The default server, being asked on another thread, with what was read of its processes so far.
+pub type Ahead<'scope> = ScopedJoinHandle<'scope, HeadStart>;
+
+/// What was seen of the default server before it was known what is of interest.
+pub struct HeadStart {
+    server: Fact<Server>,
+    read: ReadAhead,
+}
 
 /// Reads the newest hook event of a process: its agent, its pid, and its start in clock ticks since boot.
 pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<Found> + Send + Sync;
@@ -94,9 +104,17 @@ impl std::fmt::Debug for World {
     }
 }
 
-/// What the default tmux server holds; every observation asks it, because unregistered sessions are looked for there.
-pub fn ask_default(world: &World) -> Fact<Server> {
-    ask(world, &ServerKey::default_of(MuxKind::Tmux))
+/// Asks the default tmux server, as every observation does, because unregistered sessions are looked for there; then reads the
+/// processes of its panes until `enough` is set, by who then knows which ones matter.
+pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
+    let server = ask(world, &ServerKey::default_of(MuxKind::Tmux));
+    let inspector = Inspector::new(world);
+    if inspector.past().is_none() {
+        let sessions = server.seen().map_or(&[][..], |server| &server.sessions);
+        let pids = sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
+        inspector.read_ahead(pids, || enough.load(Ordering::Relaxed));
+    }
+    HeadStart { server, read: inspector.into_ahead() }
 }
 
 fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
@@ -113,7 +131,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
 }
 
 /// The same, with the default server already being asked.
-pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Asked<'_>>) -> Observation {
+pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_>>) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
@@ -166,15 +184,17 @@ fn list(
     manifest: &Manifest,
     local: &[&Session],
     inspector: &Inspector<'_>,
-    default: Option<Asked<'_>>,
+    default: Option<Ahead<'_>>,
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.extend(world.also.iter().cloned());
     let usual = ServerKey::default_of(MuxKind::Tmux);
     keys.remove(&usual);
     let recorded: BTreeSet<u32> = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+    // Who has the manifest already knows which processes matter.
+    let enough = AtomicBool::new(true);
     std::thread::scope(|scope| {
-        let default = default.unwrap_or_else(|| scope.spawn(|| ask_default(world)));
+        let default = default.unwrap_or_else(|| scope.spawn(|| look_ahead(world, &enough)));
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
         let real_paths = real_paths(manifest);
         let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
@@ -192,11 +212,17 @@ fn list(
                 inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let answer = |thread: Asked<'_>| {
-            thread.join().unwrap_or_else(|_| Fact::Unknown("the probe of this server failed inside".to_owned()))
-        };
+        let failed = || Fact::Unknown("the probe of this server failed inside".to_owned());
+        let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(|_| failed());
+        let default = default.join().map_or_else(
+            |_| failed(),
+            |HeadStart { server, read }| {
+                inspector.take_over(read);
+                server
+            },
+        );
         let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
-        (others.chain([(usual, answer(default))]).collect(), real_paths)
+        (others.chain([(usual, default)]).collect(), real_paths)
     })
 }
 

@@ -35,10 +35,14 @@ pub(super) struct Inspector<'a> {
     own_homes: Vec<(&'static dyn crate::agent::Agent, PathBuf)>,
     /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
     /// believed of a moment when it was not yet known to be one.
-    ahead: Mutex<(Option<Instant>, HashMap<u32, PaneFacts>)>,
+    ahead: Mutex<ReadAhead>,
     /// What an earlier look found and this one may use.
     past: Option<Arc<Past>>,
 }
+
+/// What was read of processes before it was known that they are panes', and since when.
+#[derive(Debug, Default)]
+pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
 
 impl<'a> Inspector<'a> {
     pub(super) fn new(world: &'a World) -> Self {
@@ -61,6 +65,18 @@ impl<'a> Inspector<'a> {
         }
         let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         ahead.0.get_or_insert(begun);
+        ahead.1.extend(found);
+    }
+
+    /// What was read ahead, for another inspector of the same look.
+    pub(super) fn into_ahead(self) -> ReadAhead {
+        self.ahead.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what another inspector read ahead.
+    pub(super) fn take_over(&self, ReadAhead(begun, found): ReadAhead) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.0 = [ahead.0, begun].into_iter().flatten().min();
         ahead.1.extend(found);
     }
 
