@@ -53,7 +53,7 @@ pub(crate) struct WatchArgs {
     /// Run this with `sh -c`; its stdin is a JSON array of drift events on one line. One at a time, 30s at most
     #[arg(long, value_name = "CMD")]
     pub(crate) on_drift: Option<OsString>,
-    /// Attach no read-only control client to tmux servers
+    /// Keep no listening control client on tmux servers; poll them instead
     #[arg(long)]
     pub(crate) no_control_client: bool,
     /// Who reads the events: what was said is remembered apart for each consumer
