@@ -29,7 +29,7 @@ use crate::core::report::status::{Explanation, StatusReport};
 use crate::core::report::{Report, State};
 use crate::host::Environ;
 use crate::store::TextHash;
-use crate::store::manifest::{ManifestFile, Snapshot};
+use crate::store::manifest::{ManifestFile, Pace, Snapshot};
 use crate::store::paths::StateHome;
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic};
@@ -159,7 +159,8 @@ impl std::fmt::Debug for Pass {
 /// # Errors
 /// The manifest cannot be read, does not load, or (with [`Mode::Record`]) cannot be locked or written.
 pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
-    let file = ManifestFile::open(&options.manifest)?;
+    let known = options.versions.as_ref().and_then(Versions::last);
+    let file = ManifestFile::open(&options.manifest)?.with_pace(Pace { known, ..Pace::default() });
     let stage = Stage::load(world, options, &file.read()?)?;
     match options.mode {
         Mode::Look => Ok(stage.finish(world, options, None, Vec::new())),

@@ -19,7 +19,7 @@ const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 fn an_old_text_is_read_at_once_and_reading_creates_nothing() {
     let place = Place::new("text\n");
     // Reading it again would wait an hour.
-    let manifest = place.manifest().with_pace(Pace { young: Duration::from_secs(1), again: NEVER, limit: NEVER });
+    let manifest = place.manifest().with_pace(Pace { young: Duration::from_secs(1), again: NEVER, limit: NEVER, known: None });
     let snapshot = manifest.read().unwrap();
     assert_eq!((snapshot.bytes.as_slice(), snapshot.settled), (b"text\n".as_slice(), true));
     assert_eq!((snapshot.hash, &snapshot.path), (TextHash::of(b"text\n"), &place.path));
@@ -32,7 +32,8 @@ fn half_a_text_whose_writer_is_still_at_it_is_waited_for() {
     let mut editor = File::create(&place.path).unwrap();
     editor.write_all(b"half").unwrap();
     // An hour of holding still would be believed, so only the closing ends the wait.
-    let manifest = place.manifest().with_pace(Pace { young: NEVER, again: Duration::from_millis(1), limit: NEVER });
+    let manifest =
+        place.manifest().with_pace(Pace { young: NEVER, again: Duration::from_millis(1), limit: NEVER, known: None });
     let reader = std::thread::spawn(move || manifest.read().unwrap());
     for _ in 0..200 {
         assert!(!reader.is_finished(), "half a text was believed");
@@ -48,9 +49,9 @@ fn half_a_text_whose_writer_is_still_at_it_is_waited_for() {
 fn a_text_held_open_but_still_is_read_and_one_never_still_is_called_unsettled() {
     let place = Place::new("text\n");
     let holder = File::options().append(true).open(&place.path).unwrap();
-    let still = Pace { young: Duration::from_millis(5), again: Duration::from_millis(1), limit: NEVER };
+    let still = Pace { young: Duration::from_millis(5), again: Duration::from_millis(1), limit: NEVER, known: None };
     assert!(place.manifest().with_pace(still).read().unwrap().settled);
-    let impatient = Pace { young: NEVER, again: Duration::from_millis(1), limit: Duration::from_millis(10) };
+    let impatient = Pace { young: NEVER, again: Duration::from_millis(1), limit: Duration::from_millis(10), known: None };
     let snapshot = place.manifest().with_pace(impatient).read().unwrap();
     assert_eq!((snapshot.bytes.as_slice(), snapshot.settled), (b"text\n".as_slice(), false));
     drop(holder);
@@ -60,7 +61,7 @@ fn a_text_held_open_but_still_is_read_and_one_never_still_is_called_unsettled() 
 fn a_text_that_is_another_at_each_read_is_never_called_settled() {
     // The kernel makes up a new one for each reader.
     let manifest = ManifestFile::open(Path::new("/proc/sys/kernel/random/uuid")).unwrap();
-    let pace = Pace { young: NEVER, again: Duration::from_millis(1), limit: Duration::from_millis(20) };
+    let pace = Pace { young: NEVER, again: Duration::from_millis(1), limit: Duration::from_millis(20), known: None };
     let snapshot = manifest.with_pace(pace).read().unwrap();
     assert_eq!((snapshot.bytes.len(), snapshot.settled), (37, false));
 }
@@ -68,7 +69,7 @@ fn a_text_that_is_another_at_each_read_is_never_called_settled() {
 #[test]
 fn a_young_text_is_believed_when_two_reads_agree() {
     let place = Place::new("text\n");
-    let pace = Pace { young: NEVER, again: Duration::from_millis(1), limit: NEVER };
+    let pace = Pace { young: NEVER, again: Duration::from_millis(1), limit: NEVER, known: None };
     assert!(place.manifest().with_pace(pace).read().unwrap().settled);
 }
 
@@ -106,4 +107,16 @@ fn what_is_not_a_readable_regular_file_is_refused_with_what_it_is() {
     fs::write(at("file"), "").unwrap();
     assert!(matches!(open("file/below"), ManifestError::Unreadable { .. }));
     assert_eq!(error.to_string(), format!("cannot read manifest {}", at("loop").display()));
+}
+
+#[test]
+fn a_young_text_that_is_known_to_be_whole_is_read_once_and_any_other_is_not() {
+    let place = Place::new("text\n");
+    let known = |text: &str| Some(headcount::store::TextHash::of(text.as_bytes()));
+    let read = |known| {
+        let pace = Pace { young: NEVER, again: Duration::from_millis(1), limit: Duration::ZERO, known };
+        place.manifest().with_pace(pace).read().unwrap().settled
+    };
+    assert!(read(known("text\n")));
+    assert!(!read(known("other\n")) && !read(None));
 }

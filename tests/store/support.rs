@@ -68,7 +68,7 @@ pub(crate) fn make_old(path: &Path) {
 
 /// Does not wait long for a text to stand still.
 pub(crate) fn quick() -> Pace {
-    Pace { young: Duration::from_millis(2), again: Duration::from_millis(1), limit: Duration::from_secs(1) }
+    Pace { young: Duration::from_millis(2), again: Duration::from_millis(1), limit: Duration::from_secs(1), known: None }
 }
 
 /// Appends a line.

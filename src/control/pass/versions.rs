@@ -36,6 +36,11 @@ pub struct Shrunken {
 }
 
 impl Versions {
+    /// The text of the last version that was believed: it is whole.
+    pub fn last(&self) -> Option<TextHash> {
+        self.known().last.as_ref().map(|(hash, _)| *hash)
+    }
+
     /// Takes note of a version and gives, by entry, when a person changed it, as far as that is younger than the settle window.
     ///
     /// # Errors

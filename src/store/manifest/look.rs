@@ -169,7 +169,7 @@ pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -
                 let quiet = look.is_quiet();
                 let same = before.take().filter(|(hash, stat, _)| *hash == look.hash && stat.is_file(&look.stat));
                 let still = match &same {
-                    None => quiet && !look.stat.is_younger_than(pace.young),
+                    None => quiet && (pace.known == Some(look.hash) || !look.stat.is_younger_than(pace.young)),
                     Some(_) if quiet => true,
                     Some((_, _, since)) => held == Held::IfStill && now.duration_since(*since) >= pace.young,
                 };

@@ -137,11 +137,13 @@ pub struct Pace {
     pub again: Duration,
     /// The longest a read waits.
     pub limit: Duration,
+    /// A text known to be whole, for instance the one headcount wrote last: however young, it is read once.
+    pub known: Option<TextHash>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { young: Duration::from_millis(100), again: Duration::from_millis(20), limit: Duration::from_secs(1) }
+        Self { young: Duration::from_millis(100), again: Duration::from_millis(20), limit: Duration::from_secs(1), known: None }
     }
 }
 
