@@ -1,5 +1,7 @@
 //! From manifest and observation to drifts: the order in which an entry is judged. Pure.
 
+use std::collections::BTreeSet;
+
 use super::claims::{Claims, Ruling, standings};
 use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
@@ -30,7 +32,7 @@ pub struct EntryVerdict<'a> {
     pub judged: bool,
     /// Where its session is.
     pub standing: Standing<'a>,
-    /// The session it was renamed to, if it was.
+    /// The session it was renamed to, or the sessions it may be, if it was.
     pub renamed_to: Option<String>,
     /// The conversation its live agent is proven to be in, and the rung.
     pub proven: Option<(ConversationId, Rung)>,
@@ -72,9 +74,9 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
     let claims = Claims::new(world, &standings);
     let mut verdict =
         Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
-    let mut renamed: Vec<SessionKey> = Vec::new();
+    let renames = moved::renames(world, &standings, &undeclared);
     for (entry, standing) in world.manifest.sessions.iter().zip(&standings) {
-        let entry_verdict = judge(world, entry, standing, &claims, &undeclared, &mut verdict.drifts, &mut renamed);
+        let entry_verdict = judge(world, entry, standing, &claims, renames.get(&entry.index), &mut verdict.drifts);
         verdict.entries.push(entry_verdict);
     }
     for identity in &world.manifest.identities {
@@ -83,6 +85,7 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
         });
         verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
+    let renamed: BTreeSet<&SessionKey> = renames.values().flat_map(|rename| &rename.to).map(|other| &other.key).collect();
     for other in undeclared.iter().filter(|other| !renamed.contains(&other.key)) {
         judge_undeclared(world, other, &claims, &mut verdict);
     }
@@ -95,9 +98,8 @@ fn judge<'a>(
     entry: &Session,
     standing: &Standing<'a>,
     claims: &Claims<'_, 'a>,
-    undeclared: &[Undeclared<'a>],
+    rename: Option<&moved::Rename<'_, 'a>>,
     drifts: &mut Vec<Drift>,
-    renamed: &mut Vec<SessionKey>,
 ) -> EntryVerdict<'a> {
     let mut verdict = EntryVerdict {
         judged: world.is_judged(entry),
@@ -108,14 +110,9 @@ fn judge<'a>(
         transcript: transcript_of(world, entry, standing),
         unknown: None,
     };
-    if let Standing::Absent { .. } = standing
-        && let Some((other, evidence)) = moved::renamed_to(entry, undeclared)
-    {
-        renamed.push(other.key.clone());
-        verdict.renamed_to = Some(other.key.name.clone());
-        if verdict.judged {
-            drifts.push(moved::judge_renamed(world, entry, other, evidence));
-        }
+    if let Some(rename) = rename {
+        verdict.renamed_to = Some(rename.names());
+        drifts.push(moved::judge_renamed(world, entry, rename));
         return verdict;
     }
     if !verdict.judged {
@@ -208,12 +205,12 @@ fn judge_undeclared<'a>(world: &World<'a>, other: &Undeclared<'a>, claims: &Clai
         Discovered::Ours(live) => {
             let ruling = claims.ruling_undeclared(live);
             let about_id = describe(&ruling, None);
-            let proven = match ruling {
-                Ruling::Proven { id, rung, .. } => Some((id, rung)),
-                Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => None,
+            let (proven, formerly) = match ruling {
+                Ruling::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
+                Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => (None, None),
             };
             let id = proven.as_ref().map(|(id, rung)| (id, *rung));
-            verdict.drifts.push(unregistered::judge(world, other, live, id));
+            verdict.drifts.push(unregistered::judge(world, other, live, id, formerly.as_deref()));
             verdict.found.push(Found { key: other.key.clone(), agents: vec![live], proven, about_id });
         }
     }

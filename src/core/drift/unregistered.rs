@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
-use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved, new_id};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
@@ -43,27 +43,29 @@ pub(super) fn discover<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Di
     }
 }
 
-/// The drift of a session of ours that has no entry: an entry in the file's own dialect.
+/// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that
+/// keeps a copy of its id as history.
 pub(super) fn judge(
     world: &World<'_>,
     undeclared: &Undeclared<'_>,
     live: Live<'_>,
     proven: Option<(&ConversationId, Rung)>,
+    formerly: Option<&str>,
 ) -> Drift {
     let agent = live.agent.kind;
+    let formerly = formerly.map(new_id::as_history).unwrap_or_default();
     let mut evidence = vec![
         Evidence::new(undeclared.key.mux.as_str(), format!("session {} matches discovery", undeclared.session.id)),
         Evidence::new("process", format!("{agent} is alive in pane {}, pid {}", live.pane.id, live.agent.process.pid)),
     ];
-    evidence
-        .extend(proven.into_iter().flat_map(|(id, rung)| super::new_id::evidence(live.agent, rung, id).into_iter().take(1)));
+    evidence.extend(proven.into_iter().flat_map(|(id, rung)| new_id::evidence(live.agent, rung, id).into_iter().take(1)));
     let place = Path::root().key(crate::core::manifest::names::top::SESSIONS).index(world.manifest.sessions.len());
     let entry = entry(world, undeclared, live, proven.map(|(id, _)| id));
     Drift {
         class: Class::Unregistered,
         session: undeclared.key.clone(),
         agent,
-        matter: format!("{agent} runs here without an entry"),
+        matter: format!("{agent} runs here without an entry{formerly}"),
         remedy: Some(Remedy::Register),
         detail: String::new(),
         evidence,

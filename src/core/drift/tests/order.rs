@@ -177,9 +177,39 @@ fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
 }
 
 #[test]
-fn two_sessions_that_hold_the_recorded_pane_are_no_rename() {
+fn an_entry_whose_pane_lives_on_in_several_sessions_is_never_dead_and_no_name_is_proposed() {
     let running = format!(", status: running{PANE}");
-    assert_eq!(scene(one(&running), vec![claude("t", 7), claude("u", 7)]).words(), ["dead:record"]);
+    let grouped = scene(one(&running), vec![claude("t-creator-claude", 7), claude("u", 7)]);
+    assert_eq!(grouped.words(), ["moved:flag"]);
+    let matter = &grouped.drifts()[0].matter;
+    assert!(matter.contains("t-creator-claude") && matter.contains("\"u\"") && !matter.contains("change its name"), "{matter}");
+}
+
+#[test]
+fn a_session_is_the_new_name_of_one_entry_only() {
+    let entry = |name: &str, fields: &str| format!("  - {{ name: {name}, agent: claude, cwd: /w, status: running{fields} }}\n");
+    let two = |fields| manifest(&format!("version: 1\nsessions:\n{}{}", entry("a", fields), entry("b", fields)));
+    let by_pane = scene(two(PANE), vec![claude("t", 7)]);
+    assert_eq!(by_pane.words(), ["moved:flag", "moved:flag"], "its pane lives: neither is dead");
+    let proposed = by_pane.drifts().iter().filter(|drift| drift.matter.contains("change its name")).count();
+    assert_eq!(proposed, 1);
+    let alive = session("t", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    assert_eq!(scene(two(", session_id: b3a7"), vec![alive]).words(), ["moved:flag", "dead:record"]);
+}
+
+#[test]
+fn a_conversation_resumed_in_a_new_session_is_registered_and_the_ended_entry_keeps_its_copy() {
+    let resumed = || session("x-creator-claude", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    for ended in ["status: terminated", "status: stopped", "status: archived", "status: running, suspend: true"] {
+        let scene = scene(one(&format!(", {ended}, session_id: b3a7{PANE}")), vec![resumed()]);
+        assert_eq!(scene.words(), ["unregistered:record"], "{ended}");
+        assert!(scene.edits()[0].contains(r#""session_id":"b3a7""#), "{ended}: {:?}", scene.edits());
+        let message = scene.drifts()[0].message(true);
+        assert!(message.contains("; s, which has ended, keeps its conversation as history"), "{message}");
+    }
+    let unseen = |fields: &str| scene(one(fields), vec![resumed()]).words();
+    assert_eq!(unseen(PANE), ["moved:flag"], "an entry without a status is followed by its pane");
+    assert_eq!(unseen(", session_id: b3a7"), ["unregistered:record"], "but not by its conversation");
 }
 
 #[test]
