@@ -55,6 +55,8 @@ pub struct Found<'a> {
     pub proven: Option<(ConversationId, Rung)>,
     /// What was concluded about the conversation, one line.
     pub about_id: String,
+    /// The session whose agent it shows, if it has none of its own (grouped sessions, linked windows): it is never registered.
+    pub view_of: Option<String>,
 }
 
 /// Something that could not be told.
@@ -86,8 +88,10 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
         verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
     let renamed: BTreeSet<&SessionKey> = renames.values().flat_map(|rename| &rename.to).map(|other| &other.key).collect();
-    for other in undeclared.iter().filter(|other| !renamed.contains(&other.key)) {
-        judge_undeclared(world, other, &claims, &mut verdict);
+    let strangers: Vec<&Undeclared<'a>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
+    let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
+    for (other, discovered) in unregistered::discover(world, &strangers, shown) {
+        judge_undeclared(world, other, discovered, &claims, &mut verdict);
     }
     verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));
     verdict
@@ -193,25 +197,39 @@ fn describe(ruling: &Ruling, recorded: Option<&ConversationId>) -> String {
     }
 }
 
-fn judge_undeclared<'a>(world: &World<'a>, other: &Undeclared<'a>, claims: &Claims<'_, 'a>, verdict: &mut Verdict<'a>) {
-    match unregistered::discover(world, other) {
+fn judge_undeclared<'a>(
+    world: &World<'a>,
+    other: &Undeclared<'a>,
+    discovered: Discovered<'a>,
+    claims: &Claims<'_, 'a>,
+    verdict: &mut Verdict<'a>,
+) {
+    let mut found = |agents, about_id, proven, view_of| {
+        verdict.found.push(Found { key: other.key.clone(), agents, proven, about_id, view_of });
+    };
+    match discovered {
         Discovered::NotOurs => {}
         Discovered::Unknown(why) => verdict.unknown.push(Unknown { scope: other.key.name.clone(), why }),
+        Discovered::View(live, of) => found(vec![live], format!("it is the agent of session {of}"), None, Some(of)),
         Discovered::Several(agent, candidates) => {
             verdict.drifts.push(unregistered::judge_several(other, agent, &candidates));
-            let about_id = "more than one agent".to_owned();
-            verdict.found.push(Found { key: other.key.clone(), agents: candidates, proven: None, about_id });
+            found(candidates, "more than one agent".to_owned(), None, None);
         }
         Discovered::Ours(live) => {
             let ruling = claims.ruling_undeclared(live);
             let about_id = describe(&ruling, None);
             let (proven, formerly) = match ruling {
+                // An entry is made once, and with its id: it waits until that can be told.
+                Ruling::Unknown(why) => {
+                    verdict.unknown.push(Unknown { scope: other.key.name.clone(), why });
+                    return found(vec![live], about_id, None, None);
+                }
                 Ruling::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
-                Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => (None, None),
+                Ruling::Ambiguous(_) | Ruling::Nothing => (None, None),
             };
             let id = proven.as_ref().map(|(id, rung)| (id, *rung));
             verdict.drifts.push(unregistered::judge(world, other, live, id, formerly.as_deref()));
-            verdict.found.push(Found { key: other.key.clone(), agents: vec![live], proven, about_id });
+            found(vec![live], about_id, proven, None);
         }
     }
 }

@@ -79,7 +79,12 @@ pub(super) struct Rename<'w, 'a> {
     evidence: Evidence,
 }
 
-impl Rename<'_, '_> {
+impl<'a> Rename<'_, 'a> {
+    /// The agents in those sessions.
+    pub(super) fn agents(&self) -> impl Iterator<Item = Live<'a>> {
+        self.to.iter().flat_map(|other| agents_of(other.session))
+    }
+
     /// The names, for people.
     pub(super) fn names(&self) -> String {
         let names: Vec<&str> = self.to.iter().map(|other| other.key.name.as_str()).collect();

@@ -1,5 +1,7 @@
 //! Class B: alive and ours, without an entry.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
@@ -8,6 +10,7 @@ use crate::core::edit::{Edit, Path};
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
 use crate::core::manifest::{Dialect, Manifest, Status};
+use crate::core::observe::Process;
 use crate::core::observe::identity::Rung;
 
 /// What `last_visible_status` says of an entry headcount made itself.
@@ -23,24 +26,76 @@ pub(super) enum Discovered<'a> {
     Ours(Live<'a>),
     /// Several agents of the kind its name tells are.
     Several(AgentKind, Vec<Live<'a>>),
+    /// The agent its name tells is another session's, which this one shows as well; and that session's name.
+    View(Live<'a>, String),
 }
 
-/// Whether a session is ours: its name matches a pattern of `discovery.names` and the agent the pattern names is alive in it.
-pub(super) fn discover<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Discovered<'a> {
+/// Which of the sessions without an entry are ours: the name matches a pattern of `discovery.names` and an agent the pattern
+/// names is alive in it. An agent is one session's: a session that only shows the agent of an entry (`shown`), or of an older
+/// session that is ours, is a view of it. In the order of `undeclared`.
+pub(super) fn discover<'w, 'a>(
+    world: &World<'_>,
+    undeclared: &[&'w Undeclared<'a>],
+    shown: impl Iterator<Item = Live<'a>>,
+) -> Vec<(&'w Undeclared<'a>, Discovered<'a>)> {
+    let mut owner: BTreeMap<Process, &str> = shown.map(|live| (live.agent.process, live.session.name.as_str())).collect();
+    let mut candidates: Vec<(usize, Vec<Live<'a>>)> = Vec::new();
+    let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
+    for other in undeclared {
+        let agents = agents_its_name_tells(world, other);
+        let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());
+        let discovered = match (&agents, hidden) {
+            (Some(agents), Some(why)) if agents.is_empty() => Discovered::Unknown(why.to_owned()),
+            _ => Discovered::NotOurs,
+        };
+        candidates.extend(agents.filter(|agents| !agents.is_empty()).map(|agents| (all.len(), agents)));
+        all.push((other, discovered));
+    }
+    // The oldest of the sessions that show one agent is the one it is registered under, then the first by name.
+    let age = |position: &usize| {
+        all.get(*position).map(|(other, _)| (other.session.created.is_none(), other.session.created, other.key.clone()))
+    };
+    candidates.sort_by_cached_key(|(position, _)| age(position));
+    // Sessions with one agent left take it, which may leave one to another: until nobody takes any more.
+    loop {
+        let before = candidates.len();
+        candidates.retain(|(position, agents)| {
+            let mut free = agents.iter().filter(|live| !owner.contains_key(&live.agent.process));
+            let discovered = match (free.next(), free.next()) {
+                (Some(_), Some(_)) => return true,
+                (Some(live), None) => Discovered::Ours(*live),
+                (None, _) => match agents.first().and_then(|live| Some((*live, owner.get(&live.agent.process)?))) {
+                    Some((live, of)) => Discovered::View(live, (*of).to_owned()),
+                    None => return true,
+                },
+            };
+            if let Discovered::Ours(live) = &discovered {
+                owner.insert(live.agent.process, live.session.name.as_str());
+            }
+            if let Some((_, slot)) = all.get_mut(*position) {
+                *slot = discovered;
+            }
+            false
+        });
+        if candidates.len() == before {
+            break;
+        }
+    }
+    for (position, mut agents) in candidates {
+        agents.retain(|live| !owner.contains_key(&live.agent.process));
+        if let (Some((_, slot)), Some(kind)) = (all.get_mut(position), agents.first().map(|live| live.agent.kind)) {
+            *slot = Discovered::Several(kind, agents);
+        }
+    }
+    all
+}
+
+/// The live agents of the kinds a session's name tells; `None` if its name matches no pattern.
+fn agents_its_name_tells<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Option<Vec<Live<'a>>> {
     let patterns = &world.manifest.discovery;
     let kinds: Vec<AgentKind> = patterns.iter().flat_map(|pattern| pattern.agents(&undeclared.key.name)).collect();
-    if kinds.is_empty() {
-        return Discovered::NotOurs;
-    }
-    let agents: Vec<Live<'a>> = agents_of(undeclared.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
-    match agents.as_slice() {
-        [live] => Discovered::Ours(*live),
-        [] => match undeclared.session.panes.iter().find_map(|pane| pane.agents.why_unknown()) {
-            Some(why) => Discovered::Unknown(why.to_owned()),
-            None => Discovered::NotOurs,
-        },
-        [first, ..] => Discovered::Several(first.agent.kind, agents.clone()),
-    }
+    let agents = || agents_of(undeclared.session).filter(|live| kinds.contains(&live.agent.kind));
+    (!kinds.is_empty()).then(|| agents().collect())
 }
 
 /// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that

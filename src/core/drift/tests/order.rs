@@ -5,7 +5,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{Process, Stray};
+use crate::core::observe::{MuxSession, Process, Stray};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -219,6 +219,45 @@ fn only_sessions_whose_name_and_agent_are_ours_are_registered() {
     assert!(scene(empty(), vec![claude("x", 7)]).words().is_empty());
     assert!(scene(empty(), vec![claude("x-creator-codex", 7)]).words().is_empty());
     assert!(scene(empty(), vec![session("x-creator-claude", vec![pane(7, Vec::new())])]).words().is_empty());
+}
+
+#[test]
+fn of_the_sessions_that_show_one_agent_only_the_oldest_is_registered_and_none_if_an_entry_has_it() {
+    let shown = |name: &str, age| {
+        let panes = vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])];
+        MuxSession { created: Some(ago(age)), ..session(name, panes) }
+    };
+    let group = || vec![shown("a-creator-claude", 60), shown("b-creator-claude", 90), shown("c-creator-claude", 90)];
+    let found = scene(manifest("version: 1\nsessions: []\n"), group());
+    let drifts = found.drifts();
+    assert_eq!(drifts.iter().map(|drift| drift.session.name.as_str()).collect::<Vec<_>>(), ["b-creator-claude"]);
+    assert!(found.edits()[0].contains(r#""session_id":"b3a7""#));
+    let verdict = super::super::classify(&found.world()).found.into_iter().map(|found| found.view_of);
+    assert_eq!(verdict.collect::<Vec<_>>(), [Some("b-creator-claude".to_owned()), None, Some("b-creator-claude".to_owned())]);
+    for suspend in ["", ", suspend: true"] {
+        let fields = format!(", status: running, session_id: b3a7{PANE}{suspend}");
+        let declared = scene(one(&fields), group().into_iter().chain([shown("s", 30)]).collect());
+        assert!(declared.words().is_empty(), "{:?}", declared.words());
+    }
+}
+
+#[test]
+fn a_session_that_also_shows_another_session_s_window_is_registered_with_its_own_agent_in_the_same_pass() {
+    let linked = session("a-creator-claude", vec![pane(7, vec![agent(7)]), pane(8, vec![agent(8)])]);
+    let scene = scene(manifest("version: 1\nsessions: []\n"), vec![linked, claude("b-creator-claude", 8)]);
+    assert_eq!(scene.words(), ["unregistered:record", "unregistered:record"]);
+    assert!(scene.edits()[0].contains(r#""pid":7"#) && scene.edits()[1].contains(r#""pid":8"#), "{:?}", scene.edits());
+}
+
+#[test]
+fn a_session_whose_conversation_could_not_be_told_is_not_registered_yet() {
+    let hidden = agent(7).reads(Rung::Registry, Fact::Unknown("no permission".to_owned()));
+    let scene = scene(manifest("version: 1\nsessions: []\n"), vec![session("x-creator-claude", vec![pane(7, vec![hidden])])]);
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty());
+    assert_eq!(verdict.unknown[0].scope, "x-creator-claude");
+    assert!(verdict.unknown[0].why.contains("no permission"), "{:?}", verdict.unknown);
 }
 
 #[test]
