@@ -7,7 +7,7 @@ use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
 use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
@@ -62,10 +62,37 @@ pub struct Found<'a> {
 /// Something that could not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// `tmux:canary`, or a session's name.
-    pub scope: String,
+    /// What it is about.
+    pub about: About,
     /// Why.
     pub why: String,
+}
+
+/// What something unknown is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// A server, and so every session on it.
+    Server(ServerKey),
+    /// One session, and the agents it may be running.
+    Session(SessionKey, Vec<AgentKind>),
+}
+
+impl Unknown {
+    /// `tmux:canary`, or a session's name.
+    pub fn scope(&self) -> String {
+        match &self.about {
+            About::Server(server) => server.to_string(),
+            About::Session(session, _) => session.name.clone(),
+        }
+    }
+
+    /// Whether it keeps something about this session from being told.
+    pub fn hides(&self, session: &SessionKey) -> bool {
+        match &self.about {
+            About::Server(server) => *server == session.server_key(),
+            About::Session(unknown, _) => unknown == session,
+        }
+    }
 }
 
 /// Compares a manifest with an observation.
@@ -209,7 +236,9 @@ fn judge_undeclared<'a>(
     };
     match discovered {
         Discovered::NotOurs => {}
-        Discovered::Unknown(why) => verdict.unknown.push(Unknown { scope: other.key.name.clone(), why }),
+        Discovered::Unknown(agents, why) => {
+            verdict.unknown.push(Unknown { about: About::Session(other.key.clone(), agents), why });
+        }
         Discovered::View(live, of) => found(vec![live], format!("it is the agent of session {of}"), None, Some(of)),
         Discovered::Several(agent, candidates) => {
             verdict.drifts.push(unregistered::judge_several(other, agent, &candidates));
@@ -221,7 +250,8 @@ fn judge_undeclared<'a>(
             let (proven, formerly) = match ruling {
                 // An entry is made once, and with its id: it waits until that can be told.
                 Ruling::Unknown(why) => {
-                    verdict.unknown.push(Unknown { scope: other.key.name.clone(), why });
+                    let about = About::Session(other.key.clone(), vec![live.agent.kind]);
+                    verdict.unknown.push(Unknown { about, why });
                     return found(vec![live], about_id, None, None);
                 }
                 Ruling::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
@@ -256,13 +286,13 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
 fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| {
         let why = server.why_unknown()?;
-        Some(Unknown { scope: key.to_string(), why: why.to_owned() })
+        Some(Unknown { about: About::Server(key.clone()), why: why.to_owned() })
     });
     let own = world.manifest.sessions.iter().zip(entries).filter_map(|(entry, verdict)| {
         let why = verdict.unknown.as_ref()?;
         let server = world.observation.servers.get(&entry.key.server_key());
         let said = server.is_some_and(|server| server.why_unknown() == Some(why.as_str()));
-        (!said).then(|| Unknown { scope: entry.key.name.clone(), why: why.clone() })
+        (!said).then(|| Unknown { about: About::Session(entry.key.clone(), vec![entry.agent]), why: why.clone() })
     });
     servers.chain(own).collect()
 }

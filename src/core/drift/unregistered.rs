@@ -20,8 +20,8 @@ const AUTO_REGISTERED: &str = "auto-registered";
 pub(super) enum Discovered<'a> {
     /// It is none of ours.
     NotOurs,
-    /// Its name is one of ours, but a process in it could not be read.
-    Unknown(String),
+    /// Its name is one of ours, but a process in it could not be read: the agents its name tells, and why.
+    Unknown(Vec<AgentKind>, String),
     /// The agent its name tells is alive in it.
     Ours(Live<'a>),
     /// Several agents of the kind its name tells are.
@@ -42,13 +42,17 @@ pub(super) fn discover<'w, 'a>(
     let mut candidates: Vec<(usize, Vec<Live<'a>>)> = Vec::new();
     let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
     for other in undeclared {
-        let agents = agents_its_name_tells(world, other);
+        let kinds: Vec<AgentKind> =
+            world.manifest.discovery.iter().flat_map(|pattern| pattern.agents(&other.key.name)).collect();
+        let agents: Vec<Live<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
         let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());
-        let discovered = match (&agents, hidden) {
-            (Some(agents), Some(why)) if agents.is_empty() => Discovered::Unknown(why.to_owned()),
+        let discovered = match hidden {
+            Some(why) if agents.is_empty() && !kinds.is_empty() => Discovered::Unknown(kinds, why.to_owned()),
             _ => Discovered::NotOurs,
         };
-        candidates.extend(agents.filter(|agents| !agents.is_empty()).map(|agents| (all.len(), agents)));
+        if !agents.is_empty() {
+            candidates.push((all.len(), agents));
+        }
         all.push((other, discovered));
     }
     // The oldest of the sessions that show one agent is the one it is registered under, then the first by name.
@@ -88,14 +92,6 @@ pub(super) fn discover<'w, 'a>(
         }
     }
     all
-}
-
-/// The live agents of the kinds a session's name tells; `None` if its name matches no pattern.
-fn agents_its_name_tells<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Option<Vec<Live<'a>>> {
-    let patterns = &world.manifest.discovery;
-    let kinds: Vec<AgentKind> = patterns.iter().flat_map(|pattern| pattern.agents(&undeclared.key.name)).collect();
-    let agents = || agents_of(undeclared.session).filter(|live| kinds.contains(&live.agent.kind));
-    (!kinds.is_empty()).then(|| agents().collect())
 }
 
 /// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that

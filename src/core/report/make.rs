@@ -45,7 +45,7 @@ pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> 
         .unknown
         .iter()
         .map(|unknown| UnknownReport {
-            scope: printable(&unknown.scope).into_owned(),
+            scope: printable(&unknown.scope()).into_owned(),
             why: printable(&unknown.why).into_owned(),
         })
         .collect();

@@ -46,7 +46,7 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
     assert_eq!(verdict.unknown.len(), 1, "one line for the server, none for the entry: {:?}", verdict.unknown);
-    assert_eq!(verdict.unknown[0].scope, "tmux:default");
+    assert_eq!(verdict.unknown[0].scope(), "tmux:default");
     assert!(verdict.entries[0].unknown.is_some());
 }
 
@@ -161,7 +161,7 @@ fn a_process_that_cannot_be_read_keeps_the_agent_unknown() {
     let world = scene.world();
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
-    assert_eq!(verdict.unknown[0].scope, "s");
+    assert_eq!(verdict.unknown[0].scope(), "s");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_session_whose_conversation_could_not_be_told_is_not_registered_yet() {
     let world = scene.world();
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
-    assert_eq!(verdict.unknown[0].scope, "x-creator-claude");
+    assert_eq!(verdict.unknown[0].scope(), "x-creator-claude");
     assert!(verdict.unknown[0].why.contains("no permission"), "{:?}", verdict.unknown);
 }
 
