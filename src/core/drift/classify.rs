@@ -7,7 +7,7 @@ use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
 use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
@@ -282,11 +282,12 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
     }
 }
 
-/// What could not be told about entries: one line per server that did not answer, one per entry otherwise.
+/// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.
 fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| {
         let why = server.why_unknown()?;
-        Some(Unknown { about: About::Server(key.clone()), why: why.to_owned() })
+        let needed = world.is_searched(key) || world.needs(key).any(|entry| world.is_judged(entry));
+        needed.then(|| Unknown { about: About::Server(key.clone()), why: why.to_owned() })
     });
     let own = world.manifest.sessions.iter().zip(entries).filter_map(|(entry, verdict)| {
         let why = verdict.unknown.as_ref()?;
@@ -297,9 +298,22 @@ fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
     servers.chain(own).collect()
 }
 
+impl<'a> World<'a> {
+    /// Whether discovery needs a server: the one everyone uses who names none, or one looked at for no entry's sake.
+    pub(crate) fn is_searched(&self, server: &ServerKey) -> bool {
+        *server == ServerKey::default_of(MuxKind::Tmux) || self.needs(server).next().is_none()
+    }
+
+    /// The entries of this host whose session is on a server.
+    pub(crate) fn needs(&self, server: &ServerKey) -> impl Iterator<Item = &'a Session> {
+        let (host, manifest) = (&self.observation.host, self.manifest);
+        manifest.sessions.iter().filter(move |entry| entry.key.host == *host && entry.key.server_key() == *server)
+    }
+}
+
 impl World<'_> {
     /// Whether an entry is judged here: this host's, and not suspended.
-    pub(super) fn is_judged(&self, entry: &Session) -> bool {
+    pub(crate) fn is_judged(&self, entry: &Session) -> bool {
         entry.key.host == self.observation.host && !entry.suspend
     }
 }

@@ -1,18 +1,25 @@
-//! What is forgotten, and what may only be out of sight.
+//! What is forgotten and what counts while something is out of sight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::*;
-use crate::core::drift::{classify, remember};
+use crate::core::drift::{Class, classify, remember};
 use crate::core::fact::Fact;
 use crate::core::ids::ServerKey;
 use crate::core::manifest::select::Selection;
 use crate::core::memory::Memory;
 use crate::core::plan::Plan;
+use crate::core::report::Report;
 use crate::core::report::make::{Outcome, make};
 
-/// What a pass leaves, told to the consumer `c`; and whether it told anything as new.
+/// What a pass leaves, told to the consumer `c`; and how much it told as new.
 fn pass(scene: &Scene) -> (Memory, usize) {
+    let world = scene.world();
+    let report = report(scene, &Selection::default());
+    (remember(&world, &classify(&world), &report, Some("c")), report.counts.new)
+}
+
+fn report(scene: &Scene, selection: &Selection) -> Report {
     let world = scene.world();
     let verdict = classify(&world);
     let none = BTreeSet::new();
@@ -23,10 +30,36 @@ fn pass(scene: &Scene) -> (Memory, usize) {
         diff: "",
         reported: scene.memory.reported.get("c").unwrap_or(&none),
         first_seen: &BTreeMap::new(),
-        selection: &Selection::default(),
+        selection,
     };
-    let report = make(&world, &verdict, &outcome);
-    (remember(&world, &verdict, &report, Some("c")), report.counts.new)
+    make(&world, &verdict, &outcome)
+}
+
+#[test]
+fn a_silent_server_counts_only_for_what_was_asked_about_it() {
+    let silent = || Fact::Unknown("timed out".to_owned());
+    let named = |name: &str| Selection { names: vec![name.to_owned()], ..Selection::default() };
+    let of = |scene: &Scene, selection: &Selection| {
+        let report = report(scene, selection);
+        (report.unknown.len(), report.in_sync)
+    };
+    let all = Selection::default();
+    let recorded = "version: 1\nsessions:\n  - { name: s, agent: claude, status: running, pane: { id: \"%7\", pid: 7 } }\n  - { name: far, agent: claude, server: canary, status: running }\n";
+    let mut scene = two(vec![claude("s", 7)], silent());
+    scene.manifest = manifest(recorded);
+    assert_eq!(of(&scene, &all), (1, false));
+    assert_eq!(of(&scene, &named("s")), (0, true));
+    assert_eq!(of(&scene, &named("f*")), (1, false));
+    scene.manifest.sessions[1].suspend = true;
+    assert_eq!(of(&scene, &all), (0, true), "nothing that is judged needs it");
+    let scene = scene.server(silent());
+    assert_eq!(of(&scene, &named("s")), (1, false));
+    let mut scene = scene;
+    scene.manifest.sessions[0].suspend = true;
+    assert_eq!(of(&scene, &all), (1, false), "discovery needs the default server");
+    assert_eq!(of(&scene, &named("s")), (0, true));
+    let deaths = Selection { classes: vec![Class::Dead], ..Selection::default() };
+    assert_eq!(of(&scene, &deaths), (0, true), "discovery was not asked for");
 }
 
 fn two(sessions: Vec<crate::core::observe::MuxSession>, other: Fact<crate::core::observe::Server>) -> Scene {
