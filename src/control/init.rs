@@ -61,7 +61,7 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
         .iter()
         .filter(|drift| drift.class != Class::Unregistered)
         .map(|drift| drift.message(false))
-        .chain(verdict.unknown.iter().map(|unknown| format!("{}: {}", unknown.scope, unknown.why)))
+        .chain(verdict.unknown.iter().map(|unknown| format!("{}: {}", unknown.scope(), unknown.why)))
         .collect();
     let plan = plan::make(&manifest, &verdict.drifts, &Selection::default(), &|_| false);
     left_out.extend(plan.refused.values().cloned());

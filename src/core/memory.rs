@@ -15,6 +15,8 @@ pub struct Memory {
     pub sessions: BTreeMap<String, SessionMemory>,
     /// When each drift that stands now was first seen, by its fingerprint.
     pub first_seen: BTreeMap<String, DateTime<Utc>>,
+    /// The session each of those drifts is about, by its fingerprint. Older versions did not note it.
+    pub about: BTreeMap<String, SessionKey>,
     /// The fingerprints each consumer has been told of and that have stood ever since.
     pub reported: BTreeMap<String, BTreeSet<String>>,
 }

@@ -1,11 +1,13 @@
 //! From manifest and observation to drifts: the order in which an entry is judged. Pure.
 
+use std::collections::BTreeSet;
+
 use super::claims::{Claims, Ruling, standings};
 use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
 use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
@@ -30,7 +32,7 @@ pub struct EntryVerdict<'a> {
     pub judged: bool,
     /// Where its session is.
     pub standing: Standing<'a>,
-    /// The session it was renamed to, if it was.
+    /// The session it was renamed to, or the sessions it may be, if it was.
     pub renamed_to: Option<String>,
     /// The conversation its live agent is proven to be in, and the rung.
     pub proven: Option<(ConversationId, Rung)>,
@@ -53,15 +55,44 @@ pub struct Found<'a> {
     pub proven: Option<(ConversationId, Rung)>,
     /// What was concluded about the conversation, one line.
     pub about_id: String,
+    /// The session whose agent it shows, if it has none of its own (grouped sessions, linked windows): it is never registered.
+    pub view_of: Option<String>,
 }
 
 /// Something that could not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// `tmux:canary`, or a session's name.
-    pub scope: String,
+    /// What it is about.
+    pub about: About,
     /// Why.
     pub why: String,
+}
+
+/// What something unknown is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// A server, and so every session on it.
+    Server(ServerKey),
+    /// One session, and the agents it may be running.
+    Session(SessionKey, Vec<AgentKind>),
+}
+
+impl Unknown {
+    /// `tmux:canary`, or a session's name.
+    pub fn scope(&self) -> String {
+        match &self.about {
+            About::Server(server) => server.to_string(),
+            About::Session(session, _) => session.name.clone(),
+        }
+    }
+
+    /// Whether it keeps something about this session from being told.
+    pub fn hides(&self, session: &SessionKey) -> bool {
+        match &self.about {
+            About::Server(server) => *server == session.server_key(),
+            About::Session(unknown, _) => unknown == session,
+        }
+    }
 }
 
 /// Compares a manifest with an observation.
@@ -72,9 +103,9 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
     let claims = Claims::new(world, &standings);
     let mut verdict =
         Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
-    let mut renamed: Vec<SessionKey> = Vec::new();
+    let renames = moved::renames(world, &standings, &undeclared);
     for (entry, standing) in world.manifest.sessions.iter().zip(&standings) {
-        let entry_verdict = judge(world, entry, standing, &claims, &undeclared, &mut verdict.drifts, &mut renamed);
+        let entry_verdict = judge(world, entry, standing, &claims, renames.get(&entry.index), &mut verdict.drifts);
         verdict.entries.push(entry_verdict);
     }
     for identity in &world.manifest.identities {
@@ -83,8 +114,11 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
         });
         verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
-    for other in undeclared.iter().filter(|other| !renamed.contains(&other.key)) {
-        judge_undeclared(world, other, &claims, &mut verdict);
+    let renamed: BTreeSet<&SessionKey> = renames.values().flat_map(|rename| &rename.to).map(|other| &other.key).collect();
+    let strangers: Vec<&Undeclared<'a>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
+    let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
+    for (other, discovered) in unregistered::discover(world, &strangers, shown) {
+        judge_undeclared(world, other, discovered, &claims, &mut verdict);
     }
     verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));
     verdict
@@ -95,9 +129,8 @@ fn judge<'a>(
     entry: &Session,
     standing: &Standing<'a>,
     claims: &Claims<'_, 'a>,
-    undeclared: &[Undeclared<'a>],
+    rename: Option<&moved::Rename<'_, 'a>>,
     drifts: &mut Vec<Drift>,
-    renamed: &mut Vec<SessionKey>,
 ) -> EntryVerdict<'a> {
     let mut verdict = EntryVerdict {
         judged: world.is_judged(entry),
@@ -108,14 +141,9 @@ fn judge<'a>(
         transcript: transcript_of(world, entry, standing),
         unknown: None,
     };
-    if let Standing::Absent { .. } = standing
-        && let Some((other, evidence)) = moved::renamed_to(entry, undeclared)
-    {
-        renamed.push(other.key.clone());
-        verdict.renamed_to = Some(other.key.name.clone());
-        if verdict.judged {
-            drifts.push(moved::judge_renamed(world, entry, other, evidence));
-        }
+    if let Some(rename) = rename {
+        verdict.renamed_to = Some(rename.names());
+        drifts.push(moved::judge_renamed(world, entry, rename));
         return verdict;
     }
     if !verdict.judged {
@@ -196,25 +224,42 @@ fn describe(ruling: &Ruling, recorded: Option<&ConversationId>) -> String {
     }
 }
 
-fn judge_undeclared<'a>(world: &World<'a>, other: &Undeclared<'a>, claims: &Claims<'_, 'a>, verdict: &mut Verdict<'a>) {
-    match unregistered::discover(world, other) {
+fn judge_undeclared<'a>(
+    world: &World<'a>,
+    other: &Undeclared<'a>,
+    discovered: Discovered<'a>,
+    claims: &Claims<'_, 'a>,
+    verdict: &mut Verdict<'a>,
+) {
+    let mut found = |agents, about_id, proven, view_of| {
+        verdict.found.push(Found { key: other.key.clone(), agents, proven, about_id, view_of });
+    };
+    match discovered {
         Discovered::NotOurs => {}
-        Discovered::Unknown(why) => verdict.unknown.push(Unknown { scope: other.key.name.clone(), why }),
+        Discovered::Unknown(agents, why) => {
+            verdict.unknown.push(Unknown { about: About::Session(other.key.clone(), agents), why });
+        }
+        Discovered::View(live, of) => found(vec![live], format!("it is the agent of session {of}"), None, Some(of)),
         Discovered::Several(agent, candidates) => {
             verdict.drifts.push(unregistered::judge_several(other, agent, &candidates));
-            let about_id = "more than one agent".to_owned();
-            verdict.found.push(Found { key: other.key.clone(), agents: candidates, proven: None, about_id });
+            found(candidates, "more than one agent".to_owned(), None, None);
         }
         Discovered::Ours(live) => {
             let ruling = claims.ruling_undeclared(live);
             let about_id = describe(&ruling, None);
-            let proven = match ruling {
-                Ruling::Proven { id, rung, .. } => Some((id, rung)),
-                Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => None,
+            let (proven, formerly) = match ruling {
+                // An entry is made once, and with its id: it waits until that can be told.
+                Ruling::Unknown(why) => {
+                    let about = About::Session(other.key.clone(), vec![live.agent.kind]);
+                    verdict.unknown.push(Unknown { about, why });
+                    return found(vec![live], about_id, None, None);
+                }
+                Ruling::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
+                Ruling::Ambiguous(_) | Ruling::Nothing => (None, None),
             };
             let id = proven.as_ref().map(|(id, rung)| (id, *rung));
-            verdict.drifts.push(unregistered::judge(world, other, live, id));
-            verdict.found.push(Found { key: other.key.clone(), agents: vec![live], proven, about_id });
+            verdict.drifts.push(unregistered::judge(world, other, live, id, formerly.as_deref()));
+            found(vec![live], about_id, proven, None);
         }
     }
 }
@@ -237,24 +282,38 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
     }
 }
 
-/// What could not be told about entries: one line per server that did not answer, one per entry otherwise.
+/// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.
 fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| {
         let why = server.why_unknown()?;
-        Some(Unknown { scope: key.to_string(), why: why.to_owned() })
+        let needed = world.is_searched(key) || world.needs(key).any(|entry| world.is_judged(entry));
+        needed.then(|| Unknown { about: About::Server(key.clone()), why: why.to_owned() })
     });
     let own = world.manifest.sessions.iter().zip(entries).filter_map(|(entry, verdict)| {
         let why = verdict.unknown.as_ref()?;
         let server = world.observation.servers.get(&entry.key.server_key());
         let said = server.is_some_and(|server| server.why_unknown() == Some(why.as_str()));
-        (!said).then(|| Unknown { scope: entry.key.name.clone(), why: why.clone() })
+        (!said).then(|| Unknown { about: About::Session(entry.key.clone(), vec![entry.agent]), why: why.clone() })
     });
     servers.chain(own).collect()
 }
 
+impl<'a> World<'a> {
+    /// Whether discovery needs a server: the one everyone uses who names none, or one looked at for no entry's sake.
+    pub(crate) fn is_searched(&self, server: &ServerKey) -> bool {
+        *server == ServerKey::default_of(MuxKind::Tmux) || self.needs(server).next().is_none()
+    }
+
+    /// The entries of this host whose session is on a server.
+    pub(crate) fn needs(&self, server: &ServerKey) -> impl Iterator<Item = &'a Session> {
+        let (host, manifest) = (&self.observation.host, self.manifest);
+        manifest.sessions.iter().filter(move |entry| entry.key.host == *host && entry.key.server_key() == *server)
+    }
+}
+
 impl World<'_> {
     /// Whether an entry is judged here: this host's, and not suspended.
-    pub(super) fn is_judged(&self, entry: &Session) -> bool {
+    pub(crate) fn is_judged(&self, entry: &Session) -> bool {
         entry.key.host == self.observation.host && !entry.suspend
     }
 }

@@ -49,6 +49,15 @@ pub enum Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
+    /// The agent, or those that could be it.
+    pub fn agents(&self) -> &[Live<'a>] {
+        match self {
+            Self::Alive(live) => std::slice::from_ref(live),
+            Self::Several { candidates, .. } => candidates,
+            Self::Unknown(_) | Self::Absent { .. } | Self::NoAgent { .. } => &[],
+        }
+    }
+
     /// Whether the session is alive with its agent, be it one or several.
     pub fn has_agent(&self) -> bool {
         matches!(self, Self::Alive(_) | Self::Several { .. })

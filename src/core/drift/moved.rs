@@ -1,13 +1,16 @@
 //! Class G: the pane is another than the recorded one, or the session was renamed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
-use super::locate::{Live, Undeclared, agents_of, is_recorded_pane};
+use super::locate::{Live, Standing, Undeclared, agents_of, is_recorded_pane};
 use super::settle::contradict;
 use super::{Class, Disposition, Drift, Evidence, Identity, Remedy, World};
 use crate::core::fact::Fact;
-use crate::core::manifest::Session;
+use crate::core::ids::SessionKey;
 use crate::core::manifest::names::Field;
+use crate::core::manifest::{Session, Status};
 
 /// The drift of an entry whose agent is in another pane than the recorded one, or whose pane is not recorded.
 pub(super) fn judge(world: &World<'_>, entry: &Session, live: Live<'_>) -> Option<Drift> {
@@ -64,24 +67,81 @@ pub(super) fn recorded_fields(live: Live<'_>) -> [(&'static str, Value); 4] {
     [("id", json!(live.pane.id)), ("pid", json!(live.pane.pid)), ("cmd", json!(live.agent.kind.as_str())), ("cwd", cwd)]
 }
 
-/// The session an absent entry was renamed to: the only undeclared one that holds the recorded pane, id and pid, else the only
-/// one whose agent is proven to be in the recorded conversation.
-pub(super) fn renamed_to<'w, 'a>(entry: &Session, undeclared: &'w [Undeclared<'a>]) -> Option<(&'w Undeclared<'a>, Evidence)> {
-    let same_mux = || undeclared.iter().filter(|other| other.key.mux == entry.key.mux);
-    let holds_pane = |other: &&Undeclared<'_>| {
-        other.key.server == entry.key.server && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane))
-    };
-    let proves_id = |other: &&Undeclared<'_>| {
-        agents_of(other.session).any(|live| {
-            live.agent.kind == entry.agent
-                && matches!(super::identity::proof_of(live.agent), Identity::Proven { id, .. } if Some(&id) == entry.recorded.session_id.as_ref())
-        })
-    };
-    if let Some(other) = only(same_mux().filter(holds_pane)) {
-        return Some((other, Evidence::new(entry.key.mux.as_str(), "it holds the recorded pane, id and pid")));
+/// Where the session of an absent entry went: the undeclared sessions that hold its recorded pane, or the one whose agent is
+/// proven to be in its conversation.
+#[derive(Debug, Clone)]
+pub(super) struct Rename<'w, 'a> {
+    /// The sessions it may be, never none: one that is this entry's alone, or several (grouped sessions show one pane) of which
+    /// nobody can say which one is meant.
+    pub(super) to: Vec<&'w Undeclared<'a>>,
+    /// Whether the only session may be proposed as the new name.
+    proposed: bool,
+    evidence: Evidence,
+}
+
+impl<'a> Rename<'_, 'a> {
+    /// The agents in those sessions.
+    pub(super) fn agents(&self) -> impl Iterator<Item = Live<'a>> {
+        self.to.iter().flat_map(|other| agents_of(other.session))
     }
-    let other = only(same_mux().filter(proves_id))?;
-    Some((other, Evidence::new("conversation", "its agent is in the recorded conversation")))
+
+    /// The names, for people.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<&str> = self.to.iter().map(|other| other.key.name.as_str()).collect();
+        names.join(" or ")
+    }
+}
+
+/// The renamed entries, by index. Only entries that should be there are followed: one that has ended keeps its record as history,
+/// and a conversation resumed elsewhere is a new session. A session is the new name of one entry at most; a pane counts before
+/// a conversation.
+pub(super) fn renames<'w, 'a>(
+    world: &World<'_>,
+    standings: &[Standing<'_>],
+    undeclared: &'w [Undeclared<'a>],
+) -> BTreeMap<usize, Rename<'w, 'a>> {
+    let mut renames = BTreeMap::new();
+    if undeclared.is_empty() {
+        return renames;
+    }
+    let absent = || {
+        let entries = world.manifest.sessions.iter().zip(standings);
+        entries.filter(|(entry, standing)| world.is_judged(entry) && matches!(standing, Standing::Absent { .. }))
+    };
+    let mut taken: BTreeSet<&SessionKey> = BTreeSet::new();
+    for (entry, _) in absent().filter(|(entry, _)| matches!(entry.recorded.status, None | Some(Status::Running))) {
+        let to: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| holds_pane(entry, other)).collect();
+        let Some(first) = to.first() else { continue };
+        let proposed = to.len() == 1 && !taken.contains(&first.key);
+        taken.extend(to.iter().map(|other| &other.key));
+        let held = if to.len() == 1 { "it holds" } else { "they hold" };
+        let evidence = Evidence::new(entry.key.mux.as_str(), format!("{held} the recorded pane, id and pid"));
+        renames.insert(entry.index, Rename { to, proposed, evidence });
+    }
+    for (entry, _) in absent().filter(|(entry, _)| entry.recorded.status == Some(Status::Running)) {
+        if renames.contains_key(&entry.index) {
+            continue;
+        }
+        let Some(other) = only(undeclared.iter().filter(|other| proves_id(entry, other))) else { continue };
+        if taken.insert(&other.key) {
+            let evidence = Evidence::new("conversation", "its agent is in the recorded conversation");
+            renames.insert(entry.index, Rename { to: vec![other], proposed: true, evidence });
+        }
+    }
+    renames
+}
+
+fn holds_pane(entry: &Session, other: &Undeclared<'_>) -> bool {
+    other.key.mux == entry.key.mux
+        && other.key.server == entry.key.server
+        && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane))
+}
+
+fn proves_id(entry: &Session, other: &Undeclared<'_>) -> bool {
+    let recorded = entry.recorded.session_id.as_ref();
+    let is_in_it =
+        |live: Live<'_>| matches!(super::identity::proof_of(live.agent), Identity::Proven { id, .. } if Some(&id) == recorded);
+    other.key.mux == entry.key.mux && agents_of(other.session).any(|live| live.agent.kind == entry.agent && is_in_it(live))
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
@@ -90,19 +150,33 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// The drift of an entry whose session goes by another name now: shown with the name, never written.
-pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, other: &Undeclared<'_>, evidence: Evidence) -> Drift {
-    let place = if other.key.server == entry.key.server { String::new() } else { format!(" on server {}", other.key.server) };
+pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, rename: &Rename<'_, '_>) -> Drift {
+    let places: Vec<String> = rename
+        .to
+        .iter()
+        .map(|other| {
+            let elsewhere = other.key.server != entry.key.server;
+            let place = if elsewhere { format!(" on server {}", other.key.server) } else { String::new() };
+            format!("{:?}{place}", other.key.name)
+        })
+        .collect();
+    let matter = match (places.as_slice(), rename.proposed) {
+        ([place], true) => format!("renamed to {place}; change its name in the manifest to follow"),
+        _ => format!("gone, but its pane lives on in {}; which is its own cannot be told", places.join(" and ")),
+    };
+    let keys: Vec<String> = rename.to.iter().map(|other| other.key.to_string()).collect();
+    let seen = rename
+        .to
+        .iter()
+        .map(|other| Evidence::new(entry.key.mux.as_str(), format!("session {} is {:?}", other.session.id, other.key.name)));
     Drift {
         class: Class::Moved,
         session: entry.key.clone(),
         agent: entry.agent,
-        matter: format!("renamed to {:?}{place}; change its name in the manifest to follow", other.key.name),
+        matter,
         remedy: None,
-        detail: format!("renamed {}", other.key),
-        evidence: vec![
-            Evidence::new(entry.key.mux.as_str(), format!("session {} is {:?}", other.session.id, other.key.name)),
-            evidence,
-        ],
+        detail: format!("renamed {}", keys.join(" ")),
+        evidence: seen.chain([rename.evidence.clone()]).collect(),
         edits: Vec::new(),
         disposition: world.disposition(entry, Class::Moved, Disposition::Flag, true, None),
     }

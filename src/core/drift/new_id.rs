@@ -24,7 +24,7 @@ pub(super) fn judge(
         Some(old) => format!(", was {old}"),
         None => String::new(),
     };
-    let formerly = formerly.map(|name| format!("; {name}, which has ended, keeps it as history")).unwrap_or_default();
+    let formerly = formerly.map(as_history).unwrap_or_default();
     let edits: Vec<_> = entry.entry.set(Field::SessionId, entry.agent, json!(id.as_str())).into_iter().collect();
     let disposition = world.disposition(entry, Class::NewId, Disposition::Record, contradict(&edits), None);
     Drift {
@@ -38,6 +38,11 @@ pub(super) fn judge(
         edits,
         disposition,
     }
+}
+
+/// Says that an ended entry keeps a copy of the id.
+pub(super) fn as_history(name: &str) -> String {
+    format!("; {name}, which has ended, keeps its conversation as history")
 }
 
 /// What a proven id rests on.

@@ -1,15 +1,17 @@
 //! What a pass leaves for the next one to know. Pure: a new memory from the old one and a verdict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Verdict, World};
 use crate::core::fact::Fact;
+use crate::core::ids::SessionKey;
 use crate::core::memory::Memory;
 use crate::core::report::Report;
 
 /// The memory after a pass. `report` was given to `consumer`, if to anyone who is told each drift once.
 ///
-/// While something is unknown no drift is forgotten: it may only be out of sight.
+/// While something about a session or its server is unknown no drift of it is forgotten: it may only be out of sight. The drifts of
+/// all others are.
 pub fn remember(world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consumer: Option<&str>) -> Memory {
     let mut memory = world.memory.clone();
     let now = world.observation.at;
@@ -25,28 +27,38 @@ pub fn remember(world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consu
             session.last_alive = Some(now);
         }
     }
-    if verdict.unknown.is_empty() {
-        let declared: BTreeSet<String> =
-            world.manifest.sessions.iter().map(|entry| crate::core::memory::session_key(&entry.key)).collect();
-        memory.sessions.retain(|key, _| declared.contains(key));
-    }
+    // What is declared stands in the manifest, whatever could be seen.
+    let declared: BTreeSet<String> =
+        world.manifest.sessions.iter().map(|entry| crate::core::memory::session_key(&entry.key)).collect();
+    memory.sessions.retain(|key, _| declared.contains(key));
     remember_drifts(&mut memory, world, verdict, report, consumer);
     memory
 }
 
 fn remember_drifts(memory: &mut Memory, world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consumer: Option<&str>) {
-    let standing: BTreeSet<String> = verdict.drifts.iter().map(super::Drift::fingerprint).collect();
-    for fingerprint in &standing {
+    let standing: BTreeMap<String, &SessionKey> =
+        verdict.drifts.iter().map(|drift| (drift.fingerprint(), &drift.session)).collect();
+    for (fingerprint, session) in &standing {
         memory.first_seen.entry(fingerprint.clone()).or_insert(world.observation.at);
+        memory.about.entry(fingerprint.clone()).or_insert_with(|| (*session).clone());
     }
     if let Some(consumer) = consumer {
         let told = memory.reported.entry(consumer.to_owned()).or_default();
         told.extend(report.drifts.iter().map(|drift| drift.id.clone()));
     }
-    if verdict.unknown.is_empty() {
-        memory.first_seen.retain(|fingerprint, _| standing.contains(fingerprint));
-        for told in memory.reported.values_mut() {
-            told.retain(|fingerprint| standing.contains(fingerprint));
-        }
+    let about = std::mem::take(&mut memory.about);
+    let may_stand = |fingerprint: &String| {
+        standing.contains_key(fingerprint)
+            || match about.get(fingerprint) {
+                Some(session) => verdict.unknown.iter().any(|unknown| unknown.hides(session)),
+                // Remembered by a version that did not note the session: any could be its.
+                None => !verdict.unknown.is_empty(),
+            }
+    };
+    memory.first_seen.retain(|fingerprint, _| may_stand(fingerprint));
+    for told in memory.reported.values_mut() {
+        told.retain(may_stand);
     }
+    memory.about =
+        about.iter().filter(|(fingerprint, _)| may_stand(fingerprint)).map(|(f, s)| (f.clone(), s.clone())).collect();
 }

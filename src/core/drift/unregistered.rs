@@ -1,13 +1,16 @@
 //! Class B: alive and ours, without an entry.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
-use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved, new_id};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
 use crate::core::manifest::{Dialect, Manifest, Status};
+use crate::core::observe::Process;
 use crate::core::observe::identity::Rung;
 
 /// What `last_visible_status` says of an entry headcount made itself.
@@ -17,53 +20,103 @@ const AUTO_REGISTERED: &str = "auto-registered";
 pub(super) enum Discovered<'a> {
     /// It is none of ours.
     NotOurs,
-    /// Its name is one of ours, but a process in it could not be read.
-    Unknown(String),
+    /// Its name is one of ours, but a process in it could not be read: the agents its name tells, and why.
+    Unknown(Vec<AgentKind>, String),
     /// The agent its name tells is alive in it.
     Ours(Live<'a>),
     /// Several agents of the kind its name tells are.
     Several(AgentKind, Vec<Live<'a>>),
+    /// The agent its name tells is another session's, which this one shows as well; and that session's name.
+    View(Live<'a>, String),
 }
 
-/// Whether a session is ours: its name matches a pattern of `discovery.names` and the agent the pattern names is alive in it.
-pub(super) fn discover<'a>(world: &World<'_>, undeclared: &Undeclared<'a>) -> Discovered<'a> {
-    let patterns = &world.manifest.discovery;
-    let kinds: Vec<AgentKind> = patterns.iter().flat_map(|pattern| pattern.agents(&undeclared.key.name)).collect();
-    if kinds.is_empty() {
-        return Discovered::NotOurs;
+/// Which of the sessions without an entry are ours: the name matches a pattern of `discovery.names` and an agent the pattern
+/// names is alive in it. An agent is one session's: a session that only shows the agent of an entry (`shown`), or of an older
+/// session that is ours, is a view of it. In the order of `undeclared`.
+pub(super) fn discover<'w, 'a>(
+    world: &World<'_>,
+    undeclared: &[&'w Undeclared<'a>],
+    shown: impl Iterator<Item = Live<'a>>,
+) -> Vec<(&'w Undeclared<'a>, Discovered<'a>)> {
+    let mut owner: BTreeMap<Process, &str> = shown.map(|live| (live.agent.process, live.session.name.as_str())).collect();
+    let mut candidates: Vec<(usize, Vec<Live<'a>>)> = Vec::new();
+    let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
+    for other in undeclared {
+        let kinds: Vec<AgentKind> =
+            world.manifest.discovery.iter().flat_map(|pattern| pattern.agents(&other.key.name)).collect();
+        let agents: Vec<Live<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
+        let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());
+        let discovered = match hidden {
+            Some(why) if agents.is_empty() && !kinds.is_empty() => Discovered::Unknown(kinds, why.to_owned()),
+            _ => Discovered::NotOurs,
+        };
+        if !agents.is_empty() {
+            candidates.push((all.len(), agents));
+        }
+        all.push((other, discovered));
     }
-    let agents: Vec<Live<'a>> = agents_of(undeclared.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
-    match agents.as_slice() {
-        [live] => Discovered::Ours(*live),
-        [] => match undeclared.session.panes.iter().find_map(|pane| pane.agents.why_unknown()) {
-            Some(why) => Discovered::Unknown(why.to_owned()),
-            None => Discovered::NotOurs,
-        },
-        [first, ..] => Discovered::Several(first.agent.kind, agents.clone()),
+    // The oldest of the sessions that show one agent is the one it is registered under, then the first by name.
+    let age = |position: &usize| {
+        all.get(*position).map(|(other, _)| (other.session.created.is_none(), other.session.created, other.key.clone()))
+    };
+    candidates.sort_by_cached_key(|(position, _)| age(position));
+    // Sessions with one agent left take it, which may leave one to another: until nobody takes any more.
+    loop {
+        let before = candidates.len();
+        candidates.retain(|(position, agents)| {
+            let mut free = agents.iter().filter(|live| !owner.contains_key(&live.agent.process));
+            let discovered = match (free.next(), free.next()) {
+                (Some(_), Some(_)) => return true,
+                (Some(live), None) => Discovered::Ours(*live),
+                (None, _) => match agents.first().and_then(|live| Some((*live, owner.get(&live.agent.process)?))) {
+                    Some((live, of)) => Discovered::View(live, (*of).to_owned()),
+                    None => return true,
+                },
+            };
+            if let Discovered::Ours(live) = &discovered {
+                owner.insert(live.agent.process, live.session.name.as_str());
+            }
+            if let Some((_, slot)) = all.get_mut(*position) {
+                *slot = discovered;
+            }
+            false
+        });
+        if candidates.len() == before {
+            break;
+        }
     }
+    for (position, mut agents) in candidates {
+        agents.retain(|live| !owner.contains_key(&live.agent.process));
+        if let (Some((_, slot)), Some(kind)) = (all.get_mut(position), agents.first().map(|live| live.agent.kind)) {
+            *slot = Discovered::Several(kind, agents);
+        }
+    }
+    all
 }
 
-/// The drift of a session of ours that has no entry: an entry in the file's own dialect.
+/// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that
+/// keeps a copy of its id as history.
 pub(super) fn judge(
     world: &World<'_>,
     undeclared: &Undeclared<'_>,
     live: Live<'_>,
     proven: Option<(&ConversationId, Rung)>,
+    formerly: Option<&str>,
 ) -> Drift {
     let agent = live.agent.kind;
+    let formerly = formerly.map(new_id::as_history).unwrap_or_default();
     let mut evidence = vec![
         Evidence::new(undeclared.key.mux.as_str(), format!("session {} matches discovery", undeclared.session.id)),
         Evidence::new("process", format!("{agent} is alive in pane {}, pid {}", live.pane.id, live.agent.process.pid)),
     ];
-    evidence
-        .extend(proven.into_iter().flat_map(|(id, rung)| super::new_id::evidence(live.agent, rung, id).into_iter().take(1)));
+    evidence.extend(proven.into_iter().flat_map(|(id, rung)| new_id::evidence(live.agent, rung, id).into_iter().take(1)));
     let place = Path::root().key(crate::core::manifest::names::top::SESSIONS).index(world.manifest.sessions.len());
     let entry = entry(world, undeclared, live, proven.map(|(id, _)| id));
     Drift {
         class: Class::Unregistered,
         session: undeclared.key.clone(),
         agent,
-        matter: format!("{agent} runs here without an entry"),
+        matter: format!("{agent} runs here without an entry{formerly}"),
         remedy: Some(Remedy::Register),
         detail: String::new(),
         evidence,

@@ -32,6 +32,11 @@ impl Selection {
         self.classes.is_empty() || self.classes.contains(&class)
     }
 
+    /// Whether sessions without an entry are asked about, whatever they are called.
+    pub fn covers_discovery(&self) -> bool {
+        *self == Self { classes: self.classes.clone(), ..Self::default() } && self.covers_class(Class::Unregistered)
+    }
+
     /// Whether everything is selected.
     pub fn is_everything(&self) -> bool {
         *self == Self::default()

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Counts, DriftReport, EditReport, Report, SCHEMA, State, UnknownReport};
-use crate::core::drift::{Disposition, Drift, Verdict, World};
+use crate::core::drift::{About, Disposition, Drift, Unknown, Verdict, World};
 use crate::core::edit::Edit;
-use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
+use crate::core::manifest::{Manifest, Session};
 use crate::core::plan::{Plan, is_selected};
 use crate::core::text::printable;
 
@@ -44,8 +44,9 @@ pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> 
     let unknown: Vec<UnknownReport> = verdict
         .unknown
         .iter()
+        .filter(|unknown| is_asked_about(world, unknown, outcome.selection))
         .map(|unknown| UnknownReport {
-            scope: printable(&unknown.scope).into_owned(),
+            scope: printable(&unknown.scope()).into_owned(),
             why: printable(&unknown.why).into_owned(),
         })
         .collect();
@@ -67,6 +68,22 @@ pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> 
         drifts,
         unknown,
         diff: outcome.diff.to_owned(),
+    }
+}
+
+/// Whether something unknown keeps a selected session from being told: its own, or its server. Discovery asks about a server only
+/// if no sessions are named.
+fn is_asked_about(world: &World<'_>, unknown: &Unknown, selection: &Selection) -> bool {
+    let covers = |entry: &Session| selection.covers(&entry.key.name, entry.agent, &entry.labels);
+    match &unknown.about {
+        About::Server(server) => {
+            (selection.covers_discovery() && world.is_searched(server))
+                || world.needs(server).any(|entry| world.is_judged(entry) && covers(entry))
+        }
+        About::Session(key, agents) => match world.manifest.find(key) {
+            Some(entry) => covers(entry),
+            None => agents.iter().any(|agent| selection.covers(&key.name, *agent, &BTreeMap::new())),
+        },
     }
 }
 

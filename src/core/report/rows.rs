@@ -128,7 +128,10 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         agent,
         declared: "-".to_owned(),
         observed: if live.is_some() { Observed::Alive } else { Observed::Ambiguous },
-        note: Some("no entry".to_owned()),
+        note: Some(match &found.view_of {
+            Some(of) => format!("no entry; shows the agent of {}", printable(of)),
+            None => "no entry".to_owned(),
+        }),
         cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
         pane: live.map(|live| live.pane.id.clone()),
         pid: live.map(|live| live.agent.process.pid),

@@ -4,5 +4,6 @@
 mod identity;
 mod order;
 mod properties;
+mod remember;
 mod settle;
 mod world;

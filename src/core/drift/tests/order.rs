@@ -5,7 +5,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{Process, Stray};
+use crate::core::observe::{MuxSession, Process, Stray};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -46,7 +46,7 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
     assert_eq!(verdict.unknown.len(), 1, "one line for the server, none for the entry: {:?}", verdict.unknown);
-    assert_eq!(verdict.unknown[0].scope, "tmux:default");
+    assert_eq!(verdict.unknown[0].scope(), "tmux:default");
     assert!(verdict.entries[0].unknown.is_some());
 }
 
@@ -161,7 +161,7 @@ fn a_process_that_cannot_be_read_keeps_the_agent_unknown() {
     let world = scene.world();
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
-    assert_eq!(verdict.unknown[0].scope, "s");
+    assert_eq!(verdict.unknown[0].scope(), "s");
 }
 
 #[test]
@@ -177,9 +177,39 @@ fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
 }
 
 #[test]
-fn two_sessions_that_hold_the_recorded_pane_are_no_rename() {
+fn an_entry_whose_pane_lives_on_in_several_sessions_is_never_dead_and_no_name_is_proposed() {
     let running = format!(", status: running{PANE}");
-    assert_eq!(scene(one(&running), vec![claude("t", 7), claude("u", 7)]).words(), ["dead:record"]);
+    let grouped = scene(one(&running), vec![claude("t-creator-claude", 7), claude("u", 7)]);
+    assert_eq!(grouped.words(), ["moved:flag"]);
+    let matter = &grouped.drifts()[0].matter;
+    assert!(matter.contains("t-creator-claude") && matter.contains("\"u\"") && !matter.contains("change its name"), "{matter}");
+}
+
+#[test]
+fn a_session_is_the_new_name_of_one_entry_only() {
+    let entry = |name: &str, fields: &str| format!("  - {{ name: {name}, agent: claude, cwd: /w, status: running{fields} }}\n");
+    let two = |fields| manifest(&format!("version: 1\nsessions:\n{}{}", entry("a", fields), entry("b", fields)));
+    let by_pane = scene(two(PANE), vec![claude("t", 7)]);
+    assert_eq!(by_pane.words(), ["moved:flag", "moved:flag"], "its pane lives: neither is dead");
+    let proposed = by_pane.drifts().iter().filter(|drift| drift.matter.contains("change its name")).count();
+    assert_eq!(proposed, 1);
+    let alive = session("t", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    assert_eq!(scene(two(", session_id: b3a7"), vec![alive]).words(), ["moved:flag", "dead:record"]);
+}
+
+#[test]
+fn a_conversation_resumed_in_a_new_session_is_registered_and_the_ended_entry_keeps_its_copy() {
+    let resumed = || session("x-creator-claude", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
+    for ended in ["status: terminated", "status: stopped", "status: archived", "status: running, suspend: true"] {
+        let scene = scene(one(&format!(", {ended}, session_id: b3a7{PANE}")), vec![resumed()]);
+        assert_eq!(scene.words(), ["unregistered:record"], "{ended}");
+        assert!(scene.edits()[0].contains(r#""session_id":"b3a7""#), "{ended}: {:?}", scene.edits());
+        let message = scene.drifts()[0].message(true);
+        assert!(message.contains("; s, which has ended, keeps its conversation as history"), "{message}");
+    }
+    let unseen = |fields: &str| scene(one(fields), vec![resumed()]).words();
+    assert_eq!(unseen(PANE), ["moved:flag"], "an entry without a status is followed by its pane");
+    assert_eq!(unseen(", session_id: b3a7"), ["unregistered:record"], "but not by its conversation");
 }
 
 #[test]
@@ -189,6 +219,45 @@ fn only_sessions_whose_name_and_agent_are_ours_are_registered() {
     assert!(scene(empty(), vec![claude("x", 7)]).words().is_empty());
     assert!(scene(empty(), vec![claude("x-creator-codex", 7)]).words().is_empty());
     assert!(scene(empty(), vec![session("x-creator-claude", vec![pane(7, Vec::new())])]).words().is_empty());
+}
+
+#[test]
+fn of_the_sessions_that_show_one_agent_only_the_oldest_is_registered_and_none_if_an_entry_has_it() {
+    let shown = |name: &str, age| {
+        let panes = vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])];
+        MuxSession { created: Some(ago(age)), ..session(name, panes) }
+    };
+    let group = || vec![shown("a-creator-claude", 60), shown("b-creator-claude", 90), shown("c-creator-claude", 90)];
+    let found = scene(manifest("version: 1\nsessions: []\n"), group());
+    let drifts = found.drifts();
+    assert_eq!(drifts.iter().map(|drift| drift.session.name.as_str()).collect::<Vec<_>>(), ["b-creator-claude"]);
+    assert!(found.edits()[0].contains(r#""session_id":"b3a7""#));
+    let verdict = super::super::classify(&found.world()).found.into_iter().map(|found| found.view_of);
+    assert_eq!(verdict.collect::<Vec<_>>(), [Some("b-creator-claude".to_owned()), None, Some("b-creator-claude".to_owned())]);
+    for suspend in ["", ", suspend: true"] {
+        let fields = format!(", status: running, session_id: b3a7{PANE}{suspend}");
+        let declared = scene(one(&fields), group().into_iter().chain([shown("s", 30)]).collect());
+        assert!(declared.words().is_empty(), "{:?}", declared.words());
+    }
+}
+
+#[test]
+fn a_session_that_also_shows_another_session_s_window_is_registered_with_its_own_agent_in_the_same_pass() {
+    let linked = session("a-creator-claude", vec![pane(7, vec![agent(7)]), pane(8, vec![agent(8)])]);
+    let scene = scene(manifest("version: 1\nsessions: []\n"), vec![linked, claude("b-creator-claude", 8)]);
+    assert_eq!(scene.words(), ["unregistered:record", "unregistered:record"]);
+    assert!(scene.edits()[0].contains(r#""pid":7"#) && scene.edits()[1].contains(r#""pid":8"#), "{:?}", scene.edits());
+}
+
+#[test]
+fn a_session_whose_conversation_could_not_be_told_is_not_registered_yet() {
+    let hidden = agent(7).reads(Rung::Registry, Fact::Unknown("no permission".to_owned()));
+    let scene = scene(manifest("version: 1\nsessions: []\n"), vec![session("x-creator-claude", vec![pane(7, vec![hidden])])]);
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty());
+    assert_eq!(verdict.unknown[0].scope(), "x-creator-claude");
+    assert!(verdict.unknown[0].why.contains("no permission"), "{:?}", verdict.unknown);
 }
 
 #[test]
