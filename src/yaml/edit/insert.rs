@@ -5,7 +5,7 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
 use super::batch::Splice;
-use super::layout::{indent_of, item_at, lines_at, lines_end, pair};
+use super::layout::{end_with_comments, indent_of, item_at, lines_at, lines_end, pair};
 use super::place::Site;
 use crate::core::edit::Path;
 use crate::yaml::scalar::{inline, string};
@@ -47,9 +47,10 @@ impl Site<'_> {
         self.below(&path, last, &lines)
     }
 
-    /// Puts lines below those of an entry.
+    /// Puts lines below those of an entry and the comments that belong to it.
     fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
-        let offset = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        let offset = end_with_comments(self.text, entry, end);
         Ok(vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))])
     }
 

@@ -5,7 +5,7 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
 use super::batch::{Purpose, Splice};
-use super::layout::{block_items, indent_of, is_block_scalar, items_at, lines_at};
+use super::layout::{block_items, end_with_comments, indent_of, is_block_scalar, items_at, lines_at};
 use super::place::Site;
 use crate::core::edit::Path;
 use crate::yaml::scalar::inline;
@@ -110,7 +110,8 @@ impl Site<'_> {
         }
         let mapping = place.entry.parent()?;
         let lines = items_at(items, indent_of(self.text, &mapping) + 2);
-        let below = line + break_at(self.text, line).len();
+        // Comments that stood below the key stay between it and the list.
+        let below = end_with_comments(self.text, &place.entry, line + break_at(self.text, line).len());
         splices.push(Splice::insert(path, below, lines_at(self.text, below, &lines)));
         Some(splices)
     }
