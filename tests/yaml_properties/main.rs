@@ -10,7 +10,7 @@ use headcount::core::manifest::Environment;
 use headcount::yaml::{Refusal, apply, decode, load, render, unified_diff};
 use proptest::prelude::*;
 use serde_json::Value;
-use world::{Dice, Style, any_edit, at, edited, manifest, ordinary_edit};
+use world::{Dice, Style, any_edit, at, edited, json_manifest, manifest, ordinary_edit};
 
 /// The value of a text as another reading of the same reader: into JSON, keys in any order.
 fn value(text: &str) -> Value {
@@ -183,6 +183,30 @@ proptest! {
     #[test]
     fn any_edit_of_any_node_is_exact_or_refused(seed: u64, length in 1usize..12, anchors: bool) {
         any_edits_are_exact_or_refused(seed, length, anchors);
+    }
+
+    #[test]
+    fn a_manifest_that_is_json_stays_json(seed: u64, length in 1usize..12) {
+        let mut dice = Dice(seed);
+        let (mut text, any) = (json_manifest(&mut dice), dice.chance(2));
+        for _ in 0..length {
+            let before = value(&text);
+            if before.as_object().is_none_or(serde_json::Map::is_empty) {
+                break;
+            }
+            let edit = if any { any_edit(&mut dice, &before) } else { ordinary_edit(&mut dice, &before) };
+            match apply(&text, std::slice::from_ref(&edit)) {
+                Ok(new) => {
+                    check(&text, &new, &edit);
+                    match serde_json::from_str::<Value>(&new) {
+                        Ok(read) => prop_assert_eq!(read, value(&new)),
+                        Err(error) => prop_assert!(false, "{:?}: {}\n{}\n---\n{}", edit, error, text, new),
+                    }
+                    text = new;
+                }
+                Err(refusal) => prop_assert!(false, "{:?}: {}\n{}", edit, refusal, text),
+            }
+        }
     }
 
     #[test]

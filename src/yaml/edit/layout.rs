@@ -3,7 +3,7 @@
 use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
-use crate::yaml::scalar::{inline, string};
+use crate::yaml::scalar::{Quotes, inline, pair_in, string};
 use crate::yaml::text::{break_at, column, line_break, line_end, line_start};
 use crate::yaml::tree::{Node, last_significant, significant};
 
@@ -72,7 +72,7 @@ pub(super) fn indent_of(text: &str, collection: &Node) -> usize {
 /// `key: value` as lines, the first without indentation: on one line, except a list of mappings, which is a block sequence.
 pub(super) fn pair(key: &str, value: &Value, indent: usize) -> Vec<String> {
     match block_items(value) {
-        None => vec![format!("{}: {}", string(key), inline(value))],
+        None => vec![pair_in(key, value, Quotes::Needed)],
         Some(items) => std::iter::once(format!("{}:", string(key))).chain(items_at(items, indent + 2)).collect(),
     }
 }
