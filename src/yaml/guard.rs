@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::edit::{Purpose, Refusal, Splice, Step, lookup, lookup_mut, yaml};
-use super::text::{BOM, break_at, break_kinds, line_before, line_end};
-use super::tree::{Tree, significant, within_flow};
+use super::edit::{Purpose, Refusal, Splice, Step, end_with_comments, lines_end, lookup, lookup_mut, yaml};
+use super::text::{BOM, break_at, break_kinds, line_before, line_end, position};
+use super::tree::{Node, Tree, significant, within_flow};
 use super::untyped;
 use crate::core::edit::{Path, Segment};
 
@@ -117,7 +117,7 @@ fn difference(expected: &Value, found: &Value, path: Path) -> Option<Path> {
     }
 }
 
-/// Judges one splice of a text: it stays within the lines of its node, and takes no comment that is not the node's own.
+/// Judges one splice of a text: it stays within the lines of its node, takes no comment, and leaves none without its node.
 pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), Refusal> {
     if splice.range.is_empty() {
         return Ok(());
@@ -148,15 +148,25 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
     {
         return refuse(format!("more than the lines of {} would change", splice.path), splice.range.clone());
     }
-    if !text[splice.range.clone()].contains('#') {
-        return Ok(());
+    // headcount writes no comments, so every one was put there by a person, even inside a node that headcount wrote.
+    let inside = if text[splice.range.clone()].contains('#') { tree.comments(&splice.range) } else { Vec::new() };
+    if let Some(comment) = inside.into_iter().next() {
+        let reason = format!("a comment at {} would be lost (line {})", splice.path, position(text, comment.start).0);
+        return refuse(reason, comment);
     }
-    let own = node.start..line_end(text, node.end);
-    let is_own = |comment: &Range<usize>| splice.purpose == Purpose::Remove && own.contains(&comment.start);
-    match tree.comments(&splice.range).into_iter().find(|comment| !is_own(comment)) {
-        None => Ok(()),
-        Some(comment) => refuse(format!("a comment at {} would be lost", splice.path), comment),
+    if splice.purpose == Purpose::Remove
+        && let Some(comment) = comments_below(text, tree, &entry)
+    {
+        let line = position(text, comment.start).0;
+        return refuse(format!("a comment of {} would be left without it (line {line})", splice.path), comment);
     }
+    Ok(())
+}
+
+/// The first of the comments that stand below an entry and are indented as a part of it.
+fn comments_below(text: &str, tree: &Tree, entry: &Node) -> Option<Range<usize>> {
+    let end = lines_end(text, entry).filter(|_| !within_flow(entry))?;
+    tree.comments(&(end..end_with_comments(text, entry, end))).into_iter().next()
 }
 
 /// The lines of a node, with the line break before them and the one after.
@@ -243,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn a_splice_takes_a_comment_only_with_its_node() {
+    fn a_splice_takes_no_comment_whatever_it_is_for() {
         let start = OLD.find("a # n").unwrap();
-        assert!(
-            splice(start..start + 5, Purpose::Replace).unwrap_err().contains("a comment at sessions[0].name would be lost")
-        );
-        assert_eq!(splice(start - 6..start + 5, Purpose::Remove), Ok(()));
+        for (start, purpose) in [(start, Purpose::Replace), (start - 6, Purpose::Remove)] {
+            let refused = splice(start..OLD.find("# n").unwrap() + 3, purpose).unwrap_err();
+            assert!(refused.contains("a comment at sessions[0].name would be lost (line 5)"), "{refused}");
+        }
     }
 }

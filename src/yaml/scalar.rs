@@ -4,19 +4,52 @@ use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
+/// Which text is put in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// Text that any reader could take for something else.
+    Needed,
+    /// All of it, in single quotes if it can be written in them.
+    Single,
+    /// All of it and all keys, in double quotes, so that a reader of JSON understands it too.
+    Double,
+}
+
 /// A value on one line: collections in flow style, text that any reader could take for something else in double quotes.
 pub(super) fn inline(value: &Value) -> String {
+    inline_in(value, Quotes::Needed)
+}
+
+/// A value on one line, with text in such quotes.
+pub(super) fn inline_in(value: &Value, quotes: Quotes) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => numeral(number),
-        Value::String(text) => string(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => string_in(text, quotes),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| inline_in(item, quotes)).collect();
+            format!("[{}]", items.join(", "))
+        }
         Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
         Value::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{}: {}", string(key), inline(value))).collect();
+            let fields: Vec<_> = fields.iter().map(|(key, value)| pair_in(key, value, quotes)).collect();
             format!("{{ {} }}", fields.join(", "))
         }
+    }
+}
+
+/// `key: value` on one line, with text in such quotes.
+pub(super) fn pair_in(key: &str, value: &Value, quotes: Quotes) -> String {
+    format!("{}: {}", string_in(key, quotes), inline_in(value, quotes))
+}
+
+fn string_in(text: &str, quotes: Quotes) -> String {
+    let needs_double = |c: char| needs_escape(c) || c.is_control();
+    match quotes {
+        Quotes::Needed => string(text),
+        Quotes::Single if !text.contains(needs_double) => format!("'{}'", text.replace('\'', "''")),
+        Quotes::Single | Quotes::Double => quoted(text),
     }
 }
 
@@ -65,14 +98,9 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\0' => out.push_str("\\0"),
+            // The one escape that YAML and JSON share; all these characters have four digits.
             c if needs_escape(c) => {
-                let code = u32::from(c);
-                let _ = match code {
-                    0..=0xff => write!(out, "\\x{code:02x}"),
-                    0x100..=0xffff => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
         }
@@ -86,7 +114,6 @@ fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{a0}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
         || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
-        || matches!(u32::from(c), 0x1fffe.. if u32::from(c) & 0xfffe == 0xfffe)
 }
 
 #[cfg(test)]
@@ -203,9 +230,12 @@ mod tests {
         for code in (0..=0x3100).chain(0xd7f0..=0x1_0010).chain([0x1_f600, 0x1_fffe, 0x10_ffff]) {
             let Some(c) = char::from_u32(code) else { continue };
             for text in [c.to_string(), format!("a{c}b"), format!("a {c} b")] {
-                let line = format!("{{ k: {}, l: 1 }}", string(&text));
-                let read: serde_yaml::Value = serde_yaml::from_str(&line).unwrap();
-                assert_eq!(read["k"].as_str(), Some(text.as_str()), "{line}");
+                for quotes in [Quotes::Needed, Quotes::Single, Quotes::Double] {
+                    let line = format!("{{ {}, l: 1 }}", pair_in("k", &json!(text), quotes));
+                    let read: serde_yaml::Value = serde_yaml::from_str(&line).unwrap();
+                    assert_eq!(read["k"].as_str(), Some(text.as_str()), "{line}");
+                }
+                assert_eq!(serde_json::from_str::<String>(&quoted(&text)).unwrap(), text);
             }
         }
     }

@@ -194,6 +194,21 @@ pub(super) fn is_flow(collection: &Node) -> bool {
     token_of(collection, Kind::LEFT_BRACE).or_else(|| token_of(collection, Kind::LEFT_BRACKET)).is_some()
 }
 
+/// Whether what is written into a node must be in double quotes: it stands in braces whose keys all are, as in JSON.
+pub(super) fn is_like_json(node: &Node) -> bool {
+    let mut within = false;
+    for above in node.ancestors().filter(|above| matches!(above.kind(), Kind::MAPPING | Kind::SEQUENCE)) {
+        if !is_flow(&above) {
+            return false;
+        }
+        within = true;
+        if above.kind() == Kind::MAPPING && entries(&above).next().is_some() {
+            return entries(&above).all(|entry| key_of(&entry).is_some_and(|key| key.text().to_string().starts_with('"')));
+        }
+    }
+    within
+}
+
 /// Whether a node stands within braces or brackets.
 pub(super) fn within_flow(node: &Node) -> bool {
     node.ancestors().any(|above| matches!(above.kind(), Kind::MAPPING | Kind::SEQUENCE) && is_flow(&above))

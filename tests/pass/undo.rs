@@ -74,3 +74,38 @@ fn an_entry_that_is_not_in_the_journal_is_a_clear_error() {
     assert!(missing.stderr.contains("no entry 000077"), "{missing:?}");
     assert_eq!(world.run(&["undo", "latest"]).code, 64);
 }
+
+#[test]
+fn what_a_person_noted_in_recorded_lines_stops_their_undo() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.claude_session("x-creator-claude", &shop);
+    world.declare("version: 1\nsessions: []\n");
+    world.reconcile(&[]);
+    let registered = world.text();
+    for noted in [
+        registered.replace("    cwd:", "    # PRECIOUS NOTE\n    cwd:"),
+        registered.replace("agent: claude\n", "agent: claude   # PRECIOUS NOTE\n"),
+        format!("{registered}    # PRECIOUS NOTE\n"),
+    ] {
+        assert_ne!(noted, registered);
+        world.declare(&noted);
+        let line = 1 + noted[..noted.find("# PRECIOUS").unwrap()].matches('\n').count();
+        let refused = world.run(&["undo", "1"]);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.stderr.contains(&format!("line {line}")), "{refused:?}");
+        assert_eq!(world.text(), noted);
+    }
+    world.declare(&registered);
+    assert_eq!(world.run(&["undo", "1"]).code, 0);
+
+    let (world, _) = one_death("");
+    let text = world.text();
+    let stamp = text.lines().find(|line| line.contains("terminated_at:")).unwrap();
+    let noted = text.replace(stamp, &format!("{stamp}   # power cut"));
+    world.declare(&noted);
+    let refused = world.run(&["undo", "1"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.stderr.contains("terminated_at"), "{refused:?}");
+    assert_eq!(world.text(), noted);
+}

@@ -121,6 +121,32 @@ pub fn manifest(dice: &mut Dice, style: &Style) -> String {
     if dice.chance(6) { format!("\u{feff}{text}") } else { text }
 }
 
+/// A random manifest as a writer of JSON writes one.
+pub fn json_manifest(dice: &mut Dice) -> String {
+    let mut fields = Map::new();
+    fields.insert("version".to_owned(), json!(1));
+    if !dice.chance(6) {
+        let sessions: Vec<Value> = (0..dice.below(4)).map(|_| session(dice)).collect();
+        fields.insert("sessions".to_owned(), Value::Array(sessions));
+    }
+    for key in ["defaults", "a: b", "é\"#"] {
+        let value = match dice.below(4) {
+            0 => json!({}),
+            1 => json!([leaf(dice), [], {"k": leaf(dice)}]),
+            2 => json!({"k": leaf(dice), "l": {"m": leaf(dice)}}),
+            _ => leaf(dice),
+        };
+        fields.insert(key.to_owned(), value);
+    }
+    let fields = Value::Object(fields);
+    let mut text = if dice.chance(2) { fields.to_string() } else { serde_json::to_string_pretty(&fields).unwrap() };
+    // In YAML these two are line breaks unless they are escaped.
+    for c in ['\u{85}', '\u{2028}'] {
+        text = text.replace(c, &format!("\\u{:04x}", u32::from(c)));
+    }
+    if dice.chance(2) { format!("{text}\n") } else { text }
+}
+
 /// What may follow a value on its line.
 fn tail(dice: &mut Dice) -> String {
     match dice.below(6) {

@@ -213,11 +213,9 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
-        let hint = match value {
-            Value::Number(number) if expected == "text" => Some(format!("quote it: \"{number}\"")),
-            Value::Bool(flag) if expected == "text" => Some(format!("quote it: \"{flag}\"")),
-            _ => None,
-        };
+        // Not with the value: `1e3`, `0x10` and `True` are written otherwise than they are read.
+        let is_misread = expected == "text" && matches!(value, Value::Number(_) | Value::Bool(_));
+        let hint = is_misread.then(|| "put it in quotes as it is written here".to_owned());
         self.remarks.fatal(path, format!("`{}` must be {expected}, this is {}", field.name(), noun(value)), hint);
     }
 

@@ -18,7 +18,7 @@ pub(crate) enum Purpose {
     Insert,
     /// Another text for a value.
     Replace,
-    /// A node goes; comments within it go too.
+    /// A node goes.
     Remove,
 }
 

@@ -5,10 +5,10 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
 use super::batch::Splice;
-use super::layout::{indent_of, item_at, lines_at, lines_end, pair};
-use super::place::Site;
+use super::layout::{end_with_comments, indent_of, item_at, lines_at, lines_end, pair};
+use super::place::{Site, quotes_in};
 use crate::core::edit::Path;
-use crate::yaml::scalar::{inline, string};
+use crate::yaml::scalar::{inline_in, pair_in};
 use crate::yaml::tree::{Node, entry_of, is_flow, significant, span_of, token_of};
 
 impl Site<'_> {
@@ -19,7 +19,7 @@ impl Site<'_> {
         let entries = self.tree.entries(&mapping);
         let before = after.and_then(|key| entry_of(&mapping, key, 0)).or_else(|| entries.last().cloned());
         if is_flow(&mapping) {
-            let pair = format!("{}: {}", string(key), inline(value));
+            let pair = pair_in(key, value, quotes_in(&mapping));
             return self.add_in_braces(&path, &mapping, before.as_ref(), &pair, Kind::RIGHT_BRACE);
         }
         let indent = indent_of(self.text, &mapping);
@@ -40,16 +40,17 @@ impl Site<'_> {
             if last.is_none() && value.as_object().is_some_and(|fields| !fields.is_empty()) {
                 return self.replace(parent, &Value::Array(vec![value.clone()]));
             }
-            return self.add_in_braces(&path, &sequence, last, &inline(value), Kind::RIGHT_BRACKET);
+            return self.add_in_braces(&path, &sequence, last, &inline_in(value, quotes_in(&sequence)), Kind::RIGHT_BRACKET);
         }
         let last = last.unwrap_or(&sequence);
         let lines = item_at(value, indent_of(self.text, &sequence), &self.gap(last));
         self.below(&path, last, &lines)
     }
 
-    /// Puts lines below those of an entry.
+    /// Puts lines below those of an entry and the comments that belong to it.
     fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
-        let offset = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        let offset = end_with_comments(self.text, entry, end);
         Ok(vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))])
     }
 

@@ -3,12 +3,12 @@
 use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
-use crate::yaml::scalar::{inline, string};
+use crate::yaml::scalar::{Quotes, inline, pair_in, string};
 use crate::yaml::text::{break_at, column, line_break, line_end, line_start};
-use crate::yaml::tree::{Node, last_significant};
+use crate::yaml::tree::{Node, last_significant, significant};
 
 /// The end of the lines a node of the block style takes, line break included.
-pub(super) fn lines_end(text: &str, node: &Node) -> Option<usize> {
+pub(crate) fn lines_end(text: &str, node: &Node) -> Option<usize> {
     let last = last_significant(node)?;
     let end = usize::from(last.text_range().end());
     // The blank lines below a block scalar that keeps them (`|+`) are part of it.
@@ -19,6 +19,26 @@ pub(super) fn lines_end(text: &str, node: &Node) -> Option<usize> {
     }
     let end = line_end(text, end);
     Some(end + break_at(text, end).len())
+}
+
+/// The end of an entry of the block style whose lines end at `end`, with the comments below that are indented deeper than the
+/// entry begins: whoever wrote them there meant them as a part of it.
+pub(crate) fn end_with_comments(text: &str, entry: &Node, end: usize) -> usize {
+    let Some(own) = significant(entry).map(|span| column(text, span.start)) else { return end };
+    let (mut kept, mut start) = (end, end);
+    while start < text.len() {
+        let stop = line_end(text, start);
+        let line = &text[start..stop];
+        let content = line.trim_start_matches(' ');
+        let next = stop + break_at(text, stop).len();
+        if content.starts_with('#') && line.len() - content.len() > own {
+            kept = next;
+        } else if !content.trim().is_empty() {
+            break;
+        }
+        start = next;
+    }
+    kept
 }
 
 /// Whether a scalar is a block scalar to which the blank lines below it belong (`|+`).
@@ -52,7 +72,7 @@ pub(super) fn indent_of(text: &str, collection: &Node) -> usize {
 /// `key: value` as lines, the first without indentation: on one line, except a list of mappings, which is a block sequence.
 pub(super) fn pair(key: &str, value: &Value, indent: usize) -> Vec<String> {
     match block_items(value) {
-        None => vec![format!("{}: {}", string(key), inline(value))],
+        None => vec![pair_in(key, value, Quotes::Needed)],
         Some(items) => std::iter::once(format!("{}:", string(key))).chain(items_at(items, indent + 2)).collect(),
     }
 }

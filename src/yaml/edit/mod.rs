@@ -20,6 +20,7 @@ use super::{guard, untyped};
 use crate::core::edit::{Edit, Path};
 use crate::core::text::printable;
 pub(super) use batch::{Purpose, Splice};
+pub(super) use layout::{end_with_comments, lines_end};
 #[cfg(test)]
 pub(super) use model::take;
 pub(super) use model::{Step, lookup, lookup_mut, yaml};
@@ -84,8 +85,8 @@ impl Refusal {
 
 /// Makes edits, in order, each seeing the ones before it.
 ///
-/// Exactly the intended values change. Comments (except those inside a removed node), anchors, order, quoting, line ends,
-/// the byte order mark and the presence of a final newline stay.
+/// Exactly the intended values change. Comments, anchors, order, quoting, line ends,
+/// the byte order mark and the presence of a final newline stay. A node that holds a comment is not removed.
 ///
 /// # Errors
 /// The first thing that stands in the way; then nothing was changed.

@@ -4,7 +4,8 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
-use crate::yaml::tree::{Node, Place, Tree, key_of, significant, span_of, untagged};
+use crate::yaml::scalar::Quotes;
+use crate::yaml::tree::{Node, Place, Tree, is_like_json, key_of, significant, span_of, untagged};
 
 /// A text and its tree.
 pub(super) struct Site<'a> {
@@ -55,5 +56,19 @@ impl Site<'_> {
     pub(super) fn refuse(&self, path: &Path, reason: impl Into<String>, node: Option<&Node>) -> Refusal {
         let span = node.and_then(|node| key_of(node).as_ref().and_then(significant).or_else(|| significant(node)));
         Refusal::NotEditable { path: path.clone(), reason: reason.into(), span }
+    }
+}
+
+/// The quotes of what is written into a collection, or in place of an entry of one.
+pub(super) fn quotes_in(node: &Node) -> Quotes {
+    if is_like_json(node) { Quotes::Double } else { Quotes::Needed }
+}
+
+/// The quotes of text that takes the place of a scalar: those that it has, if any.
+pub(super) fn quotes_of(scalar: &Node) -> Option<Quotes> {
+    match scalar.text().char_at(0.into()) {
+        Some('"') => Some(Quotes::Double),
+        Some('\'') => Some(Quotes::Single),
+        _ => None,
     }
 }

@@ -35,7 +35,7 @@ impl Site<'_> {
         }
         if siblings.len() == 1 {
             let empty = if collection.kind() == Kind::MAPPING { "{}" } else { "[]" };
-            return self.put(path, &holder, empty, Purpose::Remove);
+            return self.put(path, &holder, holder.content.as_ref(), empty, Purpose::Remove);
         }
         let range = if starts_its_line(self.text, span.start) {
             self.whole_lines(&entry, span.start).ok_or_else(unknown)?

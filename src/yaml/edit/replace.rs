@@ -5,10 +5,10 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
 use super::batch::{Purpose, Splice};
-use super::layout::{block_items, indent_of, is_block_scalar, items_at, lines_at};
-use super::place::Site;
+use super::layout::{block_items, end_with_comments, indent_of, is_block_scalar, items_at, lines_at};
+use super::place::{Site, quotes_in, quotes_of};
 use crate::core::edit::Path;
-use crate::yaml::scalar::inline;
+use crate::yaml::scalar::inline_in;
 use crate::yaml::text::{break_at, line_before, line_end, starts_its_line};
 use crate::yaml::tree::{Node, Place, is_flow, significant, span_of, token_of, untagged, within_flow};
 
@@ -24,12 +24,29 @@ impl Site<'_> {
         {
             return Ok(splices);
         }
-        self.put(path, &place, &inline(value), Purpose::Replace)
+        let inner = place.content.as_ref().map(untagged);
+        let own = inner.as_ref().filter(|_| value.is_string()).and_then(quotes_of);
+        let text = inline_in(value, own.unwrap_or_else(|| quotes_in(&place.entry)));
+        match place.content.as_ref().filter(|_| value.is_string()).and_then(text_tag) {
+            // With nothing behind it, the tag alone is what stands there.
+            Some(tag) if inner == place.content => {
+                self.put(path, &place, place.content.as_ref(), &format!("{tag} {text}"), Purpose::Replace)
+            }
+            Some(_) => self.put(path, &place, inner.as_ref(), &text, Purpose::Replace),
+            None => self.put(path, &place, place.content.as_ref(), &text, Purpose::Replace),
+        }
     }
 
-    /// Puts text of one line where the value of a place stands.
-    pub(super) fn put(&self, path: &Path, place: &Place, value: &str, purpose: Purpose) -> Result<Vec<Splice>, Refusal> {
-        let Some(content) = &place.content else { return self.fill(path, place, value) };
+    /// Puts text of one line where the value of a place stands, all of it or without its tag.
+    pub(super) fn put(
+        &self,
+        path: &Path,
+        place: &Place,
+        content: Option<&Node>,
+        value: &str,
+        purpose: Purpose,
+    ) -> Result<Vec<Splice>, Refusal> {
+        let Some(content) = content else { return self.fill(path, place, value) };
         let unknown = || self.refuse(path, "its place is not known", Some(&place.entry));
         let span = significant(content).ok_or_else(unknown)?;
         let inner = untagged(content);
@@ -110,10 +127,17 @@ impl Site<'_> {
         }
         let mapping = place.entry.parent()?;
         let lines = items_at(items, indent_of(self.text, &mapping) + 2);
-        let below = line + break_at(self.text, line).len();
+        // Comments that stood below the key stay between it and the list.
+        let below = end_with_comments(self.text, &place.entry, line + break_at(self.text, line).len());
         splices.push(Splice::insert(path, below, lines_at(self.text, below, &lines)));
         Some(splices)
     }
+}
+
+/// The tag that says a value is text.
+fn text_tag(content: &Node) -> Option<String> {
+    let tag = token_of(content, Kind::TAG)?.text().trim().to_owned();
+    ["!!str", "!<tag:yaml.org,2002:str>"].contains(&tag.as_str()).then_some(tag)
 }
 
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
