@@ -134,13 +134,18 @@ fn an_old_or_broken_tmux_is_unknown_and_named() {
         ("echo 'lost server' >&2; exit 1", "tmux failed: lost server"),
         ("printf 'bad \\033[31m' >&2; exit 1", "tmux failed: bad \\u{1b}[31m"),
         ("exit 3", "tmux failed: exit code 3"),
+        ("exit 0", "tmux failed: it ended well but answered nothing"),
+        ("echo 'access not allowed' >&2", "tmux failed: access not allowed"),
+        ("case $* in *list-panes*) exit 1;; esac", "tmux failed: exit code 1"),
+        ("echo odd >&2; exec tmux.real \"$@\"", "tmux failed: odd"),
     ] {
         let fake = world.root().join("fake");
         fs::create_dir_all(&fake).unwrap();
         let tmux = fake.join("tmux");
+        let path = format!("{}:{}", fake.display(), std::env::var("PATH").unwrap());
+        let script = script.replace("tmux.real", &format!("env PATH='{}' tmux", std::env::var("PATH").unwrap()));
         fs::write(&tmux, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&tmux, fs::Permissions::from_mode(0o755)).unwrap();
-        let path = format!("{}:/usr/bin:/bin", fake.display());
         assert_eq!(why(&verdict(&world, &[("PATH", &path)], "default")), expected);
     }
 }
@@ -165,7 +170,31 @@ fn a_socket_that_may_not_be_used_is_unknown() {
         assert!(why(&found).contains("permission denied"), "{found:?}");
     } else {
         // Root may use any socket; the same question is asked as somebody else, in a process of its own.
-        crate::as_nobody("servers::asked_as_somebody_else", &[("HC_SOCKET", world.socket().as_os_str())]);
+        let socket = world.socket();
+        let variables = [("HC_SOCKET", socket.as_os_str()), ("HC_WHY", "permission denied".as_ref())];
+        crate::as_nobody("servers::asked_as_somebody_else", &variables);
+    }
+}
+
+#[test]
+fn a_server_that_lets_connect_but_gives_no_access_is_unknown() {
+    let world = World::new();
+    world.session("s", &world.home(), "exec sleep 600");
+    let directory = world.socket().parent().unwrap().to_path_buf();
+    for path in [world.root(), directory.parent().unwrap(), &directory] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::set_permissions(world.socket(), fs::Permissions::from_mode(0o777)).unwrap();
+    // tmux before 3.3 knows no access list: whoever may connect is welcome there.
+    if rustix::process::getuid().is_root()
+        && world.tmux(["list-commands", "-F", "#{command_list_name}"]).contains("server-access")
+    {
+        let socket = world.socket();
+        let variables = [("HC_SOCKET", socket.as_os_str()), ("HC_WHY", "access not allowed".as_ref())];
+        crate::as_nobody("servers::asked_as_somebody_else", &variables);
+    } else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: needs root and a tmux with access lists");
     }
 }
 
@@ -176,7 +205,8 @@ fn asked_as_somebody_else() {
     let env = headcount::host::Environ::of_this_process();
     let mux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
     let found = mux.list(&headcount::host::LocalHost::new(env.clone()), &env, socket.to_str().unwrap());
-    assert!(why(&found).contains("permission denied"), "{found:?}");
+    let expected = std::env::var("HC_WHY").unwrap();
+    assert!(why(&found).contains(&expected), "{found:?}");
 }
 
 #[test]
