@@ -230,7 +230,41 @@ fn a_live_agent_behind_a_recorded_pane_is_a_stray_when_its_server_is_elsewhere()
     assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
     assert!(seen.strays[&bare].seen().unwrap().agents.is_empty());
     assert!(seen.strays[&gone.id()].is_absent());
-    assert!(look(&world, &manifest).strays.is_empty(), "a server that answers accounts for its panes");
+    assert!(look(&world, &manifest).strays.values().all(Fact::is_absent), "a server that answers accounts for its panes");
+}
+
+#[test]
+fn a_live_agent_whose_servers_socket_another_server_took_over_is_a_stray() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let claude = world.claude_session("s", &cwd);
+    let manifest = entries([format!("name: s, agent: claude, cwd: /x, status: running, {}", recorded("%0", claude.pid))]);
+    fs::rename(world.socket(), world.named_socket("hidden")).unwrap();
+    world.session("other", &cwd, "exec sleep 600");
+    let seen = look(&world, &manifest);
+    assert_eq!(default_server(&seen).sessions.len(), 1);
+    let stray = seen.strays[&claude.pid].seen().unwrap();
+    assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
+}
+
+#[test]
+fn an_agent_moved_to_another_session_is_no_stray_and_one_that_ended_is_gone() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    world.session("other", &cwd, "exec sleep 600");
+    let (joined, killed) = (world.claude_session("joined", &cwd), world.claude_session("killed", &cwd));
+    world.tmux(["join-pane", "-s", "=joined:", "-t", "=other:"]);
+    world.tmux(["kill-session", "-t", "=killed"]);
+    let manifest = entries([
+        format!("name: joined, agent: claude, cwd: /x, status: running, {}", recorded("%1", joined.pid)),
+        format!("name: killed, agent: claude, cwd: /x, status: running, {}", recorded("%2", killed.pid)),
+    ]);
+    let seen = look(&world, &manifest);
+    assert_eq!(default_server(&seen).sessions.len(), 1);
+    assert!(!seen.strays.contains_key(&joined.pid), "it is in a pane that was seen");
+    // It may take a moment to end; without a terminal it is no stray even then.
+    let killed = &seen.strays[&killed.pid];
+    assert!(killed.is_absent() || killed.seen().is_some_and(|stray| !stray.has_terminal), "{killed:?}");
 }
 
 fn kill(pid: i32, signal: rustix::process::Signal) {

@@ -294,15 +294,26 @@ fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<It
     seen.flat_map(|server| &mut server.sessions).flat_map(|session| &mut session.panes)
 }
 
-/// The processes behind recorded panes whose server is absent: if they live, the server may only be somewhere else.
+/// The processes behind recorded panes of sessions that are missing, if no server shows them: where such a process lives, its
+/// server is only somewhere else, or another one answered in its place.
 fn strays(
     local: &[&Session],
     servers: &BTreeMap<ServerKey, Fact<Server>>,
     inspector: &Inspector<'_>,
 ) -> BTreeMap<u32, Fact<Stray>> {
-    let is_absent = |session: &&&Session| servers.get(&session.key.server_key()).is_some_and(Fact::is_absent);
-    let pids: BTreeSet<u32> =
-        local.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+    let answered = || servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+    let names: HashSet<(&ServerKey, &str)> =
+        answered().flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session.name.as_str()))).collect();
+    let shown: HashSet<u32> = answered()
+        .flat_map(|(_, server)| server.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid))
+        .collect();
+    let is_stray = |session: &Session, pid: u32| match servers.get_key_value(&session.key.server_key()) {
+        Some((_, Fact::Absent)) => true,
+        Some((key, Fact::Seen(_))) => !names.contains(&(key, session.key.name.as_str())) && !shown.contains(&pid),
+        Some((_, Fact::Unknown(_))) | None => false,
+    };
+    let recorded = local.iter().filter_map(|session| Some((session, session.recorded.pane.as_ref()?.pid?)));
+    let pids: BTreeSet<u32> = recorded.filter(|(session, pid)| is_stray(session, *pid)).map(|(_, pid)| pid).collect();
     pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
 }
 

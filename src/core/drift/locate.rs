@@ -63,21 +63,18 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// An absent server means an absent session, unless the recorded pane's process is alive with the agent on a terminal: then
-/// the server is only out of sight.
-fn absent_server<'a>(entry: &Session, observation: &Observation) -> Standing<'a> {
-    let server = entry.key.server_key();
+/// A session that is not where its entry says is absent, unless the process of its recorded pane is alive with the agent on a
+/// terminal and no server accounts for it: somebody holds that terminal, out of sight.
+fn missing<'a>(entry: &Session, observation: &Observation, how: String, doubt: &str) -> Standing<'a> {
     let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
     match pid.and_then(|pid| observation.strays.get(&pid)) {
         Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
             let pid = stray.process.pid;
-            Standing::Unknown(format!(
-                "no server on {server}, but its recorded pane process {pid} still runs {} on a terminal; is TMUX_TMPDIR the same here?",
-                entry.agent
-            ))
+            let agent = entry.agent;
+            Standing::Unknown(format!("{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"))
         }
         Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
-        _ => Standing::Absent { how: format!("no server on {server}") },
+        _ => Standing::Absent { how },
     }
 }
 
@@ -159,10 +156,16 @@ impl<'a> Atlas<'a> {
         };
         match server {
             Fact::Unknown(why) => Standing::Unknown(why.clone()),
-            Fact::Absent => absent_server(entry, self.observation),
+            Fact::Absent => {
+                let how = format!("no server on {key}");
+                missing(entry, self.observation, how, "is TMUX_TMPDIR the same here?")
+            }
             Fact::Seen(_) => match self.by_name.get(&(key, entry.key.name.as_str())) {
                 Some(session) => self.in_session(entry, session),
-                None => Standing::Absent { how: format!("{key} answered without it") },
+                None => {
+                    let how = format!("{key} answered without it");
+                    missing(entry, self.observation, how, "did another server take this socket over?")
+                }
             },
         }
     }

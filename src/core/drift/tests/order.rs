@@ -51,11 +51,13 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
 }
 
 #[test]
-fn an_absent_server_means_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
+fn a_missing_session_is_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
     let stray = |agents, has_terminal| Stray { process: Process { pid: 7, started: ago(600) }, agents, has_terminal };
     let running = format!(", status: running{PANE}");
-    let base = || scene(one(&running), Vec::new()).server(Fact::Absent);
-    assert_eq!(base().words(), ["dead:record"]);
+    let without_server = || scene(one(&running), Vec::new()).server(Fact::Absent);
+    let answered_without_it = || scene(one(&running), vec![session("other", vec![pane(9, Vec::new())])]);
+    assert_eq!(without_server().words(), ["dead:record"]);
+    assert_eq!(answered_without_it().words(), ["dead:record"]);
     for (fact, expected) in [
         (Fact::Seen(stray(vec![AgentKind::Claude], true)), 0),
         (Fact::Seen(stray(vec![AgentKind::Claude], false)), 1),
@@ -63,10 +65,13 @@ fn an_absent_server_means_dead_unless_the_recorded_process_still_runs_the_agent_
         (Fact::Absent, 1),
         (Fact::Unknown("no permission".to_owned()), 0),
     ] {
-        let mut scene = base();
-        let shown = format!("{fact:?}");
-        scene.observation.strays.insert(7, fact);
-        assert_eq!(scene.words().len(), expected, "{shown}");
+        for mut scene in [without_server(), answered_without_it()] {
+            let shown = format!("{fact:?} {:?}", scene.observation.servers);
+            scene.observation.strays.insert(7, fact.clone());
+            assert_eq!(scene.words().len(), expected, "{shown}");
+            let verdict = super::super::classify(&scene.world());
+            assert_eq!(verdict.entries[0].unknown.is_some(), expected == 0, "{shown}");
+        }
     }
 }
 
