@@ -148,6 +148,11 @@ impl<'a> Atlas<'a> {
         Self { observation, by_name }
     }
 
+    /// The session of a key on its server, or on that server under another name of it.
+    fn session(&self, server: &ServerKey, key: &SessionKey) -> Option<&'a MuxSession> {
+        key.names().find_map(|name| self.by_name.get(&(server, name.as_ref())).copied())
+    }
+
     /// Where the session of an entry is.
     pub(super) fn locate(&self, entry: &Session) -> Standing<'a> {
         let key = entry.key.server_key();
@@ -160,7 +165,7 @@ impl<'a> Atlas<'a> {
                 let how = format!("no server on {key}");
                 missing(entry, self.observation, how, "is TMUX_TMPDIR the same here?")
             }
-            Fact::Seen(_) => match self.by_name.get(&(key, entry.key.name.as_str())) {
+            Fact::Seen(_) => match self.session(key, &entry.key) {
                 Some(session) => self.in_session(entry, session),
                 None => {
                     let how = format!("{key} answered without it");
@@ -182,7 +187,11 @@ impl<'a> Atlas<'a> {
         let declared: HashSet<(&ServerKey, &str)> = entries
             .iter()
             .filter(|entry| entry.key.host == self.observation.host)
-            .filter_map(|entry| Some((*canonical.get(&entry.key.server_key())?, entry.key.name.as_str())))
+            .filter_map(|entry| {
+                let server = *canonical.get(&entry.key.server_key())?;
+                let session = self.session(server, &entry.key);
+                Some((server, session.map_or(entry.key.name.as_str(), |session| session.name.as_str())))
+            })
             .collect();
         let mut found = Vec::new();
         for (key, fact) in &self.observation.servers {

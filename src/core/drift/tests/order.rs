@@ -290,3 +290,20 @@ fn a_registered_session_is_written_so_that_the_defaults_do_not_move_it() {
     scene.observation.fallback_homes.push(Fact::Absent);
     assert!(scene.words().is_empty(), "{:?}", scene.words());
 }
+
+#[test]
+fn a_name_tmux_spells_otherwise_is_the_same_session_unless_one_is_called_so_exactly() {
+    let text = |names: &[&str]| {
+        let entries: String =
+            names.iter().map(|name| format!("  - {{ name: {name:?}, agent: claude, cwd: /w, status: running }}\n")).collect();
+        manifest(&format!("version: 1\nsessions:\n{entries}"))
+    };
+    let there = || vec![claude("my_app-creator-claude", 7)];
+    for name in ["my.app-creator-claude", "my:app-creator-claude", "my_app-creator-claude"] {
+        assert_eq!(scene(text(&[name]), there()).words(), ["moved:record"], "{name}");
+    }
+    assert_eq!(scene(text(&["my-app-creator-claude"]), there()).words(), ["dead:record", "unregistered:record"]);
+    // No tmux makes one, but if a server shows it, it is meant.
+    let both = vec![claude("my_app-creator-claude", 7), claude("my.app-creator-claude", 8)];
+    assert_eq!(scene(text(&["my.app-creator-claude"]), both).words(), ["moved:record", "unregistered:record"]);
+}
