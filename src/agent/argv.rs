@@ -6,6 +6,7 @@ use super::{Agent, files};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::host::ProcessInfo;
 
 /// Tells an exact id from a name, an index or a search text.
 type IsId = fn(&str) -> bool;
@@ -30,11 +31,21 @@ pub(super) fn uuid(value: &str) -> bool {
     files::is_uuid(value)
 }
 
-/// The id a command line names; `None` if it names none, or two.
-fn id<'a>(args: &'a [String], flags: &Flags) -> Option<&'a str> {
+/// What a command line says of the conversation in use.
+#[derive(Debug, PartialEq, Eq)]
+enum Said<'a> {
+    /// Nothing.
+    Nothing,
+    /// It is this one.
+    Id(&'a str),
+    /// It cannot be told from arguments: a fork, the last one, or two ids.
+    Untold,
+}
+
+fn said<'a>(args: &'a [String], flags: &Flags) -> Said<'a> {
     let words: Vec<&str> = args.iter().map(String::as_str).take_while(|word| *word != "--").collect();
     if words.iter().any(|word| flags.never.contains(word)) {
-        return None;
+        return Said::Untold;
     }
     let mut found: Option<&str> = None;
     for (at, word) in words.iter().enumerate() {
@@ -48,20 +59,35 @@ fn id<'a>(args: &'a [String], flags: &Flags) -> Option<&'a str> {
             })
         };
         match (found, value) {
-            (Some(one), Some(other)) if one != other => return None,
+            (Some(one), Some(other)) if one != other => return Said::Untold,
             (None, Some(_)) => found = value,
             _ => {}
+        }
+    }
+    found.map_or(Said::Nothing, Said::Id)
+}
+
+/// The id that the command lines of a wrapper and of what it wraps name, outermost first. A wrapper may add a fork of its own,
+/// or choose another conversation than the one it was asked for: the innermost has the last word.
+fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &Flags) -> Option<&'a str> {
+    let mut found = None;
+    for args in chain {
+        match said(args, flags) {
+            Said::Untold => return None,
+            Said::Id(id) => found = Some(id),
+            Said::Nothing => {}
         }
     }
     found
 }
 
 /// What the arguments of the process, or of the process it wraps, say.
-pub(super) fn reading(subject: &Subject<'_>, agent: &dyn Agent, flags: &Flags) -> Reading {
-    let fact = subject.first_seen(|process| {
-        let invocation = agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args);
-        id(invocation, flags).map_or(Fact::Absent, |id| Fact::Seen(Found::Id(ConversationId(id.to_owned()))))
-    });
+pub(super) fn reading<'a>(subject: &'a Subject<'_>, agent: &dyn Agent, flags: &Flags) -> Reading {
+    let args = |process: &'a ProcessInfo| {
+        agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args)
+    };
+    let id = id(subject.chain().map(args), flags);
+    let fact = id.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(ConversationId(id.to_owned()))));
     Reading { rung: Rung::Start, looked_at: "the arguments it was started with".to_owned(), fact }
 }
 
@@ -98,7 +124,24 @@ mod tests {
             (format!("--session-ids {A}"), None),
         ] {
             let args = shell_words::split(&line).unwrap();
-            assert_eq!(id(&args, &FLAGS), expected, "{line}");
+            assert_eq!(id([args.as_slice()], &FLAGS), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_wrapper_wraps_has_the_last_word_and_a_fork_anywhere_voids_it() {
+        for (lines, expected) in [
+            ([format!("--resume {A}"), format!("--resume {A}")], Some(A)),
+            ([format!("--resume {A}"), String::new()], Some(A)),
+            ([String::new(), format!("--resume {B}")], Some(B)),
+            ([format!("--resume {A}"), format!("--resume {B}")], Some(B)),
+            ([format!("--resume {A}"), format!("--resume {A} --fork-session")], None),
+            ([format!("--resume {A} --fork-session"), format!("--resume {A}")], None),
+            ([format!("--resume {A}"), "--continue".to_owned()], None),
+            ([format!("--resume {A}"), format!("--resume {A} --session-id {B}")], None),
+        ] {
+            let chain = lines.map(|line| shell_words::split(&line).unwrap());
+            assert_eq!(id(chain.iter().map(Vec::as_slice), &FLAGS), expected, "{chain:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Names and keys of things: multiplexers, servers, sessions, agents, conversations. Never looks anything up.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,6 +27,15 @@ impl MuxKind {
         match self {
             Self::Tmux => "tmux",
             Self::Zellij => "zellij",
+        }
+    }
+
+    /// How it spells the name it was given for a session: tmux has an underscore for `.` and `:`, which part the names of
+    /// windows and panes from it (`session_check_name` of tmux 3.x).
+    pub fn spelling(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Tmux if name.contains(['.', ':']) => Cow::Owned(name.replace(['.', ':'], "_")),
+            Self::Tmux | Self::Zellij => Cow::Borrowed(name),
         }
     }
 }
@@ -181,6 +191,12 @@ impl SessionKey {
     /// The server this session belongs to.
     pub fn server_key(&self) -> ServerKey {
         ServerKey { mux: self.mux, server: self.server.clone() }
+    }
+
+    /// The names its session may be listed under, the likelier one first.
+    pub fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let spelled = Some(self.mux.spelling(&self.name)).filter(|spelled| *spelled != self.name);
+        std::iter::once(Cow::Borrowed(self.name.as_str())).chain(spelled)
     }
 }
 

@@ -134,13 +134,18 @@ fn an_old_or_broken_tmux_is_unknown_and_named() {
         ("echo 'lost server' >&2; exit 1", "tmux failed: lost server"),
         ("printf 'bad \\033[31m' >&2; exit 1", "tmux failed: bad \\u{1b}[31m"),
         ("exit 3", "tmux failed: exit code 3"),
+        ("exit 0", "tmux failed: it ended well but answered nothing"),
+        ("echo 'access not allowed' >&2", "tmux failed: access not allowed"),
+        ("case $* in *list-panes*) exit 1;; esac", "tmux failed: exit code 1"),
+        ("echo odd >&2; exec tmux.real \"$@\"", "tmux failed: odd"),
     ] {
         let fake = world.root().join("fake");
         fs::create_dir_all(&fake).unwrap();
         let tmux = fake.join("tmux");
+        let path = format!("{}:{}", fake.display(), std::env::var("PATH").unwrap());
+        let script = script.replace("tmux.real", &format!("env PATH='{}' tmux", std::env::var("PATH").unwrap()));
         fs::write(&tmux, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&tmux, fs::Permissions::from_mode(0o755)).unwrap();
-        let path = format!("{}:/usr/bin:/bin", fake.display());
         assert_eq!(why(&verdict(&world, &[("PATH", &path)], "default")), expected);
     }
 }
@@ -165,7 +170,31 @@ fn a_socket_that_may_not_be_used_is_unknown() {
         assert!(why(&found).contains("permission denied"), "{found:?}");
     } else {
         // Root may use any socket; the same question is asked as somebody else, in a process of its own.
-        crate::as_nobody("servers::asked_as_somebody_else", &[("HC_SOCKET", world.socket().as_os_str())]);
+        let socket = world.socket();
+        let variables = [("HC_SOCKET", socket.as_os_str()), ("HC_WHY", "permission denied".as_ref())];
+        crate::as_nobody("servers::asked_as_somebody_else", &variables);
+    }
+}
+
+#[test]
+fn a_server_that_lets_connect_but_gives_no_access_is_unknown() {
+    let world = World::new();
+    world.session("s", &world.home(), "exec sleep 600");
+    let directory = world.socket().parent().unwrap().to_path_buf();
+    for path in [world.root(), directory.parent().unwrap(), &directory] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::set_permissions(world.socket(), fs::Permissions::from_mode(0o777)).unwrap();
+    // tmux before 3.3 knows no access list: whoever may connect is welcome there.
+    if rustix::process::getuid().is_root()
+        && world.tmux(["list-commands", "-F", "#{command_list_name}"]).contains("server-access")
+    {
+        let socket = world.socket();
+        let variables = [("HC_SOCKET", socket.as_os_str()), ("HC_WHY", "access not allowed".as_ref())];
+        crate::as_nobody("servers::asked_as_somebody_else", &variables);
+    } else {
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: needs root and a tmux with access lists");
     }
 }
 
@@ -176,7 +205,8 @@ fn asked_as_somebody_else() {
     let env = headcount::host::Environ::of_this_process();
     let mux = headcount::mux::of(headcount::core::ids::MuxKind::Tmux);
     let found = mux.list(&headcount::host::LocalHost::new(env.clone()), &env, socket.to_str().unwrap());
-    assert!(why(&found).contains("permission denied"), "{found:?}");
+    let expected = std::env::var("HC_WHY").unwrap();
+    assert!(why(&found).contains(&expected), "{found:?}");
 }
 
 #[test]
@@ -200,7 +230,41 @@ fn a_live_agent_behind_a_recorded_pane_is_a_stray_when_its_server_is_elsewhere()
     assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
     assert!(seen.strays[&bare].seen().unwrap().agents.is_empty());
     assert!(seen.strays[&gone.id()].is_absent());
-    assert!(look(&world, &manifest).strays.is_empty(), "a server that answers accounts for its panes");
+    assert!(look(&world, &manifest).strays.values().all(Fact::is_absent), "a server that answers accounts for its panes");
+}
+
+#[test]
+fn a_live_agent_whose_servers_socket_another_server_took_over_is_a_stray() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let claude = world.claude_session("s", &cwd);
+    let manifest = entries([format!("name: s, agent: claude, cwd: /x, status: running, {}", recorded("%0", claude.pid))]);
+    fs::rename(world.socket(), world.named_socket("hidden")).unwrap();
+    world.session("other", &cwd, "exec sleep 600");
+    let seen = look(&world, &manifest);
+    assert_eq!(default_server(&seen).sessions.len(), 1);
+    let stray = seen.strays[&claude.pid].seen().unwrap();
+    assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
+}
+
+#[test]
+fn an_agent_moved_to_another_session_is_no_stray_and_one_that_ended_is_gone() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    world.session("other", &cwd, "exec sleep 600");
+    let (joined, killed) = (world.claude_session("joined", &cwd), world.claude_session("killed", &cwd));
+    world.tmux(["join-pane", "-s", "=joined:", "-t", "=other:"]);
+    world.tmux(["kill-session", "-t", "=killed"]);
+    let manifest = entries([
+        format!("name: joined, agent: claude, cwd: /x, status: running, {}", recorded("%1", joined.pid)),
+        format!("name: killed, agent: claude, cwd: /x, status: running, {}", recorded("%2", killed.pid)),
+    ]);
+    let seen = look(&world, &manifest);
+    assert_eq!(default_server(&seen).sessions.len(), 1);
+    assert!(!seen.strays.contains_key(&joined.pid), "it is in a pane that was seen");
+    // It may take a moment to end; without a terminal it is no stray even then.
+    let killed = &seen.strays[&killed.pid];
+    assert!(killed.is_absent() || killed.seen().is_some_and(|stray| !stray.has_terminal), "{killed:?}");
 }
 
 fn kill(pid: i32, signal: rustix::process::Signal) {

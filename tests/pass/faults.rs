@@ -110,7 +110,8 @@ fn inside_a_pane_of_another_server_the_default_server_is_still_the_default_one()
 #[test]
 fn hostile_names_are_told_apart_and_never_reach_the_terminal_raw() {
     let world = World::new();
-    let names = ["with space", "q'uo\"te", "pi|pe", "ünï-漢", "lane-1", "lane-10"];
+    // tmux itself calls the last two `a_b` and `my_app-creator-claude`.
+    let names = ["with space", "q'uo\"te", "pi|pe", "ünï-漢", "lane-1", "lane-10", "a:b", "my.app-creator-claude"];
     let cwd = world.workspace("new\nline");
     for name in names {
         world.claude_session(name, &cwd);

@@ -7,6 +7,7 @@ mod spread;
 mod transcripts;
 mod tree;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -16,7 +17,7 @@ use std::thread::ScopedJoinHandle;
 
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Observation, Process, Server, Stray};
@@ -266,12 +267,12 @@ fn is_real<'a>(path: &'a Path, known: &mut HashMap<&'a OsStr, bool>) -> bool {
 /// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
 /// without an entry where a running entry's session is missing, because it may have been renamed.
 fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
-    let mut entries: HashMap<ServerKey, HashSet<&str>> = HashMap::new();
-    let mut running: HashMap<ServerKey, Vec<&str>> = HashMap::new();
+    let mut entries: HashMap<ServerKey, HashSet<Cow<'_, str>>> = HashMap::new();
+    let mut running: HashMap<ServerKey, Vec<&SessionKey>> = HashMap::new();
     for session in local {
-        entries.entry(session.key.server_key()).or_default().insert(&session.key.name);
+        entries.entry(session.key.server_key()).or_default().extend(session.key.names());
         if session.recorded.status == Some(Status::Running) {
-            running.entry(session.key.server_key()).or_default().push(&session.key.name);
+            running.entry(session.key.server_key()).or_default().push(&session.key);
         }
     }
     let mut pids = Vec::new();
@@ -279,7 +280,8 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
         let Fact::Seen(server) = server else { continue };
         let declared = entries.get(key);
         let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
-        let is_missing = running.get(key).is_some_and(|names| names.iter().any(|name| !there.contains(name)));
+        let is_missing =
+            running.get(key).is_some_and(|keys| keys.iter().any(|key| !key.names().any(|name| there.contains(name.as_ref()))));
         let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
         let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
         let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
@@ -320,15 +322,28 @@ fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<It
     seen.flat_map(|server| &mut server.sessions).flat_map(|session| &mut session.panes)
 }
 
-/// The processes behind recorded panes whose server is absent: if they live, the server may only be somewhere else.
+/// The processes behind recorded panes of sessions that are missing, if no server shows them: where such a process lives, its
+/// server is only somewhere else, or another one answered in its place.
 fn strays(
     local: &[&Session],
     servers: &BTreeMap<ServerKey, Fact<Server>>,
     inspector: &Inspector<'_>,
 ) -> BTreeMap<u32, Fact<Stray>> {
-    let is_absent = |session: &&&Session| servers.get(&session.key.server_key()).is_some_and(Fact::is_absent);
-    let pids: BTreeSet<u32> =
-        local.iter().filter(is_absent).filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();
+    let answered = || servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+    let names: HashSet<(&ServerKey, &str)> =
+        answered().flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session.name.as_str()))).collect();
+    let shown: HashSet<u32> = answered()
+        .flat_map(|(_, server)| server.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid))
+        .collect();
+    let is_stray = |session: &Session, pid: u32| match servers.get_key_value(&session.key.server_key()) {
+        Some((_, Fact::Absent)) => true,
+        Some((key, Fact::Seen(_))) => {
+            !shown.contains(&pid) && !session.key.names().any(|name| names.contains(&(key, name.as_ref())))
+        }
+        Some((_, Fact::Unknown(_))) | None => false,
+    };
+    let recorded = local.iter().filter_map(|session| Some((session, session.recorded.pane.as_ref()?.pid?)));
+    let pids: BTreeSet<u32> = recorded.filter(|(session, pid)| is_stray(session, *pid)).map(|(_, pid)| pid).collect();
     pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
 }
 

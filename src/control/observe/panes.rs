@@ -186,7 +186,7 @@ impl<'a> Inspector<'a> {
         Some(Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder })
     }
 
-    /// What is behind a recorded pane whose server is absent.
+    /// What is behind a recorded pane that no server shows.
     pub(super) fn stray(&self, pid: u32) -> Fact<Stray> {
         let tree = self.families.tree(pid);
         match (tree.top, tree.trouble) {

@@ -124,7 +124,10 @@ fn bare(server: &Server) -> Server {
 impl Past {
     /// Whether a session is to be looked at afresh.
     pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
-        matches!(&self.scope, Some(Scope::Sessions(keys)) if keys.contains(key))
+        let Some(Scope::Sessions(keys)) = &self.scope else { return false };
+        // Whoever woke us may know the session by the multiplexer's name for it.
+        keys.contains(key)
+            || key.names().skip(1).any(|name| keys.contains(&SessionKey { name: name.into_owned(), ..key.clone() }))
     }
 
     /// What a server outside the scope listed, if every process that was looked into there is still the same.
@@ -154,12 +157,12 @@ impl Past {
     /// The processes of the panes of the sessions in scope.
     pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
         let Some(Scope::Sessions(keys)) = &self.scope else { return BTreeSet::new() };
-        let names: BTreeSet<(&str, ServerKey)> =
-            keys.iter().filter(|key| key.host == host).map(|key| (key.name.as_str(), key.server_key())).collect();
+        let ours = keys.iter().filter(|key| key.host == host);
+        let names: BTreeSet<_> = ours.flat_map(|key| key.names().map(|name| (name, key.server_key()))).collect();
         let mut pids = BTreeSet::new();
         for (key, server) in servers {
             let Fact::Seen(server) = server else { continue };
-            let here = server.sessions.iter().filter(|session| names.contains(&(session.name.as_str(), key.clone())));
+            let here = server.sessions.iter().filter(|session| names.contains(&(session.name.as_str().into(), key.clone())));
             pids.extend(here.flat_map(|session| &session.panes).filter_map(|pane| pane.pid));
         }
         pids

@@ -53,7 +53,8 @@ pub(super) fn find(
         let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);
         requests.add(session.agent, fallback, id, cwd);
         let server = session.key.server_key();
-        let agents = by_session.get(&(&server, session.key.name.as_str())).into_iter().flatten();
+        let names: Vec<_> = session.key.names().collect();
+        let agents = names.iter().find_map(|name| by_session.get(&(&server, name.as_ref()))).into_iter().flatten();
         for agent in agents.filter(|agent| agent.kind == session.agent) {
             let theirs = agent.cwd.seen().map(PathBuf::as_path);
             requests.add(session.agent, agent.home.seen(), id, theirs.or(cwd));

@@ -72,21 +72,18 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// An absent server means an absent session, unless the recorded pane's process is alive with the agent on a terminal: then
-/// the server is only out of sight.
-fn absent_server<'a>(entry: &Session, observation: &Observation) -> Standing<'a> {
-    let server = entry.key.server_key();
+/// A session that is not where its entry says is absent, unless the process of its recorded pane is alive with the agent on a
+/// terminal and no server accounts for it: somebody holds that terminal, out of sight.
+fn missing<'a>(entry: &Session, observation: &Observation, how: String, doubt: &str) -> Standing<'a> {
     let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
     match pid.and_then(|pid| observation.strays.get(&pid)) {
         Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
             let pid = stray.process.pid;
-            Standing::Unknown(format!(
-                "no server on {server}, but its recorded pane process {pid} still runs {} on a terminal; is TMUX_TMPDIR the same here?",
-                entry.agent
-            ))
+            let agent = entry.agent;
+            Standing::Unknown(format!("{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"))
         }
         Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
-        _ => Standing::Absent { how: format!("no server on {server}") },
+        _ => Standing::Absent { how },
     }
 }
 
@@ -160,6 +157,11 @@ impl<'a> Atlas<'a> {
         Self { observation, by_name }
     }
 
+    /// The session of a key on its server, or on that server under another name of it.
+    fn session(&self, server: &ServerKey, key: &SessionKey) -> Option<&'a MuxSession> {
+        key.names().find_map(|name| self.by_name.get(&(server, name.as_ref())).copied())
+    }
+
     /// Where the session of an entry is.
     pub(super) fn locate(&self, entry: &Session) -> Standing<'a> {
         let key = entry.key.server_key();
@@ -168,10 +170,16 @@ impl<'a> Atlas<'a> {
         };
         match server {
             Fact::Unknown(why) => Standing::Unknown(why.clone()),
-            Fact::Absent => absent_server(entry, self.observation),
-            Fact::Seen(_) => match self.by_name.get(&(key, entry.key.name.as_str())) {
+            Fact::Absent => {
+                let how = format!("no server on {key}");
+                missing(entry, self.observation, how, "is TMUX_TMPDIR the same here?")
+            }
+            Fact::Seen(_) => match self.session(key, &entry.key) {
                 Some(session) => self.in_session(entry, session),
-                None => Standing::Absent { how: format!("{key} answered without it") },
+                None => {
+                    let how = format!("{key} answered without it");
+                    missing(entry, self.observation, how, "did another server take this socket over?")
+                }
             },
         }
     }
@@ -188,7 +196,11 @@ impl<'a> Atlas<'a> {
         let declared: HashSet<(&ServerKey, &str)> = entries
             .iter()
             .filter(|entry| entry.key.host == self.observation.host)
-            .filter_map(|entry| Some((*canonical.get(&entry.key.server_key())?, entry.key.name.as_str())))
+            .filter_map(|entry| {
+                let server = *canonical.get(&entry.key.server_key())?;
+                let session = self.session(server, &entry.key);
+                Some((server, session.map_or(entry.key.name.as_str(), |session| session.name.as_str())))
+            })
             .collect();
         let mut found = Vec::new();
         for (key, fact) in &self.observation.servers {

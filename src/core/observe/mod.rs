@@ -114,7 +114,7 @@ pub struct Process {
     pub started: DateTime<Utc>,
 }
 
-/// A process found behind a recorded pane pid whose server is absent.
+/// A process found behind a recorded pane pid that no answering server accounts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {
     /// The process.

@@ -1,4 +1,4 @@
-//! tmux, 3.2 or newer. Lists servers; sends no other command than `list-panes` and `list-sessions`.
+//! tmux, 3.2 or newer. Lists servers; sends nothing but lists, and `display-message -p` to a server that lists nothing.
 
 pub mod address;
 pub mod control;

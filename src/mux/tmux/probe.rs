@@ -20,10 +20,10 @@ pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
         return verdict;
     }
     match ask(host, socket, &["list-panes", "-a", "-F", rows::FORMAT]) {
-        Ok(output) if output.is_success() => match rows::parse(&output.stdout) {
-            Ok(server) => Fact::Seen(server),
-            Err(error) => Fact::Unknown(error.to_string()),
-        },
+        // Whoever tmux turns away gets no rows and a success all the same (3.3a: "access not allowed").
+        Ok(output) if output.is_success() && output.stderr.is_empty() && !output.stdout.is_empty() => {
+            rows::parse(&output.stdout).map_or_else(|error| Fact::Unknown(error.to_string()), Fact::Seen)
+        }
         Ok(output) => failed(host, socket, &output),
         Err(error) => Fact::Unknown(why(&error)),
     }
@@ -39,16 +39,24 @@ fn unreachable(host: &dyn Host, socket: &Path) -> Option<Fact<Server>> {
     }
 }
 
-/// Why tmux said no: the server ended meanwhile, it holds no session at all, or something else is wrong.
+/// Why tmux gave no rows: the server ended meanwhile, it holds no session at all, or something else is wrong.
 fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
     if let Some(verdict) = unreachable(host, socket) {
         return verdict;
     }
-    // `list-panes -a` fails on a server without sessions (`exit-empty off`) for want of a target; `list-sessions` does not.
-    match ask(host, socket, &["list-sessions", "-F", "#{session_id}"]) {
-        Ok(sessions) if sessions.is_success() && sessions.stdout.is_empty() => Fact::Seen(Server::default()),
-        _ => Fact::Unknown(format!("tmux failed: {}", last_words(output))),
+    // `list-panes -a` fails on a server without sessions (`exit-empty off`) for want of a target; these two do not. The first
+    // makes the server show itself: that it says nothing of sessions would not prove that anyone was asked.
+    let words = ["display-message", "-p", rows::GREETING, ";", "list-sessions", "-F", "#{session_id}"];
+    match ask(host, socket, &words) {
+        Ok(answer) if answer.is_success() && answer.stderr.is_empty() => {
+            rows::without_sessions(&answer.stdout).map_or_else(|| unusable(output), Fact::Seen)
+        }
+        _ => unusable(output),
     }
+}
+
+fn unusable(output: &Output) -> Fact<Server> {
+    Fact::Unknown(format!("tmux failed: {}", last_words(output)))
 }
 
 /// Always by `-S`, so that neither `$TMUX` nor `$TMUX_TMPDIR` can name another server, and with `-u`: in a C locale tmux
@@ -68,6 +76,7 @@ fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| printable(line.trim()).into_owned());
     line.unwrap_or_else(|| match (output.code, output.signal) {
+        (Some(0), _) => "it ended well but answered nothing".to_owned(),
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("ended by signal {}", signal.unwrap_or(0)),
     })

@@ -13,6 +13,9 @@ use crate::core::observe::{MuxSession, Pane, Server};
 pub(super) const FORMAT: &str = "#{version}|#{pid}|#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|#{pane_dead}|\
     #{pane_dead_status}|#{pane_dead_signal}|#{n:session_name}:#{session_name}";
 
+/// What a server says of itself, sessions or none.
+pub(super) const GREETING: &str = "#{version}|#{pid}";
+
 /// The oldest tmux whose answers are believed.
 const OLDEST: (u32, u32) = (3, 2);
 
@@ -23,12 +26,24 @@ pub(super) enum RowsError {
     TooOld(String),
     #[error("tmux does not tell its version, so it is older than 3.2")]
     NoVersion,
+    #[error("tmux answered nothing")]
+    Nothing,
     #[error("tmux's answer does not read right at byte {0}")]
     Malformed(usize),
 }
 
-/// Parses the rows. No rows: a server without sessions.
+/// A server that greeted and then listed nothing.
+pub(super) fn without_sessions(text: &[u8]) -> Option<Server> {
+    let (version, pid) = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_once('|')?;
+    supported(version).ok()?;
+    Some(Server { pid: Some(pid.parse().ok()?), version: version.to_owned(), sessions: Vec::new() })
+}
+
+/// Parses the rows. None at all is no answer: a server without sessions fails to list its panes.
 pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
+    if text.is_empty() {
+        return Err(RowsError::Nothing);
+    }
     let mut server = Server::default();
     let mut places: HashMap<&[u8], usize> = HashMap::new();
     let mut at = 0;
@@ -200,7 +215,16 @@ mod tests {
         ] {
             assert!(matches!(parse(odd.as_bytes()), Err(RowsError::Malformed(_))), "{odd:?}");
         }
-        assert_eq!(parse(b"").unwrap(), Server::default());
+        assert_eq!(parse(b"").unwrap_err(), RowsError::Nothing);
+    }
+
+    #[test]
+    fn a_server_is_empty_only_if_it_showed_itself_and_listed_nothing() {
+        let server = without_sessions(b"3.3a|77\n").unwrap();
+        assert_eq!((server.pid, server.version.as_str(), server.sessions.len()), (Some(77), "3.3a", 0));
+        for odd in ["", "\n", "|\n", "3.3a|\n", "3.3a|77", "|77\n", "2.6|77\n", "3.3a|77\n$0\n", "access not allowed\n"] {
+            assert_eq!(without_sessions(odd.as_bytes()), None, "{odd:?}");
+        }
     }
 
     #[test]

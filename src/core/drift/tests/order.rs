@@ -51,11 +51,13 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
 }
 
 #[test]
-fn an_absent_server_means_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
+fn a_missing_session_is_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
     let stray = |agents, has_terminal| Stray { process: Process { pid: 7, started: ago(600) }, agents, has_terminal };
     let running = format!(", status: running{PANE}");
-    let base = || scene(one(&running), Vec::new()).server(Fact::Absent);
-    assert_eq!(base().words(), ["dead:record"]);
+    let without_server = || scene(one(&running), Vec::new()).server(Fact::Absent);
+    let answered_without_it = || scene(one(&running), vec![session("other", vec![pane(9, Vec::new())])]);
+    assert_eq!(without_server().words(), ["dead:record"]);
+    assert_eq!(answered_without_it().words(), ["dead:record"]);
     for (fact, expected) in [
         (Fact::Seen(stray(vec![AgentKind::Claude], true)), 0),
         (Fact::Seen(stray(vec![AgentKind::Claude], false)), 1),
@@ -63,10 +65,13 @@ fn an_absent_server_means_dead_unless_the_recorded_process_still_runs_the_agent_
         (Fact::Absent, 1),
         (Fact::Unknown("no permission".to_owned()), 0),
     ] {
-        let mut scene = base();
-        let shown = format!("{fact:?}");
-        scene.observation.strays.insert(7, fact);
-        assert_eq!(scene.words().len(), expected, "{shown}");
+        for mut scene in [without_server(), answered_without_it()] {
+            let shown = format!("{fact:?} {:?}", scene.observation.servers);
+            scene.observation.strays.insert(7, fact.clone());
+            assert_eq!(scene.words().len(), expected, "{shown}");
+            let verdict = super::super::classify(&scene.world());
+            assert_eq!(verdict.entries[0].unknown.is_some(), expected == 0, "{shown}");
+        }
     }
 }
 
@@ -353,4 +358,21 @@ fn a_registered_session_is_written_so_that_the_defaults_do_not_move_it() {
     scene.manifest = manifest(&document.to_string());
     scene.observation.fallback_homes.push(Fact::Absent);
     assert!(scene.words().is_empty(), "{:?}", scene.words());
+}
+
+#[test]
+fn a_name_tmux_spells_otherwise_is_the_same_session_unless_one_is_called_so_exactly() {
+    let text = |names: &[&str]| {
+        let entries: String =
+            names.iter().map(|name| format!("  - {{ name: {name:?}, agent: claude, cwd: /w, status: running }}\n")).collect();
+        manifest(&format!("version: 1\nsessions:\n{entries}"))
+    };
+    let there = || vec![claude("my_app-creator-claude", 7)];
+    for name in ["my.app-creator-claude", "my:app-creator-claude", "my_app-creator-claude"] {
+        assert_eq!(scene(text(&[name]), there()).words(), ["moved:record"], "{name}");
+    }
+    assert_eq!(scene(text(&["my-app-creator-claude"]), there()).words(), ["dead:record", "unregistered:record"]);
+    // No tmux makes one, but if a server shows it, it is meant.
+    let both = vec![claude("my_app-creator-claude", 7), claude("my.app-creator-claude", 8)];
+    assert_eq!(scene(text(&["my.app-creator-claude"]), both).words(), ["moved:record", "unregistered:record"]);
 }
