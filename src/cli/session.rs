@@ -116,13 +116,12 @@ pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
 
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
-    let plain = Selection { names: selection.names.clone(), ..Selection::default() } == *selection;
     let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
     let known = |name: &&String| pass.knows(name);
     match names.find(|name| !known(name)) {
-        Some(name) if plain => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
+        Some(name) => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -127,6 +127,7 @@ impl Pass {
     pub fn knows(&self, name: &str) -> bool {
         self.stage.manifest.sessions.iter().any(|session| session.key.name == name)
             || self.report.drifts.iter().any(|drift| drift.session.name == name)
+            || classify(&self.stage.world()).found.iter().any(|found| found.key.name == name)
     }
 
     /// The rows of `status`, for the selected sessions.

@@ -209,8 +209,10 @@ fn selection_narrows_what_is_shown_and_recorded() {
 #[test]
 fn a_full_name_that_is_not_there_is_an_error_with_a_hint() {
     let scene = Scene::drifted();
-    for verb in ["status", "diff", "explain"] {
-        let ran = scene.run(&[verb, "lab-typo"]);
+    for (verb, more) in
+        [("status", &[][..]), ("diff", &[]), ("explain", &[]), ("diff", &["--class", "dead"]), ("status", &["--agent", "pi"])]
+    {
+        let ran = scene.run(&[&[verb, "lab-typo"], more].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb}");
         assert!(ran.stderr.starts_with("error: no session is called lab-typo\nhint: "), "{verb}: {}", ran.stderr);
     }

@@ -4,13 +4,15 @@ use super::{drift_exit, print_json};
 use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::{self, Detail, Doing};
+use crate::cli::render::drift::{self, Asked, Detail, Doing};
 use crate::cli::render::patch;
 use crate::cli::session::{self, Request};
 
 /// Prints the plan, the patch and the count.
 pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> {
-    let pass = session::pass(Request::look(args.selection.with_names(&args.names), &args.judge), context)?;
+    let selection = args.selection.with_names(&args.names);
+    let asked = Asked::from(&selection);
+    let pass = session::pass(Request::look(selection, &args.judge), context)?;
     let report = &pass.report;
     if args.json {
         print_json(report, context)?;
@@ -26,7 +28,7 @@ pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> 
             }
             text.push('\n');
         }
-        text.push_str(&drift::count(report, Doing::Looking, look));
+        text.push_str(&drift::count(report, Doing::Looking, asked, look));
         context.out.answer(&text)?;
     }
     Ok(drift_exit(&report.counts, report.in_sync))

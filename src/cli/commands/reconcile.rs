@@ -4,7 +4,7 @@ use super::{drift_exit, print_json};
 use crate::cli::Context;
 use crate::cli::args::ReconcileArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::{self, Detail, Doing};
+use crate::cli::render::drift::{self, Asked, Detail, Doing};
 use crate::cli::session::{self, Request};
 use crate::control::pass::{DEFAULT_CONSUMER, Mode};
 use crate::core::report::{Report, State};
@@ -15,6 +15,7 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
         tracing::debug!("one pass, as asked");
     }
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let asked = Asked::from(&look.selection);
     let mode = if args.dry_run { Mode::Look } else { Mode::Record };
     let request = Request { mode, consumer: consumer(args), update: args.lock.update(), ..look };
     let pass = session::pass(request, context)?;
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
     } else {
         let look = &context.out.look;
         let detail = Detail { evidence: context.globals.verbose > 0, edits: true };
-        context.out.answer(&(drift::plan(report, detail, look) + &drift::count(report, Doing::Recording, look)))?;
+        context.out.answer(&(drift::plan(report, detail, look) + &drift::count(report, Doing::Recording, asked, look)))?;
     }
     Ok(exit(report, args.exit_code))
 }

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Look, Style, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
 use crate::core::ids::SessionKey;
+use crate::core::manifest::select::Selection;
 use crate::core::report::{DriftReport, Report, State};
 use crate::core::text::{printable, stamp};
 
@@ -18,6 +19,21 @@ pub(crate) enum Doing {
     Looking,
     /// Recording: what *was*.
     Recording,
+}
+
+/// What was asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Everything.
+    Everything,
+    /// Some sessions or classes: nothing is said of the others.
+    Selected,
+}
+
+impl From<&Selection> for Asked {
+    fn from(selection: &Selection) -> Self {
+        if selection.is_everything() { Self::Everything } else { Self::Selected }
+    }
 }
 
 /// How much is said of each drift beside its class and message.
@@ -53,7 +69,7 @@ pub(crate) fn plan(report: &Report, detail: Detail, look: &Look) -> String {
 }
 
 /// The last line: how many drifts of which class, and what to do next. Then what could not be told.
-pub(crate) fn count(report: &Report, doing: Doing, look: &Look) -> String {
+pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) -> String {
     let counted = || report.drifts.iter().filter(|drift| drift.state != State::Ignored);
     let total = counted().count();
     let mut text = String::new();
@@ -65,7 +81,11 @@ pub(crate) fn count(report: &Report, doing: Doing, look: &Look) -> String {
         let _ = writeln!(text, "{}{apart}{next}", hanging(&what, 0, Style::Strong, look));
     } else if report.in_sync {
         let counts = report.counts;
-        let good = look.paint(Style::Good, "In sync:");
+        let words = match asked {
+            Asked::Everything => "In sync:",
+            Asked::Selected => "Nothing selected has drifted:",
+        };
+        let good = look.paint(Style::Good, words);
         let _ = writeln!(text, "{good} {} declared, {} running. Nothing to record.", counts.declared, counts.running);
     } else {
         text.push_str("No drift seen, but not everything could be told.\n");

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::drift::{Detail, Doing};
+use super::drift::{Asked, Detail, Doing};
 use super::{Look, Style, drift, explain, hanging, history, patch, status};
 use crate::core::report::Report;
 use crate::core::report::status::{Explanation, StatusReport};
@@ -228,7 +228,7 @@ fn evidence_and_edits_are_each_shown_only_if_asked_for() {
 
 #[test]
 fn the_count_line_says_what_to_do_next() {
-    let all = drift::count(&report(), Doing::Looking, &look(None));
+    let all = drift::count(&report(), Doing::Looking, Asked::Everything, &look(None));
     let first = all.lines().next().unwrap();
     assert_eq!(
         first,
@@ -241,25 +241,30 @@ fn the_count_line_says_what_to_do_next() {
     flagged.drifts.retain(|drift| drift.edits.is_empty());
     flagged.unknown.clear();
     assert_eq!(
-        drift::count(&flagged, Doing::Looking, &look(None)),
+        drift::count(&flagged, Doing::Looking, Asked::Everything, &look(None)),
         "1 drift: 1 agent-gone. Only flagged; nothing to record.\n"
     );
 
     let mut unknown = report();
     unknown.drifts.clear();
-    let text = drift::count(&unknown, Doing::Looking, &look(None));
+    let text = drift::count(&unknown, Doing::Looking, Asked::Everything, &look(None));
     assert!(text.starts_with("No drift seen, but not everything could be told.\n"), "{text}");
 
     let mut quiet = unknown.clone();
     quiet.unknown.clear();
     quiet.in_sync = true;
-    assert_eq!(drift::count(&quiet, Doing::Looking, &look(None)), "In sync: 6 declared, 2 running. Nothing to record.\n");
+    assert_eq!(
+        drift::count(&quiet, Doing::Looking, Asked::Everything, &look(None)),
+        "In sync: 6 declared, 2 running. Nothing to record.\n"
+    );
+    let selected = drift::count(&quiet, Doing::Looking, Asked::Selected, &look(None));
+    assert_eq!(selected, "Nothing selected has drifted: 6 declared, 2 running. Nothing to record.\n");
 }
 
 #[test]
 fn an_ignored_drift_is_listed_but_not_counted() {
     assert!(drift::plan(&report(), ALL, &look(None)).contains("lab-quiet-creator-pi"));
-    assert!(!drift::count(&report(), Doing::Looking, &look(None)).contains("moved"));
+    assert!(!drift::count(&report(), Doing::Looking, Asked::Everything, &look(None)).contains("moved"));
 }
 
 #[test]
@@ -278,7 +283,7 @@ fn everything(look: &Look) -> Vec<String> {
     vec![
         status::render(&world(), false, look),
         drift::plan(&report(), ALL, look),
-        drift::count(&report(), Doing::Recording, look),
+        drift::count(&report(), Doing::Recording, Asked::Everything, look),
         patch::render(&report().diff, look),
         explain::render(&[explanation()], look),
         history::render(&lines(), look),
@@ -334,7 +339,7 @@ fn hostile_text_never_reaches_the_terminal_raw() {
         status::render(&status_report, true, &look),
         status::names(&status_report),
         drift::plan(&report, ALL, &look),
-        drift::count(&report, Doing::Looking, &look),
+        drift::count(&report, Doing::Looking, Asked::Everything, &look),
         patch::render(&report.diff, &look),
         explain::render(&[explanation], &look),
         history::render(&lines, &look),

@@ -58,17 +58,17 @@ impl Versions {
             && *last != hash
         {
             let (had, has) = (before.sessions.len(), manifest.sessions.len());
+            // A version that has waited to be believed was a person's change when it was first seen.
+            let since = known.small.filter(|(small, since)| *small == hash && *since <= now).map_or(now, |(_, since)| since);
             if has * 2 < had {
-                let since =
-                    known.small.filter(|(small, since)| *small == hash && *since <= now).map_or(now, |(_, since)| since);
                 // Seen for the first time, or still within its window.
                 if end(since) > now {
                     known.small = Some((hash, since));
                     return Err(Shrunken { had, has, until: end(since) });
                 }
             }
-            let changed: Vec<SessionKey> = changed(before, manifest).map(|session| session.key.clone()).collect();
-            known.touched.extend(changed.into_iter().map(|key| (key, now)));
+            let changed: Vec<SessionKey> = changed(before, manifest).cloned().collect();
+            known.touched.extend(changed.into_iter().map(|key| (key, since)));
         }
         known.small = None;
         if known.last.as_ref().is_none_or(|(last, _)| *last != hash) {
@@ -98,8 +98,9 @@ impl Versions {
     }
 }
 
-/// The entries of `after` that `before` does not have like that. Where an entry stands in the file says nothing.
-fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item = &'a Session> {
+/// The entries that one version does not have like the other: changed, added or taken away. Where an entry stands in the file says
+/// nothing.
+fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item = &'a SessionKey> {
     let same = |old: &Session, new: &Session| {
         old.agent == new.agent
             && old.cwd == new.cwd
@@ -109,7 +110,9 @@ fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item 
             && old.env == new.env
             && old.recorded == new.recorded
     };
-    after.sessions.iter().filter(move |new| !before.find(&new.key).is_some_and(|old| same(old, new)))
+    let other = after.sessions.iter().filter(move |new| !before.find(&new.key).is_some_and(|old| same(old, new)));
+    let gone = before.sessions.iter().filter(|old| after.find(&old.key).is_none());
+    other.chain(gone).map(|session| &session.key)
 }
 
 #[cfg(test)]
@@ -145,8 +148,9 @@ mod tests {
         assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 14).unwrap(), ["a"]);
         assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 15).unwrap(), [""; 0]);
         assert_eq!(see(&versions, &["name: b", "name: a, status: running", "name: c"], 20).unwrap(), ["c"]);
+        assert_eq!(see(&versions, &["name: b", "name: c"], 30).unwrap(), ["a"], "one that is no more, too");
         // The clock was set back: a change in the future counts as old.
-        assert_eq!(see(&versions, &["name: b", "name: a, status: running", "name: c"], 2).unwrap(), [""; 0]);
+        assert_eq!(see(&versions, &["name: b", "name: c"], 2).unwrap(), [""; 0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Disposition, World};
 use crate::core::edit::Edit;
+use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
 use crate::core::observe::MuxSession;
 
@@ -28,6 +29,11 @@ impl World<'_> {
         if shrunken { self.fresh_until(self.manifest_modified) } else { None }
     }
 
+    /// Until when the entry of a session that has none is not made: a person has just taken it away.
+    pub(super) fn removed_until(&self, session: &SessionKey) -> Option<DateTime<Utc>> {
+        self.fresh_until(self.touched.get(session).copied())
+    }
+
     /// What may be done about a drift of an entry: ignored classes first, then the latest of `until` and the time a person's
     /// recent change is respected, if the drift contradicts it.
     pub(super) fn disposition(
@@ -41,8 +47,8 @@ impl World<'_> {
         if entry.ignore.contains(&class) {
             return Disposition::Ignored;
         }
-        let stamps = [entry.recorded.touched_at, self.touched.get(&entry.key).copied()];
-        let touched = if contradicts { stamps.into_iter().filter_map(|stamp| self.fresh_until(stamp)).max() } else { None };
+        let stamps = entry.recorded.touched_at.iter().chain(self.touched.get(&entry.key)).copied();
+        let touched = if contradicts { stamps.filter_map(|stamp| self.fresh_until(Some(stamp))).max() } else { None };
         match until.max(touched) {
             Some(until) => Disposition::Settling(until),
             None => wanted,

@@ -121,7 +121,11 @@ pub(super) fn judge(
         detail: String::new(),
         evidence,
         edits: vec![Edit::new(place, None, Some(entry))],
-        disposition: match world.young_until(undeclared.session).max(world.shrunken_until()) {
+        disposition: match world
+            .young_until(undeclared.session)
+            .max(world.shrunken_until())
+            .max(world.removed_until(&undeclared.key))
+        {
             Some(until) => Disposition::Settling(until),
             None => Disposition::Record,
         },

@@ -146,8 +146,9 @@ pub struct Recorded {
     pub termination_mode: Option<String>,
     /// The job this session works on.
     pub delegate_job_id: Option<String>,
-    /// The newest of the entry's other `*_at` stamps: when a person or tool last touched it.
-    pub touched_at: Option<DateTime<Utc>>,
+    /// The entry's `*_at` stamps that headcount did not write: when a person or tool touched it. One may lie in the future, so
+    /// which is the last is for someone with a clock to say.
+    pub touched_at: Vec<DateTime<Utc>>,
 }
 
 impl Recorded {

@@ -398,8 +398,8 @@ impl<'a> Fields<'a> {
         stamp
     }
 
-    /// The newest `*_at` stamp of the entry that headcount did not write itself.
-    fn touched_at(&self) -> Option<DateTime<Utc>> {
+    /// The `*_at` stamps of the entry that headcount did not write itself.
+    fn touched_at(&self) -> Vec<DateTime<Utc>> {
         let mode = self.own.get(Field::TerminationMode.name()).and_then(Value::as_str);
         let ours = mode == Some(Recorded::AUTO_DETECTED);
         self.own
@@ -407,7 +407,7 @@ impl<'a> Fields<'a> {
             .filter_map(|(key, value)| Some((key.as_str()?, value.as_str()?)))
             .filter(|(key, _)| key.ends_with("_at") && !(ours && *key == Field::TerminatedAt.name()))
             .filter_map(|(_, text)| parse_stamp(text))
-            .max()
+            .collect()
     }
 }
 

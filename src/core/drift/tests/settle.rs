@@ -42,6 +42,26 @@ fn what_a_person_has_just_changed_is_not_contradicted_but_may_be_completed() {
 }
 
 #[test]
+fn a_stamp_in_the_future_hides_no_fresh_one() {
+    let future = ", status: running, delivery_due_at: \"2027-01-01T00:00:00Z\"";
+    assert_eq!(scene(one(future), Vec::new()).words(), ["dead:record"]);
+    let both = format!("{future}, updated_at: \"2026-11-21T11:59:57Z\"");
+    assert_eq!(scene(one(&both), Vec::new()).words(), ["dead:settling"]);
+}
+
+#[test]
+fn an_entry_that_was_just_deleted_is_not_added_again_at_once() {
+    let removed = |seconds| {
+        let mut scene = scene(manifest("version: 1\nsessions: []\n"), vec![claude("x-creator-claude", 7)]);
+        let key = scene.drifts()[0].session.clone();
+        scene.touched.insert(key, ago(seconds));
+        scene.words()
+    };
+    assert_eq!(removed(3), ["unregistered:settling"]);
+    assert_eq!(removed(6), ["unregistered:record"]);
+}
+
+#[test]
 fn dead_new_id_and_moved_are_recorded_at_once() {
     assert_eq!(scene(one(", status: running"), Vec::new()).words(), ["dead:record"]);
     let mut young = session("s", vec![pane(7, vec![agent(7).proves(Rung::Registry, "new")])]);
