@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::observe::World;
 use super::pass::{PassError, environment};
 use crate::core::edit::{Edit, Path, Segment};
-use crate::core::manifest::Manifest;
 use crate::core::manifest::names::top;
+use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;
 use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry};
 use crate::store::manifest::{Change, ManifestFile, Options as UpdateOptions, Snapshot};
@@ -143,7 +143,36 @@ impl Undoing<'_> {
         let loaded = yaml::load(text, &environment(self.world)).map_err(|all| self.invalid(all, snapshot))?;
         let edits = self.edits(&loaded.manifest)?;
         let new = yaml::apply(text, &edits).map_err(|refusal| UndoError::refused(self.entry.id, refusal.why()))?;
+        self.judge(&loaded.manifest, &new)?;
         Ok((text.to_owned(), new))
+    }
+
+    /// Refuses a text that would not load, and one that gives the session an id which another entry holds by now.
+    fn judge(&self, old: &Manifest, new: &str) -> Result<(), UndoError> {
+        let loaded = yaml::load(new, &environment(self.world)).map_err(|all| {
+            let why = all.into_iter().find(|one| one.fatal).map_or_else(String::new, |one| one.message);
+            UndoError::refused(self.entry.id, format!("the manifest would not load: {why}"))
+        })?;
+        let was = old.find(&self.entry.session);
+        let sessions = loaded.manifest.sessions;
+        // Where the entry itself goes, none is given anything.
+        let Some(is) = was.and_then(|was| sessions.get(was.index)).filter(|_| sessions.len() == old.sessions.len()) else {
+            return Ok(());
+        };
+        let Some(id) = is.recorded.session_id.as_ref() else { return Ok(()) };
+        if was.is_some_and(|was| was.recorded.session_id.as_ref() == Some(id)) {
+            return Ok(());
+        }
+        let holds = |other: &&Session| {
+            other.index != is.index && other.agent == is.agent && other.recorded.session_id.as_ref() == Some(id)
+        };
+        match sessions.iter().find(holds) {
+            Some(other) => {
+                let why = format!("the conversation {id} is recorded for {} now", other.key);
+                Err(UndoError::refused(self.entry.id, why))
+            }
+            None => Ok(()),
+        }
     }
 
     fn invalid(&self, diagnostics: Vec<yaml::Diagnostic>, snapshot: &Snapshot) -> UndoError {

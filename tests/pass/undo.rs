@@ -109,3 +109,36 @@ fn what_a_person_noted_in_recorded_lines_stops_their_undo() {
     assert!(refused.stderr.contains("terminated_at"), "{refused:?}");
     assert_eq!(world.text(), noted);
 }
+
+#[test]
+fn an_id_that_another_entry_holds_by_now_is_not_put_back() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let claude = world.claude_session("x-creator-claude", &shop);
+    let text = format!(
+        "version: 1\nsessions:\n  - name: x-creator-claude\n    agent: claude\n    cwd: {}\n    status: running\n    \
+         session_id: 11111111-2222-4333-8444-555555555555\n",
+        shop.display()
+    );
+    world.declare(&text);
+    world.reconcile(&[]);
+    let recorded = world.text();
+    assert!(recorded.contains(&claude.id.0) && !recorded.contains("11111111"), "{recorded}");
+    let history = world.run(&["history"]).stdout;
+    let entry = history.lines().find(|line| line.contains("new-id")).unwrap().split_whitespace().next().unwrap().to_owned();
+
+    let other =
+        "  - name: heir\n    agent: claude\n    session_id: 11111111-2222-4333-8444-555555555555\n    status: stopped\n";
+    let held = format!("{recorded}{other}");
+    world.declare(&held);
+    for arguments in [&["undo", entry.as_str()][..], &["undo", entry.as_str(), "--dry-run"]] {
+        let refused = world.run(arguments);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.stderr.contains("heir"), "{refused:?}");
+        assert_eq!(world.text(), held);
+    }
+    world.declare(&held.replace(other, ""));
+    let undone = world.run(&["undo", &entry]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert!(world.text().contains("session_id: 11111111-2222-4333-8444-555555555555"), "{}", world.text());
+}

@@ -155,7 +155,41 @@ fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut
 }
 
 fn expect(path: &Path, from: &Json, current: &Value) -> Result<(), Problem> {
-    if same(from, current) { Ok(()) } else { Err(Problem::changed(path, format!("it is {}", brief(current)))) }
+    if same(from, current) { Ok(()) } else { Err(Problem::changed(path, difference(from, current))) }
+}
+
+/// What is different from what was expected: of a mapping the keys, else the whole.
+fn difference(from: &Json, current: &Value) -> String {
+    let mut found = Vec::new();
+    collect_differences("", from, current, &mut found);
+    match found.as_slice() {
+        [] => format!("it is {}", brief(current)),
+        all => match all.split_at_checked(NAMED_DIFFERENCES) {
+            Some((named, more)) if !more.is_empty() => format!("{} and {} more", named.join(", "), more.len()),
+            _ => all.join(", "),
+        },
+    }
+}
+
+/// A message names this many keys.
+const NAMED_DIFFERENCES: usize = 4;
+
+fn collect_differences(above: &str, from: &Json, current: &Value, found: &mut Vec<String>) {
+    let (Json::Object(fields), Value::Mapping(mapping)) = (from, current) else {
+        if !above.is_empty() && !same(from, current) {
+            found.push(format!("`{above}` is {}", brief(current)));
+        }
+        return;
+    };
+    let name = |key: &str| if above.is_empty() { key.to_owned() } else { format!("{above}.{key}") };
+    for (key, value) in fields {
+        match mapping.get(key.as_str()) {
+            Some(current) => collect_differences(&name(key), value, current, found),
+            None => found.push(format!("`{}` is gone", name(key))),
+        }
+    }
+    let new = mapping.keys().filter_map(Value::as_str).filter(|key| !fields.contains_key(*key));
+    found.extend(new.map(|key| format!("`{}` is new", name(key))));
 }
 
 /// Makes a step that applies.
