@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -192,10 +193,20 @@ pub(super) fn exe(pid: u32) -> Option<String> {
 }
 
 pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {
-    match std::fs::read_link(file(pid, "cwd")) {
+    let link = file(pid, "cwd");
+    match std::fs::read_link(&link) {
+        // The kernel's mark for a directory that is gone; one may also be called so.
+        Ok(path) if path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)") && is_unlinked(&link, &path) => {
+            Fact::Unknown(format!("the directory process {pid} works in was deleted"))
+        }
         Ok(path) => Fact::Seen(path),
         Err(error) => missing(pid, "the working directory", &error),
     }
+}
+
+/// Whether what a link of `/proc` leads to has lost its name.
+fn is_unlinked(link: &Path, target: &Path) -> bool {
+    std::fs::metadata(link).map_or(true, |metadata| metadata.nlink() == 0) || !target.exists()
 }
 
 pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
@@ -299,6 +310,28 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(zombie(), Fact::Absent);
         assert_eq!(found.seen().unwrap().get("LONG").unwrap().len(), long.len());
+    }
+
+    #[test]
+    fn a_process_in_a_deleted_directory_works_nowhere_that_could_be_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for (name, is_removed) in [("gone", true), ("called (deleted)", false), ("gone (deleted)", true)] {
+            let path = root.join(name);
+            std::fs::create_dir(&path).unwrap();
+            let mut child = std::process::Command::new("sleep").arg("600").current_dir(&path).spawn().unwrap();
+            assert_eq!(cwd(child.id()), Fact::Seen(path.clone()));
+            if is_removed {
+                std::fs::remove_dir(&path).unwrap();
+            }
+            let found = cwd(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            match is_removed {
+                true => assert!(found.why_unknown().is_some_and(|why| why.contains("was deleted")), "{name}: {found:?}"),
+                false => assert_eq!(found, Fact::Seen(path), "{name}"),
+            }
+        }
     }
 
     #[test]

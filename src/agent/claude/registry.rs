@@ -55,8 +55,9 @@ pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
 /// The id, if the file is this very process's.
 fn verify(text: &[u8], process: &ProcessInfo) -> Result<Fact<Found>, String> {
     let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
-    if entry.session_id.is_empty() {
-        return Err("it names no session".to_owned());
+    // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
+    if !files::is_uuid(&entry.session_id) {
+        return Err("its sessionId is no UUID".to_owned());
     }
     let (Some(claimed), Some(ticks)) = (&entry.proc_start, process.start_ticks) else {
         return Err("the start of the process it belongs to cannot be compared".to_owned());
@@ -73,8 +74,7 @@ fn verify(text: &[u8], process: &ProcessInfo) -> Result<Fact<Found>, String> {
 mod tests {
     use super::*;
 
-    const ENTRY: &str =
-        r#"{"pid":28207,"sessionId":"7c1d52ce","cwd":"/x","procStart":"367874","peerFeatures":["a"],"status":null}"#;
+    const ENTRY: &str = r#"{"pid":28207,"sessionId":"7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90","cwd":"/x","procStart":"367874","peerFeatures":["a"],"status":null}"#;
 
     fn process(pid: u32, ticks: Option<u64>) -> ProcessInfo {
         ProcessInfo {
@@ -91,12 +91,17 @@ mod tests {
 
     #[test]
     fn a_file_speaks_only_for_the_process_that_wrote_it() {
-        let id = Fact::Seen(Found::Id(ConversationId("7c1d52ce".into())));
+        let id = Fact::Seen(Found::Id(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_874))), Ok(id));
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_875))), Ok(Fact::Absent), "a reused pid");
         assert_eq!(verify(ENTRY.as_bytes(), &process(28208, Some(367_874))), Ok(Fact::Absent));
         assert!(verify(ENTRY.as_bytes(), &process(28207, None)).is_err());
         assert!(verify(ENTRY.replace("procStart", "other").as_bytes(), &process(28207, Some(367_874))).is_err());
+        for odd in ["", "latest", "../../etc/passwd", "7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90/.."] {
+            let text = ENTRY.replace("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90", odd);
+            let verdict = verify(text.as_bytes(), &process(28207, Some(367_874)));
+            assert_eq!(verdict, Err("its sessionId is no UUID".to_owned()), "{odd:?}");
+        }
         assert!(verify(&ENTRY.as_bytes()[..40], &process(28207, Some(367_874))).is_err());
         assert!(verify(b"", &process(28207, Some(367_874))).is_err());
     }

@@ -158,3 +158,14 @@ fn a_conversation_another_session_has_left_is_not_guessed_to_be_this_one_s() {
     assert!(left("other").words().is_empty(), "{:?}", left("other").words());
     assert_eq!(left("s").words(), ["new-id:record"], "its own former conversation may be");
 }
+
+#[test]
+fn a_reason_that_names_the_file_is_not_given_it_again() {
+    for (why, expected) in [
+        ("the registry: not a registry file", "the registry: not a registry file"),
+        ("not a registry file", "the registry: not a registry file"),
+    ] {
+        let agent = agent(7).reads(Rung::Registry, Fact::Unknown(why.to_owned()));
+        assert_eq!(super::super::identity::proof_of(&agent), super::super::Identity::Unknown(expected.to_owned()), "{why}");
+    }
+}
