@@ -44,7 +44,11 @@ fn a_session_is_described_as_tmux_does() {
     let before = chrono::Utc::now() - chrono::TimeDelta::seconds(1);
     world.session("s", &world.home(), "exec sleep 600");
     world.tmux(["split-window", "-d", "-t", "=s:", "exec sleep 601"]);
-    let seen = look(&world, &entries(["name: s, agent: claude"]));
+    // For a moment a pane's process is still a copy of the server's.
+    let seen = crate::support::await_some("both programs", || {
+        let seen = look(&world, &entries(["name: s, agent: claude"]));
+        session(&seen, "s").panes.iter().all(|pane| pane.runs == "sleep").then_some(seen)
+    });
     let server = default_server(&seen);
     assert_eq!(server.pid.map(|pid| pid.to_string()), Some(world.tmux(["display-message", "-p", "#{pid}"])));
     assert_eq!(server.version, world.tmux(["display-message", "-p", "#{version}"]));
