@@ -101,6 +101,23 @@ fn a_killed_session_is_marked_and_a_restarted_one_is_revived_once_its_end_has_se
 }
 
 #[test]
+fn a_grouped_session_is_registered_once_and_its_death_is_not_believed_while_its_pane_lives() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let claude = world.claude_session("shop-creator-claude", &shop);
+    world.prompt("shop-creator-claude", &shop, &claude);
+    world.tmux(["new-session", "-d", "-t", "=shop-creator-claude", "-s", "view-creator-claude"]);
+    world.declare("version: 1\nsessions: []\n");
+    assert_eq!(lines(&world.reconcile(&[])), ["unregistered applied shop-creator-claude"]);
+    assert!(world.text().contains(claude.id.as_str()), "{}", world.text());
+    let registered = world.text();
+    assert_eq!(world.reconcile(&[])["in_sync"], true);
+    world.tmux(["rename-session", "-t", "=shop-creator-claude", "store-creator-claude"]);
+    assert_eq!(lines(&world.reconcile(&[])), ["moved flagged shop-creator-claude"]);
+    assert_eq!(world.text(), registered);
+}
+
+#[test]
 fn clear_is_followed_and_a_deleted_transcript_is_flagged() {
     let world = World::new();
     let shop = world.workspace("shop");

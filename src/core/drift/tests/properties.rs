@@ -27,6 +27,8 @@ struct Lane {
     entry: Option<Recorded>,
     alive: Option<Vec<Living>>,
     hidden: bool,
+    /// Whether another session, without an entry, shows the same windows.
+    grouped: bool,
 }
 
 fn an_id() -> impl Strategy<Value = &'static str> {
@@ -39,8 +41,9 @@ fn lane() -> impl Strategy<Value = Lane> {
     let rung = proptest::sample::select(&Rung::ALL[..4]);
     let agent = (proptest::option::of((rung, an_id())), proptest::option::of(-3i64..40));
     let alive = proptest::collection::vec(agent, 0..3);
-    (proptest::option::weighted(0.8, entry), proptest::option::weighted(0.7, alive), proptest::bool::weighted(0.1))
-        .prop_map(|(entry, alive, hidden)| Lane { entry, alive, hidden })
+    let (entry, alive) = (proptest::option::weighted(0.8, entry), proptest::option::weighted(0.7, alive));
+    (entry, alive, proptest::bool::weighted(0.1), proptest::bool::weighted(0.2))
+        .prop_map(|(entry, alive, hidden, grouped)| Lane { entry, alive, hidden, grouped })
 }
 
 fn document(lanes: &[Lane], old: bool) -> Value {
@@ -90,6 +93,9 @@ fn sessions(lanes: &[Lane]) -> Vec<MuxSession> {
         panes.push(pane(pid, Vec::new()));
         if lane.hidden {
             panes.last_mut().unwrap().agents = Fact::Unknown("hidden".to_owned());
+        }
+        if lane.grouped {
+            all.push(session(&format!("view{index}-creator-claude"), panes.clone()));
         }
         all.push(session(&format!("x{index}-creator-claude"), panes));
     }
