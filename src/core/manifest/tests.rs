@@ -102,7 +102,7 @@ fn what_is_wrong_is_told_with_its_place_and_a_hint() {
         ("version: 1\nsessions: [x]\n", "sessions[0]", "cannot be text", "`name`"),
         ("version: 1\nsessions: [{ agent: claude }]\n", "sessions[0]", "has no name", "name:"),
         ("version: 1\nsessions: [{ name: s }]\n", "sessions[0]", "names no agent", "claude, codex"),
-        ("version: 1\nsessions: [{ name: 12, agent: claude }]\n", "sessions[0].name", "must be text", "\"12\""),
+        ("version: 1\nsessions: [{ name: 12, agent: claude }]\n", "sessions[0].name", "must be text", "in quotes"),
         ("version: 1\nsessions: [{ name: s, agent: clause }]\n", "sessions[0].agent", "unknown agent", "`claude`"),
         ("version: 1\nsessions: [{ name: s, agent: claude, status: runing }]\n", "sessions[0].status", "status", "`running`"),
         ("version: 1\nsessions: [{ name: s, agent: claude, suspend: 1 }]\n", "sessions[0].suspend", "true or false", ""),
