@@ -108,6 +108,7 @@ impl Lister for Fake {
             dead: (!table.processes.contains_key(pid)).then(|| "exit status unknown".to_owned()),
             runs: String::new(),
             agents: Fact::Absent,
+            unread: None,
         };
         let session = |(name, panes): (&String, &Vec<u32>)| MuxSession {
             id: format!("${name}"),

@@ -106,7 +106,8 @@ impl Run {
     fn register(&mut self, pid: u32) {
         self.next += 1;
         let Some(ticks) = self.fake.table().processes.get(&pid).map(|process| process.ticks) else { return };
-        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"c{}\",\"procStart\":\"{ticks}\"}}", self.next);
+        let id = format!("00000000-0000-4000-8000-{:012}", self.next);
+        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\"}}");
         fs::write(self.fake.registry(pid), entry).unwrap();
     }
 

@@ -308,7 +308,7 @@ fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, mut facts: HashMap<u32,
         let is_shared = |pid| shown.get(&pid).is_some_and(|count| *count > 1);
         let found = pane.pid.and_then(|pid| if is_shared(pid) { facts.get(&pid).cloned() } else { facts.remove(&pid) });
         if let Some(found) = found {
-            (pane.agents, pane.runs) = (found.agents, found.runs);
+            (pane.agents, pane.unread, pane.runs) = (found.agents, found.unread, found.runs);
         }
     }
 }

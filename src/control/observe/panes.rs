@@ -22,6 +22,7 @@ const FRESH: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(super) struct PaneFacts {
     pub(super) agents: Fact<Vec<Agent>>,
+    pub(super) unread: Option<String>,
     pub(super) runs: String,
     /// The pane's own process and those of its agents, as they were when this was read.
     pub(super) witnesses: Vec<Witness>,
@@ -121,6 +122,7 @@ impl<'a> Inspector<'a> {
         let agent = Agent { kind, process: Process::from(&process), cwd, home: Fact::Seen(home), ladder };
         Some(PaneFacts {
             agents: Fact::Seen(vec![agent]),
+            unread: None,
             runs: kind.as_str().to_owned(),
             witnesses: vec![Witness::from(&process)],
         })
@@ -135,11 +137,11 @@ impl<'a> Inspector<'a> {
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
         let witnesses = tree.top.iter().chain(sighted).map(Witness::from).collect();
         let agents: Vec<Agent> = tree.agents.iter().filter_map(|sighting| self.agent(sighting)).collect();
-        let agents = match tree.trouble {
-            Some(why) if agents.is_empty() => Fact::Unknown(why),
-            _ => Fact::Seen(agents),
+        let (agents, unread) = match tree.trouble {
+            Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
+            trouble => (Fact::Seen(agents), trouble),
         };
-        PaneFacts { agents, runs, witnesses }
+        PaneFacts { agents, unread, runs, witnesses }
     }
 
     /// The name of what a person at the pane would see: the foreground process, else the pane's own.
@@ -191,9 +193,8 @@ impl<'a> Inspector<'a> {
         let tree = self.families.tree(pid);
         match (tree.top, tree.trouble) {
             (None, None) => Fact::Absent,
-            (None, Some(why)) => Fact::Unknown(why),
-            (Some(_), Some(why)) if tree.agents.is_empty() => Fact::Unknown(why),
-            (Some(top), _) => {
+            (_, Some(why)) => Fact::Unknown(why),
+            (Some(top), None) => {
                 let agents = tree.agents.iter().map(|sighting| sighting.agent.kind()).collect();
                 Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
@@ -214,5 +215,29 @@ fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>)
         (Some(home), _) if home.is_absolute() => Fact::Seen(home),
         (Some(home), Fact::Seen(cwd)) => Fact::Seen(cwd.join(home)),
         (Some(home), _) => Fact::Unknown(format!("{} is relative to a directory that cannot be told", home.display())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::core::ids::AgentKind;
+
+    #[test]
+    fn what_could_not_be_read_is_kept_beside_the_agents_that_could() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let world = World::local(Environ::of_this_process());
+        let process = world.host.process(child.id()).seen().cloned().unwrap();
+        let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex), process: process.clone() };
+        let trouble = Some("permission denied".to_owned());
+        let facts =
+            |agents| Inspector::new(&world).facts(Tree { top: Some(process.clone()), agents, trouble: trouble.clone() });
+        let (some, none) = (facts(vec![sighting]), facts(Vec::new()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(some.agents.seen().map(|agents| agents[0].kind), Some(AgentKind::Codex));
+        assert_eq!(some.unread, trouble);
+        assert_eq!(none.agents.why_unknown(), trouble.as_deref());
     }
 }

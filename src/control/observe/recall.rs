@@ -116,7 +116,7 @@ impl Recall {
 fn bare(server: &Server) -> Server {
     let mut server = server.clone();
     for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes) {
-        (pane.agents, pane.runs) = (Fact::Absent, String::new());
+        (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new());
     }
     server
 }
@@ -186,6 +186,6 @@ impl PaneFacts {
                 && !needs_peers(&agent.ladder)
                 && readings.iter().all(|reading| reading.fact.why_unknown().is_none())
         };
-        self.agents.seen().is_some_and(|agents| !agents.is_empty() && agents.iter().all(is_settled))
+        self.unread.is_none() && self.agents.seen().is_some_and(|agents| !agents.is_empty() && agents.iter().all(is_settled))
     }
 }

@@ -231,7 +231,11 @@ impl<'a> Atlas<'a> {
             return Standing::Unknown(why);
         }
         match candidates.as_slice() {
-            [] => Standing::NoAgent { session, instead: what_is_there(session) },
+            // What could not be read beside another agent may be the one that is missing.
+            [] => match session.panes.iter().find_map(|pane| pane.unread.clone()) {
+                Some(why) => Standing::Unknown(why),
+                None => Standing::NoAgent { session, instead: what_is_there(session) },
+            },
             [live] => Standing::Alive(*live),
             _ => {
                 let workspace = entry.cwd.as_deref().map(|cwd| self.observation.real_path(cwd));

@@ -88,6 +88,8 @@ pub struct Pane {
     /// The agents in its process tree: the topmost process of each kind (several of one kind if they stand side by side).
     /// `Unknown` if there is none and a process could not be read; `Absent` if the pane was not asked about.
     pub agents: Fact<Vec<Agent>>,
+    /// Why there may be more agents than those seen: a process beside them could not be read.
+    pub unread: Option<String>,
 }
 
 /// A live agent process in a pane.

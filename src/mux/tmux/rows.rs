@@ -126,6 +126,7 @@ impl<'a> Row<'a> {
             dead: self.dead.then(|| ending(self.status, self.signal)),
             runs: String::new(),
             agents: Fact::Absent,
+            unread: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{MuxSession, Process, Stray};
+use crate::core::observe::{MuxSession, Pane, Process, Stray};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -375,4 +375,18 @@ fn a_name_tmux_spells_otherwise_is_the_same_session_unless_one_is_called_so_exac
     // No tmux makes one, but if a server shows it, it is meant.
     let both = vec![claude("my_app-creator-claude", 7), claude("my.app-creator-claude", 8)];
     assert_eq!(scene(text(&["my.app-creator-claude"]), both).words(), ["moved:record", "unregistered:record"]);
+}
+
+#[test]
+fn an_agent_is_not_gone_while_a_process_beside_another_agent_could_not_be_read() {
+    let running = format!(", status: running{PANE}");
+    let with = |unread: Option<&str>| {
+        let other = pane(7, vec![agent(9).kind(AgentKind::Codex)]);
+        scene(one(&running), vec![session("s", vec![Pane { unread: unread.map(str::to_owned), ..other }])])
+    };
+    assert_eq!(with(None).words(), ["agent-gone:flag"]);
+    let scene = with(Some("permission denied"));
+    assert!(scene.words().is_empty());
+    let verdict = super::super::classify(&scene.world());
+    assert_eq!(verdict.entries[0].unknown.as_deref(), Some("permission denied"));
 }

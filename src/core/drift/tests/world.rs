@@ -90,7 +90,14 @@ impl Agent {
 
 /// A pane `%pid` of process `pid` that holds these agents.
 pub(super) fn pane(pid: u32, agents: Vec<Agent>) -> Pane {
-    Pane { id: format!("%{pid}"), pid: Some(pid), dead: None, runs: "bash".to_owned(), agents: Fact::Seen(agents) }
+    Pane {
+        id: format!("%{pid}"),
+        pid: Some(pid),
+        dead: None,
+        runs: "bash".to_owned(),
+        agents: Fact::Seen(agents),
+        unread: None,
+    }
 }
 
 /// An hour-old session.
