@@ -304,7 +304,11 @@ impl Stage {
         let verdict = timed("classify", || classify(&judged));
         let dry_run = written.is_none();
         let draft = written.unwrap_or_else(|| timed("draft the edits", || self.draft(&verdict, &options.selection)));
-        let report = timed("report", || self.report(&judged, &verdict, &draft, options, dry_run));
+        let label = options.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let report = timed("report", || {
+            let diff = yaml::unified_diff(&self.text, &draft.text, &label);
+            self.report(&judged, &verdict, (&draft.plan, &diff), options, dry_run)
+        });
         let text = (!dry_run).then_some(draft.text);
         Pass { report, saved, written: text, stage: self, selection: options.selection.clone(), env: world.env.clone() }
     }
@@ -313,18 +317,17 @@ impl Stage {
         &self,
         judged: &drift::World<'_>,
         verdict: &Verdict<'_>,
-        draft: &Draft,
+        (plan, diff): (&Plan, &str),
         options: &Options,
         dry_run: bool,
     ) -> Report {
         let none = BTreeSet::new();
         let name = std::path::absolute(&options.manifest).unwrap_or_else(|_| options.manifest.clone());
-        let label = name.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let outcome = Outcome {
             manifest: &name.to_string_lossy(),
             dry_run,
-            plan: &draft.plan,
-            diff: &yaml::unified_diff(&self.text, &draft.text, &label),
+            plan,
+            diff,
             reported: self.memory.reported.get(options.consumer.as_deref().unwrap_or(DEFAULT_CONSUMER)).unwrap_or(&none),
             first_seen: &self.memory.first_seen,
             selection: &options.selection,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::edit::{Purpose, Refusal, Splice, Step, end_with_comments, lines_end, lookup, lookup_mut, yaml};
+use super::edit::{Purpose, Refusal, Splice, Step, end_with_comments, lines_end, lookup, lookup_mut, take};
 use super::text::{BOM, break_at, break_kinds, line_before, line_end, position};
 use super::tree::{Node, Tree, significant, within_flow};
 use super::untyped;
@@ -55,37 +55,12 @@ fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps:
 
 /// A step on the merged value: an own key hides the merged one of that name, which shows again when the own one goes.
 fn overlay(expected: &mut Value, told: &Value, step: &Step) {
-    match step {
-        Step::Replace(path, to) => {
-            if let Some(node) = lookup_mut(expected, path) {
-                *node = yaml(to);
-            }
-        }
-        Step::Insert(parent, key, to, _) => {
-            if let Some(Value::Mapping(mapping)) = lookup_mut(expected, parent) {
-                mapping.insert(Value::String(key.clone()), yaml(to));
-            }
-        }
-        Step::Append(parent, _, to) => {
-            if let Some(Value::Sequence(items)) = lookup_mut(expected, parent) {
-                items.push(yaml(to));
-            }
-        }
-        Step::Remove(path) => {
-            let Some((parent, last)) = path.split_last() else { return };
-            match (lookup_mut(expected, &parent), last) {
-                (Some(Value::Mapping(mapping)), Segment::Key(key)) => {
-                    match lookup(told, path) {
-                        Some(merged) => mapping.insert(Value::String(key.clone()), merged.clone()),
-                        None => mapping.shift_remove(key.as_str()),
-                    };
-                }
-                (Some(Value::Sequence(items)), &Segment::Index(index)) if index < items.len() => {
-                    items.remove(index);
-                }
-                _ => {}
-            }
-        }
+    take(expected, step);
+    if let Step::Remove(path) = step
+        && let (Some((parent, Segment::Key(key))), Some(merged)) = (path.split_last(), lookup(told, path))
+        && let Some(Value::Mapping(mapping)) = lookup_mut(expected, &parent)
+    {
+        mapping.insert(Value::String(key.clone()), merged.clone());
     }
 }
 

@@ -103,8 +103,8 @@ fn entries(stage: &Stage, plan: &Plan) -> Vec<NewEntry> {
 fn memory_after(stage: &Stage, draft: &Draft, options: &Options) -> Memory {
     let judged = stage.world();
     let verdict = classify(&judged);
-    let report = stage.report(&judged, &verdict, draft, options, false);
-    let mut told = report;
+    // What is remembered does not depend on the diff, which is dear.
+    let mut told = stage.report(&judged, &verdict, (&draft.plan, ""), options, false);
     if !options.tells_settling {
         told.drifts.retain(|drift| drift.state != State::Settling);
     }

@@ -21,9 +21,7 @@ use crate::core::edit::{Edit, Path};
 use crate::core::text::printable;
 pub(super) use batch::{Purpose, Splice};
 pub(super) use layout::{end_with_comments, lines_end};
-#[cfg(test)]
-pub(super) use model::take;
-pub(super) use model::{Step, lookup, lookup_mut, yaml};
+pub(super) use model::{Step, lookup, lookup_mut, take};
 
 /// Why edits were not made. Nothing of the text is changed when one of them is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
