@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::Transcript;
+use crate::core::observe::{Transcript, Turn};
 use crate::core::observe::identity::Reading;
 use crate::host::{Environ, ProcessInfo};
 
@@ -58,6 +58,12 @@ pub trait Agent: Send + Sync {
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
 
+    /// What a live agent in this conversation is doing. `Absent`: its files do not tell.
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        let _ = scene;
+        Fact::Absent
+    }
+
     /// The directories to watch for what a live agent leaves. Agents of which nothing live is read have none.
     fn places(&self, place: Where<'_>) -> Places {
         let _ = place;
@@ -94,6 +100,19 @@ pub trait Agent: Send + Sync {
             None => Some(command),
         }
     }
+}
+
+/// A live agent process in a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The process, as it is now.
+    pub process: &'a ProcessInfo,
+    /// Where it keeps its files.
+    pub home: &'a Path,
+    /// The conversation it is in.
+    pub id: &'a ConversationId,
+    /// The transcript of that conversation, if it is there.
+    pub transcript: Option<&'a Transcript>,
 }
 
 /// An argument as a shell takes it; of `--flag=value` only the value is quoted, as people would.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 use super::ids::{AgentKind, ConversationId, ServerKey};
@@ -105,6 +107,29 @@ pub struct Agent {
     pub home: Fact<PathBuf>,
     /// What each rung of the evidence ladder says about its conversation.
     pub ladder: Ladder,
+}
+
+/// What a live agent is doing, as far as its files tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Turn {
+    /// It waits for a prompt.
+    Idle,
+    /// It works on one.
+    Working,
+    /// It waits for a person's answer, such as a permission.
+    Waiting,
+}
+
+impl Turn {
+    /// The word shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Working => "working",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// A process, named so that a reused pid is another one.
