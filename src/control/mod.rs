@@ -1,5 +1,6 @@
 //! The loop: a pass from manifest to report. The only place that joins the adapters to the decisions.
 
+mod edition;
 pub mod init;
 pub mod observe;
 pub mod pass;

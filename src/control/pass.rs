@@ -7,11 +7,13 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::edition::Edition;
 use super::observe::{self, World};
 use super::timing::timed;
 use crate::agent;
@@ -30,9 +32,9 @@ use crate::core::report::{Report, State};
 use crate::host::Environ;
 use crate::store::TextHash;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
-use crate::store::paths::StateHome;
+use crate::store::paths::{ManifestDir, StateHome};
 use crate::store::state::StateFile;
-use crate::yaml::{self, Diagnostic};
+use crate::yaml::{self, Diagnostic, Loaded};
 pub use error::PassError;
 pub use passer::Passer;
 pub use versions::{Shrunken, Versions};
@@ -80,7 +82,7 @@ pub struct Pass {
     pub report: Report,
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
-    written: Option<String>,
+    written: Option<Arc<Edition>>,
     stage: Stage,
     selection: Selection,
     env: Environ,
@@ -89,13 +91,13 @@ pub struct Pass {
 impl Pass {
     /// The text of the manifest the pass was planned on.
     pub fn text(&self) -> &str {
-        &self.stage.text
+        self.stage.edition.text()
     }
 
     /// What it left as the manifest.
     pub fn left(&self) -> Earlier {
-        let Stage { text, modified, path, .. } = &self.stage;
-        Earlier { text: self.written.as_ref().unwrap_or(text).clone(), modified: *modified, path: path.clone() }
+        let Stage { edition, modified, path, .. } = &self.stage;
+        Earlier { edition: Arc::clone(self.written.as_ref().unwrap_or(edition)), modified: *modified, path: path.clone() }
     }
 
     /// What was seen.
@@ -110,12 +112,12 @@ impl Pass {
 
     /// What it was planned on, as a value.
     pub fn manifest(&self) -> &Manifest {
-        &self.stage.manifest
+        self.stage.manifest()
     }
 
     /// Warnings about the manifest; they point into its text.
     pub fn warnings(&self) -> &[Diagnostic] {
-        &self.stage.warnings
+        &self.stage.loaded.warnings
     }
 
     /// Things that went wrong without stopping the pass, one line each.
@@ -125,7 +127,7 @@ impl Pass {
 
     /// Whether a session of this name is declared, or was found to be ours.
     pub fn knows(&self, name: &str) -> bool {
-        self.stage.manifest.sessions.iter().any(|session| session.key.name == name)
+        self.stage.manifest().sessions.iter().any(|session| session.key.name == name)
             || self.report.drifts.iter().any(|drift| drift.session.name == name)
             || classify(&self.stage.world()).found.iter().any(|found| found.key.name == name)
     }
@@ -164,7 +166,7 @@ pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
     let file = ManifestFile::open(&options.manifest)?.with_pace(Pace { known, ..Pace::default() });
     let stage = Stage::load(world, options, &file.read()?)?;
     match options.mode {
-        Mode::Look => Ok(stage.finish(world, options, None, Vec::new())),
+        Mode::Look => Ok(stage.look_only(world, options)),
         Mode::Record => write::record(world, options, &file, stage),
     }
 }
@@ -174,28 +176,39 @@ pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
 /// # Errors
 /// None that the earlier pass did not have.
 pub fn look_again(world: &World, options: &Options, earlier: &Earlier) -> Result<Pass, PassError> {
-    let Earlier { text, modified, path } = earlier;
-    let mut stage = Stage::look(world, options, text, TextHash::of(text.as_bytes()), *modified, path)?;
+    let Earlier { edition, modified, path } = earlier;
+    let read = || Ok(Arc::clone(edition));
+    let mut stage = Stage::look(world, options, &read, *modified, path).map_err(|all| invalid(options, edition.text(), all))?;
     if let Some(versions) = &options.versions {
         stage.touched = versions.touched(stage.observation.at, stage.settle);
     }
-    Ok(stage.finish(world, options, None, Vec::new()))
+    Ok(stage.look_only(world, options))
 }
 
 /// What a pass left as the manifest.
 #[derive(Debug, Clone)]
 pub struct Earlier {
-    text: String,
+    edition: Arc<Edition>,
     modified: DateTime<Utc>,
     path: PathBuf,
 }
 
+impl Earlier {
+    /// The hash of the text.
+    pub(in crate::control) fn hash(&self) -> TextHash {
+        self.edition.hash()
+    }
+
+    /// The file it was left in, symlinks resolved.
+    pub(in crate::control) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 /// One version of the manifest with everything that was seen about it.
 struct Stage {
-    manifest: Manifest,
-    warnings: Vec<Diagnostic>,
-    text: String,
-    hash: TextHash,
+    edition: Arc<Edition>,
+    loaded: Arc<Loaded>,
     modified: DateTime<Utc>,
     path: PathBuf,
     observation: Observation,
@@ -208,8 +221,14 @@ struct Stage {
 /// What would be, or was, written.
 struct Draft {
     plan: Plan,
-    /// The new text; equal to the old one if nothing changes.
-    text: String,
+    /// The new text; the old one if nothing changes.
+    edition: Arc<Edition>,
+}
+
+/// What one classification of a world comes to: everything that a pass needs of it.
+struct Judged {
+    draft: Draft,
+    report: Report,
 }
 
 impl Stage {
@@ -223,9 +242,11 @@ impl Stage {
             text: String::from_utf8_lossy(&snapshot.bytes).into_owned(),
             diagnostics: vec![diagnostic],
         })?;
-        let mut stage = Self::look(world, options, text, snapshot.hash, snapshot.modified, &snapshot.path)?;
+        let read = || world.recall.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
+        let mut stage = Self::look(world, options, &read, snapshot.modified, &snapshot.path)
+            .map_err(|diagnostics| invalid(options, text, diagnostics))?;
         if let Some(versions) = &options.versions {
-            let seen = versions.see(stage.hash, &stage.manifest, stage.observation.at, stage.settle);
+            let seen = versions.see(&stage.edition, stage.manifest(), stage.observation.at, stage.settle);
             stage.touched = seen.map_err(|shrunken| PassError::Shrunken { path: snapshot.path.clone(), shrunken })?;
         }
         Ok(stage)
@@ -235,35 +256,33 @@ impl Stage {
     fn look(
         world: &World,
         options: &Options,
-        text: &str,
-        hash: TextHash,
+        read: &(dyn Fn() -> Result<Arc<Edition>, Vec<Diagnostic>> + Sync),
         modified: DateTime<Utc>,
         path: &Path,
-    ) -> Result<Self, PassError> {
-        let invalid =
-            |diagnostics, text: &str| PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics };
+    ) -> Result<Self, Vec<Diagnostic>> {
         let enough = &AtomicBool::new(false);
-        let (loaded, observation) = std::thread::scope(|scope| {
+        let (edition, loaded, observation) = std::thread::scope(|scope| -> Result<_, Vec<Diagnostic>> {
             // The default server is asked in any case, so it may think while the manifest is read.
             let ahead = scope.spawn(move || observe::look_ahead(world, enough));
-            let load = || world.recall.manifest(hash, || yaml::load(text, &environment(world)));
-            let loaded = timed("read the manifest", load);
+            let read = || {
+                let edition = read()?;
+                let loaded = edition.loaded()?;
+                Ok::<_, Vec<Diagnostic>>((edition, loaded))
+            };
+            let read = timed("read the manifest", read);
             enough.store(true, Ordering::Relaxed);
-            let loaded = loaded?;
+            let (edition, loaded) = read?;
             let observation = timed("look at the world", || observe::observe_with(world, &loaded.manifest, Some(ahead)));
-            Ok((loaded, observation))
-        })
-        .map_err(|diagnostics: Vec<Diagnostic>| invalid(diagnostics, text))?;
+            Ok((edition, loaded, observation))
+        })?;
         if options.strict && !loaded.warnings.is_empty() {
-            let fatal = loaded.warnings.into_iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic }).collect();
-            return Err(invalid(fatal, text));
+            let fatal = loaded.warnings.iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic.clone() });
+            return Err(fatal.collect());
         }
-        let state = StateFile::new(&options.state_home.of_manifest(path)).load();
+        let state = timed("load the memory", || state_file(world, &options.state_home.of_manifest(path)).load());
         Ok(Self {
-            manifest: loaded.manifest,
-            warnings: loaded.warnings,
-            text: text.to_owned(),
-            hash,
+            edition,
+            loaded,
             modified,
             path: path.to_owned(),
             observation,
@@ -274,9 +293,13 @@ impl Stage {
         })
     }
 
+    fn manifest(&self) -> &Manifest {
+        &self.loaded.manifest
+    }
+
     fn world(&self) -> drift::World<'_> {
         drift::World {
-            manifest: &self.manifest,
+            manifest: self.manifest(),
             manifest_modified: Some(self.modified),
             observation: &self.observation,
             memory: &self.memory,
@@ -288,29 +311,47 @@ impl Stage {
     /// What a pass that records would write: the plan less the steps whose edits are refused, and the text they make.
     fn draft(&self, verdict: &Verdict<'_>, selection: &Selection) -> Draft {
         let alive = |index: usize| verdict.entries.get(index).is_some_and(|entry| entry.standing.has_agent());
-        let mut plan = plan::make(&self.manifest, &verdict.drifts, selection, &alive);
+        let mut plan = plan::make(self.manifest(), &verdict.drifts, selection, &alive);
         while !plan.steps.is_empty() {
-            match yaml::apply(&self.text, &plan.edits()) {
-                Ok(text) => return Draft { plan, text },
-                Err(_) => plan = plan.without(&self.manifest, &verdict.drifts, &refused(&self.text, &plan.steps)),
+            match self.edition.edited(&plan.edits()) {
+                Ok(edition) => return Draft { plan, edition: Arc::new(edition) },
+                Err(_) => plan = plan.without(self.manifest(), &verdict.drifts, &refused(&self.edition, &plan.steps)),
             }
         }
-        Draft { plan, text: self.text.clone() }
+        Draft { plan, edition: Arc::clone(&self.edition) }
     }
 
-    /// Judges, drafts and reports, without having written anything, or after `written` was.
-    fn finish(self, world: &World, options: &Options, written: Option<Draft>, saved: Vec<PathBuf>) -> Pass {
-        let judged = self.world();
-        let verdict = timed("classify", || classify(&judged));
-        let dry_run = written.is_none();
-        let draft = written.unwrap_or_else(|| timed("draft the edits", || self.draft(&verdict, &options.selection)));
+    /// Judges, drafts and reports; nothing is written.
+    fn look_only(self, world: &World, options: &Options) -> Pass {
+        let judged = self.judge(options, true, |_, _, _| ());
+        self.finish(world, options, judged.0, Vec::new())
+    }
+
+    /// Classifies once and drafts what follows from it; `more` takes what else is needed of the verdict.
+    fn judge<T>(
+        &self,
+        options: &Options,
+        dry_run: bool,
+        more: impl FnOnce(&drift::World<'_>, &Verdict<'_>, &Judged) -> T,
+    ) -> (Judged, T) {
+        let world = self.world();
+        let verdict = timed("classify", || classify(&world));
+        let draft = timed("draft the edits", || self.draft(&verdict, &options.selection));
         let label = options.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let report = timed("report", || {
-            let diff = yaml::unified_diff(&self.text, &draft.text, &label);
-            self.report(&judged, &verdict, (&draft.plan, &diff), options, dry_run)
+            let diff = yaml::unified_diff(self.edition.text(), draft.edition.text(), &label);
+            self.report(&world, &verdict, (&draft.plan, &diff), options, dry_run)
         });
-        let text = (!dry_run).then_some(draft.text);
-        Pass { report, saved, written: text, stage: self, selection: options.selection.clone(), env: world.env.clone() }
+        let judged = Judged { draft, report };
+        let more = more(&world, &verdict, &judged);
+        (judged, more)
+    }
+
+    /// The pass that this was.
+    fn finish(self, world: &World, options: &Options, judged: Judged, saved: Vec<PathBuf>) -> Pass {
+        let Judged { draft, report } = judged;
+        let written = (!report.dry_run).then_some(draft.edition);
+        Pass { report, saved, written, stage: self, selection: options.selection.clone(), env: world.env.clone() }
     }
 
     fn report(
@@ -336,6 +377,15 @@ impl Stage {
     }
 }
 
+/// The state file in this directory, with what is known of it.
+fn state_file(world: &World, directory: &ManifestDir) -> StateFile {
+    StateFile::new(directory).with_known(world.recall.known_state())
+}
+
+fn invalid(options: &Options, text: &str, diagnostics: Vec<Diagnostic>) -> PassError {
+    PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics }
+}
+
 /// What `~` and the default host of a manifest stand for in this world.
 pub fn environment(world: &World) -> Environment {
     Environment { home: world.env.path("HOME").unwrap_or_default(), host: world.host.name().to_owned() }
@@ -343,9 +393,9 @@ pub fn environment(world: &World) -> Environment {
 
 /// The drifts whose steps cannot be applied to a text, and why: by halving, so that one bad step among a thousand costs ten
 /// tries.
-fn refused(text: &str, steps: &[Step]) -> BTreeMap<usize, String> {
+fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
-    halve(text, steps, &mut found);
+    halve(edition, steps, &mut found);
     if found.is_empty() {
         // No part is bad by itself: the last step is the one that does not go with the others.
         let why = "it cannot be applied together with the other changes; it will be tried again".to_owned();
@@ -354,9 +404,9 @@ fn refused(text: &str, steps: &[Step]) -> BTreeMap<usize, String> {
     found
 }
 
-fn halve(text: &str, steps: &[Step], found: &mut BTreeMap<usize, String>) {
+fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<usize, String>) {
     let edits: Vec<_> = steps.iter().flat_map(|step| step.edits.iter().cloned()).collect();
-    let Err(refusal) = yaml::apply(text, &edits) else { return };
+    let Err(refusal) = edition.edited(&edits) else { return };
     match steps {
         [] => {}
         [step] => {
@@ -364,8 +414,8 @@ fn halve(text: &str, steps: &[Step], found: &mut BTreeMap<usize, String>) {
         }
         _ => {
             let (left, right) = steps.split_at(steps.len() / 2);
-            halve(text, left, found);
-            halve(text, right, found);
+            halve(edition, left, found);
+            halve(edition, right, found);
         }
     }
 }

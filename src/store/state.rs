@@ -4,6 +4,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +17,34 @@ const FILE: &str = "state.json";
 const VERSION: u32 = 1;
 
 /// The state of one manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct StateFile {
     directory: ManifestDir,
+    known: Known,
+}
+
+/// What a state file said last, for whoever reads it again and again: the same bytes are not decoded twice. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Known(Arc<Mutex<Option<(Vec<u8>, Memory)>>>);
+
+impl Known {
+    /// What these bytes say, if that is known.
+    fn of(&self, bytes: &[u8]) -> Option<Memory> {
+        self.said().as_ref().filter(|(known, _)| known == bytes).map(|(_, memory)| memory.clone())
+    }
+
+    fn is(&self, bytes: &[u8]) -> bool {
+        self.said().as_ref().is_some_and(|(known, _)| known == bytes)
+    }
+
+    fn note(&self, bytes: Vec<u8>, memory: &Memory) {
+        *self.said() = Some((bytes, memory.clone()));
+    }
+
+    fn said(&self) -> MutexGuard<'_, Option<(Vec<u8>, Memory)>> {
+        // What it holds is replaced whole, so a panic elsewhere leaves it usable.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The memory as it was read.
@@ -93,7 +119,13 @@ struct Versioned {
 impl StateFile {
     /// The state in this directory.
     pub fn new(directory: &ManifestDir) -> Self {
-        Self { directory: directory.clone() }
+        Self { directory: directory.clone(), known: Known::default() }
+    }
+
+    /// The same, sharing what earlier readers of it know.
+    #[must_use]
+    pub fn with_known(self, known: Known) -> Self {
+        Self { known, ..self }
     }
 
     /// The file, whether or not it is there.
@@ -106,8 +138,13 @@ impl StateFile {
         let path = self.path();
         let warn = |warning| Loaded { memory: Memory::default(), warning: Some(warning) };
         match std::fs::read(&path) {
-            Ok(bytes) => match decode(&bytes, &path) {
-                Ok(memory) => Loaded { memory, warning: None },
+            Ok(bytes) => match self.known.of(&bytes).map_or_else(|| decode(&bytes, &path), Ok) {
+                Ok(memory) => {
+                    if !self.known.is(&bytes) {
+                        self.known.note(bytes, &memory);
+                    }
+                    Loaded { memory, warning: None }
+                }
                 Err(warning) => warn(warning),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Loaded::default(),
@@ -128,13 +165,15 @@ impl StateFile {
         let fail = |source| StateError::Write { path: path.clone(), source };
         match std::fs::read(&path) {
             Ok(old) if old == content => return Ok(()),
-            Ok(old) if decode(&old, &path).is_err() => {
+            Ok(old) if !self.known.is(&old) && decode(&old, &path).is_err() => {
                 std::fs::rename(&path, self.directory.file("state.json.unread")).map_err(fail)?;
             }
             _ => {}
         }
         self.directory.create()?;
-        replace::replace(&path, &content).map_err(fail)
+        replace::replace(&path, &content).map_err(fail)?;
+        self.known.note(content, memory);
+        Ok(())
     }
 }
 

@@ -10,8 +10,8 @@ use super::tree::{Node, Tree, significant, within_flow};
 use super::untyped;
 use crate::core::edit::{Path, Segment};
 
-/// Judges an edited text: `value` is what `old` says, `intended` what `new` must say.
-pub(super) fn check(old: &str, new: &str, value: Value, intended: &Value, steps: &[Step]) -> Result<(), Refusal> {
+/// Judges an edited text: `value` is what `old` says, `intended` what `new` must say. Gives what it does say.
+pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps: &[Step]) -> Result<Value, Refusal> {
     let read =
         untyped::read(new).map_err(|unreadable| refuse(format!("the edited text does not load: {}", unreadable.error)))?;
     if let Some(path) = difference(intended, &read, Path::root()) {
@@ -19,7 +19,7 @@ pub(super) fn check(old: &str, new: &str, value: Value, intended: &Value, steps:
         return Err(Refusal::Guard { reason: format!("the edited text would say something else at {path}"), span });
     }
     if old.contains("<<") {
-        through_merges(old, value, intended, read, steps)?;
+        through_merges(old, value.clone(), intended, read.clone(), steps)?;
     }
     if old.starts_with(BOM) != new.starts_with(BOM) {
         return Err(refuse("the byte order mark would change"));
@@ -32,7 +32,7 @@ pub(super) fn check(old: &str, new: &str, value: Value, intended: &Value, steps:
     if old.ends_with(['\n', '\r']) != new.ends_with(['\n', '\r']) {
         return Err(refuse("the newline at the end would change"));
     }
-    Ok(())
+    Ok(read)
 }
 
 /// The second comparison: with merge keys applied, nothing but the same nodes may have changed either.
@@ -172,7 +172,7 @@ mod tests {
         let value = untyped::read(old).unwrap();
         let mut intended = value.clone();
         take(&mut intended, &step);
-        check(old, new, value, &intended, &[step]).map_err(|refusal| refusal.why())
+        check(old, new, &value, &intended, &[step]).map(|_| ()).map_err(|refusal| refusal.why())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::Diagnostic;
+use super::{Diagnostic, Document};
 use super::text::{break_at, line_end, line_start, offset_of};
 use super::tree::Tree;
 use super::untyped::{self, Cause, Unreadable};
@@ -24,18 +24,19 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with it, of which at least one diagnostic is fatal.
 pub fn load(text: &str, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
-    let raw = untyped::read(text).map_err(|unreadable| vec![unreadable_text(text, &unreadable)])?;
-    if let Some(diagnostic) = wrong_shape(text, &raw) {
-        return Err(vec![diagnostic]);
-    }
+    Document::read(text)?.load(env)
+}
+
+/// The manifest that a text with this value says.
+pub(super) fn load_value(text: &str, raw: &Value, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
     let merged;
     let merged = if text.contains("<<") {
         merged = untyped::merged(raw.clone()).map_err(|error| vec![bad_merge(text, &error)])?;
         &merged
     } else {
-        &raw
+        raw
     };
-    match manifest::read(&raw, merged, env) {
+    match manifest::read(raw, merged, env) {
         Ok((manifest, remarks)) => Ok(Loaded { manifest, warnings: place(text, remarks) }),
         Err(remarks) => Err(place(text, remarks)),
     }

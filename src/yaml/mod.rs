@@ -2,8 +2,10 @@
 
 mod diagnostics;
 mod diff;
+mod document;
 mod edit;
 mod guard;
+mod items;
 mod load;
 mod scalar;
 mod text;
@@ -12,6 +14,7 @@ mod untyped;
 
 pub use diagnostics::{Diagnostic, render};
 pub use diff::unified_diff;
+pub use document::Document;
 pub use edit::{Refusal, apply};
 pub use load::{Loaded, load};
 pub use text::{MAX_BYTES, decode};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use headcount::core::edit::Edit;
 use headcount::core::manifest::Environment;
-use headcount::yaml::{Refusal, apply, decode, load, render, unified_diff};
+use headcount::yaml::{Document, Refusal, apply, decode, load, render, unified_diff};
 use proptest::prelude::*;
 use serde_json::Value;
 use world::{Dice, Style, any_edit, at, edited, json_manifest, manifest, ordinary_edit};
@@ -140,6 +140,32 @@ fn any_edits_are_exact_or_refused(seed: u64, length: usize, anchors: bool) {
     }
 }
 
+/// A history of edits made on a document that knows where its items stand, each also made on the whole text.
+fn by_item_is_as_by_the_whole(seed: u64, length: usize, any: bool, at_once: usize) {
+    let mut dice = Dice(seed);
+    let anchors = dice.chance(4);
+    let text = manifest(&mut dice, &Style { anchors });
+    let read = |text: &str| Document::read(text).expect("a document").indexed();
+    let mut document = read(&text);
+    for _ in 0..length {
+        let (mut edits, mut expected) = (Vec::new(), value(document.text()));
+        for _ in 0..at_once {
+            let edit = if any { any_edit(&mut dice, &expected) } else { ordinary_edit(&mut dice, &expected) };
+            expected = edited(&expected, &edit);
+            edits.push(edit);
+        }
+        match (document.apply(&edits), apply(document.text(), &edits)) {
+            (Ok(new), Ok(whole)) => {
+                assert_eq!(new.text(), whole, "{edits:?}\n{}", document.text());
+                assert_eq!(new, read(&whole), "what is known of it is not what is read of it\n{edits:?}\n{}", document.text());
+                document = new;
+            }
+            (Err(refused), Err(whole)) => assert_eq!(refused, whole),
+            (ours, whole) => panic!("{ours:?}\n{whole:?}\n{edits:?}\n{}", document.text()),
+        }
+    }
+}
+
 #[test]
 fn histories_that_once_failed_are_exact_or_refused() {
     // A key is removed behind a block text, with comments below the text that are indented deeper than the key.
@@ -183,6 +209,11 @@ proptest! {
     #[test]
     fn any_edit_of_any_node_is_exact_or_refused(seed: u64, length in 1usize..12, anchors: bool) {
         any_edits_are_exact_or_refused(seed, length, anchors);
+    }
+
+    #[test]
+    fn an_item_edited_alone_is_as_if_the_whole_were(seed: u64, length in 1usize..12, any: bool, at_once in 1usize..4) {
+        by_item_is_as_by_the_whole(seed, length, any, at_once);
     }
 
     #[test]
@@ -254,6 +285,10 @@ proptest! {
         }
         let shown = render(&diagnostics, "m.yaml", &mutated, false);
         prop_assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", shown);
+        if let Ok(document) = Document::read(&mutated) {
+            let document = document.indexed().apply(std::slice::from_ref(&edit)).map(|new| new.text().to_owned());
+            prop_assert_eq!(document, apply(&mutated, std::slice::from_ref(&edit)));
+        }
         if let Ok(new) = apply(&mutated, std::slice::from_ref(&edit)) {
             // A mutated text may have keys JSON cannot say; then only its being readable is checked.
             if let Some(before) = try_value(&mutated) {

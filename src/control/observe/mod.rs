@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
 
+use super::timing::timed;
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
@@ -23,7 +24,7 @@ use crate::core::observe::identity::Found;
 use crate::core::observe::{Observation, Process, Server, Stray};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
-use panes::{Inspector, PaneFacts, ReadAhead};
+use panes::{Inspector, PaneFacts, ReadAhead, Standing};
 use recall::Past;
 pub use recall::Recall;
 use spread::spread;
@@ -140,14 +141,14 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world);
 
-    let (mut servers, real_paths) = list(world, manifest, &local, &inspector, default);
+    let (mut servers, real_paths, standing) = timed("list the servers", || list(world, manifest, &local, &inspector, default));
     let pids = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
-    let read = spread(&pids, |pid| inspector.pane_or_past(*pid, &in_question));
+    let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(read).collect();
     let kept = world.recall.is_kept().then(|| facts.clone());
     fill(&mut servers, facts);
-    inspector.count_peers(&mut servers);
+    timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
 
     let own_homes: BTreeMap<_, _> = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
@@ -163,10 +164,11 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
         fallback_homes,
         own_homes,
     };
-    observation.transcripts = transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
+    let find = || transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
+    observation.transcripts = timed("find the transcripts", find);
     drop(inspector);
     if let Some(kept) = kept {
-        world.recall.keep(kept, &observation);
+        timed("keep what was seen", || world.recall.keep(kept, &observation));
     }
     observation
 }
@@ -186,7 +188,7 @@ fn list(
     local: &[&Session],
     inspector: &Inspector<'_>,
     default: Option<Ahead<'_>>,
-) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>) {
+) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>, Standing) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.extend(world.also.iter().cloned());
     let usual = ServerKey::default_of(MuxKind::Tmux);
@@ -197,7 +199,8 @@ fn list(
     std::thread::scope(|scope| {
         let default = default.unwrap_or_else(|| scope.spawn(|| look_ahead(world, &enough)));
         let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
-        let real_paths = real_paths(manifest);
+        let real_paths = timed("resolve the workspaces", || real_paths(manifest));
+        let standing = timed("see who still stands", || inspector.still_standing());
         let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
         if inspector.past().is_none() {
             inspector.read_ahead(recorded.iter().copied(), is_enough);
@@ -223,7 +226,7 @@ fn list(
             },
         );
         let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
-        (others.chain([(usual, default)]).collect(), real_paths)
+        (others.chain([(usual, default)]).collect(), real_paths, standing)
     })
 }
 

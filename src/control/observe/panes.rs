@@ -1,12 +1,13 @@
 //! What runs in a pane: its agents, their homes and their ladders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::World;
 use super::recall::{Past, Witness};
+use super::spread::spread;
 use super::tree::{Families, Sighting, Tree};
 use crate::agent::Subject;
 use crate::agent::subject::proves;
@@ -44,6 +45,16 @@ pub(super) struct Inspector<'a> {
 /// What was read of processes before it was known that they are panes', and since when.
 #[derive(Debug, Default)]
 pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
+
+/// Panes' processes that were found to be as they were, and since when that is known.
+#[derive(Debug, Default)]
+pub(super) struct Standing(Option<Instant>, HashSet<u32>);
+
+impl Standing {
+    fn holds(&self, pid: u32) -> bool {
+        self.0.is_some_and(|begun| begun.elapsed() < FRESH) && self.1.contains(&pid)
+    }
+}
 
 impl<'a> Inspector<'a> {
     pub(super) fn new(world: &'a World) -> Self {
@@ -87,9 +98,23 @@ impl<'a> Inspector<'a> {
     }
 
     /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
-    pub(super) fn pane_or_past(&self, pid: u32, in_question: &BTreeSet<u32>) -> PaneFacts {
+    pub(super) fn pane_or_past(&self, pid: u32, standing: &Standing, in_question: &BTreeSet<u32>) -> PaneFacts {
         let past = self.past().filter(|_| !in_question.contains(&pid));
-        past.and_then(|past| past.pane(self.world.host.as_ref(), pid)).unwrap_or_else(|| self.pane(pid))
+        let facts = past.and_then(|past| match standing.holds(pid) {
+            true => past.steady(pid),
+            false => past.pane(self.world.host.as_ref(), pid),
+        });
+        facts.cloned().unwrap_or_else(|| self.pane(pid))
+    }
+
+    /// Which of what an earlier look found still stands, asked before it is known which panes matter: a quiet world's are the same.
+    pub(super) fn still_standing(&self) -> Standing {
+        let begun = Instant::now();
+        let Some(past) = self.past() else { return Standing::default() };
+        let pids: Vec<u32> = past.steady_pids().collect();
+        let host = self.world.host.as_ref();
+        let stand = spread(&pids, |pid| past.pane(host, *pid).is_some());
+        Standing(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
     }
 
     /// What runs in the pane of this process.

@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 
 use super::panes::{PaneFacts, needs_peers};
 use crate::agent::subject::proves;
+use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{Agent, Observation, Server, Transcript, TranscriptKey};
 use crate::host::{Host, ProcessInfo};
 use crate::store::TextHash;
-use crate::yaml::Loaded;
+use crate::store::state::Known;
 
 /// Memory of earlier looks. Empty and unused until [`Recall::focus`] is called, so that a single pass pays nothing for it.
 #[derive(Debug, Default)]
@@ -24,7 +25,8 @@ pub struct Recall(Mutex<State>);
 struct State {
     scope: Option<Scope>,
     past: Arc<Past>,
-    manifest: Option<(TextHash, Loaded)>,
+    edition: Option<Arc<Edition>>,
+    known: Known,
 }
 
 /// What one look found that a later one may use.
@@ -66,24 +68,40 @@ impl Recall {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The manifest of this very text, as it was loaded before; else `load`ed, and kept if looks are.
+    /// The manifest of this very text, as it was read before; else `read` now, and kept if looks are.
     ///
     /// # Errors
-    /// Those of `load`.
-    pub(in crate::control) fn manifest<E>(
+    /// Those of `read`.
+    pub(in crate::control) fn edition<E>(
         &self,
         hash: TextHash,
-        load: impl FnOnce() -> Result<Loaded, E>,
-    ) -> Result<Loaded, E> {
-        if let Some((_, loaded)) = self.state().manifest.as_ref().filter(|(known, _)| *known == hash) {
-            return Ok(loaded.clone());
+        read: impl FnOnce() -> Result<Edition, E>,
+    ) -> Result<Arc<Edition>, E> {
+        if let Some(edition) = self.state().edition.as_ref().filter(|edition| edition.hash() == hash) {
+            return Ok(Arc::clone(edition));
         }
-        let loaded = load()?;
+        let edition = read()?;
+        if !self.is_kept() {
+            return Ok(Arc::new(edition));
+        }
+        // Whoever keeps looking will write small changes.
+        let edition = Arc::new(edition.indexed());
+        self.keep_edition(&edition);
+        Ok(edition)
+    }
+
+    /// Keeps what was read of a text, if looks are kept.
+    pub(in crate::control) fn keep_edition(&self, edition: &Arc<Edition>) {
         let mut state = self.state();
         if state.scope.is_some() {
-            state.manifest = Some((hash, loaded.clone()));
+            state.edition = Some(Arc::clone(edition));
         }
-        Ok(loaded)
+    }
+
+    /// What the state file said last, if looks are kept.
+    pub(in crate::control) fn known_state(&self) -> Known {
+        let state = self.state();
+        if state.scope.is_some() { state.known.clone() } else { Known::default() }
     }
 
     /// What may be used now; nothing where everything is to be looked at.
@@ -144,9 +162,18 @@ impl Past {
     }
 
     /// What runs in the pane of a process, if that is beyond doubt still so.
-    pub(super) fn pane(&self, host: &dyn Host, pid: u32) -> Option<PaneFacts> {
-        let facts = self.panes.get(&pid)?;
-        (facts.is_steady() && facts.still_stands(host)).then(|| facts.clone())
+    pub(super) fn pane(&self, host: &dyn Host, pid: u32) -> Option<&PaneFacts> {
+        self.steady(pid).filter(|facts| facts.still_stands(host))
+    }
+
+    /// What ran in the pane of a process, if it does for as long as the process lives.
+    pub(super) fn steady(&self, pid: u32) -> Option<&PaneFacts> {
+        self.panes.get(&pid).filter(|facts| facts.is_steady())
+    }
+
+    /// The panes of which that can be said.
+    pub(super) fn steady_pids(&self) -> impl Iterator<Item = u32> {
+        self.panes.iter().filter(|(_, facts)| facts.is_steady()).map(|(pid, _)| *pid)
     }
 
     /// A transcript that was there.

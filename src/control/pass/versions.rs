@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::control::edition::Edition;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;
@@ -17,7 +18,7 @@ pub struct Versions(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     /// The last version that was believed.
-    last: Option<(TextHash, Manifest)>,
+    last: Option<Arc<Edition>>,
     /// When a person was seen to have changed an entry.
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
     /// A version with too few entries, and when it was first seen.
@@ -38,25 +39,28 @@ pub struct Shrunken {
 impl Versions {
     /// The text of the last version that was believed: it is whole.
     pub fn last(&self) -> Option<TextHash> {
-        self.known().last.as_ref().map(|(hash, _)| *hash)
+        self.known().last.as_ref().map(|last| last.hash())
     }
 
     /// Takes note of a version and gives, by entry, when a person changed it, as far as that is younger than the settle window.
     ///
     /// # Errors
     /// If the version is not to be believed yet.
-    pub fn see(
+    pub(crate) fn see(
         &self,
-        hash: TextHash,
+        edition: &Arc<Edition>,
         manifest: &Manifest,
         now: DateTime<Utc>,
         settle: TimeDelta,
     ) -> Result<BTreeMap<SessionKey, DateTime<Utc>>, Shrunken> {
         let mut known = self.known();
+        let hash = edition.hash();
         let end = |since: DateTime<Utc>| since.checked_add_signed(settle).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        if let Some((last, before)) = &known.last
-            && *last != hash
+        if let Some(last) = &known.last
+            && last.hash() != hash
+            && let Ok(before) = last.loaded()
         {
+            let before = &before.manifest;
             let (had, has) = (before.sessions.len(), manifest.sessions.len());
             // A version that has waited to be believed was a person's change when it was first seen.
             let since = known.small.filter(|(small, since)| *small == hash && *since <= now).map_or(now, |(_, since)| since);
@@ -71,9 +75,7 @@ impl Versions {
             known.touched.extend(changed.into_iter().map(|key| (key, since)));
         }
         known.small = None;
-        if known.last.as_ref().is_none_or(|(last, _)| *last != hash) {
-            known.last = Some((hash, manifest.clone()));
-        }
+        known.last = Some(Arc::clone(edition));
         drop(known);
         Ok(self.touched(now, settle))
     }
@@ -88,8 +90,8 @@ impl Versions {
     }
 
     /// Takes note of a text that we have written: it opens no window, and what a person makes of it is compared with it.
-    pub fn wrote(&self, hash: TextHash, manifest: Manifest) {
-        self.known().last = Some((hash, manifest));
+    pub(crate) fn wrote(&self, edition: &Arc<Edition>) {
+        self.known().last = Some(Arc::clone(edition));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -120,13 +122,12 @@ fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item 
 mod tests {
     use super::*;
     use crate::core::manifest::Environment;
-    use crate::yaml;
 
-    fn version(entries: &[&str]) -> (TextHash, Manifest) {
+    fn version(entries: &[&str]) -> Arc<Edition> {
         let items: String = entries.iter().map(|fields| format!("  - {{ agent: claude, cwd: /x, {fields} }}\n")).collect();
         let text = format!("version: 1\nsessions:\n{items}");
-        let manifest = yaml::load(&text, &Environment { home: "/h".into(), host: "h".into() }).unwrap().manifest;
-        (TextHash::of(text.as_bytes()), manifest)
+        let environment = Environment { home: "/h".into(), host: "h".into() };
+        Arc::new(Edition::read(TextHash::of(text.as_bytes()), &text, environment).unwrap())
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -135,8 +136,8 @@ mod tests {
 
     /// The names of entries that count as just changed.
     fn see(versions: &Versions, entries: &[&str], seconds: i64) -> Result<Vec<String>, Shrunken> {
-        let (hash, manifest) = version(entries);
-        let touched = versions.see(hash, &manifest, at(seconds), TimeDelta::seconds(5))?;
+        let edition = version(entries);
+        let touched = versions.see(&edition, &edition.loaded().unwrap().manifest, at(seconds), TimeDelta::seconds(5))?;
         Ok(touched.into_keys().map(|key| key.name).collect())
     }
 
@@ -157,8 +158,7 @@ mod tests {
     fn our_own_writes_open_no_window_and_a_change_on_top_of_them_opens_one() {
         let versions = Versions::default();
         assert_eq!(see(&versions, &["name: a, status: running"], 0).unwrap(), [""; 0]);
-        let (hash, manifest) = version(&["name: a, status: terminated"]);
-        versions.wrote(hash, manifest);
+        versions.wrote(&version(&["name: a, status: terminated"]));
         assert_eq!(see(&versions, &["name: a, status: terminated"], 1).unwrap(), [""; 0]);
         // Back to what it was before we wrote: that is a change all the same.
         assert_eq!(see(&versions, &["name: a, status: running"], 2).unwrap(), ["a"]);

@@ -2,44 +2,42 @@
 //! under the lock.
 
 use crate::control::observe::World;
-use crate::core::drift::{classify, remember};
+use crate::control::timing::timed;
+use crate::core::drift::{self, Verdict, classify, remember};
 use crate::core::memory::Memory;
 use crate::core::plan::Plan;
-use crate::core::report::State;
-use crate::store::TextHash;
+use crate::core::report::{DriftReport, Report, State};
 use crate::store::journal::{Intent, Journal, NewEntry};
 use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot};
-use crate::store::paths::ManifestDir;
-use crate::store::state::StateFile;
 
-use super::{Draft, Options, Pass, PassError, Stage, environment};
-use crate::yaml;
+use super::{Draft, Judged, Options, Pass, PassError, Stage, state_file};
 
 /// Records what drifted and remembers what was seen.
 pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
-    let draft = stage.draft(&classify(&stage.world()), &options.selection);
-    if draft.plan.steps.is_empty() && memory_after(&stage, &draft, options) == stage.memory {
-        return Ok(stage.finish(world, options, Some(draft), Vec::new()));
+    let (judged, more) = judge(&stage, options);
+    let writes = !judged.draft.plan.steps.is_empty();
+    if !writes && more.memory == stage.memory {
+        return Ok(stage.finish(world, options, judged, Vec::new()));
     }
-    let writes = !draft.plan.steps.is_empty();
     let mut locked = match file.lock(&options.update) {
         Ok(locked) => locked,
         Err(error) if writes => return Err(error.into()),
         Err(error) => {
             let mut stage = stage;
             stage.notes.push(format!("what was reported cannot be remembered: {}", PassError::line(&error)));
-            return Ok(stage.finish(world, options, Some(draft), Vec::new()));
+            return Ok(stage.finish(world, options, judged, Vec::new()));
         }
     };
     let directory = options.state_home.of_manifest(locked.path());
     let journal = Journal::new(&directory);
-    let mut attempt = Attempt { world, options, journal: &journal, stage, draft, intent: None };
-    let outcome = locked.update(|snapshot| attempt.plan(snapshot))?;
-    let Attempt { mut stage, draft, intent, .. } = attempt;
-    if let (Some(versions), Change::Written { new, .. }) = (&options.versions, outcome.change)
-        && let Ok(loaded) = yaml::load(&draft.text, &environment(world))
-    {
-        versions.wrote(new, loaded.manifest);
+    let mut attempt = Attempt { world, options, journal: &journal, stage, judged, more, intent: None };
+    let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
+    let Attempt { mut stage, judged, more, intent, .. } = attempt;
+    if let Change::Written { .. } = outcome.change {
+        world.recall.keep_edition(&judged.draft.edition);
+        if let Some(versions) = &options.versions {
+            versions.wrote(&judged.draft.edition);
+        }
     }
     if let Some(intent) = intent {
         let decided = match outcome.change {
@@ -48,8 +46,21 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
-    save_memory(&mut stage, &draft, options, &directory, &locked);
-    Ok(stage.finish(world, options, Some(draft), outcome.saved))
+    timed("save the memory", || save_memory(&mut stage, world, options, (&judged, more), &locked));
+    Ok(stage.finish(world, options, judged, outcome.saved))
+}
+
+/// What recording needs of a verdict beside the draft and the report.
+struct More {
+    entries: Vec<NewEntry>,
+    memory: Memory,
+}
+
+fn judge(stage: &Stage, options: &Options) -> (Judged, More) {
+    stage.judge(options, false, |world, verdict, judged| More {
+        entries: entries(stage, verdict, &judged.draft.plan),
+        memory: timed("remember", || memory_after(world, verdict, &judged.report, options)),
+    })
 }
 
 /// One try after another to plan on the text that is really there.
@@ -58,7 +69,8 @@ struct Attempt<'a> {
     options: &'a Options,
     journal: &'a Journal,
     stage: Stage,
-    draft: Draft,
+    judged: Judged,
+    more: More,
     intent: Option<Intent>,
 }
 
@@ -66,23 +78,21 @@ impl Attempt<'_> {
     /// The new text for this version of the manifest. What was observed for another version is not carried over: the manifest
     /// decides what has to be looked at.
     fn plan(&mut self, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, PassError> {
-        if snapshot.hash != self.stage.hash {
+        if snapshot.hash != self.stage.edition.hash() {
             self.stage = Stage::load(self.world, self.options, snapshot)?;
-            self.draft = self.stage.draft(&classify(&self.stage.world()), &self.options.selection);
+            (self.judged, self.more) = judge(&self.stage, self.options);
         }
-        if self.draft.plan.steps.is_empty() || self.draft.text == self.stage.text {
+        let Draft { plan, edition } = &self.judged.draft;
+        if plan.steps.is_empty() || edition.hash() == self.stage.edition.hash() {
             return Ok(None);
         }
-        let text = self.draft.text.clone().into_bytes();
-        let after = TextHash::of(&text);
-        self.intent = Some(self.journal.begin(entries(&self.stage, &self.draft.plan), snapshot.hash, after)?);
-        Ok(Some(text))
+        self.intent = Some(self.journal.begin(self.more.entries.clone(), snapshot.hash, edition.hash())?);
+        Ok(Some(edition.text().as_bytes().to_vec()))
     }
 }
 
 /// The journal's entries for a plan.
-fn entries(stage: &Stage, plan: &Plan) -> Vec<NewEntry> {
-    let verdict = classify(&stage.world());
+fn entries(stage: &Stage, verdict: &Verdict<'_>, plan: &Plan) -> Vec<NewEntry> {
     let entry = |step: &crate::core::plan::Step| {
         let drift = verdict.drifts.get(step.drift)?;
         Some(NewEntry {
@@ -100,23 +110,27 @@ fn entries(stage: &Stage, plan: &Plan) -> Vec<NewEntry> {
     plan.steps.iter().filter_map(entry).collect()
 }
 
-fn memory_after(stage: &Stage, draft: &Draft, options: &Options) -> Memory {
-    let judged = stage.world();
-    let verdict = classify(&judged);
-    // What is remembered does not depend on the diff, which is dear.
-    let mut told = stage.report(&judged, &verdict, (&draft.plan, ""), options, false);
-    if !options.tells_settling {
-        told.drifts.retain(|drift| drift.state != State::Settling);
-    }
-    remember(&judged, &verdict, &told, options.consumer.as_deref())
+/// What is remembered after a report was given.
+fn memory_after(world: &drift::World<'_>, verdict: &Verdict<'_>, report: &Report, options: &Options) -> Memory {
+    let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != State::Settling;
+    let told = report.drifts.iter().filter(is_told).map(|drift| drift.id.as_str());
+    remember(world, verdict, told, options.consumer.as_deref())
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.
-fn save_memory(stage: &mut Stage, draft: &Draft, options: &Options, directory: &ManifestDir, locked: &LockedManifest) {
-    let state = StateFile::new(directory);
-    let memory = std::mem::replace(&mut stage.memory, state.load().memory);
-    let after = memory_after(stage, draft, options);
-    stage.memory = memory;
+fn save_memory(stage: &mut Stage, world: &World, options: &Options, (judged, more): (&Judged, More), locked: &LockedManifest) {
+    let state = state_file(world, &options.state_home.of_manifest(locked.path()));
+    let current = state.load().memory;
+    let after = if current == stage.memory {
+        more.memory
+    } else {
+        // Another pass has noted something since: what it knows is kept.
+        let before = std::mem::replace(&mut stage.memory, current);
+        let judged_by = stage.world();
+        let after = memory_after(&judged_by, &classify(&judged_by), &judged.report, options);
+        stage.memory = before;
+        after
+    };
     if let Err(error) = state.save(&after, locked) {
         stage.notes.push(PassError::line(&error));
     }

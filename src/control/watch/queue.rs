@@ -10,12 +10,15 @@ pub struct Queue {
 }
 
 /// What the next pass answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     /// Why, each reason once, in the order in which they first came.
     pub reasons: Vec<Reason>,
-    /// What has to be looked at: the least scope that holds that of every wake.
-    pub scope: Scope,
+    /// What has to be looked at: the least scope that holds that of every wake but those about the manifest.
+    pub scope: Option<Scope>,
+    /// What has to be looked at as well if the manifest is not what we left. Told apart, because most such wakes are the echo of
+    /// our own writing.
+    pub if_manifest_changed: Option<Scope>,
 }
 
 impl Queue {
@@ -27,14 +30,14 @@ impl Queue {
     /// Adds a wake to the batch that waits.
     pub fn push(&mut self, wake: Wake) {
         let Wake { reason, scope } = wake;
-        match &mut self.waiting {
-            None => self.waiting = Some(Batch { reasons: vec![reason], scope }),
-            Some(batch) => {
-                if !batch.reasons.contains(&reason) {
-                    batch.reasons.push(reason);
-                }
-                batch.scope.unite(scope);
-            }
+        let batch = self.waiting.get_or_insert_default();
+        let place = if reason == Reason::Manifest { &mut batch.if_manifest_changed } else { &mut batch.scope };
+        match place {
+            Some(known) => known.unite(scope),
+            None => *place = Some(scope),
+        }
+        if !batch.reasons.contains(&reason) {
+            batch.reasons.push(reason);
         }
     }
 
@@ -96,7 +99,8 @@ mod tests {
         assert_eq!(queue.take(), None);
         queue.push(wake(Reason::Started, Scope::All));
         assert!(!queue.is_empty());
-        assert_eq!(queue.take(), Some(Batch { reasons: vec![Reason::Started], scope: Scope::All }));
+        let batch = Batch { reasons: vec![Reason::Started], scope: Some(Scope::All), if_manifest_changed: None };
+        assert_eq!(queue.take(), Some(batch));
         assert!(queue.is_empty());
         assert_eq!(queue.take(), None);
     }
@@ -110,7 +114,18 @@ mod tests {
         queue.push(wake(Reason::Process(7), sessions(&["c"])));
         let batch = queue.take().unwrap();
         assert_eq!(batch.reasons, [Reason::Transcript, Reason::Process(7)]);
-        assert_eq!(batch.scope, sessions(&["a", "b", "c"]));
+        assert_eq!(batch.scope, Some(sessions(&["a", "b", "c"])));
+    }
+
+    #[test]
+    fn what_the_manifest_asks_for_is_not_mixed_with_what_others_do() {
+        let mut queue = Queue::new();
+        queue.push(wake(Reason::Manifest, Scope::All));
+        queue.push(wake(Reason::Process(7), sessions(&["c"])));
+        queue.push(wake(Reason::Manifest, Scope::All));
+        let batch = queue.take().unwrap();
+        assert_eq!(batch.reasons, [Reason::Manifest, Reason::Process(7)]);
+        assert_eq!((batch.scope, batch.if_manifest_changed), (Some(sessions(&["c"])), Some(Scope::All)));
     }
 
     #[test]

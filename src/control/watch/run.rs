@@ -111,7 +111,7 @@ struct Loop<S> {
 
 /// A pass that runs.
 struct Running {
-    turn: JoinHandle<Turn>,
+    turn: JoinHandle<Option<Turn>>,
     reasons: Vec<String>,
     since: Instant,
 }
@@ -197,18 +197,23 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let reasons = batch.reasons.iter().map(Reason::to_string).collect();
         tracing::info!(?reasons, "pass");
         let turns = Arc::clone(&self.turns);
-        let scope = batch.scope;
-        let turn = tokio::task::spawn_blocking(move || turns.lock().unwrap_or_else(PoisonError::into_inner).next(&scope));
+        let turn = tokio::task::spawn_blocking(move || turns.lock().unwrap_or_else(PoisonError::into_inner).answer(batch));
         Some(Running { turn, reasons, since: Instant::now() })
     }
 
     /// Says what a pass found.
-    async fn finished(&mut self, turn: Result<Turn, JoinError>, reasons: Vec<String>) {
-        self.passes += 1;
-        self.settled = None;
+    async fn finished(&mut self, turn: Result<Option<Turn>, JoinError>, reasons: Vec<String>) {
         let turn = match turn {
-            Ok(turn) => turn,
+            // It was only our own write that was heard of.
+            Ok(None) => return,
+            Ok(Some(turn)) => {
+                self.passes += 1;
+                self.settled = None;
+                turn
+            }
             Err(error) => {
+                self.passes += 1;
+                self.settled = None;
                 let message = format!("the pass failed inside: {}; the next one begins anew", panic_message(error));
                 return self.complain("panic", [message].into());
             }
@@ -220,16 +225,17 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.complain("note", turn.notes.into_iter().collect());
         let kept = |path| format!("the manifest was saved by someone else meanwhile; that version is kept as {path}");
         self.complain("saved", turn.saved.into_iter().map(kept).collect());
-        if let Some(watched) = &turn.watched {
-            self.sources.watch(watched).await;
-            self.complain("source", self.sources.degraded().into_iter().collect());
-        }
         let mut again = turn.again;
         if let Some(report) = &turn.report {
             self.last_pass = Some(report.observed_at);
             again = again.into_iter().chain(settled_in(report)).min();
             let events = self.announcer.after(report, &reasons, self.now());
             self.tell(events);
+        }
+        // Only now: whoever waits for the events need not wait for this.
+        if let Some(watched) = &turn.watched {
+            self.sources.watch(watched).await;
+            self.complain("source", self.sources.degraded().into_iter().collect());
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
@@ -335,7 +341,7 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
-async fn joined(running: &mut Option<Running>) -> (Result<Turn, JoinError>, Vec<String>) {
+async fn joined(running: &mut Option<Running>) -> (Result<Option<Turn>, JoinError>, Vec<String>) {
     match running {
         Some(running) => ((&mut running.turn).await, running.reasons.clone()),
         None => std::future::pending().await,

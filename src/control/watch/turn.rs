@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::due::until;
+use super::queue::Batch;
 use super::sources::Watched;
 use super::wake::Scope;
 use super::watched::watched;
 use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
-use crate::core::report::Report;
+use crate::control::timing::timed;
+use crate::core::drift::Class;
+use crate::core::report::{DriftReport, Report, State};
+use crate::store::manifest::{ManifestFile, Pace};
 
 /// What is kept between turns.
 pub(super) struct Turns {
@@ -18,6 +22,8 @@ pub(super) struct Turns {
     options: Options,
     passer: Passer,
     last_good: Option<Earlier>,
+    /// Whether the last pass told all there is to tell about the text it left.
+    is_told: bool,
     warned: Vec<String>,
 }
 
@@ -46,20 +52,48 @@ impl Turns {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
-        Self { world, options, passer, last_good: None, warned: Vec::new() }
+        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new() }
+    }
+
+    /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left.
+    pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
+        let Batch { scope, if_manifest_changed, .. } = batch;
+        let changed = if_manifest_changed.filter(|_| !self.is_as_left());
+        let scope = match (scope, changed) {
+            (Some(mut scope), Some(changed)) => {
+                scope.unite(changed);
+                scope
+            }
+            (Some(scope), None) | (None, Some(scope)) => scope,
+            (None, None) => return None,
+        };
+        Some(self.next(&scope))
     }
 
     /// Makes a pass.
-    pub(super) fn next(&mut self, scope: &Scope) -> Turn {
+    fn next(&mut self, scope: &Scope) -> Turn {
         tracing::debug!(?scope, "pass");
+        self.is_told = false;
         match self.passer.pass(scope) {
             Ok(pass) => {
+                // New ids and new entries change what the sources have to watch, which only a pass over the new text can tell.
+                let is_other = |drift: &DriftReport| matches!(drift.class, Class::NewId | Class::Unregistered);
+                self.is_told = !pass.report.drifts.iter().any(|drift| drift.state == State::Applied && is_other(drift));
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
                 self.turn(pass)
             }
             Err(error) => self.last_good_one(error),
         }
+    }
+
+    /// Whether the manifest is what the last pass left, byte for byte and in the same file, and that pass has said all there is
+    /// to say about it.
+    fn is_as_left(&self) -> bool {
+        let Some(left) = self.last_good.as_ref().filter(|_| self.is_told) else { return false };
+        let pace = Pace { known: Some(left.hash()), ..Pace::default() };
+        let now = ManifestFile::open(&self.options.manifest).and_then(|file| file.with_pace(pace).read());
+        now.is_ok_and(|now| now.settled && now.hash == left.hash() && now.path == left.path())
     }
 
     /// The last good manifest stays in force: it is judged, and nothing is recorded.
@@ -81,7 +115,7 @@ impl Turns {
     }
 
     fn turn(&self, pass: Pass) -> Turn {
-        let watched = watched(&self.world, &self.options.manifest, &pass);
+        let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, &pass));
         let notes = pass.notes().to_vec();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
         Turn { report: Some(pass.report), error: None, notes, saved, watched: Some(watched), again: None }

@@ -6,13 +6,17 @@ use super::{Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::memory::Memory;
-use crate::core::report::Report;
 
-/// The memory after a pass. `report` was given to `consumer`, if to anyone who is told each drift once.
+/// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
 ///
 /// While something about a session or its server is unknown no drift of it is forgotten: it may only be out of sight. The drifts of
 /// all others are.
-pub fn remember(world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consumer: Option<&str>) -> Memory {
+pub fn remember<'a>(
+    world: &World<'_>,
+    verdict: &Verdict<'_>,
+    told: impl Iterator<Item = &'a str>,
+    consumer: Option<&str>,
+) -> Memory {
     let mut memory = world.memory.clone();
     let now = world.observation.at;
     for (entry, verdict) in world.manifest.sessions.iter().zip(&verdict.entries).filter(|(_, verdict)| verdict.judged) {
@@ -31,11 +35,17 @@ pub fn remember(world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consu
     let declared: BTreeSet<String> =
         world.manifest.sessions.iter().map(|entry| crate::core::memory::session_key(&entry.key)).collect();
     memory.sessions.retain(|key, _| declared.contains(key));
-    remember_drifts(&mut memory, world, verdict, report, consumer);
+    remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
 }
 
-fn remember_drifts(memory: &mut Memory, world: &World<'_>, verdict: &Verdict<'_>, report: &Report, consumer: Option<&str>) {
+fn remember_drifts<'a>(
+    memory: &mut Memory,
+    world: &World<'_>,
+    verdict: &Verdict<'_>,
+    now_told: impl Iterator<Item = &'a str>,
+    consumer: Option<&str>,
+) {
     let standing: BTreeMap<String, &SessionKey> =
         verdict.drifts.iter().map(|drift| (drift.fingerprint(), &drift.session)).collect();
     for (fingerprint, session) in &standing {
@@ -44,7 +54,7 @@ fn remember_drifts(memory: &mut Memory, world: &World<'_>, verdict: &Verdict<'_>
     }
     if let Some(consumer) = consumer {
         let told = memory.reported.entry(consumer.to_owned()).or_default();
-        told.extend(report.drifts.iter().map(|drift| drift.id.clone()));
+        told.extend(now_told.map(str::to_owned));
     }
     let about = std::mem::take(&mut memory.about);
     let may_stand = |fingerprint: &String| {

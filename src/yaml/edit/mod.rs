@@ -14,6 +14,8 @@ mod replace;
 
 use std::ops::Range;
 
+use serde_yaml::Value;
+
 use super::load::{unreadable_text, wrong_shape};
 use super::text::position;
 use super::{guard, untyped};
@@ -96,6 +98,11 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
     if let Some(diagnostic) = wrong_shape(text, &value) {
         return Err(Refusal::Unreadable { reason: diagnostic.message, span: diagnostic.span });
     }
+    Ok(whole(text, &value, edits)?.map_or_else(|| text.to_owned(), |(edited, _)| edited))
+}
+
+/// The same on a text whose value is known already; gives the new text with its value, or `None` if nothing changes.
+pub(super) fn whole(text: &str, value: &Value, edits: &[Edit]) -> Result<Option<(String, Value)>, Refusal> {
     let mut intended = value.clone();
     let mut steps = Vec::new();
     let mut batch = None;
@@ -110,10 +117,10 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
             steps.push(step);
         }
     }
-    let Some(batch) = batch else { return Ok(text.to_owned()) };
+    let Some(batch) = batch else { return Ok(None) };
     let edited = batch.finish()?;
-    guard::check(text, &edited, value, &intended, &steps)?;
-    Ok(edited)
+    let read = guard::check(text, &edited, value, &intended, &steps)?;
+    Ok(Some((edited, read)))
 }
 
 /// The line a span starts in, for messages.

@@ -145,7 +145,7 @@ fn remembered(scene: &Scene) -> crate::core::memory::Memory {
         selection: &Selection::default(),
     };
     let report = crate::core::report::make::make(&world, &verdict, &outcome);
-    crate::core::drift::remember(&world, &verdict, &report, None)
+    crate::core::drift::remember(&world, &verdict, report.drifts.iter().map(|drift| drift.id.as_str()), None)
 }
 
 /// Ids held by two entries of which at least one lives, that were not already so.

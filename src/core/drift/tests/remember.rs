@@ -16,7 +16,7 @@ use crate::core::report::make::{Outcome, make};
 fn pass(scene: &Scene) -> (Memory, usize) {
     let world = scene.world();
     let report = report(scene, &Selection::default());
-    (remember(&world, &classify(&world), &report, Some("c")), report.counts.new)
+    (remember(&world, &classify(&world), report.drifts.iter().map(|drift| drift.id.as_str()), Some("c")), report.counts.new)
 }
 
 fn report(scene: &Scene, selection: &Selection) -> Report {

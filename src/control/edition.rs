@@ -1,0 +1,63 @@
+//! One text of the manifest with all that was read of it: each text is read once, whoever asks. Never touches a file.
+
+use std::sync::{Arc, OnceLock};
+
+use super::timing::timed;
+use crate::core::edit::Edit;
+use crate::core::manifest::Environment;
+use crate::store::TextHash;
+use crate::yaml::{Diagnostic, Document, Loaded, Refusal};
+
+/// A text that is one YAML mapping.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    hash: TextHash,
+    document: Document,
+    environment: Environment,
+    loaded: OnceLock<Result<Arc<Loaded>, Vec<Diagnostic>>>,
+}
+
+impl Edition {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// It is not one mapping.
+    pub(crate) fn read(hash: TextHash, text: &str, environment: Environment) -> Result<Self, Vec<Diagnostic>> {
+        let document = timed("parse the manifest", || Document::read(text))?;
+        Ok(Self { hash, document, environment, loaded: OnceLock::new() })
+    }
+
+    /// The same, made ready for many small changes.
+    pub(crate) fn indexed(self) -> Self {
+        Self { document: timed("index the manifest", || self.document.indexed()), ..self }
+    }
+
+    /// The hash of the text.
+    pub(crate) fn hash(&self) -> TextHash {
+        self.hash
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        self.document.text()
+    }
+
+    /// The manifest it says, read when this is first asked.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn loaded(&self) -> Result<Arc<Loaded>, Vec<Diagnostic>> {
+        let load = || self.document.load(&self.environment).map(Arc::new);
+        self.loaded.get_or_init(|| timed("load the manifest", load)).clone()
+    }
+
+    /// The text with these edits made.
+    ///
+    /// # Errors
+    /// The first thing that stands in the way.
+    pub(crate) fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
+        let document = self.document.apply(edits)?;
+        let hash = TextHash::of(document.text().as_bytes());
+        Ok(Self { hash, document, environment: self.environment.clone(), loaded: OnceLock::new() })
+    }
+}
