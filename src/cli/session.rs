@@ -56,7 +56,7 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDr
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
     let pass = ManuallyDrop::new(pass);
     say(&pass, &options, context);
-    missing(&options.selection, &pass)?;
+    missing(&pass)?;
     Ok(pass)
 }
 
@@ -115,10 +115,8 @@ pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
 }
 
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
-fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
-    let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
-    let known = |name: &&String| pass.knows(name);
-    match names.find(|name| !known(name)) {
+fn missing(pass: &Pass) -> Result<(), CliError> {
+    match pass.missing().first() {
         Some(name) => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         None => Ok(()),

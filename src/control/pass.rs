@@ -125,11 +125,18 @@ impl Pass {
         &self.stage.notes
     }
 
-    /// Whether a session of this name is declared, or was found to be ours.
-    pub fn knows(&self, name: &str) -> bool {
-        self.stage.manifest().sessions.iter().any(|session| session.key.name == name)
-            || self.report.drifts.iter().any(|drift| drift.session.name == name)
-            || classify(&self.stage.world()).found.iter().any(|found| found.key.name == name)
+    /// The names asked for, without wildcards, that no session has: none that is declared, none that was found to be ours.
+    pub fn missing(&self) -> Vec<&str> {
+        let declared = |name: &str| self.stage.manifest().sessions.iter().any(|session| session.key.name == name);
+        let drifted = |name: &str| self.report.drifts.iter().any(|drift| drift.session.name == name);
+        let names = self.selection.names.iter().map(String::as_str).filter(|name| !name.contains(['*', '?']));
+        let mut missing: Vec<&str> = names.filter(|name| !declared(name) && !drifted(name)).collect();
+        if !missing.is_empty() {
+            let world = self.stage.world();
+            let found = classify(&world).found;
+            missing.retain(|name| !found.iter().any(|found| found.key.name == *name));
+        }
+        missing
     }
 
     /// The rows of `status`, for the selected sessions.

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::{Diagnostic, Document};
 use super::text::{break_at, line_end, line_start, offset_of};
 use super::tree::Tree;
 use super::untyped::{self, Cause, Unreadable};
+use super::{Diagnostic, Document};
 use crate::core::manifest::{self, Environment, Manifest, Remark};
 
 /// A manifest that can be used, and what is odd about it.

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::run::{declare, headcount, running, text, watch, word};
+use crate::run::{declare, headcount, manifest, running, save, text, watch, word};
 use crate::support::{World, await_some};
 
 /// A manifest with one entry whose session is alive without its agent: flagged, never written.
@@ -150,4 +150,51 @@ impl crate::run::Watch {
     fn until_text(&mut self, world: &World, wanted: &str) {
         await_some(wanted, || text(world).contains(wanted).then_some(()));
     }
+}
+
+#[test]
+fn a_name_that_no_session_has_is_said_once_and_watched_for() {
+    let world = World::new();
+    declare(&world, &running(&world, &[]));
+    let mut watch = watch(&world, &["y-creator-claude", "z*", "--heartbeat", "100ms"]);
+    let said = watch.until("error name");
+    assert_eq!(said["message"], "no session is called y-creator-claude yet; it is watched for");
+    watch.passes(3);
+    world.claude_session("y-creator-claude", &world.workspace("shop"));
+    watch.until("drift unregistered applied y-creator-claude");
+    let done = watch.terminate();
+    assert_eq!(
+        done.words(),
+        ["started", "error name", "drift unregistered applied y-creator-claude", "stopped SIGTERM"],
+        "a wildcard may match nothing"
+    );
+}
+
+#[test]
+fn our_own_write_is_not_looked_at_again_and_a_persons_is() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    // Nothing else wakes it: the interval is long and no server runs.
+    let arguments = ["watch", "--json", "--interval", "1h", "--settle", "0s", "--heartbeat", "100ms"];
+    let mut watch = crate::run::Watch::start(headcount(&world, &arguments));
+    watch.until("drift dead applied gone");
+    let before = at_rest(&mut watch);
+    // A person's save is looked at once; what is written in answer to it is not.
+    save(&manifest(&world), &text(&world).replace("status: terminated", "status: running"));
+    watch.until("drift dead applied gone");
+    assert_eq!(at_rest(&mut watch), before + 1, "our own write was taken for news");
+    // Nor is a save of what stands there already.
+    save(&manifest(&world), &text(&world));
+    assert_eq!(at_rest(&mut watch), before + 1);
+}
+
+/// How many passes were made, once no more come.
+fn at_rest(watch: &mut crate::run::Watch) -> u64 {
+    let mut passes = || watch.until("heartbeat")["passes"].as_u64().unwrap();
+    let (mut last, mut same) = (passes(), 0);
+    while same < 8 {
+        let now = passes();
+        (last, same) = (now, if now == last { same + 1 } else { 0 });
+    }
+    last
 }

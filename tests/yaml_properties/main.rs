@@ -150,6 +150,9 @@ fn by_item_is_as_by_the_whole(seed: u64, length: usize, any: bool, at_once: usiz
     for _ in 0..length {
         let (mut edits, mut expected) = (Vec::new(), value(document.text()));
         for _ in 0..at_once {
+            if expected.as_object().is_none_or(serde_json::Map::is_empty) {
+                break;
+            }
             let edit = if any { any_edit(&mut dice, &expected) } else { ordinary_edit(&mut dice, &expected) };
             expected = edited(&expected, &edit);
             edits.push(edit);
@@ -157,7 +160,12 @@ fn by_item_is_as_by_the_whole(seed: u64, length: usize, any: bool, at_once: usiz
         match (document.apply(&edits), apply(document.text(), &edits)) {
             (Ok(new), Ok(whole)) => {
                 assert_eq!(new.text(), whole, "{edits:?}\n{}", document.text());
-                assert_eq!(new, read(&whole), "what is known of it is not what is read of it\n{edits:?}\n{}", document.text());
+                assert_eq!(
+                    new.clone().indexed(),
+                    read(&whole),
+                    "what is known of it is not what is read of it\n{edits:?}\n{}",
+                    document.text()
+                );
                 document = new;
             }
             (Err(refused), Err(whole)) => assert_eq!(refused, whole),

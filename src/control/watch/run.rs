@@ -223,6 +223,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();
         self.complain("pass", errors);
         self.complain("note", turn.notes.into_iter().collect());
+        // Whoever watches by name may be ahead of the session: it is said, and waited for.
+        let missing = |name| format!("no session is called {name} yet; it is watched for");
+        if turn.report.is_some() {
+            self.complain("name", turn.missing.into_iter().map(missing).collect());
+        }
         let kept = |path| format!("the manifest was saved by someone else meanwhile; that version is kept as {path}");
         self.complain("saved", turn.saved.into_iter().map(kept).collect());
         let mut again = turn.again;

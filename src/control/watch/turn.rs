@@ -36,6 +36,8 @@ pub(super) struct Turn {
     pub(super) error: Option<PassError>,
     /// What else went wrong, one line each.
     pub(super) notes: Vec<String>,
+    /// Names asked for that no session has.
+    pub(super) missing: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
     /// What matters to the sources from now on.
@@ -117,8 +119,9 @@ impl Turns {
     fn turn(&self, pass: Pass) -> Turn {
         let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, &pass));
         let notes = pass.notes().to_vec();
+        let missing = pass.missing().into_iter().map(str::to_owned).collect();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn { report: Some(pass.report), error: None, notes, saved, watched: Some(watched), again: None }
+        Turn { report: Some(pass.report), error: None, notes, missing, saved, watched: Some(watched), again: None }
     }
 
     /// Warnings about a manifest are logged once.

@@ -1,6 +1,8 @@
 //! What the sources have to watch, from what a pass saw. Looks at nothing itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::sources::{ServerWatch, Watched};
@@ -26,13 +28,14 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
             .collect(),
         ..Watched::default()
     };
+    let mut traces = Traces::default();
     for (kind, home) in &seen.own_homes {
-        places(&mut watched, seen, *kind, home, None);
+        traces.add(*kind, home, None);
     }
     for (entry, home) in pass.manifest().sessions.iter().zip(&seen.fallback_homes) {
         if entry.key.host == seen.host && !entry.suspend {
-            let cwd = entry.cwd.as_deref().map(|cwd| (&entry.key, seen.real_path(cwd)));
-            places(&mut watched, seen, entry.agent, home, cwd);
+            let cwd = entry.cwd.as_deref().map(|cwd| (Cow::Borrowed(&entry.key), seen.real_path(cwd)));
+            traces.add(entry.agent, home, cwd);
         }
     }
     for (server, session) in sessions(seen) {
@@ -46,13 +49,37 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
                 watched.processes.entry((pid, 0)).or_default().insert(key.clone());
             }
             for agent in agents {
-                let cwd = agent.cwd.seen().map(|cwd| (&key, cwd.as_path()));
-                places(&mut watched, seen, agent.kind, &agent.home, cwd);
+                let cwd = agent.cwd.seen().map(|cwd| (Cow::Owned(key.clone()), cwd.as_path()));
+                traces.add(agent.kind, &agent.home, cwd);
             }
         }
     }
+    traces.places(&mut watched, seen);
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
+}
+
+/// Whose traces are left where: many sessions share a home and a workspace, and each is asked about once.
+#[derive(Default)]
+struct Traces<'a>(HashMap<(AgentKind, &'a OsStr, Option<&'a OsStr>), BTreeSet<Cow<'a, SessionKey>>>);
+
+impl<'a> Traces<'a> {
+    /// Notes where an agent leaves its traces; with a session, those of its workspace as well.
+    fn add(&mut self, kind: AgentKind, home: &'a Fact<PathBuf>, of: Option<(Cow<'a, SessionKey>, &'a Path)>) {
+        let Some(home) = home.seen() else { return };
+        let (session, cwd) = of.unzip();
+        self.0.entry((kind, home.as_os_str(), cwd.map(Path::as_os_str))).or_default().extend(session);
+    }
+
+    fn places(self, watched: &mut Watched, seen: &Observation) {
+        for ((kind, home, cwd), sessions) in self.0 {
+            let places = agent::of(kind).places(Where { home: Path::new(home), cwd: cwd.map(Path::new), now: seen.at });
+            watched.registries.extend(places.registries);
+            for place in places.transcripts {
+                watched.files.entry(place).or_default().extend(sessions.iter().map(|session| session.as_ref().clone()));
+            }
+        }
+    }
 }
 
 fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession)> {
@@ -71,16 +98,6 @@ fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option
         pid: seen.and_then(|server| server.pid),
         attachable: seen.and_then(|server| Some(server.sessions.first()?.id.clone())),
     })
-}
-
-/// Notes where an agent leaves its traces; with a session, those of its workspace as well.
-fn places(watched: &mut Watched, seen: &Observation, kind: AgentKind, home: &Fact<PathBuf>, of: Option<(&SessionKey, &Path)>) {
-    let Some(home) = home.seen() else { return };
-    let places = agent::of(kind).places(Where { home, cwd: of.map(|(_, cwd)| cwd), now: seen.at });
-    watched.registries.extend(places.registries);
-    for place in places.transcripts {
-        watched.files.entry(place).or_default().extend(of.map(|(session, _)| session.clone()));
-    }
 }
 
 /// The transcripts of recorded conversations.

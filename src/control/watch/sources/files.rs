@@ -79,6 +79,11 @@ impl Files {
         self.shared.place();
     }
 
+    /// The same places as before concern others from now on. Looks at no directory.
+    pub(super) fn concern(&self, watched: &Watched) {
+        *lock(&self.shared.interest) = interest(watched);
+    }
+
     /// Watches nothing any more.
     pub(super) fn stop(&self) {
         let watcher = lock(&self.shared.placed).watcher.take();

@@ -129,16 +129,19 @@ impl Sources {
         let known = &self.watched;
         let names = files::names(watched);
         let sockets = |of: &Watched| of.servers.values().map(|it| it.socket.clone()).collect::<Vec<_>>();
-        let is_same = self.names == names
+        let same_places = self.names == names
             && known.resolved == watched.resolved
-            && known.files == watched.files
+            && known.files.keys().eq(watched.files.keys())
             && known.registries == watched.registries
             && known.servers.keys().eq(watched.servers.keys())
             && sockets(known) == sockets(watched);
+        let is_same = same_places && known.files == watched.files;
         // A directory moved away by one above it is replaced unseen, so all are looked at now and then.
-        if !is_same || self.looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
+        if !same_places || self.looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
             self.files.watch(watched);
             self.looked = Some(Instant::now());
+        } else if !is_same {
+            self.files.concern(watched);
         }
         let (servers, processes) = (self.watched.servers != watched.servers, self.watched.processes != watched.processes);
         if servers || processes {
