@@ -25,7 +25,10 @@ pub struct StateFile {
 
 /// What a state file said last, for whoever reads it again and again: the same bytes are not decoded twice. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Known(Arc<Mutex<Option<(Vec<u8>, Memory)>>>);
+pub struct Known(Arc<Mutex<Option<Said>>>);
+
+/// The bytes of a file, and what they say.
+type Said = (Vec<u8>, Memory);
 
 impl Known {
     /// What these bytes say, if that is known.
@@ -41,7 +44,7 @@ impl Known {
         *self.said() = Some((bytes, memory.clone()));
     }
 
-    fn said(&self) -> MutexGuard<'_, Option<(Vec<u8>, Memory)>> {
+    fn said(&self) -> MutexGuard<'_, Option<Said>> {
         // What it holds is replaced whole, so a panic elsewhere leaves it usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -104,7 +104,12 @@ fn the_systemd_unit_is_one_that_systemd_accepts() {
     let judge = |text: String| {
         let path = world.root().join("headcount.service");
         std::fs::write(&path, text).unwrap();
-        let output = Command::new("systemd-analyze").args(["verify", "--user"]).arg(&path).output().unwrap();
+        let output = Command::new("systemd-analyze")
+            .args(["verify", "--user"])
+            .env("XDG_RUNTIME_DIR", world.root())
+            .arg(&path)
+            .output()
+            .unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let unit: String = UNIT.lines().map(here).collect();

@@ -61,7 +61,10 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
 
 /// Whose traces are left where: many sessions share a home and a workspace, and each is asked about once.
 #[derive(Default)]
-struct Traces<'a>(HashMap<(AgentKind, &'a OsStr, Option<&'a OsStr>), BTreeSet<Cow<'a, SessionKey>>>);
+struct Traces<'a>(HashMap<Spot<'a>, BTreeSet<Cow<'a, SessionKey>>>);
+
+/// An agent, its home, and the workspace, if one is known.
+type Spot<'a> = (AgentKind, &'a OsStr, Option<&'a OsStr>);
 
 impl<'a> Traces<'a> {
     /// Notes where an agent leaves its traces; with a session, those of its workspace as well.
