@@ -7,8 +7,8 @@ use super::{Options, Pass, PassError, run};
 use crate::control::observe::World;
 use crate::control::watch::wake::Scope;
 
-/// Makes passes and keeps between them what need not be looked at again: the loaded manifest, by the hash of its text, and what
-/// was observed.
+/// Makes passes and keeps between them what need not be looked at again: what was read of the manifest, by the hash of its
+/// text, what the state file said, and what was observed.
 #[derive(Debug)]
 pub struct Passer {
     world: Arc<World>,
