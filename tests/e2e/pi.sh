@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Real Pi: two in one workspace (its process keeps no arguments, so neither is given the other's conversation), one alone, from the
-# first prompt to the first answer; kill -9; an end below a shell; a session file moved away; another home.
+# first prompt to the first answer; below a wrapper that does keep arguments; kill -9; an end below a shell; a session file moved
+# away; another home.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved}
+mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped}
 for home in "$H/.pi/agent" "$H/moved"; do
   echo '{"providers":{"fake":{"baseUrl":"'"$URL"'/v1","api":"openai-completions","apiKey":"dummy","models":[{"id":"fake-model"}]}}}' \
     >"$home/models.json"
@@ -25,7 +26,13 @@ sessions:
   - { name: two-creator-pi, agent: pi, cwd: ~/lab/shared }
   - { name: shell-creator-pi, agent: pi, cwd: ~/lab/shell }
   - { name: moved-creator-pi, agent: pi, cwd: ~/lab/moved }
+  - { name: wrapped-creator-pi, agent: pi, cwd: ~/lab/wrapped }
 YAML
+# A wrapper of the same name keeps the arguments that the agent itself does not.
+mkdir "$WORLD/bin"
+printf '#!/bin/bash\nPATH=%q\npi "$@"\n' "$BIN:$SYSPATH" >"$WORLD/bin/pi"
+chmod +x "$WORLD/bin/pi"
+session wrapped-creator-pi "$H/lab/wrapped" "${ENV[@]}" -- "$WORLD/bin/pi" "${PI[@]:1}" --session-id my-own.id_1
 
 is_ready() { tm capture-pane -p -t "=$1:" | grep -q fake-model; }
 is_titled() { [ "$(cat "/proc/$(pane_pid "$1")/comm")" = pi ]; }
@@ -68,15 +75,24 @@ record
 check "what can be told is recorded" "ambiguous:one-creator-pi ambiguous:two-creator-pi" "$(drifts)"
 ! grep -q of_two "$H/agent-sessions.yaml" || { echo "FAILED: an unproven id was recorded" >&2; exit 1; }
 
-turn alone-creator-pi idle
-prompt alone-creator-pi $'again\n@@slow 20\n@@say all-done-43'
-turn alone-creator-pi working
+await 30 "wrapped ready" is_ready wrapped-creator-pi
+check "a wrapper's arguments name the conversation" "start my-own.id_1" \
+  "$(field wrapped-creator-pi id_rung) $(field wrapped-creator-pi session_id)"
+prompt wrapped-creator-pi $'hello\n@@say all-done-42'
+await 30 "the answer below the wrapper" is_answered "$(encoded "${H#/}/lab/wrapped")"
+check "it is there" True "$(field wrapped-creator-pi transcript)"
+turn wrapped-creator-pi idle
+prompt wrapped-creator-pi $'again\n@@slow 20\n@@say all-done-43'
+turn wrapped-creator-pi working
 
 tm send-keys -t "=shell-creator-pi:" C-d
 is_shell() { [ "$(field shell-creator-pi observed)" = no-agent ]; }
 await 15 "the shell alone" is_shell
 check "an agent that ended below a shell" "agent-gone:shell-creator-pi ambiguous:one-creator-pi ambiguous:two-creator-pi" "$(drifts)"
 
+prompt alone-creator-pi $'again\n@@slow 20\n@@say all-done-43'
+is_asked() { grep -q all-done-43 "$(file_of "$ALONE")"; }
+await 20 "a prompt on disk" is_asked
 kill -9 "$(pane_pid alone-creator-pi)"
 is_gone() { [ "$(field alone-creator-pi observed)" = gone ]; }
 await 10 "the end of alone" is_gone

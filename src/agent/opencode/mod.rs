@@ -105,3 +105,26 @@ impl Agent for Opencode {
 fn is_session(value: &str) -> bool {
     value.strip_prefix("ses_").is_some_and(|rest| !rest.is_empty())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn a_database_named_by_the_environment_is_the_home() {
+        let home = |database: &str| {
+            let pairs = [("HOME", "/home/dev"), ("OPENCODE_DB", database)];
+            Opencode.home(&pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect())
+        };
+        assert_eq!(home("/x/y.db"), Some(PathBuf::from("/x/y.db")));
+        assert_eq!(home("other.db"), Some(PathBuf::from("/home/dev/.local/share/opencode/other.db")));
+        assert_eq!(home(""), Some(PathBuf::from("/home/dev/.local/share/opencode")));
+        assert_eq!(home(":memory:"), None, "it is nowhere");
+        let assigned = |home: &str| Opencode.home_assignment(Path::new(home)).unwrap();
+        assert_eq!(assigned("/d/opencode"), ("XDG_DATA_HOME", PathBuf::from("/d")));
+        assert_eq!(assigned("/x/y.db"), ("OPENCODE_DB", PathBuf::from("/x/y.db")));
+    }
+}
