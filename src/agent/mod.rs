@@ -188,12 +188,13 @@ mod tests {
             ("CODEX_HOME", "/x"),
             ("COPILOT_HOME", "/p"),
             ("XDG_DATA_HOME", "/d"),
+            ("PI_CODING_AGENT_DIR", "/i"),
         ]);
         for (kind, usual, other) in [
             (AgentKind::Claude, "/home/dev/.claude", "/c"),
             (AgentKind::Codex, "/home/dev/.codex", "/x"),
             (AgentKind::Antigravity, "/home/dev/.gemini/antigravity-cli", "/home/dev/.gemini/antigravity-cli"),
-            (AgentKind::Pi, "/home/dev/.pi/agent", "/home/dev/.pi/agent"),
+            (AgentKind::Pi, "/home/dev/.pi/agent", "/i"),
             (AgentKind::Opencode, "/home/dev/.local/share/opencode", "/d/opencode"),
             (AgentKind::Gemini, "/home/dev/.gemini", "/home/dev/.gemini"),
             (AgentKind::Copilot, "/home/dev/.copilot", "/p"),

@@ -110,13 +110,13 @@ fn geminis_short_names_are_confirmed_by_the_id_inside() {
 }
 
 #[test]
-fn conversations_in_a_database_that_is_not_read_are_not_asked_for() {
+fn a_conversation_in_a_database_that_cannot_be_read_is_not_said_to_be_gone() {
     let world = World::new();
     let home = world.home().join(".local/share/opencode");
     fs::create_dir_all(&home).unwrap();
     fs::write(home.join("opencode.db"), "").unwrap();
     let seen = look(&world, &entries(["name: a, agent: opencode, session_id: ses_1"]));
-    assert!(seen.transcripts.is_empty(), "{:?}", seen.transcripts);
+    assert!(fact(&seen, AgentKind::Opencode, &home, "ses_1").why_unknown().is_some_and(|why| why.contains("no such table")));
 }
 
 #[test]

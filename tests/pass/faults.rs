@@ -280,11 +280,13 @@ fn litter(home: &Path) -> Vec<String> {
 }
 
 #[test]
-fn an_agent_whose_transcripts_cannot_be_read_is_neither_stale_nor_unknown() {
+fn a_conversation_in_a_database_that_cannot_be_read_is_unknown_and_not_stale() {
     let world = one_gone();
     let data = world.home().join(".local/share/opencode");
     std::fs::create_dir_all(&data).unwrap();
-    std::fs::write(data.join("opencode.db"), "x").unwrap();
+    std::fs::write(data.join("opencode.db"), "x".repeat(10_000)).unwrap();
     world.declare("version: 1\nsessions:\n  - { name: s, agent: opencode, status: stopped, session_id: ses_1 }\n");
-    assert_eq!(world.diff(&[])["in_sync"], true);
+    let report = world.diff(&[]);
+    assert_eq!((&report["in_sync"], &report["counts"]["drifts"]), (&false.into(), &0.into()), "{report}");
+    assert!(report["unknown"][0]["why"].as_str().unwrap().contains("opencode.db: "), "{report}");
 }
