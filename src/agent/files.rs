@@ -101,6 +101,21 @@ pub(super) fn edges(path: &Path) -> io::Result<Edges> {
     Ok(Edges { head, tail })
 }
 
+/// The whole lines at the end of a file, out of at most `most` bytes of it, and whether they are all it holds. A last line that
+/// is not ended is being written and left out.
+pub(super) fn tail(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
+    let (mut file, metadata) = open(path)?;
+    let from = metadata.len().saturating_sub(most);
+    file.seek(SeekFrom::Start(from))?;
+    let mut text = Vec::new();
+    file.take(most).read_to_end(&mut text)?;
+    text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+    if from > 0 {
+        text.drain(..text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1));
+    }
+    Ok((text, from == 0))
+}
+
 /// When a file came into being, where the file system tells; and when it last changed.
 pub(super) fn times(metadata: &Metadata) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
     let modified = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::from);

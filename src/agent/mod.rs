@@ -64,6 +64,12 @@ pub trait Agent: Send + Sync {
         Fact::Absent
     }
 
+    /// What a waiting agent says it waits for; asked only of one whose turn is [`Turn::Waiting`]. Raw text from outside.
+    fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
+        let _ = scene;
+        None
+    }
+
     /// The directories to watch for what a live agent leaves. Agents of which nothing live is read have none.
     fn places(&self, place: Where<'_>) -> Places {
         let _ = place;
