@@ -10,6 +10,7 @@ mod identity;
 mod servers;
 mod sessions;
 mod transcripts;
+mod turns;
 
 use headcount::control::observe::{World, observe};
 use headcount::core::fact::Fact;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, hanging};
+use super::{Look, Style, hanging, status};
 use crate::core::report::status::{Explanation, LadderLines, SessionRow};
 use crate::core::text::{printable, stamp};
 
@@ -73,7 +73,7 @@ fn observed(row: &SessionRow) -> String {
     if let Some(turn) = row.turn {
         let _ = write!(text, ", {}", turn.as_str());
     }
-    if let Some(note) = row.note.as_ref().or(row.turn_note.as_ref()) {
+    if let Some(note) = status::note(row) {
         let _ = write!(text, " ({note})");
     }
     text

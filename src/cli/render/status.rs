@@ -119,7 +119,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
     if rows.iter().any(|row| note(row).is_some()) {
         add(
             Column::new("NOTE").shrinks_to(16, 4).may_go(8),
-            Box::new(|row| Cell::new(note(row).unwrap_or_default(), Style::Dim)),
+            Box::new(|row| Cell::new(&note(row).unwrap_or_default(), Style::Dim)),
         );
     }
     if wide {
@@ -148,9 +148,10 @@ fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
     }
 }
 
-/// What is worth saying beside the word.
-fn note(row: &SessionRow) -> Option<&str> {
-    row.note.as_deref().or(row.turn_note.as_deref())
+/// What is worth saying beside the word: what is waited for, and whatever else there is.
+pub(super) fn note(row: &SessionRow) -> Option<String> {
+    let notes: Vec<&str> = [&row.turn_note, &row.note].into_iter().filter_map(|note| note.as_deref()).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// A session that is gone is bad news only if the manifest says it runs.
