@@ -123,7 +123,9 @@ fn one_conversation_in_sessions_of_two_servers_is_ambiguous_on_both_and_recorded
 fn explain_says_everything_whatever_stands_in_the_entry() {
     let ended = entry("ended", ", status: terminated, session_id: 11111111-2222-4333-8444-555555555555");
     let old = entry("old", ", status: archived");
-    let scene = Scene::new(&manifest(&[ended, old, entry("several", ""), entry("bare", ", status: running"), entry("still", ", suspend: true")]));
+    let away = entry("away", ", host: other");
+    let fresh = [entry("several", ""), entry("bare", ", status: running"), entry("still", ", suspend: true")];
+    let scene = Scene::new(&manifest(&[&[ended, old, away], &fresh[..]].concat()));
     let cwd = scene.world.workspace("w");
     scene.world.session("bare", &cwd, "exec sleep 600");
     let first = scene.world.claude_session("several", &cwd);
@@ -141,6 +143,8 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     explain("ended", &["none: every rung speaks of a live process", "is recorded; no live agent proves or contradicts it", ": revived"]);
     explain("old", &["no conversation is known"]);
     explain("bare", &["none: every rung", "claude started in any pane of the session"]);
+    let text = explain("away", &["on another host cannot be seen from here", "running headcount on host other"]);
+    assert!(!text.contains("answered"), "the server seen is not its: {text}");
     explain("still", &["the entry is suspended", "removing `suspend: true`"]);
     let text = explain("several", &[first.id.as_str(), second.id.as_str(), "which of the processes is its agent is not known"]);
     assert_eq!(text.matches("  1 registry ").count(), 2, "{text}");

@@ -26,16 +26,30 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
         _ => None,
     };
     let decided = proven.map(|(_, rung)| *rung);
+    let renamed = row.entry.and_then(|(session, entry)| Some((session, entry.renamed_to.as_deref()?)));
+    let elsewhere = renamed.map(|(session, name)| agents_in(world, session, name)).unwrap_or_default();
+    let asked = if agents.is_empty() { &elsewhere } else { agents };
     let drifts = report.drifts.iter().filter(|drift| drift.session == row.row.session);
     Explanation {
         row: row.row.clone(),
         manifest: row.entry.map(|(session, _)| manifest_lines(session)).unwrap_or_default(),
         observed: observed_lines(world, row, standing, live),
-        ladders: agents.iter().map(|agent| ladder_lines(agent, decided.filter(|_| live.is_some()))).collect(),
+        ladders: asked.iter().map(|agent| ladder_lines(agent, decided.filter(|_| live.is_some()))).collect(),
         verdict: if about_id.is_empty() { other_verdict(row, agents) } else { printable(about_id).into_owned() },
         drifts: drifts.map(drift_line).collect(),
         would_change: would_change::lines(row, live, decided),
     }
+}
+
+/// An entry's agents in the session it was renamed to.
+fn agents_in<'a>(world: &World<'a>, entry: &Session, name: &str) -> Vec<Live<'a>> {
+    let server = world.observation.servers.get(&entry.key.server_key()).and_then(Fact::seen);
+    let sessions = server.into_iter().flat_map(|server| &server.sessions).filter(|session| session.name == name);
+    let panes = sessions.flat_map(|session| session.panes.iter().map(move |pane| (session, pane)));
+    let agents = panes.flat_map(|(session, pane)| {
+        pane.agents.seen().into_iter().flatten().map(move |agent| Live { session, pane, agent })
+    });
+    agents.filter(|live| live.agent.kind == entry.agent).collect()
 }
 
 /// A drift without the session's name, which stands above it.
@@ -82,15 +96,18 @@ fn manifest_lines(session: &Session) -> Vec<String> {
 
 fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'_>>, live: Option<Live<'_>>) -> Vec<String> {
     let key = row.row.session.server_key();
-    let mut lines = vec![match world.observation.servers.get(&key) {
+    let mut lines = match world.observation.servers.get(&key) {
+        // The server of this name that was seen is this host's.
+        _ if row.row.session.host != world.observation.host => Vec::new(),
         Some(Fact::Seen(server)) => {
             let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-            format!("{key}{pid} answered, version {}, {}", server.version, counted(server.sessions.len(), "session"))
+            let sessions = counted(server.sessions.len(), "session");
+            vec![format!("{key}{pid} answered, version {}, {sessions}", server.version)]
         }
-        Some(Fact::Absent) => format!("{key} is not there"),
-        Some(Fact::Unknown(why)) => format!("{key}: {why}"),
-        None => format!("{key} was not looked at"),
-    }];
+        Some(Fact::Absent) => vec![format!("{key} is not there")],
+        Some(Fact::Unknown(why)) => vec![format!("{key}: {why}")],
+        None => vec![format!("{key} was not looked at")],
+    };
     match standing {
         Some(Standing::Absent { how }) => lines.push(how.clone()),
         Some(Standing::NoAgent { session, instead }) => {
@@ -99,6 +116,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         Some(Standing::Several { session, candidates }) => {
             lines.push(format!("session {} holds {} processes that could be its agent", session.id, candidates.len()));
         }
+        Some(Standing::Unknown(why)) if lines.iter().any(|line| line.ends_with(why.as_str())) => {}
         Some(Standing::Unknown(why)) => lines.push(why.clone()),
         Some(Standing::Alive(_)) | None => {}
     }
