@@ -86,3 +86,9 @@ drifts() { headcount diff --settle 0s --json | python3 -c '
 import json, sys
 print(" ".join(sorted(d["class"] + ":" + d["session"]["name"] for d in json.load(sys.stdin)["drifts"])))' || true; }
 record() { headcount reconcile --settle 0s >/dev/null; }
+# turn NAME TURN: awaits that status says the session's agent is idle or working
+turn() {
+  is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
+  await 20 "$1 $2" is_turn "$1" "$2"
+  echo "ok: $1 is $2"
+}

@@ -7,6 +7,8 @@ mod support;
 
 mod agents;
 mod identity;
+mod opencode;
+mod pi;
 mod servers;
 mod sessions;
 mod transcripts;

@@ -1,0 +1,107 @@
+//! OpenCode. Reads its arguments and the database of its conversations, without a trace; never its credentials beside it.
+
+mod database;
+mod sessions;
+mod turn;
+
+use std::path::{Path, PathBuf};
+
+use super::argv::{self, Flags};
+use super::recognise::Names;
+use super::subject::proves;
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
+use crate::host::Environ;
+
+/// The adapter. Measured with 1.18.33.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opencode;
+
+static NAMES: Names = Names {
+    programs: &["opencode"],
+    packages: &["opencode-ai"],
+    // Servers, a client of a server elsewhere, and tools that hold no conversation.
+    services: &[
+        "serve",
+        "web",
+        "mcp",
+        "acp",
+        "attach",
+        "session",
+        "export",
+        "import",
+        "db",
+        "stats",
+        "models",
+        "auth",
+        "providers",
+    ],
+    has_node_loader: true,
+};
+
+const FLAGS: Flags =
+    Flags { exact: &[("-s", is_session), ("--session", is_session)], verb: None, never: &["--fork", "--continue", "-c"] };
+
+impl Agent for Opencode {
+    fn kind(&self) -> AgentKind {
+        AgentKind::Opencode
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    /// The directory of its databases, or the database itself where OPENCODE_DB names one elsewhere.
+    fn home(&self, env: &Environ) -> Option<PathBuf> {
+        let data = env.path("XDG_DATA_HOME").or_else(|| Some(env.path("HOME")?.join(".local/share")));
+        let data = data.map(|data| data.join("opencode"));
+        match env.path("OPENCODE_DB") {
+            // Nothing of it can be read from outside.
+            Some(database) if database == Path::new(":memory:") => None,
+            Some(database) if database.is_absolute() => Some(database),
+            Some(database) => Some(data?.join(database)),
+            None => data,
+        }
+    }
+
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+        let mut readings = vec![argv::reading(subject, self, &FLAGS)];
+        if subject.every_rung || !proves(&readings) {
+            readings.push(sessions::reading(subject));
+        }
+        readings
+    }
+
+    fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+        sessions::find(home, id)
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        turn::of(scene)
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        // Every write goes into the log beside the database.
+        let dir = if place.home.is_file() { place.home.parent().unwrap_or(place.home) } else { place.home };
+        Places { registries: Vec::new(), transcripts: vec![dir.to_path_buf()] }
+    }
+
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["-s".to_owned(), id.as_str().to_owned()])
+    }
+
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+        if home.file_name()? == "opencode" {
+            return Some(("XDG_DATA_HOME", home.parent()?.to_path_buf()));
+        }
+        Some(("OPENCODE_DB", home.to_path_buf()))
+    }
+}
+
+/// Its ids start with `ses_`.
+fn is_session(value: &str) -> bool {
+    value.strip_prefix("ses_").is_some_and(|rest| !rest.is_empty())
+}

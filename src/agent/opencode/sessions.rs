@@ -1,0 +1,130 @@
+//! OpenCode's conversations, rows of the table `session`: whether one is there, and which appeared in a workspace since a process
+//! started. Columns as in 1.18.33; a table that lacks one is unknown.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{database, files};
+use crate::agent::Subject;
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::observe::Transcript;
+use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+
+/// How much earlier than the process a conversation may seem to have appeared and still be shown as a candidate.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
+/// How many of the newest conversations are looked at. Directories have no index, so the order of insertion is followed.
+const NEWEST: usize = 256;
+
+/// The databases of a home: `opencode.db`, or another of a build of another channel; of a home that is a database, itself.
+fn databases(home: &Path) -> Result<Vec<PathBuf>, String> {
+    let wrong = |error: io::Error| format!("cannot list {}: {}", home.display(), files::reason(&error));
+    let entries = match std::fs::read_dir(home) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(vec![home.to_path_buf()]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(wrong(error)),
+    };
+    let mut found = Vec::new();
+    let mut is_older = false;
+    for entry in entries {
+        let name = entry.map_err(wrong)?.file_name();
+        is_older |= name == "storage";
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".db")?.strip_prefix("opencode"));
+        if stem.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+            found.push(home.join(name));
+        }
+    }
+    if found.is_empty() && is_older {
+        return Err(format!("{} is of an OpenCode before its database, which is not read", home.join("storage").display()));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Where a conversation is kept.
+pub(super) fn find(home: &Path, id: &ConversationId) -> Fact<Transcript> {
+    let databases = match databases(home) {
+        Ok(databases) => databases,
+        Err(why) => return Fact::Unknown(why),
+    };
+    let mut verdict = Fact::Absent;
+    for path in databases {
+        let row = database::look(&path, |connection| {
+            let sql = "SELECT time_updated FROM session WHERE id = ?1";
+            connection.query_row(sql, [id.as_str()], |row| row.get::<_, i64>(0)).optional()
+        });
+        match row {
+            Fact::Seen(Some(updated)) => return Fact::Seen(Transcript { path, modified: time(updated) }),
+            Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
+            Fact::Seen(None) | Fact::Absent | Fact::Unknown(_) => {}
+        }
+    }
+    verdict
+}
+
+/// Rung 6: what appeared in the process's workspace since it started.
+pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+    let (looked_at, fact) = match (subject.cwd, databases(subject.home)) {
+        (_, Err(why)) => (subject.home.display().to_string(), Fact::Unknown(why)),
+        (Fact::Seen(cwd), Ok(databases)) => {
+            let looked_at = databases.first().map_or(subject.home, PathBuf::as_path).display().to_string();
+            (looked_at, appeared(&databases, cwd, subject.topmost().started))
+        }
+        (Fact::Absent, Ok(_)) => (subject.home.display().to_string(), Fact::Absent),
+        (Fact::Unknown(why), Ok(_)) => (subject.home.display().to_string(), Fact::Unknown(why.clone())),
+    };
+    Reading { rung: Rung::Appeared, looked_at, fact }
+}
+
+fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Found> {
+    let since = started - SLACK;
+    let mut found = Vec::new();
+    for path in databases {
+        let rows = match database::look(path, newest) {
+            Fact::Seen(rows) => rows,
+            Fact::Absent => continue,
+            Fact::Unknown(why) => return Fact::Unknown(why),
+        };
+        if rows.len() == NEWEST && rows.iter().all(|row| row.created >= since) {
+            let many = format!("{} holds more than {NEWEST} conversations since the process started", path.display());
+            return Fact::Unknown(many);
+        }
+        let is_here = |directory: &str| {
+            let directory = Path::new(directory);
+            directory == cwd || directory.canonicalize().is_ok_and(|real| real == cwd)
+        };
+        let ours = rows.into_iter().filter(|row| row.created >= since && is_here(&row.directory));
+        found.extend(ours.map(|row| Appearance { id: ConversationId(row.id), at: row.created }));
+    }
+    found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
+    if found.is_empty() { Fact::Absent } else { Fact::Seen(Found::Appeared(found)) }
+}
+
+/// What is read of a row.
+struct Row {
+    id: String,
+    directory: String,
+    created: DateTime<Utc>,
+}
+
+/// The newest conversations that people have: those of sub-agents have a parent, and an OpenCode without sub-agents no such
+/// column.
+fn newest(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('session') WHERE name = 'parent_id')";
+    let has_parents: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    let top = if has_parents { "parent_id IS NULL" } else { "TRUE" };
+    let sql = format!("SELECT id, directory, time_created FROM session WHERE {top} ORDER BY rowid DESC LIMIT {NEWEST}");
+    let mut statement = connection.prepare(&sql)?;
+    let rows =
+        statement.query_map([], |row| Ok(Row { id: row.get(0)?, directory: row.get(1)?, created: time(row.get(2)?) }))?;
+    rows.collect()
+}
+
+/// OpenCode counts milliseconds. A number that is no time is one long ago.
+pub(super) fn time(milliseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or(DateTime::UNIX_EPOCH)
+}

@@ -1,0 +1,101 @@
+//! What OpenCode is doing in a conversation, by its newest message. That it waits for a permission is not written there, so it is
+//! never said.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{database, sessions};
+use crate::agent::Scene;
+use crate::core::fact::Fact;
+use crate::core::observe::Turn;
+
+/// The most bytes of a message that are read; its text and its tools' output are kept elsewhere.
+const MOST: usize = 256 << 10;
+
+/// What is read of a message.
+#[derive(Deserialize)]
+struct Message {
+    role: String,
+    #[serde(default)]
+    time: Time,
+    #[serde(default)]
+    finish: Option<String>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Default)]
+struct Time {
+    #[serde(default)]
+    completed: Option<IgnoredAny>,
+}
+
+/// What the agent is doing.
+pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+    // Without a row there was no prompt yet, or it could not be told where it is.
+    let Some(transcript) = scene.transcript else { return Fact::Absent };
+    match database::look(&transcript.path, |connection| newest(connection, scene.id.as_str())) {
+        Fact::Seen(Some((_, None))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
+        Fact::Seen(Some((created, Some(data)))) => match serde_json::from_str(&data) {
+            Ok(message) => judge(&message, sessions::time(created), scene.process.started),
+            Err(error) => Fact::Unknown(format!("the newest message cannot be understood: {error}")),
+        },
+        Fact::Seen(None) | Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
+/// The newest message and when it was begun. Only by its index: without one all messages would have to be read.
+fn newest(connection: &Connection, id: &str) -> rusqlite::Result<Option<(i64, Option<String>)>> {
+    let sql = format!(
+        "SELECT time_created, CASE WHEN octet_length(data) <= {MOST} THEN data END FROM message \
+         INDEXED BY message_session_time_created_id_idx WHERE session_id = ?1 ORDER BY time_created DESC, id DESC LIMIT 1"
+    );
+    connection.query_row(&sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Turn> {
+    let goes_on = match message.role.as_str() {
+        "user" => true,
+        "assistant" if message.error.is_some() => false,
+        // A finish that OpenCode follows with another message of its own.
+        "assistant" if message.time.completed.is_some() => {
+            matches!(message.finish.as_deref(), Some("tool-calls" | "unknown"))
+        }
+        "assistant" => true,
+        other => return Fact::Unknown(format!("a message of role {other:?} is not known")),
+    };
+    // What was begun before this process was left by an earlier one that was killed.
+    Fact::Seen(if goes_on && created >= started { Turn::Working } else { Turn::Idle })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn turn(data: &str, begun_after_start: bool) -> Fact<Turn> {
+        let started = sessions::time(1_795_231_687_000);
+        let created = if begun_after_start { started } else { started - chrono::TimeDelta::milliseconds(1) };
+        judge(&serde_json::from_str(data).unwrap(), created, started)
+    }
+
+    #[test]
+    fn the_newest_message_tells_whether_another_is_to_come() {
+        for (data, expected) in [
+            (r#"{"role":"user","time":{"created":1}}"#, Turn::Working),
+            (r#"{"role":"assistant","time":{"created":1}}"#, Turn::Working),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"tool-calls"}"#, Turn::Working),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"stop"}"#, Turn::Idle),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"length"}"#, Turn::Idle),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"error":{"name":"MessageAbortedError"}}"#, Turn::Idle),
+            (r#"{"role":"assistant","time":{"created":1},"error":{"name":"UnknownError"}}"#, Turn::Idle),
+        ] {
+            assert_eq!(turn(data, true), Fact::Seen(expected), "{data}");
+            assert_eq!(turn(data, false), Fact::Seen(Turn::Idle), "left by an earlier process: {data}");
+        }
+        assert!(turn(r#"{"role":"system"}"#, true).why_unknown().is_some());
+    }
+}

@@ -1,0 +1,110 @@
+//! Pi. Reads names, first and last lines of its session files, its settings, and its arguments where they are left to be read.
+
+mod sessions;
+mod store;
+mod turn;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::argv::{self, Flags};
+use super::recognise::Names;
+use super::subject::proves;
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::identity::{Found, Reading};
+use crate::core::observe::{Transcript, Turn};
+use crate::host::Environ;
+
+/// The adapter. Measured with 0.87.1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pi;
+
+static NAMES: Names = Names {
+    programs: &["pi"],
+    packages: &["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"],
+    services: &[],
+    has_node_loader: false,
+};
+
+/// With these the conversation is another one than named, is chosen later, or is kept nowhere.
+const NEVER: &[&str] = &["--fork", "--continue", "-c", "--resume", "-r", "--no-session"];
+/// An id that the conversation has or is given. Only wrappers can be asked for it: Pi names its process `pi`, and that takes the
+/// place of the arguments.
+const ASSIGNED: Flags = Flags { exact: &[("--session-id", store::is_id)], verb: None, never: NEVER };
+/// A path, an id or the beginning of one.
+const OPENED: Flags = Flags { exact: &[("--session", argv::any)], verb: None, never: NEVER };
+
+impl Agent for Pi {
+    fn kind(&self) -> AgentKind {
+        AgentKind::Pi
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    /// Its own directory, or that of its session files where a variable names one.
+    fn home(&self, env: &Environ) -> Option<PathBuf> {
+        let named = |name| env.path(name).and_then(|path| expanded(path, env));
+        named("PI_CODING_AGENT_SESSION_DIR")
+            .or_else(|| named("PI_CODING_AGENT_DIR"))
+            .or_else(|| Some(env.path("HOME")?.join(".pi/agent")))
+    }
+
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+        let mut readings = vec![self.start(subject)];
+        if subject.every_rung || !proves(&readings) {
+            readings.push(sessions::reading(subject));
+        }
+        readings
+    }
+
+    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+        store::find(shelf, home, id, cwds)
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        turn::of(scene)
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        let transcripts = place.cwd.map(|cwd| store::directories(place.home, cwd).unwrap_or_default());
+        Places { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
+    }
+
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["--session".to_owned(), id.as_str().to_owned()])
+    }
+
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+        let is_all = home.join(store::SESSIONS).is_dir() || home.file_name() == Some(OsStr::new("agent"));
+        Some((if is_all { "PI_CODING_AGENT_DIR" } else { "PI_CODING_AGENT_SESSION_DIR" }, home.to_path_buf()))
+    }
+}
+
+impl Pi {
+    /// Rung 4. What `--session` names is only in use if it is a conversation of this workspace; one of another workspace is
+    /// forked, and an unknown path begins a new one.
+    fn start(&self, subject: &Subject<'_>) -> Reading {
+        let assigned = argv::reading(subject, self, &ASSIGNED);
+        if !assigned.fact.is_absent() {
+            return assigned;
+        }
+        let mut opened = argv::reading(subject, self, &OPENED);
+        if let Fact::Seen(Found::Id(named)) = &opened.fact {
+            let id = subject.cwd.seen().and_then(|cwd| store::named(subject.home, cwd, named.as_str()));
+            opened.fact = id.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(id)));
+        }
+        opened
+    }
+}
+
+/// Pi itself takes a `~` for the home.
+fn expanded(path: PathBuf, env: &Environ) -> Option<PathBuf> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Some(env.path("HOME")?.join(rest)),
+        Err(_) => Some(path),
+    }
+}
