@@ -13,13 +13,14 @@ pub mod places;
 pub mod recognise;
 pub mod shelf;
 pub mod subject;
+mod tail;
 
 use std::path::{Path, PathBuf};
 
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::{Transcript, Turn};
 use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
 use crate::host::{Environ, ProcessInfo};
 
 pub use places::{Places, Where};
@@ -188,6 +189,7 @@ mod tests {
             ("CODEX_HOME", "/x"),
             ("COPILOT_HOME", "/p"),
             ("XDG_DATA_HOME", "/d"),
+            ("GEMINI_CLI_HOME", "/g"),
         ]);
         for (kind, usual, other) in [
             (AgentKind::Claude, "/home/dev/.claude", "/c"),
@@ -195,7 +197,7 @@ mod tests {
             (AgentKind::Antigravity, "/home/dev/.gemini/antigravity-cli", "/home/dev/.gemini/antigravity-cli"),
             (AgentKind::Pi, "/home/dev/.pi/agent", "/home/dev/.pi/agent"),
             (AgentKind::Opencode, "/home/dev/.local/share/opencode", "/d/opencode"),
-            (AgentKind::Gemini, "/home/dev/.gemini", "/home/dev/.gemini"),
+            (AgentKind::Gemini, "/home/dev/.gemini", "/g/.gemini"),
             (AgentKind::Copilot, "/home/dev/.copilot", "/p"),
         ] {
             assert_eq!(of(kind).home(&plain), Some(PathBuf::from(usual)), "{kind}");
@@ -225,6 +227,10 @@ mod tests {
             "cd /l && XDG_DATA_HOME=/d opencode -s ses_1"
         );
         assert_eq!(resume(AgentKind::Gemini, "u", "/l", None).unwrap(), "cd /l && gemini --resume u");
+        assert_eq!(
+            resume(AgentKind::Gemini, "u", "/l", Some("/g/.gemini")).unwrap(),
+            "cd /l && GEMINI_CLI_HOME=/g gemini --resume u"
+        );
         assert_eq!(resume(AgentKind::Copilot, "u", "/l", Some("/p")).unwrap(), "cd /l && COPILOT_HOME=/p copilot --resume=u");
         assert_eq!(resume(AgentKind::Antigravity, "u", "/l", None), None, "nobody knows how");
     }
