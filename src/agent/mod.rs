@@ -13,6 +13,7 @@ pub mod places;
 pub mod recognise;
 pub mod shelf;
 pub mod subject;
+mod tail;
 
 use std::path::{Path, PathBuf};
 
@@ -194,6 +195,7 @@ mod tests {
             ("CODEX_HOME", "/x"),
             ("COPILOT_HOME", "/p"),
             ("XDG_DATA_HOME", "/d"),
+            ("GEMINI_CLI_HOME", "/g"),
         ]);
         for (kind, usual, other) in [
             (AgentKind::Claude, "/home/dev/.claude", "/c"),
@@ -201,7 +203,7 @@ mod tests {
             (AgentKind::Antigravity, "/home/dev/.gemini/antigravity-cli", "/home/dev/.gemini/antigravity-cli"),
             (AgentKind::Pi, "/home/dev/.pi/agent", "/home/dev/.pi/agent"),
             (AgentKind::Opencode, "/home/dev/.local/share/opencode", "/d/opencode"),
-            (AgentKind::Gemini, "/home/dev/.gemini", "/home/dev/.gemini"),
+            (AgentKind::Gemini, "/home/dev/.gemini", "/g/.gemini"),
             (AgentKind::Copilot, "/home/dev/.copilot", "/p"),
         ] {
             assert_eq!(of(kind).home(&plain), Some(PathBuf::from(usual)), "{kind}");
@@ -231,6 +233,10 @@ mod tests {
             "cd /l && XDG_DATA_HOME=/d opencode -s ses_1"
         );
         assert_eq!(resume(AgentKind::Gemini, "u", "/l", None).unwrap(), "cd /l && gemini --resume u");
+        assert_eq!(
+            resume(AgentKind::Gemini, "u", "/l", Some("/g/.gemini")).unwrap(),
+            "cd /l && GEMINI_CLI_HOME=/g gemini --resume u"
+        );
         assert_eq!(resume(AgentKind::Copilot, "u", "/l", Some("/p")).unwrap(), "cd /l && COPILOT_HOME=/p copilot --resume=u");
         assert_eq!(resume(AgentKind::Antigravity, "u", "/l", None), None, "nobody knows how");
     }
