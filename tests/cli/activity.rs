@@ -74,7 +74,8 @@ fn a_resumed_conversation_stays_a_forked_or_cleared_one_is_another() {
         let pid = scene.world.tmux(["display-message", "-p", "-t", "=s:", "#{pane_pid}"]).parse().unwrap();
         scene.world.registered(pid)
     };
-    let drifts = |row: &Value| row["drifts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let drifts =
+        |row: &Value| row["drifts"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>();
 
     let resumed = restart(&format!("--resume {}", first.id.as_str()));
     assert_eq!(resumed.id, first.id);
@@ -129,18 +130,35 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     let cwd = scene.world.workspace("w");
     scene.world.session("bare", &cwd, "exec sleep 600");
     let first = scene.world.claude_session("several", &cwd);
-    let pane = scene.world.tmux(["split-window", "-d", "-P", "-F", "#{pane_pid}", "-t", "=several:", "-c", cwd.to_str().unwrap(), "exec claude"]);
+    let pane = scene.world.tmux([
+        "split-window",
+        "-d",
+        "-P",
+        "-F",
+        "#{pane_pid}",
+        "-t",
+        "=several:",
+        "-c",
+        cwd.to_str().unwrap(),
+        "exec claude",
+    ]);
     let second = scene.world.registered(pane.parse().unwrap());
     scene.world.claude_session("new-creator-claude", &cwd);
     let explain = |name: &str, parts: &[&str]| {
         let ran = scene.run(&["explain", name]);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{name}");
-        for part in ["Evidence for its conversation, strongest first\n", "Verdict\n", "What would change headcount's mind\n"].iter().chain(parts) {
+        for part in ["Evidence for its conversation, strongest first\n", "Verdict\n", "What would change headcount's mind\n"]
+            .iter()
+            .chain(parts)
+        {
             assert!(ran.stdout.contains(part), "{name}: {part:?}\n{}", ran.stdout);
         }
         ran.stdout
     };
-    explain("ended", &["none: every rung speaks of a live process", "is recorded; no live agent proves or contradicts it", ": revived"]);
+    explain(
+        "ended",
+        &["none: every rung speaks of a live process", "is recorded; no live agent proves or contradicts it", ": revived"],
+    );
     explain("old", &["no conversation is known"]);
     explain("bare", &["none: every rung", "claude started in any pane of the session"]);
     let text = explain("away", &["on another host cannot be seen from here", "running headcount on host other"]);
@@ -148,7 +166,10 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     explain("still", &["the entry is suspended", "removing `suspend: true`"]);
     let text = explain("several", &[first.id.as_str(), second.id.as_str(), "which of the processes is its agent is not known"]);
     assert_eq!(text.matches("  1 registry ").count(), 2, "{text}");
-    let text = explain("new-creator-claude", &["► 1 registry", "  3 hook ", "  4 start ", "  6 appeared ", "an entry named new-creator-claude"]);
+    let text = explain(
+        "new-creator-claude",
+        &["► 1 registry", "  3 hook ", "  4 start ", "  6 appeared ", "an entry named new-creator-claude"],
+    );
     assert!(text.contains("  2 held file      claude has no such rung\n"), "{text}");
     assert!(text.contains("  5 workspace map  claude has no such rung\n"), "{text}");
 }

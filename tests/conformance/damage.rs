@@ -118,7 +118,10 @@ fn in_place_of_every_file_at_once_nothing_is_proven_and_nobody_works() {
             assert_eq!(proven(&said.ladder), None, "{what}: {said:?}");
             if horror.is_total() {
                 assert!(!matches!(said.turn, Fact::Seen(Turn::Working | Turn::Waiting)), "{what}: {said:?}");
-                assert!(!matches!(horror, Horror::Fifo | Horror::Circle | Horror::Directory) || said.transcript.seen().is_none(), "{what}: {said:?}");
+                assert!(
+                    !matches!(horror, Horror::Fifo | Horror::Circle | Horror::Directory) || said.transcript.seen().is_none(),
+                    "{what}: {said:?}"
+                );
             }
         }
     }

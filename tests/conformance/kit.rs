@@ -122,7 +122,8 @@ impl<'a> Den<'a> {
         if !can {
             use std::io::Write as _;
             let kind = self.specimen.kind;
-            let _ = writeln!(std::io::stderr(), "SKIPPED {what} for {kind}: this build does not read where its conversations are");
+            let _ =
+                writeln!(std::io::stderr(), "SKIPPED {what} for {kind}: this build does not read where its conversations are");
         }
         can
     }

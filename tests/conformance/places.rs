@@ -44,7 +44,8 @@ fn places_to_watch_are_named_whether_they_are_there_or_not() {
 
 #[test]
 fn a_resume_command_is_the_same_words_whatever_the_id_is() {
-    let hostile = ["$(rm x)", "`rm x`", "a;rm x", "a'b", "a\"b", "a b", "a\nb", "--help", "*", "~", "a|b", "$HOME", "a\\b", "漢"];
+    let hostile =
+        ["$(rm x)", "`rm x`", "a;rm x", "a'b", "a\"b", "a b", "a\nb", "--help", "*", "~", "a|b", "$HOME", "a\\b", "漢"];
     for specimen in all() {
         let agent = agent::of(specimen.kind);
         let env = environ(&[("HOME", "/home/dev")]);

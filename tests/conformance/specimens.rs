@@ -68,7 +68,13 @@ pub fn all() -> [Specimen; 7] {
             cwd: "/home/dev/lab/checkout.v2",
             cut: "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001",
             naming: &["--session-id ID", "--resume ID", "-r ID", "--resume=ID"],
-            doubtful: &["--resume ID --fork-session", "--session-id ID --continue", "-c --resume ID", "--resume", "-- --resume ID"],
+            doubtful: &[
+                "--resume ID --fork-session",
+                "--session-id ID --continue",
+                "-c --resume ID",
+                "--resume",
+                "-- --resume ID",
+            ],
             holds: "",
             vouch: Some(|home, process, id| {
                 claude_registry(home, process.pid, &process.start_ticks.unwrap().to_string(), id);
@@ -179,8 +185,8 @@ pub fn all() -> [Specimen; 7] {
             cut: "43d46416-ca36-4f89-962d-0ed53462d0c5",
             naming: &["--session-id ID", "--resume=ID"],
             doubtful: &["--continue --resume=ID", "--resume", "-- --resume=ID"],
-            holds: "",
-            vouch: None,
+            holds: r#"d=$HOME/.copilot/session-state/$ID; mkdir -p "$d"; printf %s $$ > "$d/inuse.$$.lock"; exec 9>"$d/inuse.$$.hold""#,
+            vouch: Some(|_, _, _| ()),
             stale: Some(|home, process, id| {
                 let lock = home.join(format!("session-state/{id}/inuse.{}.lock", process.pid));
                 fs::create_dir_all(lock.parent().unwrap()).unwrap();

@@ -35,7 +35,10 @@ fn an_id_that_leads_elsewhere_finds_nothing() {
         let found = den.transcript(specimen.id).into_seen().unwrap().path;
         let (stem, parent) = (found.file_stem().unwrap().to_str().unwrap(), found.parent().unwrap());
         let beside = parent.file_name().unwrap().to_str().unwrap();
-        let mut odd: Vec<String> = ["", ".", "..", "/", "../x", "a/b", "/etc/passwd", "x\0y", "*", "?", "%", "' or 1=1 --", "\n", "é漢"].map(str::to_owned).into();
+        let mut odd: Vec<String> =
+            ["", ".", "..", "/", "../x", "a/b", "/etc/passwd", "x\0y", "*", "?", "%", "' or 1=1 --", "\n", "é漢"]
+                .map(str::to_owned)
+                .into();
         odd.extend([
             format!("../{beside}/{stem}"),
             format!("../{beside}/{}", specimen.id),

@@ -77,7 +77,15 @@ fn what_a_killed_process_left_is_said_of_nobody() {
     assert!(registry.exists() && seen.turns.is_empty(), "{:?}", seen.turns);
     // The next process of the session resumes the conversation and has not registered itself yet. What stands in the file is
     // what the killed one left, even if the pid is the same again.
-    world.tmux(["respawn-pane", "-k", "-t", "=s:", "-c", cwd.to_str().unwrap(), &format!("exec claude --no-registry --resume {}", killed.id.as_str())]);
+    world.tmux([
+        "respawn-pane",
+        "-k",
+        "-t",
+        "=s:",
+        "-c",
+        cwd.to_str().unwrap(),
+        &format!("exec claude --no-registry --resume {}", killed.id.as_str()),
+    ]);
     let seen = await_some("the next", || Some(ask(&world, "claude")).filter(|seen| !agents(seen, "s").is_empty()));
     assert_eq!(turn(&seen), Some(&Fact::Absent), "it has said nothing yet");
     let next = agents(&seen, "s")[0].process.pid;

@@ -129,7 +129,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rollout.jsonl");
         let line = |kind: &str| {
-            format!("{{\"timestamp\":\"2026-11-21T03:17:22.663Z\",\"type\":\"event_msg\",\"payload\":{{\"type\":\"{kind}\"}}}}\n")
+            format!(
+                "{{\"timestamp\":\"2026-11-21T03:17:22.663Z\",\"type\":\"event_msg\",\"payload\":{{\"type\":\"{kind}\"}}}}\n"
+            )
         };
         let says = |text: String| {
             std::fs::write(&path, text).unwrap();

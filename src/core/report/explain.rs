@@ -46,9 +46,8 @@ fn agents_in<'a>(world: &World<'a>, entry: &Session, name: &str) -> Vec<Live<'a>
     let server = world.observation.servers.get(&entry.key.server_key()).and_then(Fact::seen);
     let sessions = server.into_iter().flat_map(|server| &server.sessions).filter(|session| session.name == name);
     let panes = sessions.flat_map(|session| session.panes.iter().map(move |pane| (session, pane)));
-    let agents = panes.flat_map(|(session, pane)| {
-        pane.agents.seen().into_iter().flatten().map(move |agent| Live { session, pane, agent })
-    });
+    let agents = panes
+        .flat_map(|(session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| Live { session, pane, agent }));
     agents.filter(|live| live.agent.kind == entry.agent).collect()
 }
 
@@ -218,7 +217,9 @@ fn other_verdict(row: &Row<'_>, agents: &[Live<'_>]) -> String {
         Observed::Suspended => "the entry is suspended, so nothing is judged",
         Observed::Elsewhere => "what is live on another host cannot be seen from here",
         Observed::Unknown => "whether an agent is live cannot be told",
-        Observed::Ambiguous if agents.len() > 1 => "which of the processes is its agent is not known, so its conversation is not either",
+        Observed::Ambiguous if agents.len() > 1 => {
+            "which of the processes is its agent is not known, so its conversation is not either"
+        }
         Observed::Alive => "it is judged under its new name",
         _ if recorded.is_some() => "no live agent proves or contradicts it",
         _ => "no conversation is known",

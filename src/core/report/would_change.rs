@@ -32,9 +32,7 @@ fn about_session(row: &Row<'_>) -> String {
         Observed::Elsewhere => format!("running headcount on host {}", row.row.session.host),
         Observed::Suspended => "removing `suspend: true`".to_owned(),
         Observed::Ambiguous if row.entry.is_none() => format!("all but one of its {agent} processes ending"),
-        Observed::Ambiguous => {
-            "a recorded pane (id and pid) that holds one of them, or only one working in `cwd`".to_owned()
-        }
+        Observed::Ambiguous => "a recorded pane (id and pid) that holds one of them, or only one working in `cwd`".to_owned(),
         Observed::Alive if renamed => "the new name in the entry, or the session renamed back".to_owned(),
         Observed::Alive if row.entry.is_none() => {
             format!("an entry named {name}: it is judged by that; the end of {agent}: nothing to register")
@@ -62,7 +60,9 @@ fn about_conversation(row: &Row<'_>, live: Live<'_>, decided: Option<Rung>) -> V
         (None, Fact::Absent) => {
             let mut lines = vec!["an id on any of rungs 1 to 4".to_owned()];
             if row.row.session_id.is_none() {
-                lines.push("exactly one unclaimed conversation on rung 5 or 6, and no other such agent in its workspace".to_owned());
+                lines.push(
+                    "exactly one unclaimed conversation on rung 5 or 6, and no other such agent in its workspace".to_owned(),
+                );
             }
             lines
         }
