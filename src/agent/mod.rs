@@ -13,6 +13,7 @@ pub mod places;
 pub mod recognise;
 pub mod shelf;
 pub mod subject;
+mod tail;
 
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,12 @@ pub trait Agent: Send + Sync {
     fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
         let _ = scene;
         Fact::Absent
+    }
+
+    /// What a waiting agent says it waits for; asked only of one whose turn is [`Turn::Waiting`]. Raw text from outside.
+    fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
+        let _ = scene;
+        None
     }
 
     /// The directories to watch for what a live agent leaves. Agents of which nothing live is read have none.
@@ -189,6 +196,7 @@ mod tests {
             ("COPILOT_HOME", "/p"),
             ("XDG_DATA_HOME", "/d"),
             ("PI_CODING_AGENT_DIR", "/i"),
+            ("GEMINI_CLI_HOME", "/g"),
         ]);
         for (kind, usual, other) in [
             (AgentKind::Claude, "/home/dev/.claude", "/c"),
@@ -196,7 +204,7 @@ mod tests {
             (AgentKind::Antigravity, "/home/dev/.gemini/antigravity-cli", "/home/dev/.gemini/antigravity-cli"),
             (AgentKind::Pi, "/home/dev/.pi/agent", "/i"),
             (AgentKind::Opencode, "/home/dev/.local/share/opencode", "/d/opencode"),
-            (AgentKind::Gemini, "/home/dev/.gemini", "/home/dev/.gemini"),
+            (AgentKind::Gemini, "/home/dev/.gemini", "/g/.gemini"),
             (AgentKind::Copilot, "/home/dev/.copilot", "/p"),
         ] {
             assert_eq!(of(kind).home(&plain), Some(PathBuf::from(usual)), "{kind}");
@@ -226,6 +234,10 @@ mod tests {
             "cd /l && XDG_DATA_HOME=/d opencode -s ses_1"
         );
         assert_eq!(resume(AgentKind::Gemini, "u", "/l", None).unwrap(), "cd /l && gemini --resume u");
+        assert_eq!(
+            resume(AgentKind::Gemini, "u", "/l", Some("/g/.gemini")).unwrap(),
+            "cd /l && GEMINI_CLI_HOME=/g gemini --resume u"
+        );
         assert_eq!(resume(AgentKind::Copilot, "u", "/l", Some("/p")).unwrap(), "cd /l && COPILOT_HOME=/p copilot --resume=u");
         assert_eq!(resume(AgentKind::Antigravity, "u", "/l", None), None, "nobody knows how");
     }

@@ -31,12 +31,15 @@ pub(crate) struct Request<'a> {
     pub(crate) update: UpdateOptions,
     /// Whether every rung of the evidence is read to the end.
     pub(crate) every_rung: bool,
+    /// Whether live agents are asked what they are doing.
+    pub(crate) activity: bool,
 }
 
 impl<'a> Request<'a> {
     /// A look at these sessions.
     pub(crate) fn look(selection: Selection, judge: &'a JudgeArgs) -> Self {
-        Self { selection, judge, mode: Mode::Look, consumer: None, update: UpdateOptions::default(), every_rung: false }
+        let update = UpdateOptions::default();
+        Self { selection, judge, mode: Mode::Look, consumer: None, update, every_rung: false, activity: false }
     }
 }
 
@@ -48,10 +51,10 @@ impl<'a> Request<'a> {
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
 pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
-    let every_rung = request.every_rung;
+    let (every_rung, activity) = (request.every_rung, request.activity);
     let options = options(request, context)?;
     interrupt::end_on_interrupt();
-    let world = World { every_rung, ..world(&options.state_home) };
+    let world = World { every_rung, activity, ..world(&options.state_home) };
     let color = context.out.color_errors;
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
     let pass = ManuallyDrop::new(pass);

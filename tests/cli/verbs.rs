@@ -10,14 +10,14 @@ use crate::support::{Ran, program};
 use crate::world::{World, await_some};
 
 /// A world with a manifest: `alive` runs and is not recorded yet, `gone` is recorded as running and is not there.
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
 }
 
 const DEAD: &str = "  - name: gone-creator-claude\n    agent: claude\n    cwd: /tmp\n    status: running\n";
 
 impl Scene {
-    fn new(manifest: &str) -> Self {
+    pub(crate) fn new(manifest: &str) -> Self {
         let scene = Self { world: World::new() };
         std::fs::write(scene.manifest(), manifest).unwrap();
         scene
@@ -50,12 +50,12 @@ impl Scene {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().unwrap())
     }
 
     /// The document a verb prints, which must agree with its schema.
-    fn document(&self, arguments: &[&str], schema: &str) -> Value {
+    pub(crate) fn document(&self, arguments: &[&str], schema: &str) -> Value {
         let ran = self.run(arguments);
         let document: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("no JSON: {ran:?}"));
         let schema: Value = serde_json::from_str(&self.run(&["schema", schema]).stdout).unwrap();

@@ -57,8 +57,12 @@ check "gone is gone" gone "$(field gone observed)"
 record
 check "everything is recorded" "" "$(drifts)"
 
-prompt plain $'hello\n@@say done'
+check "plain waits for a prompt" idle "$(field plain turn)"
+prompt plain $'hello\n@@slow 3\n@@say done'
 has_transcript() { [ "$(field plain transcript)" = True ]; }
+is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
+await 20 "plain at work" is_turn plain working
+await 20 "plain idle again" is_turn plain idle
 await 20 "the transcript of plain" has_transcript
 first=$(field plain session_id)
 prompt plain /clear
@@ -68,14 +72,17 @@ check "/clear is followed" "new-id:plain" "$(drifts)"
 record
 check "the new id is recorded" "$(id_in_registry plain)" "$(field plain session_id)"
 
-prompt dots $'hello\n@@say done'
+prompt dots $'hello\n@@slow 60\n@@say done'
 has_transcript() { [ "$(field dots transcript)" = True ]; }
 await 20 "the transcript of dots" has_transcript
+await 20 "dots at work" is_turn dots working
 record
 kill -9 "$(pane_pid dots)"
 is_gone() { [ "$(field dots observed)" = gone ]; }
 await 10 "the end of dots" is_gone
 check "kill -9 is dead" "dead:dots" "$(drifts)"
+grep -q '"status":"busy"' "$H"/.claude/sessions/*.json
+check "and what it left is no turn" None "$(field dots turn)"
 record
 mkdir "$WORLD/away"
 mv "$H"/.claude/projects/*dots-v2 "$WORLD/away"

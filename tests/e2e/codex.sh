@@ -54,9 +54,14 @@ check "one is in a thread that is locked" True "$([ -e "$H/.codex/thread-writer-
 record
 check "everything is recorded" "" "$(drifts)"
 
-prompt one-creator-codex $'hello\n@@say all-done-42'
+prompt one-creator-codex $'hello\n@@slow 3\n@@say all-done-42'
 has_rollout() { [ "$(field one-creator-codex transcript)" = True ]; }
 await 30 "the rollout of one" has_rollout
+is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
+await 20 "one at work" is_turn one-creator-codex working
+await 20 "one idle" is_turn one-creator-codex idle
+prompt one-creator-codex $'again\n@@slow 60\n@@say never'
+await 20 "one at work again" is_turn one-creator-codex working
 check "the id stays" "$one" "$(field one-creator-codex session_id)"
 record
 kill -9 "$(pane_pid one-creator-codex)"

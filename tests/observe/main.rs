@@ -12,6 +12,7 @@ mod pi;
 mod servers;
 mod sessions;
 mod transcripts;
+mod turns;
 
 use headcount::control::observe::{World, observe};
 use headcount::core::fact::Fact;

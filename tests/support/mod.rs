@@ -15,18 +15,21 @@ use headcount::core::manifest::{Environment, Manifest, read};
 use headcount::host::Environ;
 
 /// What Claude Code leaves behind, in a few lines of shell: a registry entry at once (unless told not to), a transcript at the
-/// first prompt. Typing a line is a prompt; `/clear` begins another conversation; `/exit` ends it in order.
+/// first prompt. Typing a line is a prompt; `/clear` begins another conversation, as does starting with `--fork-session`;
+/// `/turn STATUS [WAITING FOR]` says what it is doing; `/exit` ends it in order.
 const CLAUDE: &str = r#"#!/bin/bash
-id=; registry=yes; transcript=
+id=; registry=yes; transcript=; fork=; status=idle
 while [ $# -gt 0 ]; do
   case $1 in
     --session-id|--resume|-r) id=$2; shift ;;
     --session-id=*|--resume=*) id=${1#*=} ;;
     --no-registry) registry= ;;
     --prompted) transcript=now ;;
+    --fork-session) fork=yes ;;
   esac
   shift
 done
+[ -z "$fork" ] || id=
 home=${CLAUDE_CONFIG_DIR:-$HOME/.claude}
 cwd=$(pwd -P; printf x); cwd=${cwd%?x}
 quoted=${cwd//\\/\\\\}; quoted=${quoted//\"/\\\"}; quoted=${quoted//$'\n'/\\n}
@@ -35,8 +38,9 @@ begin() {
   [ -n "$id" ] || read -r id < /proc/sys/kernel/random/uuid
   [ -n "$registry" ] || return
   mkdir -p "$home/sessions"
-  printf '{"pid":%d,"sessionId":"%s","cwd":"%s","procStart":"%s","kind":"interactive","status":"idle"}' \
-    $$ "$id" "$quoted" "$start" > "$home/sessions/.$$.new" && mv "$home/sessions/.$$.new" "$home/sessions/$$.json"
+  local waits=; case $status in *\ *) waits=",\"waitingFor\":\"${status#* }\"" ;; esac
+  printf '{"pid":%d,"sessionId":"%s","cwd":"%s","procStart":"%s","kind":"interactive","status":"%s"%s}' \
+    $$ "$id" "$quoted" "$start" "${status%% *}" "$waits" > "$home/sessions/.$$.new" && mv "$home/sessions/.$$.new" "$home/sessions/$$.json"
 }
 prompt() {
   local dir="$home/projects/${cwd//[^A-Za-z0-9]/-}"
@@ -51,6 +55,7 @@ while read -r line; do
   case $line in
     /exit) rm -f "$home/sessions/$$.json"; exit 0 ;;
     /clear) id=; begin ;;
+    /turn\ *) status=${line#/turn }; begin ;;
     *) prompt ;;
   esac
 done

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Places, Shelf, Subject, Where, files};
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
 use crate::host::{Environ, ProcessInfo};
 
 /// The adapter. Measured with 2.1.197 and 2.1.329.
@@ -64,6 +64,14 @@ impl Agent for Claude {
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
         transcripts::find(shelf, home, id, cwds)
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        registry::turn(scene)
+    }
+
+    fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
+        registry::awaited(scene)
     }
 
     fn places(&self, place: Where<'_>) -> Places {

@@ -1,4 +1,5 @@
-//! Claude Code's live registry, `sessions/<pid>.json`. A file that another process left behind is told by its start ticks.
+//! Claude Code's live registry, `sessions/<pid>.json`: which conversation a process is in and what it is doing. A file that
+//! another process left behind is told by its start ticks.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -6,9 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::files;
-use crate::agent::Subject;
+use crate::agent::{Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::observe::Turn;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::ProcessInfo;
 
@@ -24,6 +26,16 @@ struct Entry<'a> {
     /// Field 22 of `/proc/PID/stat`.
     #[serde(rename = "procStart", borrow, default)]
     proc_start: Option<Cow<'a, str>>,
+}
+
+/// The fields that say what it is doing. Apart from the others, so that a surprise in them leaves the identity what it is.
+#[derive(Deserialize)]
+struct Doing<'a> {
+    /// Missing in the first moments.
+    #[serde(borrow, default)]
+    status: Option<Cow<'a, str>>,
+    #[serde(rename = "waitingFor", borrow, default)]
+    waiting_for: Option<Cow<'a, str>>,
 }
 
 fn file(home: &Path, process: &ProcessInfo) -> PathBuf {
@@ -50,6 +62,43 @@ pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
     let fact = read(&path, process);
     let looked_at = fact.seen().map(|_| path.display().to_string())?;
     Some(Reading { rung: Rung::Registry, looked_at, fact })
+}
+
+/// What the registry says this very process is doing, if it says it of this very conversation.
+pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
+    doing(scene, |doing| match doing.status.as_deref() {
+        Some("idle") => Some(Turn::Idle),
+        Some("busy") => Some(Turn::Working),
+        Some("waiting") => Some(Turn::Waiting),
+        // A status nobody has measured says nothing.
+        Some(_) | None => None,
+    })
+}
+
+/// What it waits for, in its own words: `permission prompt`.
+pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
+    let waiting = |doing: &Doing<'_>| doing.status.as_deref() == Some("waiting");
+    doing(scene, |doing| waiting(doing).then(|| doing.waiting_for.as_deref().map(str::to_owned)).flatten()).into_seen()
+}
+
+/// What `tell` reads off the file of a process that is in this conversation by the same file.
+fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fact<T> {
+    let path = file(scene.home, scene.process);
+    let unknown = |why: String| Fact::Unknown(format!("{}: {why}", path.display()));
+    let text = match files::small(&path, MOST) {
+        Fact::Seen(text) => text,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    match verify(&text, scene.process) {
+        Ok(Fact::Seen(Found::Id(id))) if id == *scene.id => {}
+        Ok(_) => return Fact::Absent,
+        Err(why) => return unknown(why),
+    }
+    match serde_json::from_slice::<Doing<'_>>(&text) {
+        Ok(doing) => tell(&doing).map_or(Fact::Absent, Fact::Seen),
+        Err(error) => unknown(format!("does not say what it is doing: {error}")),
+    }
 }
 
 /// The id, if the file is this very process's.
@@ -87,6 +136,58 @@ mod tests {
             name: "claude".into(),
             argv: vec!["claude".into()],
         }
+    }
+
+    /// The registry file of one process over its life, as 2.1.329 wrote it.
+    fn recorded(state: &str) -> (tempfile::TempDir, String) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/transcripts/claude/registry-states");
+        let text = std::fs::read_to_string(from.join(format!("28207.{state}.json"))).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("sessions")).unwrap();
+        std::fs::write(home.path().join("sessions/28207.json"), &text).unwrap();
+        (home, text)
+    }
+
+    fn ask(home: &Path, process: &ProcessInfo, id: &str) -> (Fact<Turn>, Option<String>) {
+        let id = ConversationId(id.to_owned());
+        let scene = Scene { process, home, id: &id, transcript: None };
+        (turn(&scene), awaited(&scene))
+    }
+
+    const RECORDED: &str = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001";
+
+    #[test]
+    fn the_file_of_a_live_process_says_what_it_is_doing() {
+        for (state, expected, wait) in [
+            ("start", Fact::Absent, None),
+            ("idle", Fact::Seen(Turn::Idle), None),
+            ("busy", Fact::Seen(Turn::Working), None),
+            ("waiting", Fact::Seen(Turn::Waiting), Some("permission prompt".to_owned())),
+        ] {
+            let (home, _) = recorded(state);
+            let live = process(28207, Some(367_874));
+            assert_eq!(ask(home.path(), &live, RECORDED), (expected, wait), "{state}");
+            assert_eq!(ask(home.path(), &process(28207, Some(367_875)), RECORDED), (Fact::Absent, None), "a reused pid");
+            assert_eq!(ask(home.path(), &process(28208, Some(367_874)), RECORDED), (Fact::Absent, None), "no file");
+            let other = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0002";
+            assert_eq!(ask(home.path(), &live, other), (Fact::Absent, None), "it is in another conversation by now");
+        }
+    }
+
+    #[test]
+    fn a_state_nobody_has_measured_says_nothing_and_leaves_the_identity_alone() {
+        let (home, text) = recorded("busy");
+        let live = process(28207, Some(367_874));
+        let write = |status: &str| {
+            std::fs::write(home.path().join("sessions/28207.json"), text.replace("\"busy\"", status)).unwrap();
+            (ask(home.path(), &live, RECORDED), of(&live, home.path()).is_some())
+        };
+        assert_eq!(write("\"dreaming\""), ((Fact::Absent, None), true));
+        assert_eq!(write("null"), ((Fact::Absent, None), true));
+        let (said, is_known) = write("[7]");
+        assert!(said.0.why_unknown().is_some() && is_known, "{said:?}");
+        let (said, is_known) = write("\"bu");
+        assert!(said.0.why_unknown().is_some() && !is_known, "{said:?}");
     }
 
     #[test]

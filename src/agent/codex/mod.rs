@@ -1,18 +1,19 @@
-//! Codex CLI. Reads the locks its own process holds, its arguments and the first lines of its rollout files.
+//! Codex CLI. Reads the locks its own process holds, its arguments and the first and last lines of its rollout files.
 
 mod held;
 mod rollouts;
+mod turn;
 
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Places, Shelf, Subject, Where, files};
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
 /// The adapter. Measured with 0.169.0.
@@ -59,6 +60,10 @@ impl Agent for Codex {
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
         }
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        turn::of(scene)
     }
 
     fn places(&self, place: Where<'_>) -> Places {

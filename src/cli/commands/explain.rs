@@ -9,7 +9,7 @@ use crate::cli::session::{self, Request};
 /// Prints the explanations of the selected sessions.
 pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
-    let request = Request { every_rung: true, ..look };
+    let request = Request { every_rung: true, activity: true, ..look };
     let pass = session::pass(request, context)?;
     let explanations = pass.explanations();
     if explanations.is_empty() {

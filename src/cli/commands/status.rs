@@ -9,7 +9,8 @@ use crate::cli::session::{self, Request};
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
-    let pass = session::pass(Request::look(args.selection.with_names(&args.names), &args.judge), context)?;
+    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let pass = session::pass(Request { activity: true, ..look }, context)?;
     let report = &pass.status();
     if args.json {
         print_json(report, context)?;

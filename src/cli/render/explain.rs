@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, hanging};
-use crate::core::report::status::{Explanation, RungLine};
+use super::{Look, Style, hanging, status};
+use crate::core::report::status::{Explanation, LadderLines, SessionRow};
 use crate::core::text::{printable, stamp};
 
 /// Where the second column begins.
@@ -21,11 +21,7 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     let mut text = format!("{}\n", look.paint(Style::Strong, &printable(&row.session.to_string())));
     field(&mut text, "agent", row.agent.as_str());
     field(&mut text, "declared", if row.declared == "-" { "nothing" } else { &row.declared });
-    let observed = row
-        .note
-        .as_ref()
-        .map_or_else(|| row.observed.as_str().to_owned(), |note| format!("{} ({note})", row.observed.as_str()));
-    field(&mut text, "observed", &observed);
+    field(&mut text, "observed", &observed(row));
     if let Some(cwd) = &row.cwd {
         field(&mut text, "workspace", cwd);
     }
@@ -41,7 +37,7 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     }
     list(&mut text, "The manifest says", &explanation.manifest, look);
     list(&mut text, "Observed", &explanation.observed, look);
-    rungs(&mut text, &explanation.rungs, look);
+    evidence(&mut text, &explanation.ladders, look);
     heading(&mut text, "Verdict", look);
     let _ = writeln!(text, "  {}", hanging(&explanation.verdict, 2, Style::Plain, look));
     list(&mut text, "Drift", &explanation.drifts, look);
@@ -71,12 +67,36 @@ fn list(text: &mut String, title: &str, lines: &[String], look: &Look) {
     }
 }
 
-/// The ladder, strongest first; the rung that decided is marked.
-fn rungs(text: &mut String, rungs: &[RungLine], look: &Look) {
-    if rungs.is_empty() {
-        return;
+/// The word, what the agent is doing, and what there is to say beside it.
+fn observed(row: &SessionRow) -> String {
+    let mut text = row.observed.as_str().to_owned();
+    if let Some(turn) = row.turn {
+        let _ = write!(text, ", {}", turn.as_str());
     }
+    if let Some(note) = status::note(row) {
+        let _ = write!(text, " ({note})");
+    }
+    text
+}
+
+/// The ladder of each process that is or could be the agent.
+fn evidence(text: &mut String, ladders: &[LadderLines], look: &Look) {
     heading(text, "Evidence for its conversation, strongest first", look);
+    if ladders.is_empty() {
+        let none = "none: every rung speaks of a live process of the agent, and none is known here";
+        let _ = writeln!(text, "  {}", hanging(none, 2, Style::Plain, look));
+    }
+    for ladder in ladders {
+        if ladders.len() > 1 {
+            let _ = writeln!(text, "  {}", hanging(&ladder.of, 2, Style::Note, look));
+        }
+        rungs(text, ladder, look);
+    }
+}
+
+/// A ladder; the rung that decided is marked.
+fn rungs(text: &mut String, ladder: &LadderLines, look: &Look) {
+    let rungs = &ladder.rungs;
     let widest = rungs.iter().map(|rung| printable(&rung.name).width()).max().unwrap_or(0);
     let indent = widest + 6;
     for rung in rungs {

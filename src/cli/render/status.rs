@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
+
 use super::table::{Cell, Column};
 use super::{Look, Style, age, class_style, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::observe::Turn;
 use crate::core::report::UnknownReport;
 use crate::core::report::status::{Observed, SessionRow, StatusReport};
 use crate::core::text::printable;
@@ -54,6 +57,10 @@ pub(crate) fn unknown(unknown: &[UnknownReport], look: &Look) -> String {
 fn summary(report: &StatusReport, look: &Look) -> String {
     let counts = report.counts;
     let mut parts = vec![format!("{} declared", counts.declared), format!("{} running", counts.running)];
+    let waiting = report.sessions.iter().filter(|row| row.turn == Some(Turn::Waiting)).count();
+    if waiting > 0 {
+        parts.push(look.paint(Style::Warn, &format!("{waiting} waiting for an answer")));
+    }
     if report.in_sync {
         return format!("{}. {}\n", parts.join(", "), look.paint(Style::Good, "In sync."));
     }
@@ -88,25 +95,31 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
     if rows.iter().any(|row| row.session.host != report.host) {
         add(Column::new("HOST").shrinks_to(6, 3).may_go(4), Box::new(|row| Cell::plain(&row.session.host)));
     }
-    add(Column::new("AGENT").may_go(3), Box::new(|row| Cell::plain(row.agent.as_str())));
+    add(Column::new("AGENT").may_go(4), Box::new(|row| Cell::plain(row.agent.as_str())));
     add(
-        Column::new("DECLARED").may_go(1),
+        Column::new("DECLARED").may_go(3),
         Box::new(|row| Cell::or_dash(Some(&row.declared).filter(|word| *word != "-").map(String::as_str), Style::Plain)),
     );
-    add(Column::new("OBSERVED"), Box::new(|row| Cell::new(row.observed.as_str(), observed_style(row))));
+    add(Column::new("OBSERVED"), Box::new(move |row| Cell::new(&observed(row, now), observed_style(row))));
     add(
-        Column::new("CONVERSATION").shrinks_to(9, 2).may_go(2),
+        Column::new("CONVERSATION").shrinks_to(9, 2).may_go(1),
         Box::new(|row| Cell::or_dash(row.session_id.as_ref().map(|id| id.as_str()), Style::Plain)),
     );
-    add(Column::new("PROOF").may_go(7), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
+    add(Column::new("PROOF").shrinks_to(8, 3).may_go(2), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
     if rows.iter().any(|row| row.job.is_some()) {
         add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(|row| Cell::or_dash(row.job.as_deref(), Style::Plain)));
     }
     add(Column::new("DRIFT"), Box::new(drift));
-    if rows.iter().any(|row| row.note.is_some()) {
+    if rows.iter().any(|row| row.last_activity.is_some()) {
+        add(
+            Column::new("ACTIVE").may_go(9),
+            Box::new(move |row| Cell::or_dash(row.last_activity.map(|at| age(at, now)).as_deref(), Style::Plain)),
+        );
+    }
+    if rows.iter().any(|row| note(row).is_some()) {
         add(
             Column::new("NOTE").shrinks_to(16, 4).may_go(8),
-            Box::new(|row| Cell::new(row.note.as_deref().unwrap_or_default(), Style::Dim)),
+            Box::new(|row| Cell::new(&note(row).unwrap_or_default(), Style::Dim)),
         );
     }
     if wide {
@@ -114,10 +127,6 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
         add(
             Column::new("PID").right(),
             Box::new(|row| Cell::or_dash(row.pid.map(|pid| pid.to_string()).as_deref(), Style::Plain)),
-        );
-        add(
-            Column::new("ACTIVE"),
-            Box::new(move |row| Cell::or_dash(row.last_activity.map(|at| age(at, now)).as_deref(), Style::Plain)),
         );
         add(Column::new("WORKSPACE"), Box::new(|row| Cell::or_dash(row.cwd.as_deref(), Style::Plain)));
         add(Column::new("RESUME"), Box::new(|row| Cell::or_dash(row.resume.as_deref(), Style::Plain)));
@@ -130,10 +139,29 @@ fn drift(row: &SessionRow) -> Cell {
     Cell::or_dash(Some(words.join(",").as_str()), row.drifts.first().map_or(Style::Dim, |class| class_style(*class)))
 }
 
+/// What was observed, in one word; of an agent that tells what it is doing, that instead, and of an idle one for how long.
+fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
+    match (row.turn.filter(|_| row.observed == Observed::Alive), row.last_activity) {
+        (Some(Turn::Idle), Some(at)) => format!("{} {}", Turn::Idle.as_str(), age(at, now)),
+        (Some(turn), _) => turn.as_str().to_owned(),
+        (None, _) => row.observed.as_str().to_owned(),
+    }
+}
+
+/// What is worth saying beside the word: what is waited for, and whatever else there is.
+pub(super) fn note(row: &SessionRow) -> Option<String> {
+    let notes: Vec<&str> = [&row.turn_note, &row.note].into_iter().filter_map(|note| note.as_deref()).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
 /// A session that is gone is bad news only if the manifest says it runs.
 fn observed_style(row: &SessionRow) -> Style {
     match row.observed {
-        Observed::Alive => Style::Good,
+        Observed::Alive => match row.turn {
+            Some(Turn::Idle) => Style::Plain,
+            Some(Turn::Waiting) => Style::Warn,
+            Some(Turn::Working) | None => Style::Good,
+        },
         Observed::Gone if row.declared == "running" => Style::Bad,
         Observed::NoAgent | Observed::Ambiguous | Observed::Unknown => Style::Warn,
         Observed::Gone | Observed::Elsewhere | Observed::Suspended => Style::Dim,

@@ -34,9 +34,13 @@ fn world() -> StatusReport {
         "counts": {"declared": 6, "running": 2, "drifts": 4, "new": 1, "applied": 0, "unknown": 1},
         "sessions": [
             {"session": key("lab-landing-page-creator-claude", "default"), "agent": "claude", "declared": "running", "observed": "alive",
-             "cwd": "/home/dev/lab/landing_page", "pane": "%3", "pid": 201_132, "session_id": id, "id_rung": "registry",
+             "turn": "idle", "cwd": "/home/dev/lab/landing_page", "pane": "%3", "pid": 201_132, "session_id": id, "id_rung": "registry",
              "transcript": true, "last_activity": "2026-11-21T07:58:00Z", "job": "a1b2c3d4", "drifts": [],
              "resume": "cd /home/dev/lab/landing_page && claude --resume b3a7c9e1-4c1d-4a6e-9f53-2a7d0f1c8e44"},
+            {"session": key("lab-shop-creator-claude", "default"), "agent": "claude", "declared": "running", "observed": "alive",
+             "turn": "waiting", "turn_note": "permission prompt", "cwd": "/home/dev/lab/shop", "pane": "%4", "pid": 201_140,
+             "session_id": "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001", "id_rung": "registry", "transcript": true,
+             "last_activity": "2026-11-21T07:59:30Z", "drifts": [], "resume": "cd /home/dev/lab/shop && claude --resume 7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001"},
             {"session": key("lab-api-creator-codex", "default"), "agent": "codex", "declared": "running", "observed": "gone",
              "session_id": "0199f3a2-7b61-7c40-8a55-77f2d1e0c9ab", "id_rung": "recorded", "drifts": ["dead", "stale-id"]},
             {"session": key("lab-canary-creator-antigravity", "canary"), "agent": "antigravity", "declared": "running",
@@ -46,7 +50,7 @@ fn world() -> StatusReport {
             {"session": key("lab-old-idea-creator-pi", "default"), "agent": "pi", "declared": "archived", "observed": "gone",
              "session_id": "c0ffee00-0000-4000-8000-000000000001", "id_rung": "recorded", "transcript": true, "drifts": []},
             {"session": key("lab-new-creator-opencode", "default"), "agent": "opencode", "declared": "-", "observed": "alive",
-             "note": "no entry", "cwd": "/home/dev/lab/new", "pane": "%9", "pid": 4711, "drifts": ["unregistered"]},
+             "turn": "working", "note": "no entry", "cwd": "/home/dev/lab/new", "pane": "%9", "pid": 4711, "drifts": ["unregistered"]},
         ],
         "unknown": [{"scope": "tmux:canary", "why": "timed out after 2 s"}],
     }))
@@ -131,10 +135,10 @@ fn explanation() -> Explanation {
         "row": serde_json::to_value(&world().sessions[0]).unwrap(),
         "manifest": ["status: running", "session_id: 99999999-0000-4000-8000-000000000000"],
         "observed": ["tmux:default answered: 12 sessions", "pane %3, pid 201132, runs claude since 2026-11-21T06:00:00Z"],
-        "rungs": [
+        "ladders": [{"of": "claude, pid 201132 in pane %3", "rungs": [
             {"number": 1, "name": "registry", "looked_at": "/home/dev/.claude/sessions/201132.json", "found": "b3a7c9e1-4c1d-4a6e-9f53-2a7d0f1c8e44", "decided": true},
             {"number": 4, "name": "start", "looked_at": "its arguments", "found": "no id in them", "decided": false},
-        ],
+        ]}],
         "verdict": "the registry proves b3a7c9e1-4c1d-4a6e-9f53-2a7d0f1c8e44",
         "drifts": ["new-id (pending): in another conversation than recorded"],
         "would_change": ["the registry file names another conversation", "the process ends"],
@@ -179,7 +183,7 @@ fn wide_status_cuts_nothing_off_even_on_a_narrow_terminal() {
 
 #[test]
 fn status_by_name_is_one_name_a_line() {
-    assert_eq!(status::names(&world()).lines().count(), 6);
+    assert_eq!(status::names(&world()).lines().count(), 7);
 }
 
 #[test]
@@ -273,6 +277,28 @@ fn an_explanation_goes_from_what_was_seen_to_what_follows() {
 }
 
 #[test]
+fn without_a_live_process_an_explanation_says_so_and_with_several_each_has_its_ladder() {
+    let mut gone = explanation();
+    gone.ladders.clear();
+    assert!(explain::render(&[gone], &look(None)).contains("none: every rung speaks of a live process"));
+    let mut several = explanation();
+    let mut other = several.ladders[0].clone();
+    other.of = "claude, pid 7 in pane %9".to_owned();
+    several.ladders.push(other);
+    let text = explain::render(&[several], &look(None));
+    assert!(text.contains("  claude, pid 201132 in pane %3\n") && text.contains("  claude, pid 7 in pane %9\n"), "{text}");
+    assert_eq!(text.matches("1 registry ").count(), 2, "{text}");
+}
+
+#[test]
+fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
+    let text = status::render(&world(), false, &look(Some(200)));
+    let row = text.lines().find(|line| line.starts_with("lab-shop")).unwrap();
+    assert!(row.contains(" waiting ") && row.ends_with("permission prompt"), "{row}");
+    assert!(text.contains("1 waiting for an answer"), "{text}");
+}
+
+#[test]
 fn history_shows_the_entry_to_type_first() {
     insta::assert_snapshot!(history::render(&lines(), &look(Some(80))));
     assert_eq!(history::render(&[], &look(None)), "Nothing has been recorded.\n");
@@ -352,7 +378,8 @@ fn hostile_text_never_reaches_the_terminal_raw() {
 
 /// `value` with text from outside replaced: everything that is not a word of ours.
 fn poisoned(value: &Value, evil: &str) -> Value {
-    const OURS: [&str; 15] = [
+    const OURS: [&str; 16] = [
+        "turn",
         "schema",
         "agent",
         "declared",

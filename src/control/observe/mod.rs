@@ -6,6 +6,7 @@ mod recall;
 mod spread;
 mod transcripts;
 mod tree;
+mod turns;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -56,6 +57,9 @@ pub struct World {
     pub also: Vec<ServerKey>,
     /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
     pub every_rung: bool,
+    /// Whether live agents are asked what they are doing, which reads files that nothing else needs (for `status` and
+    /// `explain`).
+    pub activity: bool,
     /// A cheaper way to list servers, where there is one.
     pub lister: Option<Box<dyn Lister>>,
     /// What earlier looks found, for passes that are about a few sessions only.
@@ -78,6 +82,7 @@ impl World {
             hook: None,
             also: Vec::new(),
             every_rung: false,
+            activity: false,
             lister: None,
             recall: Recall::default(),
         }
@@ -160,12 +165,17 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
         servers,
         strays,
         transcripts: BTreeMap::new(),
+        turns: BTreeMap::new(),
+        awaited: BTreeMap::new(),
         real_paths,
         fallback_homes,
         own_homes,
     };
     let find = || transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
+    if world.activity {
+        (observation.turns, observation.awaited) = turns::ask(host, &inspector.families, &observation);
+    }
     drop(inspector);
     if let Some(kept) = kept {
         timed("keep what was seen", || world.recall.keep(kept, &observation));

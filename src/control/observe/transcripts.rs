@@ -102,7 +102,7 @@ fn in_question<'a>(
 }
 
 /// Every agent that was seen, with its session and server.
-fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession, &Agent)> {
+pub(super) fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession, &Agent)> {
     let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     let sessions = servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)));
     let panes = sessions.flat_map(|(key, session)| session.panes.iter().map(move |pane| (key, session, pane)));

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::identity::{Found, Rung};
 use crate::core::observe::{Agent, Process};
 
 /// How near to the start of the process an appearance proves nothing either way.
@@ -48,20 +48,11 @@ impl Candidate {
 
 /// The strongest of rungs 1 to 4 that says anything about this agent.
 pub(super) fn proof_of(agent: &Agent) -> Identity {
-    let strong = agent.ladder.readings.iter().filter(|reading| reading.rung <= Rung::Start);
-    for reading in strong {
-        match &reading.fact {
-            Fact::Seen(Found::Id(id)) => return Identity::Proven { id: id.clone(), rung: reading.rung },
-            Fact::Unknown(why) => return Identity::Unknown(untold(reading, why)),
-            Fact::Seen(_) | Fact::Absent => {}
-        }
+    match agent.ladder.proof() {
+        Fact::Seen((id, rung)) => Identity::Proven { id: id.clone(), rung },
+        Fact::Unknown(why) => Identity::Unknown(why),
+        Fact::Absent => Identity::Nothing,
     }
-    Identity::Nothing
-}
-
-/// Why a reading could not be told, and of what: most reasons name the file already.
-fn untold(reading: &Reading, why: &str) -> String {
-    if why.contains(&reading.looked_at) { why.to_owned() } else { format!("{}: {why}", reading.looked_at) }
 }
 
 /// What rungs 5 and 6 say about an agent whose id is not recorded anywhere. `claimed` tells whether somebody else has an id: an
@@ -72,7 +63,7 @@ pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> bool) ->
         let found = match &reading.fact {
             Fact::Seen(found) => found,
             Fact::Absent => continue,
-            Fact::Unknown(why) => return Identity::Unknown(untold(reading, why)),
+            Fact::Unknown(why) => return Identity::Unknown(reading.untold(why)),
         };
         let (mut likely, doubtful) = split(found, agent.process, claimed);
         if likely.is_empty() && doubtful.is_empty() {

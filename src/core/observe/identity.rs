@@ -98,6 +98,28 @@ pub struct Ladder {
     pub peers: Fact<u32>,
 }
 
+impl Ladder {
+    /// What the strongest of rungs 1 to 4 that says anything says. `Unknown`: it could not be read, so nothing below it counts.
+    pub fn proof(&self) -> Fact<(&ConversationId, Rung)> {
+        let strong = self.readings.iter().filter(|reading| reading.rung <= Rung::Start);
+        for reading in strong {
+            match &reading.fact {
+                Fact::Seen(Found::Id(id)) => return Fact::Seen((id, reading.rung)),
+                Fact::Unknown(why) => return Fact::Unknown(reading.untold(why)),
+                Fact::Seen(_) | Fact::Absent => {}
+            }
+        }
+        Fact::Absent
+    }
+}
+
+impl Reading {
+    /// Why it could not be told, and of what: most reasons name the file already.
+    pub fn untold(&self, why: &str) -> String {
+        if why.contains(&self.looked_at) { why.to_owned() } else { format!("{}: {why}", self.looked_at) }
+    }
+}
+
 impl Default for Ladder {
     fn default() -> Self {
         Self { readings: Vec::new(), peers: Fact::Absent }

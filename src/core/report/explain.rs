@@ -1,8 +1,8 @@
 //! Why headcount believes what it believes about a session, in lines for people. Pure.
 
 use super::rows::Row;
-use super::status::{Explanation, RungLine};
-use super::{DriftReport, Report};
+use super::status::{Explanation, LadderLines, Observed, RungLine};
+use super::{DriftReport, Report, would_change};
 use crate::core::drift::{Live, Standing, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
@@ -16,22 +16,39 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
         (None, Some(found)) => (None, found.about_id.as_str(), found.proven.as_ref()),
         (None, None) => (None, "", None),
     };
-    let live = match (standing, row.found) {
-        (Some(standing), _) => standing.live(),
-        (None, Some(found)) => found.agents.first().copied().filter(|_| found.agents.len() == 1),
-        (None, None) => None,
+    let agents: &[Live<'_>] = match (standing, row.found) {
+        (Some(standing), _) => standing.agents(),
+        (None, Some(found)) => &found.agents,
+        (None, None) => &[],
+    };
+    let live = match agents {
+        [live] => Some(*live),
+        _ => None,
     };
     let decided = proven.map(|(_, rung)| *rung);
+    let renamed = row.entry.and_then(|(session, entry)| Some((session, entry.renamed_to.as_deref()?)));
+    let elsewhere = renamed.map(|(session, name)| agents_in(world, session, name)).unwrap_or_default();
+    let asked = if agents.is_empty() { &elsewhere } else { agents };
     let drifts = report.drifts.iter().filter(|drift| drift.session == row.row.session);
     Explanation {
         row: row.row.clone(),
         manifest: row.entry.map(|(session, _)| manifest_lines(session)).unwrap_or_default(),
         observed: observed_lines(world, row, standing, live),
-        rungs: live.map(|live| rung_lines(&live, decided)).unwrap_or_default(),
-        verdict: if about_id.is_empty() { no_agent_verdict(row) } else { printable(about_id).into_owned() },
+        ladders: asked.iter().map(|agent| ladder_lines(agent, decided.filter(|_| live.is_some()))).collect(),
+        verdict: if about_id.is_empty() { other_verdict(row, agents) } else { printable(about_id).into_owned() },
         drifts: drifts.map(drift_line).collect(),
-        would_change: would_change(row, live, decided),
+        would_change: would_change::lines(row, live, decided),
     }
+}
+
+/// An entry's agents in the session it was renamed to.
+fn agents_in<'a>(world: &World<'a>, entry: &Session, name: &str) -> Vec<Live<'a>> {
+    let server = world.observation.servers.get(&entry.key.server_key()).and_then(Fact::seen);
+    let sessions = server.into_iter().flat_map(|server| &server.sessions).filter(|session| session.name == name);
+    let panes = sessions.flat_map(|session| session.panes.iter().map(move |pane| (session, pane)));
+    let agents = panes
+        .flat_map(|(session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| Live { session, pane, agent }));
+    agents.filter(|live| live.agent.kind == entry.agent).collect()
 }
 
 /// A drift without the session's name, which stands above it.
@@ -78,15 +95,18 @@ fn manifest_lines(session: &Session) -> Vec<String> {
 
 fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'_>>, live: Option<Live<'_>>) -> Vec<String> {
     let key = row.row.session.server_key();
-    let mut lines = vec![match world.observation.servers.get(&key) {
+    let mut lines = match world.observation.servers.get(&key) {
+        // The server of this name that was seen is this host's.
+        _ if row.row.session.host != world.observation.host => Vec::new(),
         Some(Fact::Seen(server)) => {
             let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-            format!("{key}{pid} answered, version {}, {}", server.version, counted(server.sessions.len(), "session"))
+            let sessions = counted(server.sessions.len(), "session");
+            vec![format!("{key}{pid} answered, version {}, {sessions}", server.version)]
         }
-        Some(Fact::Absent) => format!("{key} is not there"),
-        Some(Fact::Unknown(why)) => format!("{key}: {why}"),
-        None => format!("{key} was not looked at"),
-    }];
+        Some(Fact::Absent) => vec![format!("{key} is not there")],
+        Some(Fact::Unknown(why)) => vec![format!("{key}: {why}")],
+        None => vec![format!("{key} was not looked at")],
+    };
     match standing {
         Some(Standing::Absent { how }) => lines.push(how.clone()),
         Some(Standing::NoAgent { session, instead }) => {
@@ -95,6 +115,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         Some(Standing::Several { session, candidates }) => {
             lines.push(format!("session {} holds {} processes that could be its agent", session.id, candidates.len()));
         }
+        Some(Standing::Unknown(why)) if lines.iter().any(|line| line.ends_with(why.as_str())) => {}
         Some(Standing::Unknown(why)) => lines.push(why.clone()),
         Some(Standing::Alive(_)) | None => {}
     }
@@ -111,6 +132,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         ));
         lines.push(format!("its directory: {}", path_line(&live.agent.cwd)));
         lines.push(format!("its files: {}", path_line(&live.agent.home)));
+        lines.push(turn_line(world, live));
     }
     let said = |note: &String| lines.iter().any(|line| line.ends_with(note.as_str()));
     lines.extend(row.row.note.clone().filter(|note| !said(note)));
@@ -121,6 +143,20 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// What the agent is doing, or why that is not said.
+fn turn_line(world: &World<'_>, live: Live<'_>) -> String {
+    let process = &live.agent.process;
+    match world.observation.turns.get(process) {
+        Some(Fact::Seen(turn)) => match world.observation.awaited.get(process) {
+            Some(what) => format!("what it is doing: {}, for {what}", turn.as_str()),
+            None => format!("what it is doing: {}", turn.as_str()),
+        },
+        Some(Fact::Absent) => "what it is doing: its files do not tell".to_owned(),
+        Some(Fact::Unknown(why)) => format!("what it is doing: unknown ({why})"),
+        None => "what it is doing: not asked, because no live evidence names its conversation".to_owned(),
+    }
+}
+
 fn path_line(fact: &Fact<std::path::PathBuf>) -> String {
     match fact {
         Fact::Seen(path) => path.display().to_string(),
@@ -129,18 +165,34 @@ fn path_line(fact: &Fact<std::path::PathBuf>) -> String {
     }
 }
 
-fn rung_lines(live: &Live<'_>, decided: Option<Rung>) -> Vec<RungLine> {
-    let line = |rung: Rung, reading: Option<&Reading>| RungLine {
-        number: rung.number(),
-        name: rung.as_str().to_owned(),
-        looked_at: printable(reading.map_or("-", |reading| &reading.looked_at)).into_owned(),
-        found: printable(&reading.map_or_else(|| format!("not used for {}", live.agent.kind), found_line)).into_owned(),
-        decided: decided == Some(rung),
+/// The whole ladder of a process. `explain` has every rung read that an agent has, so one without a reading it does not have.
+fn ladder_lines(live: &Live<'_>, decided: Option<Rung>) -> LadderLines {
+    let agent = live.agent;
+    let unread = match &agent.home {
+        Fact::Seen(_) => format!("{} has no such rung", agent.kind),
+        Fact::Absent | Fact::Unknown(_) => "not read: where its files are cannot be told".to_owned(),
     };
-    Rung::ALL
-        .into_iter()
-        .map(|rung| line(rung, live.agent.ladder.readings.iter().find(|reading| reading.rung == rung)))
-        .collect()
+    let line = |rung: Rung, reading: Option<&Reading>| {
+        let mut found = reading.map_or_else(|| unread.clone(), found_line);
+        match &agent.ladder.peers {
+            Fact::Seen(peers) if *peers > 1 && rung > Rung::Start && reading.is_some_and(|it| it.fact.seen().is_some()) => {
+                found.push_str(&format!("; proves nothing, {peers} live {} processes share the workspace", agent.kind));
+            }
+            _ => {}
+        }
+        RungLine {
+            number: rung.number(),
+            name: rung.as_str().to_owned(),
+            looked_at: printable(reading.map_or("-", |reading| &reading.looked_at)).into_owned(),
+            found: printable(&found).into_owned(),
+            decided: decided == Some(rung),
+        }
+    };
+    let readings = &agent.ladder.readings;
+    LadderLines {
+        of: printable(&format!("{}, pid {} in pane {}", agent.kind, agent.process.pid, live.pane.id)).into_owned(),
+        rungs: Rung::ALL.map(|rung| line(rung, readings.iter().find(|reading| reading.rung == rung))).into(),
+    }
 }
 
 fn found_line(reading: &Reading) -> String {
@@ -158,39 +210,19 @@ fn found_line(reading: &Reading) -> String {
     }
 }
 
-fn no_agent_verdict(row: &Row<'_>) -> String {
-    match &row.row.session_id {
-        Some(id) => format!("{id} is recorded; no live agent proves or contradicts it"),
-        None => "no conversation is known".to_owned(),
-    }
-}
-
-fn would_change(row: &Row<'_>, live: Option<Live<'_>>, decided: Option<Rung>) -> Vec<String> {
-    use super::status::Observed;
-    let agent = row.row.agent;
-    let mut lines = Vec::new();
-    match row.row.observed {
-        Observed::Gone => lines.push(format!("a session of this name with {agent} in it: revived")),
-        Observed::NoAgent => lines.push(format!("{agent} started in any pane of the session")),
-        Observed::Unknown => lines.push("the server answering".to_owned()),
-        Observed::Elsewhere => lines.push(format!("running headcount on host {}", row.row.session.host)),
-        Observed::Suspended => lines.push("removing `suspend: true`".to_owned()),
-        Observed::Ambiguous => {
-            lines.push("a recorded pane (id and pid) that holds one of them, or only one working in `cwd`".to_owned())
+/// The verdict where no single live agent was asked.
+fn other_verdict(row: &Row<'_>, agents: &[Live<'_>]) -> String {
+    let recorded = row.row.session_id.as_ref().map(|id| format!("{id} is recorded; "));
+    let why = match row.row.observed {
+        Observed::Suspended => "the entry is suspended, so nothing is judged",
+        Observed::Elsewhere => "what is live on another host cannot be seen from here",
+        Observed::Unknown => "whether an agent is live cannot be told",
+        Observed::Ambiguous if agents.len() > 1 => {
+            "which of the processes is its agent is not known, so its conversation is not either"
         }
-        Observed::Alive => {
-            lines.push(format!("the end of the session: dead; the end of {agent} alone: agent-gone"));
-        }
-    }
-    if live.is_some() {
-        lines.push(match decided {
-            Some(Rung::Registry) => "another id in the agent's registry, for instance after /clear: new-id".to_owned(),
-            Some(rung) => format!("another id on a rung above {} ({})", rung.number(), rung.as_str()),
-            None => "an id on any of rungs 1 to 4".to_owned(),
-        });
-    }
-    if row.row.session_id.is_some() {
-        lines.push("its transcript gone from every project directory: stale-id".to_owned());
-    }
-    lines
+        Observed::Alive => "it is judged under its new name",
+        _ if recorded.is_some() => "no live agent proves or contradicts it",
+        _ => "no conversation is known",
+    };
+    recorded.unwrap_or_default() + why
 }

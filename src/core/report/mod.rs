@@ -4,6 +4,7 @@ pub mod explain;
 pub mod make;
 pub mod rows;
 pub mod status;
+mod would_change;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;

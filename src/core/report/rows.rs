@@ -10,7 +10,7 @@ use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{Transcript, TranscriptKey};
+use crate::core::observe::{Transcript, TranscriptKey, Turn};
 use crate::core::text::printable;
 
 /// Gives the command that would resume a conversation: agent, id, workspace, and the agent's home if it is known.
@@ -18,6 +18,9 @@ pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Opti
 
 /// What `id_rung` says of an id nothing live proves.
 const RECORDED: &str = "recorded";
+
+/// The most characters shown of what an agent says it waits for.
+const MOST_AWAITED: usize = 80;
 
 /// A row, and what it was made from.
 #[derive(Debug, Clone)]
@@ -92,11 +95,14 @@ fn entry_row(
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
     let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
     let cwd = session.cwd.as_deref().or(live_cwd);
+    let (turn, turn_note) = turn_of(world, live.filter(|_| proven.is_some()));
     SessionRow {
         session: session.key.clone(),
         agent: session.agent,
         declared: session.recorded.status.map_or("-", |status| status.as_str()).to_owned(),
         observed,
+        turn,
+        turn_note,
         note,
         cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
         pane: live.map(|live| live.pane.id.clone()),
@@ -123,11 +129,14 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         let key = TranscriptKey { kind: agent, home: home.clone(), id: id.clone() };
         world.observation.transcripts.get(&key)
     });
+    let (turn, turn_note) = turn_of(world, live.filter(|_| id.is_some()));
     SessionRow {
         session: found.key.clone(),
         agent,
         declared: "-".to_owned(),
         observed: if live.is_some() { Observed::Alive } else { Observed::Ambiguous },
+        turn,
+        turn_note,
         note: Some(match &found.view_of {
             Some(of) => format!("no entry; shows the agent of {}", printable(of)),
             None => "no entry".to_owned(),
@@ -176,6 +185,15 @@ fn observed(
             _ => (Observed::Alive, None),
         },
     }
+}
+
+/// What a live agent is doing, and what it waits for. Only of one whose conversation is proven: what a transcript tells, it tells
+/// of whoever is in it.
+fn turn_of(world: &World<'_>, proven: Option<Live<'_>>) -> (Option<Turn>, Option<String>) {
+    let Some(process) = proven.map(|live| live.agent.process) else { return (None, None) };
+    let turn = world.observation.turns.get(&process).and_then(Fact::seen).copied();
+    let awaited = world.observation.awaited.get(&process).filter(|_| turn == Some(Turn::Waiting));
+    (turn, awaited.map(|text| printable(text).chars().take(MOST_AWAITED).collect()))
 }
 
 /// The transcript of the conversation a row shows.

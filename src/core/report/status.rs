@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::observe::Turn;
 use crate::core::text::seconds;
 
 /// The value of a status document's `schema` field. Within `v1` fields are only ever added.
@@ -46,6 +47,12 @@ pub struct SessionRow {
     pub declared: String,
     /// What was observed.
     pub observed: Observed,
+    /// What its live agent is doing, if its conversation is proven and its files tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub turn: Option<Turn>,
+    /// What an agent that is `waiting` says it waits for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub turn_note: Option<String>,
     /// One line about it where the word is not enough.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
@@ -125,14 +132,23 @@ pub struct Explanation {
     pub manifest: Vec<String>,
     /// What was seen of the server, session, panes and processes, one line each, in the order it was asked.
     pub observed: Vec<String>,
-    /// Each rung of the evidence ladder, strongest first.
-    pub rungs: Vec<RungLine>,
+    /// What was read about each live process that is, or could be, its agent; empty if there is none.
+    pub ladders: Vec<LadderLines>,
     /// What all that means for the conversation id, one line.
     pub verdict: String,
     /// The drifts' messages, with their class and state.
     pub drifts: Vec<String>,
     /// What would change headcount's mind, one line each.
     pub would_change: Vec<String>,
+}
+
+/// The evidence ladder of one process as explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LadderLines {
+    /// Whose it is: `claude, pid 4711 in pane %3`.
+    pub of: String,
+    /// Every rung, strongest first, those the agent does not have included.
+    pub rungs: Vec<RungLine>,
 }
 
 /// One rung as explained.

@@ -134,6 +134,8 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         servers: BTreeMap::from([(default_server(), server)]),
         strays: BTreeMap::new(),
         transcripts: BTreeMap::new(),
+        turns: BTreeMap::new(),
+        awaited: BTreeMap::new(),
         real_paths: BTreeMap::new(),
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),

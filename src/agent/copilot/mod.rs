@@ -1,14 +1,18 @@
-//! GitHub Copilot CLI. Reads names of its session directories and its arguments; its locks are not read yet.
+//! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
+
+mod locks;
+mod turn;
 
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::recognise::Names;
-use super::{Agent, Shelf, Subject, files};
+use super::subject::proves;
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::Transcript;
 use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
 /// The adapter. Measured with 1.0.102.
@@ -18,8 +22,11 @@ pub(super) struct Copilot;
 static NAMES: Names =
     Names { programs: &["copilot"], packages: &["@github/copilot"], services: &["mcp"], has_node_loader: true };
 
-const FLAGS: Flags =
-    Flags { exact: &[("--session-id", argv::uuid), ("--resume", argv::uuid)], verb: None, never: &["--continue"] };
+const FLAGS: Flags = Flags {
+    exact: &[("--session-id", argv::uuid), ("--resume", argv::uuid), ("-r", argv::uuid)],
+    verb: None,
+    never: &["--continue"],
+};
 
 impl Agent for Copilot {
     fn kind(&self) -> AgentKind {
@@ -35,7 +42,12 @@ impl Agent for Copilot {
     }
 
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
-        vec![argv::reading(subject, self, &FLAGS)]
+        let mut readings = vec![locks::reading(subject)];
+        // A resumed conversation is not locked before its first prompt.
+        if subject.every_rung || !proves(&readings) {
+            readings.push(argv::reading(subject, self, &FLAGS));
+        }
+        readings
     }
 
     fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
@@ -43,7 +55,17 @@ impl Agent for Copilot {
             return Fact::Absent;
         }
         // From the first prompt on; the directory is there from the launch.
-        files::transcript(&home.join("session-state").join(id.as_str()).join("events.jsonl"))
+        files::transcript(&home.join(locks::SESSIONS).join(id.as_str()).join("events.jsonl"))
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        turn::of(scene, &scene.home.join(turn::OPEN))
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        // A new conversation is a new directory. The lock of a resumed one is made in an old directory, but with its first
+        // prompt, and that is told by the list of open ones.
+        Places { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -1,0 +1,155 @@
+//! What a Codex thread is doing, by the last mark of a turn in its rollout. Reads the end of that file only; that an approval is
+//! waited for is not written there, so it is never said.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::files;
+use crate::agent::Scene;
+use crate::core::fact::Fact;
+use crate::core::observe::{Transcript, Turn};
+
+/// How much of the end is read: of most rollouts the first is enough, and a turn that writes more than the last says nothing.
+const WINDOWS: [u64; 2] = [64 << 10, 1 << 20];
+
+/// A line of a rollout.
+#[derive(Deserialize)]
+struct Line<'a> {
+    timestamp: DateTime<Utc>,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    payload: Option<Payload<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Option<Cow<'a, str>>,
+}
+
+/// The last mark of a turn.
+enum Mark {
+    Began(DateTime<Utc>),
+    Ended,
+}
+
+/// What the thread is doing.
+pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+    // Without a file there was no prompt yet, or it could not be told where it is.
+    let Some(transcript) = scene.transcript else { return Fact::Absent };
+    match last_mark(transcript) {
+        Ok(Some(Mark::Ended)) => Fact::Seen(Turn::Idle),
+        Ok(Some(Mark::Began(at))) if at >= scene.process.started => Fact::Seen(Turn::Working),
+        // A turn that began before this process did: killed with the one before, or still run by the background daemon.
+        Ok(Some(Mark::Began(_)) | None) => Fact::Absent,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
+        Err(error) => Fact::Unknown(format!("cannot read {}: {}", transcript.path.display(), files::reason(&error))),
+    }
+}
+
+fn last_mark(transcript: &Transcript) -> std::io::Result<Option<Mark>> {
+    for window in WINDOWS {
+        let (text, is_all) = files::tail(&transcript.path, window)?;
+        let found = text.rsplit(|byte| *byte == b'\n').find_map(mark);
+        if found.is_some() || is_all {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn mark(line: &[u8]) -> Option<Mark> {
+    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    if line.kind != "event_msg" {
+        return None;
+    }
+    match line.payload?.kind?.as_ref() {
+        "task_started" => Some(Mark::Began(line.timestamp)),
+        "task_complete" | "turn_aborted" => Some(Mark::Ended),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::core::ids::ConversationId;
+    use crate::host::ProcessInfo;
+
+    fn ask(path: &Path, started: &str) -> Fact<Turn> {
+        let process = ProcessInfo {
+            pid: 7,
+            parent: 1,
+            started: started.parse().unwrap(),
+            start_ticks: Some(1),
+            has_terminal: true,
+            foreground: None,
+            name: "codex".into(),
+            argv: vec!["codex".into()],
+        };
+        let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH };
+        let id = ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into());
+        of(&Scene { process: &process, home: Path::new("/nowhere"), id: &id, transcript: Some(&transcript) })
+    }
+
+    fn recorded(name: &str) -> PathBuf {
+        let below = format!("tests/data/transcripts/codex/.codex/sessions/2026/11/21/rollout-2026-11-21T{name}.jsonl");
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
+    }
+
+    #[test]
+    fn the_last_mark_of_a_turn_says_what_the_thread_is_doing() {
+        let launch = "2026-11-21T03:14:00Z";
+        for (name, expected) in [
+            ("03-14-10-01a1fc18-dd1c-78e3-a69d-bea89863b6d3", Turn::Idle),
+            ("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6", Turn::Working),
+            ("03-18-18-01a1fc1c-a7a8-7250-96eb-9fac0638249e", Turn::Idle),
+            ("03-18-31-01a1fc1c-da9e-7080-807a-bff2d093369e", Turn::Idle),
+            ("03-19-06-01a1fc1d-6298-7bd0-8509-01c8f09c524a", Turn::Idle),
+        ] {
+            assert_eq!(ask(&recorded(name), launch), Fact::Seen(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_open_turn_older_than_the_process_is_not_its_work() {
+        let killed = recorded("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6");
+        assert_eq!(ask(&killed, "2026-11-21T03:17:22Z"), Fact::Seen(Turn::Working), "the turn began at 03:17:22.663");
+        assert_eq!(ask(&killed, "2026-11-21T03:17:23Z"), Fact::Absent);
+    }
+
+    #[test]
+    fn only_whole_lines_at_the_end_of_the_file_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rollout.jsonl");
+        let line = |kind: &str| {
+            format!(
+                "{{\"timestamp\":\"2026-11-21T03:17:22.663Z\",\"type\":\"event_msg\",\"payload\":{{\"type\":\"{kind}\"}}}}\n"
+            )
+        };
+        let says = |text: String| {
+            std::fs::write(&path, text).unwrap();
+            ask(&path, "2026-11-21T03:00:00Z")
+        };
+        let (began, ended) = (line("task_started"), line("task_complete"));
+        assert_eq!(says(format!("{began}{}", ended.trim_end())), Fact::Seen(Turn::Working), "the last line is being written");
+        assert_eq!(says(format!("{began}not json\n{ended}\u{0}\n")), Fact::Seen(Turn::Idle));
+        let other = format!("{{\"type\":\"response_item\",\"payload\":{{\"text\":\"{}\"}}}}\n", "x".repeat(50_000));
+        assert_eq!(says(format!("{ended}{began}{}", other.repeat(10))), Fact::Seen(Turn::Working), "half a megabyte of work");
+        assert_eq!(says(format!("{ended}{began}{}", other.repeat(40))), Fact::Absent, "two megabytes: nobody knows");
+        assert_eq!(says(String::new()), Fact::Absent);
+        // What a tool printed is no mark, whatever it looks like.
+        let quoted = format!("{{\"type\":\"response_item\",\"payload\":{{\"text\":{:?}}}}}\n", ended.trim_end());
+        assert_eq!(says(format!("{began}{quoted}")), Fact::Seen(Turn::Working));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(ask(&path, "2026-11-21T03:00:00Z"), Fact::Absent);
+        std::fs::create_dir(&path).unwrap();
+        assert!(ask(&path, "2026-11-21T03:00:00Z").why_unknown().is_some());
+    }
+}

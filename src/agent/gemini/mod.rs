@@ -1,0 +1,81 @@
+//! Gemini CLI. Reads its map of workspaces, the edges of its chats and its arguments. Nothing it leaves names its process.
+
+mod chats;
+mod turn;
+mod workspace;
+
+use std::path::{Path, PathBuf};
+
+use super::argv::{self, Flags};
+use super::recognise::Names;
+use super::subject::proves;
+use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
+use crate::host::Environ;
+
+/// The adapter. Measured with 0.61.0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gemini;
+
+static NAMES: Names = Names {
+    programs: &["gemini"],
+    packages: &["@google/gemini-cli"],
+    services: &["mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"],
+    has_node_loader: true,
+};
+
+const FLAGS: Flags = Flags {
+    exact: &[("--session-id", argv::uuid), ("--resume", argv::uuid), ("-r", argv::uuid)],
+    verb: None,
+    never: &["--session-file"],
+};
+
+/// The directory below HOME, or below what stands in for it.
+const DIRECTORY: &str = ".gemini";
+
+impl Agent for Gemini {
+    fn kind(&self) -> AgentKind {
+        AgentKind::Gemini
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES
+    }
+
+    fn home(&self, env: &Environ) -> Option<PathBuf> {
+        Some(env.path("GEMINI_CLI_HOME").or_else(|| env.path("HOME"))?.join(DIRECTORY))
+    }
+
+    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+        let mut readings = vec![argv::reading(subject, self, &FLAGS)];
+        if subject.every_rung || !proves(&readings) {
+            readings.push(chats::reading(subject));
+        }
+        readings
+    }
+
+    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+        chats::find(shelf, home, id)
+    }
+
+    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+        turn::of(scene)
+    }
+
+    fn places(&self, place: Where<'_>) -> Places {
+        let chats = place.cwd.and_then(|cwd| workspace::chats(place.home, cwd).ok()).unwrap_or_default();
+        Places { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
+    }
+
+    fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
+    }
+
+    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+        let above = home.parent().filter(|_| home.ends_with(DIRECTORY))?;
+        Some(("GEMINI_CLI_HOME", above.to_path_buf()))
+    }
+}

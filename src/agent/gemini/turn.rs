@@ -1,0 +1,101 @@
+//! What a live Gemini is doing, by the last message of its chat. Counts only messages since the process started.
+//!
+//! An answer is recorded before the tools it asks for have run, and tells nothing of them until they have: whether the agent is
+//! done, at work on a tool or waits for leave to run it, the chat does not say.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::tail;
+use crate::agent::Scene;
+use crate::core::fact::Fact;
+use crate::core::observe::Turn;
+
+/// A message of a chat; its other lines are something else.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "id")]
+    _id: String,
+    timestamp: DateTime<Utc>,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    content: Value,
+}
+
+pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+    let Some(transcript) = scene.transcript else { return Fact::Absent };
+    match tail::records::<Message>(&transcript.path) {
+        Ok(messages) => told(&messages, scene.process.started).map_or(Fact::Absent, Fact::Seen),
+        Err(why) => Fact::Unknown(why),
+    }
+}
+
+fn told(messages: &[Message], since: DateTime<Utc>) -> Option<Turn> {
+    let mut newest = messages.iter().rev().take_while(|message| message.timestamp >= since);
+    // Other notices may stand anywhere.
+    let last = newest.find(|message| message.kind != "info" || message.content == "Request cancelled.")?;
+    match last.kind.as_str() {
+        // A prompt, or what a tool gave: the model's word is next.
+        "user" => Some(Turn::Working),
+        "error" | "info" => Some(Turn::Idle),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told_of(messages: &[Value]) -> Option<Turn> {
+        let message = |(n, value): (usize, &Value)| {
+            let mut value = value.clone();
+            (value["id"], value["timestamp"]) = (json!(format!("m{n}")), json!(format!("2026-11-21T03:00:{n:02}Z")));
+            serde_json::from_value::<Message>(value).unwrap()
+        };
+        let messages: Vec<Message> = messages.iter().enumerate().map(message).collect();
+        told(&messages, "2026-11-21T03:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn only_what_the_last_message_proves_is_said() {
+        let prompt = json!({"type": "user", "content": [{"text": "hello"}]});
+        let result = json!({"type": "user", "content": [{"functionResponse": {"id": "c"}}]});
+        let silent = json!({"type": "gemini", "content": ""});
+        let answer = json!({"type": "gemini", "content": "let me see"});
+        let ran = json!({"type": "gemini", "content": "", "toolCalls": [{"id": "c", "status": "success"}]});
+        let cancelled = json!({"type": "info", "content": "Request cancelled."});
+        let failed = json!({"type": "error", "content": "[API Error: …]"});
+        let notice = json!({"type": "info", "content": "Another model is used."});
+        for (messages, expected) in [
+            (vec![], None),
+            (vec![&prompt], Some(Turn::Working)),
+            (vec![&prompt, &silent], None),
+            (vec![&prompt, &answer], None),
+            (vec![&prompt, &silent, &ran], None),
+            (vec![&prompt, &silent, &ran, &result], Some(Turn::Working)),
+            (vec![&prompt, &cancelled], Some(Turn::Idle)),
+            (vec![&prompt, &failed], Some(Turn::Idle)),
+            (vec![&prompt, &notice], Some(Turn::Working)),
+            (vec![&prompt, &failed, &notice], Some(Turn::Idle)),
+            (vec![&prompt, &answer, &notice], None),
+            (vec![&notice], None),
+        ] {
+            let messages: Vec<Value> = messages.into_iter().cloned().collect();
+            assert_eq!(told_of(&messages), expected, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn messages_of_an_earlier_process_say_nothing() {
+        let messages: Vec<Message> =
+            serde_json::from_value(json!([{"id": "a", "timestamp": "2026-11-21T03:00:00Z", "type": "user", "content": "x"}]))
+                .unwrap();
+        assert_eq!(told(&messages, "2026-11-21T03:00:01Z".parse().unwrap()), None);
+        assert_eq!(told(&messages, "2026-11-21T03:00:00Z".parse().unwrap()), Some(Turn::Working));
+    }
+}

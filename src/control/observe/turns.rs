@@ -1,0 +1,110 @@
+//! What live agents are doing, asked of those whose conversation is proven. Believes no answer of a process that is not, before
+//! and after, the one that was seen; never decides what an answer means.
+
+use std::collections::BTreeMap;
+
+use super::spread::spread;
+use super::transcripts::live_agents;
+use super::tree::Families;
+use crate::agent::{self, Scene, Subject};
+use crate::core::fact::Fact;
+use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
+use crate::host::{Host, ProcessInfo};
+
+/// What an agent answers: its turn, and what it waits for if it does.
+type Answer = (Fact<Turn>, Option<String>);
+
+/// The transcripts that were looked for.
+type Transcripts = BTreeMap<TranscriptKey, Fact<Transcript>>;
+
+/// Asks every live agent whose conversation is proven; its transcripts must have been found.
+pub(super) fn ask(
+    host: &dyn Host,
+    families: &Families<'_>,
+    seen: &Observation,
+) -> (BTreeMap<Process, Fact<Turn>>, BTreeMap<Process, String>) {
+    // Grouped sessions show one process several times.
+    let agents: BTreeMap<Process, &Agent> = live_agents(seen).map(|(_, _, agent)| (agent.process, agent)).collect();
+    let agents: Vec<&Agent> = agents.into_values().collect();
+    let answers = spread(&agents, |agent| Some((agent.process, answer(host, families, &seen.transcripts, agent)?)));
+    let (mut turns, mut awaited) = (BTreeMap::new(), BTreeMap::new());
+    for (process, (turn, what)) in answers.into_iter().flatten() {
+        turns.insert(process, turn);
+        awaited.extend(what.map(|what| (process, what)));
+    }
+    (turns, awaited)
+}
+
+/// What one agent answers; `None` if its conversation is not proven or it is not the process that was seen.
+fn answer(host: &dyn Host, families: &Families<'_>, transcripts: &Transcripts, agent: &Agent) -> Option<Answer> {
+    let (id, _) = agent.ladder.proof().into_seen()?;
+    let home = agent.home.seen()?;
+    let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
+    let key = TranscriptKey { kind: agent.kind, home: home.clone(), id: id.clone() };
+    let transcript = transcripts.get(&key).and_then(Fact::seen);
+    let adapter = agent::of(agent.kind);
+    let children = |pid| families.children(pid);
+    let subject = Subject::new(host, adapter, &top, &children, (&agent.cwd, home), false);
+    let chain: Vec<&ProcessInfo> = subject.chain().collect();
+    // The innermost process is the agent itself: a wrapper may be older than the turn, and a turn than the agent.
+    for process in chain.into_iter().rev() {
+        let scene = Scene { process, home, id, transcript };
+        let turn = adapter.turn(&scene);
+        if turn.is_absent() {
+            continue;
+        }
+        let awaited = (turn == Fact::Seen(Turn::Waiting)).then(|| adapter.awaited(&scene)).flatten();
+        return (lives(host, process) && lives(host, &top)).then_some((turn, awaited));
+    }
+    Some((Fact::Absent, None))
+}
+
+/// Whether a process is still the one it was.
+fn lives(host: &dyn Host, process: &ProcessInfo) -> bool {
+    matches!(host.glance(process.pid), Fact::Seen(now) if Process::from(&now) == Process::from(process))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{AgentKind, ConversationId};
+    use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
+    use crate::host::{Environ, LocalHost};
+
+    const ID: &str = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001";
+
+    #[test]
+    fn an_answer_of_another_process_than_the_one_that_was_seen_is_not_believed() {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let host = LocalHost::new(Environ::default());
+        let live = host.process(child.id()).into_seen().unwrap();
+        std::fs::create_dir(home.path().join("sessions")).unwrap();
+        let ticks = live.start_ticks.unwrap().to_string();
+        let entry = serde_json::json!({ "pid": live.pid, "sessionId": ID, "procStart": ticks, "status": "busy" });
+        std::fs::write(home.path().join(format!("sessions/{}.json", live.pid)), entry.to_string()).unwrap();
+        let agent = |process: Process, fact| Agent {
+            kind: AgentKind::Claude,
+            process,
+            cwd: Fact::Seen("/".into()),
+            home: Fact::Seen(home.path().to_path_buf()),
+            ladder: Ladder {
+                readings: vec![Reading { rung: Rung::Registry, looked_at: "the registry".to_owned(), fact }],
+                peers: Fact::Absent,
+            },
+        };
+        let id = || Fact::Seen(Found::Id(ConversationId(ID.to_owned())));
+        let seen = Process::from(&live);
+        let before = Process { started: seen.started - chrono::TimeDelta::seconds(1), ..seen };
+        let families = Families::new(&host);
+        let ask = |agent: &Agent| answer(&host, &families, &Transcripts::new(), agent).map(|(turn, _)| turn);
+        assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Turn::Working)));
+        assert_eq!(ask(&agent(before, id())), None, "the pid is another process's by now");
+        assert_eq!(ask(&agent(seen, Fact::Absent)), None, "not proven");
+        assert_eq!(ask(&agent(seen, Fact::Unknown("torn".into()))), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(ask(&agent(seen, id())), None, "it has ended");
+    }
+}

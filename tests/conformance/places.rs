@@ -1,0 +1,68 @@
+//! Where an agent's files are, what is watched of them, and the command that goes back to a conversation.
+
+use std::path::{Path, PathBuf};
+
+use headcount::agent::{self, Where};
+use headcount::core::ids::{AgentKind, ConversationId};
+
+use crate::kit::{Den, environ};
+use crate::specimens::all;
+
+#[test]
+fn a_home_follows_the_agents_own_variables() {
+    for specimen in all() {
+        let agent = agent::of(specimen.kind);
+        let usual = Some(Path::new("/home/dev").join(specimen.home));
+        assert_eq!(agent.home(&environ(&[("HOME", "/home/dev")])), usual, "{}", specimen.kind);
+        assert_eq!(agent.home(&environ(&[])), None, "{}", specimen.kind);
+        if let Some((variable, value, home)) = specimen.moved {
+            let with = |value: &str| agent.home(&environ(&[("HOME", "/home/dev"), (variable, value)]));
+            assert_eq!(with(value), Some(PathBuf::from(home)), "{variable}");
+            assert_eq!(with(""), usual, "an empty {variable} is none");
+            assert_eq!(agent.home_assignment(Path::new(home)), Some((variable, PathBuf::from(value))), "and back again");
+        }
+    }
+}
+
+#[test]
+fn places_to_watch_are_named_whether_they_are_there_or_not() {
+    for specimen in &all() {
+        let den = Den::new(specimen);
+        let nowhere = den.root().join("nowhere");
+        for home in [den.home(), nowhere.clone()] {
+            for cwd in [None, Some(Path::new("/")), Some(Path::new(specimen.cwd)), Some(Path::new("/x/\n'\"漢"))] {
+                let now = "2026-02-28T23:59:59Z".parse().unwrap();
+                let places = den.agent().places(Where { home: &home, cwd, now });
+                let all: Vec<&PathBuf> = places.registries.iter().chain(&places.transcripts).collect();
+                assert!(all.iter().all(|place| place.starts_with(&home)), "{}: {all:?}", specimen.kind);
+                assert!(all.iter().all(|place| !place.components().any(|part| part.as_os_str() == "..")), "{all:?}");
+            }
+        }
+        assert!(!nowhere.exists(), "naming a place does not make it");
+    }
+}
+
+#[test]
+fn a_resume_command_is_the_same_words_whatever_the_id_is() {
+    let hostile =
+        ["$(rm x)", "`rm x`", "a;rm x", "a'b", "a\"b", "a b", "a\nb", "--help", "*", "~", "a|b", "$HOME", "a\\b", "漢"];
+    for specimen in all() {
+        let agent = agent::of(specimen.kind);
+        let env = environ(&[("HOME", "/home/dev")]);
+        let command = |id: &str| {
+            let home = specimen.moved.map(|(.., home)| Path::new(home));
+            agent.resume_command(&ConversationId(id.to_owned()), Some(Path::new("/lab/it's $HOME")), home, &env)
+        };
+        let Some(usual) = command(specimen.id) else {
+            assert_eq!(specimen.kind, AgentKind::Antigravity, "nobody knows how to resume it");
+            continue;
+        };
+        let usual = shell_words::split(&usual).unwrap();
+        assert!(usual.contains(&"/lab/it's $HOME".to_owned()), "{usual:?}");
+        for id in hostile {
+            let words = shell_words::split(&command(id).unwrap()).unwrap();
+            let expected: Vec<String> = usual.iter().map(|word| word.replace(specimen.id, id)).collect();
+            assert_eq!(words, expected, "{}: {id:?}", specimen.kind);
+        }
+    }
+}
