@@ -25,7 +25,15 @@ tree() { local child; for child in $(cat "/proc/$1/task"/*/children); do tree "$
 SEEN=''
 end_agents() { local pid; for pid in $SEEN; do kill -9 "$pid" 2>/dev/null || true; done; }
 remember() { local name; for name in $(tm list-sessions -F '#{session_name}'); do SEEN+=" $(tree "$(pane_pid "$name")")"; done; }
-trap 'remember 2>/dev/null; end_agents; finish' EXIT
+ending() {
+  local rc=$?
+  set +e
+  remember 2>/dev/null
+  end_agents
+  (exit "$rc")
+  finish
+}
+trap ending EXIT
 
 shows() { tm capture-pane -p -t "=$1:" | grep -q "$2"; }
 rung() { [ "$(field "$1" id_rung)" = "$2" ]; }
@@ -47,7 +55,6 @@ session asked "$H/lab/asked" "${ENV[@]}" GEMINI_CLI_HOME="$H/other" -- "${GEMINI
 await 40 "alone ready" shows alone 'Type your message'
 await 20 "the chat of alone" rung alone appeared
 check "alone: the chat of its launch" "$(chat alone)" "$(field alone session_id)"
-check "before a prompt nothing is said of its turn" None "$(turn alone)"
 await 40 "the trust dialog" shows asked 'Trust folder'
 tm send-keys -t =asked: Enter
 await 40 "asked ready" shows asked 'Type your message'
@@ -57,19 +64,8 @@ record
 check "everything is recorded" "" "$(drifts)"
 alone=$(recorded alone)
 
-prompt alone $'hello\n@@slow 3\n@@say all-done-42'
-await 20 "at work" is_turn alone working
-await 20 "the answer" shows alone '✦ all-done-42'
-check "that it is done the chat does not say" None "$(turn alone)"
-prompt alone $'hello\n@@tool echo hi > x\n@@say all-done-43'
-await 20 "the question" shows alone 'Allow execution'
-check "that it waits for leave the chat does not say" None "$(turn alone)"
-tm send-keys -t =alone: Enter
-await 20 "the second answer" shows alone '✦ all-done-43'
-prompt alone $'hello\n@@hang'
-await 20 "at work again" is_turn alone working
-tm send-keys -t =alone: Escape
-await 20 "idle after a cancel" is_turn alone idle
+prompt alone $'hello\n@@say all-done-41'
+await 20 "the answer" shows alone '✦ all-done-41'
 check "the id stays" "$alone" "$(field alone session_id)"
 
 # The second deletes the unprompted chat of the first.
@@ -102,7 +98,22 @@ for name in first second; do await 40 "$name ready" shows "$name" 'Type your mes
 check "first: its own id" "${ids[0]}" "$(field first session_id)"
 check "second: its own id" "${ids[1]}" "$(field second session_id)"
 check "by their arguments" start "$(field first id_rung)"
+check "before a prompt nothing is said of its turn" None "$(turn first)"
 record
+
+prompt first $'hello\n@@slow 3\n@@say all-done-42'
+await 20 "at work" is_turn first working
+await 20 "the answer" shows first '✦ all-done-42'
+check "that it is done the chat does not say" None "$(turn first)"
+prompt first $'hello\n@@tool echo hi > x\n@@say all-done-43'
+await 20 "the question" shows first 'Allow execution'
+check "that it waits for leave the chat does not say" None "$(turn first)"
+tm send-keys -t =first: Enter
+await 20 "the second answer" shows first '✦ all-done-43'
+prompt first $'hello\n@@hang'
+await 20 "at work again" is_turn first working
+tm send-keys -t =first: Escape
+await 20 "idle after a cancel" is_turn first idle
 
 remember
 for pid in $(tree "$(pane_pid alone)"); do kill -9 "$pid"; done

@@ -6,6 +6,8 @@
 mod support;
 
 mod agents;
+mod copilot;
+mod gemini;
 mod identity;
 mod servers;
 mod sessions;
