@@ -53,6 +53,8 @@ prompt() {
     tm send-keys -t "=$1:" Enter
     await 3 "prompt, try $try," has_said_more "$before" 2>/dev/null && return
   done
+  echo "FAILED: $1 took no prompt" >&2
+  return 1
 }
 rung() { [ "$(field "$1" id_rung)" = "$2" ]; }
 # recorded NAME: the id in the manifest, where every entry is one line
