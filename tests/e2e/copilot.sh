@@ -88,6 +88,8 @@ session shell "$H/lab/shared" "${ENV[@]}" -- bash --norc -c 'copilot; exec bash 
 printf '  - { name: shell, agent: copilot, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 await 40 "the lock below a shell" is_proven shell
 await 30 "shell ready" shows shell '/ commands'
+prompt shell $'hello\n@@say all-done-42'
+await 30 "the transcript of shell" has_transcript shell
 record
 prompt shell /exit
 has_ended() { [ "$(drifts)" = "agent-gone:shell" ]; }

@@ -21,13 +21,41 @@ ENV=(GEMINI_API_KEY=dummy GOOGLE_GEMINI_BASE_URL="$URL" GEMINI_TELEMETRY_ENABLED
 GEMINI=(gemini -m gemini-2.5-flash)
 uuid() { cat /proc/sys/kernel/random/uuid; }
 tree() { local child; for child in $(cat "/proc/$1/task"/*/children); do tree "$child"; done; echo "$1"; }
+# The one dies of the other's end, or not.
+end_tree() { local pid; for pid in $(tree "$1" 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done; }
 # Gemini outlives its terminal: what a session runs is ended by the pids that were seen in it.
 SEEN=''
 end_agents() { local pid; for pid in $SEEN; do kill -9 "$pid" 2>/dev/null || true; done; }
 remember() { local name; for name in $(tm list-sessions -F '#{session_name}'); do SEEN+=" $(tree "$(pane_pid "$name")")"; done; }
-trap 'remember 2>/dev/null; end_agents; finish' EXIT
+ending() {
+  local rc=$?
+  set +e
+  remember 2>/dev/null
+  end_agents
+  (exit "$rc")
+  finish
+}
+trap ending EXIT
 
 shows() { tm capture-pane -p -t "=$1:" | grep -q "$2"; }
+# What is typed while it still works is lost now and then.
+is_ready() { [[ $(tm display -p -t "=$1:" '#{pane_title}') = *Ready* ]]; }
+said() { cat "$H"/.gemini/tmp/*/logs.json 2>/dev/null | grep -c '"messageId"' || true; }
+has_said_more() { [ "$(said)" -gt "$1" ]; }
+# An Enter too close behind what was pasted is part of it: again, until it is taken for a prompt.
+prompt() {
+  local before try
+  before=$(said)
+  tm set-buffer -b p -- "$2"
+  tm paste-buffer -p -r -d -b p -t "=$1:"
+  for try in 1 2 3 4 5; do
+    read -rt 0.4 <> <(:) || true
+    tm send-keys -t "=$1:" Enter
+    await 3 "prompt, try $try," has_said_more "$before" 2>/dev/null && return
+  done
+  echo "FAILED: $1 took no prompt" >&2
+  return 1
+}
 rung() { [ "$(field "$1" id_rung)" = "$2" ]; }
 # recorded NAME: the id in the manifest, where every entry is one line
 recorded() { grep "name: $1," "$H/agent-sessions.yaml" | grep -o 'session_id: [^,} ]*' | cut -d ' ' -f 2 || echo None; }
@@ -47,7 +75,6 @@ session asked "$H/lab/asked" "${ENV[@]}" GEMINI_CLI_HOME="$H/other" -- "${GEMINI
 await 40 "alone ready" shows alone 'Type your message'
 await 20 "the chat of alone" rung alone appeared
 check "alone: the chat of its launch" "$(chat alone)" "$(field alone session_id)"
-check "before a prompt nothing is said of its turn" None "$(turn alone)"
 await 40 "the trust dialog" shows asked 'Trust folder'
 tm send-keys -t =asked: Enter
 await 40 "asked ready" shows asked 'Type your message'
@@ -57,19 +84,9 @@ record
 check "everything is recorded" "" "$(drifts)"
 alone=$(recorded alone)
 
-prompt alone $'hello\n@@slow 3\n@@say all-done-42'
-await 20 "at work" is_turn alone working
-await 20 "the answer" shows alone '✦ all-done-42'
-check "that it is done the chat does not say" None "$(turn alone)"
-prompt alone $'hello\n@@tool echo hi > x\n@@say all-done-43'
-await 20 "the question" shows alone 'Allow execution'
-check "that it waits for leave the chat does not say" None "$(turn alone)"
-tm send-keys -t =alone: Enter
-await 20 "the second answer" shows alone '✦ all-done-43'
-prompt alone $'hello\n@@hang'
-await 20 "at work again" is_turn alone working
-tm send-keys -t =alone: Escape
-await 20 "idle after a cancel" is_turn alone idle
+await 20 "alone at rest" is_ready alone
+prompt alone $'hello\n@@say all-done-41'
+await 20 "the answer" shows alone '✦ all-done-41'
 check "the id stays" "$alone" "$(field alone session_id)"
 
 # The second deletes the unprompted chat of the first.
@@ -81,17 +98,18 @@ for name in first second; do printf '  - { name: %s, agent: gemini, cwd: ~/lab/s
 await 20 "the chat of second" chat shared
 record
 for name in first second; do check "two without ids: $name records none" None "$(recorded "$name")"; done
+await 20 "first at rest" is_ready first
 prompt first $'hello\n@@say all-done-42'
 await 20 "the answer of first" shows first '✦ all-done-42'
 record
 for name in first second; do check "first prompted: $name records none" None "$(recorded "$name")"; done
 remember
-for pid in $(tree "$(pane_pid second)"); do kill -9 "$pid"; done
+end_tree "$(pane_pid second)"
 is_gone() { [ "$(field "$1" observed)" = gone ]; }
 await 10 "the end of second" is_gone second
 record
 check "left alone, first is not given the chat of second" None "$(recorded first)"
-for pid in $(tree "$(pane_pid first)"); do kill -9 "$pid"; done
+end_tree "$(pane_pid first)"
 await 10 "the end of first" is_gone first
 record
 
@@ -102,10 +120,28 @@ for name in first second; do await 40 "$name ready" shows "$name" 'Type your mes
 check "first: its own id" "${ids[0]}" "$(field first session_id)"
 check "second: its own id" "${ids[1]}" "$(field second session_id)"
 check "by their arguments" start "$(field first id_rung)"
+check "before a prompt nothing is said of its turn" None "$(turn first)"
 record
 
+await 20 "first at rest" is_ready first
+prompt first $'hello\n@@slow 3\n@@say all-done-42'
+await 20 "at work" is_turn first working
+await 20 "the answer" shows first '✦ all-done-42'
+check "that it is done the chat does not say" None "$(turn first)"
+await 20 "first at rest" is_ready first
+prompt first $'hello\n@@tool echo hi > x\n@@say all-done-43'
+await 20 "the question" shows first 'Allow execution'
+check "that it waits for leave the chat does not say" None "$(turn first)"
+tm send-keys -t =first: Enter
+await 20 "the second answer" shows first '✦ all-done-43'
+await 20 "first at rest" is_ready first
+prompt first $'hello\n@@hang'
+await 20 "at work again" is_turn first working
+tm send-keys -t =first: Escape
+await 20 "idle after a cancel" is_turn first idle
+
 remember
-for pid in $(tree "$(pane_pid alone)"); do kill -9 "$pid"; done
+end_tree "$(pane_pid alone)"
 await 10 "the end of alone" is_gone alone
 check "kill -9 is dead" "dead:alone" "$(drifts)"
 record
@@ -114,6 +150,7 @@ await 40 "alone resumed" shows alone 'Type your message'
 check "a resume keeps the id" "$alone" "$(field alone session_id)"
 record
 check "and is recorded" "" "$(drifts)"
+await 20 "alone at rest" is_ready alone
 prompt alone $'again\n@@say all-done-44'
 await 20 "the answer after the resume" shows alone '✦ all-done-44'
 
@@ -134,8 +171,8 @@ printf '  - { name: orphan, agent: gemini, cwd: ~/lab/orphan }\n' >>"$H/agent-se
 await 40 "its successor ready" shows orphan 'Type your message'
 record
 check "beside an orphan the successor's id is not proven" None "$(recorded orphan)"
-for pid in $(tree "$left"); do kill -9 "$pid"; done
-for pid in $(tree "$(pane_pid orphan)"); do kill -9 "$pid"; done
+end_tree "$left"
+end_tree "$(pane_pid orphan)"
 sed -i '/name: orphan/,$d' "$H/agent-sessions.yaml"
 
 session shell "$H/lab/shell" "${ENV[@]}" -- bash --norc -c "$(printf '%q ' "${GEMINI[@]}"); exec bash --norc"
@@ -143,7 +180,8 @@ printf '  - { name: shell, agent: gemini, cwd: ~/lab/shell }\n' >>"$H/agent-sess
 await 40 "shell ready" shows shell 'Type your message'
 await 20 "the chat below a shell" rung shell appeared
 record
-prompt shell /quit
+remember
+for pid in $(cat "/proc/$(pane_pid shell)/task"/*/children); do end_tree "$pid"; done
 has_ended() { [[ " $(drifts) " = *" agent-gone:shell "* ]]; }
 await 20 "agent-gone" has_ended
 echo "ok: an agent that ended in its shell is gone"

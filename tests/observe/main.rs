@@ -6,6 +6,8 @@
 mod support;
 
 mod agents;
+mod copilot;
+mod gemini;
 mod identity;
 mod opencode;
 mod pi;

@@ -104,7 +104,7 @@ fn a_refused_permission_ends_in_an_abort_and_an_error_ends_a_turn() {
     assert_eq!(told_of(&[asked, vec![end.clone(), abort]].concat()), Some(Turn::Idle));
     assert_eq!(told_of(&[start.clone(), end.clone(), error]), Some(Turn::Idle));
     // The window begins within the turn: whether it goes on cannot be told.
-    assert_eq!(told_of(&[end.clone()]), None);
+    assert_eq!(told_of(std::slice::from_ref(&end)), None);
     // A helper's turn ends within a tool of the agent's own.
     let helped = json!({"type": "assistant.turn_end", "agentId": "a", "data": {}});
     assert_eq!(told_of(&[start.clone(), run.clone(), helped]), Some(Turn::Working));
