@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError, procfs, ps, question, run, socket,
+    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError, procfs, ps, question, run,
+    socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;

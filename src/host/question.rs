@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
+};
 
 /// How many connections are open at a time.
 const AT_A_TIME: usize = 128;
@@ -151,7 +153,8 @@ mod tests {
         let leave = std::thread::spawn(move || drop(leaver.accept().unwrap()));
         let sockets = ["talks", "leaves", "mute", "stale", "missing"].map(path);
         let begun = Instant::now();
-        let answers = ask(&sockets, &Question { words: b"there", is_whole: &|heard| heard.len() >= 13 }, Duration::from_millis(300));
+        let answers =
+            ask(&sockets, &Question { words: b"there", is_whole: &|heard| heard.len() >= 13 }, Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!(&talk.join().unwrap(), b"there");
         leave.join().unwrap();

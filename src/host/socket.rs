@@ -61,9 +61,8 @@ fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
 /// The process that called `listen` on the other end of a connection.
 pub(super) fn peer(socket: impl AsFd) -> Option<u32> {
     #[cfg(target_os = "linux")]
-    let peer = rustix::net::sockopt::socket_peercred(socket)
-        .ok()
-        .and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
+    let peer =
+        rustix::net::sockopt::socket_peercred(socket).ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
     #[cfg(not(target_os = "linux"))]
     let peer = None;
     peer

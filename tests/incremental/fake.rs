@@ -118,7 +118,12 @@ impl Lister for Fake {
             process: None,
             panes: panes.iter().map(pane).collect(),
         };
-        Some(Server { pid: Some(1), version: "3.5".to_owned(), sessions: sessions.iter().map(session).collect(), unlisted: None })
+        Some(Server {
+            pid: Some(1),
+            version: "3.5".to_owned(),
+            sessions: sessions.iter().map(session).collect(),
+            unlisted: None,
+        })
     }
 }
 
@@ -171,7 +176,8 @@ impl Host for Fake {
 
     fn table(&self) -> Fact<Vec<Lineage>> {
         let table = self.table();
-        let lineage = |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent, name: process.argv[0].clone() };
+        let lineage =
+            |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent, name: process.argv[0].clone() };
         Fact::Seen(table.processes.iter().map(lineage).collect())
     }
 

@@ -11,9 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::support::{Claude, World, await_some};
 
-/// Quiet, and serialised soon, so that what has ended is kept as `EXITED`.
-const CONFIG: &str =
-    "show_startup_tips false\nshow_release_notes false\nsession_serialization true\nserialization_interval 1\n";
+/// Nothing that a person would be shown at the first start.
+const CONFIG: &str = "show_startup_tips false\nshow_release_notes false\n";
 
 /// A world with zellij in its PATH.
 pub struct Zellij {
@@ -41,7 +40,9 @@ impl Zellij {
     /// A world with the real program; `None`, said aloud, where there is none.
     pub fn new() -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("SKIPPED a test against a real zellij: there is none; `./x test` builds it, HEADCOUNT_TEST_ZELLIJ names it");
+            eprintln!(
+                "SKIPPED a test against a real zellij: there is none; `./x test` builds it, HEADCOUNT_TEST_ZELLIJ names it"
+            );
             return None;
         };
         let world = World::new();
@@ -85,11 +86,12 @@ impl Zellij {
         self.command(&self.base(), args).output().unwrap()
     }
 
-    /// An action on a session.
+    /// An action on a session, once zellij finds it.
     pub fn action(&self, session: &str, words: &[&str]) {
         let session = format!("--session={session}");
-        let output = self.run([session.as_str(), "action"].iter().chain(words));
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        await_some("the action's success", || {
+            self.run([session.as_str(), "action"].iter().chain(words)).status.success().then_some(())
+        });
     }
 
     /// Starts a detached session that runs a program, and gives its process.

@@ -14,9 +14,7 @@ use headcount::core::events::{Event, Limit};
 use headcount::core::fact::Fact;
 use headcount::core::manifest::select::Selection;
 use headcount::core::observe::Boot;
-use headcount::host::{
-    Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, RunError,
-};
+use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, RunError};
 use headcount::store::paths::StateHome;
 
 use crate::run::{declare, manifest, running, text};

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
-#[path = "../support/mod.rs"]
-mod support;
 #[path = "../watch/run.rs"]
 #[allow(dead_code)]
 mod run;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../support/zellij.rs"]
 mod zellij;
 

@@ -23,7 +23,8 @@ fn run(zellij: &Zellij, arguments: &[&str]) -> std::process::Output {
 fn drifts(report: &Value) -> Vec<String> {
     let line = |drift: &Value| {
         let part = |value: &Value| value.as_str().unwrap().to_owned();
-        [part(&drift["class"]), part(&drift["state"]), part(&drift["session"]["mux"]), part(&drift["session"]["name"])].join(" ")
+        [part(&drift["class"]), part(&drift["state"]), part(&drift["session"]["mux"]), part(&drift["session"]["name"])]
+            .join(" ")
     };
     let mut all: Vec<String> = report["drifts"].as_array().unwrap().iter().map(line).collect();
     all.sort();
@@ -34,7 +35,9 @@ fn both(zellij: &Zellij, names: [&str; 2]) -> String {
     let cwd = zellij.world().workspace("shop");
     format!(
         "version: 1\nsessions:\n  - name: {}\n    agent: claude\n    cwd: {cwd}\n    status: running\n  - name: {}\n    agent: claude\n    mux: zellij\n    cwd: {cwd}\n    status: running\n",
-        names[0], names[1], cwd = cwd.display()
+        names[0],
+        names[1],
+        cwd = cwd.display()
     )
 }
 

@@ -27,7 +27,8 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
 
 /// The program; nothing where it is missing and nobody needs it.
 fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> {
-    let upgrade = "its sessions need 0.44 or newer: before that, each version has sockets of its own and panes cannot be listed";
+    let upgrade =
+        "its sessions need 0.44 or newer: before that, each version has sockets of its own and panes cannot be listed";
     match said {
         Err(RunError::NotFound(_)) if found.is_absent() => None,
         Err(error @ RunError::NotFound(_)) => {
@@ -37,9 +38,11 @@ fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> 
         Err(error) => Some(Row::fail(WHAT, error.to_string(), "`zellij --version` should answer at once")),
         Ok(said) => Some(match zellij::version(&said) {
             Ok(Some(version)) => Row::fine(WHAT, version),
-            Ok(None) => {
-                Row::warn(WHAT, format!("{:?}, a version that is not understood", said.trim()), "zellij 0.44 or newer is needed")
-            }
+            Ok(None) => Row::warn(
+                WHAT,
+                format!("{:?}, a version that is not understood", said.trim()),
+                "zellij 0.44 or newer is needed",
+            ),
             Err(too_old) => Row::fail(WHAT, too_old.to_string(), upgrade),
         }),
     }
@@ -111,8 +114,7 @@ mod tests {
             agents: Fact::Unknown("silent".to_owned()),
             unread: None,
         };
-        let session =
-            |panes| MuxSession { id: "lab".to_owned(), name: "lab".to_owned(), created: None, process: None, panes };
+        let session = |panes| MuxSession { id: "lab".to_owned(), name: "lab".to_owned(), created: None, process: None, panes };
         let row = |server: Server| sessions(Path::new("/z"), &Fact::Seen(server));
         let fine = row(Server { sessions: vec![session(Vec::new())], ..Server::default() });
         assert_eq!((fine.grade, fine.found.as_str()), (Grade::Fine, "1 at /z"));

@@ -87,7 +87,10 @@ mod tests {
             assert!(base(odd, &env(&[])).unwrap_err().contains("is no zellij server"), "{odd}");
         }
         for odd in ["", "here"] {
-            assert!(base("default", &env(&[("ZELLIJ_SOCKET_DIR", odd)])).unwrap_err().contains("not an absolute path"), "{odd}");
+            assert!(
+                base("default", &env(&[("ZELLIJ_SOCKET_DIR", odd)])).unwrap_err().contains("not an absolute path"),
+                "{odd}"
+            );
         }
     }
 

@@ -114,7 +114,9 @@ mod tests {
     fn panes_of_plugins_are_left_out_and_anything_else_is_refused() {
         let plugin = row(0, "").replace(r#""is_plugin":false"#, r#""is_plugin":true"#);
         assert!(list(&[plugin]).is_empty());
-        for odd in ["", "{}", "[{}]", "[1]", "No active session", r#"[{"id":-1,"is_plugin":false,"exited":false,"is_held":false}]"#] {
+        for odd in
+            ["", "{}", "[{}]", "[1]", "No active session", r#"[{"id":-1,"is_plugin":false,"exited":false,"is_held":false}]"#]
+        {
             assert!(parse(odd.as_bytes()).is_err(), "{odd}");
         }
     }

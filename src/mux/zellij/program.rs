@@ -37,10 +37,9 @@ pub fn version(said: &str) -> Result<Option<String>, TooOld> {
 pub fn ask_version(host: &dyn Host) -> Result<String, RunError> {
     let home = tempfile::Builder::new().prefix("headcount-").tempdir();
     let names = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"].map(OsString::from);
-    let variables = home.as_ref().map_or_else(
-        |_| Vec::new(),
-        |home| names.into_iter().map(|name| (name, home.path().as_os_str().to_owned())).collect(),
-    );
+    let variables = home
+        .as_ref()
+        .map_or_else(|_| Vec::new(), |home| names.into_iter().map(|name| (name, home.path().as_os_str().to_owned())).collect());
     let command = Command { program: "zellij".to_owned(), args: vec!["--version".into()], variables, deadline: DEADLINE };
     host.run(&command).map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
 }

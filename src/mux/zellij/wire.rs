@@ -112,7 +112,14 @@ mod tests {
         message.extend(long.as_bytes());
         assert_eq!(lines(&message), Some(format!("[]\n{long}\n").into_bytes()));
         assert_eq!(lines(b"\x2a\0"), Some(Vec::new()));
-        for odd in [&b""[..], b"\x32\x02\x0a\0", b"\x2a\x05\x0a\x02[]", b"\x2a\x02\x12\0", b"\x2a\0\x2a\0", b"\x2a\xff\xff\xff\xff\xff"] {
+        for odd in [
+            &b""[..],
+            b"\x32\x02\x0a\0",
+            b"\x2a\x05\x0a\x02[]",
+            b"\x2a\x02\x12\0",
+            b"\x2a\0\x2a\0",
+            b"\x2a\xff\xff\xff\xff\xff",
+        ] {
             assert_eq!(lines(odd), None, "{odd:?}");
         }
     }
