@@ -38,7 +38,8 @@ pub struct FirstManifest {
     pub left_out: Vec<String>,
 }
 
-/// Composes a manifest of every session, on any tmux server of this user, in which an agent is alive.
+/// Composes a manifest of every session in which an agent is alive, on any tmux server of this user or in the default socket
+/// directory of zellij.
 ///
 /// # Errors
 /// A name or path that cannot be written down.
@@ -86,7 +87,7 @@ fn without_note(mut edit: Edit) -> Edit {
     edit
 }
 
-/// Every tmux server whose socket stands where tmux puts them.
+/// Every tmux server whose socket stands where tmux puts them. The default zellij server is looked at in any case.
 fn servers(world: &World) -> Vec<ServerKey> {
     let default = tmux::address::socket(ServerKey::DEFAULT, &world.env);
     let directory = default.ok().and_then(|socket| socket.parent().map(std::path::Path::to_path_buf));

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, RunError, procfs, ps, run, socket};
+use super::{
+    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError, procfs, ps, question, run,
+    socket,
+};
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
 
@@ -191,13 +194,22 @@ impl Host for LocalHost {
         match &self.ps {
             None => procfs::table(),
             Some(ps) => {
-                self.ask_ps(ps, |all| Fact::Seen(all.values().map(|it| Lineage { pid: it.pid, parent: it.parent }).collect()))
+                let lineage = |it: &ProcessInfo| Lineage { pid: it.pid, parent: it.parent, name: it.name.clone() };
+                self.ask_ps(ps, |all| Fact::Seen(all.values().map(lineage).collect()))
             }
         }
     }
 
     fn listener(&self, path: &Path) -> Listener {
         socket::listener(path)
+    }
+
+    fn listening(&self) -> Fact<Vec<PathBuf>> {
+        socket::listening()
+    }
+
+    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+        question::ask(sockets, question, deadline)
     }
 }
 
@@ -232,7 +244,8 @@ mod tests {
         assert_eq!(cwd, Fact::Seen(PathBuf::from("/")));
         assert!(exe.is_some());
         assert!(children.contains(&child.id()));
-        assert!(table.seen().unwrap().contains(&Lineage { pid: child.id(), parent: std::process::id() }));
+        let mine = |it: &Lineage| (it.pid, it.parent, it.name.as_str()) == (child.id(), std::process::id(), "sleep");
+        assert!(table.seen().unwrap().iter().any(mine));
         assert_eq!(host.process(child.id()), Fact::Absent);
     }
 

@@ -6,10 +6,12 @@ mod local;
 pub mod pidfd;
 mod procfs;
 mod ps;
+mod question;
 mod run;
 mod socket;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -18,6 +20,7 @@ use crate::core::observe::Boot;
 
 pub use environ::Environ;
 pub use local::LocalHost;
+pub use question::{Answer, Question};
 pub use run::{Command, Output, RunError};
 pub(crate) use run::{child, run};
 pub use socket::Listener;
@@ -66,15 +69,24 @@ pub trait Host: Send + Sync {
 
     /// Whether somebody listens on a Unix socket.
     fn listener(&self, socket: &Path) -> Listener;
+
+    /// The paths of all Unix sockets somebody listens on, as they were when that began: a socket that was renamed or removed
+    /// since keeps its first one. `Absent`: this system does not tell.
+    fn listening(&self) -> Fact<Vec<PathBuf>>;
+
+    /// Puts one question to each of these Unix sockets, to all of them at the same time; one answer for each, in order.
+    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer>;
 }
 
 /// A process and its parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
     /// The process.
     pub pid: u32,
     /// The process that made it, or adopted it.
     pub parent: u32,
+    /// Its short name (`comm`).
+    pub name: String,
 }
 
 /// What a host tells of a process.

@@ -245,7 +245,7 @@ pub(super) fn table() -> Fact<Vec<Lineage>> {
     let pids = entries.flatten().filter_map(|entry| OsString::into_vec(entry.file_name()).try_into_pid());
     let lineage = |pid: u32| {
         let stat = parse_stat(&slurp(&file(pid, "stat")).ok()?)?;
-        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid, parent: stat.parent })
+        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid, parent: stat.parent, name: stat.name })
     };
     Fact::Seen(pids.filter_map(lineage).collect())
 }

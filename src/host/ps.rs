@@ -14,7 +14,7 @@ pub(super) fn command() -> Command {
     let columns = COLUMNS.iter().flat_map(|column| ["-o", column]).map(Into::into);
     // Two w: the whole command line on every system.
     let args = ["-A", "-ww"].into_iter().map(Into::into).chain(columns).collect();
-    Command { program: "ps".to_owned(), args, deadline: Duration::from_secs(5) }
+    Command { program: "ps".to_owned(), args, variables: Vec::new(), deadline: Duration::from_secs(5) }
 }
 
 /// One process per line, zombies left out. A line that does not read right is left out as well.

@@ -23,6 +23,8 @@ pub struct Command {
     pub program: String,
     /// Its arguments.
     pub args: Vec<OsString>,
+    /// Variables it gets beside those of the host, also such as point at a multiplexer.
+    pub variables: Vec<(OsString, OsString)>,
     /// How long it may run.
     pub deadline: Duration,
 }
@@ -105,13 +107,17 @@ pub(crate) fn run(command: &Command, env: &Environ) -> Result<Output, RunError> 
     let program = || command.program.clone();
     let mut child = child(&command.program, env).ok_or_else(|| RunError::NotFound(program()))?;
     let deadline = Instant::now() + command.deadline;
-    let mut child =
-        child.args(&command.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(
-            |source| match source.kind() {
-                io::ErrorKind::NotFound => RunError::NotFound(program()),
-                _ => RunError::Start { program: program(), source },
-            },
-        )?;
+    let mut child = child
+        .args(&command.args)
+        .envs(command.variables.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => RunError::NotFound(program()),
+            _ => RunError::Start { program: program(), source },
+        })?;
     match listen(&mut child, deadline) {
         Ok((status, stdout, stderr)) => Ok(Output { code: status.code(), signal: status.signal(), stdout, stderr }),
         Err(end) => {
@@ -217,7 +223,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, deadline: Duration) -> Command {
-        Command { program: "sh".into(), args: vec!["-c".into(), script.into()], deadline }
+        Command { program: "sh".into(), args: vec!["-c".into(), script.into()], variables: Vec::new(), deadline }
     }
 
     fn env(pairs: &[(&str, &str)]) -> Environ {

@@ -1,12 +1,15 @@
-//! Whether somebody listens on a Unix socket. Never says a word on the connection it opens.
+//! Whether somebody listens on a Unix socket, and on which. Never says a word on the connection it opens.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use crate::core::fact::Fact;
 
 /// The kernel's table of Unix sockets.
 const TABLE: &str = "/proc/net/unix";
@@ -52,13 +55,26 @@ fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
     connect(&socket, &address)?;
+    Ok(peer(&socket))
+}
+
+/// The process that called `listen` on the other end of a connection.
+pub(super) fn peer(socket: impl AsFd) -> Option<u32> {
     #[cfg(target_os = "linux")]
-    let peer = rustix::net::sockopt::socket_peercred(&socket)
-        .ok()
-        .and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
+    let peer =
+        rustix::net::sockopt::socket_peercred(socket).ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
     #[cfg(not(target_os = "linux"))]
     let peer = None;
-    Ok(peer)
+    peer
+}
+
+/// The paths of all sockets somebody listens on.
+pub(super) fn listening() -> Fact<Vec<PathBuf>> {
+    match std::fs::read(TABLE) {
+        Ok(table) => Fact::Seen(listeners(&table).map(|path| PathBuf::from(OsStr::from_bytes(path))).collect()),
+        Err(_) if cfg!(not(target_os = "linux")) => Fact::Absent,
+        Err(error) => Fact::Unknown(format!("cannot read {TABLE}: {error}")),
+    }
 }
 
 /// Whether the table has a listening socket of this path, as written or with its directory resolved.
@@ -66,7 +82,12 @@ fn names(table: &[u8], path: &Path) -> bool {
     let resolved =
         path.parent().and_then(|dir| dir.canonicalize().ok()).zip(path.file_name()).map(|(dir, name)| dir.join(name));
     let spellings: Vec<PathBuf> = resolved.into_iter().chain([path.to_path_buf()]).collect();
-    table.split(|byte| *byte == b'\n').skip(1).any(|line| {
+    listeners(table).any(|socket| spellings.iter().any(|spelling| spelling.as_os_str().as_bytes() == socket))
+}
+
+/// The paths of the listening sockets in the table.
+fn listeners(table: &[u8]) -> impl Iterator<Item = &[u8]> {
+    table.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
         // Num RefCount Protocol Flags Type St Inode Path: seven columns without spaces, then the rest of the line.
         let mut rest = line;
         let mut flags = 0;
@@ -79,8 +100,7 @@ fn names(table: &[u8], path: &Path) -> bool {
             }
             rest = &rest[end..];
         }
-        let socket = OsStr::from_bytes(rest.strip_prefix(b" ").unwrap_or(rest));
-        flags & LISTENS != 0 && spellings.iter().any(|spelling| spelling.as_os_str() == socket)
+        (flags & LISTENS != 0).then(|| rest.strip_prefix(b" ").unwrap_or(rest))
     })
 }
 

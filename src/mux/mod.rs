@@ -1,23 +1,31 @@
 //! Multiplexer adapters. They list; they never start, stop or type into anything.
 
 pub mod tmux;
-mod zellij;
+pub mod zellij;
 
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
-use crate::core::observe::Server;
+use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host};
-
-pub use zellij::Zellij;
 
 /// A kind of multiplexer.
 pub trait Mux: Send + Sync {
     /// Which one it is.
     fn kind(&self) -> MuxKind;
 
-    /// What a server holds; the panes come with [`Fact::Absent`] agents, that is, not yet asked about. `Absent`: the server
-    /// does not run. `Unknown`: it could not be told, with the reason. `server` is spelled as in a manifest.
+    /// What a server holds; the panes come with [`Fact::Absent`] agents, that is, not yet asked about, or with
+    /// [`Fact::Unknown`] if it cannot be told what runs in them. `Absent`: the server does not run. `Unknown`: it could not be
+    /// told, with the reason. `server` is spelled as in a manifest.
     fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server>;
+
+    /// Whether the default server is looked at although no entry names it, because sessions without an entry may be there.
+    /// Cheap: no program is started to find out.
+    fn is_searched(&self, env: &Environ) -> bool;
+
+    /// The panes of a listed session that [`Mux::list`] did not show because they cost more to ask for: those kept although
+    /// their process has ended, and one with [`Fact::Unknown`] agents for whatever casts doubt on the list. Asked only about
+    /// a session that seems to have lost its agent.
+    fn other_panes(&self, host: &dyn Host, env: &Environ, server: &str, session: &MuxSession) -> Vec<Pane>;
 
     /// The process of a server, where that can be told without waiting for an answer.
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;
@@ -27,6 +35,6 @@ pub trait Mux: Send + Sync {
 pub fn of(kind: MuxKind) -> &'static dyn Mux {
     match kind {
         MuxKind::Tmux => &tmux::Tmux,
-        MuxKind::Zellij => &Zellij,
+        MuxKind::Zellij => &zellij::Zellij,
     }
 }

@@ -39,6 +39,7 @@ impl Place {
         command.env_clear().current_dir(self.work()).stdin(std::process::Stdio::null());
         command.env("HOME", self.home()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMUX_TMPDIR", self.root.path().join("tmux")).env("LANG", "C.UTF-8");
+        command.env("ZELLIJ_SOCKET_DIR", self.root.path().join("zellij"));
         command
     }
 

@@ -1,12 +1,11 @@
-//! What every coding agent's adapter must do, whichever agent it is: one set of cases, driven by a table of specimens. A new agent
-//! gets a row in `specimens.rs` and is held to all of it.
+//! What every adapter of a kind must do: one suite for each trait with several implementations, the same cases for all of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
-mod damage;
-mod evidence;
-mod kit;
-mod places;
-mod recognition;
-mod specimens;
-mod transcripts;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/zellij.rs"]
+mod zellij;
+
+mod agents;
+mod mux;

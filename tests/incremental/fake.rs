@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use headcount::control::observe::{Lister, World};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ServerKey;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
-use headcount::host::{Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, RunError};
+use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError};
 
 /// What the world holds.
 #[derive(Debug, Default)]
@@ -114,9 +115,15 @@ impl Lister for Fake {
             id: format!("${name}"),
             name: name.clone(),
             created: Some(DateTime::UNIX_EPOCH),
+            process: None,
             panes: panes.iter().map(pane).collect(),
         };
-        Some(Server { pid: Some(1), version: "3.5".to_owned(), sessions: sessions.iter().map(session).collect() })
+        Some(Server {
+            pid: Some(1),
+            version: "3.5".to_owned(),
+            sessions: sessions.iter().map(session).collect(),
+            unlisted: None,
+        })
     }
 }
 
@@ -169,12 +176,21 @@ impl Host for Fake {
 
     fn table(&self) -> Fact<Vec<Lineage>> {
         let table = self.table();
-        let lineage = |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent };
+        let lineage =
+            |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent, name: process.argv[0].clone() };
         Fact::Seen(table.processes.iter().map(lineage).collect())
     }
 
     fn listener(&self, socket: &Path) -> Listener {
         let name = socket.file_name().unwrap().to_string_lossy().into_owned();
         if self.table().servers.contains_key(&name) { Listener::Listening(Some(1)) } else { Listener::Nobody }
+    }
+
+    fn listening(&self) -> Fact<Vec<PathBuf>> {
+        Fact::Absent
+    }
+
+    fn ask(&self, sockets: &[PathBuf], _: &Question<'_>, _: Duration) -> Vec<Answer> {
+        vec![Answer::Nobody; sockets.len()]
     }
 }

@@ -173,6 +173,7 @@ async fn where_handles_run_out_processes_are_asked_after_and_that_is_said_once()
     let shell = headcount::host::Command {
         program: "sh".into(),
         args: vec!["-c".into(), "ulimit -Sn".into()],
+        variables: Vec::new(),
         deadline: std::time::Duration::from_secs(5),
     };
     // Some handles are let go so that a child can be started at all.

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use headcount::core::ids::{ConversationId, MuxKind, ServerKey};
-use headcount::core::manifest::{Environment, Manifest, read};
+use headcount::core::manifest::{Environment, Manifest, Remark, read};
 use headcount::host::Environ;
 
 /// What Claude Code leaves behind, in a few lines of shell: a registry entry at once (unless told not to), a transcript at the
@@ -131,6 +131,7 @@ impl World {
             ("HOME", self.home().into_os_string()),
             ("PATH", std::env::join_paths(dirs).unwrap()),
             ("TMUX_TMPDIR", self.root.join("tmux").into_os_string()),
+            ("ZELLIJ_SOCKET_DIR", self.root.join("zellij").into_os_string()),
             ("SHELL", "/bin/sh".into()),
             ("TERM", "screen".into()),
             ("LANG", "C.UTF-8".into()),
@@ -257,11 +258,16 @@ pub const HOST: &str = "here";
 
 /// A manifest from its text.
 pub fn manifest(text: &str) -> Manifest {
-    let raw: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
-    let environment = Environment { home: PathBuf::from("/nowhere"), host: HOST.to_owned() };
-    let (manifest, remarks) = read(&raw, &raw, &environment).unwrap();
+    let (manifest, remarks) = manifest_with_remarks(text);
     assert!(remarks.is_empty(), "{remarks:?}");
     manifest
+}
+
+/// The same of a text there is something to say about.
+pub fn manifest_with_remarks(text: &str) -> (Manifest, Vec<Remark>) {
+    let raw: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
+    let environment = Environment { home: PathBuf::from("/nowhere"), host: HOST.to_owned() };
+    read(&raw, &raw, &environment).unwrap()
 }
 
 /// A manifest of entries, each given as one flow mapping's fields: `name: lane-1, agent: claude, cwd: /x`.

@@ -14,7 +14,7 @@ use headcount::core::events::{Event, Limit};
 use headcount::core::fact::Fact;
 use headcount::core::manifest::select::Selection;
 use headcount::core::observe::Boot;
-use headcount::host::{Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, RunError};
+use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, RunError};
 use headcount::store::paths::StateHome;
 
 use crate::run::{declare, manifest, running, text};
@@ -69,6 +69,12 @@ impl Host for Odd {
     }
     fn listener(&self, socket: &Path) -> Listener {
         self.local.listener(socket)
+    }
+    fn listening(&self) -> Fact<Vec<PathBuf>> {
+        self.local.listening()
+    }
+    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+        self.local.ask(sockets, question, deadline)
     }
 }
 

@@ -356,7 +356,7 @@ pub(crate) struct UndoArgs {
 
 /// Write a manifest from what is running now
 ///
-/// Every session, on any tmux server of yours, in which a coding agent is alive: name, agent, workspace, pane, and the
+/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent, workspace, pane, and the
 /// conversation if it is proven. Starts, stops and types into nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -31,7 +31,9 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> 
     let count = plural(first.sessions, "session", "sessions");
     context.out.answer(&format!("Wrote {} with {count}.\n", printable(&path.display().to_string())))?;
     if first.sessions == 0 {
-        context.out.note("no coding agent runs in a tmux session of yours; see examples/minimal.yaml for how to declare one");
+        context.out.note(
+            "no coding agent runs in a tmux or zellij session of yours; see examples/minimal.yaml for how to declare one",
+        );
     }
     Ok(Exit::Done)
 }

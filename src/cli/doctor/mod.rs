@@ -5,6 +5,7 @@ mod agents;
 mod files;
 mod host;
 mod tmux;
+mod zellij;
 
 use std::ffi::OsString;
 
@@ -67,6 +68,7 @@ pub(crate) fn rows(context: &Context) -> Vec<Row> {
     let env = Environ::of_this_process();
     let examiner = Examiner { host: LocalHost::new(env.clone()), env };
     let mut rows = tmux::rows(&examiner);
+    rows.extend(zellij::rows(&examiner));
     rows.extend(host::rows(&examiner));
     rows.extend(files::rows(&examiner, context));
     rows.extend(agents::rows(&examiner));

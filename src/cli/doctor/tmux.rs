@@ -12,7 +12,7 @@ use crate::mux::tmux::address;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
-    let command = Command { program: "tmux".to_owned(), args: vec!["-V".into()], deadline: DEADLINE };
+    let command = Command { program: "tmux".to_owned(), args: vec!["-V".into()], variables: Vec::new(), deadline: DEADLINE };
     let mut rows = match examiner.host.run(&command) {
         Ok(output) => of_version(&String::from_utf8_lossy(&output.stdout)),
         Err(error) => vec![missing(&error)],

@@ -1,5 +1,6 @@
 //! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
 
+mod others;
 mod panes;
 mod peers;
 mod recall;
@@ -53,7 +54,7 @@ pub struct World {
     pub env: Environ,
     /// The reader of hook events; without one no ladder has that rung.
     pub hook: Option<Box<HookReader>>,
-    /// Servers to look at beside those of the manifest and the default tmux server.
+    /// Servers to look at beside those of the manifest and the default ones.
     pub also: Vec<ServerKey>,
     /// Whether ladders are read to the end, also where a strong rung makes the weak ones superfluous (for `explain`).
     pub every_rung: bool,
@@ -153,6 +154,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(read).collect();
     let kept = world.recall.is_kept().then(|| facts.clone());
     fill(&mut servers, facts);
+    others::ask(world, &local, &mut servers);
     timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
 
@@ -190,7 +192,7 @@ fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, sessio
     }
 }
 
-/// Lists every server that holds a local entry, and the default tmux server, where unregistered sessions are looked for.
+/// Lists every server that holds a local entry, and the default servers, where unregistered sessions are looked for.
 /// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
 fn list(
     world: &World,
@@ -201,6 +203,8 @@ fn list(
 ) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>, Standing) {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.extend(world.also.iter().cloned());
+    let searched = MuxKind::ALL.into_iter().filter(|kind| mux::of(*kind).is_searched(&world.env));
+    keys.extend(searched.map(ServerKey::default_of));
     let usual = ServerKey::default_of(MuxKind::Tmux);
     keys.remove(&usual);
     let recorded: BTreeSet<u32> = local.iter().filter_map(|session| session.recorded.pane.as_ref()?.pid).collect();

@@ -133,7 +133,8 @@ impl Recall {
 /// A server as its multiplexer lists it: what was found in its panes is kept apart, by process.
 fn bare(server: &Server) -> Server {
     let mut server = server.clone();
-    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes) {
+    // What has no process was told by the multiplexer as it is.
+    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes).filter(|pane| pane.pid.is_some()) {
         (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new());
     }
     server

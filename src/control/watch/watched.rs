@@ -13,7 +13,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::Manifest;
 use crate::core::observe::{MuxSession, Observation, Server};
-use crate::mux::tmux::address::socket;
+use crate::mux::{tmux, zellij};
 
 /// What matters after a pass.
 pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
@@ -29,6 +29,11 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
         ..Watched::default()
     };
     let mut traces = Traces::default();
+    // Where no zellij session is, nobody is asked; that the first one appears is heard of all the same.
+    let zellij = ServerKey::default_of(MuxKind::Zellij);
+    if !watched.servers.contains_key(&zellij) && zellij::address::is_named(&world.env) {
+        watched.servers.extend(server_watch(world, &zellij, &Fact::Absent).map(|watch| (zellij, watch)));
+    }
     for (kind, home) in &seen.own_homes {
         traces.add(*kind, home, None);
     }
@@ -41,6 +46,10 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
     for (server, session) in sessions(seen) {
         let key =
             SessionKey { name: session.name.clone(), mux: server.mux, server: server.server.clone(), host: seen.host.clone() };
+        // Where each session has a server of its own, that one's end is the session's.
+        if let Some(pid) = session.process {
+            watched.processes.entry((pid, 0)).or_default().insert(key.clone());
+        }
         for pane in &session.panes {
             // A pane that nobody asked about holds nothing of ours.
             let Fact::Seen(agents) = &pane.agents else { continue };
@@ -92,8 +101,9 @@ fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession
 
 fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option<ServerWatch> {
     let socket = match key.mux {
-        MuxKind::Tmux => socket(&key.server, &world.env).ok()?,
-        MuxKind::Zellij => return None,
+        MuxKind::Tmux => tmux::address::socket(&key.server, &world.env).ok()?,
+        // The directory of its sockets: each session has one.
+        MuxKind::Zellij => zellij::address::sockets(&zellij::address::base(&key.server, &world.env).ok()?),
     };
     let seen = server.seen();
     Some(ServerWatch {

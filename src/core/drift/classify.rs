@@ -7,7 +7,7 @@ use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
 use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
@@ -301,7 +301,7 @@ fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
 impl<'a> World<'a> {
     /// Whether discovery needs a server: the one everyone uses who names none, or one looked at for no entry's sake.
     pub(crate) fn is_searched(&self, server: &ServerKey) -> bool {
-        *server == ServerKey::default_of(MuxKind::Tmux) || self.needs(server).next().is_none()
+        server.server == ServerKey::DEFAULT || self.needs(server).next().is_none()
     }
 
     /// The entries of this host whose session is on a server.

@@ -172,11 +172,16 @@ impl<'a> Atlas<'a> {
             Fact::Unknown(why) => Standing::Unknown(why.clone()),
             Fact::Absent => {
                 let how = format!("no server on {key}");
-                missing(entry, self.observation, how, "is TMUX_TMPDIR the same here?")
+                let doubt = match key.mux {
+                    MuxKind::Tmux => "is TMUX_TMPDIR the same here?",
+                    MuxKind::Zellij => "are ZELLIJ_SOCKET_DIR and XDG_RUNTIME_DIR the same here?",
+                };
+                missing(entry, self.observation, how, doubt)
             }
-            Fact::Seen(_) => match self.session(key, &entry.key) {
-                Some(session) => self.in_session(entry, session),
-                None => {
+            Fact::Seen(server) => match (self.session(key, &entry.key), &server.unlisted) {
+                (Some(session), _) => self.in_session(entry, session),
+                (None, Some(why)) => Standing::Unknown(why.clone()),
+                (None, None) => {
                     let how = format!("{key} answered without it");
                     missing(entry, self.observation, how, "did another server take this socket over?")
                 }
@@ -184,7 +189,8 @@ impl<'a> Atlas<'a> {
         }
     }
 
-    /// The sessions of observed servers that no entry names. A server that is known under two names is one server.
+    /// The sessions of observed servers that no entry names. A server, or a session with a process of its own, that is known
+    /// under two names is one.
     pub(super) fn undeclared(&self, entries: &[Session]) -> Vec<Undeclared<'a>> {
         let mut canonical: HashMap<&ServerKey, &ServerKey> = HashMap::new();
         let mut by_pid: HashMap<(MuxKind, u32), &ServerKey> = HashMap::new();
@@ -202,6 +208,11 @@ impl<'a> Atlas<'a> {
                 Some((server, session.map_or(entry.key.name.as_str(), |session| session.name.as_str())))
             })
             .collect();
+        let located = entries.iter().filter(|entry| entry.key.host == self.observation.host).filter_map(|entry| {
+            let (key, _) = self.observation.servers.get_key_value(&entry.key.server_key())?;
+            self.session(key, &entry.key)?.process
+        });
+        let mut processes: HashSet<u32> = located.collect();
         let mut found = Vec::new();
         for (key, fact) in &self.observation.servers {
             let Fact::Seen(server) = fact else { continue };
@@ -209,6 +220,9 @@ impl<'a> Atlas<'a> {
                 continue;
             }
             for session in server.sessions.iter().filter(|session| !declared.contains(&(key, session.name.as_str()))) {
+                if session.process.is_some_and(|process| !processes.insert(process)) {
+                    continue;
+                }
                 let ServerKey { mux, server } = key.clone();
                 let key = SessionKey { name: session.name.clone(), mux, server, host: self.observation.host.clone() };
                 found.push(Undeclared { key, session });

@@ -57,7 +57,7 @@ impl EntryReader<'_> {
         let name = self.name(&mut fields);
         let agent = self.agent(&mut fields, name.as_deref());
         let mux = fields.word::<MuxKind>(Field::Mux, || MuxKind::ALL.map(MuxKind::as_str).to_vec()).unwrap_or_default();
-        let server = self.server(&mut fields);
+        let server = self.server(mux, &mut fields);
         let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
         let cwd = self.cwd(&mut fields);
         let labels = fields.map_of_text(Field::Labels);
@@ -111,7 +111,7 @@ impl EntryReader<'_> {
         None
     }
 
-    fn server(&self, fields: &mut Fields<'_>) -> String {
+    fn server(&self, mux: MuxKind, fields: &mut Fields<'_>) -> String {
         let Some(text) = fields.text(Field::Server) else { return ServerKey::DEFAULT.to_owned() };
         let server = self.environment.server(&text);
         if server.contains('/')
@@ -120,6 +120,14 @@ impl EntryReader<'_> {
         {
             let hint = "write the name given to `tmux -L`, or the absolute path given to `tmux -S`".to_owned();
             fields.remarks.fatal(fields.path_of(place), "a server's socket path must be absolute", Some(hint));
+        } else if mux == MuxKind::Zellij
+            && server != ServerKey::DEFAULT
+            && !server.starts_with('/')
+            && let Some((place, _)) = fields.find(Field::Server)
+        {
+            let hint = "leave it out, or write the absolute path that ZELLIJ_SOCKET_DIR has for that session".to_owned();
+            let message = format!("zellij has no server named {server:?}, only socket directories");
+            fields.remarks.warn(fields.path_of(place), message, Some(hint));
         }
         server
     }

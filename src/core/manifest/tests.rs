@@ -33,14 +33,27 @@ fn id_path(manifest: &Manifest) -> String {
 fn a_current_entry_has_its_defaults_and_its_own_fields() {
     let manifest = good(
         "version: 1\ndefaults: { mux: zellij, labels: { team: a, tier: 1 }, agent: codex }\nsessions:\n\
-         - { name: s, cwd: ~/lab/x/, labels: { team: b }, server: work }\n",
+         - { name: s, cwd: ~/lab/x/, labels: { team: b }, server: /run/work }\n",
     );
     let session = &manifest.sessions[0];
     assert_eq!((session.key.mux, session.agent), (MuxKind::Zellij, AgentKind::Codex));
     assert_eq!(session.cwd.as_deref(), Some(FilePath::new("/home/dev/lab/x")));
     assert_eq!(session.labels.get("team").map(String::as_str), Some("b"));
     assert_eq!(session.labels.get("tier").map(String::as_str), Some("1"));
-    assert_eq!(session.key.to_string(), "s (zellij:work)");
+    assert_eq!(session.key.to_string(), "s (zellij:/run/work)");
+}
+
+#[test]
+fn a_named_server_of_zellij_is_warned_about_because_there_is_no_such_thing() {
+    let (manifest, remarks) =
+        try_read("version: 1\nsessions: [{ name: s, agent: claude, mux: zellij, server: canary }]\n").unwrap();
+    assert_eq!(manifest.sessions[0].key.server, "canary");
+    let [remark] = remarks.as_slice() else { panic!("{remarks:?}") };
+    assert!(!remark.fatal && remark.message.contains("no server named \"canary\""), "{remark:?}");
+    assert!(remark.hint.as_deref().is_some_and(|hint| hint.contains("ZELLIJ_SOCKET_DIR")), "{remark:?}");
+    for fine in ["default", "/run/z"] {
+        good(&format!("version: 1\nsessions: [{{ name: s, agent: claude, mux: zellij, server: {fine} }}]\n"));
+    }
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub struct Server {
     pub version: String,
     /// Its sessions.
     pub sessions: Vec<MuxSession>,
+    /// Why a session that is not among them may be alive all the same; `None`: there are no others.
+    pub unlisted: Option<String>,
 }
 
 /// A session of a multiplexer.
@@ -77,6 +79,8 @@ pub struct MuxSession {
     pub name: String,
     /// When it was made, to the second; `None` where the multiplexer does not tell.
     pub created: Option<DateTime<Utc>>,
+    /// The process that serves this session and no other, where the multiplexer has one for each.
+    pub process: Option<u32>,
     /// Its panes, in the multiplexer's order.
     pub panes: Vec<Pane>,
 }
@@ -84,7 +88,7 @@ pub struct MuxSession {
 /// A pane of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pane {
-    /// The multiplexer's id of it: `%3`, or `terminal_0`.
+    /// The multiplexer's id of it: `%3`, or `terminal_0`; `terminal_?` where that cannot be told.
     pub id: String,
     /// The process the pane was made for.
     pub pid: Option<u32>,

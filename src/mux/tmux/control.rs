@@ -253,7 +253,7 @@ impl Waiting {
     fn end(&self) {
         let args = ["-u".into(), "-N".into(), "-S".into(), self.socket.clone().into_os_string()];
         let args = args.into_iter().chain(["wait-for".into(), "-S".into(), self.channel.clone().into()]).collect();
-        let command = Command { program: "tmux".to_owned(), args, deadline: FAREWELL };
+        let command = Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: FAREWELL };
         if let Err(error) = host::run(&command, &self.env) {
             tracing::debug!(socket = %self.socket.display(), %error, "the control client was not let go");
         }

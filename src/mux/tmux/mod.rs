@@ -8,7 +8,7 @@ mod rows;
 use super::Mux;
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
-use crate::core::observe::Server;
+use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host, Listener};
 
 /// The tmux adapter.
@@ -25,6 +25,15 @@ impl Mux for Tmux {
             Ok(socket) => probe::list(host, &socket),
             Err(why) => Fact::Unknown(why),
         }
+    }
+
+    fn is_searched(&self, _: &Environ) -> bool {
+        true
+    }
+
+    /// None: `list-panes` shows dead panes as well.
+    fn other_panes(&self, _: &dyn Host, _: &Environ, _: &str, _: &MuxSession) -> Vec<Pane> {
+        Vec::new()
     }
 
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {

@@ -64,7 +64,7 @@ fn unusable(output: &Output) -> Fact<Server> {
 fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<Output, RunError> {
     let mut args: Vec<OsString> = vec!["-u".into(), "-S".into(), socket.into()];
     args.extend(words.iter().map(OsString::from));
-    host.run(&Command { program: "tmux".to_owned(), args, deadline: DEADLINE })
+    host.run(&Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: DEADLINE })
 }
 
 fn why(error: &RunError) -> String {

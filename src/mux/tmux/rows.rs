@@ -36,7 +36,7 @@ pub(super) enum RowsError {
 pub(super) fn without_sessions(text: &[u8]) -> Option<Server> {
     let (version, pid) = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_once('|')?;
     supported(version).ok()?;
-    Some(Server { pid: Some(pid.parse().ok()?), version: version.to_owned(), sessions: Vec::new() })
+    Some(Server { pid: Some(pid.parse().ok()?), version: version.to_owned(), ..Server::default() })
 }
 
 /// Parses the rows. None at all is no answer: a server without sessions fails to list its panes.
@@ -60,6 +60,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
                 id: row.session_id.to_owned(),
                 name: String::from_utf8_lossy(row.name).into_owned(),
                 created: DateTime::from_timestamp(row.created, 0),
+                process: None,
                 panes: Vec::new(),
             });
             server.sessions.len() - 1

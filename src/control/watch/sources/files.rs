@@ -17,9 +17,10 @@ use super::interest::{Concern, Happening, Interest, links, place};
 use super::outbox::Outbox;
 use super::{ServerWatch, Watched};
 use crate::control::watch::wake::{Reason, Scope};
-use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::ids::ServerKey;
 
-/// How long after its socket appeared a server is looked at again: it listens a little later, and has sessions later still.
+/// How long after its socket appeared a server is looked at again: it listens a little later, and has sessions later still. Of
+/// the panes of a new zellij session nothing else tells.
 const PROBES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
 /// For how long what is written to a new file is urgent: the first lines tell whose it is.
 const YOUTH: Duration = Duration::from_secs(2);
@@ -259,9 +260,7 @@ impl notify::EventHandler for Handler {
                 } else {
                     shared.outbox.send(reason, scope);
                 }
-                if let Concern::Socket(server) = concern
-                    && server.mux == MuxKind::Tmux
-                {
+                if let Concern::Socket(server) = concern {
                     self.runtime.spawn(probe_again(shared.outbox.clone(), server));
                 }
             }

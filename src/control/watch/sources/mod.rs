@@ -82,7 +82,7 @@ pub struct Watched {
 /// A multiplexer server that is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerWatch {
-    /// Its socket, whether or not it exists.
+    /// Its socket, or the directory of its sockets, whether or not it exists.
     pub socket: PathBuf,
     /// Its process, if it runs.
     pub pid: Option<u32>,

@@ -1,4 +1,5 @@
-//! Wakes from tmux servers: one control client each, and polling where there can be none. Owns the clients; changes no server.
+//! Wakes from multiplexer servers: one control client for each of tmux, and polling where there can be none. Owns the clients;
+//! changes no server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,9 +96,7 @@ impl Servers {
 
     /// Keeps clients of these servers from now on. Needs a tokio runtime.
     pub(super) fn watch(&mut self, watched: &Watched) {
-        // zellij has no such client; its sockets are files like any other.
-        let wanted = |key: &ServerKey| watched.servers.get(key).filter(|_| key.mux == MuxKind::Tmux);
-        let gone: Vec<ServerKey> = self.keepers.keys().filter(|key| wanted(key).is_none()).cloned().collect();
+        let gone: Vec<ServerKey> = self.keepers.keys().filter(|key| !watched.servers.contains_key(*key)).cloned().collect();
         for key in gone {
             if let Some(keeper) = self.keepers.remove(&key) {
                 keeper.task.abort();
@@ -106,7 +105,7 @@ impl Servers {
                 tokio::task::spawn_blocking(move || drop(state));
             }
         }
-        for (key, server) in watched.servers.iter().filter(|(key, _)| key.mux == MuxKind::Tmux) {
+        for (key, server) in &watched.servers {
             match self.keepers.get(key) {
                 Some(keeper) => drop(keeper.wanted.send_if_modified(|known| {
                     let is_new = known != server;
@@ -161,6 +160,10 @@ async fn keep(
         let server = wanted.borrow_and_update().clone();
         let is_running = server.pid.is_some() || server.attachable.is_some();
         let retry = if !is_running {
+            lists.set(&key, None, None);
+            None
+        } else if key.mux == MuxKind::Zellij {
+            // It tells nobody that a pane came. That is no degraded state but how zellij is; looking at it starts no program.
             lists.set(&key, None, None);
             None
         } else if !options.control_client {

@@ -102,7 +102,7 @@ pub(super) fn pane(pid: u32, agents: Vec<Agent>) -> Pane {
 
 /// An hour-old session.
 pub(super) fn session(name: &str, panes: Vec<Pane>) -> MuxSession {
-    MuxSession { id: format!("${name}"), name: name.to_owned(), created: Some(ago(3600)), panes }
+    MuxSession { id: format!("${name}"), name: name.to_owned(), created: Some(ago(3600)), process: None, panes }
 }
 
 /// A session with one claude, whose pane and process have this pid.
@@ -126,7 +126,7 @@ pub(super) struct Scene {
 /// A scene whose default server answers with these sessions. Every recorded or proven conversation has a transcript.
 pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
     let entries = manifest.sessions.len();
-    let server = Fact::Seen(Server { pid: Some(1), version: "3.3a".to_owned(), sessions });
+    let server = Fact::Seen(Server { pid: Some(1), version: "3.3a".to_owned(), sessions, unlisted: None });
     let observation = Observation {
         at: now(),
         host: HOST.to_owned(),

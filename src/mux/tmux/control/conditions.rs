@@ -57,7 +57,7 @@ fn hook(lines: &str) -> Option<&'static str> {
 fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<String, ControlError> {
     let args = ["-u".into(), "-N".into(), "-S".into(), socket.as_os_str().to_owned()];
     let args = args.into_iter().chain(words.iter().map(Into::into)).collect();
-    match host.run(&Command { program: "tmux".to_owned(), args, deadline: DEADLINE }) {
+    match host.run(&Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: DEADLINE }) {
         Ok(output) if output.is_success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         Ok(output) => Err(ControlError::Failed(printable(String::from_utf8_lossy(&output.stderr).trim()).into_owned())),
         Err(error) => Err(ControlError::Failed(error.to_string())),

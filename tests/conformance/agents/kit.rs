@@ -16,7 +16,7 @@ use headcount::core::observe::identity::{Found, Ladder};
 use headcount::core::observe::{Transcript, Turn};
 use headcount::host::{Environ, Host, LocalHost, ProcessInfo};
 
-use crate::specimens::Specimen;
+use super::specimens::Specimen;
 
 /// What an adapter said.
 #[derive(Debug, PartialEq)]

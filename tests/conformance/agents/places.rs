@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use headcount::agent::{self, Where};
 use headcount::core::ids::{AgentKind, ConversationId};
 
-use crate::kit::{Den, environ};
-use crate::specimens::all;
+use super::kit::{Den, environ};
+use super::specimens::all;
 
 #[test]
 fn a_home_follows_the_agents_own_variables() {

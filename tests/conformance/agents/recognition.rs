@@ -3,8 +3,8 @@
 use headcount::agent;
 use headcount::core::ids::AgentKind;
 
-use crate::kit::Den;
-use crate::specimens::{Specimen, all};
+use super::kit::Den;
+use super::specimens::{Specimen, all};
 
 fn kind(exe: &str, line: &str) -> Option<AgentKind> {
     let argv = shell_words::split(line).unwrap();

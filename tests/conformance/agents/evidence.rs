@@ -4,8 +4,8 @@ use headcount::core::fact::Fact;
 use headcount::core::observe::Turn;
 use headcount::core::observe::identity::Rung;
 
-use crate::kit::{Den, await_some, later, proven};
-use crate::specimens::{OTHER, all};
+use super::kit::{Den, await_some, later, proven};
+use super::specimens::{OTHER, all};
 
 /// Whether an agent is said to be at work, or to wait in the middle of it.
 fn is_busy(turn: &Fact<Turn>) -> bool {
@@ -56,7 +56,7 @@ fn files_that_name_a_live_process_prove_its_conversation_and_a_reused_pid_proves
     }
     for specimen in all() {
         // The same files, left by another process.
-        let specimen = crate::specimens::Specimen { holds: "", ..specimen };
+        let specimen = super::specimens::Specimen { holds: "", ..specimen };
         let den = Den::new(&specimen);
         let live = den.start("");
         if let Some(stale) = specimen.stale {
@@ -73,7 +73,7 @@ fn what_is_recorded_of_others_is_said_of_no_one() {
     for specimen in &all() {
         let den = Den::new(specimen);
         let live = den.start("");
-        let specimen = crate::specimens::Specimen { holds: "", ..*specimen };
+        let specimen = super::specimens::Specimen { holds: "", ..*specimen };
         // A process of the pid that stands in the files, which began after all of them were written.
         let heir = headcount::host::ProcessInfo { pid: specimen.left_by, ..later(&live.process) };
         for id in [specimen.id, specimen.cut] {
@@ -88,7 +88,7 @@ fn what_is_recorded_of_others_is_said_of_no_one() {
 #[test]
 fn an_agent_without_a_home_on_disk_is_in_no_conversation_and_does_nothing() {
     for specimen in all() {
-        let specimen = crate::specimens::Specimen { holds: "", ..specimen };
+        let specimen = super::specimens::Specimen { holds: "", ..specimen };
         let den = Den::new(&specimen);
         let live = den.start("");
         std::fs::remove_dir_all(den.home()).unwrap();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use headcount::core::fact::Fact;
 use headcount::core::observe::Turn;
 
-use crate::kit::{Den, Said, await_some, files, mentioned, proven};
-use crate::specimens::all;
+use super::kit::{Den, Said, await_some, files, mentioned, proven};
+use super::specimens::all;
 
 /// Longer than any of this may take, on however busy a machine.
 const BOUND: Duration = Duration::from_secs(20);

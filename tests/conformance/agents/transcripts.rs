@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::kit::{Den, RECORDED, copy, every, later, picture, recorded};
-use crate::specimens::{OTHER, all};
+use super::kit::{Den, RECORDED, copy, every, later, picture, recorded};
+use super::specimens::{OTHER, all};
 
 #[test]
 fn a_recorded_conversation_is_found_by_its_id_and_no_other_is() {

@@ -1,0 +1,126 @@
+//! The two questions zellij's servers are asked, as its client-server contract 1 spells them: a length of four bytes, then a
+//! protobuf message (`client_to_server.proto`, `server_to_client.proto` of zellij-utils). Interprets nothing but the frame.
+//!
+//! zellij's own commands are not used. `zellij action` and `zellij list-sessions` greet every socket of the directory, one after
+//! the other and without a deadline: one stopped server hides all sessions, and one that is only just being started does not
+//! survive it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::host::{Answer, Host, Question};
+
+/// How long a server may take to answer.
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
+
+/// `ConnStatus`, field 13, by which zellij itself tells a live session from a stale socket.
+const ARE_YOU_THERE: &[u8] = b"\x02\0\0\0\x6a\0";
+/// `Connected`, field 4.
+const I_AM: &[u8] = b"\x02\0\0\0\x22\0";
+/// `Action` (field 9) of a command-line client: `ListPanes` (field 98) of all, as JSON.
+const LIST_PANES: &[u8] = b"\x0d\0\0\0\x4a\x0b\x0a\x07\x92\x06\x04\x28\x01\x30\x01\x20\x01";
+/// `Log`, field 5: lines for the standard output.
+const LOG: u8 = 0x2a;
+/// A line of it, field 1.
+const LINE: u8 = 0x0a;
+
+/// Asks sockets, all at the same time, whether a session is behind them.
+pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<Answer> {
+    host.ask(sockets, &Question { words: ARE_YOU_THERE, is_whole: &|heard| frame(heard).is_some() }, DEADLINE)
+}
+
+/// Whether that is how a session answers.
+pub(super) fn is_connected(heard: &[u8]) -> bool {
+    heard.starts_with(I_AM)
+}
+
+/// Asks one session for its panes; the text is JSON.
+///
+/// # Errors
+/// If it did not answer, or not in such a way; one line.
+pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, String> {
+    let is_whole = |heard: &[u8]| frame(heard).is_some();
+    let answer = host.ask(&[socket.to_path_buf()], &Question { words: LIST_PANES, is_whole: &is_whole }, DEADLINE).pop();
+    match answer {
+        Some(Answer::Said(heard, _)) => {
+            frame(&heard).and_then(lines).ok_or_else(|| "its zellij server did not list its panes".to_owned())
+        }
+        Some(Answer::Failed(why)) => Err(why),
+        Some(Answer::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
+        Some(Answer::Nobody) | None => Err("its zellij server ended meanwhile".to_owned()),
+    }
+}
+
+/// The first message, if it is here whole.
+fn frame(heard: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = heard.split_first_chunk::<4>()?;
+    rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
+
+/// The lines of a `Log`; `None` if it is another message, or more than that.
+fn lines(message: &[u8]) -> Option<Vec<u8>> {
+    let (mut fields, rest) = field(message, LOG)?;
+    let mut text = Vec::new();
+    while !fields.is_empty() {
+        let (line, rest) = field(fields, LINE)?;
+        text.extend_from_slice(line);
+        text.push(b'\n');
+        fields = rest;
+    }
+    rest.is_empty().then_some(text)
+}
+
+/// A field of bytes, and what follows it.
+fn field(text: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let mut rest = text.strip_prefix(&[tag])?;
+    let mut length: usize = 0;
+    for shift in (0..28).step_by(7) {
+        let (byte, more) = rest.split_first()?;
+        rest = more;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return rest.split_at_checked(length);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_once_it_is_whole() {
+        for (heard, expected) in [
+            (&b""[..], None),
+            (b"\x02\0\0", None),
+            (b"\x02\0\0\0\x22", None),
+            (b"\x02\0\0\0\x22\0", Some(&b"\x22\0"[..])),
+            (b"\x02\0\0\0\x22\0more", Some(b"\x22\0")),
+            (b"HTTP/1.1 400 Bad Request", None),
+        ] {
+            assert_eq!(frame(heard), expected, "{heard:?}");
+        }
+        assert!(is_connected(I_AM) && !is_connected(b"\x02\0\0\0\x12\0"));
+    }
+
+    #[test]
+    fn lines_are_read_whatever_their_length_and_nothing_else_is() {
+        let long = "x".repeat(300);
+        let mut message = b"\x2a\xb3\x02\x0a\x02[]\x0a\xac\x02".to_vec();
+        message.extend(long.as_bytes());
+        assert_eq!(lines(&message), Some(format!("[]\n{long}\n").into_bytes()));
+        assert_eq!(lines(b"\x2a\0"), Some(Vec::new()));
+        for odd in [
+            &b""[..],
+            b"\x32\x02\x0a\0",
+            b"\x2a\x05\x0a\x02[]",
+            b"\x2a\x02\x12\0",
+            b"\x2a\0\x2a\0",
+            b"\x2a\xff\xff\xff\xff\xff",
+        ] {
+            assert_eq!(lines(odd), None, "{odd:?}");
+        }
+    }
+}

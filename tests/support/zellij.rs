@@ -1,0 +1,208 @@
+//! zellij servers of a test's own: in its world's directories, known by their processes, ended with it also when it panics.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::missing_panics_doc)]
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::support::{Claude, World, await_some};
+
+/// Nothing that a person would be shown at the first start.
+const CONFIG: &str = "show_startup_tips false\nshow_release_notes false\n";
+
+/// A world with zellij in its PATH.
+pub struct Zellij {
+    world: World,
+}
+
+/// The real zellij: `HEADCOUNT_TEST_ZELLIJ`, else what `./x test` built.
+pub fn program() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("HEADCOUNT_TEST_ZELLIJ") {
+        return Some(PathBuf::from(named)).filter(|program| program.is_file());
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    let built = fs::read_dir(cache.join("headcount-tools")).ok()?.flatten();
+    let mut programs: Vec<PathBuf> = built
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("zellij-"))
+        .map(|entry| entry.path().join("bin/zellij"))
+        .filter(|program| program.is_file())
+        .collect();
+    programs.sort();
+    programs.pop()
+}
+
+impl Zellij {
+    /// A world with the real program; `None`, said aloud, where there is none.
+    pub fn new() -> Option<Self> {
+        let Some(program) = program() else {
+            eprintln!(
+                "SKIPPED a test against a real zellij: there is none; `./x test` builds it, HEADCOUNT_TEST_ZELLIJ names it"
+            );
+            return None;
+        };
+        let world = World::new();
+        std::os::unix::fs::symlink(program, world.root().join("bin/zellij")).unwrap();
+        for directory in ["tmp", "config/zellij"] {
+            fs::create_dir_all(world.root().join(directory)).unwrap();
+        }
+        fs::write(world.root().join("config/zellij/config.kdl"), CONFIG).unwrap();
+        Some(Self { world })
+    }
+
+    /// The world around it.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The default socket directory of this world.
+    pub fn base(&self) -> PathBuf {
+        self.world.root().join("zellij")
+    }
+
+    /// The socket of a session there.
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.base().join("contract_version_1").join(name)
+    }
+
+    fn command<I: AsRef<OsStr>>(&self, base: &Path, args: impl IntoIterator<Item = I>) -> Command {
+        // A client whose server died while it was being set up would wait for ever.
+        let mut command = Command::new("timeout");
+        command.arg("20").arg(self.world.root().join("bin/zellij"));
+        command.env_clear().envs(self.world.variables()).env("ZELLIJ_SOCKET_DIR", base);
+        for (name, directory) in [("CONFIG", "config"), ("CACHE", "cache"), ("DATA", "data")] {
+            command.env(format!("XDG_{name}_HOME"), self.world.root().join(directory));
+        }
+        command.env("TMPDIR", self.world.root().join("tmp")).args(args).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs zellij in this world.
+    pub fn run<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Output {
+        self.command(&self.base(), args).output().unwrap()
+    }
+
+    /// An action on a session, once zellij finds it.
+    pub fn action(&self, session: &str, words: &[&str]) {
+        let session = format!("--session={session}");
+        await_some("the action's success", || {
+            self.run([session.as_str(), "action"].iter().chain(words)).status.success().then_some(())
+        });
+    }
+
+    /// Starts a detached session that runs a program, and gives its process.
+    pub fn session(&self, name: &str, cwd: &Path, words: &[&str]) -> u32 {
+        self.session_in(&self.base(), name, cwd, words)
+    }
+
+    /// The same in another socket directory.
+    pub fn session_in(&self, base: &Path, name: &str, cwd: &Path, words: &[&str]) -> u32 {
+        // A name that begins with a dash would be an option.
+        let mut all = vec!["attach", "--create-background", "--", name];
+        if !name.starts_with('-') {
+            all.remove(2);
+            all.push("--");
+        }
+        all.extend(words);
+        let output = self.command(base, all).current_dir(cwd).output().unwrap();
+        assert!(output.status.success(), "{name:?}: {}", String::from_utf8_lossy(&output.stderr));
+        await_some("the pane of a new session", || self.pane_in(base, name, 0))
+    }
+
+    /// Starts the stand-in for Claude Code in a session of its own.
+    pub fn claude_session(&self, name: &str, cwd: &Path) -> Claude {
+        let pid = self.session(name, cwd, &["claude"]);
+        self.world.registered(pid)
+    }
+
+    /// The process of a pane, from what zellij told it.
+    pub fn pane(&self, session: &str, id: u32) -> Option<u32> {
+        self.pane_in(&self.base(), session, id)
+    }
+
+    fn pane_in(&self, base: &Path, session: &str, id: u32) -> Option<u32> {
+        let server = self.server_in(base, session)?;
+        let is_it = |pid: &u32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let told = format!("ZELLIJ_PANE_ID={id}");
+            parent(*pid) == Some(server)
+                && words_of(*pid).get(1).is_none_or(|word| word != "--server")
+                && environ.split(|byte| *byte == 0).any(|variable| variable == told.as_bytes())
+        };
+        pids().into_iter().find(is_it)
+    }
+
+    /// The server of a session, by the name it was started with.
+    pub fn server(&self, session: &str) -> u32 {
+        self.server_in(&self.base(), session).unwrap_or_else(|| panic!("no server of {session:?}"))
+    }
+
+    fn server_in(&self, base: &Path, session: &str) -> Option<u32> {
+        let socket = base.join("contract_version_1").join(session);
+        self.servers().into_iter().find(|pid| words_of(*pid).get(2).is_some_and(|word| **word == *socket))
+    }
+
+    /// Every server of this world.
+    pub fn servers(&self) -> Vec<u32> {
+        let is_ours = |pid: &u32| {
+            let words = words_of(*pid);
+            words.get(1).is_some_and(|word| word == "--server")
+                && words.get(2).is_some_and(|socket| Path::new(socket).starts_with(self.world.root()))
+        };
+        pids().into_iter().filter(is_ours).collect()
+    }
+
+    /// Types a line into the first pane of a session.
+    pub fn type_line(&self, session: &str, line: &str) {
+        self.action(session, &["write-chars", "--pane-id", "terminal_0", line]);
+        self.action(session, &["write", "--pane-id", "terminal_0", "13"]);
+    }
+
+    /// Ends a session as a person does and waits until its server is gone.
+    pub fn kill_session(&self, name: &str) {
+        let server = self.server(name);
+        self.run(["kill-session", name]);
+        gone(server);
+    }
+}
+
+impl Drop for Zellij {
+    fn drop(&mut self) {
+        let servers = self.servers();
+        let panes: Vec<u32> = pids().into_iter().filter(|pid| parent(*pid).is_some_and(|it| servers.contains(&it))).collect();
+        for pid in servers.into_iter().chain(panes) {
+            signal(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Sends a signal to a process of this test's own.
+pub fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Waits for the end of a process.
+pub fn gone(pid: u32) {
+    await_some("the end of a process", || words_of(pid).is_empty().then_some(()));
+}
+
+fn pids() -> Vec<u32> {
+    fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+fn words_of(pid: u32) -> Vec<OsString> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = text.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(|word| std::os::unix::ffi::OsStringExt::from_vec(word.to_vec())).collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
