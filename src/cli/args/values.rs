@@ -103,7 +103,7 @@ const fn letter(class: Class) -> &'static str {
 
 /// An agent by its canonical name or an alias.
 pub(super) fn agent() -> impl TypedValueParser<Value = AgentKind> {
-    let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.aliases()));
+    let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.names().skip(1)));
     PossibleValuesParser::new(words).try_map(|word| word.parse::<AgentKind>())
 }
 

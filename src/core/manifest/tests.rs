@@ -238,7 +238,9 @@ fn the_lists_of_agents_multiplexers_and_classes_have_every_one_there_is() {
             (None, Some(words)) => words.as_array().cloned().unwrap_or_default(),
             (None, None) => Vec::new(),
         };
-        let several = schema.get("oneOf").and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
+        // Agents that a manifest declares are beside those it need not.
+        let several = schema.get("oneOf").or_else(|| schema.get("anyOf"));
+        let several = several.and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
         several.chain(one(&schema)).map(|word| word.as_str().unwrap().to_owned()).collect()
     }
     assert_eq!(variants::<AgentKind>(), AgentKind::ALL.map(AgentKind::as_str));
