@@ -121,6 +121,11 @@ impl AgentKind {
         std::iter::once(self.as_str()).chain(aliases)
     }
 
+    /// Whether the name of `other`, of which perhaps only the name is known, is one of its own.
+    pub fn answers_to(self, other: Self) -> bool {
+        self.names().any(|name| name == other.as_str())
+    }
+
     /// The agent of a name that need not be declared here, such as one in a journal: one that headcount knows, else one of which
     /// only the name is known. `None` if no agent can be called that.
     pub fn named(name: &str) -> Option<Self> {

@@ -6,6 +6,7 @@
 mod support;
 
 mod agents;
+mod custom;
 mod identity;
 mod servers;
 mod sessions;

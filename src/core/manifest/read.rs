@@ -72,6 +72,11 @@ impl Remarks {
         }
     }
 
+    /// A key that makes the manifest unusable.
+    pub(super) fn fatal_key(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Remark { path, about_key: true, fatal: true, message: message.into(), hint });
+    }
+
     /// A value that is odd but harmless.
     pub(super) fn warn(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
         self.0.push(Remark { path, about_key: false, fatal: false, message: message.into(), hint });

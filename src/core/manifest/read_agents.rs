@@ -121,21 +121,19 @@ impl Reader<'_> {
         let problem = if !is_name(name) {
             Some((format!("no agent can be called {name:?}"), "small letters, digits and dashes, at most 32".to_owned()))
         } else if let Ok(known) = name.parse::<AgentKind>() {
-            let hint = "headcount knows it by itself; write it at `agent:` without declaring it".to_owned();
-            Some((format!("`{name}` is the name of {}", known.as_str()), hint))
+            let hint = "write it at `agent:` without declaring it".to_owned();
+            Some((format!("`{name}` is a name of {known}, which headcount knows by itself"), hint))
         } else {
             let other = taken.names.insert(name.to_owned(), agent.to_owned());
             other.map(|other| {
                 (format!("`{name}` is a name of `{other}` already"), "every agent needs names of its own".to_owned())
             })
         };
-        if let Some((message, hint)) = problem {
-            self.fatal_name(path, message, hint);
+        let Some((message, hint)) = problem else { return };
+        match agent == name {
+            true => self.remarks.fatal_key(path, message, Some(hint)),
+            false => self.remarks.fatal(path, message, Some(hint)),
         }
-    }
-
-    fn fatal_name(&mut self, path: Path, message: String, hint: String) {
-        self.remarks.fatal(path, message, Some(hint));
     }
 
     fn aliases(&mut self, name: &str, taken: &mut Taken) -> Vec<String> {

@@ -23,7 +23,7 @@ impl Selection {
     /// Whether a session is selected.
     pub fn covers(&self, name: &str, agent: AgentKind, labels: &BTreeMap<String, String>) -> bool {
         (self.names.is_empty() || self.names.iter().any(|pattern| glob(pattern, name)))
-            && (self.agents.is_empty() || self.agents.iter().any(|wanted| agent.names().any(|name| name == wanted.as_str())))
+            && (self.agents.is_empty() || self.agents.iter().any(|wanted| agent.answers_to(*wanted)))
             && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
