@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use crate::control::observe::World;
 use crate::control::pass::{self, Mode, Options, Pass};
 use crate::core::fact::Fact;
-use crate::core::ids::AgentKind;
 use crate::core::manifest::Environment;
 use crate::core::manifest::select::Selection;
 use crate::core::observe::identity::Found;
@@ -115,14 +114,8 @@ pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
     }
 }
 
-/// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer; so is an agent nobody knows.
+/// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(selection: &Selection, pass: &Pass) -> Result<(), CliError> {
-    let kinds = || pass.manifest().kinds();
-    if let Some(agent) = selection.agents.iter().find(|wanted| !kinds().any(|kind| kind.answers_to(**wanted))) {
-        let names: Vec<&str> = kinds().map(AgentKind::as_str).collect();
-        return Err(CliError::new(Exit::Usage, format!("no agent is called {agent}"))
-            .hint(format!("it is one of {}; others are declared at `agents:` in the manifest", names.join(", "))));
-    }
     let mut names = selection.names.iter().filter(|name| !name.contains(['*', '?']));
     let known = |name: &&String| pass.knows(name);
     match names.find(|name| !known(name)) {

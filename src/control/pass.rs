@@ -258,6 +258,10 @@ impl Stage {
             let fatal = loaded.warnings.into_iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic }).collect();
             return Err(invalid(fatal, text));
         }
+        let known = || loaded.manifest.kinds();
+        if let Some(agent) = options.selection.agents.iter().find(|wanted| !known().any(|kind| kind.answers_to(**wanted))) {
+            return Err(PassError::UnknownAgent { agent: *agent, known: known().collect() });
+        }
         let state = StateFile::new(&options.state_home.of_manifest(path)).load();
         Ok(Self {
             manifest: loaded.manifest,

@@ -184,3 +184,142 @@ impl Reader for Definition {
         self.id_flags.iter().find_map(|flag| argv::value(word, next, flag).filter(|value| self.is_id(value)))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::agent::{Agents, all};
+    use crate::core::agents::INTERPRETERS;
+    use crate::core::agents::IdPattern;
+
+    fn defined(change: impl FnOnce(&mut Definition)) -> &'static Definition {
+        let mut definition = Definition { name: "aider".into(), programs: vec!["aider".into()], ..Definition::default() };
+        change(&mut definition);
+        definition.declare().unwrap()
+    }
+
+    fn env(pairs: &[(&str, &str)]) -> Environ {
+        pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect()
+    }
+
+    #[test]
+    fn what_a_manifest_refuses_as_a_program_is_what_another_reader_takes() {
+        for agent in all() {
+            for program in agent.names().programs {
+                assert_eq!(program.parse(), Ok(agent.kind()), "a manifest that declares {program} would not be refused");
+            }
+        }
+        let agents = Agents::with(&[defined(|it| it.programs = INTERPRETERS.map(str::to_owned).to_vec())]);
+        for interpreter in INTERPRETERS {
+            let argv = [interpreter.to_owned(), "x".to_owned()];
+            assert!(agents.identify(&argv, || Some(interpreter.to_owned())).is_none(), "{interpreter} could be declared");
+        }
+    }
+
+    #[test]
+    fn a_declared_agent_is_recognised_however_it_is_run_and_is_its_own_shell_only() {
+        let agents = Agents::with(&[defined(|it| it.packages = vec!["@acme/aider".into()])]);
+        for (exe, line, wrapper) in [
+            ("aider", "aider --resume x", Some(false)),
+            ("aider", "renamed", Some(false)),
+            ("python3.12", "python3.12 -u /home/dev/.local/bin/aider", Some(false)),
+            ("node", "node /opt/node_modules/@acme/aider/cli.js", Some(false)),
+            ("bash", "bash /opt/bin/aider", Some(true)),
+            ("claude", "aider", None),
+            ("vim", "vim aider", None),
+            ("bash", "bash -c aider", None),
+            ("python3", "python3 -m aider", None),
+        ] {
+            let argv = shell_words::split(line).unwrap();
+            let found = agents.identify(&argv, || Some(exe.to_owned()));
+            let found = found.filter(|(agent, _)| agent.kind().as_str() == "aider");
+            assert_eq!(found.map(|(agent, invocation)| agent.is_wrapper(&invocation)), wrapper, "{exe}: {line}");
+        }
+    }
+
+    #[test]
+    fn its_home_is_what_its_environment_makes_of_the_declared_one() {
+        let home = |declared: Option<&str>, pairs: &[(&str, &str)]| {
+            let definition = defined(|it| {
+                it.home = declared.map(str::to_owned);
+                it.home_env = Some("AIDER_HOME".into());
+            });
+            of(definition).home(&env(pairs))
+        };
+        let dev = ("HOME", "/home/dev");
+        for (declared, pairs, expected) in [
+            (Some("~/.aider"), &[dev][..], Some("/home/dev/.aider")),
+            (Some("~"), &[dev], Some("/home/dev")),
+            (None, &[dev], Some("/home/dev")),
+            (Some("/srv/aider"), &[], Some("/srv/aider")),
+            (Some("~/.aider"), &[dev, ("AIDER_HOME", "/other")], Some("/other")),
+            (Some("~/.aider"), &[dev, ("AIDER_HOME", "")], Some("/home/dev/.aider")),
+            (Some("~/.aider"), &[], None),
+        ] {
+            assert_eq!(home(declared, pairs), expected.map(PathBuf::from), "{declared:?} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_resume_command_can_be_pasted_as_it_is() {
+        let definition = defined(|it| {
+            it.home = Some("~/.aider".into());
+            it.home_env = Some("AIDER_HOME".into());
+            it.resume = vec!["--resume={id}".into(), "--yes".into()];
+        });
+        let resume = |id: &str, home: &str| {
+            let id = ConversationId(id.to_owned());
+            of(definition).resume_command(&id, Some(Path::new("/lab")), Some(Path::new(home)), &env(&[("HOME", "/h")]))
+        };
+        assert_eq!(resume("u", "/h/.aider").unwrap(), "cd /lab && aider --resume=u --yes");
+        assert_eq!(resume("$(rm x)", "/o t").unwrap(), "cd /lab && AIDER_HOME='/o t' aider --resume='$(rm x)' --yes");
+        assert_eq!(of(defined(|_| {})).resume_args(&ConversationId("u".into())), None, "nobody knows how");
+    }
+
+    #[test]
+    fn the_directory_to_watch_is_named_only_where_transcripts_are_kept_apart() {
+        let places = |template: &str, cwd: Option<&str>| {
+            let definition = defined(|it| it.transcripts = Some(Template::parse(template).unwrap()));
+            let place = Where { home: Path::new("/h"), cwd: cwd.map(Path::new), now: chrono::Utc::now() };
+            let places = of(definition).places(place);
+            assert_eq!(places.registries, [] as [PathBuf; 0]);
+            places.transcripts
+        };
+        assert_eq!(places("s/{workspace}/*-{id}.x", Some("/lab/a")), [PathBuf::from("/h/s/-lab-a")]);
+        assert_eq!(places("{cwd}/.x/{id}", Some("/lab/a")), [PathBuf::from("/lab/a/.x")]);
+        assert_eq!(places("/srv/{workspace}/{id}", Some("/lab/a")), [PathBuf::from("/srv/-lab-a")]);
+        for (template, cwd) in [
+            ("s/{workspace}/{id}", None),
+            ("s/*/{id}", Some("/lab/a")),
+            ("{cwd}/{id}", Some("/lab/a")),
+            ("{workspace}/*/{id}", Some("/lab/a")),
+        ] {
+            assert_eq!(places(template, cwd), [] as [PathBuf; 0], "{template}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_listed_hides_what_may_be_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let definition = defined(|it| {
+            it.transcripts = Some(Template::parse("*/{id}.x").unwrap());
+            it.id = Some(IdPattern::parse("[a-c]").unwrap());
+        });
+        let find = |id: &str| of(definition).transcript(&Shelf::new(), dir.path(), &ConversationId(id.into()), &[]);
+        assert_eq!(find("a"), Fact::Absent, "nothing there");
+        std::fs::create_dir(dir.path().join("one")).unwrap();
+        std::fs::write(dir.path().join("one/a.x"), "").unwrap();
+        std::fs::write(dir.path().join("one/z.x"), "").unwrap();
+        // A circle of links cannot be opened, whoever asks.
+        std::os::unix::fs::symlink("circle", dir.path().join("circle")).unwrap();
+        assert_eq!(find("a").seen().unwrap().path, dir.path().join("one/a.x"));
+        assert!(find("b").why_unknown().unwrap().contains("circle"), "{:?}", find("b"));
+        std::fs::remove_file(dir.path().join("circle")).unwrap();
+        assert_eq!((find("b"), find("z")), (Fact::Absent, Fact::Absent), "and one that cannot be an id");
+        std::fs::create_dir(dir.path().join("one/b.x")).unwrap();
+        assert!(find("b").why_unknown().is_some(), "a directory of that name");
+    }
+}

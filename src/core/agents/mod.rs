@@ -22,6 +22,9 @@ const MOST_DEFINITIONS: usize = 4096;
 const MOST_NAMES: usize = 1024;
 /// The longest name or alias, in characters.
 const LONGEST_NAME: usize = 32;
+/// Programs that run other programs' text: their processes are told by what they run.
+pub const INTERPRETERS: [&str; 15] =
+    ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "node", "nodejs", "bun", "deno", "python", "ruby", "perl"];
 /// What a name looks like, for messages and the schema.
 pub const NAME: &str = "^[a-z0-9][a-z0-9-]*$";
 

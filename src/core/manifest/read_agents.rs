@@ -6,7 +6,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::names::{agent as keys, top};
 use super::read::{Remarks, noun};
-use crate::core::agents::{Definition, IdPattern, Template, is_name};
+use crate::core::agents::{Definition, INTERPRETERS, IdPattern, Template, is_name};
 use crate::core::edit::Path;
 use crate::core::ids::AgentKind;
 
@@ -16,9 +16,6 @@ const MOST: usize = 64;
 const MOST_ITEMS: usize = 16;
 /// The longest text, in bytes.
 const LONGEST: usize = 256;
-/// Programs that run other programs' text: their processes are told by what they run.
-pub(crate) const INTERPRETERS: [&str; 15] =
-    ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "node", "nodejs", "bun", "deno", "python", "ruby", "perl"];
 
 /// The agents a document declares.
 pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Vec<&'static Definition> {
