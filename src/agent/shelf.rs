@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::files::reason;
 use crate::core::fact::Fact;
 
+/// Where files are, and whose reader took the keys from their names.
+type Place = (PathBuf, &'static str);
+
 /// The directories listed so far in this pass.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// By where they are and by whose names are read there.
-    indexes: Mutex<HashMap<(PathBuf, &'static str), Arc<Fact<Index>>>>,
+    indexes: Mutex<HashMap<Place, Arc<Fact<Index>>>>,
 }
 
 /// The files below a directory, by a key taken from their names.

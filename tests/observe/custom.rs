@@ -3,14 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use headcount::control::observe::{World as Looking, observe};
+use headcount::control::watch::wake::Scope;
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::manifest::Manifest;
 use headcount::core::observe::identity::{Appearance, Found, Ladder, Rung};
 use headcount::core::observe::{Observation, TranscriptKey};
+use headcount::host::LocalHost;
 
 use crate::support::aider::{declaring, directory, install, prompt};
-use crate::support::{World, await_some, manifest};
+use crate::support::{HOST, World, await_some, manifest};
 use crate::{agents, default_server, look, look_with};
 
 const ID: &str = "0123abcd";
@@ -214,4 +217,25 @@ fn without_a_place_for_transcripts_nobody_looks_for_any() {
     assert_eq!((agents(&seen, "s").len(), seen.transcripts.len()), (1, 0));
     assert_eq!(agents(&seen, "s")[0].ladder.readings.iter().map(|reading| reading.rung).collect::<Vec<_>>(), [Rung::Start]);
     assert!(default_server(&seen).sessions.len() == 1);
+}
+
+#[test]
+fn what_was_found_under_one_definition_is_not_believed_under_another() {
+    let world = World::new();
+    install(&world);
+    let cwd = world.workspace("w");
+    world.session("s", &cwd, &format!("exec aider --resume {ID}"));
+    let one = declared(&["name: s, agent: aider"]);
+    ladder(&world, "s", &one);
+    let env = world.environ(&[]);
+    let host = Box::new(LocalHost::named(HOST, env.clone()));
+    let looking = Looking { host, ..Looking::local(env) };
+    looking.recall.focus(&Scope::All);
+    assert_eq!(agents(&observe(&looking, &one), "s").len(), 1);
+    // From here on nothing of this session is in question.
+    looking.recall.focus(&Scope::Sessions([].into()));
+    assert_eq!(agents(&observe(&looking, &one), "s").len(), 1);
+    let other = manifest(&declaring(["name: s, agent: aider"]).replace("programs: [aider]", "programs: [planer]"));
+    assert_eq!(agents(&observe(&looking, &other), "s").len(), 0);
+    assert_eq!(agents(&observe(&looking, &one), "s").len(), 1);
 }
