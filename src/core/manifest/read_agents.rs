@@ -15,7 +15,7 @@ const MOST: usize = 64;
 /// The most items of a list.
 const MOST_ITEMS: usize = 16;
 /// The longest text, in bytes.
-const LONGEST: usize = 256;
+const LONGEST: usize = 512;
 
 /// The agents a document declares.
 pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Vec<&'static Definition> {
@@ -218,7 +218,7 @@ fn is_nothing(value: &Value) -> bool {
 fn plain(text: &str) -> Result<(), String> {
     match text {
         "" => Err("it must not be empty".to_owned()),
-        _ if text.len() > 2 * LONGEST => Err(format!("it must not have more than {} bytes", 2 * LONGEST)),
+        _ if text.len() > LONGEST => Err(format!("it must not have more than {LONGEST} bytes")),
         _ if text.chars().any(char::is_control) => Err("a control character must not stand in it".to_owned()),
         _ => Ok(()),
     }
