@@ -42,22 +42,41 @@ enum Said<'a> {
     Untold,
 }
 
-fn said<'a>(args: &'a [String], flags: &Flags) -> Said<'a> {
+/// How the arguments of one agent are read.
+pub(super) trait Reader {
+    /// Whether with this word the id given is not the id in use.
+    fn voids(&self, word: &str) -> bool;
+
+    /// The id that a word, with the one after it, names.
+    fn id<'a>(&self, word: &'a str, next: Option<&'a str>) -> Option<&'a str>;
+}
+
+impl Reader for Flags {
+    fn voids(&self, word: &str) -> bool {
+        self.never.contains(&word)
+    }
+
+    fn id<'a>(&self, word: &'a str, next: Option<&'a str>) -> Option<&'a str> {
+        if self.verb == Some(word) {
+            return next.filter(|next| uuid(next));
+        }
+        self.exact.iter().find_map(|(flag, is_id)| value(word, next, flag).filter(|value| is_id(value)))
+    }
+}
+
+/// The value of a flag, given as the next word or behind a `=`.
+pub(super) fn value<'a>(word: &'a str, next: Option<&'a str>, flag: &str) -> Option<&'a str> {
+    if word == flag { next } else { word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')) }
+}
+
+fn said<'a>(args: &'a [String], flags: &impl Reader) -> Said<'a> {
     let words: Vec<&str> = args.iter().map(String::as_str).take_while(|word| *word != "--").collect();
-    if words.iter().any(|word| flags.never.contains(word)) {
+    if words.iter().any(|word| flags.voids(word)) {
         return Said::Untold;
     }
     let mut found: Option<&str> = None;
     for (at, word) in words.iter().enumerate() {
-        let next = words.get(at + 1).copied();
-        let value = if flags.verb == Some(*word) {
-            next.filter(|next| uuid(next))
-        } else {
-            flags.exact.iter().find_map(|(flag, is_id)| {
-                let value = if word == flag { next } else { word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')) };
-                value.filter(|value| is_id(value))
-            })
-        };
+        let value = flags.id(word, words.get(at + 1).copied());
         match (found, value) {
             (Some(one), Some(other)) if one != other => return Said::Untold,
             (None, Some(_)) => found = value,
@@ -69,7 +88,7 @@ fn said<'a>(args: &'a [String], flags: &Flags) -> Said<'a> {
 
 /// The id that the command lines of a wrapper and of what it wraps name, outermost first. A wrapper may add a fork of its own,
 /// or choose another conversation than the one it was asked for: the innermost has the last word.
-fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &Flags) -> Option<&'a str> {
+fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl Reader) -> Option<&'a str> {
     let mut found = None;
     for args in chain {
         match said(args, flags) {
@@ -82,7 +101,7 @@ fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &Flags) -> Optio
 }
 
 /// What the arguments of the process, or of the process it wraps, say.
-pub(super) fn reading<'a>(subject: &'a Subject<'_>, agent: &dyn Agent, flags: &Flags) -> Reading {
+pub(super) fn reading<'a>(subject: &'a Subject<'_>, agent: &dyn Agent, flags: &impl Reader) -> Reading {
     let args = |process: &'a ProcessInfo| {
         agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args)
     };

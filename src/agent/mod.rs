@@ -5,6 +5,7 @@ mod argv;
 mod claude;
 mod codex;
 mod copilot;
+mod custom;
 mod files;
 mod gemini;
 mod opencode;
@@ -17,6 +18,7 @@ mod tail;
 
 use std::path::{Path, PathBuf};
 
+use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::Reading;
@@ -90,6 +92,16 @@ pub trait Agent: Send + Sync {
         self.names().matches(&program, exe).then(|| program.invocation())
     }
 
+    /// Whether it, called like this, is only a wrapper, with the agent itself below it.
+    fn is_wrapper(&self, invocation: &Invocation<'_>) -> bool {
+        self.names().is_wrapper(invocation)
+    }
+
+    /// Whether what live agents in two workspaces leave on disk cannot be told apart by where it lies.
+    fn confuses(&self, one: &Path, other: &Path) -> bool {
+        one == other
+    }
+
     /// The command that resumes a conversation where it lives, ready to paste into a shell; it is printed, never run. The
     /// home is named when it is not the one `env` leads to.
     fn resume_command(&self, id: &ConversationId, cwd: Option<&Path>, home: Option<&Path>, env: &Environ) -> Option<String> {
@@ -130,7 +142,7 @@ fn quoted(arg: &str) -> String {
     }
 }
 
-/// Every agent, in the order of [`AgentKind::ALL`].
+/// Every agent that headcount knows by itself, in the order of [`AgentKind::ALL`].
 pub fn all() -> &'static [&'static dyn Agent; 7] {
     &[
         &claude::Claude,
@@ -153,19 +165,48 @@ pub fn of(kind: AgentKind) -> &'static dyn Agent {
         AgentKind::Opencode => &opencode::Opencode,
         AgentKind::Gemini => &gemini::Gemini,
         AgentKind::Copilot => &copilot::Copilot,
+        AgentKind::Custom(custom) => custom::of(custom.definition()),
     }
 }
 
-/// Which agent a process is, if any. `exe` is only asked for when the arguments do not tell.
-pub fn identify(argv: &[String], exe: impl FnOnce() -> Option<String>) -> Option<(&'static dyn Agent, Invocation<'_>)> {
-    let program = Program::of(argv)?;
-    let named = |exe: &str| all().iter().copied().find(|agent| agent.names().matches(&program, exe));
-    let agent = match named("") {
-        Some(agent) => Some(agent),
-        None if program.is_interpreter() => None,
-        None => named(&exe()?),
-    };
-    agent.map(|agent| (agent, program.invocation()))
+/// The agents a manifest is about: those headcount knows by itself and those the manifest declares.
+#[derive(Clone, Default)]
+pub struct Agents(Vec<&'static dyn Agent>);
+
+impl Agents {
+    /// Those headcount knows by itself, and these.
+    pub fn with(declared: &[&'static Definition]) -> Self {
+        Self(declared.iter().map(|definition| custom::of(definition)).collect())
+    }
+
+    /// Which agent a process is, if any; one that headcount knows by itself before any other. `exe` is only asked for when the
+    /// arguments do not tell.
+    pub fn identify<'a>(
+        &self,
+        argv: &'a [String],
+        exe: impl FnOnce() -> Option<String>,
+    ) -> Option<(&'static dyn Agent, Invocation<'a>)> {
+        let program = Program::of(argv)?;
+        let among = |agents: &[&'static dyn Agent], exe: &str| {
+            agents.iter().copied().find(|agent| agent.names().matches(&program, exe))
+        };
+        let agent = match among(all(), "") {
+            Some(agent) => Some(agent),
+            None if program.is_interpreter() => among(&self.0, ""),
+            None => {
+                let exe = exe();
+                let exe = exe.as_deref().unwrap_or_default();
+                among(all(), exe).or_else(|| among(&self.0, exe))
+            }
+        };
+        agent.map(|agent| (agent, program.invocation()))
+    }
+}
+
+impl std::fmt::Debug for Agents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|agent| agent.kind())).finish()
+    }
 }
 
 #[cfg(test)]

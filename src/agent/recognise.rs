@@ -141,12 +141,12 @@ fn is_cluster(flag: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use crate::agent::identify;
+    use crate::agent::Agents;
     use crate::core::ids::AgentKind::{self, Antigravity, Claude, Codex, Copilot, Gemini, Opencode, Pi};
 
     fn kind(exe: &str, line: &str) -> Option<AgentKind> {
         let argv = shell_words::split(line).unwrap();
-        identify(&argv, || Some(exe.to_owned())).map(|(agent, _)| agent.kind())
+        Agents::default().identify(&argv, || Some(exe.to_owned())).map(|(agent, _)| agent.kind())
     }
 
     #[test]
@@ -224,13 +224,13 @@ mod tests {
         ] {
             assert_eq!(kind(exe, line), None, "{exe}: {line}");
         }
-        assert!(identify(&[], || None).is_none());
+        assert!(Agents::default().identify(&[], || None).is_none());
     }
 
     #[test]
     fn arguments_are_those_of_the_agent_and_not_of_its_interpreter() {
         let argv = shell_words::split("node --max-old-space-size=1 /usr/bin/gemini --resume u").unwrap();
-        let (_, invocation) = identify(&argv, || None).unwrap();
+        let (_, invocation) = Agents::default().identify(&argv, || None).unwrap();
         assert_eq!(invocation.args, ["--resume", "u"]);
     }
 }

@@ -7,18 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::files::reason;
 use crate::core::fact::Fact;
 
+/// Where files are, and whose reader took the keys from their names.
+type Place = (PathBuf, &'static str);
+
 /// The directories listed so far in this pass.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    indexes: Mutex<HashMap<PathBuf, Arc<Fact<Index>>>>,
+    indexes: Mutex<HashMap<Place, Arc<Fact<Index>>>>,
 }
 
 /// The files below a directory, by a key taken from their names.
 #[derive(Debug, Default)]
-pub struct Index {
-    files: HashMap<String, Vec<PathBuf>>,
+pub(super) struct Index {
+    pub(super) files: HashMap<String, Vec<PathBuf>>,
     /// A directory that could not be listed: what is not found may be in it.
-    trouble: Option<String>,
+    pub(super) trouble: Option<String>,
 }
 
 impl Shelf {
@@ -30,10 +33,21 @@ impl Shelf {
     /// The files `depth` directories below `root` whose names have `key`. `Absent`: there are none. `Unknown`: none was found
     /// and some directory could not be listed.
     pub fn find(&self, root: &Path, depth: usize, key: &str, key_of: fn(&str) -> Option<&str>) -> Fact<Vec<PathBuf>> {
+        self.find_by(root, "", key, || read(root, depth, key_of))
+    }
+
+    /// The files that have `key` among those that `read` finds below `root` for a reader of that name.
+    pub(super) fn find_by(
+        &self,
+        root: &Path,
+        reader: &'static str,
+        key: &str,
+        read: impl FnOnce() -> Fact<Index>,
+    ) -> Fact<Vec<PathBuf>> {
         let index = {
             let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = indexes.entry(root.to_path_buf());
-            Arc::clone(known.or_insert_with(|| Arc::new(read(root, depth, key_of))))
+            let known = indexes.entry((root.to_path_buf(), reader));
+            Arc::clone(known.or_insert_with(|| Arc::new(read())))
         };
         match &*index {
             Fact::Absent => Fact::Absent,

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use super::{Agent, identify};
+use super::{Agent, Agents};
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::{Host, ProcessInfo};
@@ -15,6 +15,7 @@ const DEEPEST: usize = 8;
 pub struct Subject<'a> {
     host: &'a dyn Host,
     agent: &'a dyn Agent,
+    agents: &'a Agents,
     process: &'a ProcessInfo,
     children: &'a dyn Fn(u32) -> Vec<u32>,
     inner: OnceCell<Vec<ProcessInfo>>,
@@ -27,17 +28,17 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// The topmost process of an agent; `children` gives a process's children.
+    /// The topmost process of an agent, which is one of `agents`; `children` gives a process's children.
     pub fn new(
         host: &'a dyn Host,
-        agent: &'a dyn Agent,
+        (agent, agents): (&'a dyn Agent, &'a Agents),
         process: &'a ProcessInfo,
         children: &'a dyn Fn(u32) -> Vec<u32>,
         place: (&'a Fact<std::path::PathBuf>, &'a Path),
         every_rung: bool,
     ) -> Self {
         let (cwd, home) = place;
-        Self { host, agent, process, children, inner: OnceCell::new(), cwd, home, every_rung }
+        Self { host, agent, agents, process, children, inner: OnceCell::new(), cwd, home, every_rung }
     }
 
     /// The host's clock.
@@ -76,7 +77,7 @@ impl<'a> Subject<'a> {
     }
 
     fn is_wrapper(&self, process: &ProcessInfo) -> bool {
-        self.agent.recognise("", &process.argv).is_some_and(|invocation| self.agent.names().is_wrapper(&invocation))
+        self.agent.recognise("", &process.argv).is_some_and(|invocation| self.agent.is_wrapper(&invocation))
     }
 
     fn find_inner(&self) -> Vec<ProcessInfo> {
@@ -93,7 +94,7 @@ impl<'a> Subject<'a> {
         }
         for child in (self.children)(pid) {
             let Fact::Seen(process) = self.host.process(child) else { continue };
-            match identify(&process.argv, || self.host.exe(child)) {
+            match self.agents.identify(&process.argv, || self.host.exe(child)) {
                 Some((agent, _)) if agent.kind() == self.agent.kind() => {
                     let goes_on = self.is_wrapper(&process);
                     found.push(process);

@@ -127,6 +127,11 @@ impl CliError {
             PassError::Manifest(error) => error.into(),
             PassError::Journal(error) => Self::from(error).hint("nothing was recorded: every change has to be in the journal"),
             PassError::Invalid { path, text, diagnostics } => Self::invalid_manifest(&path, &diagnostics, &text, color),
+            PassError::UnknownAgent { ref known, .. } => {
+                let known: Vec<&str> = known.iter().map(|agent| agent.as_str()).collect();
+                Self::caused_by(Exit::Usage, &error)
+                    .hint(format!("it is one of {}; others are declared at `agents:` in the manifest", known.join(", ")))
+            }
             PassError::Shrunken { .. } => Self::caused_by(Exit::Busy, &error),
             PassError::BeingWritten { .. } => {
                 Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")

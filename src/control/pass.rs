@@ -252,6 +252,10 @@ impl Stage {
         let read = || world.recall.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
         let mut stage = Self::look(world, options, &read, snapshot.modified, &snapshot.path)
             .map_err(|diagnostics| invalid(options, text, diagnostics))?;
+        let known = || stage.manifest().kinds();
+        if let Some(agent) = options.selection.agents.iter().find(|wanted| !known().any(|kind| kind.answers_to(**wanted))) {
+            return Err(PassError::UnknownAgent { agent: *agent, known: known().collect() });
+        }
         if let Some(versions) = &options.versions {
             let seen = versions.see(&stage.edition, stage.manifest(), stage.observation.at, stage.settle);
             stage.touched = seen.map_err(|shrunken| PassError::Shrunken { path: snapshot.path.clone(), shrunken })?;

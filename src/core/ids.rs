@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::agents::Custom;
+
 /// A terminal multiplexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -77,10 +79,13 @@ pub enum AgentKind {
     Gemini,
     /// GitHub Copilot CLI.
     Copilot,
+    /// One that the manifest declares.
+    #[serde(untagged)]
+    Custom(Custom),
 }
 
 impl AgentKind {
-    /// Every agent, in the order they are shown.
+    /// Every agent that headcount knows by itself, in the order they are shown.
     pub const ALL: [Self; 7] =
         [Self::Claude, Self::Codex, Self::Antigravity, Self::Pi, Self::Opencode, Self::Gemini, Self::Copilot];
 
@@ -94,21 +99,37 @@ impl AgentKind {
             Self::Opencode => "opencode",
             Self::Gemini => "gemini",
             Self::Copilot => "copilot",
+            Self::Custom(custom) => custom.name(),
         }
     }
 
-    /// Other names people use for it, accepted wherever the canonical name is.
-    pub const fn aliases(self) -> &'static [&'static str] {
+    const fn own_aliases(self) -> &'static [&'static str] {
         match self {
             Self::Claude => &["claude-code"],
             Self::Antigravity => &["agy"],
-            Self::Codex | Self::Pi | Self::Opencode | Self::Gemini | Self::Copilot => &[],
+            Self::Codex | Self::Pi | Self::Opencode | Self::Gemini | Self::Copilot | Self::Custom(_) => &[],
         }
     }
 
-    /// The canonical name followed by the aliases.
+    /// The canonical name followed by the aliases: other names people use for it, accepted wherever the canonical name is.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.as_str()).chain(self.aliases().iter().copied())
+        let declared = match self {
+            Self::Custom(custom) => custom.definition().aliases.as_slice(),
+            _ => &[],
+        };
+        let aliases = self.own_aliases().iter().copied().chain(declared.iter().map(String::as_str));
+        std::iter::once(self.as_str()).chain(aliases)
+    }
+
+    /// Whether the name of `other`, of which perhaps only the name is known, is one of its own.
+    pub fn answers_to(self, other: Self) -> bool {
+        self.names().any(|name| name == other.as_str())
+    }
+
+    /// The agent of a name that need not be declared here, such as one in a journal: one that headcount knows, else one of which
+    /// only the name is known. `None` if no agent can be called that.
+    pub fn named(name: &str) -> Option<Self> {
+        name.parse().ok().or_else(|| Custom::named(name).map(Self::Custom))
     }
 
     /// Whether the agent calls its conversations *conversations* (Antigravity) rather than *sessions* in older manifests.

@@ -13,7 +13,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["status", "-l", "team"], "expected KEY=VALUE"),
         (&["status", "-l", "team!=web"], "`!=` is not supported"),
         (&["diff", "--class", "dead,gone"], "invalid value 'gone'"),
-        (&["diff", "--agent", "clod"], "invalid value 'clod'"),
+        (&["diff", "--agent", "cl_od"], "invalid value 'cl_od'"),
         (&["diff", "--settle", "5"], "say 5s for seconds"),
         (&["reconcile", "--settle", "soon"], "expected a duration such as 500ms"),
         (&["reconcile", "--consumer", "ci"], "--emit-diff"),

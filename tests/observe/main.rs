@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod copilot;
+mod custom;
 mod gemini;
 mod identity;
 mod opencode;

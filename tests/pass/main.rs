@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod custom;
 mod cycle;
 mod faults;
 mod run;

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod custom;
 mod ends;
 mod events;
 mod hook;

@@ -136,8 +136,8 @@ pub(crate) struct SelectionArgs {
     /// Only drifts of these classes
     #[arg(long = "class", value_name = "CLASS", value_delimiter = ',', value_parser = values::class())]
     pub(crate) classes: Vec<Class>,
-    /// Only sessions of these agents
-    #[arg(long = "agent", value_name = "AGENT", value_delimiter = ',', value_parser = values::agent())]
+    /// Only sessions of these agents, or of others that the manifest declares
+    #[arg(long = "agent", value_name = "AGENT", value_delimiter = ',', value_parser = values::AgentParser)]
     pub(crate) agents: Vec<AgentKind>,
 }
 

@@ -1,8 +1,10 @@
 //! From the text of an option to its value, with an error that says what was expected. Pure.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Command};
 
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
@@ -101,10 +103,32 @@ const fn letter(class: Class) -> &'static str {
     }
 }
 
-/// An agent by its canonical name or an alias.
-pub(super) fn agent() -> impl TypedValueParser<Value = AgentKind> {
-    let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.aliases()));
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<AgentKind>())
+/// An agent by its canonical name or an alias, or any other word that can be one: only the manifest tells whether it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AgentParser;
+
+impl AgentParser {
+    fn known() -> impl TypedValueParser<Value = String> {
+        let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.names().skip(1)));
+        PossibleValuesParser::new(words)
+    }
+}
+
+impl TypedValueParser for AgentParser {
+    type Value = AgentKind;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<AgentKind, clap::Error> {
+        if let Some(agent) = value.to_str().and_then(AgentKind::named) {
+            return Ok(agent);
+        }
+        let refused = Self::known().try_map(|word| word.parse::<AgentKind>());
+        refused.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let known: Vec<PossibleValue> = Self::known().possible_values()?.collect();
+        Some(Box::new(known.into_iter()))
+    }
 }
 
 #[cfg(test)]

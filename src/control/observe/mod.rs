@@ -116,7 +116,8 @@ impl std::fmt::Debug for World {
 /// processes of its panes until `enough` is set, by who then knows which ones matter.
 pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
     let server = ask(world, &ServerKey::default_of(MuxKind::Tmux));
-    let inspector = Inspector::new(world);
+    // What it reads ahead is what files vouch for, and those of no declared agent do.
+    let inspector = Inspector::new(world, &[]);
     if inspector.past().is_none() {
         let sessions = server.seen().map_or(&[][..], |server| &server.sessions);
         let pids = sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
@@ -145,7 +146,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let boot = host.boot();
     // Suspended entries are looked at too: a conversation they hold must not be given to another.
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
-    let inspector = Inspector::new(world);
+    let inspector = Inspector::new(world, &manifest.agents);
 
     let (mut servers, real_paths, standing) = timed("list the servers", || list(world, manifest, &local, &inspector, default));
     let pids = wanted(manifest, &local, &servers);
@@ -158,7 +159,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
 
-    let own_homes: BTreeMap<_, _> = AgentKind::ALL.into_iter().map(|kind| (kind, World::home(kind, &world.env))).collect();
+    let own_homes: BTreeMap<_, _> = manifest.kinds().map(|kind| (kind, World::home(kind, &world.env))).collect();
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
     let mut observation = Observation {
         at,
@@ -180,7 +181,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     }
     drop(inspector);
     if let Some(kept) = kept {
-        timed("keep what was seen", || world.recall.keep(kept, &observation));
+        timed("keep what was seen", || world.recall.keep(kept, &observation, &manifest.agents));
     }
     observation
 }
@@ -299,7 +300,8 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
         let there: BTreeSet<&str> = server.sessions.iter().map(|session| session.name.as_str()).collect();
         let is_missing =
             running.get(key).is_some_and(|keys| keys.iter().any(|key| !key.names().any(|name| there.contains(name.as_ref()))));
-        let may_be_ours = |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name).is_empty());
+        let may_be_ours =
+            |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name, manifest.kinds()).is_empty());
         let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
         let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
         pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));

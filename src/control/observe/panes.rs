@@ -9,8 +9,9 @@ use super::World;
 use super::recall::{Past, Witness};
 use super::spread::spread;
 use super::tree::{Families, Sighting, Tree};
-use crate::agent::Subject;
 use crate::agent::subject::proves;
+use crate::agent::{Agents, Subject};
+use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Ladder, Reading, Rung};
 use crate::core::observe::{Agent, Process, Stray};
@@ -57,11 +58,13 @@ impl Standing {
 }
 
 impl<'a> Inspector<'a> {
-    pub(super) fn new(world: &'a World) -> Self {
+    /// Reads processes for `agents`. Of an earlier look it takes what that found for the very same.
+    pub(super) fn new(world: &'a World, declared: &[&'static Definition]) -> Self {
         let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
-        let past = world.past();
-        Self { world, families: Families::new(world.host.as_ref()), own_homes, ahead: Mutex::default(), past }
+        let past = world.past().filter(|past| past.is_of(declared));
+        let families = Families::new(world.host.as_ref(), Agents::with(declared));
+        Self { world, families, own_homes, ahead: Mutex::default(), past }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -189,10 +192,11 @@ impl<'a> Inspector<'a> {
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
         };
-        let children = |pid| self.families.children(pid);
+        let (children, agents) = (|pid| self.families.children(pid), self.families.agents());
         let mut readings = match &home {
             Fact::Seen(home) => {
-                agent.ladder(&Subject::new(host, *agent, process, &children, (&cwd, home), self.world.every_rung))
+                let place = (&cwd, home.as_path());
+                agent.ladder(&Subject::new(host, (*agent, agents), process, &children, place, self.world.every_rung))
             }
             Fact::Absent => Vec::new(),
             Fact::Unknown(why) => {
@@ -203,7 +207,8 @@ impl<'a> Inspector<'a> {
         let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
         if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
             let subject_home = home.seen().cloned().unwrap_or_default();
-            let subject = Subject::new(host, *agent, process, &children, (&cwd, &subject_home), self.world.every_rung);
+            let place = (&cwd, subject_home.as_path());
+            let subject = Subject::new(host, (*agent, agents), process, &children, place, self.world.every_rung);
             let fact = subject
                 .first_seen(|process| process.start_ticks.map_or(Fact::Absent, |ticks| hook(agent.kind(), process.pid, ticks)));
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
@@ -257,7 +262,7 @@ mod tests {
         let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex), process: process.clone() };
         let trouble = Some("permission denied".to_owned());
         let facts =
-            |agents| Inspector::new(&world).facts(Tree { top: Some(process.clone()), agents, trouble: trouble.clone() });
+            |agents| Inspector::new(&world, &[]).facts(Tree { top: Some(process.clone()), agents, trouble: trouble.clone() });
         let (some, none) = (facts(vec![sighting]), facts(Vec::new()));
         child.kill().unwrap();
         child.wait().unwrap();

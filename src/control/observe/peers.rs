@@ -36,7 +36,7 @@ impl Inspector<'_> {
         let mut count = 0;
         for peer in all.iter().filter(|peer| peer.kind == kind) {
             match self.world.host.cwd(peer.pid) {
-                Fact::Seen(theirs) => count += u32::from(theirs == cwd),
+                Fact::Seen(theirs) => count += u32::from(agent::of(kind).confuses(&theirs, cwd)),
                 Fact::Absent => {}
                 Fact::Unknown(why) => return Fact::Unknown(why),
             }
@@ -57,8 +57,8 @@ impl Inspector<'_> {
         let host = self.world.host.as_ref();
         let identified = |pid: &u32| {
             let process = host.process(*pid).seen().cloned()?;
-            let (agent, invocation) = agent::identify(&process.argv, || host.exe(*pid))?;
-            Some((*pid, (agent, agent.names().is_wrapper(&invocation))))
+            let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(*pid))?;
+            Some((*pid, (agent, agent.is_wrapper(&invocation))))
         };
         let agents: HashMap<u32, (&dyn Agent, bool)> = parents.keys().filter_map(identified).collect();
         let is_wrapped = |pid: u32, kind: AgentKind| {

@@ -10,6 +10,7 @@ use super::panes::{PaneFacts, needs_peers};
 use crate::agent::subject::proves;
 use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
+use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{Agent, Observation, Server, Transcript, TranscriptKey};
@@ -33,6 +34,8 @@ struct State {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     scope: Option<Scope>,
+    /// The agents the manifest declared when they were looked for.
+    declared: Vec<&'static Definition>,
     panes: HashMap<u32, PaneFacts>,
     servers: BTreeMap<ServerKey, Server>,
     transcripts: BTreeMap<TranscriptKey, Transcript>,
@@ -122,10 +125,11 @@ impl Recall {
     }
 
     /// Keeps what a look found.
-    pub(super) fn keep(&self, panes: HashMap<u32, PaneFacts>, seen: &Observation) {
+    pub(super) fn keep(&self, panes: HashMap<u32, PaneFacts>, seen: &Observation, declared: &[&'static Definition]) {
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
-        let past = Past { scope: None, panes, servers: servers.collect(), transcripts: transcripts.collect() };
+        let (servers, transcripts) = (servers.collect(), transcripts.collect());
+        let past = Past { scope: None, declared: declared.to_vec(), panes, servers, transcripts };
         self.state().past = Arc::new(past);
     }
 }
@@ -141,6 +145,11 @@ fn bare(server: &Server) -> Server {
 }
 
 impl Past {
+    /// Whether it was looked for the same declared agents: under another definition the same process may be another agent's.
+    pub(super) fn is_of(&self, declared: &[&'static Definition]) -> bool {
+        self.declared == declared
+    }
+
     /// Whether a session is to be looked at afresh.
     pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
         let Some(Scope::Sessions(keys)) = &self.scope else { return false };

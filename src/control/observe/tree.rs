@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::OnceLock;
 
-use crate::agent::{self, Agent};
+use crate::agent::{Agent, Agents};
 use crate::core::fact::Fact;
 use crate::host::{Host, ProcessInfo};
 
@@ -13,6 +13,7 @@ const MOST: usize = 4096;
 /// The family relations of the host's processes, read at most once per pass and only when needed.
 pub(super) struct Families<'a> {
     host: &'a dyn Host,
+    agents: Agents,
     children: OnceLock<Fact<HashMap<u32, Vec<u32>>>>,
 }
 
@@ -33,8 +34,13 @@ pub(super) struct Tree {
 }
 
 impl<'a> Families<'a> {
-    pub(super) fn new(host: &'a dyn Host) -> Self {
-        Self { host, children: OnceLock::new() }
+    pub(super) fn new(host: &'a dyn Host, agents: Agents) -> Self {
+        Self { host, agents, children: OnceLock::new() }
+    }
+
+    /// Which agents are looked for.
+    pub(super) fn agents(&self) -> &Agents {
+        &self.agents
     }
 
     /// Children by the whole process table.
@@ -61,44 +67,44 @@ impl<'a> Families<'a> {
 
     /// The tree below a process.
     pub(super) fn tree(&self, pid: u32) -> Tree {
-        let tree = walk(self.host, pid, |pid| self.host.children(pid));
+        let tree = self.walk(pid, |pid| self.host.children(pid));
         if !tree.agents.is_empty() || tree.top.is_none() {
             return tree;
         }
         match self.table() {
-            Fact::Seen(children) => walk(self.host, pid, |pid| children.get(&pid).cloned().unwrap_or_default()),
+            Fact::Seen(children) => self.walk(pid, |pid| children.get(&pid).cloned().unwrap_or_default()),
             Fact::Absent => tree,
             Fact::Unknown(why) => Tree { trouble: Some(why.clone()), ..tree },
         }
     }
-}
 
-fn walk(host: &dyn Host, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
-    let mut tree = Tree { top: None, agents: Vec::new(), trouble: None };
-    let mut queue = VecDeque::from([top]);
-    let mut visited = HashSet::from([top]);
-    while let Some(pid) = queue.pop_front() {
-        let process = match host.process(pid) {
-            Fact::Seen(process) => process,
-            Fact::Absent => continue,
-            Fact::Unknown(why) => {
-                tree.trouble = Some(why);
+    fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
+        let mut tree = Tree { top: None, agents: Vec::new(), trouble: None };
+        let mut queue = VecDeque::from([top]);
+        let mut visited = HashSet::from([top]);
+        while let Some(pid) = queue.pop_front() {
+            let process = match self.host.process(pid) {
+                Fact::Seen(process) => process,
+                Fact::Absent => continue,
+                Fact::Unknown(why) => {
+                    tree.trouble = Some(why);
+                    continue;
+                }
+            };
+            let agent = self.agents.identify(&process.argv, || self.host.exe(pid)).map(|(agent, _)| agent);
+            if pid == top {
+                tree.top = Some(process.clone());
+            }
+            if let Some(agent) = agent {
+                tree.agents.push(Sighting { agent, process });
                 continue;
             }
-        };
-        let agent = agent::identify(&process.argv, || host.exe(pid)).map(|(agent, _)| agent);
-        if pid == top {
-            tree.top = Some(process.clone());
+            queue.extend(children(pid).into_iter().filter(|child| visited.insert(*child)));
+            if visited.len() > MOST {
+                tree.trouble = Some(format!("more than {MOST} processes below process {top}"));
+                break;
+            }
         }
-        if let Some(agent) = agent {
-            tree.agents.push(Sighting { agent, process });
-            continue;
-        }
-        queue.extend(children(pid).into_iter().filter(|child| visited.insert(*child)));
-        if visited.len() > MOST {
-            tree.trouble = Some(format!("more than {MOST} processes below process {top}"));
-            break;
-        }
+        tree
     }
-    tree
 }

@@ -44,7 +44,7 @@ fn answer(host: &dyn Host, families: &Families<'_>, transcripts: &Transcripts, a
     let transcript = transcripts.get(&key).and_then(Fact::seen);
     let adapter = agent::of(agent.kind);
     let children = |pid| families.children(pid);
-    let subject = Subject::new(host, adapter, &top, &children, (&agent.cwd, home), false);
+    let subject = Subject::new(host, (adapter, families.agents()), &top, &children, (&agent.cwd, home), false);
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
     // The innermost process is the agent itself: a wrapper may be older than the turn, and a turn than the agent.
     for process in chain.into_iter().rev() {
@@ -97,7 +97,7 @@ mod tests {
         let id = || Fact::Seen(Found::Id(ConversationId(ID.to_owned())));
         let seen = Process::from(&live);
         let before = Process { started: seen.started - chrono::TimeDelta::seconds(1), ..seen };
-        let families = Families::new(&host);
+        let families = Families::new(&host, crate::agent::Agents::default());
         let ask = |agent: &Agent| answer(&host, &families, &Transcripts::new(), agent).map(|(turn, _)| turn);
         assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Turn::Working)));
         assert_eq!(ask(&agent(before, id())), None, "the pid is another process's by now");

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use super::versions::Shrunken;
+use crate::core::ids::AgentKind;
 use crate::core::text::stamp;
 use crate::store::journal::JournalError;
 use crate::store::manifest::{Cause, ManifestError, UpdateError};
@@ -38,6 +39,14 @@ pub enum PassError {
         path: PathBuf,
         /// What it lost, and when it is believed.
         shrunken: Shrunken,
+    },
+    /// An agent was asked about that headcount does not know and the manifest does not declare.
+    #[error("no agent is called {agent}")]
+    UnknownAgent {
+        /// Its name.
+        agent: AgentKind,
+        /// Those there are.
+        known: Vec<AgentKind>,
     },
     /// The journal cannot be written, and nothing is recorded without it.
     #[error(transparent)]

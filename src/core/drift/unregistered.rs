@@ -42,8 +42,12 @@ pub(super) fn discover<'w, 'a>(
     let mut candidates: Vec<(usize, Vec<Live<'a>>)> = Vec::new();
     let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
     for other in undeclared {
-        let kinds: Vec<AgentKind> =
-            world.manifest.discovery.iter().flat_map(|pattern| pattern.agents(&other.key.name)).collect();
+        let kinds: Vec<AgentKind> = world
+            .manifest
+            .discovery
+            .iter()
+            .flat_map(|pattern| pattern.agents(&other.key.name, world.manifest.kinds()))
+            .collect();
         let agents: Vec<Live<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
         let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());
         let discovered = match hidden {

@@ -3,6 +3,7 @@
 pub mod names;
 pub mod pattern;
 mod read;
+mod read_agents;
 mod read_entry;
 pub mod schema;
 pub mod select;
@@ -17,6 +18,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::agents::Definition;
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 pub use read::{Environment, Remark, read};
@@ -72,6 +74,8 @@ pub struct Manifest {
     pub dialect: Dialect,
     /// Where a session is whose entry does not say: what an entry need not repeat.
     pub usual: Place,
+    /// The agents it declares, in the order of the file.
+    pub agents: Vec<&'static Definition>,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
     pub discovery: Vec<pattern::NamePattern>,
     /// What stands at `sessions:`.
@@ -183,8 +187,23 @@ pub struct Identity {
 }
 
 impl Manifest {
+    /// Every agent it may speak of: those headcount knows by itself, then those it declares.
+    pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
+        kinds(&self.agents)
+    }
+
     /// The entry with this key.
     pub fn find(&self, key: &SessionKey) -> Option<&Session> {
         self.sessions.iter().find(|session| session.key == *key)
     }
+}
+
+/// The agents headcount knows by itself, then these.
+fn kinds(declared: &[&'static Definition]) -> impl Iterator<Item = AgentKind> {
+    AgentKind::ALL.into_iter().chain(declared.iter().map(|definition| definition.kind()))
+}
+
+/// The agent of this name or alias among those and these.
+fn find_agent(declared: &[&'static Definition], word: &str) -> Option<AgentKind> {
+    kinds(declared).find(|kind| kind.names().any(|name| name == word))
 }

@@ -95,6 +95,8 @@ const TABLE: &[Row] = &[
 pub mod top {
     /// The format's version.
     pub const VERSION: &str = "version";
+    /// Agents that headcount does not know by itself.
+    pub const AGENTS: &str = "agents";
     /// Declared fields merged into every session.
     pub const DEFAULTS: &str = "defaults";
     /// Which unregistered sessions are ours.
@@ -106,7 +108,35 @@ pub mod top {
     /// The older dialect's identities.
     pub const IDENTITIES: &str = "agent_identities";
     /// Every key of the document.
-    pub const ALL: [&str; 5] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+    pub const ALL: [&str; 6] = [VERSION, AGENTS, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+    /// Those of the older dialect.
+    pub const OLDER: [&str; 5] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+}
+
+/// Keys of a declared agent.
+pub mod agent {
+    /// Base names of its program.
+    pub const PROGRAMS: &str = "programs";
+    /// Other names people use for it.
+    pub const ALIASES: &str = "aliases";
+    /// Directories that only its scripts and binaries are in.
+    pub const PACKAGES: &str = "packages";
+    /// Where it keeps its files.
+    pub const HOME: &str = "home";
+    /// The variable that names another home.
+    pub const HOME_ENV: &str = "home_env";
+    /// Where its transcripts are.
+    pub const TRANSCRIPTS: &str = "transcripts";
+    /// What its ids look like.
+    pub const ID: &str = "id";
+    /// Flags whose value is the exact id.
+    pub const ID_FLAGS: &str = "id_flags";
+    /// Flags with which an id among the arguments is not the id in use.
+    pub const FORK_FLAGS: &str = "fork_flags";
+    /// The arguments that resume a conversation.
+    pub const RESUME: &str = "resume";
+    /// Every key of a declared agent.
+    pub const ALL: [&str; 10] = [PROGRAMS, ALIASES, PACKAGES, HOME, HOME_ENV, TRANSCRIPTS, ID, ID_FLAGS, FORK_FLAGS, RESUME];
 }
 
 /// Keys inside an identity of the older dialect.

@@ -26,10 +26,10 @@ impl NamePattern {
     }
 
     /// The agents a session of this name may hold: none if the name does not match; every agent if the pattern does not
-    /// name one.
-    pub fn agents(&self, name: &str) -> Vec<AgentKind> {
+    /// name one. `kinds` are those there are.
+    pub fn agents(&self, name: &str, kinds: impl Iterator<Item = AgentKind>) -> Vec<AgentKind> {
         let matches = |kind: AgentKind| kind.names().any(|word| glob(&self.0.replace(AGENT, word), name));
-        AgentKind::ALL.into_iter().filter(|kind| matches(*kind)).collect()
+        kinds.filter(|kind| matches(*kind)).collect()
     }
 }
 
@@ -68,10 +68,11 @@ mod tests {
     #[test]
     fn the_agent_of_a_name_is_the_one_its_pattern_names() {
         let default = &NamePattern::defaults()[0];
-        assert_eq!(default.agents("lab-landing-page-creator-claude"), [AgentKind::Claude]);
-        assert_eq!(default.agents("lab-x-creator-agy"), [AgentKind::Antigravity]);
-        assert!(default.agents("lab-x-creator-emacs").is_empty());
-        assert_eq!(NamePattern::new("work-*").agents("work-1").len(), AgentKind::ALL.len());
+        let agents = |pattern: &NamePattern, name: &str| pattern.agents(name, AgentKind::ALL.into_iter());
+        assert_eq!(agents(default, "lab-landing-page-creator-claude"), [AgentKind::Claude]);
+        assert_eq!(agents(default, "lab-x-creator-agy"), [AgentKind::Antigravity]);
+        assert!(agents(default, "lab-x-creator-emacs").is_empty());
+        assert_eq!(agents(&NamePattern::new("work-*"), "work-1").len(), AgentKind::ALL.len());
     }
 
     #[test]

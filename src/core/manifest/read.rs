@@ -8,7 +8,8 @@ use serde_yaml::{Mapping, Value};
 use super::names::{Field, identity, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
-use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode};
+use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, find_agent, kinds, read_agents};
+use crate::core::agents::Definition;
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 
@@ -69,6 +70,11 @@ impl Remarks {
         if !self.0.contains(&remark) {
             self.0.push(remark);
         }
+    }
+
+    /// A key that makes the manifest unusable.
+    pub(super) fn fatal_key(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Remark { path, about_key: true, fatal: true, message: message.into(), hint });
     }
 
     /// A value that is odd but harmless.
@@ -138,14 +144,20 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         remarks.fatal(Path::root(), format!("a manifest is a mapping, this is {}", noun(raw)), Some(hint));
         return None;
     };
+    let older = !document.contains_key(top::VERSION);
+    let known: &[&str] = if older { &top::OLDER } else { &top::ALL };
     for key in document.keys() {
         match key.as_str() {
-            Some(key) if top::ALL.contains(&key) => {}
-            Some(key) => remarks.unknown_key(Path::root().key(key), key, top::ALL.iter().map(|word| (*word).to_owned())),
+            Some(key) if known.contains(&key) => {}
+            Some(key) => remarks.unknown_key(Path::root().key(key), key, known.iter().map(|word| (*word).to_owned())),
             None => remarks.warn(Path::root(), format!("a key here is {}, not text", noun(key)), None),
         }
     }
     let dialect = dialect(document, remarks)?;
+    let agents = match dialect {
+        Dialect::V1 => read_agents::read(document.get(top::AGENTS), remarks),
+        Dialect::MultiAgentMux => Vec::new(),
+    };
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
     let defaults = defaults(document.get(top::DEFAULTS), remarks);
     let usual = usual(&defaults, environment);
@@ -165,15 +177,15 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
             return None;
         }
     };
-    let identities = identities(document.get(top::IDENTITIES), environment, remarks);
+    let identities = identities(document.get(top::IDENTITIES), &agents, environment, remarks);
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
-        let reader = EntryReader { index, dialect, environment, defaults: &defaults };
+        let reader = EntryReader { index, dialect, environment, defaults: &defaults, agents: &agents };
         sessions.extend(reader.read(raw, item, remarks));
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, usual, discovery, sessions_node, sessions, identities })
+    Some(Manifest { dialect, usual, agents, discovery, sessions_node, sessions, identities })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
@@ -260,7 +272,12 @@ fn usual(defaults: &Mapping, environment: &Environment) -> Place {
     }
 }
 
-fn identities(node: Option<&Value>, environment: &Environment, remarks: &mut Remarks) -> Vec<Identity> {
+fn identities(
+    node: Option<&Value>,
+    agents: &[&'static Definition],
+    environment: &Environment,
+    remarks: &mut Remarks,
+) -> Vec<Identity> {
     let path = Path::root().key(top::IDENTITIES);
     let fields = match node {
         None | Some(Value::Null) => return Vec::new(),
@@ -274,8 +291,8 @@ fn identities(node: Option<&Value>, environment: &Environment, remarks: &mut Rem
     for (key, value) in fields {
         let Some(word) = key.as_str() else { continue };
         let path = path.key(word);
-        let Ok(agent) = word.parse::<AgentKind>() else {
-            let known = AgentKind::ALL.iter().flat_map(|kind| kind.names());
+        let Some(agent) = find_agent(agents, word) else {
+            let known = kinds(agents).flat_map(AgentKind::names);
             let hint = closest(word, known).map(|name| format!("did you mean `{name}`?"));
             remarks.warn(path, format!("unknown agent `{word}`"), hint);
             continue;

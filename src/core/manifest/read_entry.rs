@@ -10,7 +10,8 @@ use serde_yaml::{Mapping, Value};
 use super::names::{Field, identity, own_id_agent, own_id_keys};
 use super::pattern::NamePattern;
 use super::read::{Environment, Remarks, closest, noun};
-use super::{Dialect, Entry, Recorded, RecordedPane, Session, Status};
+use super::{Dialect, Entry, Recorded, RecordedPane, Session, Status, find_agent, kinds};
+use crate::core::agents::Definition;
 use crate::core::drift::Class;
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
@@ -25,6 +26,8 @@ pub(super) struct EntryReader<'a> {
     pub(super) environment: &'a Environment,
     /// The declared fields every entry has unless it says otherwise.
     pub(super) defaults: &'a Mapping,
+    /// The agents the manifest declares.
+    pub(super) agents: &'a [&'static Definition],
 }
 
 /// Where a field was found. Made into a path only when there is something to say: most fields of most entries are in order.
@@ -94,19 +97,22 @@ impl EntryReader<'_> {
     /// The agent; in the older dialect it may be told by the name or by the only own-id key.
     fn agent(&self, fields: &mut Fields<'_>, name: Option<&str>) -> Option<AgentKind> {
         if fields.value(Field::Agent).is_some() {
-            return fields.word(Field::Agent, || AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect());
+            let words = || kinds(self.agents).flat_map(AgentKind::names).collect();
+            return fields.one_of(Field::Agent, |word| find_agent(self.agents, word), words);
         }
         if self.dialect == Dialect::MultiAgentMux {
             // Without its name, which is complained about already, nobody can say whether the agent is missing too.
             let name = name?;
-            let named: Vec<AgentKind> = NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name)).collect();
+            let named: Vec<AgentKind> =
+                NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name, kinds(self.agents))).collect();
             let mut keyed: Vec<AgentKind> = fields.own.keys().filter_map(Value::as_str).filter_map(own_id_agent).collect();
             keyed.dedup();
             if let ([agent], _) | ([], [agent]) = (named.as_slice(), keyed.as_slice()) {
                 return Some(*agent);
             }
         }
-        let hint = format!("add `agent:` with one of {}", AgentKind::ALL.map(AgentKind::as_str).join(", "));
+        let names: Vec<&str> = kinds(self.agents).map(AgentKind::as_str).collect();
+        let hint = format!("add `agent:` with one of {}", names.join(", "));
         fields.remarks.fatal(fields.path.clone(), "this session names no agent", Some(hint));
         None
     }
@@ -255,8 +261,18 @@ impl<'a> Fields<'a> {
 
     /// A field whose value is one of a few words.
     fn word<T: FromStr>(&mut self, field: Field, words: impl FnOnce() -> Vec<&'static str>) -> Option<T> {
+        self.one_of(field, |text| text.parse().ok(), words)
+    }
+
+    /// The same where `find` knows the words.
+    fn one_of<T>(
+        &mut self,
+        field: Field,
+        find: impl FnOnce(&str) -> Option<T>,
+        words: impl FnOnce() -> Vec<&'static str>,
+    ) -> Option<T> {
         let text = self.words(field)?;
-        if let Ok(value) = text.parse() {
+        if let Some(value) = find(text) {
             return Some(value);
         }
         let (place, _) = self.find(field)?;

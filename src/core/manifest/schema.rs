@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Status;
 use super::names::own_id_keys;
+use crate::core::agents::NAME;
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, MuxKind};
 
@@ -30,6 +31,9 @@ struct Document {
     /// The format's version. Without it the file is read and written as multi-agent-mux does.
     #[schemars(extend("const" = 1))]
     version: Option<u32>,
+    /// Agents that headcount does not know by itself, by their names: small letters, digits and dashes.
+    #[schemars(extend("propertyNames" = {"pattern": NAME, "maxLength": 32}))]
+    agents: Option<BTreeMap<String, DeclaredAgent>>,
     /// Declared fields that every session has unless its entry says otherwise.
     defaults: Option<Declared>,
     /// Which sessions without an entry are ours.
@@ -38,6 +42,43 @@ struct Document {
     sessions: Option<Vec<Session>>,
     /// Older dialect: the conversation of an agent in a workspace, where only one entry of that agent works there.
     agent_identities: Option<BTreeMap<String, Identity>>,
+}
+
+/// An agent that headcount does not know by itself.
+#[derive(JsonSchema)]
+#[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
+struct DeclaredAgent {
+    /// Base names of its program, or of its script when an interpreter runs it. The first is what people type.
+    #[schemars(length(min = 1, max = 16))]
+    programs: Vec<String>,
+    /// Other names people use for it.
+    #[schemars(length(max = 16), inner(regex(pattern = NAME), length(max = 32)))]
+    aliases: Option<Vec<String>>,
+    /// Directories that only its scripts and binaries are in, such as an npm package's name.
+    #[schemars(length(max = 16))]
+    packages: Option<Vec<String>>,
+    /// Where it keeps its files: absolute, `~`, or beginning with `~/`.
+    #[schemars(regex(pattern = "^(/|~$|~/)"), extend("default" = "~"))]
+    home: Option<String>,
+    /// The variable of its environment that names another home.
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    home_env: Option<String>,
+    /// Where its transcripts are, below its home, absolute, or below `{cwd}/`: `{id}` once; `{workspace}` is the workspace's path
+    /// with a dash for every character but ASCII letters and digits; `*` is any text within a name, `?` one character.
+    #[schemars(length(max = 512), regex(pattern = r"\{id\}"))]
+    transcripts: Option<String>,
+    /// A regular expression that the whole of an id matches; without one an id is any text that can be part of a file's name.
+    #[schemars(length(min = 1, max = 256))]
+    id: Option<String>,
+    /// Flags whose value is the exact id of the conversation.
+    #[schemars(length(max = 16))]
+    id_flags: Option<Vec<String>>,
+    /// Flags with which an id among the arguments is not the id in use, such as one that forks the conversation.
+    #[schemars(length(max = 16))]
+    fork_flags: Option<Vec<String>>,
+    /// The arguments that resume a conversation, `{id}` once among them.
+    #[schemars(length(max = 16))]
+    resume: Option<Vec<String>>,
 }
 
 /// Which sessions without an entry are ours.
@@ -186,7 +227,10 @@ impl JsonSchema for Agent {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let words: Vec<&str> = AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect();
-        json_schema!({ "description": "A coding agent by its name or an alias.", "enum": words })
+        json_schema!({
+            "description": "A coding agent by its name or an alias; one that is not listed is declared at `agents`.",
+            "anyOf": [{ "enum": words }, { "type": "string", "pattern": NAME }]
+        })
     }
 }
 

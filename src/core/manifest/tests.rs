@@ -251,10 +251,69 @@ fn the_lists_of_agents_multiplexers_and_classes_have_every_one_there_is() {
             (None, Some(words)) => words.as_array().cloned().unwrap_or_default(),
             (None, None) => Vec::new(),
         };
-        let several = schema.get("oneOf").and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
+        // Agents that a manifest declares are beside those it need not.
+        let several = schema.get("oneOf").or_else(|| schema.get("anyOf"));
+        let several = several.and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
         several.chain(one(&schema)).map(|word| word.as_str().unwrap().to_owned()).collect()
     }
     assert_eq!(variants::<AgentKind>(), AgentKind::ALL.map(AgentKind::as_str));
     assert_eq!(variants::<MuxKind>(), MuxKind::ALL.map(MuxKind::as_str));
     assert_eq!(variants::<Class>(), Class::ALL.map(Class::as_str));
+}
+
+#[test]
+fn a_declared_agent_is_an_agent_in_this_manifest_and_in_no_other() {
+    let agents =
+        "agents:\n  aider: { programs: [aider], aliases: [aid], home: ~/.aider, id: '[0-9]+', resume: [-r, '{id}'] }\n";
+    let entry = "sessions: [{ name: s, agent: aid, agent_identities: { aider: { session_id: i } } }]\n";
+    let manifest = good(&format!("version: 1\n{agents}{entry}"));
+    let [definition] = manifest.agents.as_slice() else { panic!("{manifest:?}") };
+    assert_eq!((definition.programs.as_slice(), definition.home.as_deref()), (&["aider".to_owned()][..], Some("~/.aider")));
+    assert!(definition.is_id("12") && !definition.is_id("1a"));
+    let session = &manifest.sessions[0];
+    assert_eq!((session.agent, session.agent.to_string().as_str()), (definition.kind(), "aider"));
+    assert_eq!(id_path(&manifest), "sessions[0].agent_identities.aider.session_id");
+    assert_eq!(manifest.kinds().count(), AgentKind::ALL.len() + 1);
+    let pattern = &manifest.discovery[0];
+    assert_eq!(pattern.agents("x-creator-aid", manifest.kinds()), [definition.kind()]);
+    assert_eq!(pattern.agents("x-creator-aid", AgentKind::ALL.into_iter()), []);
+    let undeclared = try_read(&format!("version: 1\n{entry}")).unwrap_err();
+    assert_eq!(undeclared[0].message, "unknown agent \"aid\"");
+}
+
+#[test]
+fn the_older_dialect_knows_no_declared_agents_and_says_what_it_always_said() {
+    let (manifest, remarks) = try_read("agents: { aider: { programs: [aider] } }\nsessions: []\n").unwrap();
+    assert!(manifest.agents.is_empty());
+    assert_eq!((remarks.len(), remarks[0].message.as_str(), remarks[0].fatal), (1, "unknown key `agents`", false));
+    let (_, remarks) = try_read("agnts: x\nsessions: []\n").unwrap();
+    assert_ne!(remarks[0].hint.as_deref(), Some("did you mean `agents`?"), "a key it does not know is not proposed either");
+}
+
+#[test]
+fn a_declaration_is_bounded_in_every_direction() {
+    let agent = |fields: &str| format!("version: 1\nagents: {{ a: {{ programs: [p], {fields} }} }}\n");
+    let items = |count: usize| (0..count).map(|at| format!("w{at}")).collect::<Vec<_>>().join(", ");
+    for (text, told) in [
+        (agent(&format!("aliases: [{}]", items(17))), "more than 16 items"),
+        (agent(&format!("packages: [{}]", "x".repeat(513))), "more than 512 bytes"),
+        (agent("resume: [\"{id}\", \"{id}\"]"), "2 times"),
+        (agent("id: 12"), "must be text"),
+        (agent("id_flags: --id"), "must be a list"),
+        (agent("id_flags: [\"\"]"), "must not be empty"),
+        (agent("packages: [\"a\\tb\"]"), "control character"),
+        (
+            format!(
+                "version: 1\nagents:\n{}",
+                (0..65).map(|at| format!("  a{at}: {{ programs: [p{at}] }}\n")).collect::<String>()
+            ),
+            "more than 64 agents",
+        ),
+        ("version: 1\nagents: { 1: { programs: [p] } }\n".to_owned(), "name is text"),
+    ] {
+        let remarks = try_read(&text).unwrap_err();
+        assert!(remarks.iter().any(|remark| remark.fatal && remark.message.contains(told)), "{told}: {remarks:?}");
+    }
+    let most = (0..64).map(|at| format!("  a{at}: {{ programs: [p{at}] }}\n")).collect::<String>();
+    assert_eq!(good(&format!("version: 1\nagents:\n{most}sessions: []\n")).agents.len(), 64);
 }

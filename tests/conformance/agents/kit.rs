@@ -80,7 +80,7 @@ impl<'a> Den<'a> {
         let pid = child.id();
         let process = await_some("the stand-in", || {
             let process = self.host.process(pid).into_seen()?;
-            let named = agent::identify(&process.argv, || self.host.exe(pid))?.0.kind();
+            let named = agent::Agents::default().identify(&process.argv, || self.host.exe(pid))?.0.kind();
             (named == self.specimen.kind && ready.exists()).then_some(process)
         });
         Live { child, process }
@@ -91,7 +91,8 @@ impl<'a> Den<'a> {
         let children = |pid| self.host.children(pid);
         let cwd = Fact::Seen(PathBuf::from(self.specimen.cwd));
         let home = self.home();
-        let subject = Subject::new(&self.host, self.agent(), process, &children, (&cwd, &home), true);
+        let agents = agent::Agents::default();
+        let subject = Subject::new(&self.host, (self.agent(), &agents), process, &children, (&cwd, &home), true);
         Ladder { readings: self.agent().ladder(&subject), ..Ladder::default() }
     }
 

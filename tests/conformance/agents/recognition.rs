@@ -8,7 +8,7 @@ use super::specimens::{Specimen, all};
 
 fn kind(exe: &str, line: &str) -> Option<AgentKind> {
     let argv = shell_words::split(line).unwrap();
-    agent::identify(&argv, || Some(exe.to_owned())).map(|(agent, _)| agent.kind())
+    agent::Agents::default().identify(&argv, || Some(exe.to_owned())).map(|(agent, _)| agent.kind())
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn an_agent_is_recognised_however_it_is_run_and_its_arguments_are_its_own() {
         for (exe, line) in lines {
             assert_eq!(kind(exe, &line), Some(expected), "{line}");
             let argv = shell_words::split(&line).unwrap();
-            let (_, invocation) = agent::identify(&argv, || Some(exe.to_owned())).unwrap();
+            let (_, invocation) = agent::Agents::default().identify(&argv, || Some(exe.to_owned())).unwrap();
             assert_eq!(invocation.args, ["--flag"], "{line}");
         }
     }
