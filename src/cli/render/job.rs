@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -71,13 +72,12 @@ pub(crate) fn card(job: &Job, events: &[Logged], look: &Look) -> String {
     let mut field = |label: &str, value: &str| {
         let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
     };
-    let span = |span: Option<std::time::Duration>| span.map_or_else(|| "none".to_owned(), |span| format!("{span:?}"));
     field("status", &standing(job, look.now));
     for (label, value) in [("agent", &job.agent), ("session", &job.agent_session)] {
         field(label, value.as_deref().unwrap_or("-"));
     }
     for (label, at) in [("submitted", job.created_at), ("heard", job.updated_at.filter(|_| job.last_seq > 0))] {
-        field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} ({} ago)", stamp(at), age(at, look.now))));
+        field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} (age {})", stamp(at), age(at, look.now))));
     }
     field("time-outs", &format!("{} in all, {} without an event", span(job.timeout), span(job.idle_timeout)));
     field("topic", &job.topic());
@@ -93,6 +93,17 @@ pub(crate) fn card(job: &Job, events: &[Logged], look: &Look) -> String {
         events.iter().for_each(|logged| text.push_str(&event(logged, look)));
     }
     text
+}
+
+/// A time-out in its largest whole unit.
+fn span(span: Option<Duration>) -> String {
+    let Some(span) = span else { return "no limit".to_owned() };
+    match (span.as_secs(), span.subsec_millis()) {
+        (0, millis) => format!("{millis}ms"),
+        (seconds, _) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        (seconds, _) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (seconds, _) => format!("{seconds}s"),
+    }
 }
 
 /// One event as one line.
