@@ -53,6 +53,7 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
         manifest_modified: None,
         observation: &observation,
         memory: &memory,
+        jobs: &[],
         settle: TimeDelta::zero(),
         touched: &touched,
     };

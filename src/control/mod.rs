@@ -2,6 +2,7 @@
 
 mod edition;
 pub mod init;
+pub mod jobs;
 pub mod observe;
 pub mod pass;
 mod timing;

@@ -13,6 +13,7 @@ use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
+use crate::core::job::Job;
 use crate::core::report::{DriftReport, Report, State};
 use crate::store::manifest::{ManifestFile, Pace};
 
@@ -40,6 +41,8 @@ pub(super) struct Turn {
     pub(super) missing: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
+    /// The delegated jobs, if they could be read.
+    pub(super) jobs: Option<Vec<Job>>,
     /// What matters to the sources from now on.
     pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
@@ -117,11 +120,13 @@ impl Turns {
     }
 
     fn turn(&self, pass: Pass) -> Turn {
-        let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, &pass));
+        let registry = self.options.jobs.as_ref().map(|registry| registry.path());
+        let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, registry, &pass));
+        let jobs = pass.jobs().map(<[Job]>::to_vec);
         let notes = pass.notes().to_vec();
         let missing = pass.missing().into_iter().map(str::to_owned).collect();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn { report: Some(pass.report), error: None, notes, missing, saved, watched: Some(watched), again: None }
+        Turn { report: Some(pass.report), error: None, notes, missing, saved, jobs, watched: Some(watched), again: None }
     }
 
     /// Warnings about a manifest are logged once.
