@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::{Transcript, Turn};
 use crate::core::observe::identity::Reading;
+use crate::core::observe::{Transcript, Turn};
 use crate::host::{Environ, ProcessInfo};
 
 pub use places::{Places, Where};

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod events;
 pub mod fact;
 pub mod ids;
+pub mod job;
 pub mod manifest;
 pub mod memory;
 pub mod observe;

@@ -1,0 +1,32 @@
+//! Delegated jobs: their records, their events, what a record becomes by an event, and which events are believed. Never reads
+//! a file, a clock or the network.
+//!
+//! The formats are those of multi-agent-mux's delegated-job protocol, in both directions: what it wrote is read here, and what
+//! is written here it can read. Whatever else stands in a record of its is kept.
+
+mod event;
+mod id;
+mod life;
+mod record;
+#[cfg(test)]
+mod tests;
+mod token;
+mod verify;
+mod wire;
+
+pub use event::{EventKind, JobEvent, Logged, NoMoreNumbers};
+pub use id::{JobId, NotAJobId};
+pub use life::{TimeOut, apply, cancel, timed_out};
+pub use record::{Job, JobStatus, NewJob, NotAJob};
+pub use token::Token;
+pub use verify::{Dropped, MAX_PAYLOAD, job_of_topic, sign, verify};
+pub use wire::{Broker, LastEvent, Record};
+
+/// The version of records and events this is written for.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Where topics of jobs begin unless somebody says otherwise.
+pub const DEFAULT_ROOT: &str = "python/mqtt/jobs";
+
+/// The largest number an event may have: beyond it not every JSON reader can tell neighbours apart.
+pub const MAX_SEQ: u64 = (1 << 53) - 1;
