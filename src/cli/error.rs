@@ -7,6 +7,7 @@ use std::path::Path;
 use super::render::plural;
 use crate::control::pass::PassError;
 use crate::core::text::printable;
+use crate::store::jobs::JobsError;
 use crate::store::journal::JournalError;
 use crate::store::manifest::ManifestError;
 use crate::store::paths::PathError;
@@ -25,7 +26,7 @@ pub(crate) enum Exit {
     Refused,
     /// The command line makes no sense.
     Usage,
-    /// The manifest is locked by another; trying again may work.
+    /// Something is locked by another, or not over yet; trying again may work.
     Busy,
     /// The person interrupted it.
     Interrupted,
@@ -172,6 +173,27 @@ impl From<ManifestError> for CliError {
 impl From<PathError> for CliError {
     fn from(error: PathError) -> Self {
         Self::caused_by(Exit::Failure, &error).hint("$XDG_STATE_HOME names the directory for state; it must be yours")
+    }
+}
+
+impl From<JobsError> for CliError {
+    fn from(error: JobsError) -> Self {
+        let exit = match error {
+            JobsError::Locked { .. } => Exit::Busy,
+            JobsError::Ended { .. } | JobsError::Numbers { .. } | JobsError::TooLong { .. } => Exit::Refused,
+            _ => Exit::Failure,
+        };
+        let told = Self::caused_by(exit, &error);
+        match error {
+            JobsError::Locked { .. } => told.hint("try again when it is done"),
+            JobsError::NoSuchJob { .. } => {
+                told.hint("`headcount job list` lists the jobs; --registry or $HEADCOUNT_JOBS names another registry")
+            }
+            JobsError::Ended { .. } => told.hint("an end is final; submit another job"),
+            JobsError::TooLong { .. } => told.hint("shorten --detail or --data"),
+            JobsError::Broken { .. } | JobsError::Misnamed { .. } => told.hint("it was left as it is"),
+            _ => told,
+        }
     }
 }
 

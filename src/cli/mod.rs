@@ -8,6 +8,7 @@ mod interrupt;
 mod logging;
 mod manifest_path;
 mod output;
+mod registry;
 mod render;
 mod session;
 
@@ -63,6 +64,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Undo(args) => commands::undo::run(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
+        Verb::Job(args) => commands::job::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),
         Verb::Schema(args) => commands::schema::run(&args, context),

@@ -19,7 +19,7 @@ use crate::yaml;
 use super::args::JudgeArgs;
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
-use super::{Context, interrupt};
+use super::{Context, interrupt, registry};
 
 /// What a verb wants of a pass.
 pub(crate) struct Request<'a> {
@@ -68,9 +68,11 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
     let Request { selection, judge, mode, consumer, update, .. } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
+    let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let jobs = registry::find(None, Some(&found.path), &state_home);
     Ok(Options {
         manifest: found.path,
-        state_home: StateHome::from_environment(|name| std::env::var_os(name))?,
+        state_home,
         selection,
         settle: judge.settle,
         strict: judge.strict,
@@ -78,6 +80,7 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
         consumer,
         update,
         versions: None,
+        jobs: Some(jobs),
         tells_settling: true,
     })
 }

@@ -52,6 +52,7 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
         manifest_modified: None,
         observation: &observation,
         memory: &memory,
+        jobs: &[],
         settle: TimeDelta::zero(),
         touched: &touched,
     };

@@ -1,6 +1,7 @@
 //! One pass: load, observe, classify, plan, apply, report. Owns the order of the stages; decides nothing itself.
 
 mod error;
+mod jobs;
 mod passer;
 mod versions;
 mod write;
@@ -17,6 +18,7 @@ use super::timing::timed;
 use crate::agent;
 use crate::core::drift::{self, Verdict, classify};
 use crate::core::ids::SessionKey;
+use crate::core::job::Job;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
 use crate::core::memory::Memory;
@@ -29,6 +31,7 @@ use crate::core::report::status::{Explanation, StatusReport};
 use crate::core::report::{Report, State};
 use crate::host::Environ;
 use crate::store::TextHash;
+use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
 use crate::store::paths::StateHome;
 use crate::store::state::StateFile;
@@ -61,6 +64,8 @@ pub struct Options {
     pub update: crate::store::manifest::Options,
     /// The versions seen by earlier passes of the same program; without them every version is the first.
     pub versions: Option<Versions>,
+    /// The registry of delegated jobs, if there is one to look into.
+    pub jobs: Option<Registry>,
     /// Whether the consumer is told of drifts that still settle. One that is not is told of them once they are decided.
     pub tells_settling: bool,
 }
@@ -116,6 +121,11 @@ impl Pass {
     /// Warnings about the manifest; they point into its text.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.stage.warnings
+    }
+
+    /// The delegated jobs; `None` if there is no registry or it could not be read.
+    pub fn jobs(&self) -> Option<&[Job]> {
+        self.stage.jobs.as_deref()
     }
 
     /// Things that went wrong without stopping the pass, one line each.
@@ -200,6 +210,7 @@ struct Stage {
     path: PathBuf,
     observation: Observation,
     memory: Memory,
+    jobs: Option<Vec<Job>>,
     notes: Vec<String>,
     settle: TimeDelta,
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
@@ -259,6 +270,8 @@ impl Stage {
             return Err(invalid(fatal, text));
         }
         let state = StateFile::new(&options.state_home.of_manifest(path)).load();
+        let mut notes: Vec<String> = state.warning.iter().map(|warning| PassError::line(warning)).collect();
+        let jobs = timed("read the jobs", || jobs::read(options.jobs.as_ref(), &mut notes));
         Ok(Self {
             manifest: loaded.manifest,
             warnings: loaded.warnings,
@@ -268,7 +281,8 @@ impl Stage {
             path: path.to_owned(),
             observation,
             memory: state.memory,
-            notes: state.warning.iter().map(|warning| PassError::line(warning)).collect(),
+            jobs,
+            notes,
             settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
             touched: BTreeMap::new(),
         })
@@ -280,6 +294,7 @@ impl Stage {
             manifest_modified: Some(self.modified),
             observation: &self.observation,
             memory: &self.memory,
+            jobs: self.jobs.as_deref().unwrap_or_default(),
             settle: self.settle,
             touched: &self.touched,
         }

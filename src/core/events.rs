@@ -1,6 +1,7 @@
 //! What `watch` says, as values: one event a line. Pure; never decides when to look and never prints.
 
 mod announcer;
+mod jobs;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -8,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::drift::Class;
 use super::ids::{AgentKind, SessionKey};
+use super::job::{EventKind, JobId, JobStatus, TimeOut};
 use super::report::DriftReport;
 use super::text::seconds;
 pub use announcer::{Announcer, Limit};
+pub use jobs::JobTeller;
 
 /// One thing `watch` says. Fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +25,8 @@ pub enum Event {
     Drift(DriftEvent),
     /// A drift that was told is no more.
     Resolved(Resolved),
+    /// A delegated job is new, has another status, asks for permission or ran out of time.
+    Job(JobChange),
     /// The watch is alive.
     Heartbeat(Heartbeat),
     /// Something went wrong; the watch goes on.
@@ -37,6 +42,7 @@ impl Event {
             Self::Started(event) => event.at,
             Self::Drift(event) => event.at,
             Self::Resolved(event) => event.at,
+            Self::Job(event) => event.at,
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
             Self::Stopped(event) => event.at,
@@ -49,6 +55,7 @@ impl Event {
             Self::Started(_) => "started",
             Self::Drift(_) => "drift",
             Self::Resolved(_) => "resolved",
+            Self::Job(_) => "job",
             Self::Heartbeat(_) => "heartbeat",
             Self::Error(_) => "error",
             Self::Stopped(_) => "stopped",
@@ -136,6 +143,35 @@ pub enum How {
     Recorded,
     /// Manifest and world agree again.
     Gone,
+}
+
+/// A delegated job is new, has another status, asks for permission or ran out of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobChange {
+    /// When it was told, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// What woke the pass that found it.
+    pub reasons: Vec<String>,
+    /// The job.
+    pub job: JobId,
+    /// The status it had; absent for a job that is new.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<JobStatus>,
+    /// The status it has.
+    pub status: JobStatus,
+    /// Its last event, if it is known which it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event: Option<EventKind>,
+    /// Whether it has run out of time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timed_out: Option<TimeOut>,
+    /// The session it is done in, as its record says: `tmux:NAME`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent_session: Option<String>,
+    /// One line, ready to post as a comment.
+    pub message: String,
 }
 
 /// The watch is alive.

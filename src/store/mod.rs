@@ -1,4 +1,4 @@
-//! Files headcount owns: the locked manifest, journal, state, hook events. Never interprets the manifest.
+//! Files headcount owns: the locked manifest, journal, state, hook events, job registry. Never interprets the manifest.
 //!
 //! | module | file | who writes |
 //! | --- | --- | --- |
@@ -6,11 +6,13 @@
 //! | [`journal`] | what was recorded, and how to take it back | only under the manifest's lock |
 //! | [`state`] | what is remembered between passes | only under the manifest's lock |
 //! | [`hooks`] | events from agents' hooks | nobody here: read only |
+//! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //!
-//! [`paths`] says where the last three live. Reading never creates a file, a directory or a lock.
+//! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
 mod hash;
 pub mod hooks;
+pub mod jobs;
 pub mod journal;
 pub(crate) mod lease;
 pub mod manifest;

@@ -73,6 +73,7 @@ impl Scene {
             consumer: None,
             update: headcount::store::manifest::Options::default(),
             versions: None,
+            jobs: None,
             tells_settling: true,
         }
     }

@@ -86,6 +86,7 @@ fn options(world: &World) -> WatchOptions {
             consumer: Some(watch::CONSUMER.to_owned()),
             update: Default::default(),
             versions: None,
+            jobs: None,
             tells_settling: false,
         },
         interval: Duration::from_millis(100),

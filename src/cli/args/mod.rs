@@ -1,5 +1,6 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
+mod job;
 mod values;
 mod watch;
 
@@ -13,6 +14,9 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 use crate::store::journal::EntryId;
+pub(crate) use job::{
+    CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
+};
 pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
@@ -55,7 +59,7 @@ Exit codes:
   2   drift (diff; other verbs with --exit-code)
   3   a change was refused
   64  usage
-  75  the manifest is locked, try again
+  75  locked, or not over yet (job wait): try again
   130 interrupted";
 
 /// Options every verb takes.
@@ -119,6 +123,7 @@ pub(crate) enum Verb {
     Undo(UndoArgs),
     Init(InitArgs),
     Check(CheckArgs),
+    Job(JobArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
@@ -424,6 +429,10 @@ pub(crate) enum Document {
     Status,
     /// What `watch --json` prints, each line
     Events,
+    /// The record of a delegated job
+    Job,
+    /// An event of a delegated job, as it is published
+    JobEvent,
 }
 
 /// Print a completion script for a shell

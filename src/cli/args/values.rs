@@ -98,6 +98,7 @@ const fn letter(class: Class) -> &'static str {
         Class::Revived => "F",
         Class::Moved => "G",
         Class::Ambiguous => "H",
+        Class::Delegated => "I",
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod job;
 pub(crate) mod man;
 pub(crate) mod reconcile;
 pub(crate) mod schema;

@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::args::{Document, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::core::events::Event;
+use crate::core::job::{JobEvent, Record};
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::status::StatusReport;
@@ -24,6 +25,8 @@ fn of(document: Document) -> Value {
         Document::Manifest => schema(),
         Document::Report => generate::<Report>("headcount report v1"),
         Document::Events => generate::<Event>("headcount watch event"),
+        Document::Job => generate::<Record>("headcount job record"),
+        Document::JobEvent => generate::<JobEvent>("headcount job event"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Look, Style, class_style, plural};
 use crate::core::events::Event;
+use crate::core::job::JobStatus;
 use crate::core::report::State;
 use crate::core::text::{printable, stamp};
 
@@ -24,6 +25,14 @@ pub(crate) fn line(event: &Event, look: &Look) -> String {
         }
         Event::Resolved(event) => {
             (Style::Good, format!("{}{}", event.message, held(event.left_out, event.muted_until.map(stamp))))
+        }
+        Event::Job(event) => {
+            let style = match (event.status, event.timed_out) {
+                (JobStatus::Error, _) | (_, Some(_)) => Style::Warn,
+                (JobStatus::Completed, _) => Style::Good,
+                _ => Style::Note,
+            };
+            (style, printable(&event.message).into_owned())
         }
         Event::Heartbeat(event) => {
             let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);

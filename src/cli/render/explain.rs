@@ -39,6 +39,9 @@ fn one(explanation: &Explanation, look: &Look) -> String {
         (Some(false), _) => field(&mut text, "transcript", "not on disk"),
         (None, _) => {}
     }
+    if let Some(job) = &explanation.job {
+        field(&mut text, "job", job);
+    }
     list(&mut text, "The manifest says", &explanation.manifest, look);
     list(&mut text, "Observed", &explanation.observed, look);
     rungs(&mut text, &explanation.rungs, look);

@@ -5,6 +5,7 @@ pub(crate) mod drift;
 pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod patch;
 pub(crate) mod status;
@@ -131,7 +132,7 @@ pub(crate) fn by_class(classes: impl Iterator<Item = Class> + Clone) -> String {
 pub(crate) const fn class_style(class: Class) -> Style {
     match class {
         Class::Dead | Class::AgentGone | Class::StaleId => Style::Bad,
-        Class::Unregistered | Class::Revived => Style::Good,
+        Class::Unregistered | Class::Revived | Class::Delegated => Style::Good,
         Class::NewId | Class::Moved | Class::Ambiguous => Style::Warn,
     }
 }

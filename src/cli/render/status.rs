@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::table::{Cell, Column};
 use super::{Look, Style, age, class_style, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::job::{EventKind, JobStatus};
 use crate::core::report::UnknownReport;
 use crate::core::report::status::{Observed, SessionRow, StatusReport};
 use crate::core::text::printable;
@@ -100,7 +101,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
     );
     add(Column::new("PROOF").may_go(7), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
     if rows.iter().any(|row| row.job.is_some()) {
-        add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(|row| Cell::or_dash(row.job.as_deref(), Style::Plain)));
+        add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(job));
     }
     add(Column::new("DRIFT"), Box::new(drift));
     if rows.iter().any(|row| row.note.is_some()) {
@@ -119,10 +120,31 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
             Column::new("ACTIVE"),
             Box::new(move |row| Cell::or_dash(row.last_activity.map(|at| age(at, now)).as_deref(), Style::Plain)),
         );
+        if rows.iter().any(|row| row.job_event.is_some()) {
+            let event = |row: &SessionRow| row.job_event.map(EventKind::as_str);
+            add(Column::new("JOB EVENT"), Box::new(move |row| Cell::or_dash(event(row), Style::Plain)));
+        }
         add(Column::new("WORKSPACE"), Box::new(|row| Cell::or_dash(row.cwd.as_deref(), Style::Plain)));
         add(Column::new("RESUME"), Box::new(|row| Cell::or_dash(row.resume.as_deref(), Style::Plain)));
     }
     makers
+}
+
+/// The job's id and how it is: `abc12345 running`, `abc12345 running, idle`.
+fn job(row: &SessionRow) -> Cell {
+    let Some(id) = &row.job else { return Cell::or_dash(None, Style::Plain) };
+    let waits = row.job_event == Some(EventKind::PermissionRequired) && row.job_status == Some(JobStatus::Running);
+    let style = match (row.job_status, row.job_timed_out) {
+        (_, Some(_)) | (Some(JobStatus::Error), _) => Style::Warn,
+        _ if waits => Style::Warn,
+        (Some(JobStatus::Completed), _) => Style::Good,
+        (Some(JobStatus::Cancelled) | None, _) => Style::Dim,
+        (Some(JobStatus::Pending | JobStatus::Running), _) => Style::Plain,
+    };
+    let status = row.job_status.map(|status| format!(" {status}")).unwrap_or_default();
+    let waits = if waits { ", asks permission" } else { "" };
+    let late = row.job_timed_out.map(|how| format!(", {how}")).unwrap_or_default();
+    Cell::new(&format!("{id}{status}{waits}{late}"), style)
 }
 
 fn drift(row: &SessionRow) -> Cell {

@@ -21,7 +21,7 @@ use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
 use crate::control::observe::{Lister, World};
 use crate::control::pass::{Mode, PassError};
-use crate::core::events::{Announcer, Event, Failure, Heartbeat, Started, Stopped};
+use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
 use crate::core::ids::ServerKey;
 use crate::core::observe::Server;
 use crate::core::text::printable;
@@ -97,6 +97,7 @@ struct Loop<S> {
     sink: S,
     turns: Arc<Mutex<Turns>>,
     announcer: Announcer,
+    jobs: JobTeller,
     hook: Option<Runner>,
     queue: Queue,
     sources: Sources,
@@ -122,6 +123,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         Self {
             turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), options.pass.clone()))),
             announcer: Announcer::new(options.limit),
+            jobs: JobTeller::default(),
             hook: options.on_drift.clone().map(Runner::start),
             world,
             options,
@@ -229,6 +231,10 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             self.last_pass = Some(report.observed_at);
             again = again.into_iter().chain(settled_in(report)).min();
             let events = self.announcer.after(report, &reasons, self.now());
+            self.tell(events);
+        }
+        if let Some(jobs) = &turn.jobs {
+            let events = self.jobs.after(jobs, &reasons, self.now());
             self.tell(events);
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));

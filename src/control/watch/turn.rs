@@ -10,6 +10,7 @@ use super::wake::Scope;
 use super::watched::watched;
 use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
+use crate::core::job::Job;
 use crate::core::report::Report;
 
 /// What is kept between turns.
@@ -32,6 +33,8 @@ pub(super) struct Turn {
     pub(super) notes: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
+    /// The delegated jobs, if they could be read.
+    pub(super) jobs: Option<Vec<Job>>,
     /// What matters to the sources from now on.
     pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
@@ -81,10 +84,12 @@ impl Turns {
     }
 
     fn turn(&self, pass: Pass) -> Turn {
-        let watched = watched(&self.world, &self.options.manifest, &pass);
+        let registry = self.options.jobs.as_ref().map(|registry| registry.path());
+        let watched = watched(&self.world, &self.options.manifest, registry, &pass);
+        let jobs = pass.jobs().map(<[Job]>::to_vec);
         let notes = pass.notes().to_vec();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn { report: Some(pass.report), error: None, notes, saved, watched: Some(watched), again: None }
+        Turn { report: Some(pass.report), error: None, notes, saved, jobs, watched: Some(watched), again: None }
     }
 
     /// Warnings about a manifest are logged once.

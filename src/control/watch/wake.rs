@@ -29,6 +29,8 @@ pub enum Reason {
     Transcript,
     /// A registry of live agents changed.
     Registry,
+    /// The record of a delegated job changed.
+    Job,
     /// A multiplexer server said that something changed.
     Mux(ServerKey),
     /// A directory of multiplexer sockets changed, or a server began or ended.
@@ -60,6 +62,7 @@ impl std::fmt::Display for Reason {
             Self::Manifest => f.write_str("manifest"),
             Self::Transcript => f.write_str("transcript"),
             Self::Registry => f.write_str("registry"),
+            Self::Job => f.write_str("job"),
             Self::Mux(server) => write!(f, "mux {server}"),
             Self::Server => f.write_str("server"),
             Self::Process(pid) => write!(f, "process {pid}"),

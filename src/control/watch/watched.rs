@@ -14,11 +14,13 @@ use crate::core::observe::{MuxSession, Observation, Server};
 use crate::mux::tmux::address::socket;
 
 /// What matters after a pass.
-pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
+pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass: &Pass) -> Watched {
     let seen = pass.observation();
     let mut watched = Watched {
         manifest: manifest.to_owned(),
         resolved: pass.path().to_owned(),
+        jobs: jobs.map(Path::to_owned),
+        job_sessions: job_sessions(pass),
         servers: seen
             .servers
             .iter()
@@ -53,6 +55,17 @@ pub(super) fn watched(world: &World, manifest: &Path, pass: &Pass) -> Watched {
     }
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
+}
+
+/// The entries whose session has a job, and those a job names.
+fn job_sessions(pass: &Pass) -> BTreeSet<SessionKey> {
+    let jobs = pass.jobs().unwrap_or_default();
+    let named: BTreeSet<_> = jobs.iter().filter(|job| !job.status.is_final()).filter_map(|job| job.session()).collect();
+    let is_named = |key: &SessionKey| key.names().any(|name| named.contains(&(key.mux, name.as_ref())));
+    let entries = pass.manifest().sessions.iter().filter(|entry| {
+        entry.key.host == pass.observation().host && (entry.recorded.delegate_job_id.is_some() || is_named(&entry.key))
+    });
+    entries.map(|entry| entry.key.clone()).collect()
 }
 
 fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession)> {

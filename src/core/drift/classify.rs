@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::claims::{Claims, Ruling, standings};
 use super::locate::{Atlas, Standing, Undeclared};
 use super::unregistered::Discovered;
-use super::{Class, Drift, World, agent_gone, ambiguous, dead, moved, new_id, revived, stale_id, unregistered};
+use super::{
+    Class, Drift, World, agent_gone, ambiguous, dead, delegated, delegations, moved, new_id, revived, stale_id, unregistered,
+};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
@@ -104,9 +106,12 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
     let mut verdict =
         Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
     let renames = moved::renames(world, &standings, &undeclared);
+    let delegated = delegations(world);
     for (entry, standing) in world.manifest.sessions.iter().zip(&standings) {
         let entry_verdict = judge(world, entry, standing, &claims, renames.get(&entry.index), &mut verdict.drifts);
         verdict.entries.push(entry_verdict);
+        // Last of an entry's drifts, and beside any other: it rests on nothing that was observed.
+        verdict.drifts.extend(delegated.get(&entry.index).and_then(|job| delegated::judge(world, entry, job)));
     }
     for identity in &world.manifest.identities {
         let vouched = stale_id::is_vouched(world.manifest, identity, |entry| {

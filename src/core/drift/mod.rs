@@ -5,6 +5,7 @@ mod ambiguous;
 mod claims;
 mod classify;
 mod dead;
+mod delegated;
 mod identity;
 mod locate;
 mod moved;
@@ -26,11 +27,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::edit::Edit;
 use super::ids::{AgentKind, SessionKey, UnknownName};
+use super::job::Job;
 use super::manifest::{Manifest, Status};
 use super::memory::Memory;
 use super::observe::Observation;
 use super::text::printable;
 pub use classify::{About, EntryVerdict, Found, Unknown, Verdict, classify};
+pub use delegated::delegations;
 pub use identity::{Candidate, Identity};
 pub use locate::{Live, Standing};
 pub use remember::remember;
@@ -55,11 +58,13 @@ pub enum Class {
     Moved,
     /// H: more than one answer, so none is recorded.
     Ambiguous,
+    /// I: a job was delegated to the session, and the entry does not name it.
+    Delegated,
 }
 
 impl Class {
     /// Every class, by code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dead,
         Self::Unregistered,
         Self::NewId,
@@ -68,6 +73,7 @@ impl Class {
         Self::Revived,
         Self::Moved,
         Self::Ambiguous,
+        Self::Delegated,
     ];
 
     /// The word used in manifests, options and reports.
@@ -81,10 +87,11 @@ impl Class {
             Self::Revived => "revived",
             Self::Moved => "moved",
             Self::Ambiguous => "ambiguous",
+            Self::Delegated => "delegated",
         }
     }
 
-    /// The letter, A to H.
+    /// The letter, A to I.
     pub const fn code(self) -> char {
         match self {
             Self::Dead => 'A',
@@ -95,6 +102,7 @@ impl Class {
             Self::Revived => 'F',
             Self::Moved => 'G',
             Self::Ambiguous => 'H',
+            Self::Delegated => 'I',
         }
     }
 }
@@ -124,6 +132,8 @@ pub struct World<'a> {
     pub observation: &'a Observation,
     /// What earlier passes saw.
     pub memory: &'a Memory,
+    /// The delegated jobs of the registry; none if it could not be read.
+    pub jobs: &'a [Job],
     /// How long the world and people are given to settle.
     pub settle: TimeDelta,
     /// When a person was seen to have changed an entry, beside what the entry's own stamps say.
@@ -186,6 +196,8 @@ pub enum Remedy {
     RecordPane,
     /// An entry is added.
     Register,
+    /// The job is written.
+    RecordJob,
 }
 
 impl Remedy {
@@ -196,6 +208,7 @@ impl Remedy {
             Self::RecordId => "Id recorded".to_owned(),
             Self::RecordPane => "Pane recorded".to_owned(),
             Self::Register => "Registered".to_owned(),
+            Self::RecordJob => "Job recorded".to_owned(),
         }
     }
 
@@ -206,6 +219,7 @@ impl Remedy {
             Self::RecordId => "Id to be recorded".to_owned(),
             Self::RecordPane => "Pane to be recorded".to_owned(),
             Self::Register => "To be registered".to_owned(),
+            Self::RecordJob => "Job to be recorded".to_owned(),
         }
     }
 }

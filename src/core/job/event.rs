@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::verify::sign;
@@ -93,8 +93,20 @@ pub struct Logged {
     #[serde(flatten)]
     pub event: JobEvent,
     /// When it was received, by the receiver's clock; other programs' logs do not say.
-    #[serde(with = "seconds::option", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "seconds::option::serialize",
+        deserialize_with = "lenient",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub received_at: Option<DateTime<Utc>>,
+}
+
+/// Another program's log may say it in another way, which is no reason not to read the event.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    Ok(time.map(|at| at.with_timezone(&Utc)))
 }
 
 /// A job's events have used up the numbers.

@@ -1,7 +1,7 @@
 //! Why headcount believes what it believes about a session, in lines for people. Pure.
 
 use super::rows::Row;
-use super::status::{Explanation, RungLine};
+use super::status::{Explanation, RungLine, SessionRow};
 use super::{DriftReport, Report};
 use crate::core::drift::{Live, Standing, World};
 use crate::core::fact::Fact;
@@ -26,6 +26,7 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
     Explanation {
         row: row.row.clone(),
         manifest: row.entry.map(|(session, _)| manifest_lines(session)).unwrap_or_default(),
+        job: job_line(world, &row.row),
         observed: observed_lines(world, row, standing, live),
         rungs: live.map(|live| rung_lines(&live, decided)).unwrap_or_default(),
         verdict: if about_id.is_empty() { no_agent_verdict(row) } else { printable(about_id).into_owned() },
@@ -50,6 +51,22 @@ fn state_word(state: super::State) -> &'static str {
         super::State::Refused => "refused",
         super::State::Ignored => "ignored",
     }
+}
+
+/// What is known of its job.
+fn job_line(world: &World<'_>, row: &SessionRow) -> Option<String> {
+    let id = row.job.as_deref()?;
+    let Some(job) = world.jobs.iter().find(|job| job.id.as_str() == id) else {
+        return Some(format!("{} (not in the registry)", printable(id)));
+    };
+    let mut line = format!("{id}, {}", job.status);
+    if let (Some(event), Some(at)) = (job.last_event, job.updated_at) {
+        line.push_str(&format!(", last event {event} (number {}) received {}", job.last_seq, stamp(at)));
+    }
+    if let Some(how) = row.job_timed_out {
+        line.push_str(&format!(", {how}"));
+    }
+    Some(line)
 }
 
 fn manifest_lines(session: &Session) -> Vec<String> {

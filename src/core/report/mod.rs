@@ -68,7 +68,7 @@ pub struct DriftReport {
     pub id: String,
     /// Its class.
     pub class: Class,
-    /// The letter of the class, A to H.
+    /// The letter of the class, A to I.
     pub code: char,
     /// What became of it.
     pub state: State,

@@ -1,12 +1,16 @@
 //! The rows of `status`: one per entry, then one per session of ours without an entry. Pure.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use chrono::{DateTime, Utc};
 
 use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
 use super::{Report, State};
-use crate::core::drift::{EntryVerdict, Found, Live, Standing, Verdict, World};
+use crate::core::drift::{EntryVerdict, Found, Live, Standing, Verdict, World, delegations};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::job::{Job, timed_out};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::core::observe::identity::Rung;
@@ -38,6 +42,7 @@ pub fn rows<'a>(
     selection: &Selection,
     resume: Resume<'_>,
 ) -> Vec<Row<'a>> {
+    let jobs = Jobs::new(world);
     let declared = world
         .manifest
         .sessions
@@ -45,16 +50,45 @@ pub fn rows<'a>(
         .zip(&verdict.entries)
         .filter(|(session, _)| selection.covers(&session.key.name, session.agent, &session.labels))
         .map(|(session, entry)| Row {
-            row: entry_row(world, session, entry, report, resume),
+            row: jobs.shown(entry_row(world, session, entry, report, resume), session.index),
             entry: Some((session, entry)),
             found: None,
         });
     let found = verdict.found.iter().filter_map(|found| {
         let agent = found.agents.first()?.agent.kind;
-        let selected = selection.covers(&found.key.name, agent, &std::collections::BTreeMap::new());
+        let selected = selection.covers(&found.key.name, agent, &BTreeMap::new());
         selected.then(|| Row { row: found_row(world, found, agent, report, resume), entry: None, found: Some(found) })
     });
     declared.chain(found).filter(|row| is_wanted(&row.row, selection)).collect()
+}
+
+/// The jobs a row may be about.
+struct Jobs<'a> {
+    at: DateTime<Utc>,
+    known: BTreeMap<&'a str, &'a Job>,
+    delegated: BTreeMap<usize, &'a Job>,
+}
+
+impl<'a> Jobs<'a> {
+    fn new(world: &World<'a>) -> Self {
+        let known = world.jobs.iter().map(|job| (job.id.as_str(), job)).collect();
+        Self { at: world.observation.at, known, delegated: delegations(world) }
+    }
+
+    /// The row of an entry, with what is known of its job.
+    fn shown(&self, mut row: SessionRow, index: usize) -> SessionRow {
+        let job = match &row.job {
+            Some(id) => self.known.get(id.as_str()),
+            None => self.delegated.get(&index),
+        };
+        if let Some(job) = job {
+            row.job = Some(job.id.to_string());
+            row.job_status = Some(job.status);
+            row.job_event = job.last_event;
+            row.job_timed_out = timed_out(job, self.at);
+        }
+        row
+    }
 }
 
 /// With `--class` only sessions that have such a drift are wanted.
@@ -106,6 +140,9 @@ fn entry_row(
         transcript: transcript.as_ref().and_then(is_there),
         last_activity: transcript.as_ref().and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
         job: session.recorded.delegate_job_id.clone(),
+        job_status: None,
+        job_event: None,
+        job_timed_out: None,
         drifts: classes(report, &session.key),
         resume: id.and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
     }
@@ -140,6 +177,9 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         transcript: transcript.and_then(is_there),
         last_activity: transcript.and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
         job: None,
+        job_status: None,
+        job_event: None,
+        job_timed_out: None,
         drifts: classes(report, &found.key),
         resume: id
             .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),

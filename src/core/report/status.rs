@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::job::{EventKind, JobStatus, TimeOut};
 use crate::core::text::seconds;
 
 /// The value of a status document's `schema` field. Within `v1` fields are only ever added.
@@ -71,9 +72,18 @@ pub struct SessionRow {
     #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub last_activity: Option<DateTime<Utc>>,
-    /// The job it works on.
+    /// The job it works on: the recorded one, else the one delegated to it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub job: Option<String>,
+    /// How far that job is; `None` if it is not in the registry.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job_status: Option<JobStatus>,
+    /// The last event of that job, if it is known which it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job_event: Option<EventKind>,
+    /// Whether that job has run out of time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job_timed_out: Option<TimeOut>,
     /// Its drifts; ignored ones included.
     pub drifts: Vec<Class>,
     /// The command that would resume the conversation in its workspace; printed, never run.
@@ -123,6 +133,9 @@ pub struct Explanation {
     pub row: SessionRow,
     /// What the entry says, one line each; empty for an unregistered session.
     pub manifest: Vec<String>,
+    /// What is known of its job, one line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job: Option<String>,
     /// What was seen of the server, session, panes and processes, one line each, in the order it was asked.
     pub observed: Vec<String>,
     /// Each rung of the evidence ladder, strongest first.

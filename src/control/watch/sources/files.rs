@@ -123,6 +123,9 @@ fn interest(watched: &Watched) -> Interest {
     for path in &watched.registries {
         interest.add(absolute(path), Concern::Registry);
     }
+    if let Some(path) = &watched.jobs {
+        interest.add(absolute(path), Concern::Jobs(watched.job_sessions.clone()));
+    }
     for (key, ServerWatch { socket, .. }) in &watched.servers {
         if !socket.as_os_str().is_empty() {
             interest.add(absolute(socket), Concern::Socket(key.clone()));

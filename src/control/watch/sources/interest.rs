@@ -17,6 +17,8 @@ pub(super) enum Concern {
     Transcript(BTreeSet<SessionKey>),
     /// A registry of live agents.
     Registry,
+    /// The registry of delegated jobs, with the sessions that have one.
+    Jobs(BTreeSet<SessionKey>),
     /// A server's socket, or the directory of its sockets.
     Socket(ServerKey),
 }
@@ -28,6 +30,8 @@ impl Concern {
             Self::Manifest => (Reason::Manifest, Scope::All),
             Self::Transcript(sessions) => (Reason::Transcript, Scope::Sessions(sessions.clone())),
             Self::Registry => (Reason::Registry, Scope::All),
+            // Jobs are read anew by every pass, whatever it is about.
+            Self::Jobs(sessions) => (Reason::Job, Scope::Sessions(sessions.clone())),
             Self::Socket(server) => (Reason::Server, Scope::Server(server.clone())),
         }
     }
@@ -87,6 +91,7 @@ impl Interest {
         let in_place = |concern: &Concern| match concern {
             Concern::Manifest => true,
             Concern::Transcript(_) | Concern::Registry => happening != Happening::Metadata,
+            Concern::Jobs(_) => happening != Happening::Metadata && is_record(path),
             Concern::Socket(_) => happening == Happening::Shape,
         };
         if happening == Happening::Shape {
@@ -103,6 +108,11 @@ impl Interest {
         }
         answer
     }
+}
+
+/// Whether a file of the registry of jobs can be a record; logs and audits follow it or are told by it.
+fn is_record(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
 }
 
 /// Files that are made only to write another: what is in them comes under another name, or is nobody's business.
@@ -143,11 +153,16 @@ mod tests {
         Concern::Transcript(BTreeSet::new())
     }
 
+    fn jobs() -> Concern {
+        Concern::Jobs(BTreeSet::new())
+    }
+
     fn interest() -> Interest {
         let mut interest = Interest::default();
         interest.add("/w/agents.yaml".into(), Concern::Manifest);
         interest.add("/h/.claude/projects/-x".into(), transcript());
         interest.add("/h/.claude/sessions".into(), Concern::Registry);
+        interest.add("/j/jobs".into(), jobs());
         interest.add("/t/tmux-0/default".into(), Concern::Socket(ServerKey::default_of(MuxKind::Tmux)));
         interest
     }
@@ -174,6 +189,14 @@ mod tests {
             ("/h/.claude/sessions/7.json", Content, vec![(Concern::Registry, false)], false),
             ("/h/.claude/sessions/.7.tmp", Content, vec![], false),
             ("/h/.claude/sessions/7.lock", Shape, vec![], false),
+            ("/j/jobs/abc12345.json", Shape, vec![(jobs(), false)], false),
+            ("/j/jobs/abc12345.json", Content, vec![(jobs(), false)], false),
+            ("/j/jobs/abc12345.json", Metadata, vec![], false),
+            ("/j/jobs/abc12345.events.log", Content, vec![], false),
+            ("/j/jobs/.headcount-x.tmp", Shape, vec![], false),
+            ("/j/jobs/.lock", Shape, vec![], false),
+            ("/j/jobs/abc12345", Shape, vec![], false),
+            ("/j/jobs", Shape, vec![(jobs(), false)], true),
             ("/t/tmux-0/default", Shape, vec![(socket(), false)], true),
             ("/t/tmux-0/default", Metadata, vec![], false),
             ("/t/tmux-0/other", Shape, vec![], false),

@@ -73,6 +73,10 @@ pub struct Watched {
     pub files: BTreeMap<PathBuf, BTreeSet<SessionKey>>,
     /// Directories of registries of live agents. None needs to exist.
     pub registries: BTreeSet<PathBuf>,
+    /// The registry of delegated jobs. It need not exist.
+    pub jobs: Option<PathBuf>,
+    /// The sessions jobs are done in.
+    pub job_sessions: BTreeSet<SessionKey>,
     /// The servers that are looked at.
     pub servers: BTreeMap<ServerKey, ServerWatch>,
     /// Agent and pane processes (pid, start in clock ticks since boot; 0 if not known) with the sessions they are in.
@@ -133,6 +137,7 @@ impl Sources {
             && known.resolved == watched.resolved
             && known.files == watched.files
             && known.registries == watched.registries
+            && (&known.jobs, &known.job_sessions) == (&watched.jobs, &watched.job_sessions)
             && known.servers.keys().eq(watched.servers.keys())
             && sockets(known) == sockets(watched);
         // A directory moved away by one above it is replaced unseen, so all are looked at now and then.

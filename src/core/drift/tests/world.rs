@@ -121,6 +121,7 @@ pub(super) struct Scene {
     pub(super) memory: Memory,
     pub(super) modified: Option<DateTime<Utc>>,
     pub(super) touched: BTreeMap<SessionKey, DateTime<Utc>>,
+    pub(super) jobs: Vec<crate::core::job::Job>,
 }
 
 /// A scene whose default server answers with these sessions. Every recorded or proven conversation has a transcript.
@@ -138,8 +139,14 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),
     };
-    let mut scene =
-        Scene { manifest, observation, memory: Memory::default(), modified: Some(ago(300)), touched: BTreeMap::new() };
+    let mut scene = Scene {
+        manifest,
+        observation,
+        memory: Memory::default(),
+        modified: Some(ago(300)),
+        touched: BTreeMap::new(),
+        jobs: Vec::new(),
+    };
     let recorded: Vec<ConversationId> =
         scene.manifest.sessions.iter().filter_map(|session| session.recorded.session_id.clone()).collect();
     for id in recorded {
@@ -176,6 +183,7 @@ impl Scene {
             manifest_modified: self.modified,
             observation: &self.observation,
             memory: &self.memory,
+            jobs: &self.jobs,
             settle: TimeDelta::seconds(5),
             touched: &self.touched,
         }

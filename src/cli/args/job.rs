@@ -1,0 +1,278 @@
+//! What can be typed after `headcount job`. Owns names, defaults and help; never acts on them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
+
+use super::{LockArgs, values};
+use crate::core::ids::{AgentKind, MuxKind};
+use crate::core::job::{EventKind, JobId, JobStatus};
+
+/// Delegate jobs to sessions and follow what becomes of them
+///
+/// A job is a file in a registry: what is to be done, by which agent, in which session, and how far it is. Events say what
+/// becomes of it. Nothing is typed into the session: whoever delegates does that.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The registry is the first of these:
+  --registry DIR, $HEADCOUNT_JOBS, .mam/jobs of the working directory or one above it,
+  .mam/jobs beside the manifest, $XDG_STATE_HOME/headcount/jobs
+
+Examples:
+  headcount job submit --agent codex --agent-session tmux:lab-creator-codex --prompt 'write tests'
+  headcount job list
+  headcount job publish abc12345 completed --detail 'all green'
+  headcount job wait abc12345 && echo done")]
+pub(crate) struct JobArgs {
+    /// The registry to use instead of searching for one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) registry: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) verb: JobVerb,
+}
+
+/// The verbs of jobs. Each has a file of its name in `commands/job/`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobVerb {
+    Submit(SubmitArgs),
+    List(ListArgs),
+    Show(ShowArgs),
+    Events(EventsArgs),
+    Publish(PublishArgs),
+    Cancel(CancelArgs),
+    Wait(WaitArgs),
+    Prune(PruneArgs),
+}
+
+/// Add a job and print its id
+///
+/// With --agent-session the job is recorded in that session's entry of the manifest (`delegate_job_id`). If there is no such
+/// entry yet, the next pass that finds one records it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount job submit --prompt 'write the report' --artifact report.md
+  headcount job submit --agent claude --agent-session tmux:lab --prompt - < task.md
+  headcount job submit --prompt 'nightly' --timeout 8h --idle-timeout 0 --auth")]
+pub(crate) struct SubmitArgs {
+    /// What is to be done; `-` reads it from stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) prompt: String,
+    /// The agent that is to do it
+    #[arg(long, value_name = "AGENT", value_parser = values::agent())]
+    pub(crate) agent: Option<AgentKind>,
+    /// The session it is to be done in
+    #[arg(long, value_name = "MUX:NAME", value_parser = session)]
+    pub(crate) agent_session: Option<(MuxKind, String)>,
+    /// How long it may take; 0 for ever
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// How long it may be silent; 0 for ever
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
+    pub(crate) idle_timeout: Duration,
+    /// A file it is to leave behind; may be given several times
+    #[arg(long = "artifact", value_name = "PATH")]
+    pub(crate) artifacts: Vec<String>,
+    /// Accept only events signed with a token of this job
+    #[arg(long)]
+    pub(crate) auth: bool,
+    /// Print that token too, on a second line; it is shown nowhere else
+    #[arg(long, requires = "auth")]
+    pub(crate) print_token: bool,
+    /// Print the job as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// List the jobs, the oldest first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount job list
+  headcount job list --status pending,running
+  headcount job list --json | jq -r '.jobs[].job_id'")]
+pub(crate) struct ListArgs {
+    /// Only jobs of these statuses
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub(crate) status: Vec<Status>,
+    /// Print the list as JSON (headcount/jobs/v1)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show one job and its last events
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount job show abc12345
+  headcount job show abc12345 --json | jq .job.status")]
+pub(crate) struct ShowArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Print the job as JSON (headcount/job/v1)
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print the events of a job, one a line
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount job events abc12345
+  headcount job events abc12345 --follow          until the job has ended
+  headcount job events abc12345 --json | jq -r .detail")]
+pub(crate) struct EventsArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Go on printing events as they come, until the job has ended
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Print each event as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Write an event of a job into the registry
+///
+/// Needs no broker. The event gets the next number, and is signed if the job has a token.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 written, 3 the job has ended already.
+
+Examples:
+  headcount job publish abc12345 started
+  headcount job publish abc12345 progress --detail 'half done' --data '{\"percent\": 50}'")]
+pub(crate) struct PublishArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// What happened
+    #[arg(value_name = "EVENT")]
+    pub(crate) event: Kind,
+    /// One line about it: no paths, keys or tokens
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub(crate) detail: String,
+    /// More about it, a JSON object
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) data: Option<Map<String, Value>>,
+    /// Print the event as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Call a job off
+///
+/// The registry says so from then on; nothing is typed into the session.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 called off, 3 the job has ended already.
+
+Examples:
+  headcount job cancel abc12345")]
+pub(crate) struct CancelArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Print the job as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Wait until a job has ended
+///
+/// Gives up when the job has run out of its own time, in all or without an event.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 completed, 1 error or cancelled, 75 not ended in time: waiting again may work.
+
+Examples:
+  headcount job wait abc12345
+  headcount job wait abc12345 --timeout 10m")]
+pub(crate) struct WaitArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Wait no longer than this, whatever the job's own times say
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print the job as JSON once it has ended
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove jobs that have ended
+///
+/// With their logs and audits. What is not a job that has ended is never touched.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount job prune --dry-run
+  headcount job prune --older-than 30d")]
+pub(crate) struct PruneArgs {
+    /// Only jobs that ended longer ago than this
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = values::duration)]
+    pub(crate) older_than: Duration,
+    /// Only say which
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print them as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A status, as an option's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Status(pub(crate) JobStatus);
+
+impl ValueEnum for Status {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Status; 5] = {
+            let [a, b, c, d, e] = JobStatus::ALL;
+            [Status(a), Status(b), Status(c), Status(d), Status(e)]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.as_str()))
+    }
+}
+
+/// An event's name, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind(pub(crate) EventKind);
+
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Kind; 5] = {
+            let [a, b, c, d, e] = EventKind::ALL;
+            [Kind(a), Kind(b), Kind(c), Kind(d), Kind(e)]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.as_str()))
+    }
+}
+
+/// A session as records name it.
+fn session(text: &str) -> Result<(MuxKind, String), String> {
+    let parts = text.split_once(':').filter(|(_, name)| !name.is_empty());
+    let known = parts.and_then(|(mux, name)| Some((mux.parse().ok()?, name.to_owned())));
+    known.ok_or_else(|| "expected MUX:NAME, as in tmux:lab-creator-claude".to_owned())
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err("expected a JSON object, as in {\"percent\": 50}".to_owned()),
+        Err(error) => Err(format!("it is not JSON: {error}")),
+    }
+}

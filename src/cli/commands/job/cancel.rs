@@ -1,0 +1,20 @@
+//! `headcount job cancel`: calls a job off in the registry. Stops nothing and types into nothing.
+
+use chrono::Utc;
+
+use super::{print_json, unencodable};
+use crate::cli::Context;
+use crate::cli::args::CancelArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::store::jobs::Registry;
+
+/// Calls it off.
+pub(crate) fn run(args: &CancelArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let job = registry.cancel(&args.id, Utc::now())?;
+    if args.json {
+        print_json(&job.shown().map_err(unencodable)?, context)?;
+    } else {
+        context.out.answer(&format!("{}: cancelled.\n", job.id))?;
+    }
+    Ok(Exit::Done)
+}

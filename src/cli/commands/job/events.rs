@@ -1,0 +1,72 @@
+//! `headcount job events`: what was said about a job, and what is being said. Writes nothing.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{existing, unencodable};
+use crate::cli::Context;
+use crate::cli::args::EventsArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::{job, json};
+use crate::control::jobs::Changes;
+use crate::core::job::{JobStatus, Logged};
+use crate::store::jobs::Registry;
+
+/// How often it is looked whether anybody still reads.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Prints the events; with `--follow` until the job has ended or nobody reads them any more.
+pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let changes = args.follow.then(|| Changes::of(registry));
+    let mut reader = registry.events(&args.id);
+    loop {
+        // The record is read before the log: it is written after it, so an end that is seen here has its events there.
+        let status = existing(registry, &args.id)?.status;
+        let news = reader.next()?;
+        if news.cut {
+            context.out.note("the log is very long; its beginning is left out");
+        }
+        if news.unreadable > 0 {
+            context.out.note(&format!("{} lines of the log are no events and were passed over", news.unreadable));
+        }
+        if !say(&news.events, args.json, context)? {
+            return Ok(Exit::Done);
+        }
+        match &changes {
+            Some(changes) if !status.is_final() => changes.wait(LOOK),
+            _ => {
+                if args.follow && status == JobStatus::Cancelled {
+                    context.out.note(&format!("job {} was cancelled", args.id));
+                }
+                return Ok(Exit::Done);
+            }
+        }
+        if !is_read() {
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+/// Writes events at once; tells whether anybody still reads.
+fn say(events: &[Logged], as_json: bool, context: &Context) -> Result<bool, CliError> {
+    let mut text = String::new();
+    for event in events {
+        text.push_str(&if as_json { json::line(event).map_err(unencodable)? } else { job::event(event, &context.out.look) });
+    }
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write an event to stdout: {error}"))),
+    }
+}
+
+/// Whether the reader of a pipe is still there; nothing has to be written to find out.
+fn is_read() -> bool {
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    polled.is_err() || !fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+}

@@ -1,0 +1,33 @@
+//! `headcount job list`: the jobs of the registry. Writes nothing.
+
+use chrono::Utc;
+
+use super::{print_json, unencodable};
+use crate::cli::Context;
+use crate::cli::args::ListArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::job;
+use crate::store::jobs::Registry;
+
+/// Prints the jobs; what is none is named on stderr.
+pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let mut listing = registry.list()?;
+    if !args.status.is_empty() {
+        listing.jobs.retain(|job| args.status.iter().any(|status| status.0 == job.status));
+    }
+    let problems: Vec<(String, String)> = listing
+        .problems
+        .iter()
+        .map(|problem| (problem.path.display().to_string(), CliError::caused_by(Exit::Failure, &problem.why).message()))
+        .collect();
+    for (_, why) in &problems {
+        context.out.note(why);
+    }
+    if args.json {
+        let document = job::list_json(&registry.path().to_string_lossy(), &listing.jobs, &problems, Utc::now());
+        print_json(&document.map_err(unencodable)?, context)?;
+    } else {
+        context.out.answer(&job::table(&listing.jobs, registry.path(), &context.out.look))?;
+    }
+    Ok(Exit::Done)
+}

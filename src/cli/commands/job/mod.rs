@@ -1,0 +1,53 @@
+//! `headcount job`: its verbs, a file each. They read and write the registry; what a job becomes is decided elsewhere.
+
+mod cancel;
+mod events;
+mod list;
+mod prune;
+mod publish;
+mod show;
+mod submit;
+mod wait;
+
+use std::path::PathBuf;
+
+use super::print_json;
+use crate::cli::args::{JobArgs, JobVerb};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::{Context, interrupt, registry};
+use crate::core::job::{Job, JobId};
+use crate::store::jobs::{JobsError, Registry};
+use crate::store::paths::StateHome;
+
+/// Does what the verb says.
+pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
+    interrupt::end_on_interrupt();
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let registry = registry::find(args.registry.as_deref(), manifest(context).as_deref(), &state);
+    match &args.verb {
+        JobVerb::Submit(args) => submit::run(args, &registry, context),
+        JobVerb::List(args) => list::run(args, &registry, context),
+        JobVerb::Show(args) => show::run(args, &registry, context),
+        JobVerb::Events(args) => events::run(args, &registry, context),
+        JobVerb::Publish(args) => publish::run(args, &registry, context),
+        JobVerb::Cancel(args) => cancel::run(args, &registry, context),
+        JobVerb::Wait(args) => wait::run(args, &registry, context),
+        JobVerb::Prune(args) => prune::run(args, &registry, context),
+    }
+}
+
+/// The manifest, if there is one: a registry may stand beside it.
+fn manifest(context: &Context) -> Option<PathBuf> {
+    manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real()).ok().map(|found| found.path)
+}
+
+fn existing(registry: &Registry, id: &JobId) -> Result<Job, CliError> {
+    let missing = || JobsError::NoSuchJob { id: id.clone(), registry: registry.path().to_owned() };
+    Ok(registry.find(id)?.ok_or_else(missing)?)
+}
+
+/// A document that could not be put into JSON.
+fn unencodable(error: serde_json::Error) -> CliError {
+    CliError::caused_by(Exit::Failure, &error)
+}

@@ -1,0 +1,27 @@
+//! `headcount job show`: one job and its last events. Writes nothing, and shows no secret.
+
+use chrono::Utc;
+
+use super::{existing, print_json, unencodable};
+use crate::cli::Context;
+use crate::cli::args::ShowArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::job;
+use crate::store::jobs::Registry;
+
+/// How many events are shown.
+const EVENTS: usize = 10;
+
+/// Prints the job.
+pub(crate) fn run(args: &ShowArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let found = existing(registry, &args.id)?;
+    let mut events = registry.events(&args.id).next()?.events;
+    if args.json {
+        let document = job::show_json(&registry.path().to_string_lossy(), &found, &events, Utc::now());
+        print_json(&document.map_err(unencodable)?, context)?;
+    } else {
+        let last = events.split_off(events.len().saturating_sub(EVENTS));
+        context.out.answer(&job::card(&found, &last, &context.out.look))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,118 @@
+//! `headcount job submit`: adds a job, and records it in its session's entry. Types into nothing.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::json;
+
+use super::{print_json, unencodable};
+use crate::cli::Context;
+use crate::cli::args::{JudgeArgs, SubmitArgs};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::session::{self, Request};
+use crate::control::pass::{self, Mode, Pass};
+use crate::core::drift::Class;
+use crate::core::ids::MuxKind;
+use crate::core::job::{Job, NewJob};
+use crate::core::manifest::select::Selection;
+use crate::core::report::State;
+use crate::store::jobs::Registry;
+
+/// The longest prompt, in bytes.
+const LONGEST_PROMPT: u64 = 256 << 10;
+
+/// Adds the job and prints its id.
+pub(crate) fn run(args: &SubmitArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let prompt = prompt(&args.prompt)?;
+    let limit = |span: Duration| (!span.is_zero()).then_some(span);
+    let job = registry.add(args.auth, |id, auth_token| {
+        Job::new(NewJob {
+            id,
+            at: Utc::now(),
+            prompt: Some(prompt),
+            agent: args.agent.map(|agent| agent.to_string()),
+            agent_session: args.agent_session.as_ref().map(|(mux, name)| format!("{mux}:{name}")),
+            timeout: limit(args.timeout),
+            idle_timeout: limit(args.idle_timeout),
+            expected_artifacts: args.artifacts.clone(),
+            auth_token,
+        })
+    })?;
+    // Said before anything else can go wrong: the job is there.
+    let token = job.auth_token.as_ref().filter(|_| args.print_token);
+    if args.json {
+        let mut shown = job.shown().map_err(unencodable)?;
+        if let Some(token) = token {
+            shown.insert("auth_token".to_owned(), json!(token.expose()));
+        }
+        print_json(&shown, context)?;
+    } else {
+        let token = token.map(|token| format!("{}\n", token.expose())).unwrap_or_default();
+        context.out.answer(&format!("{}\n{token}", job.id))?;
+    }
+    if let Some((mux, name)) = &args.agent_session
+        && let Err(why) = link(&job, *mux, name, args, registry, context)
+    {
+        let id = &job.id;
+        context.out.note(&format!("{why}; the next pass that finds {mux}:{name} records job {id} in its entry"));
+    }
+    Ok(Exit::Done)
+}
+
+fn prompt(text: &str) -> Result<String, CliError> {
+    let refuse = |why: &str| Err(CliError::new(Exit::Usage, format!("the prompt {why}")));
+    let mut bytes = text.as_bytes().to_vec();
+    if text == "-" {
+        bytes.clear();
+        let read = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut bytes);
+        read.map_err(|error| CliError::new(Exit::Failure, format!("cannot read the prompt from stdin: {error}")))?;
+    }
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST_PROMPT {
+        return refuse(&format!("is longer than {LONGEST_PROMPT} bytes"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if text.trim().is_empty() => refuse("is empty"),
+        Ok(text) => Ok(text),
+        Err(_) => refuse("is not UTF-8"),
+    }
+}
+
+/// Makes a pass that records this one link and nothing else; gives why it could not.
+fn link(job: &Job, mux: MuxKind, name: &str, args: &SubmitArgs, registry: &Registry, context: &Context) -> Result<(), String> {
+    let selection = Selection { names: vec![name.to_owned()], classes: vec![Class::Delegated], ..Selection::default() };
+    // The person asks for it now.
+    let judge = JudgeArgs { settle: Duration::ZERO, ..JudgeArgs::default() };
+    let request = Request { mode: Mode::Record, update: args.lock.update(), ..Request::look(selection, &judge) };
+    let told = |error: CliError| error.message();
+    let mut options = session::options(request, context).map_err(told)?;
+    options.jobs = Some(registry.clone());
+    let pass = pass::run(&session::world(&options.state_home), &options)
+        .map_err(|error| told(CliError::from_pass(error, context.out.color_errors)))?;
+    session::say_saved(&pass.saved, context);
+    outcome(job, mux, name, &pass)
+}
+
+fn outcome(job: &Job, mux: MuxKind, name: &str, pass: &Pass) -> Result<(), String> {
+    let is_ours = |edit: &crate::core::report::EditReport| edit.to == json!(job.id);
+    let drift = pass.report.drifts.iter().find(|drift| drift.class == Class::Delegated && drift.edits.iter().any(is_ours));
+    if let Some(drift) = drift {
+        return match (drift.state, &drift.refusal) {
+            (State::Applied, _) => Ok(()),
+            (_, Some(why)) => Err(why.clone()),
+            (State::Ignored, None) => Err("the entry ignores delegated jobs".to_owned()),
+            (_, None) => Err("it is not recorded yet".to_owned()),
+        };
+    }
+    let entries = &pass.manifest().sessions;
+    let named = || entries.iter().filter(|entry| entry.key.mux == mux && entry.key.names().any(|known| known == name));
+    let mut recorded = named().filter_map(|entry| entry.recorded.delegate_job_id.as_deref());
+    match (named().count(), recorded.next()) {
+        // A watch was quicker.
+        (1, Some(id)) if id == job.id.as_str() => Ok(()),
+        (0, _) => Err(format!("no entry of the manifest is called {name}")),
+        (1, Some(other)) => Err(format!("the entry names job {other}, which is not this registry's to replace")),
+        (1, None) => Err("the entry is suspended, archived or another host's".to_owned()),
+        (count, _) => Err(format!("{count} entries are called {name}")),
+    }
+}

@@ -1,0 +1,54 @@
+//! `headcount job wait`: until a job has ended, or has run out of time. Writes nothing.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+use super::{existing, print_json, unencodable};
+use crate::cli::Context;
+use crate::cli::args::WaitArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::control::jobs::Changes;
+use crate::core::job::{Job, JobStatus, TimeOut, timed_out};
+use crate::store::jobs::Registry;
+
+/// How often the time is looked at while nothing happens.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Waits, and tells by the exit code how the job ended.
+pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    let changes = Changes::of(registry);
+    let deadline = args.timeout.and_then(|wait| Instant::now().checked_add(wait));
+    loop {
+        let job = existing(registry, &args.id)?;
+        if job.status.is_final() {
+            return ended(&job, args, context);
+        }
+        if let Some(how) = timed_out(&job, Utc::now()) {
+            let why = match how {
+                TimeOut::Total => "has taken longer than it may",
+                TimeOut::Idle => "has been silent for longer than it may",
+            };
+            return Err(late(&job, why));
+        }
+        let left = deadline.map_or(LOOK, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Err(late(&job, "has not ended in time"));
+        }
+        changes.wait(left.min(LOOK));
+    }
+}
+
+fn ended(job: &Job, args: &WaitArgs, context: &Context) -> Result<Exit, CliError> {
+    if args.json {
+        print_json(&job.shown().map_err(unencodable)?, context)?;
+    } else {
+        context.out.answer(&format!("{}: {}.\n", job.id, job.status))?;
+    }
+    Ok(if job.status == JobStatus::Completed { Exit::Done } else { Exit::Failure })
+}
+
+fn late(job: &Job, why: &str) -> CliError {
+    CliError::new(Exit::Busy, format!("job {} {why}; it is {}", job.id, job.status))
+        .hint("wait again, look at it with `headcount job show`, or call it off with `headcount job cancel`")
+}
