@@ -70,9 +70,9 @@ impl Publisher {
         }
     }
 
-    /// How many statements were left out since this was asked last: too many while the broker was away, or too long.
-    pub fn take_left_out(&self) -> u64 {
-        self.held().outbox.take_left_out()
+    /// How many statements were left out so far: too many while the broker was away, or too long.
+    pub fn left_out(&self) -> u64 {
+        self.held().outbox.left_out()
     }
 
     /// Acknowledges messages: the broker may forget them. One of a connection that was lost is delivered again instead.

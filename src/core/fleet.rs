@@ -210,7 +210,7 @@ impl DriftNote {
                 let (class, agent) = (event.class, event.agent);
                 Some(Self { schema, at: event.at, event: Told::Resolved, id, class, session, agent, state: None, message })
             }
-            Event::Started(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => None,
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::core::job::Job;
 use crate::core::report::Report;
+use crate::core::report::status::StatusReport;
 
 /// What is kept between turns.
 pub(super) struct Turns {
@@ -20,6 +21,8 @@ pub(super) struct Turns {
     passer: Passer,
     last_good: Option<Earlier>,
     warned: Vec<String>,
+    /// Whether the rows of `status` are wanted as well.
+    with_status: bool,
 }
 
 /// What a turn gives back.
@@ -33,6 +36,8 @@ pub(super) struct Turn {
     pub(super) notes: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
+    /// The rows of `status`, if they are wanted.
+    pub(super) status: Option<StatusReport>,
     /// The delegated jobs, if they could be read.
     pub(super) jobs: Option<Vec<Job>>,
     /// What matters to the sources from now on.
@@ -45,11 +50,11 @@ pub(super) struct Turn {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
-    pub(super) fn new(world: Arc<World>, options: Options) -> Self {
+    pub(super) fn new(world: Arc<World>, options: Options, with_status: bool) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
-        Self { world, options, passer, last_good: None, warned: Vec::new() }
+        Self { world, options, passer, last_good: None, warned: Vec::new(), with_status }
     }
 
     /// Makes a pass.
@@ -86,10 +91,11 @@ impl Turns {
     fn turn(&self, pass: Pass) -> Turn {
         let registry = self.options.jobs.as_ref().map(|registry| registry.path());
         let watched = watched(&self.world, &self.options.manifest, registry, &pass);
+        let status = self.with_status.then(|| pass.status());
         let jobs = pass.jobs().map(<[Job]>::to_vec);
         let notes = pass.notes().to_vec();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn { report: Some(pass.report), error: None, notes, saved, jobs, watched: Some(watched), again: None }
+        Turn { report: Some(pass.report), error: None, notes, saved, status, jobs, watched: Some(watched), again: None }
     }
 
     /// Warnings about a manifest are logged once.

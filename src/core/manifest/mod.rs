@@ -4,6 +4,7 @@ pub mod names;
 pub mod pattern;
 mod read;
 mod read_entry;
+mod read_mqtt;
 pub mod schema;
 pub mod select;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
+use super::mqtt::Section;
 pub use read::{Environment, Remark, read};
 pub use write::Entry;
 
@@ -80,6 +82,8 @@ pub struct Manifest {
     pub sessions: Vec<Session>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<Identity>,
+    /// The MQTT broker, as far as the manifest names it.
+    pub mqtt: Section,
 }
 
 /// Where a session is.

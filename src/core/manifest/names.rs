@@ -103,10 +103,41 @@ pub mod top {
     pub const DISCOVERY_NAMES: &str = "names";
     /// The entries.
     pub const SESSIONS: &str = "sessions";
+    /// The broker.
+    pub const MQTT: &str = "mqtt";
     /// The older dialect's identities.
     pub const IDENTITIES: &str = "agent_identities";
     /// Every key of the document.
-    pub const ALL: [&str; 5] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+    pub const ALL: [&str; 6] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, MQTT, IDENTITIES];
+}
+
+/// Keys below `mqtt`.
+pub mod mqtt {
+    /// The host.
+    pub const BROKER: &str = "broker";
+    /// The port.
+    pub const PORT: &str = "port";
+    /// Whether to speak TLS.
+    pub const TLS: &str = "tls";
+    /// The user.
+    pub const USERNAME: &str = "username";
+    /// What must not stand there.
+    pub const PASSWORD: &str = "password";
+    /// The file the password is in.
+    pub const PASSWORD_FILE: &str = "password_file";
+    /// The authorities' certificates.
+    pub const CA_CERTS: &str = "ca_certs";
+    /// The client's certificate.
+    pub const CERTFILE: &str = "certfile";
+    /// The client's key.
+    pub const KEYFILE: &str = "keyfile";
+    /// What client ids begin with.
+    pub const CLIENT_ID_PREFIX: &str = "client_id_prefix";
+    /// Where the topics of jobs begin.
+    pub const ROOT: &str = "root";
+    /// Every key that may stand there.
+    pub const ALL: [&str; 10] =
+        [BROKER, PORT, TLS, USERNAME, PASSWORD_FILE, CA_CERTS, CERTFILE, KEYFILE, CLIENT_ID_PREFIX, ROOT];
 }
 
 /// Keys inside an identity of the older dialect.

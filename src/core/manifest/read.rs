@@ -8,6 +8,7 @@ use serde_yaml::{Mapping, Value};
 use super::names::{Field, identity, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
+use super::read_mqtt::section;
 use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode};
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
@@ -74,6 +75,11 @@ impl Remarks {
     /// A value that is odd but harmless.
     pub(super) fn warn(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
         self.0.push(Remark { path, about_key: false, fatal: false, message: message.into(), hint });
+    }
+
+    /// Any other remark.
+    pub(super) fn push(&mut self, remark: Remark) {
+        self.0.push(remark);
     }
 
     /// A key nothing knows, with what may have been meant. Keys beginning with `x-` are the user's own.
@@ -166,6 +172,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         }
     };
     let identities = identities(document.get(top::IDENTITIES), environment, remarks);
+    let mqtt = section(document.get(top::MQTT), environment, remarks);
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
         let reader = EntryReader { index, dialect, environment, defaults: &defaults };
@@ -173,7 +180,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, usual, discovery, sessions_node, sessions, identities })
+    Some(Manifest { dialect, usual, discovery, sessions_node, sessions, identities, mqtt })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
