@@ -72,11 +72,17 @@ impl Connection {
                         }
                     }
                     Packet::SubAck(ack) => {
-                        let is_denied = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                        let denied = || State::SubscribeFailed {
-                            why: format!("the broker denies reading {}", self.subscribe.join(" and ")),
-                        };
-                        ends.say(if is_denied { denied() } else { State::Subscribed });
+                        let asked = self.subscribe.iter().zip(&ack.return_codes);
+                        let denied: Vec<&str> = asked
+                            .filter(|(_, code)| **code == SubscribeReasonCode::Failure)
+                            .map(|(filter, _)| filter.as_str())
+                            .collect();
+                        ends.say(match denied.as_slice() {
+                            [] => State::Subscribed,
+                            denied => State::SubscribeFailed {
+                                why: format!("the broker denies reading {}", denied.join(" and ")),
+                            },
+                        });
                     }
                     Packet::PubAck(ack) => publisher.acknowledged(ack.pkid),
                     _ => {}

@@ -32,7 +32,7 @@ fn state(text: &str) -> HostState {
     HostState::parse(text.as_bytes()).unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_host_is_online_while_its_watch_runs_and_offline_after_it_ended_in_order() {
     let Some(broker) = broker::open() else { return };
     let client = publishing(&broker);
@@ -43,7 +43,7 @@ async fn a_host_is_online_while_its_watch_runs_and_offline_after_it_ended_in_ord
     assert_eq!((left.online, left.seq, left.boot_id), (false, born.seq, born.boot_id));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_host_whose_watch_is_killed_is_said_to_be_offline_by_the_broker() {
     let Some(broker) = broker::open() else { return };
     let client = publishing(&broker);
@@ -54,7 +54,7 @@ async fn a_host_whose_watch_is_killed_is_said_to_be_offline_by_the_broker() {
     assert_eq!((left.seq, left.host.as_str()), (born.seq, "h/1"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn values_and_unacknowledged_events_are_published_again_to_a_broker_that_was_lost() {
     let Some(mut broker) = broker::open() else { return };
     let mut client = publishing(&broker);
@@ -71,12 +71,11 @@ async fn values_and_unacknowledged_events_are_published_again_to_a_broker_that_w
     broker.retains("headcount/x/session/a", |value| value == "gone");
     let again = state(&broker.retains(STATE, |value| !value.is_empty()));
     assert!(again.online && again.seq > first.seq);
-    let all = client.bus.publisher();
-    all.set("headcount/x/session/a", Vec::new());
+    publisher.set("headcount/x/session/a", Vec::new());
     broker.retains("headcount/x/session/a", str::is_empty);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
     let Some(mut broker) = broker::open() else { return };
     let mut listener = Client::start(broker.options(&[]));
@@ -100,7 +99,7 @@ async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_farewell_does_not_wait_for_a_broker_that_hangs() {
     let Some(broker) = broker::open() else { return };
     let mut client = publishing(&broker);

@@ -430,6 +430,12 @@ pub(crate) enum Document {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `watch --publish` says of a host
+    Host,
+    /// What `watch --publish` says of a session
+    Session,
+    /// What `watch --publish` says of a drift
+    Drift,
     /// What `watch --json` prints, each line
     Events,
     /// The record of a delegated job
