@@ -68,7 +68,7 @@ fn events_by_its_own_topic_and_signature_are_believed() {
     let topic = job.topic();
     let answers = registry.receive(&[Message { topic: &topic, payload: &payload }], "team/jobs", Utc::now()).unwrap();
     assert_eq!(answers[0].as_ref().unwrap().last_seq, 3);
-    let log = registry.events(&job.id).next().unwrap();
+    let log = registry.events(&job.id).news().unwrap();
     assert_eq!((log.events.len(), log.unreadable), (3, 0));
 }
 

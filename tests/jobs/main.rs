@@ -43,7 +43,7 @@ fn event(kind: EventKind) -> NewEvent {
 
 /// The numbers of a job's logged events.
 fn numbers(registry: &Registry, job: &Job) -> Vec<u64> {
-    registry.events(&job.id).next().unwrap().events.iter().map(|logged| logged.event.seq).collect()
+    registry.events(&job.id).news().unwrap().events.iter().map(|logged| logged.event.seq).collect()
 }
 
 /// Every file below a directory with its content; links are not followed.

@@ -19,8 +19,16 @@ fn registry() -> (tempfile::TempDir, Registry) {
 
 /// The payload of a job's event with this number.
 fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
-    let at = Job { last_seq: seq - 1, ..job.clone() };
+    let mut at = job.clone();
+    at.last_seq = seq - 1;
     serde_json::to_vec(&JobEvent::next(&at, kind, format!("number {seq}"), None, Utc::now()).unwrap()).unwrap()
+}
+
+/// A job whose events nobody signs.
+fn unsigned(job: &Job) -> Job {
+    let mut job = job.clone();
+    job.auth_token = None;
+    job
 }
 
 #[test]
@@ -29,7 +37,7 @@ fn looking_at_a_registry_that_is_not_there_makes_nothing() {
     let id = "abc12345".parse().unwrap();
     assert!(registry.list().unwrap().jobs.is_empty());
     assert!(registry.find(&id).unwrap().is_none());
-    assert!(registry.events(&id).next().unwrap().events.is_empty());
+    assert!(registry.events(&id).news().unwrap().events.is_empty());
     assert!(matches!(registry.publish(&id, event(EventKind::Started), Utc::now()), Err(JobsError::NoSuchJob { .. })));
     assert!(matches!(registry.cancel(&id, Utc::now()), Err(JobsError::NoSuchJob { .. })));
     assert!(registry.prune(Utc::now(), false).unwrap().jobs.is_empty());
@@ -71,11 +79,11 @@ fn what_comes_in_is_verified_in_order_and_a_dropped_event_moves_nothing() {
     let (_dir, registry) = registry();
     let (one, two) = (submitted(&registry, true), submitted(&registry, false));
     let (topic_one, topic_two) = (one.topic(), two.topic());
-    let unsigned = payload(&Job { auth_token: None, ..one.clone() }, 50, EventKind::Completed);
+    let nobodys = payload(&unsigned(&one), 50, EventKind::Completed);
     let texts = [
         (topic_one.as_str(), payload(&one, 1, EventKind::Started), Ok(JobStatus::Running)),
         (&topic_one, payload(&one, 1, EventKind::Started), Err(Dropped::Seen)),
-        (&topic_one, unsigned, Err(Dropped::Unsigned)),
+        (&topic_one, nobodys, Err(Dropped::Unsigned)),
         (&topic_two, payload(&two, 3, EventKind::Progress), Ok(JobStatus::Running)),
         (&topic_two, payload(&two, 2, EventKind::Error), Err(Dropped::Seen)),
         (&topic_two, payload(&one, 9, EventKind::Error), Err(Dropped::OtherJob)),
@@ -108,7 +116,7 @@ fn a_record_behind_its_log_is_taken_along_but_never_by_a_line_nobody_signed() {
     registry.publish(&job.id, event(EventKind::Progress), Utc::now()).unwrap();
     // As if whoever wrote both events had been killed before the record.
     fs::write(&record, before).unwrap();
-    let forged = payload(&Job { auth_token: None, ..job.clone() }, 3, EventKind::Completed);
+    let forged = payload(&unsigned(&job), 3, EventKind::Completed);
     File::options().append(true).open(&log).unwrap().write_all(&[forged.as_slice(), b"\n"].concat()).unwrap();
     let (after, next) = registry.publish(&job.id, event(EventKind::PermissionRequired), Utc::now()).unwrap();
     assert_eq!((after.status, next.seq), (JobStatus::Running, 3));
@@ -123,11 +131,11 @@ fn a_torn_last_line_is_passed_over_and_closed() {
     registry.publish(&job.id, event(EventKind::Started), Utc::now()).unwrap();
     File::options().append(true).open(&log).unwrap().write_all(b"{\"schema_version\":1,\"seq\":2,\"job").unwrap();
     let mut reader = registry.events(&job.id);
-    assert_eq!(reader.next().unwrap().events.len(), 1);
+    assert_eq!(reader.news().unwrap().events.len(), 1);
     registry.publish(&job.id, event(EventKind::Progress), Utc::now()).unwrap();
-    let news = reader.next().unwrap();
+    let news = reader.news().unwrap();
     assert_eq!((news.events.len(), news.events[0].event.seq, news.unreadable), (1, 2, 1));
-    assert_eq!(reader.next().unwrap().events.len(), 0);
+    assert_eq!(reader.news().unwrap().events.len(), 0);
     assert_eq!(numbers(&registry, &job), [1, 2]);
 }
 
@@ -137,13 +145,8 @@ fn what_is_no_job_is_named_and_never_touched() {
     let job = submitted(&registry, false);
     let path = |name: &str| registry.path().join(name);
     let secret = dir.path().join("secret.json");
-    fs::write(
-        &secret,
-        format!(
-            "{{\"schema_version\":1,\"job_id\":\"link\",\"status\":\"completed\",\"updated_at\":\"2020-01-01T00:00:00Z\"}}"
-        ),
-    )
-    .unwrap();
+    fs::write(&secret, r#"{"schema_version":1,"job_id":"link","status":"completed","updated_at":"2020-01-01T00:00:00Z"}"#)
+        .unwrap();
     fs::write(path("torn.json"), "{\"schema_version\": 1, \"job_id\": \"torn\"").unwrap();
     fs::write(path("empty.json"), "").unwrap();
     fs::write(path("newer.json"), "{\"schema_version\": 2, \"job_id\": \"newer\", \"status\": \"completed\"}").unwrap();
@@ -196,6 +199,27 @@ fn pruning_removes_what_ended_long_enough_ago_and_leaves_what_others_keep_beside
     let of_old: Vec<_> =
         contents(registry.path()).into_keys().filter(|path| path.to_str().unwrap().contains(old.id.as_str())).collect();
     assert_eq!(of_old, [note]);
+}
+
+#[test]
+fn a_record_that_was_listed_before_is_seen_as_it_is_now() {
+    let (_dir, registry) = registry();
+    let job = submitted(&registry, false);
+    let record = registry.path().join(format!("{}.json", job.id));
+    let statuses = || registry.list().unwrap().jobs.into_iter().map(|job| job.status).collect::<Vec<_>>();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    let age = || File::options().write(true).open(&record).unwrap().set_modified(long_ago).unwrap();
+    age();
+    assert_eq!((statuses(), statuses()), (vec![JobStatus::Pending], vec![JobStatus::Pending]));
+    // In place, as long as before and as old: only its attributes' time tells.
+    let text = fs::read_to_string(&record).unwrap().replace("\"pending\"", "\"running\"");
+    fs::write(&record, text).unwrap();
+    age();
+    assert_eq!(statuses(), [JobStatus::Running]);
+    fs::write(&record, "{").unwrap();
+    assert_eq!((statuses(), registry.list().unwrap().problems.len()), (vec![], 1));
+    fs::remove_file(&record).unwrap();
+    assert_eq!((statuses(), registry.list().unwrap().problems.len()), (vec![], 0));
 }
 
 #[test]

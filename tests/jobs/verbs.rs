@@ -118,7 +118,8 @@ fn what_makes_no_sense_is_a_usage_error_and_submits_nothing() {
 #[test]
 fn a_hostile_prompt_and_detail_never_reach_the_terminal() {
     let place = Place::new();
-    let id = submit(&place, &["--prompt", "a\u{1b}]0;owned\u{7}\u{202e}", "--artifact", "b\u{1b}[2J"]);
+    let ran = place.run(&["job", "submit", "--prompt", "a\u{1b}]0;owned\u{7}\u{202e}", "--artifact", "b\u{1b}[2J"]);
+    let id = ran.stdout.trim().to_owned();
     place.run(&[
         "job",
         "publish",

@@ -462,11 +462,12 @@ pub(crate) struct CompletionsArgs {
 #[command(after_help = "\
 Examples:
   headcount man | man -l -
-  headcount man diff > headcount-diff.1")]
+  headcount man diff > headcount-diff.1
+  headcount man job submit > headcount-job-submit.1")]
 pub(crate) struct ManArgs {
-    /// The verb; without it the page of headcount itself
-    #[arg(value_name = "VERB")]
-    pub(crate) verb: Option<String>,
+    /// The verb, and the verb below it; without one the page of headcount itself
+    #[arg(value_name = "VERB", num_args = 0..=2)]
+    pub(crate) verbs: Vec<String>,
 }
 
 #[cfg(test)]

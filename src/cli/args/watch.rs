@@ -11,7 +11,7 @@ use super::{JudgeArgs, LockArgs, ReconcileArgs, SelectionArgs, values};
 /// Keep recording what is really there, and say each drift once
 ///
 /// Looks at once, then whenever something changes and at least once an interval. Says one line per event: started, drift,
-/// resolved, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was gone. Nothing
+/// resolved, job, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was gone. Nothing
 /// is started, stopped or typed into.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -10,17 +10,16 @@ use crate::cli::error::{CliError, Exit};
 pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<Exit, CliError> {
     let mut command = Cli::command();
     command.build();
-    let page = match &args.verb {
-        None => command,
-        Some(verb) => {
-            let known: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-            let Some(found) = command.find_subcommand(verb) else {
-                return Err(CliError::new(Exit::Usage, format!("no manual page for {verb}: no such verb"))
-                    .hint(format!("the verbs are {}", known.join(", "))));
-            };
-            found.clone()
-        }
-    };
+    let mut page = &command;
+    for verb in &args.verbs {
+        let known: Vec<&str> = page.get_subcommands().map(clap::Command::get_name).collect();
+        let Some(found) = page.find_subcommand(verb) else {
+            let error = CliError::new(Exit::Usage, format!("no manual page for {verb}: no such verb"));
+            return Err(if known.is_empty() { error } else { error.hint(format!("the verbs are {}", known.join(", "))) });
+        };
+        page = found;
+    }
+    let page = page.clone();
     let mut roff = Vec::new();
     clap_mangen::Man::new(page)
         .render(&mut roff)

@@ -1,14 +1,36 @@
 //! Reading the records of a registry. Never writes; what is no job is reported and left as it is.
 
+use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use super::error::io_error;
 use super::{JobsError, Registry, files};
 use crate::core::job::{Job, JobId};
 
+/// Files younger than this are read again: the file system's clock ticks coarsely.
+const YOUNG: Duration = Duration::from_millis(100);
+
 /// The longest record that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
+
+/// The records as they were last listed, each with what its file looked like before it was read.
+pub(super) type Known = HashMap<JobId, (Stamp, Job)>;
+
+/// Device, inode, length, and when content and attributes last changed (seconds and nanoseconds).
+type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
+
+/// What a file looks like; `None` if it changed so lately that another change might not show.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = path.symlink_metadata().ok()?;
+    let settled = found.modified().ok()?.elapsed().is_ok_and(|age| age >= YOUNG);
+    settled.then(|| {
+        (found.dev(), found.ino(), found.len(), (found.mtime(), found.mtime_nsec()), (found.ctime(), found.ctime_nsec()))
+    })
+}
 
 /// What a registry holds.
 #[derive(Debug, Default)]
@@ -36,18 +58,33 @@ pub(super) fn list(registry: &Registry) -> Result<Listing, JobsError> {
         Err(error) => return Err(io_error("read the job registry", directory)(error)),
     };
     let mut listing = Listing::default();
+    // What stands as it stood is not read again: a watch asks often, and most jobs have ended.
+    let mut known = registry.known.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut still = Known::with_capacity(known.len());
     for entry in entries {
         let path = entry.map_err(io_error("read the job registry", directory))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         // Files of other names, other programs' notes among them, are nobody's business here.
         let Some(Ok(id)) = name.and_then(|name| name.strip_suffix(".json")).map(str::parse::<JobId>) else { continue };
+        let stamp = stamp(&path);
+        if let Some((as_it_was, job)) = known.remove(&id).filter(|(before, _)| stamp.as_ref() == Some(before)) {
+            listing.jobs.push(job.clone());
+            still.insert(id, (as_it_was, job));
+            continue;
+        }
         match read(&path, &id) {
-            Ok(Some(job)) => listing.jobs.push(job),
+            Ok(Some(job)) => {
+                // One that changed while it was read has another stamp next time.
+                still.extend(stamp.map(|stamp| (id, (stamp, job.clone()))));
+                listing.jobs.push(job);
+            }
             // It was removed just now.
             Ok(None) => {}
             Err(why) => listing.problems.push(Problem { path, why }),
         }
     }
+    *known = still;
+    drop(known);
     listing.jobs.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
     listing.problems.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listing)

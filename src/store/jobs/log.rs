@@ -47,7 +47,7 @@ impl EventReader {
     ///
     /// # Errors
     /// The log cannot be read.
-    pub fn next(&mut self) -> Result<EventLog, JobsError> {
+    pub fn news(&mut self) -> Result<EventLog, JobsError> {
         self.read(LONGEST).map_err(io_error("read", &self.path))
     }
 

@@ -20,6 +20,7 @@ mod prune;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -35,17 +36,18 @@ pub use write::{Answer, Message};
 /// How long a lock is waited for unless somebody says otherwise.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// One registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One registry. Clones share what they remember of the records they read.
+#[derive(Debug, Clone)]
 pub struct Registry {
     directory: PathBuf,
     wait: Duration,
+    known: Arc<Mutex<list::Known>>,
 }
 
 impl Registry {
     /// The registry in this directory, whether or not it is there.
     pub fn at(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), wait: WAIT }
+        Self { directory: directory.into(), wait: WAIT, known: Arc::default() }
     }
 
     /// The registry used where there is no other.

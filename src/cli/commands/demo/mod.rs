@@ -6,9 +6,13 @@ use std::fs;
 use std::io;
 use std::process::Stdio;
 
+use chrono::Utc;
+
 use crate::cli::Context;
 use crate::cli::args::ColorChoice;
 use crate::cli::error::{CliError, Exit};
+use crate::core::job::{Job, NewJob};
+use crate::store::jobs::{JobsError, Registry};
 use world::World;
 
 /// The settle window of the demo, so that nobody has to wait.
@@ -92,7 +96,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// One of each drift: dead, unregistered, new-id, stale-id, agent-gone, revived, moved, ambiguous.
+/// One of each drift: dead, unregistered, new-id, stale-id, agent-gone, revived, moved, ambiguous, delegated.
 fn build() -> io::Result<World> {
     let world = World::new()?;
     fs::write(world.manifest(), MANIFEST)?;
@@ -104,8 +108,27 @@ fn build() -> io::Result<World> {
     let line = world.agent_line("88888888-8888-4888-8888-888888888888");
     world.tmux(&["split-window", "-d", "-t", "=docs-creator-claude:", "-c", &docs.to_string_lossy(), &line])?;
     world.session("ops-creator-claude", &world.workspace("ops")?, "exec sh")?;
+    delegate(&world, "wiki-creator-claude").map_err(io::Error::other)?;
     world.await_agents(ALIVE.len() + 1)?;
     Ok(world)
+}
+
+/// A job for a session whose entry does not name it yet, in the registry the demo's verbs find.
+fn delegate(world: &World, session: &str) -> Result<(), JobsError> {
+    let job = |id, auth_token| {
+        Job::new(NewJob {
+            id,
+            at: Utc::now(),
+            prompt: Some("write the page about backups".to_owned()),
+            agent: Some("claude".to_owned()),
+            agent_session: Some(format!("tmux:{session}")),
+            timeout: None,
+            idle_timeout: None,
+            expected_artifacts: Vec::new(),
+            auth_token,
+        })
+    };
+    Registry::at(world.jobs()).add(false, job).map(drop)
 }
 
 /// Runs a verb of this very program in the world, its answer on our stdout.

@@ -44,6 +44,11 @@ impl World {
         self.home().join("agent-sessions.yaml")
     }
 
+    /// Its registry of jobs.
+    pub(super) fn jobs(&self) -> PathBuf {
+        self.root.path().join("jobs")
+    }
+
     /// The stand-in for Claude Code.
     pub(super) fn stand_in(&self) -> PathBuf {
         self.root.path().join("claude")
@@ -71,7 +76,11 @@ impl World {
             }
         }
         command.env("HOME", self.home()).env("TMUX_TMPDIR", self.tmux_directory());
-        command.env("SHELL", "/bin/sh").env("HEADCOUNT_MANIFEST", self.manifest()).current_dir(self.root.path());
+        command
+            .env("SHELL", "/bin/sh")
+            .env("HEADCOUNT_MANIFEST", self.manifest())
+            .env("HEADCOUNT_JOBS", self.jobs())
+            .current_dir(self.root.path());
         command
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
     loop {
         // The record is read before the log: it is written after it, so an end that is seen here has its events there.
         let status = existing(registry, &args.id)?.status;
-        let news = reader.next()?;
+        let news = reader.news()?;
         if news.cut {
             context.out.note("the log is very long; its beginning is left out");
         }

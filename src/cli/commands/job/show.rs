@@ -15,7 +15,7 @@ const EVENTS: usize = 10;
 /// Prints the job.
 pub(crate) fn run(args: &ShowArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let found = existing(registry, &args.id)?;
-    let mut events = registry.events(&args.id).next()?.events;
+    let mut events = registry.events(&args.id).news()?.events;
     if args.json {
         let document = job::show_json(&registry.path().to_string_lossy(), &found, &events, Utc::now());
         print_json(&document.map_err(unencodable)?, context)?;
