@@ -35,7 +35,11 @@ fn main() {
     let mut watch = Watch::start(&broker);
     let told = runtime.block_on(latency(&broker, &mut watch, tries));
     println!("publish -> receive, bare:                p50 {:6.2} ms  p99 {:6.2} ms", at(&floor, 50), at(&floor, 99));
-    println!("publish -> registry durable and told:    p50 {:6.2} ms  p99 {:6.2} ms  (budget: p50 30 ms)", at(&told, 50), at(&told, 99));
+    println!(
+        "publish -> registry durable and told:    p50 {:6.2} ms  p99 {:6.2} ms  (budget: p50 30 ms)",
+        at(&told, 50),
+        at(&told, 99)
+    );
     burst(&broker, &mut watch, number("BENCH_BURST", 50_000));
 }
 
@@ -193,7 +197,7 @@ fn burst(broker: &Broker, watch: &mut Watch, events: usize) {
     let mut log = watch.registry.events(&job.id);
     let mut numbers = Vec::new();
     loop {
-        let read = log.next().unwrap();
+        let read = log.news().unwrap();
         if read.events.is_empty() {
             break;
         }

@@ -17,6 +17,9 @@ use crate::core::text::printable;
 /// The longest reason that is handed on, in characters.
 const LONGEST_REASON: usize = 300;
 
+/// How long the broker may take to close a connection.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How a connection ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -60,7 +63,8 @@ impl Connection {
                         }
                         ends.say(State::Connected { session_present: ack.session_present });
                         // Each time: a broker that was restarted without its store has forgotten what we asked for.
-                        let filters = self.subscribe.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+                        let filters =
+                            self.subscribe.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
                         if !self.subscribe.is_empty() && self.client.try_subscribe_many(filters).is_err() {
                             ends.say(State::SubscribeFailed { why: "it could not be asked for".to_owned() });
                         }
@@ -79,22 +83,32 @@ impl Connection {
                             .collect();
                         ends.say(match denied.as_slice() {
                             [] => State::Subscribed,
-                            denied => State::SubscribeFailed {
-                                why: format!("the broker denies reading {}", denied.join(" and ")),
-                            },
+                            denied => {
+                                State::SubscribeFailed { why: format!("the broker denies reading {}", denied.join(" and ")) }
+                            }
                         });
                     }
                     Packet::PubAck(ack) => publisher.acknowledged(ack.pkid),
                     _ => {}
                 },
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => publisher.written(packet),
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => break How::Disconnected,
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => {
+                    self.linger().await;
+                    break How::Disconnected;
+                }
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => break how(error),
             }
         };
         publisher.lost();
         Ended { stood: since.map(|since: Instant| since.elapsed()), how }
+    }
+
+    /// Waits until the broker has closed the connection. Closed from here with something unread, it would be reset, and the
+    /// broker would lose our last acknowledgements.
+    async fn linger(&mut self) {
+        let closed = async { while self.events.poll().await.is_ok() {} };
+        let _ = tokio::time::timeout(LINGER, closed).await;
     }
 }
 

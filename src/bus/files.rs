@@ -42,7 +42,7 @@ pub(super) fn password(broker: &Broker) -> Result<Option<Secret>, FileError> {
 }
 
 /// The password file or client key of a broker, if others than its owner can read it: one line to warn with.
-pub fn exposed_password_file(broker: &Broker) -> Option<String> {
+pub fn exposed_secret(broker: &Broker) -> Option<String> {
     let password = match &broker.password {
         Password::InFile(path) => Some(("password file", path.as_path())),
         Password::None | Password::Given(_) => None,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use files::exposed_password_file;
+pub use files::exposed_secret;
 pub use publisher::Publisher;
 
 use crate::core::fleet::HostState;

@@ -135,6 +135,7 @@ impl Publisher {
     pub(super) fn lost(&self) {
         let mut held = self.held();
         (held.client, held.is_connected) = (None, false);
+        self.inner.flushed.notify_waiters();
     }
 
     /// Says that this host is offline.

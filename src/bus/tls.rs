@@ -35,7 +35,11 @@ pub(super) fn config(broker: &Broker) -> Result<Arc<ClientConfig>, TlsError> {
     match &broker.ca_certs {
         Some(path) => {
             for certificate in certificates(AUTHORITIES, path)? {
-                roots.add(certificate).map_err(|source| TlsError::Unusable { what: AUTHORITIES, path: path.clone(), source })?;
+                roots.add(certificate).map_err(|source| TlsError::Unusable {
+                    what: AUTHORITIES,
+                    path: path.clone(),
+                    source,
+                })?;
             }
         }
         None => {

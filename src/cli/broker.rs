@@ -23,10 +23,13 @@ pub(crate) fn find(manifest: &Path, context: &Context) -> Result<Broker, CliErro
                 .hint("set MQTT_BROKER (and MQTT_PORT, MQTT_TLS, MQTT_USERNAME, MQTT_PASSWORD), or `mqtt: { broker: … }` in the manifest")
         })?;
     if broker.tls && !cfg!(feature = "tls") {
-        return Err(CliError::new(Exit::Failure, "the broker is to be spoken to through TLS, and this headcount was built without it")
-            .hint("build it with the feature `tls`"));
+        return Err(CliError::new(
+            Exit::Failure,
+            "the broker is to be spoken to through TLS, and this headcount was built without it",
+        )
+        .hint("build it with the feature `tls`"));
     }
-    for danger in broker.dangers().into_iter().chain(bus::exposed_password_file(&broker)) {
+    for danger in broker.dangers().into_iter().chain(bus::exposed_secret(&broker)) {
         context.out.note(&danger);
     }
     Ok(broker)

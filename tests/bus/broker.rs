@@ -133,6 +133,22 @@ impl Broker {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// The same as [`Broker::retains`] while clients go on on this thread.
+    pub(crate) async fn comes(&self, topic: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let port = self.port.to_string();
+            let output = tokio::process::Command::new("mosquitto_sub")
+                .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-C", "1", "-W", "1", "-t", topic])
+                .output();
+            let value = String::from_utf8(output.await.unwrap().stdout).unwrap().trim().to_owned();
+            if wanted(&value) {
+                return value;
+            }
+            assert!(Instant::now() < deadline, "{topic} is {value:?}\n{}", self.log());
+        }
+    }
+
     /// Waits until the retained value of a topic is as wanted, and gives it.
     pub(crate) fn retains(&self, topic: &str, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;

@@ -10,7 +10,8 @@ use crate::watch::Place;
 const OPEN: &str = "allow_anonymous true\n";
 
 fn declared(names: &[&str]) -> String {
-    let entries: String = names.iter().map(|name| format!("  - {{ name: \"{name}\", agent: claude, status: running }}\n")).collect();
+    let entries: String =
+        names.iter().map(|name| format!("  - {{ name: \"{name}\", agent: claude, status: running }}\n")).collect();
     let list = if names.is_empty() { " []\n".to_owned() } else { format!("\n{entries}") };
     format!("version: 1\nsessions:{list}")
 }
@@ -72,7 +73,8 @@ fn another_manifests_sessions_are_left_alone() {
     assert!(SessionState::parse(payload).is_ok());
     place.broker.publish(&other, payload, &["-r"]);
     place.broker.publish(&format!("{base}/session/tmux:default:odd"), b"not ours to read", &["-r"]);
-    let mine = String::from_utf8(payload.to_vec()).unwrap().replace("/other", crate::run::manifest(&place.world).to_str().unwrap());
+    let mine =
+        String::from_utf8(payload.to_vec()).unwrap().replace("/other", crate::run::manifest(&place.world).to_str().unwrap());
     let ghost = format!("{base}/session/tmux:default:ghost");
     place.broker.publish(&ghost, mine.as_bytes(), &["-r"]);
     let watch = place.watch(&["--publish"], &[]);
@@ -93,8 +95,10 @@ fn nothing_is_published_unless_asked_for() {
 #[test]
 fn drifts_are_told_as_they_are_found() {
     let Some(place) = Place::new(OPEN) else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let options = headcount::bus::BusOptions { subscribe: vec![format!("{}/drift", host(&place))], ..place.broker.options(&[]) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut options = place.broker.options(&[]);
+    options.subscribe = vec![format!("{}/drift", host(&place))];
+    options.keep_alive = std::time::Duration::from_secs(60);
     let mut listener = runtime.block_on(async { Client::start(options) });
     runtime.block_on(listener.subscribed());
     declare(&place.world, &declared(&["lost"]));

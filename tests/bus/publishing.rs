@@ -32,35 +32,35 @@ fn state(text: &str) -> HostState {
     HostState::parse(text.as_bytes()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn a_host_is_online_while_its_watch_runs_and_offline_after_it_ended_in_order() {
     let Some(broker) = broker::open() else { return };
     let client = publishing(&broker);
-    let born = state(&broker.retains(STATE, |value| !value.is_empty()));
+    let born = state(&broker.comes(STATE, |value| !value.is_empty()).await);
     assert!(born.online && born.seq > 0, "{born:?}");
     client.stop().await;
     let left = state(&broker.retained(STATE));
     assert_eq!((left.online, left.seq, left.boot_id), (false, born.seq, born.boot_id));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn a_host_whose_watch_is_killed_is_said_to_be_offline_by_the_broker() {
     let Some(broker) = broker::open() else { return };
     let client = publishing(&broker);
-    let born = state(&broker.retains(STATE, |value| !value.is_empty()));
+    let born = state(&broker.comes(STATE, |value| !value.is_empty()).await);
     // Dropped without a farewell, as by a kill.
     drop(client);
-    let left = state(&broker.retains(STATE, |value| value.contains("\"online\":false")));
+    let left = state(&broker.comes(STATE, |value| value.contains("\"online\":false")).await);
     assert_eq!((left.seq, left.host.as_str()), (born.seq, "h/1"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn values_and_unacknowledged_events_are_published_again_to_a_broker_that_was_lost() {
     let Some(mut broker) = broker::open() else { return };
     let mut client = publishing(&broker);
     let publisher = client.bus.publisher();
     publisher.set("headcount/x/session/a", b"alive".to_vec());
-    broker.retains("headcount/x/session/a", |value| value == "alive");
+    broker.comes("headcount/x/session/a", |value| value == "alive").await;
     let first = state(&broker.retained(STATE));
     broker.end(Signal::KILL);
     client.until(|state| matches!(state, State::Lost { .. })).await;
@@ -68,14 +68,14 @@ async fn values_and_unacknowledged_events_are_published_again_to_a_broker_that_w
     publisher.event("headcount/x/drift", b"told while nobody listened".to_vec());
     let _ = std::fs::remove_file(broker.dir.path().join("mosquitto.db"));
     assert!(broker.start());
-    broker.retains("headcount/x/session/a", |value| value == "gone");
-    let again = state(&broker.retains(STATE, |value| !value.is_empty()));
+    broker.comes("headcount/x/session/a", |value| value == "gone").await;
+    let again = state(&broker.comes(STATE, |value| !value.is_empty()).await);
     assert!(again.online && again.seq > first.seq);
     publisher.set("headcount/x/session/a", Vec::new());
-    broker.retains("headcount/x/session/a", str::is_empty);
+    broker.comes("headcount/x/session/a", str::is_empty).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
     let Some(mut broker) = broker::open() else { return };
     let mut listener = Client::start(broker.options(&[]));
@@ -99,7 +99,7 @@ async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[tokio::test]
 async fn a_farewell_does_not_wait_for_a_broker_that_hangs() {
     let Some(broker) = broker::open() else { return };
     let mut client = publishing(&broker);

@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 
-use crate::cli::{Context, broker};
 use crate::cli::args::WatchArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::{event, json};
 use crate::cli::session::{self, Request};
+use crate::cli::{Context, broker};
 use crate::control::pass::Mode;
 use crate::control::watch::{self, Ended, Mqtt, OnDrift, Supervisor, WatchOptions};
 use crate::core::events::{Event, Limit};

@@ -187,7 +187,9 @@ fn session(event: &Event) -> Option<&SessionKey> {
     match event {
         Event::Drift(event) => Some(&event.drift.session),
         Event::Resolved(event) => Some(&event.session),
-        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => None,
+        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
+            None
+        }
     }
 }
 

@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn the_section_names_the_broker_and_files_below_home() {
-        let text = "version: 1\nmqtt: { broker: b.example, port: 8884, tls: true, username: me, password_file: ~/.p, root: jobs }\n";
+        let text =
+            "version: 1\nmqtt: { broker: b.example, port: 8884, tls: true, username: me, password_file: ~/.p, root: jobs }\n";
         let (manifest, remarks) = load(text).unwrap();
         assert_eq!(remarks, []);
         let expected = Section {

@@ -118,7 +118,9 @@ mod tests {
     fn a_client_id_is_stable_and_no_two_watches_share_one() {
         let id = client_id("headcount", "h", "/m", "watch");
         assert_eq!(id, client_id("headcount", "h", "/m", "watch"));
-        for other in [("h2", "/m", "watch"), ("h", "/m2", "watch"), ("h", "/m", "other"), ("h/", "m", "watch"), ("h", "/mw", "atch")] {
+        for other in
+            [("h2", "/m", "watch"), ("h", "/m2", "watch"), ("h", "/m", "other"), ("h/", "m", "watch"), ("h", "/mw", "atch")]
+        {
             assert_ne!(id, client_id("headcount", other.0, other.1, other.2), "{other:?}");
         }
         assert!(id.len() < 128);

@@ -200,8 +200,13 @@ impl Link {
 
     /// Takes back what was said, and goes.
     pub(super) async fn stop(self) {
-        self.intake.stop().await;
-        self.bus.stop(FAREWELL).await;
+        let Self { bus, intake, heard, .. } = self;
+        // Nobody hears of it any more; without this, a batch would wait to be told of.
+        drop(heard);
+        if tokio::time::timeout(FAREWELL, intake.stop()).await.is_err() {
+            tracing::debug!("events are still being written; the broker delivers again what was not");
+        }
+        bus.stop(FAREWELL).await;
     }
 
     fn clear_left(&mut self) {

@@ -50,8 +50,12 @@ impl Teller {
             State::Lost { why } => self.trouble(Trouble::Lost, &format!("not connected: {why}{again}"), at),
             State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
             State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
+            State::SubscribeFailed { why } if self.subscribes => {
+                self.trouble(Trouble::Denied, &format!("{why}; what is said there does not come, and polling goes on"), at)
+            }
             State::SubscribeFailed { why } => {
-                self.trouble(Trouble::Denied, &format!("{why}; no event of a job will come, and polling goes on"), at)
+                tracing::info!(%why, "what an earlier run has published cannot be taken back");
+                Vec::new()
             }
             State::Discarded { why } => {
                 vec![self.error(&format!("{why}; what the broker kept for this watch was thrown away with it"), at)]
@@ -69,7 +73,9 @@ impl Teller {
             // One that was seen already came twice, which QoS 1 allows.
             if is_first && *kind != Dropped::Seen {
                 let topic: String = topic.chars().take(200).collect();
-                events.push(self.error(&format!("an event on {topic} was dropped: {kind}; more of the kind are only counted"), at));
+                events.push(
+                    self.error(&format!("an event on {topic} was dropped: {kind}; more of the kind are only counted"), at),
+                );
             }
         }
         match &heard.trouble {
@@ -134,9 +140,10 @@ mod tests {
     fn a_loss_is_told_once_and_so_is_the_recovery() {
         let mut teller = Teller::new("b:1".to_owned(), true);
         let lost = |why: &str| State::Lost { why: why.to_owned() };
-        assert_eq!(said(teller.state(&lost("refused"), at())), [
-            "broker b:1: not connected: refused; it is tried again, and polling goes on"
-        ]);
+        assert_eq!(
+            said(teller.state(&lost("refused"), at())),
+            ["broker b:1: not connected: refused; it is tried again, and polling goes on"]
+        );
         assert_eq!(said(teller.state(&lost("timed out"), at())), [""; 0]);
         let refused = State::Refused { why: "bad\u{1b}[31m".to_owned() };
         assert_eq!(said(teller.state(&refused, at())).len(), 1, "another kind of trouble");
@@ -154,9 +161,10 @@ mod tests {
         let mut teller = Teller::new("b:1".to_owned(), true);
         let heard = |kind| Heard { written: 1, dropped: [(kind, (1000, "a\n/b".to_owned()))].into(), ..Heard::default() };
         let first = said(teller.heard(&heard(Dropped::Signature), at()));
-        assert_eq!(first, [
-            "broker b:1: an event on a\\n/b was dropped: its signature is wrong; more of the kind are only counted"
-        ]);
+        assert_eq!(
+            first,
+            ["broker b:1: an event on a\\n/b was dropped: its signature is wrong; more of the kind are only counted"]
+        );
         assert_eq!(said(teller.heard(&heard(Dropped::Signature), at())), [""; 0]);
         assert_eq!(said(teller.heard(&heard(Dropped::Seen), at())), [""; 0], "that it comes twice is no mistake");
         assert_eq!(said(teller.heard(&heard(Dropped::Unsigned), at())).len(), 1);
