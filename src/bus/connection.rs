@@ -71,9 +71,7 @@ impl Connection {
                         publisher.connected();
                     }
                     Packet::Publish(publish) => {
-                        if forward(self.number, publish, &ends).await.is_err() {
-                            break How::Disconnected;
-                        }
+                        let Ok(()) = forward(self.number, publish, &ends).await else { break How::Disconnected };
                     }
                     Packet::SubAck(ack) => {
                         let asked = self.subscribe.iter().zip(&ack.return_codes);

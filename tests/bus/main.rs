@@ -8,7 +8,6 @@ mod publishing;
 #[allow(dead_code, reason = "shared with the tests of the watch")]
 #[path = "../watch/run.rs"]
 mod run;
-#[allow(dead_code, reason = "shared with the other tests")]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]
