@@ -155,9 +155,10 @@ fn hostile_topics_and_payloads_reach_no_file_and_no_terminal() {
     let mut watch = place.subscribed();
     let before = std::fs::read_dir(place.registry().path()).unwrap().count();
     let good = payload(&job, 1, EventKind::Started);
-    for id in ["..", ".lock", "a b", "\u{202e}der", "%2e%2e", "é", &"x".repeat(300), ""] {
-        place.broker.publish(&format!("python/mqtt/jobs/{id}/events"), &good, &[]);
-    }
+    // mosquitto lets no control character through; other brokers may.
+    let hostile = ["..", ".lock", "a b", "\u{1b}[31mred", "\u{202e}der", "%2e%2e", "é", &"x".repeat(300), ""];
+    let through = hostile.iter().filter(|id| place.broker.try_publish(&format!("python/mqtt/jobs/{id}/events"), &good, &[]));
+    assert!(through.count() >= 5);
     let told = watch.until("error mqtt")["message"].as_str().unwrap().to_owned();
     assert!(told.contains("its topic is not that of its job") && !told.contains('\u{202e}'), "{told}");
     place.publish(&job, &vec![b'['; 100_000]);

@@ -36,13 +36,18 @@ fn start(registry: &Path) -> Child {
 /// Lets two of them run for a while, kills both and gives the numbers they were told.
 fn kill_two(registry: &Path, after: Duration) -> Vec<u64> {
     let mut children = [start(registry), start(registry)];
+    let (at_work, is_at_work) = std::sync::mpsc::channel();
     let readers = children.each_mut().map(|child| {
         let out = BufReader::new(child.stdout.take().unwrap());
+        let at_work = at_work.clone();
         std::thread::spawn(move || {
             let lines = out.lines().map_while(Result::ok);
-            lines.filter_map(|line| line.split_once("acknowledged ")?.1.parse().ok()).collect::<Vec<u64>>()
+            let numbers = lines.filter_map(|line| line.split_once("acknowledged ")?.1.parse().ok());
+            numbers.inspect(|_| at_work.send(()).unwrap_or_default()).collect::<Vec<u64>>()
         })
     });
+    is_at_work.recv_timeout(Duration::from_secs(30)).expect("neither publishes");
+    // Not a condition to await: the instant of the kill is what is tried.
     std::thread::sleep(after);
     for child in &mut children {
         child.kill().unwrap();
@@ -65,8 +70,7 @@ fn a_kill_at_any_instant_loses_no_acknowledged_event_and_leaves_a_whole_record()
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for kill in 0..kills {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // Not a condition to await: the instant of the kill is what is tried.
-        acknowledged.extend(kill_two(registry.path(), Duration::from_micros(15_000 + (random >> 33) % 40_000)));
+        acknowledged.extend(kill_two(registry.path(), Duration::from_micros((random >> 33) % 8_000)));
         hits += usize::from(scaffolds(&registry) > 0);
         let listing = registry.list().unwrap();
         assert!(listing.problems.is_empty() && listing.jobs.len() == 1, "kill {kill}: {listing:?}");

@@ -49,6 +49,21 @@ fn a_job_goes_from_submit_to_completed() {
 }
 
 #[test]
+fn every_verb_of_jobs_has_help_with_examples_and_a_manual_page() {
+    let place = Place::new();
+    for verb in ["submit", "list", "show", "events", "publish", "cancel", "wait", "prune"] {
+        let help = place.run(&["job", verb, "--help"]).stdout;
+        assert!(help.contains("Examples:") && help.contains("--registry") && help.contains("--json"), "{verb}");
+        let page = place.run(&["man", "job", verb]);
+        assert_eq!(page.code, Some(0), "{verb}");
+        assert!(page.stdout.contains(&format!(".TH headcount-job-{verb} 1")), "{verb}");
+    }
+    let ran = place.run(&["man", "job", "frobnicate"]);
+    assert_eq!(ran.code, Some(64));
+    assert!(ran.stderr.contains("the verbs are submit, list"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_token_is_printed_when_asked_for_and_shown_nowhere_else() {
     let place = Place::new();
     place.write("agent-sessions.yaml", "version: 1\nsessions:\n  - { name: lab, agent: claude }\n");

@@ -235,10 +235,10 @@ fn the_demo_shows_one_drift_of_each_class_and_leaves_nothing() {
     let output = world.headcount(&["demo"]).env("TMPDIR", &temp).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for class in ["dead", "unregistered", "new-id", "stale-id", "agent-gone", "revived", "moved", "ambiguous"] {
+    for class in ["dead", "unregistered", "new-id", "stale-id", "agent-gone", "revived", "moved", "ambiguous", "delegated"] {
         assert!(text.contains(&format!("  {class}")), "{class} in {text}");
     }
-    assert!(text.contains("Recorded 7.") && text.contains("nothing to record"), "{text}");
+    assert!(text.contains("Recorded 8.") && text.contains("nothing to record"), "{text}");
     assert_eq!(std::fs::read_dir(&temp).unwrap().count(), 0, "the demo cleans up");
     assert!(!world.home().join(".local").exists(), "the demo touches nothing of the caller's");
 }

@@ -21,7 +21,7 @@ The registry is the first of these:
   .mam/jobs beside the manifest, $XDG_STATE_HOME/headcount/jobs
 
 Examples:
-  headcount job submit --agent-session tmux:lab-creator-codex --prompt 'add tests'
+  headcount job submit --agent-session tmux:lab --prompt 'add tests'
   headcount job list
   headcount job publish abc12345 completed --detail 'all green'
   headcount job wait abc12345 && echo done")]
