@@ -5,6 +5,7 @@
 //! does. `ARCHITECTURE.md` shows the flow and who may import whom.
 
 pub mod agent;
+pub mod bus;
 pub mod cli;
 pub mod control;
 pub mod core;

@@ -1,6 +1,7 @@
 //! The command line: arguments, verbs, rendering, exit codes. The only part that prints.
 
 mod args;
+mod broker;
 mod commands;
 mod doctor;
 mod error;

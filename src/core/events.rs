@@ -27,6 +27,8 @@ pub enum Event {
     Resolved(Resolved),
     /// A delegated job is new, has another status, asks for permission or ran out of time.
     Job(JobChange),
+    /// The MQTT broker was reached, at first or again; what goes wrong with it is an error.
+    Broker(BrokerUp),
     /// The watch is alive.
     Heartbeat(Heartbeat),
     /// Something went wrong; the watch goes on.
@@ -43,6 +45,7 @@ impl Event {
             Self::Drift(event) => event.at,
             Self::Resolved(event) => event.at,
             Self::Job(event) => event.at,
+            Self::Broker(event) => event.at,
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
             Self::Stopped(event) => event.at,
@@ -56,6 +59,7 @@ impl Event {
             Self::Drift(_) => "drift",
             Self::Resolved(_) => "resolved",
             Self::Job(_) => "job",
+            Self::Broker(_) => "broker",
             Self::Heartbeat(_) => "heartbeat",
             Self::Error(_) => "error",
             Self::Stopped(_) => "stopped",
@@ -194,6 +198,38 @@ pub struct Heartbeat {
     /// What is only polled, and why.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub degraded: Vec<String>,
+    /// What came from the broker, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mqtt: Option<BrokerBeat>,
+}
+
+/// The broker, as the heartbeat tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BrokerBeat {
+    /// Its address, `host:port`.
+    pub broker: String,
+    /// Whether it is connected and delivers what was asked for.
+    pub connected: bool,
+    /// Events of jobs that were written into the registry.
+    pub events: u64,
+    /// Events that were dropped; those that came twice included.
+    pub dropped: u64,
+    /// Statements that were not published because there were too many while the broker was away.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub left_out: u64,
+}
+
+/// The broker was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BrokerUp {
+    /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// Its address, `host:port`.
+    pub broker: String,
+    /// One line.
+    pub message: String,
 }
 
 /// Something went wrong; the watch goes on.
@@ -203,7 +239,7 @@ pub struct Failure {
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
-    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`.
+    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`.
     pub source: String,
     /// What, one line.
     pub message: String,
@@ -222,6 +258,10 @@ pub struct Stopped {
     pub passes: u64,
     /// Drifts told.
     pub drifts: u64,
+}
+
+const fn is_nothing(number: &u64) -> bool {
+    *number == 0
 }
 
 const fn is_zero(number: &usize) -> bool {

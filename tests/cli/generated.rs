@@ -13,6 +13,9 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("events", "events.schema.json"),
         ("job", "job.schema.json"),
         ("job-event", "job-event.schema.json"),
+        ("host", "host.schema.json"),
+        ("session", "session.schema.json"),
+        ("drift", "drift.schema.json"),
     ] {
         let ran = Place::new().run(&["schema", document]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -27,7 +30,7 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
 
 #[test]
 fn the_schemas_are_valid_schemas() {
-    for document in ["manifest", "report", "status", "events", "job", "job-event"] {
+    for document in ["manifest", "report", "status", "events", "job", "job-event", "host", "session", "drift"] {
         let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", document]).stdout).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{document}");
     }

@@ -103,6 +103,7 @@ fn options(world: &World) -> WatchOptions {
         control_client: false,
         limit: Limit::default(),
         output: None,
+        mqtt: None,
         supervisor: Supervisor::default(),
     }
 }

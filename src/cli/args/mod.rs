@@ -289,6 +289,9 @@ pub(crate) struct ReconcileArgs {
     /// Exit 2 if anything drifted, 1 if something could not be told
     #[arg(long)]
     pub(crate) exit_code: bool,
+    /// Go on as `headcount watch --subscribe` does; with --emit-diff its events are JSON
+    #[arg(long, conflicts_with_all = ["once", "exit_code"])]
+    pub(crate) subscribe: bool,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
     #[command(flatten)]
@@ -427,6 +430,12 @@ pub(crate) enum Document {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `watch --publish` says of a host
+    Host,
+    /// What `watch --publish` says of a session
+    Session,
+    /// What `watch --publish` says of a drift
+    Drift,
     /// What `watch --json` prints, each line
     Events,
     /// The record of a delegated job

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{JudgeArgs, LockArgs, SelectionArgs, values};
+use super::{JudgeArgs, LockArgs, ReconcileArgs, SelectionArgs, values};
 
 /// Keep recording what is really there, and say each drift once
 ///
@@ -27,6 +27,7 @@ Examples:
   headcount watch --json | jq -r 'select(.type == \"drift\").message'
   headcount watch --dry-run --class dead
   headcount watch --on-drift 'jq -r \".[].message\" | mail -s drift me'
+  headcount watch --subscribe --publish
   headcount watch --until-file /tmp/stop --max-runtime 8h")]
 pub(crate) struct WatchArgs {
     /// Names of sessions; `*` and `?` are wildcards
@@ -56,6 +57,12 @@ pub(crate) struct WatchArgs {
     /// Keep no listening control client on tmux servers; poll them instead
     #[arg(long)]
     pub(crate) no_control_client: bool,
+    /// Listen to the events of delegated jobs on the MQTT broker (MQTT_BROKER …, or `mqtt:` in the manifest)
+    #[arg(long)]
+    pub(crate) subscribe: bool,
+    /// Publish what is found on the MQTT broker: this host's state, its sessions and drifts
+    #[arg(long)]
+    pub(crate) publish: bool,
     /// Who reads the events: what was said is remembered apart for each consumer
     #[arg(long, value_name = "NAME", default_value = crate::control::watch::CONSUMER, value_parser = values::consumer)]
     pub(crate) consumer: String,
@@ -65,4 +72,46 @@ pub(crate) struct WatchArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+impl WatchArgs {
+    /// What `reconcile --subscribe` stands for.
+    pub(crate) fn subscribed(args: &ReconcileArgs) -> Self {
+        Self {
+            names: args.names.clone(),
+            json: args.emit_diff,
+            // The defaults of `watch`, which a test compares.
+            interval: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(300),
+            max_runtime: None,
+            until_file: None,
+            dry_run: args.dry_run,
+            on_drift: None,
+            no_control_client: false,
+            subscribe: true,
+            publish: false,
+            consumer: args.consumer.clone().unwrap_or_else(|| crate::control::watch::CONSUMER.to_owned()),
+            lock: args.lock.clone(),
+            selection: args.selection.clone(),
+            judge: args.judge.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::args::{Cli, Verb};
+
+    #[test]
+    fn reconcile_subscribe_is_watch_subscribe() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().verb.unwrap();
+        let Verb::Reconcile(args) = parse("headcount reconcile --subscribe x --settle 3s") else { panic!() };
+        let Verb::Watch(expected) = parse("headcount watch --subscribe x --settle 3s") else { panic!() };
+        assert_eq!(format!("{:?}", WatchArgs::subscribed(&args)), format!("{expected:?}"));
+        assert!(Cli::try_parse_from(["headcount", "reconcile", "--subscribe", "--once"]).is_err());
+    }
 }

@@ -1,8 +1,8 @@
 //! `headcount reconcile`: one pass that records. Starts, stops and types into nothing.
 
-use super::{drift_exit, print_json};
+use super::{drift_exit, print_json, watch};
 use crate::cli::Context;
-use crate::cli::args::ReconcileArgs;
+use crate::cli::args::{ReconcileArgs, WatchArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Asked, Detail, Doing};
 use crate::cli::session::{self, Request};
@@ -11,6 +11,9 @@ use crate::core::report::{Report, State};
 
 /// Records what drifted and says what was done.
 pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliError> {
+    if args.subscribe {
+        return watch::run(&WatchArgs::subscribed(args), context);
+    }
     if args.once {
         tracing::debug!("one pass, as asked");
     }

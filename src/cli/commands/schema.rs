@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::args::{Document, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::core::events::Event;
+use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
@@ -27,6 +28,9 @@ fn of(document: Document) -> Value {
         Document::Events => generate::<Event>("headcount watch event"),
         Document::Job => generate::<Record>("headcount job record"),
         Document::JobEvent => generate::<JobEvent>("headcount job event"),
+        Document::Host => generate::<HostState>("headcount host v1"),
+        Document::Session => generate::<SessionState>("headcount session v1"),
+        Document::Drift => generate::<DriftNote>("headcount drift v1"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
     }
 }

@@ -4,13 +4,13 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 
-use crate::cli::Context;
 use crate::cli::args::WatchArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::{event, json};
 use crate::cli::session::{self, Request};
+use crate::cli::{Context, broker};
 use crate::control::pass::Mode;
-use crate::control::watch::{self, Ended, OnDrift, Supervisor, WatchOptions};
+use crate::control::watch::{self, Ended, Mqtt, OnDrift, Supervisor, WatchOptions};
 use crate::core::events::{Event, Limit};
 
 /// Watches until something ends it.
@@ -19,6 +19,15 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     let mode = if args.dry_run { Mode::Look } else { Mode::Record };
     let consumer = Some(args.consumer.clone());
     let pass = session::options(Request { mode, consumer, update: args.lock.update(), ..look }, context)?;
+    let mqtt = match args.subscribe || args.publish {
+        true => Some(Mqtt {
+            broker: broker::find(&pass.manifest, context)?,
+            subscribe: args.subscribe,
+            publish: args.publish,
+            consumer: args.consumer.clone(),
+        }),
+        false => None,
+    };
     let world = session::world(&pass.state_home);
     let options = WatchOptions {
         pass,
@@ -30,6 +39,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         control_client: !args.no_control_client,
         limit: Limit::default(),
         output: io::stdout().as_fd().try_clone_to_owned().ok(),
+        mqtt,
         supervisor: Supervisor::from_environment(|name| std::env::var_os(name)),
     };
     let mut failed = None;

@@ -34,6 +34,7 @@ pub(crate) fn line(event: &Event, look: &Look) -> String {
             };
             (style, printable(&event.message).into_owned())
         }
+        Event::Broker(event) => (Style::Good, printable(&event.message).into_owned()),
         Event::Heartbeat(event) => {
             let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);
             let (passes, drifts) = (count(event.passes, "pass", "passes"), count(event.drifts, "drift", "drifts"));

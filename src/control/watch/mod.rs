@@ -1,5 +1,6 @@
 //! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
 
+mod broker;
 mod due;
 mod ends;
 mod notify;
@@ -16,6 +17,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use broker::Mqtt;
 pub use notify::Supervisor;
 pub use run::{Ended, run};
 
@@ -46,6 +48,8 @@ pub struct WatchOptions {
     pub limit: Limit,
     /// Where the events go, to end when nobody reads them any more.
     pub output: Option<OwnedFd>,
+    /// The broker that is listened and spoken to.
+    pub mqtt: Option<Mqtt>,
     /// Who is told that the watch is alive.
     pub supervisor: Supervisor,
 }

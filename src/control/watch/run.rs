@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use super::broker::{Happening, Link, Mqtt, Watching};
 use super::due::{settled_in, until};
 use super::ends::Ends;
 use super::on_drift::Runner;
@@ -22,7 +24,7 @@ use super::{WatchError, WatchOptions};
 use crate::control::observe::{Lister, World};
 use crate::control::pass::{Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
-use crate::core::ids::ServerKey;
+use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::Server;
 use crate::core::text::printable;
 
@@ -101,6 +103,9 @@ struct Loop<S> {
     hook: Option<Runner>,
     queue: Queue,
     sources: Sources,
+    link: Option<Link>,
+    /// What jobs are done in, as of the last pass.
+    job_sessions: BTreeSet<SessionKey>,
     /// What each place complained of last.
     said: BTreeMap<&'static str, BTreeSet<String>>,
     passes: u64,
@@ -120,8 +125,11 @@ struct Running {
 impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     fn new(world: World, options: WatchOptions, sink: S, sources: Sources) -> Self {
         let world = Arc::new(world);
+        let publishes = options.mqtt.as_ref().is_some_and(|mqtt| mqtt.publish);
         Self {
-            turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), options.pass.clone()))),
+            turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), options.pass.clone(), publishes))),
+            link: options.mqtt.clone().map(|mqtt| link(mqtt, &world, &options)),
+            job_sessions: BTreeSet::new(),
             announcer: Announcer::new(options.limit),
             jobs: JobTeller::default(),
             hook: options.on_drift.clone().map(Runner::start),
@@ -169,6 +177,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                     None => ending = Some(ended),
                 },
                 Some(wake) = woken.recv() => self.queue.push(wake),
+                happening = happening(&mut self.link) => self.heard(happening),
                 () = at(self.settled), if is_idle => {
                     self.settled = None;
                     self.queue.push(Wake { reason: Reason::Settled, scope: Scope::All });
@@ -246,7 +255,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         // Only now: whoever waits for the events need not wait for this.
         if let Some(watched) = &turn.watched {
             self.sources.watch(watched).await;
+            self.job_sessions.clone_from(&watched.job_sessions);
             self.complain("source", self.sources.degraded().into_iter().collect());
+        }
+        if let (Some(link), Some(status)) = (&mut self.link, &turn.status) {
+            link.publish(status);
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
@@ -263,6 +276,20 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.tell(news.map(event).collect());
     }
 
+    /// What came from the broker is in the registry; a pass reads it there.
+    fn heard(&mut self, happening: Happening) {
+        let at = self.now();
+        let Some(answer) = self.link.as_mut().map(|link| link.answer(happening, at)) else { return };
+        if answer.all {
+            self.queue.push(Wake { reason: Reason::Broker, scope: Scope::All });
+        }
+        if answer.jobs {
+            // Jobs are read anew by every pass, whatever it is about.
+            self.queue.push(Wake { reason: Reason::Job, scope: Scope::Sessions(self.job_sessions.clone()) });
+        }
+        self.tell(answer.events);
+    }
+
     fn delivered(&mut self, outcome: &Result<(), String>) {
         self.complain("on-drift", outcome.as_ref().err().cloned().into_iter().collect());
     }
@@ -271,6 +298,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         for event in events {
             if let (Some(hook), Event::Drift(_)) = (&self.hook, &event) {
                 hook.queue(event.clone());
+            }
+            if let Some(link) = &self.link {
+                link.tell(&event);
             }
             self.say(event);
         }
@@ -284,10 +314,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     fn started(&mut self) {
         let pass = &self.options.pass;
-        let manifest = std::path::absolute(&pass.manifest).unwrap_or_else(|_| pass.manifest.clone());
         let started = Started {
             at: self.now(),
-            manifest: manifest.to_string_lossy().into_owned(),
+            manifest: absolute(&pass.manifest),
             host: self.world.host.name().to_owned(),
             pid: std::process::id(),
             dry_run: pass.mode == Mode::Look,
@@ -304,6 +333,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             open: self.announcer.open(),
             last_pass: self.last_pass,
             degraded: self.sources.degraded(),
+            mqtt: self.link.as_ref().map(Link::beat),
         };
         self.say(Event::Heartbeat(heartbeat));
     }
@@ -324,6 +354,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     async fn stop(&mut self, ended: Ended) {
         self.options.supervisor.say("STOPPING=1");
+        if let Some(link) = self.link.take() {
+            link.stop().await;
+        }
         if let Some(hook) = self.hook.take() {
             for outcome in hook.finish().await {
                 self.delivered(&outcome);
@@ -338,6 +371,22 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     fn now(&self) -> DateTime<Utc> {
         self.world.host.now()
     }
+}
+
+/// The link to the broker of a watch.
+fn link(mqtt: Mqtt, world: &World, options: &WatchOptions) -> Link {
+    let watching = Watching {
+        host: world.host.name().to_owned(),
+        boot_id: world.host.boot().seen().map(|boot| boot.id.clone()).unwrap_or_default(),
+        manifest: absolute(&options.pass.manifest),
+        interval: options.interval,
+        registry: options.pass.jobs.clone(),
+    };
+    Link::start(mqtt, watching)
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// A period from now; never, if it is nothing or too long to count.
@@ -355,6 +404,13 @@ async fn at(moment: Option<Instant>) {
 async fn joined(running: &mut Option<Running>) -> (Result<Option<Turn>, JoinError>, Vec<String>) {
     match running {
         Some(running) => ((&mut running.turn).await, running.reasons.clone()),
+        None => std::future::pending().await,
+    }
+}
+
+async fn happening(link: &mut Option<Link>) -> Happening {
+    match link {
+        Some(link) => link.next().await,
         None => std::future::pending().await,
     }
 }

@@ -14,6 +14,7 @@ use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer
 use crate::control::timing::timed;
 use crate::core::drift::Class;
 use crate::core::job::Job;
+use crate::core::report::status::StatusReport;
 use crate::core::report::{DriftReport, Report, State};
 use crate::store::manifest::{ManifestFile, Pace};
 
@@ -26,6 +27,8 @@ pub(super) struct Turns {
     /// Whether the last pass told all there is to tell about the text it left.
     is_told: bool,
     warned: Vec<String>,
+    /// Whether the rows of `status` are wanted as well.
+    with_status: bool,
 }
 
 /// What a turn gives back.
@@ -41,6 +44,8 @@ pub(super) struct Turn {
     pub(super) missing: Vec<String>,
     /// Versions of the manifest that were kept beside it.
     pub(super) saved: Vec<String>,
+    /// The rows of `status`, if they are wanted.
+    pub(super) status: Option<StatusReport>,
     /// The delegated jobs, if they could be read.
     pub(super) jobs: Option<Vec<Job>>,
     /// What matters to the sources from now on.
@@ -53,11 +58,11 @@ pub(super) struct Turn {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Turns {
-    pub(super) fn new(world: Arc<World>, options: Options) -> Self {
+    pub(super) fn new(world: Arc<World>, options: Options, with_status: bool) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
-        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new() }
+        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new(), with_status }
     }
 
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left.
@@ -122,11 +127,22 @@ impl Turns {
     fn turn(&self, pass: Pass) -> Turn {
         let registry = self.options.jobs.as_ref().map(|registry| registry.path());
         let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, registry, &pass));
+        let status = self.with_status.then(|| pass.status());
         let jobs = pass.jobs().map(<[Job]>::to_vec);
         let notes = pass.notes().to_vec();
         let missing = pass.missing().into_iter().map(str::to_owned).collect();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn { report: Some(pass.report), error: None, notes, missing, saved, jobs, watched: Some(watched), again: None }
+        Turn {
+            report: Some(pass.report),
+            error: None,
+            notes,
+            missing,
+            saved,
+            status,
+            jobs,
+            watched: Some(watched),
+            again: None,
+        }
     }
 
     /// Warnings about a manifest are logged once.

@@ -31,6 +31,8 @@ pub enum Reason {
     Registry,
     /// The record of a delegated job changed.
     Job,
+    /// The broker was reached: what it said meanwhile may be lost.
+    Broker,
     /// A multiplexer server said that something changed.
     Mux(ServerKey),
     /// A directory of multiplexer sockets changed, or a server began or ended.
@@ -63,6 +65,7 @@ impl std::fmt::Display for Reason {
             Self::Transcript => f.write_str("transcript"),
             Self::Registry => f.write_str("registry"),
             Self::Job => f.write_str("job"),
+            Self::Broker => f.write_str("broker"),
             Self::Mux(server) => write!(f, "mux {server}"),
             Self::Server => f.write_str("server"),
             Self::Process(pid) => write!(f, "process {pid}"),

@@ -187,7 +187,9 @@ fn session(event: &Event) -> Option<&SessionKey> {
     match event {
         Event::Drift(event) => Some(&event.drift.session),
         Event::Resolved(event) => Some(&event.session),
-        Event::Started(_) | Event::Job(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => None,
+        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
+            None
+        }
     }
 }
 
@@ -195,7 +197,7 @@ fn mark(event: &mut Event, change: impl FnOnce(&mut usize, &mut Option<DateTime<
     match event {
         Event::Drift(event) => change(&mut event.left_out, &mut event.muted_until),
         Event::Resolved(event) => change(&mut event.left_out, &mut event.muted_until),
-        Event::Started(_) | Event::Job(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {}
+        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {}
     }
 }
 

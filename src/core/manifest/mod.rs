@@ -5,6 +5,7 @@ pub mod pattern;
 mod read;
 mod read_agents;
 mod read_entry;
+mod read_mqtt;
 pub mod schema;
 pub mod select;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::agents::Definition;
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
+use super::mqtt::Section;
 pub use read::{Environment, Remark, read};
 pub use write::Entry;
 
@@ -84,6 +86,8 @@ pub struct Manifest {
     pub sessions: Vec<Session>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<Identity>,
+    /// The MQTT broker, as far as the manifest names it.
+    pub mqtt: Section,
 }
 
 /// Where a session is.

@@ -105,12 +105,14 @@ pub mod top {
     pub const DISCOVERY_NAMES: &str = "names";
     /// The entries.
     pub const SESSIONS: &str = "sessions";
+    /// The broker.
+    pub const MQTT: &str = "mqtt";
     /// The older dialect's identities.
     pub const IDENTITIES: &str = "agent_identities";
     /// Every key of the document.
-    pub const ALL: [&str; 6] = [VERSION, AGENTS, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+    pub const ALL: [&str; 7] = [VERSION, AGENTS, DEFAULTS, DISCOVERY, SESSIONS, MQTT, IDENTITIES];
     /// Those of the older dialect.
-    pub const OLDER: [&str; 5] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, IDENTITIES];
+    pub const OLDER: [&str; 6] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, MQTT, IDENTITIES];
 }
 
 /// Keys of a declared agent.
@@ -137,6 +139,35 @@ pub mod agent {
     pub const RESUME: &str = "resume";
     /// Every key of a declared agent.
     pub const ALL: [&str; 10] = [PROGRAMS, ALIASES, PACKAGES, HOME, HOME_ENV, TRANSCRIPTS, ID, ID_FLAGS, FORK_FLAGS, RESUME];
+}
+
+/// Keys below `mqtt`.
+pub mod mqtt {
+    /// The host.
+    pub const BROKER: &str = "broker";
+    /// The port.
+    pub const PORT: &str = "port";
+    /// Whether to speak TLS.
+    pub const TLS: &str = "tls";
+    /// The user.
+    pub const USERNAME: &str = "username";
+    /// What must not stand there.
+    pub const PASSWORD: &str = "password";
+    /// The file the password is in.
+    pub const PASSWORD_FILE: &str = "password_file";
+    /// The authorities' certificates.
+    pub const CA_CERTS: &str = "ca_certs";
+    /// The client's certificate.
+    pub const CERTFILE: &str = "certfile";
+    /// The client's key.
+    pub const KEYFILE: &str = "keyfile";
+    /// What client ids begin with.
+    pub const CLIENT_ID_PREFIX: &str = "client_id_prefix";
+    /// Where the topics of jobs begin.
+    pub const ROOT: &str = "root";
+    /// Every key that may stand there.
+    pub const ALL: [&str; 10] =
+        [BROKER, PORT, TLS, USERNAME, PASSWORD_FILE, CA_CERTS, CERTFILE, KEYFILE, CLIENT_ID_PREFIX, ROOT];
 }
 
 /// Keys inside an identity of the older dialect.

@@ -8,6 +8,7 @@ use serde_yaml::{Mapping, Value};
 use super::names::{Field, identity, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
+use super::read_mqtt::section;
 use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, find_agent, kinds, read_agents};
 use crate::core::agents::Definition;
 use crate::core::edit::Path;
@@ -80,6 +81,11 @@ impl Remarks {
     /// A value that is odd but harmless.
     pub(super) fn warn(&mut self, path: Path, message: impl Into<String>, hint: Option<String>) {
         self.0.push(Remark { path, about_key: false, fatal: false, message: message.into(), hint });
+    }
+
+    /// Any other remark.
+    pub(super) fn push(&mut self, remark: Remark) {
+        self.0.push(remark);
     }
 
     /// A key nothing knows, with what may have been meant. Keys beginning with `x-` are the user's own.
@@ -178,6 +184,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         }
     };
     let identities = identities(document.get(top::IDENTITIES), &agents, environment, remarks);
+    let mqtt = section(document.get(top::MQTT), environment, remarks);
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
         let reader = EntryReader { index, dialect, environment, defaults: &defaults, agents: &agents };
@@ -185,7 +192,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, usual, agents, discovery, sessions_node, sessions, identities })
+    Some(Manifest { dialect, usual, agents, discovery, sessions_node, sessions, identities, mqtt })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {

@@ -40,6 +40,8 @@ struct Document {
     discovery: Option<Discovery>,
     /// The sessions.
     sessions: Option<Vec<Session>>,
+    /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) wins.
+    mqtt: Option<Mqtt>,
     /// Older dialect: the conversation of an agent in a workspace, where only one entry of that agent works there.
     agent_identities: Option<BTreeMap<String, Identity>>,
 }
@@ -88,6 +90,35 @@ struct Discovery {
     /// Patterns of session names: `*` is any text, `?` one character, `{agent}` an agent's name or alias.
     #[schemars(extend("default" = ["*-creator-{agent}"]))]
     names: Option<Vec<String>>,
+}
+
+/// The MQTT broker. A password never stands here.
+#[derive(JsonSchema)]
+#[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
+struct Mqtt {
+    /// The host: a name or an address.
+    #[schemars(length(min = 1))]
+    broker: Option<String>,
+    /// The port; 1883, or 8883 with TLS.
+    #[schemars(range(min = 1, max = 65535))]
+    port: Option<u16>,
+    /// Whether to speak TLS; on if certificates are named.
+    tls: Option<bool>,
+    /// The user.
+    username: Option<String>,
+    /// The file whose first line is the password.
+    password_file: Option<String>,
+    /// The certificates of the authorities that vouch for the broker (PEM); the system's, if none are named.
+    ca_certs: Option<String>,
+    /// The client's certificate (PEM).
+    certfile: Option<String>,
+    /// The client's key (PEM); without it, the key is in `certfile`.
+    keyfile: Option<String>,
+    /// What client ids begin with.
+    client_id_prefix: Option<String>,
+    /// Where the topics of jobs begin.
+    #[schemars(extend("default" = "python/mqtt/jobs"))]
+    root: Option<String>,
 }
 
 /// What people declare of a session.

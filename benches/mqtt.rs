@@ -1,0 +1,214 @@
+//! `headcount watch --subscribe` against the budgets of the design: from an event's publication until it is in the registry and
+//! told, beside a bare publish→receive through the same broker in the same run; and a burst, of which nothing may be lost.
+//!
+//! `BENCH_TRIES` sets how often each latency is taken (60), `BENCH_BURST` how many events the burst has (50,000).
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code, reason = "shared with the tests of the bus")]
+#[path = "../tests/bus/broker.rs"]
+mod broker;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use headcount::bus::{Bus, BusOptions, State};
+use headcount::core::job::{DEFAULT_ROOT, EventKind, Job, JobEvent, NewJob};
+use headcount::store::jobs::Registry;
+use serde_json::Value;
+
+use broker::{Broker, Client};
+
+/// A broker that keeps everything for a client that is slower than the publisher. By default mosquitto keeps 1,000 messages.
+const KEEPS: &str = "allow_anonymous true\nmax_queued_messages 0\n";
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn main() {
+    let Some(broker) = broker::with(KEEPS, |_| {}) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tries = number("BENCH_TRIES", 60);
+    let floor = runtime.block_on(floor(&broker, tries));
+    let mut watch = Watch::start(&broker);
+    let told = runtime.block_on(latency(&broker, &mut watch, tries));
+    println!("publish -> receive, bare:                p50 {:6.2} ms  p99 {:6.2} ms", at(&floor, 50), at(&floor, 99));
+    println!(
+        "publish -> registry durable and told:    p50 {:6.2} ms  p99 {:6.2} ms  (budget: p50 30 ms)",
+        at(&told, 50),
+        at(&told, 99)
+    );
+    burst(&broker, &mut watch, number("BENCH_BURST", 50_000));
+}
+
+/// A percentile in milliseconds.
+fn at(sorted: &[Duration], percent: usize) -> f64 {
+    sorted[(sorted.len() - 1) * percent / 100].as_secs_f64() * 1000.0
+}
+
+async fn publishing(broker: &Broker) -> Client {
+    let options = BusOptions { client_id: "bench".into(), subscribe: vec!["bench/back".into()], ..broker.options(&[]) };
+    let (bus, inbox) = Bus::start(options);
+    let mut client = Client { bus, inbox };
+    client.until(|state| *state == State::Subscribed).await;
+    client
+}
+
+async fn floor(broker: &Broker, tries: usize) -> Vec<Duration> {
+    let mut client = publishing(broker).await;
+    let mut taken = Vec::new();
+    for _ in 0..tries {
+        let since = Instant::now();
+        client.bus.publisher().event("bench/back", vec![b'x'; 200]);
+        client.message().await;
+        taken.push(since.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    client.stop().await;
+    taken.sort();
+    taken
+}
+
+struct Watch {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    registry: Registry,
+    _home: tempfile::TempDir,
+}
+
+impl Watch {
+    fn start(broker: &Broker) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("agent-sessions.yaml"), "version: 1\nsessions: []\n").unwrap();
+        let registry = Registry::at(home.path().join("jobs"));
+        std::fs::create_dir(registry.path()).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_headcount"))
+            .args(["watch", "--json", "--subscribe", "--interval", "1h", "--heartbeat", "0", "--settle", "0s"])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home.path())
+            .env("TMUX_TMPDIR", home.path())
+            .env("HEADCOUNT_JOBS", registry.path())
+            .env("MQTT_BROKER", "127.0.0.1")
+            .env("MQTT_PORT", broker.port.to_string())
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut watch = Self { child, lines, registry, _home: home };
+        watch.until(|event| event["type"] == "broker");
+        watch
+    }
+
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
+        loop {
+            let line = self.lines.next().expect("the watch ended").unwrap();
+            if wanted(&serde_json::from_str(&line).unwrap()) {
+                return;
+            }
+        }
+    }
+
+    fn submit(&mut self) -> Job {
+        let make = |id| NewJob {
+            id,
+            at: Utc::now(),
+            prompt: None,
+            agent: None,
+            agent_session: None,
+            timeout: None,
+            idle_timeout: None,
+            expected_artifacts: Vec::new(),
+            auth_token: None,
+        };
+        let job = self.registry.add(false, |id, _| Job::new(make(id))).unwrap();
+        self.until(|event| event["job"] == job.id.as_str());
+        job
+    }
+
+    /// A value of /proc/PID/status, in KiB.
+    fn memory(&self, field: &str) -> usize {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
+    let mut job = job.clone();
+    job.last_seq = seq - 1;
+    serde_json::to_vec(&JobEvent::next(&job, kind, "so far so good".into(), None, Utc::now()).unwrap()).unwrap()
+}
+
+async fn latency(broker: &Broker, watch: &mut Watch, tries: usize) -> Vec<Duration> {
+    let client = publishing(broker).await;
+    let mut taken = Vec::new();
+    for _ in 0..tries {
+        let job = watch.submit();
+        // The submission has woken a pass as well; it is over before the clock runs.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let topic = format!("{DEFAULT_ROOT}/{}/events", job.id);
+        let since = Instant::now();
+        client.bus.publisher().event(&topic, payload(&job, 1, EventKind::Started));
+        // The client goes on on this thread.
+        tokio::time::sleep(Duration::from_micros(100)).await;
+        watch.until(|event| event["job"] == job.id.as_str() && event["status"] == "running");
+        taken.push(since.elapsed());
+        let registered = watch.registry.find(&job.id).unwrap().unwrap();
+        assert_eq!(registered.last_seq, 1, "told before it was durable");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    client.stop().await;
+    taken.sort();
+    taken
+}
+
+fn burst(broker: &Broker, watch: &mut Watch, events: usize) {
+    let job = watch.submit();
+    let (before, last) = (watch.memory("VmRSS"), events as u64);
+    let lines: Vec<u8> = (1..=last).flat_map(|seq| [payload(&job, seq, EventKind::Progress), vec![b'\n']].concat()).collect();
+    let since = Instant::now();
+    let topic = format!("{DEFAULT_ROOT}/{}/events", job.id);
+    let mut publisher = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-p", &broker.port.to_string(), "-q", "1", "-l", "-t", &topic])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    publisher.stdin.take().unwrap().write_all(&lines).unwrap();
+    assert!(publisher.wait().unwrap().success());
+    let published = since.elapsed();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while watch.registry.find(&job.id).unwrap().unwrap().last_seq < last {
+        assert!(Instant::now() < deadline, "stuck at {:?}", watch.registry.find(&job.id).unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let written = since.elapsed();
+    let mut log = watch.registry.events(&job.id);
+    let mut numbers = Vec::new();
+    loop {
+        let read = log.news().unwrap();
+        if read.events.is_empty() {
+            break;
+        }
+        numbers.extend(read.events.iter().map(|logged| logged.event.seq));
+    }
+    let lost = last as usize - numbers.len();
+    assert!(numbers.iter().copied().eq(1..=last), "{lost} lost, or out of order");
+    let (after, peak) = (watch.memory("VmRSS"), watch.memory("VmHWM"));
+    println!(
+        "burst of {events}: published in {:.1} s, durable in {:.1} s, {lost} lost; RSS {before} -> {after} KiB, peak {peak} KiB",
+        published.as_secs_f64(),
+        written.as_secs_f64()
+    );
+}

@@ -1,0 +1,75 @@
+//! How long to wait before the next attempt. Never waits itself.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+/// A connection that stood so long begins the waits anew. One that did not has made no progress.
+const STOOD: Duration = Duration::from_secs(5);
+
+/// Waits that double from the first to the longest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+    short: u32,
+}
+
+impl Backoff {
+    pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
+        Self { first, longest, next: first, short: 0 }
+    }
+
+    /// The wait after an attempt whose connection stood so long, if there was one: up to a quarter is taken off at random, so
+    /// that many clients of a broker that was restarted do not come back at once.
+    pub(super) fn after(&mut self, stood: Option<Duration>) -> Duration {
+        match stood {
+            Some(stood) if stood >= STOOD => (self.next, self.short) = (self.first, 0),
+            Some(_) => self.short += 1,
+            None => {}
+        }
+        let wait = self.next;
+        self.next = (self.next * 2).min(self.longest);
+        wait.mul_f64(1.0 - 0.25 * chance())
+    }
+
+    /// Whether connections are made and lost again and again, as when another client has the same id.
+    pub(super) const fn flaps(&self) -> bool {
+        self.short >= 3
+    }
+}
+
+/// A number from 0 to 1: the standard library seeds its hashers at random.
+fn chance() -> f64 {
+    let bits = RandomState::new().hash_one(0_u8);
+    f64::from(u32::try_from(bits >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_anew_after_a_connection_that_stood() {
+        let mut backoff = Backoff::new((Duration::from_millis(500), Duration::from_secs(30)));
+        for expected in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+            let wait = backoff.after(None).as_secs_f64();
+            assert!((expected * 0.75..=expected).contains(&wait), "{wait} for {expected}");
+        }
+        assert!(backoff.after(Some(Duration::from_secs(1))) >= Duration::from_millis(22_500), "one that was lost at once");
+        assert!(backoff.after(Some(STOOD)) <= Duration::from_millis(500));
+    }
+
+    #[test]
+    fn connections_that_are_lost_at_once_again_and_again_are_noticed() {
+        let mut backoff = Backoff::new((Duration::ZERO, Duration::ZERO));
+        for flaps in [false, false, true, true] {
+            backoff.after(Some(Duration::ZERO));
+            assert_eq!(backoff.flaps(), flaps);
+        }
+        backoff.after(None);
+        assert!(backoff.flaps(), "an attempt that failed says nothing about that");
+        backoff.after(Some(STOOD));
+        assert!(!backoff.flaps());
+    }
+}

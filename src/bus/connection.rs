@@ -1,0 +1,158 @@
+//! One connection, from its first packet to its end: forwards what comes and does nothing else. Never waits for anybody but the
+//! broker and, if messages are taken more slowly than they come, for whoever takes them.
+
+use std::time::{Duration, Instant};
+
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, StateError,
+    SubscribeFilter, SubscribeReasonCode, mqttbytes,
+};
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::publisher::Publisher;
+use super::task::Ends;
+use super::{MAX_PAYLOAD, Message, Payload, Receipt, State};
+use crate::core::text::printable;
+
+/// The longest reason that is handed on, in characters.
+const LONGEST_REASON: usize = 300;
+
+/// How long the broker may take to close a connection.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// How long it stood; `None` if it never did.
+    pub(super) stood: Option<Duration>,
+    pub(super) how: How,
+}
+
+#[derive(Debug)]
+pub(super) enum How {
+    /// As we wished.
+    Disconnected,
+    /// The broker does not let us in.
+    Refused(String),
+    /// Anything else that went wrong.
+    Lost(String),
+    /// A packet came that is too long to be read.
+    TooLong(usize),
+}
+
+pub(super) struct Connection {
+    pub(super) client: AsyncClient,
+    pub(super) events: EventLoop,
+    pub(super) subscribe: Vec<String>,
+    pub(super) number: u64,
+    /// Whether it is made only to have the broker forget what it kept for us.
+    pub(super) is_clean: bool,
+}
+
+impl Connection {
+    pub(super) async fn run(mut self, publisher: Publisher, ends: Ends) -> Ended {
+        let mut since = None;
+        let how = loop {
+            match self.events.poll().await {
+                Ok(Event::Incoming(packet)) => match packet {
+                    Packet::ConnAck(ack) => {
+                        since = Some(Instant::now());
+                        if self.is_clean {
+                            let _ = self.client.try_disconnect();
+                            continue;
+                        }
+                        ends.say(State::Connected { session_present: ack.session_present });
+                        // Each time: a broker that was restarted without its store has forgotten what we asked for.
+                        let filters =
+                            self.subscribe.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+                        if !self.subscribe.is_empty() && self.client.try_subscribe_many(filters).is_err() {
+                            ends.say(State::SubscribeFailed { why: "it could not be asked for".to_owned() });
+                        }
+                        publisher.connected();
+                    }
+                    Packet::Publish(publish) => {
+                        let Ok(()) = forward(self.number, publish, &ends).await else { break How::Disconnected };
+                    }
+                    Packet::SubAck(ack) => {
+                        let asked = self.subscribe.iter().zip(&ack.return_codes);
+                        let denied: Vec<&str> = asked
+                            .filter(|(_, code)| **code == SubscribeReasonCode::Failure)
+                            .map(|(filter, _)| filter.as_str())
+                            .collect();
+                        ends.say(match denied.as_slice() {
+                            [] => State::Subscribed,
+                            denied => {
+                                State::SubscribeFailed { why: format!("the broker denies reading {}", denied.join(" and ")) }
+                            }
+                        });
+                    }
+                    Packet::PubAck(ack) => publisher.acknowledged(ack.pkid),
+                    _ => {}
+                },
+                Ok(Event::Outgoing(Outgoing::Publish(packet))) => publisher.written(packet),
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => {
+                    self.linger().await;
+                    break How::Disconnected;
+                }
+                Ok(Event::Outgoing(_)) => {}
+                Err(error) => break how(error),
+            }
+        };
+        publisher.lost();
+        Ended { stood: since.map(|since: Instant| since.elapsed()), how }
+    }
+
+    /// Waits until the broker has closed the connection. Closed from here with something unread, it would be reset, and the
+    /// broker would lose our last acknowledgements.
+    async fn linger(&mut self) {
+        let closed = async { while self.events.poll().await.is_ok() {} };
+        let _ = tokio::time::timeout(LINGER, closed).await;
+    }
+}
+
+/// Hands a message on. While nobody takes them, the network is not read: the broker keeps what is not acknowledged.
+async fn forward(connection: u64, publish: Publish, ends: &Ends) -> Result<(), ()> {
+    let length = publish.payload.len();
+    let payload = match length > MAX_PAYLOAD {
+        true => Payload::TooLong(length),
+        false => Payload::Whole(publish.payload.to_vec()),
+    };
+    let receipt = Receipt { connection, packet: publish.pkid };
+    let message = Message { topic: publish.topic, payload, retained: publish.retain, receipt };
+    match ends.forward.try_send(message) {
+        Ok(()) => Ok(()),
+        Err(TrySendError::Full(message)) => ends.forward.send(message).await.map_err(|_| ()),
+        Err(TrySendError::Closed(_)) => Err(()),
+    }
+}
+
+fn how(error: ConnectionError) -> How {
+    match error {
+        ConnectionError::ConnectionRefused(code) => How::Refused(refusal(code)),
+        ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(length))) => {
+            How::TooLong(length)
+        }
+        ConnectionError::MqttState(StateError::AwaitPingResp) => How::Lost("the broker does not answer any more".to_owned()),
+        ConnectionError::NetworkTimeout => How::Lost("the broker does not answer".to_owned()),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => How::Lost("the broker closed the connection".to_owned()),
+        ConnectionError::Io(error) => How::Lost(reason(&error.to_string())),
+        other => How::Lost(reason(&other.to_string())),
+    }
+}
+
+fn refusal(code: ConnectReturnCode) -> String {
+    match code {
+        ConnectReturnCode::BadUserNamePassword => "the broker refuses the user name or password",
+        ConnectReturnCode::NotAuthorized => "the broker refuses this client: not authorized",
+        ConnectReturnCode::BadClientId => "the broker refuses the client id",
+        ConnectReturnCode::ServiceUnavailable => "the broker is not available",
+        ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
+        ConnectReturnCode::Success => "the broker refuses and says that it does not",
+    }
+    .to_owned()
+}
+
+/// A reason that may hold what the other side sent.
+fn reason(text: &str) -> String {
+    printable(&text.chars().take(LONGEST_REASON).collect::<String>()).into_owned()
+}

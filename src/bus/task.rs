@@ -1,0 +1,94 @@
+//! Keeps a connection up: makes one, waits until it ends, says so, waits a little, makes the next. Never gives up.
+
+use chrono::Utc;
+use rumqttc::AsyncClient;
+use tokio::sync::{mpsc, watch};
+
+use super::backoff::Backoff;
+use super::connection::{Connection, Ended, How};
+use super::publisher::Publisher;
+use super::{BusOptions, MAX_PACKET, Message, State, options};
+
+/// Requests that may wait in the client: as many as there are packet ids, so that an acknowledgement always has room.
+const REQUESTS: usize = 1 << 17;
+
+/// Where things go and come from.
+#[derive(Debug, Clone)]
+pub(super) struct Ends {
+    pub(super) tell: mpsc::UnboundedSender<State>,
+    pub(super) forward: mpsc::Sender<Message>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Ends {
+    pub(super) fn say(&self, state: State) {
+        tracing::debug!(?state, "broker");
+        let _ = self.tell.send(state);
+    }
+}
+
+pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: Ends) {
+    let mut backoff = Backoff::new(options.backoff);
+    let mut stop = ends.stop.clone();
+    let mut is_clean = false;
+    while !*stop.borrow() {
+        let was_clean = std::mem::take(&mut is_clean);
+        let stood = match attempt(&options, was_clean, &publisher, &ends).await {
+            Err(why) => {
+                ends.say(State::Unusable { why });
+                None
+            }
+            Ok(Ended { stood, how }) => {
+                match how {
+                    // The broker has forgotten; the connection that stays is made at once.
+                    How::Disconnected if was_clean => continue,
+                    How::Disconnected => return,
+                    How::Refused(why) => ends.say(State::Refused { why }),
+                    How::Lost(why) => {
+                        is_clean = was_clean;
+                        let hint = "; is another headcount watching this manifest with the same --consumer?";
+                        ends.say(State::Lost { why: if backoff.flaps() { why + hint } else { why } });
+                    }
+                    How::TooLong(length) => {
+                        is_clean = true;
+                        let why = format!("a message of {length} bytes is longer than {MAX_PACKET}");
+                        ends.say(State::Discarded { why });
+                    }
+                }
+                stood
+            }
+        };
+        let wait = backoff.after(stood);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// One connection from beginning to end.
+async fn attempt(options: &BusOptions, is_clean: bool, publisher: &Publisher, ends: &Ends) -> Result<Ended, String> {
+    let born = publisher.born(Utc::now());
+    let made = options::make(options, born.as_ref(), is_clean).map_err(|error| error.to_string())?;
+    let (client, mut events) = AsyncClient::new(made, REQUESTS);
+    events.set_network_options(options::network());
+    let number = publisher.renew(client.clone());
+    let connection = Connection { client, events, subscribe: options.subscribe.clone(), number, is_clean };
+    // The client has places where a broker that breaks the protocol makes it panic; that is one more way to lose it.
+    let run = tokio::spawn(connection.run(publisher.clone(), ends.clone()));
+    let guard = AbortOnDrop(run.abort_handle());
+    let ended = run.await;
+    drop(guard);
+    Ok(ended.unwrap_or_else(|_| {
+        publisher.lost();
+        Ended { stood: None, how: How::Lost("the broker breaks the protocol".to_owned()) }
+    }))
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

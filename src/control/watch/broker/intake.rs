@@ -1,0 +1,208 @@
+//! The way of a message from the broker into the registry: taken in batches, written, and only then acknowledged. Never
+//! decides whether an event is believed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::bus::{Message, Payload, Publisher};
+use crate::control::pass::PassError;
+use crate::core::fleet::SessionState;
+use crate::core::job::Dropped;
+use crate::store::jobs::{self, Registry};
+
+/// The most messages that are written at once: what may wait on the way here.
+const BATCH: usize = 256;
+
+/// The wait before what could not be written is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// What became of a batch.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(in crate::control::watch) struct Heard {
+    /// Events that are in the registry now.
+    pub(super) written: u64,
+    /// Those that were dropped, and one topic of each kind.
+    pub(super) dropped: BTreeMap<Dropped, (u64, String)>,
+    /// Why something could not be written; it is tried again, unless it is the job's own files that are broken.
+    pub(super) trouble: Option<String>,
+    /// Topics of sessions that an earlier run has left behind.
+    pub(super) left: Vec<String>,
+}
+
+/// The task that does it.
+pub(super) struct Intake {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+struct Work {
+    publisher: Publisher,
+    registry: Option<Registry>,
+    root: String,
+    /// What topics of sessions begin with, and the manifest whose sessions are ours.
+    sessions: Option<(String, String)>,
+    tell: mpsc::Sender<Heard>,
+}
+
+impl Intake {
+    pub(super) fn start(
+        messages: mpsc::Receiver<Message>,
+        publisher: Publisher,
+        registry: Option<Registry>,
+        root: String,
+        sessions: Option<(String, String)>,
+    ) -> (Self, mpsc::Receiver<Heard>) {
+        let (tell, heard) = mpsc::channel(1);
+        let (stop, stopped) = watch::channel(false);
+        let work = Work { publisher, registry, root, sessions, tell };
+        (Self { stop, task: tokio::spawn(work.go(messages, stopped)) }, heard)
+    }
+
+    /// Ends it once the batch that is being written is written.
+    pub(super) async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}
+
+impl Work {
+    async fn go(self, mut messages: mpsc::Receiver<Message>, mut stopped: watch::Receiver<bool>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let taken = tokio::select! {
+                biased;
+                _ = stopped.changed() => return,
+                taken = messages.recv_many(&mut batch, BATCH) => taken,
+            };
+            if taken == 0 {
+                return;
+            }
+            let (events, mut heard) = self.sort(std::mem::take(&mut batch));
+            if self.write(events, &mut heard, &mut stopped).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                _ = stopped.changed() => return,
+                told = self.tell.send(heard) => if told.is_err() { return },
+            }
+        }
+    }
+
+    /// What is no event is done with at once.
+    fn sort(&self, batch: Vec<Message>) -> (Vec<Message>, Heard) {
+        let mut heard = Heard::default();
+        let mut events = Vec::with_capacity(batch.len());
+        for message in batch {
+            let session = self.sessions.as_ref().filter(|(base, _)| message.topic.starts_with(base));
+            match (&message.payload, session) {
+                (Payload::Whole(payload), Some((_, manifest))) => {
+                    // Ours come back to us as well; only what the broker had kept can be an earlier run's.
+                    let is_left =
+                        message.retained && SessionState::parse(payload).is_ok_and(|state| state.manifest == *manifest);
+                    if is_left {
+                        heard.left.push(message.topic.clone());
+                    }
+                    self.publisher.acknowledge(&[message]);
+                }
+                (Payload::TooLong(_), _) => {
+                    heard.drop(Dropped::TooLong, &message.topic);
+                    self.publisher.acknowledge(&[message]);
+                }
+                (Payload::Whole(_), None) => events.push(message),
+            }
+        }
+        (events, heard)
+    }
+
+    /// Writes events and acknowledges them. What cannot be written is tried again for as long as nothing can be: the broker
+    /// keeps it meanwhile, and what follows it.
+    async fn write(&self, events: Vec<Message>, heard: &mut Heard, stopped: &mut watch::Receiver<bool>) -> Result<(), ()> {
+        let Some(registry) = self.registry.clone().filter(|_| !events.is_empty()) else { return Ok(()) };
+        let mut events = events;
+        loop {
+            let (registry, root) = (registry.clone(), self.root.clone());
+            let written = tokio::task::spawn_blocking(move || (receive(&registry, &events, &root), events)).await;
+            let Ok((outcome, tried)) = written else {
+                heard.trouble = Some("writing an event failed inside".to_owned());
+                return Ok(());
+            };
+            match outcome {
+                Ok(now) => {
+                    heard.add(now);
+                    self.publisher.acknowledge(&tried);
+                    return Ok(());
+                }
+                Err(why) => {
+                    let trouble = Heard { trouble: Some(why), ..Heard::default() };
+                    self.tell.send(trouble).await.map_err(|_| ())?;
+                    events = tried;
+                    tokio::select! {
+                        _ = stopped.changed() => return Err(()),
+                        () = tokio::time::sleep(AGAIN) => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes events at once, or, if that cannot be done, one by one: one job's broken files are no reason to lose another's events.
+///
+/// # Errors
+/// None could be written.
+fn receive(registry: &Registry, events: &[Message], root: &str) -> Result<Heard, String> {
+    let whole = |message: &Message| match &message.payload {
+        Payload::Whole(payload) => payload.clone(),
+        Payload::TooLong(_) => Vec::new(),
+    };
+    let mut heard = Heard::default();
+    let payloads: Vec<Vec<u8>> = events.iter().map(whole).collect();
+    let messages: Vec<jobs::Message<'_>> =
+        events.iter().zip(&payloads).map(|(event, payload)| jobs::Message { topic: &event.topic, payload }).collect();
+    let mut take = |messages: &[jobs::Message<'_>]| -> Result<(), String> {
+        let answers = registry.receive(messages, root, Utc::now()).map_err(|error| PassError::line(&error))?;
+        for (message, answer) in messages.iter().zip(answers) {
+            match answer {
+                Ok(_) => heard.written += 1,
+                Err(dropped) => heard.drop(dropped, message.topic),
+            }
+        }
+        Ok(())
+    };
+    let Err(why) = take(&messages) else { return Ok(heard) };
+    if messages.len() == 1 {
+        return Err(why);
+    }
+    let mut trouble = None;
+    let mut none = true;
+    for message in messages.chunks(1) {
+        match take(message) {
+            Ok(()) => none = false,
+            Err(why) => trouble = Some(why),
+        }
+    }
+    if none {
+        return Err(why);
+    }
+    heard.trouble = trouble;
+    Ok(heard)
+}
+
+impl Heard {
+    fn drop(&mut self, kind: Dropped, topic: &str) {
+        self.dropped.entry(kind).or_insert_with(|| (0, topic.to_owned())).0 += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.written += other.written;
+        for (kind, (count, topic)) in other.dropped {
+            self.dropped.entry(kind).or_insert((0, topic)).0 += count;
+        }
+        self.trouble = other.trouble.or(self.trouble.take());
+        self.left.extend(other.left);
+    }
+}

@@ -1,0 +1,184 @@
+//! What is said of the broker, each thing once until it has changed. Pure; never connects.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::intake::Heard;
+use crate::bus::State;
+use crate::core::events::{BrokerBeat, BrokerUp, Event, Failure};
+use crate::core::job::Dropped;
+use crate::core::text::printable;
+
+/// The word in `source` of an error.
+const SOURCE: &str = "mqtt";
+
+/// Remembers what was said.
+#[derive(Debug)]
+pub(super) struct Teller {
+    address: String,
+    subscribes: bool,
+    /// The trouble that was told and lasts.
+    told: Option<Trouble>,
+    is_up: bool,
+    /// Whether it was told that what is heard cannot be written.
+    is_stuck: bool,
+    written: u64,
+    dropped: BTreeMap<Dropped, u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Lost,
+    Refused,
+    Denied,
+    Unusable,
+}
+
+impl Teller {
+    pub(super) fn new(address: String, subscribes: bool) -> Self {
+        Self { address, subscribes, told: None, is_up: false, is_stuck: false, written: 0, dropped: BTreeMap::new() }
+    }
+
+    /// What is said of a new state of the connection.
+    pub(super) fn state(&mut self, state: &State, at: DateTime<Utc>) -> Vec<Event> {
+        let again = "; it is tried again, and polling goes on";
+        match state {
+            // What was asked for has to be granted as well.
+            State::Connected { .. } if self.subscribes => Vec::new(),
+            State::Connected { .. } | State::Subscribed => self.up(at),
+            State::Lost { why } => self.trouble(Trouble::Lost, &format!("not connected: {why}{again}"), at),
+            State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
+            State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
+            State::SubscribeFailed { why } if self.subscribes => {
+                self.trouble(Trouble::Denied, &format!("{why}; what is said there does not come, and polling goes on"), at)
+            }
+            State::SubscribeFailed { why } => {
+                tracing::info!(%why, "what an earlier run has published cannot be taken back");
+                Vec::new()
+            }
+            State::Discarded { why } => {
+                vec![self.error(&format!("{why}; what the broker kept for this watch was thrown away with it"), at)]
+            }
+        }
+    }
+
+    /// What is said of a batch of messages: each kind of drop once, because a flood of them must not become one of events.
+    pub(super) fn heard(&mut self, heard: &Heard, at: DateTime<Utc>) -> Vec<Event> {
+        self.written += heard.written;
+        let mut events = Vec::new();
+        for (kind, (count, topic)) in &heard.dropped {
+            let is_first = !self.dropped.contains_key(kind);
+            *self.dropped.entry(*kind).or_default() += count;
+            // One that was seen already came twice, which QoS 1 allows.
+            if is_first && *kind != Dropped::Seen {
+                let topic: String = topic.chars().take(200).collect();
+                events.push(
+                    self.error(&format!("an event on {topic} was dropped: {kind}; more of the kind are only counted"), at),
+                );
+            }
+        }
+        match &heard.trouble {
+            Some(why) if !self.is_stuck => {
+                self.is_stuck = true;
+                events.push(self.error(&format!("an event cannot be written: {why}"), at));
+            }
+            Some(_) => {}
+            None => self.is_stuck = false,
+        }
+        events
+    }
+
+    /// What the heartbeat says.
+    pub(super) fn beat(&self) -> BrokerBeat {
+        let dropped = self.dropped.values().sum();
+        BrokerBeat { broker: self.address.clone(), connected: self.is_up, events: self.written, dropped, left_out: 0 }
+    }
+
+    fn up(&mut self, at: DateTime<Utc>) -> Vec<Event> {
+        self.told = None;
+        if std::mem::replace(&mut self.is_up, true) {
+            return Vec::new();
+        }
+        let message = format!("broker {}: connected", self.address);
+        vec![Event::Broker(BrokerUp { at, broker: self.address.clone(), message })]
+    }
+
+    fn trouble(&mut self, trouble: Trouble, message: &str, at: DateTime<Utc>) -> Vec<Event> {
+        self.is_up = false;
+        if self.told.replace(trouble) == Some(trouble) {
+            return Vec::new();
+        }
+        vec![self.error(message, at)]
+    }
+
+    fn error(&self, message: &str, at: DateTime<Utc>) -> Event {
+        let message = printable(&format!("broker {}: {message}", self.address)).into_owned();
+        Event::Error(Failure { at, source: SOURCE.to_owned(), message })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    fn said(events: Vec<Event>) -> Vec<String> {
+        let text = |event| match event {
+            Event::Error(failure) => failure.message,
+            Event::Broker(up) => up.message,
+            other => panic!("{other:?}"),
+        };
+        events.into_iter().map(text).collect()
+    }
+
+    fn at() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    #[test]
+    fn a_loss_is_told_once_and_so_is_the_recovery() {
+        let mut teller = Teller::new("b:1".to_owned(), true);
+        let lost = |why: &str| State::Lost { why: why.to_owned() };
+        assert_eq!(
+            said(teller.state(&lost("refused"), at())),
+            ["broker b:1: not connected: refused; it is tried again, and polling goes on"]
+        );
+        assert_eq!(said(teller.state(&lost("timed out"), at())), [""; 0]);
+        let refused = State::Refused { why: "bad\u{1b}[31m".to_owned() };
+        assert_eq!(said(teller.state(&refused, at())).len(), 1, "another kind of trouble");
+        assert!(said(teller.state(&lost("x"), at()))[0].starts_with("broker b:1: not"));
+        assert_eq!(said(teller.state(&State::Connected { session_present: true }, at())), [""; 0]);
+        assert!(!teller.beat().connected);
+        assert_eq!(said(teller.state(&State::Subscribed, at())), ["broker b:1: connected"]);
+        assert!(teller.beat().connected);
+        assert_eq!(said(teller.state(&State::Subscribed, at())), [""; 0]);
+        assert_eq!(said(teller.state(&lost("again"), at())).len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_dropped_events_is_counted_and_told_once_for_each_kind() {
+        let mut teller = Teller::new("b:1".to_owned(), true);
+        let heard = |kind| Heard { written: 1, dropped: [(kind, (1000, "a\n/b".to_owned()))].into(), ..Heard::default() };
+        let first = said(teller.heard(&heard(Dropped::Signature), at()));
+        assert_eq!(
+            first,
+            ["broker b:1: an event on a\\n/b was dropped: its signature is wrong; more of the kind are only counted"]
+        );
+        assert_eq!(said(teller.heard(&heard(Dropped::Signature), at())), [""; 0]);
+        assert_eq!(said(teller.heard(&heard(Dropped::Seen), at())), [""; 0], "that it comes twice is no mistake");
+        assert_eq!(said(teller.heard(&heard(Dropped::Unsigned), at())).len(), 1);
+        let beat = teller.beat();
+        assert_eq!((beat.events, beat.dropped), (4, 4000));
+    }
+
+    #[test]
+    fn that_nothing_can_be_written_is_told_once_until_something_was() {
+        let mut teller = Teller::new("b:1".to_owned(), true);
+        let stuck = Heard { trouble: Some("no space".to_owned()), ..Heard::default() };
+        assert_eq!(said(teller.heard(&stuck, at())).len(), 1);
+        assert_eq!(said(teller.heard(&stuck, at())).len(), 0);
+        assert_eq!(said(teller.heard(&Heard { written: 1, ..Heard::default() }, at())).len(), 0);
+        assert_eq!(said(teller.heard(&stuck, at())).len(), 1);
+    }
+}
