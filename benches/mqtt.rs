@@ -10,6 +10,7 @@ mod broker;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -76,7 +77,7 @@ async fn floor(broker: &Broker, tries: usize) -> Vec<Duration> {
 
 struct Watch {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: Receiver<String>,
     registry: Registry,
     _home: tempfile::TempDir,
 }
@@ -101,7 +102,10 @@ impl Watch {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        // Always read: a watch waits for whoever reads its events.
+        std::thread::spawn(move || output.lines().map_while(Result::ok).all(|line| send.send(line).is_ok()));
         let mut watch = Self { child, lines, registry, _home: home };
         // What the first pass finds is told by nobody.
         watch.until(|event| event["passes"].as_u64() > Some(0) && event["mqtt"]["connected"] == true);
@@ -110,7 +114,7 @@ impl Watch {
 
     fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
         loop {
-            let line = self.lines.next().expect("the watch ended").unwrap();
+            let line = self.lines.recv().expect("the watch ended");
             if wanted(&serde_json::from_str(&line).unwrap()) {
                 return;
             }
