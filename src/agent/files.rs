@@ -116,6 +116,18 @@ pub(super) fn tail(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
     Ok((text, from == 0))
 }
 
+/// Whether no other file of its kind in its directory changed after it; not if that cannot be told.
+pub(super) fn is_latest(path: &Path) -> bool {
+    let modified = |metadata: io::Result<Metadata>| metadata.and_then(|metadata| metadata.modified());
+    let Ok(own) = modified(path.symlink_metadata()) else { return false };
+    let Some(Ok(mut entries)) = path.parent().map(std::fs::read_dir) else { return false };
+    entries.all(|entry| {
+        let Ok(entry) = entry else { return false };
+        let other = entry.path();
+        other == path || other.extension() != path.extension() || modified(entry.metadata()).is_ok_and(|at| at <= own)
+    })
+}
+
 /// When a file came into being, where the file system tells; and when it last changed.
 pub(super) fn times(metadata: &Metadata) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
     let modified = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::from);

@@ -67,6 +67,13 @@ pub trait Agent: Send + Sync {
         Fact::Absent
     }
 
+    /// Whether no other conversation of the workspace changed after this one, so that an agent that began it, and is alone there,
+    /// has not gone on in another. `false` if that cannot be told; asked where only a weak rung shows the conversation.
+    fn is_latest(&self, transcript: &Transcript, id: &ConversationId, cwd: &Path) -> bool {
+        let _ = (transcript, id, cwd);
+        false
+    }
+
     /// What a waiting agent says it waits for; asked only of one whose turn is [`Turn::Waiting`]. Raw text from outside.
     fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
         let _ = scene;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError, procfs, ps, question, run,
-    socket,
+    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, procfs, ps, question,
+    run, socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
@@ -163,6 +163,17 @@ impl Host for LocalHost {
             return Fact::Unknown("ps does not tell the working directory of a process".to_owned());
         }
         procfs::cwd(pid)
+    }
+
+    fn former_cwd(&self, pid: u32) -> Option<PathBuf> {
+        if self.ps.is_some() { None } else { procfs::former_cwd(pid) }
+    }
+
+    fn rights(&self, pid: u32) -> Fact<Rights> {
+        if self.ps.is_some() {
+            return Fact::Unknown("ps does not tell on whose behalf a process acts".to_owned());
+        }
+        procfs::rights(pid)
     }
 
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {

@@ -54,6 +54,12 @@ pub trait Host: Send + Sync {
     /// The working directory of a process, symlinks resolved.
     fn cwd(&self, pid: u32) -> Fact<PathBuf>;
 
+    /// The path of the working directory of a process until that was deleted; `None` if it was not, or nobody can tell.
+    fn former_cwd(&self, pid: u32) -> Option<PathBuf>;
+
+    /// On whose behalf a process acts.
+    fn rights(&self, pid: u32) -> Fact<Rights>;
+
     /// The paths of the files a process holds open.
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>>;
 
@@ -87,6 +93,15 @@ pub struct Lineage {
     pub parent: u32,
     /// Its short name (`comm`).
     pub name: String,
+}
+
+/// On whose behalf a process acts, and so which files it may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// Its real, effective, saved and file system user.
+    pub users: [u32; 4],
+    /// Whether it may take any capability, such as to write what is not its users'.
+    pub has_capabilities: bool,
 }
 
 /// What a host tells of a process.

@@ -1,9 +1,9 @@
 //! Processes as Linux shows them below `/proc`. Only reads; parses no more than it is asked for.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::environ::Environ;
-use super::{Lineage, ProcessInfo};
+use super::{Lineage, ProcessInfo, Rights};
 use crate::core::fact::Fact;
 
 /// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
@@ -193,15 +193,24 @@ pub(super) fn exe(pid: u32) -> Option<String> {
 }
 
 pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {
-    let link = file(pid, "cwd");
-    match std::fs::read_link(&link) {
-        // The kernel's mark for a directory that is gone; one may also be called so.
-        Ok(path) if path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)") && is_unlinked(&link, &path) => {
-            Fact::Unknown(format!("the directory process {pid} works in was deleted"))
-        }
-        Ok(path) => Fact::Seen(path),
+    match workplace(pid) {
+        Ok((path, false)) => Fact::Seen(path),
+        Ok((_, true)) => Fact::Unknown(format!("the directory process {pid} works in was deleted")),
         Err(error) => missing(pid, "the working directory", &error),
     }
+}
+
+pub(super) fn former_cwd(pid: u32) -> Option<PathBuf> {
+    workplace(pid).ok().and_then(|(path, is_deleted)| is_deleted.then_some(path))
+}
+
+/// The directory a process works in, and whether it was deleted; then by its last name.
+fn workplace(pid: u32) -> io::Result<(PathBuf, bool)> {
+    let link = file(pid, "cwd");
+    let path = std::fs::read_link(&link)?;
+    // The kernel's mark for a directory that is gone; one may also be called so.
+    let former = path.as_os_str().as_bytes().strip_suffix(b" (deleted)").filter(|_| is_unlinked(&link, &path));
+    Ok(former.map_or((path.clone(), false), |former| (PathBuf::from(OsStr::from_bytes(former)), true)))
 }
 
 /// Whether what a link of `/proc` leads to has lost its name.
@@ -215,6 +224,23 @@ pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
         Ok(entries) => Fact::Seen(entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect()),
         Err(error) => missing(pid, "the open files", &error),
     }
+}
+
+pub(super) fn rights(pid: u32) -> Fact<Rights> {
+    match slurp(&file(pid, "status")) {
+        Ok(text) => parse_rights(&String::from_utf8_lossy(&text))
+            .map_or_else(|| Fact::Unknown(format!("/proc/{pid}/status reads unlike any known kernel's")), Fact::Seen),
+        Err(error) => missing(pid, "status", &error),
+    }
+}
+
+/// Parses `/proc/PID/status`. A capability it does not have now but may take is one all the same.
+fn parse_rights(text: &str) -> Option<Rights> {
+    // The name comes first, with its line ends escaped.
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let users: Vec<u32> = line("Uid")?.split_ascii_whitespace().map(|user| user.parse().ok()).collect::<Option<_>>()?;
+    let permitted = u64::from_str_radix(line("CapPrm")?.trim(), 16).ok()?;
+    Some(Rights { users: users.try_into().ok()?, has_capabilities: permitted != 0 })
 }
 
 pub(super) fn environ(pid: u32) -> Fact<Environ> {
@@ -325,6 +351,7 @@ mod tests {
                 std::fs::remove_dir(&path).unwrap();
             }
             let found = cwd(child.id());
+            assert_eq!(former_cwd(child.id()), is_removed.then(|| path.clone()));
             child.kill().unwrap();
             child.wait().unwrap();
             match is_removed {
@@ -332,6 +359,20 @@ mod tests {
                 false => assert_eq!(found, Fact::Seen(path), "{name}"),
             }
         }
+    }
+
+    #[test]
+    fn who_a_process_acts_for_is_read_whatever_it_is_called() {
+        let text = "Name:\tx\\nUid:\t0\nState:\tS (sleeping)\nUid:\t1000\t1000\t1001\t1002\nGid:\t1\t1\t1\t1\n\
+                    CapInh:\t0000000000000000\nCapPrm:\t0000000000000002\nCapEff:\t0000000000000000\n";
+        let expected = Rights { users: [1000, 1000, 1001, 1002], has_capabilities: true };
+        assert_eq!(parse_rights(text), Some(expected.clone()));
+        let without = text.replace("0000000000000002", "0000000000000000");
+        assert_eq!(parse_rights(&without), Some(Rights { has_capabilities: false, ..expected }));
+        for odd in ["", "CapPrm:\t0\n", "Uid:\t1\t1\t1\nCapPrm:\t0\n", "Uid:\t1\t1\t1\t1\nCapPrm:\t?\n"] {
+            assert_eq!(parse_rights(odd), None, "{odd:?}");
+        }
+        assert!(rights(std::process::id()).seen().is_some());
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn parse_line(line: &str, now: DateTime<Utc>) -> Option<ProcessInfo> {
     Some(ProcessInfo {
         pid,
         parent,
-        started: now - age,
+        // Of a process that has only just begun `ps` may make an age beyond all clocks: it counts back past zero.
+        started: now.checked_sub_signed(age).unwrap_or(now),
         start_ticks: None,
         has_terminal: !tty.starts_with('?') && tty != "-",
         foreground: None,
@@ -68,6 +69,13 @@ fn parse_age(text: &str) -> Option<TimeDelta> {
 mod tests {
     use super::*;
     use crate::host::{Environ, run};
+
+    #[test]
+    fn an_age_beyond_all_clocks_is_that_of_a_process_that_has_just_begun() {
+        let now = Utc::now();
+        let all = parse("7 1 S ? 100000000000-00:00:01 pi", now);
+        assert_eq!(all.iter().map(|process| (process.pid, process.started)).collect::<Vec<_>>(), [(7, now)]);
+    }
 
     #[test]
     fn the_real_ps_shows_this_process_and_leaves_zombies_out() {

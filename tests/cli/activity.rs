@@ -173,3 +173,53 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     assert!(text.contains("  2 held file      claude has no such rung\n"), "{text}");
     assert!(text.contains("  5 workspace map  claude has no such rung\n"), "{text}");
 }
+
+#[test]
+fn what_an_agent_does_is_told_of_a_conversation_that_appeared_while_it_is_in_no_other() {
+    let scene = Scene::new("version: 1\nsessions:\n  - { name: s, agent: pi, cwd: /tmp }\n");
+    let cwd = scene.world.workspace("w");
+    let run = "exec bash -c 'exec -a pi sleep 600'";
+    scene.world.session("s", &cwd, run);
+    await_field(&scene, "s", "observed", "alive");
+    let begun = chrono::Utc::now();
+    let directory = format!("--{}--", cwd.to_str().unwrap()[1..].replace('/', "-"));
+    let directory = scene.world.home().join(".pi/agent/sessions").join(directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    let write = |id: &str, begun: chrono::DateTime<chrono::Utc>, role: &str| {
+        let first = serde_json::json!({ "type": "session", "version": 3, "id": id, "cwd": cwd, "timestamp": begun });
+        let said =
+            serde_json::json!({ "type": "message", "timestamp": begun, "message": { "role": role, "stopReason": "stop" } });
+        let name = format!("{}_{id}.jsonl", begun.format("%Y-%m-%dT%H-%M-%S-%3fZ"));
+        std::fs::write(directory.join(name), format!("{first}\n{said}\n")).unwrap();
+    };
+    // What appears within a second of the start proves nothing.
+    await_some("two seconds", || (chrono::Utc::now() - begun > chrono::TimeDelta::seconds(2)).then_some(()));
+    write("one", begun, "user");
+    let seen = row(&scene, "s");
+    assert_eq!((&seen["turn"], &seen["id_rung"]), (&"working".into(), &"appeared".into()), "{seen}");
+    scene.run(&["reconcile", "--settle", "0s"]);
+    write("one", begun, "assistant");
+    let seen = row(&scene, "s");
+    assert_eq!((&seen["turn"], &seen["id_rung"]), (&"idle".into(), &"recorded".into()), "{seen}");
+    let text = scene.run(&["explain", "s"]).stdout;
+    assert!(text.contains("what it is doing: idle\n"), "{text}");
+
+    scene.world.session("twin", &cwd, run);
+    await_some("its twin", || row(&scene, "s")["turn"].is_null().then_some(()));
+    let text = scene.run(&["explain", "s"]).stdout;
+    assert!(text.contains("what it is doing: not asked"), "{text}");
+    scene.world.tmux(["kill-session", "-t", "=twin"]);
+    await_field(&scene, "s", "turn", "idle");
+
+    // It may have been told to go on in an older one.
+    write("old", begun - chrono::TimeDelta::days(1), "user");
+    let seen = row(&scene, "s");
+    assert!(seen["turn"].is_null() && seen["session_id"] == "one", "{seen}");
+    assert!(scene.run(&["explain", "s"]).stdout.contains("what it is doing: its files do not tell\n"));
+    write("one", begun, "assistant");
+    await_field(&scene, "s", "turn", "idle");
+    write("two", begun, "user");
+    write("one", begun, "assistant");
+    let seen = row(&scene, "s");
+    assert!(seen["turn"].is_null() && seen["session_id"] == "one", "which of the two did it begin? {seen}");
+}

@@ -13,7 +13,7 @@ use headcount::control::observe::{Lister, World};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ServerKey;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
-use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, RunError};
+use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError};
 
 /// What the world holds.
 #[derive(Debug, Default)]
@@ -159,6 +159,14 @@ impl Host for Fake {
 
     fn cwd(&self, pid: u32) -> Fact<PathBuf> {
         self.find(pid).map(|_| PathBuf::from("/w"))
+    }
+
+    fn former_cwd(&self, _: u32) -> Option<PathBuf> {
+        None
+    }
+
+    fn rights(&self, pid: u32) -> Fact<Rights> {
+        self.find(pid).map(|_| Rights { users: [0; 4], has_capabilities: true })
     }
 
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {

@@ -11,6 +11,7 @@ mod custom;
 mod gemini;
 mod identity;
 mod opencode;
+mod peers;
 mod pi;
 mod servers;
 mod sessions;

@@ -222,27 +222,43 @@ fn a_writer_that_comes_and_goes_is_neither_hindered_nor_misread() {
     let dir = tempfile::tempdir().unwrap();
     let path = recorded(dir.path());
     let mut writer = Writer::open(&path);
-    let until = Instant::now() + Duration::from_secs(2);
-    let looking = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let looking = scope.spawn(|| {
-            let mut seen = 0;
-            while Instant::now() < until {
+            let (mut seen, until) = (0, Instant::now() + Duration::from_secs(60));
+            while seen < 500 {
                 let found = find(dir.path(), RECORDED);
                 assert!(found.why_unknown().map_or(!found.is_absent(), |why| why.contains("locked")), "{found:?}");
+                assert!(Instant::now() < until, "the writer lets nobody see anything: {seen} looks");
                 seen += u32::from(found.seen().is_some());
             }
-            seen
         });
-        while Instant::now() < until {
+        while !looking.is_finished() {
             writer.run("PRAGMA busy_timeout = 5000; UPDATE session SET time_updated = time_updated + 1;");
             writer.run("again");
         }
-        looking.join().unwrap()
+        looking.join().unwrap();
     });
-    assert!(looking > 50, "{looking} looks");
     writer.run("SELECT count(*) FROM session;");
     writer.close();
     assert_eq!(names(dir.path()), ["opencode.db"], "no log was left that its writer did not make");
+}
+
+#[test]
+fn an_index_that_its_writer_has_yet_to_make_is_waited_for_and_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = recorded(dir.path());
+    let mut writer = Writer::open(&path);
+    writer.run("UPDATE session SET time_updated = time_updated + 1;");
+    // As it is between a writer's opening the database and its reading the log.
+    let index = fs::OpenOptions::new().write(true).open(path.with_extension("db-shm")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&index, &[0; 136], 0).unwrap();
+    let before = snapshot(dir.path());
+    let found = find(dir.path(), RECORDED);
+    assert!(found.why_unknown().is_some_and(|why| why.contains("locked, or changes too fast")), "{found:?}");
+    assert!(snapshot(dir.path()) == before);
+    writer.run("SELECT count(*) FROM session;");
+    assert!(find(dir.path(), RECORDED).seen().is_some());
+    writer.close();
 }
 
 #[test]
@@ -363,6 +379,31 @@ fn among_very_many_conversations_only_the_newest_are_looked_at() {
     fill(100_002, 100_400, started + 5_000);
     let readings = agent_of(&world, "s").ladder.readings;
     assert!(readings.iter().any(|it| it.rung == Rung::Appeared && it.fact.why_unknown().is_some()), "more than are looked at");
+}
+
+#[test]
+fn a_conversation_is_the_latest_until_another_of_its_workspace_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = recorded(dir.path());
+    let cwd = dir.path().canonicalize().unwrap();
+    let link = cwd.join("link");
+    std::os::unix::fs::symlink(&cwd, &link).unwrap();
+    let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let is_latest = |id: &str| {
+        let transcript = find(dir.path(), id).into_seen().unwrap();
+        agent::of(AgentKind::Opencode).is_latest(&transcript, &ConversationId(id.into()), &cwd)
+    };
+    let at = 1_900_000_000_000;
+    change(&insert("ses_ours", &cwd, at, None));
+    change(&insert("ses_older", &cwd, at - 1, None));
+    change(&insert("ses_elsewhere", Path::new("/w"), at + 1, None));
+    change(&insert("ses_sub", &cwd, at + 1, Some("ses_ours")));
+    assert!(is_latest("ses_ours") && !is_latest("ses_older"));
+    change(&insert("ses_newer", &link, at + 1, None));
+    assert!(!is_latest("ses_ours") && is_latest("ses_newer"));
+    let transcript = find(dir.path(), "ses_newer").into_seen().unwrap();
+    change("ALTER TABLE session RENAME COLUMN directory TO place");
+    assert!(!agent::of(AgentKind::Opencode).is_latest(&transcript, &ConversationId("ses_newer".into()), &cwd));
 }
 
 #[test]

@@ -21,7 +21,11 @@ fn ask(world: &World, agent: &str) -> Observation {
 
 /// What the only agent of the session is said to be doing; `None` if it was not asked.
 fn turn(seen: &Observation) -> Option<&Fact<Turn>> {
-    seen.turns.get(&agents(seen, "s").first()?.process)
+    let process = agents(seen, "s").first()?.process;
+    let mut told = seen.turns.iter().filter(|((of, _), _)| *of == process).map(|(_, turn)| turn);
+    let (first, more) = (told.next(), told.count());
+    assert_eq!(more, 0, "{:?}", seen.turns);
+    first
 }
 
 /// Waits until the agent is said to be doing this.
@@ -55,7 +59,7 @@ fn the_agent_inside_a_wrapper_answers_for_it() {
     world.program("claude", &format!("#!/bin/sh\n{}/claude \"$@\"\ntrue\n", inner.display()));
     let pid = world.session("s", &cwd, "exec claude");
     let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Idle));
-    assert_eq!(seen.turns.keys().map(|process| process.pid).collect::<Vec<_>>(), [pid]);
+    assert_eq!(seen.turns.keys().map(|(process, _)| process.pid).collect::<Vec<_>>(), [pid]);
 }
 
 #[test]

@@ -160,8 +160,12 @@ fn a_name_that_no_session_has_is_said_once_and_watched_for() {
     let said = watch.until("error name");
     assert_eq!(said["message"], "no session is called y-creator-claude yet; it is watched for");
     watch.passes(3);
-    world.claude_session("y-creator-claude", &world.workspace("shop"));
+    // It gets its name when it is in its conversation already, so that it is registered with the id.
+    let session = world.claude_session("early", &world.workspace("shop"));
+    world.tmux(["rename-session", "-t", "=early", "y-creator-claude"]);
     watch.until("drift unregistered applied y-creator-claude");
+    watch.passes(3);
+    assert!(text(&world).contains(session.id.as_str()));
     let done = watch.terminate();
     assert_eq!(
         done.words(),

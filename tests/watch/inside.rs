@@ -14,7 +14,9 @@ use headcount::core::events::{Event, Limit};
 use headcount::core::fact::Fact;
 use headcount::core::manifest::select::Selection;
 use headcount::core::observe::Boot;
-use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, RunError};
+use headcount::host::{
+    Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, Rights, RunError,
+};
 use headcount::store::paths::StateHome;
 
 use crate::run::{declare, manifest, running, text};
@@ -53,6 +55,12 @@ impl Host for Odd {
     }
     fn cwd(&self, pid: u32) -> Fact<PathBuf> {
         self.local.cwd(pid)
+    }
+    fn former_cwd(&self, pid: u32) -> Option<PathBuf> {
+        self.local.former_cwd(pid)
+    }
+    fn rights(&self, pid: u32) -> Fact<Rights> {
+        self.local.rights(pid)
     }
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
         self.local.open_files(pid)

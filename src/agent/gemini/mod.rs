@@ -65,6 +65,10 @@ impl Agent for Gemini {
         turn::of(scene)
     }
 
+    fn is_latest(&self, transcript: &Transcript, _: &ConversationId, _: &Path) -> bool {
+        files::is_latest(&transcript.path)
+    }
+
     fn places(&self, place: Where<'_>) -> Places {
         let chats = place.cwd.and_then(|cwd| workspace::chats(place.home, cwd).ok()).unwrap_or_default();
         Places { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }

@@ -58,7 +58,8 @@ impl From<rusqlite::Error> for Trouble {
         match error {
             rusqlite::Error::SqlInputError { msg, .. } => Self::Why(msg),
             error => match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+                // Read-only means that the index is not made yet: a writer has opened the database and is about to.
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => Self::Busy,
                 Some(ErrorCode::OperationInterrupted) => Self::Why("the answer would take too long to find".to_owned()),
                 _ => Self::Why(error.to_string()),
             },

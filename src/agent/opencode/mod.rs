@@ -83,6 +83,10 @@ impl Agent for Opencode {
         turn::of(scene)
     }
 
+    fn is_latest(&self, transcript: &Transcript, id: &ConversationId, cwd: &Path) -> bool {
+        sessions::is_latest(&transcript.path, id, cwd)
+    }
+
     fn places(&self, place: Where<'_>) -> Places {
         // Every write goes into the log beside the database.
         let dir = if place.home.is_file() { place.home.parent().unwrap_or(place.home) } else { place.home };

@@ -93,15 +93,30 @@ fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<F
             let many = format!("{} holds more than {NEWEST} conversations since the process started", path.display());
             return Fact::Unknown(many);
         }
-        let is_here = |directory: &str| {
-            let directory = Path::new(directory);
-            directory == cwd || directory.canonicalize().is_ok_and(|real| real == cwd)
-        };
-        let ours = rows.into_iter().filter(|row| row.created >= since && is_here(&row.directory));
+        let ours = rows.into_iter().filter(|row| row.created >= since && is_of(&row.directory, cwd));
         found.extend(ours.map(|row| Appearance { id: ConversationId(row.id), at: row.created }));
     }
     found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
     if found.is_empty() { Fact::Absent } else { Fact::Seen(Found::Appeared(found)) }
+}
+
+/// Whether a conversation's directory is this real path.
+fn is_of(directory: &str, cwd: &Path) -> bool {
+    let directory = Path::new(directory);
+    directory == cwd || directory.canonicalize().is_ok_and(|real| real == cwd)
+}
+
+/// Whether no other conversation of a workspace changed after this one; not if that cannot be told.
+pub(super) fn is_latest(path: &Path, id: &ConversationId, cwd: &Path) -> bool {
+    let later = database::look(path, |connection| {
+        let since = "(SELECT time_updated FROM session WHERE id = ?1)";
+        let top = top(connection)?;
+        let sql = format!("SELECT directory FROM session WHERE {top} AND time_updated > {since} LIMIT {NEWEST}");
+        let mut statement = connection.prepare(&sql)?;
+        let directories = statement.query_map([id.as_str()], |row| row.get::<_, String>(0))?;
+        directories.collect::<rusqlite::Result<Vec<String>>>()
+    });
+    later.seen().is_some_and(|later| later.len() < NEWEST && !later.iter().any(|directory| is_of(directory, cwd)))
 }
 
 /// What is read of a row.
@@ -111,12 +126,17 @@ struct Row {
     created: DateTime<Utc>,
 }
 
-/// The newest conversations that people have: those of sub-agents have a parent, and an OpenCode without sub-agents no such
+/// Tells the conversations that people have: those of sub-agents have a parent, and an OpenCode without sub-agents no such
 /// column.
-fn newest(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+fn top(connection: &Connection) -> rusqlite::Result<&'static str> {
     let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('session') WHERE name = 'parent_id')";
     let has_parents: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    let top = if has_parents { "parent_id IS NULL" } else { "TRUE" };
+    Ok(if has_parents { "parent_id IS NULL" } else { "TRUE" })
+}
+
+/// The newest conversations that people have.
+fn newest(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let top = top(connection)?;
     let sql = format!("SELECT id, directory, time_created FROM session WHERE {top} ORDER BY rowid DESC LIMIT {NEWEST}");
     let mut statement = connection.prepare(&sql)?;
     let rows =

@@ -69,6 +69,10 @@ impl Agent for Pi {
         turn::of(scene)
     }
 
+    fn is_latest(&self, transcript: &Transcript, _: &ConversationId, _: &Path) -> bool {
+        files::is_latest(&transcript.path)
+    }
+
     fn places(&self, place: Where<'_>) -> Places {
         let transcripts = place.cwd.map(|cwd| store::directories(place.home, cwd).unwrap_or_default());
         Places { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }

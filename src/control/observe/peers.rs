@@ -1,13 +1,16 @@
 //! How many live agents of one kind work in one directory of the host. Needed only where nothing stronger proves an id.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
+use super::outsiders::Shown;
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
 use crate::agent::{self, Agent};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
-use crate::core::observe::Server;
+use crate::core::observe::{Agent as LiveAgent, Server};
 
 /// An agent process anywhere on the host.
 struct Peer {
@@ -24,7 +27,7 @@ impl Inspector<'_> {
             for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
                 let all = all.get_or_insert_with(|| self.every_agent());
                 agent.ladder.peers = match (&*all, &agent.cwd) {
-                    (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent.kind, cwd),
+                    (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent, cwd),
                     (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
                     (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
                 };
@@ -32,16 +35,37 @@ impl Inspector<'_> {
         }
     }
 
-    fn count(&self, all: &[Peer], kind: AgentKind, cwd: &std::path::Path) -> Fact<u32> {
+    fn count(&self, all: &[Peer], agent: &LiveAgent, cwd: &Path) -> Fact<u32> {
+        let host = self.world.host.as_ref();
+        let shown = OnceCell::new();
         let mut count = 0;
-        for peer in all.iter().filter(|peer| peer.kind == kind) {
-            match self.world.host.cwd(peer.pid) {
-                Fact::Seen(theirs) => count += u32::from(agent::of(kind).confuses(&theirs, cwd)),
+        for peer in all.iter().filter(|peer| peer.kind == agent.kind) {
+            match self.shares(peer, cwd) {
+                Fact::Seen(shares) => count += u32::from(shares),
                 Fact::Absent => {}
-                Fact::Unknown(why) => return Fact::Unknown(why),
+                Fact::Unknown(why) => {
+                    let shown = shown.get_or_init(|| Shown::of(host, agent, cwd));
+                    if !shown.as_ref().is_some_and(|shown| shown.is_beyond(host, peer.pid)) {
+                        return Fact::Unknown(why);
+                    }
+                }
             }
         }
         Fact::Seen(count)
+    }
+
+    /// Whether what a peer leaves cannot be told from what is left in a workspace.
+    fn shares(&self, peer: &Peer, cwd: &Path) -> Fact<bool> {
+        let host = self.world.host.as_ref();
+        let confuses = |theirs: &Path| agent::of(peer.kind).confuses(theirs, cwd);
+        let told = host.cwd(peer.pid).map(|theirs| confuses(&theirs));
+        let Some(former) = told.why_unknown().and_then(|_| host.former_cwd(peer.pid)) else { return told };
+        // Its directory is deleted, and may have been moved before: what it leaves may go on under the name it was started in.
+        host.environ(peer.pid).map(|environ| {
+            let first = environ.path("PWD");
+            let real = first.as_ref().and_then(|path| path.canonicalize().ok());
+            [Some(former), first, real].iter().flatten().any(|theirs| confuses(theirs))
+        })
     }
 
     /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's

@@ -110,7 +110,7 @@ pub(super) fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKe
 }
 
 /// The ids a live agent's ladder names.
-fn ids(agent: &Agent) -> impl Iterator<Item = &ConversationId> {
+pub(super) fn ids(agent: &Agent) -> impl Iterator<Item = &ConversationId> {
     agent.ladder.readings.iter().filter_map(|reading| reading.fact.seen()).flat_map(|found| match found {
         Found::Id(id) | Found::Mapped { id, .. } => vec![id],
         Found::Appeared(appearances) => appearances.iter().map(|appearance| &appearance.id).collect(),

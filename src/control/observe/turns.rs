@@ -1,13 +1,14 @@
-//! What live agents are doing, asked of those whose conversation is proven. Believes no answer of a process that is not, before
-//! and after, the one that was seen; never decides what an answer means.
+//! What live agents are doing, asked of those whose conversation is proven or shown by a weak rung. Believes no answer of a
+//! process that is not, before and after, the one that was seen; never decides which conversation it is in.
 
 use std::collections::BTreeMap;
 
 use super::spread::spread;
-use super::transcripts::live_agents;
+use super::transcripts::{ids, live_agents};
 use super::tree::Families;
 use crate::agent::{self, Scene, Subject};
 use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
 use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
 use crate::host::{Host, ProcessInfo};
 
@@ -17,32 +18,63 @@ type Answer = (Fact<Turn>, Option<String>);
 /// The transcripts that were looked for.
 type Transcripts = BTreeMap<TranscriptKey, Fact<Transcript>>;
 
-/// Asks every live agent whose conversation is proven; its transcripts must have been found.
+/// More conversations than this are not asked about that may be one agent's: hardly ever are all but one somebody else's.
+const MOST: usize = 8;
+
+/// A live agent in a conversation.
+type Place = (Process, ConversationId);
+
+/// Asks every live agent about the conversations it may be in; its transcripts must have been found.
 pub(super) fn ask(
     host: &dyn Host,
     families: &Families<'_>,
     seen: &Observation,
-) -> (BTreeMap<Process, Fact<Turn>>, BTreeMap<Process, String>) {
+) -> (BTreeMap<Place, Fact<Turn>>, BTreeMap<Place, String>) {
     // Grouped sessions show one process several times.
     let agents: BTreeMap<Process, &Agent> = live_agents(seen).map(|(_, _, agent)| (agent.process, agent)).collect();
-    let agents: Vec<&Agent> = agents.into_values().collect();
-    let answers = spread(&agents, |agent| Some((agent.process, answer(host, families, &seen.transcripts, agent)?)));
+    let places: Vec<(&Agent, &ConversationId)> =
+        agents.into_values().flat_map(|agent| conversations(agent).into_iter().map(move |id| (agent, id))).collect();
+    let answers = spread(&places, |(agent, id)| {
+        Some(((agent.process, (*id).clone()), answer(host, families, &seen.transcripts, agent, id)?))
+    });
     let (mut turns, mut awaited) = (BTreeMap::new(), BTreeMap::new());
-    for (process, (turn, what)) in answers.into_iter().flatten() {
-        turns.insert(process, turn);
-        awaited.extend(what.map(|what| (process, what)));
+    for (place, (turn, what)) in answers.into_iter().flatten() {
+        awaited.extend(what.map(|what| (place.clone(), what)));
+        turns.insert(place, turn);
     }
     (turns, awaited)
 }
 
-/// What one agent answers; `None` if its conversation is not proven or it is not the process that was seen.
-fn answer(host: &dyn Host, families: &Families<'_>, transcripts: &Transcripts, agent: &Agent) -> Option<Answer> {
-    let (id, _) = agent.ladder.proof().into_seen()?;
+/// The conversation an agent is proven to be in; without proof those that came into being beside it, if it is alone.
+fn conversations(agent: &Agent) -> Vec<&ConversationId> {
+    match agent.ladder.proof() {
+        Fact::Seen((id, _)) => vec![id],
+        Fact::Absent if agent.ladder.peers == Fact::Seen(1) => {
+            let all: Vec<_> = ids(agent).collect();
+            if all.len() > MOST { Vec::new() } else { all }
+        }
+        Fact::Absent | Fact::Unknown(_) => Vec::new(),
+    }
+}
+
+/// What one agent answers if it is in a conversation; `None` if it is not the process that was seen.
+fn answer(
+    host: &dyn Host,
+    families: &Families<'_>,
+    transcripts: &Transcripts,
+    agent: &Agent,
+    id: &ConversationId,
+) -> Option<Answer> {
     let home = agent.home.seen()?;
     let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
     let key = TranscriptKey { kind: agent.kind, home: home.clone(), id: id.clone() };
     let transcript = transcripts.get(&key).and_then(Fact::seen);
     let adapter = agent::of(agent.kind);
+    // One that only seems to be in it may have gone on in another.
+    let is_still_in = || Some(adapter.is_latest(transcript?, id, agent.cwd.seen()?));
+    if agent.ladder.proof().is_absent() && is_still_in() != Some(true) {
+        return Some((Fact::Absent, None));
+    }
     let children = |pid| families.children(pid);
     let subject = Subject::new(host, (adapter, families.agents()), &top, &children, (&agent.cwd, home), false);
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
@@ -98,7 +130,10 @@ mod tests {
         let seen = Process::from(&live);
         let before = Process { started: seen.started - chrono::TimeDelta::seconds(1), ..seen };
         let families = Families::new(&host, crate::agent::Agents::default());
-        let ask = |agent: &Agent| answer(&host, &families, &Transcripts::new(), agent).map(|(turn, _)| turn);
+        let ask = |agent: &Agent| {
+            let id = conversations(agent).first().copied()?;
+            answer(&host, &families, &Transcripts::new(), agent, id).map(|(turn, _)| turn)
+        };
         assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Turn::Working)));
         assert_eq!(ask(&agent(before, id())), None, "the pid is another process's by now");
         assert_eq!(ask(&agent(seen, Fact::Absent)), None, "not proven");

@@ -150,6 +150,17 @@ impl<'w, 'a> Claims<'w, 'a> {
         }
     }
 
+    /// The recorded conversation of an entry if its live agent began it, as far as anybody can tell: weak rungs would have it
+    /// recorded were it not.
+    pub(super) fn in_recorded(&self, entry: &Session, live: Live<'a>) -> Option<ConversationId> {
+        let recorded = entry.recorded.session_id.as_ref()?;
+        let is_untold = proof_of(live.agent) == Identity::Nothing;
+        match is_untold.then(|| self.weak(live, Some(entry.index)))? {
+            Ruling::Proven { id, .. } => (id == *recorded).then_some(id),
+            Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => None,
+        }
+    }
+
     /// What the conversation of an agent without an entry is.
     pub(super) fn ruling_undeclared(&self, live: Live<'a>) -> Ruling {
         match proof_of(live.agent) {

@@ -38,6 +38,9 @@ pub struct EntryVerdict<'a> {
     pub renamed_to: Option<String>,
     /// The conversation its live agent is proven to be in, and the rung.
     pub proven: Option<(ConversationId, Rung)>,
+    /// The conversation whose turn is its live agent's: the proven one, or the recorded one if that and no other came into being
+    /// beside the agent.
+    pub lives_in: Option<ConversationId>,
     /// What was concluded about the conversation, one line.
     pub about_id: String,
     /// Whether the transcript of its conversation is there; `None` if nobody asked or there is no conversation.
@@ -142,6 +145,7 @@ fn judge<'a>(
         standing: standing.clone(),
         renamed_to: None,
         proven: None,
+        lives_in: None,
         about_id: String::new(),
         transcript: transcript_of(world, entry, standing),
         unknown: None,
@@ -170,6 +174,8 @@ fn judge<'a>(
         Standing::Alive(live) => {
             drifts.extend(revived::judge(world, entry, live.session));
             rule_on_id(world, entry, live.agent, claims.ruling(entry, *live), &mut verdict, drifts);
+            let proven = verdict.proven.as_ref().map(|(id, _)| id.clone());
+            verdict.lives_in = proven.or_else(|| claims.in_recorded(entry, *live));
         }
     }
     let replaced = drifts.last().is_some_and(|drift| drift.class == Class::NewId && drift.session == entry.key);

@@ -28,11 +28,11 @@ pub struct Observation {
     pub strays: BTreeMap<u32, Fact<Stray>>,
     /// Transcripts of the conversation ids that were asked for.
     pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
-    /// What live agents whose conversation is proven are doing; empty where nobody asked. An agent that is not in it was not
-    /// asked, or was another process by the time it had answered.
-    pub turns: BTreeMap<Process, Fact<Turn>>,
+    /// What live agents are doing if they are in this conversation, which only a verdict says; empty where nobody asked. An agent
+    /// that is not in it was not asked, or was another process by the time it had answered.
+    pub turns: BTreeMap<(Process, ConversationId), Fact<Turn>>,
     /// What those among them that wait say they wait for, raw: show it only through [`crate::core::text::printable`].
-    pub awaited: BTreeMap<Process, String>,
+    pub awaited: BTreeMap<(Process, ConversationId), String>,
     /// Declared workspaces whose real path is another one (a symlink on the way), with that path.
     pub real_paths: BTreeMap<PathBuf, PathBuf>,
     /// For each entry of the manifest, in order: where its agent would keep its files if no process tells.

@@ -149,7 +149,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         ));
         lines.push(format!("its directory: {}", path_line(&live.agent.cwd)));
         lines.push(format!("its files: {}", path_line(&live.agent.home)));
-        lines.push(turn_line(world, live));
+        lines.push(turn_line(world, row, live));
     }
     let said = |note: &String| lines.iter().any(|line| line.ends_with(note.as_str()));
     lines.extend(row.row.note.clone().filter(|note| !said(note)));
@@ -161,16 +161,20 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// What the agent is doing, or why that is not said.
-fn turn_line(world: &World<'_>, live: Live<'_>) -> String {
-    let process = &live.agent.process;
-    match world.observation.turns.get(process) {
-        Some(Fact::Seen(turn)) => match world.observation.awaited.get(process) {
+fn turn_line(world: &World<'_>, row: &Row<'_>, live: Live<'_>) -> String {
+    let entry = row.entry.and_then(|(_, entry)| entry.lives_in.as_ref());
+    let found = row.found.and_then(|found| found.proven.as_ref()).map(|(id, _)| id);
+    // What the process itself proves is its own, whoever else claims it.
+    let id = entry.or(found).or_else(|| Some(live.agent.ladder.proof().into_seen()?.0));
+    let place = id.map(|id| (live.agent.process, id.clone()));
+    match place.as_ref().and_then(|place| world.observation.turns.get(place)) {
+        Some(Fact::Seen(turn)) => match place.as_ref().and_then(|place| world.observation.awaited.get(place)) {
             Some(what) => format!("what it is doing: {}, for {what}", turn.as_str()),
             None => format!("what it is doing: {}", turn.as_str()),
         },
         Some(Fact::Absent) => "what it is doing: its files do not tell".to_owned(),
         Some(Fact::Unknown(why)) => format!("what it is doing: unknown ({why})"),
-        None => "what it is doing: not asked, because no live evidence names its conversation".to_owned(),
+        None => "what it is doing: not asked, because nothing live tells which conversation it is in".to_owned(),
     }
 }
 

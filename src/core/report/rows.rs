@@ -129,7 +129,7 @@ fn entry_row(
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
     let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
     let cwd = session.cwd.as_deref().or(live_cwd);
-    let (turn, turn_note) = turn_of(world, live.filter(|_| proven.is_some()));
+    let (turn, turn_note) = turn_of(world, live, entry.lives_in.as_ref());
     SessionRow {
         session: session.key.clone(),
         agent: session.agent,
@@ -166,7 +166,7 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         let key = TranscriptKey { kind: agent, home: home.clone(), id: id.clone() };
         world.observation.transcripts.get(&key)
     });
-    let (turn, turn_note) = turn_of(world, live.filter(|_| id.is_some()));
+    let (turn, turn_note) = turn_of(world, live, id.map(|(id, _)| id));
     SessionRow {
         session: found.key.clone(),
         agent,
@@ -227,12 +227,13 @@ fn observed(
     }
 }
 
-/// What a live agent is doing, and what it waits for. Only of one whose conversation is proven: what a transcript tells, it tells
+/// What a live agent is doing, and what it waits for. Only of one whose conversation is known: what a transcript tells, it tells
 /// of whoever is in it.
-fn turn_of(world: &World<'_>, proven: Option<Live<'_>>) -> (Option<Turn>, Option<String>) {
-    let Some(process) = proven.map(|live| live.agent.process) else { return (None, None) };
-    let turn = world.observation.turns.get(&process).and_then(Fact::seen).copied();
-    let awaited = world.observation.awaited.get(&process).filter(|_| turn == Some(Turn::Waiting));
+fn turn_of(world: &World<'_>, live: Option<Live<'_>>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
+    let Some((live, id)) = live.zip(id) else { return (None, None) };
+    let place = (live.agent.process, id.clone());
+    let turn = world.observation.turns.get(&place).and_then(Fact::seen).copied();
+    let awaited = world.observation.awaited.get(&place).filter(|_| turn == Some(Turn::Waiting));
     (turn, awaited.map(|text| printable(text).chars().take(MOST_AWAITED).collect()))
 }
 

@@ -88,7 +88,9 @@ fn what_may_not_be_read_is_unknown_and_not_absent() {
     }
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
-    command.args(["--exact", "transcripts::asked_by_who_may_not", "--nocapture"]).current_dir("/").env(RECORDED, &homes);
+    let module = module_path!().split_once("::").unwrap().1;
+    let test = format!("{module}::asked_by_who_may_not");
+    command.args(["--exact", &test, "--nocapture"]).current_dir("/").env(RECORDED, &homes);
     match command.output() {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout);

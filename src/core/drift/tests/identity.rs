@@ -98,6 +98,35 @@ fn a_transcript_that_appeared_is_a_guess_only_when_alone_unclaimed_and_clearly_l
 }
 
 #[test]
+fn an_agent_lives_in_its_recorded_conversation_only_if_that_would_be_recorded_now() {
+    type Appeared = &'static [(&'static str, i64)];
+    let lives_in = |recorded: &str, agents: Vec<Agent>| {
+        let sessions = ["s", "twin"].iter().zip(agents).map(|(name, agent)| alive(name, agent)).collect();
+        let scene = scene(entries(&[("s", recorded), ("twin", "null"), ("ended", "other")]), sessions);
+        let verdict = &super::super::classify(&scene.world()).entries[0];
+        verdict.lives_in.as_ref().map(|id| id.as_str().to_owned())
+    };
+    let table: [(&str, Appeared, Option<&str>); 7] = [
+        ("a", &[("a", 30)], Some("a")),
+        ("null", &[("a", 30)], Some("a")),
+        ("a", &[("a", 30), ("other", 40)], Some("a")),
+        ("a", &[("a", 30), ("b", 40)], None),
+        ("a", &[("b", 30)], None),
+        ("a", &[("a", 1)], None),
+        ("a", &[], None),
+    ];
+    for (recorded, appeared, expected) in table {
+        assert_eq!(lives_in(recorded, vec![agent(1).appeared(appeared)]).as_deref(), expected, "{recorded} {appeared:?}");
+    }
+    let alone = || agent(1).appeared(&[("a", 30)]);
+    assert_eq!(lives_in("a", vec![alone().peers(Fact::Seen(2))]), None);
+    assert_eq!(lives_in("a", vec![alone().peers(Fact::Unknown("hidden".to_owned()))]), None);
+    assert_eq!(lives_in("a", vec![alone(), agent(2).proves(Rung::Held, "a")]), None, "another is in it");
+    assert_eq!(lives_in("a", vec![alone().reads(Rung::Registry, Fact::Unknown("torn".to_owned()))]), None);
+    assert_eq!(lives_in("a", vec![alone().proves(Rung::Start, "a")]).as_deref(), Some("a"));
+}
+
+#[test]
 fn two_live_sessions_that_prove_one_id_are_both_ambiguous() {
     let scene = scene(
         entries(&[("a", "x"), ("b", "null")]),
