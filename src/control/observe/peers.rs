@@ -1,10 +1,11 @@
 //! How many live agents of one kind work in one directory of the host. Needed only where nothing stronger proves an id.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::Server;
@@ -28,6 +29,9 @@ impl Inspector<'_> {
                     (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
                     (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
                 };
+                if let (Fact::Seen(peers), Fact::Seen(home)) = (&mut agent.ladder.peers, &agent.home) {
+                    *peers += self.servers(agent.kind, home);
+                }
             }
         }
     }
@@ -42,6 +46,27 @@ impl Inspector<'_> {
             }
         }
         Fact::Seen(count)
+    }
+
+    /// How many servers of an agent keep their files in its home. They begin conversations wherever they are asked to, whatever
+    /// directory they work in. One whose environment cannot be read is another person's.
+    fn servers(&self, kind: AgentKind, home: &Path) -> u32 {
+        let agent = agent::of(kind);
+        if agent.servers().is_empty() {
+            return 0;
+        }
+        let host = self.world.host.as_ref();
+        let is_home = |other: &Path| {
+            other == home || other.canonicalize().is_ok_and(|it| home.canonicalize().is_ok_and(|home| it == home))
+        };
+        let is_server = |pid: &&u32| {
+            let Fact::Seen(process) = host.process(**pid) else { return false };
+            let program = Program::of(&process.argv);
+            program.is_some_and(|program| agent.names().matches_service(&program, agent.servers()))
+                && host.environ(**pid).seen().and_then(|environ| agent.home(environ)).is_some_and(|other| is_home(&other))
+        };
+        let pids = self.families.table().seen().into_iter().flat_map(HashMap::values).flatten();
+        u32::try_from(pids.filter(is_server).count()).unwrap_or(u32::MAX)
     }
 
     /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's

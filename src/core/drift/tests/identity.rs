@@ -119,8 +119,7 @@ fn two_live_sessions_of_one_name_on_two_servers_are_two_when_they_prove_one_id()
         (format!("{one}{other}"), ["ambiguous:flag", "ambiguous:flag"]),
         (one.to_owned(), ["ambiguous:flag", "unregistered:record"]),
     ] {
-        let mut scene =
-            scene(manifest(&text(&entries)), vec![alive("x-creator-claude", agent(1).proves(Rung::Registry, "u"))]);
+        let mut scene = scene(manifest(&text(&entries)), vec![alive("x-creator-claude", agent(1).proves(Rung::Registry, "u"))]);
         let sessions = vec![alive("x-creator-claude", agent(2).proves(Rung::Registry, "u"))];
         scene.observation.servers.insert(zellij.clone(), Fact::Seen(Server { sessions, ..Server::default() }));
         assert_eq!(scene.words(), expected, "{entries}");
