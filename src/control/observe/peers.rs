@@ -1,7 +1,7 @@
 //! How many live agents of one kind work in one directory of the host. Needed only where nothing stronger proves an id.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
@@ -20,6 +20,7 @@ impl Inspector<'_> {
     /// Fills in the peers of every agent whose conversation only a weak rung names.
     pub(super) fn count_peers(&self, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
         let mut all: Option<Fact<Vec<Peer>>> = None;
+        let mut serving: Option<Vec<(AgentKind, PathBuf)>> = None;
         for pane in panes_of(servers) {
             let Fact::Seen(agents) = &mut pane.agents else { continue };
             for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
@@ -30,7 +31,10 @@ impl Inspector<'_> {
                     (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
                 };
                 if let (Fact::Seen(peers), Fact::Seen(home)) = (&mut agent.ladder.peers, &agent.home) {
-                    *peers += self.servers(agent.kind, home);
+                    let serving = serving.get_or_insert_with(|| self.every_server());
+                    let home = real(home);
+                    let beside = serving.iter().filter(|(kind, other)| *kind == agent.kind && *other == home);
+                    *peers += u32::try_from(beside.count()).unwrap_or(u32::MAX);
                 }
             }
         }
@@ -48,25 +52,17 @@ impl Inspector<'_> {
         Fact::Seen(count)
     }
 
-    /// How many servers of an agent keep their files in its home. They begin conversations wherever they are asked to, whatever
-    /// directory they work in. One whose environment cannot be read is another person's.
-    fn servers(&self, kind: AgentKind, home: &Path) -> u32 {
-        let agent = agent::of(kind);
-        if agent.servers().is_empty() {
-            return 0;
-        }
+    /// Every server of an agent and the home it keeps its files in. They begin conversations wherever they are asked to,
+    /// whatever directory they work in. One whose environment cannot be read is another person's.
+    fn every_server(&self) -> Vec<(AgentKind, PathBuf)> {
         let host = self.world.host.as_ref();
-        let is_home = |other: &Path| {
-            other == home || other.canonicalize().is_ok_and(|it| home.canonicalize().is_ok_and(|home| it == home))
+        let server = |pid: &u32| {
+            let process = host.process(*pid).into_seen()?;
+            let program = Program::of(&process.argv)?;
+            let agent = agent::all().iter().find(|agent| agent.names().matches_service(&program, agent.servers()))?;
+            Some((agent.kind(), real(&agent.home(host.environ(*pid).seen()?)?)))
         };
-        let is_server = |pid: &&u32| {
-            let Fact::Seen(process) = host.process(**pid) else { return false };
-            let program = Program::of(&process.argv);
-            program.is_some_and(|program| agent.names().matches_service(&program, agent.servers()))
-                && host.environ(**pid).seen().and_then(|environ| agent.home(environ)).is_some_and(|other| is_home(&other))
-        };
-        let pids = self.families.table().seen().into_iter().flat_map(HashMap::values).flatten();
-        u32::try_from(pids.filter(is_server).count()).unwrap_or(u32::MAX)
+        self.families.table().seen().into_iter().flat_map(HashMap::values).flatten().filter_map(server).collect()
     }
 
     /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's
@@ -95,4 +91,9 @@ impl Inspector<'_> {
         let topmost = agents.iter().filter(|(pid, (agent, _))| !is_wrapped(**pid, agent.kind()));
         Fact::Seen(topmost.map(|(pid, (agent, _))| Peer { pid: *pid, kind: agent.kind() }).collect())
     }
+}
+
+/// A directory without symlinks, if it is there.
+fn real(home: &Path) -> PathBuf {
+    home.canonicalize().unwrap_or_else(|_| home.to_path_buf())
 }
