@@ -38,6 +38,11 @@ pub trait Agent: Send + Sync {
     /// What its programs are called.
     fn names(&self) -> &'static Names;
 
+    /// The services of it that begin conversations in any workspace, for whoever asks: servers of other programs.
+    fn servers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Where it keeps its files when started in this environment; `None` if the environment does not tell (no HOME).
     fn home(&self, env: &Environ) -> Option<PathBuf>;
 

@@ -50,13 +50,23 @@ fn base(path: &str) -> &str {
 }
 
 impl Names {
-    /// Whether this is one of the agent's programs. `exe` (may be empty) counts only for a program of its own.
+    /// Whether this is one of the agent's programs, as someone talks to it. `exe` (may be empty) counts only for a program of its
+    /// own.
     pub fn matches(&self, program: &Program<'_>, exe: &str) -> bool {
+        self.are_of(program, exe) && !program.args.first().is_some_and(|first| self.services.contains(&first.as_str()))
+    }
+
+    /// Whether this is one of the agent's programs, called as one of these services.
+    pub fn matches_service(&self, program: &Program<'_>, services: &[&str]) -> bool {
+        self.are_of(program, "") && program.args.first().is_some_and(|first| services.contains(&first.as_str()))
+    }
+
+    fn are_of(&self, program: &Program<'_>, exe: &str) -> bool {
         let Some(path) = program.path else { return false };
         let mut words = [base(path), if program.via.is_none() { exe } else { "" }].into_iter();
         let named = words.any(|word| self.programs.contains(&word.strip_suffix(".exe").unwrap_or(word)));
         let packaged = || path.contains('/') && self.packages.iter().any(|package| has_directory(path, package));
-        (named || packaged()) && !program.args.first().is_some_and(|first| self.services.contains(&first.as_str()))
+        named || packaged()
     }
 
     /// Whether an agent called like this is only a wrapper, with the agent itself below it.

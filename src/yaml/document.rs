@@ -202,6 +202,7 @@ mod tests {
         assert!(by_item(plain));
         for unusual in [
             plain.replace("cwd: /x\n  -", "cwd: &c /x\n  -").replace("b\n    cwd: /x", "b\n    cwd: *c"),
+            plain.replace("version: 1", "base: &c /x").replacen("cwd: /x", "cwd: &c /x", 1) + "last: *c\n",
             plain.replace("version: 1", "base: &base { mux: tmux }\nversion: 1").replace("name: b", "<<: *base\n    name: b"),
             plain.replace('\n', "\r\n"),
             format!("\u{feff}{plain}"),
@@ -223,6 +224,15 @@ mod tests {
             let edited = indexed(&unusual).apply(&edit).map(|new| new.text().to_owned());
             assert_eq!(edited, super::super::apply(&unusual, &edit), "{unusual}");
         }
+    }
+
+    #[test]
+    fn what_repeats_an_anchor_that_an_item_sets_again_stays_as_it_is() {
+        let text = "base: &s running\nsessions:\n  - name: a\n    status: &s running\n    cwd: /x\nlast: *s\n";
+        let edit = Edit::new(Path::root().key(SESSIONS).index(0).key("status"), Some(json!("running")), Some(json!("stopped")));
+        assert!(indexed(text).apply(&[edit]).is_err_and(|refusal| refusal.why().contains("line 6 repeats")));
+        // That `&` and `*` stand in it is no doubt.
+        assert!(by_item("sessions:\n  - name: a\n    note: a & b & c\n  - name: b\ndiscovery:\n  names: [\"*-{agent}\"]\n"));
     }
 
     #[test]

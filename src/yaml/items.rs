@@ -1,5 +1,6 @@
 //! Where the items of a manifest's list of sessions stand in its text, as far as that is beyond doubt. Never edits anything.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_yaml::Value;
@@ -22,7 +23,7 @@ const HEAD: &str = "sessions:\n";
 ///
 /// * an open quote, brace or bracket: alone, the item would not load;
 /// * an anchor whose alias stands elsewhere, a tag handle: alone, the item with the alias would not load; texts with directives
-///   or merge keys are not indexed at all;
+///   or merge keys, or that set an anchor twice and repeat it, are not indexed at all;
 /// * a scalar that goes on below: a plain one ends at a line that is indented no deeper than the item's dash, a block scalar at
 ///   one indented less than its own text, and the next item's dash, or the next key, is such a line;
 /// * what only the first line or the whole text has: the byte order mark, the kind of line breaks, the final newline. Texts
@@ -37,7 +38,7 @@ impl Items {
     /// The places of the items of a text with this value; `None` if there is any doubt.
     pub(super) fn of(text: &str, value: &Value) -> Option<Self> {
         let list = sessions(value).filter(|list| !list.is_empty())?;
-        if !is_plain(text) {
+        if !is_plain(text) || repeats_anchor_set_twice(text) {
             return None;
         }
         let (head, bounds) = bounds(text)?;
@@ -123,6 +124,16 @@ fn is_plain(text: &str) -> bool {
     let strange = ['\r', '\t', BOM, '\u{85}', '\u{2028}', '\u{2029}'];
     let is_marker = |line: &str| line.starts_with('%') || line.starts_with("---") || line.starts_with("...");
     text.ends_with('\n') && !text.contains(strange) && !text.contains("<<") && !text.lines().any(is_marker)
+}
+
+/// Whether something that may be an anchor is set twice and repeated: what stands without the items would repeat the other one.
+fn repeats_anchor_set_twice(text: &str) -> bool {
+    let mut set: HashMap<&str, bool> = HashMap::new();
+    for (at, _) in text.match_indices('&') {
+        let name = text[at + 1..].split(|c: char| c.is_whitespace() || ",[]{}".contains(c)).next().unwrap_or_default();
+        set.entry(name).and_modify(|twice| *twice = true).or_default();
+    }
+    set.into_iter().any(|(name, twice)| twice && !name.is_empty() && text.contains(&format!("*{name}")))
 }
 
 /// Where the line of the list begins, and where each item does, with the end of the last. A guess, to be proven.

@@ -361,6 +361,32 @@ fn what_people_began_in_the_workspace_since_the_start_is_shown_with_the_number_o
 }
 
 #[test]
+fn a_server_of_the_same_home_may_have_begun_what_appeared_wherever_it_works_itself() {
+    let world = World::new();
+    let (cwd, other) = (world.workspace("w"), world.workspace("other"));
+    let path = recorded(&world.home().join(".local/share/opencode"));
+    world.program("opencode", "#!/bin/bash\nsleep 600\n");
+    world.session("s", &cwd, "exec opencode");
+    let started = agent_of(&world, "s").process.started;
+    let mut writer = Writer::open(&path);
+    writer.run(&insert("ses_new", &cwd, (started + TimeDelta::seconds(5)).timestamp_millis(), None));
+    let peers = || agent_of(&world, "s").ladder.peers;
+    assert_eq!(peers(), Fact::Seen(1));
+    let runs = |pid: u32, word: &str| {
+        let is_it =
+            || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|text| text.ends_with(format!("{word}\0").as_bytes()));
+        await_some(word, || is_it().then_some(()));
+    };
+    // The one keeps its conversations elsewhere, the other has none of its own.
+    runs(world.session("far", &cwd, "XDG_DATA_HOME=/nowhere exec opencode serve"), "serve");
+    runs(world.session("client", &cwd, "exec opencode attach"), "attach");
+    assert_eq!(peers(), Fact::Seen(1));
+    runs(world.session("near", &other, "exec opencode serve"), "serve");
+    assert_eq!(peers(), Fact::Seen(2));
+    writer.close();
+}
+
+#[test]
 fn among_very_many_conversations_only_the_newest_are_looked_at() {
     let world = World::new();
     let cwd = world.workspace("w");

@@ -73,6 +73,30 @@ fn socket_directories_are_told_apart_and_the_zellij_around_us_is_not_asked_inste
 }
 
 #[test]
+fn a_server_is_known_by_whichever_symlink_it_was_started_and_is_looked_at() {
+    let Some(zellij) = Zellij::new() else { return };
+    let world = zellij.world();
+    let (real, link) = (world.root().join("real"), world.root().join("link"));
+    fs::create_dir(&real).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let pane = zellij.session_in(&link, "s", &world.home(), &["sleep", "600"]);
+    let listed = |dir: &std::path::Path| {
+        let dir = dir.to_str().unwrap();
+        let manifest = entries([format!("name: s, agent: claude, mux: zellij, server: {dir:?}")]);
+        look_with(world, &[], &manifest).servers[&server(dir)].clone()
+    };
+    for dir in [&real, &link] {
+        let seen = listed(dir).into_seen().unwrap();
+        assert_eq!(seen.sessions[0].panes[0].pid, Some(pane), "{}", dir.display());
+    }
+    fs::remove_file(real.join("contract_version_1/s")).unwrap();
+    for dir in [&real, &link] {
+        let seen = listed(dir);
+        assert!(seen.why_unknown().is_some_and(|why| why.contains("socket removed")), "{}: {seen:?}", dir.display());
+    }
+}
+
+#[test]
 fn a_directory_that_was_never_made_is_absent_and_is_not_asked_about_unless_an_entry_is_there() {
     let world = World::new();
     let declared = look_with(&world, &[], &entry("name: s"));

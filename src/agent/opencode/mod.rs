@@ -54,6 +54,10 @@ impl Agent for Opencode {
         &NAMES
     }
 
+    fn servers(&self) -> &'static [&'static str] {
+        &["serve", "web", "acp"]
+    }
+
     /// The directory of its databases, or the database itself where OPENCODE_DB names one elsewhere.
     fn home(&self, env: &Environ) -> Option<PathBuf> {
         let data = env.path("XDG_DATA_HOME").or_else(|| Some(env.path("HOME")?.join(".local/share")));

@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::outsiders::Shown;
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
-use crate::agent::{self, Agent};
+use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::{Agent as LiveAgent, Server};
@@ -22,6 +22,7 @@ impl Inspector<'_> {
     /// Fills in the peers of every agent whose conversation only a weak rung names.
     pub(super) fn count_peers(&self, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
         let mut all: Option<Fact<Vec<Peer>>> = None;
+        let mut serving: Option<Vec<(AgentKind, PathBuf)>> = None;
         for pane in panes_of(servers) {
             let Fact::Seen(agents) = &mut pane.agents else { continue };
             for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
@@ -31,6 +32,12 @@ impl Inspector<'_> {
                     (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
                     (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
                 };
+                if let (Fact::Seen(peers), Fact::Seen(home)) = (&mut agent.ladder.peers, &agent.home) {
+                    let serving = serving.get_or_insert_with(|| self.every_server());
+                    let home = real(home);
+                    let beside = serving.iter().filter(|(kind, other)| *kind == agent.kind && *other == home);
+                    *peers += u32::try_from(beside.count()).unwrap_or(u32::MAX);
+                }
             }
         }
     }
@@ -68,6 +75,19 @@ impl Inspector<'_> {
         })
     }
 
+    /// Every server of an agent and the home it keeps its files in. They begin conversations wherever they are asked to,
+    /// whatever directory they work in. One whose environment cannot be read is another person's.
+    fn every_server(&self) -> Vec<(AgentKind, PathBuf)> {
+        let host = self.world.host.as_ref();
+        let server = |pid: &u32| {
+            let process = host.process(*pid).into_seen()?;
+            let program = Program::of(&process.argv)?;
+            let agent = agent::all().iter().find(|agent| agent.names().matches_service(&program, agent.servers()))?;
+            Some((agent.kind(), real(&agent.home(host.environ(*pid).seen()?)?)))
+        };
+        self.families.table().seen().into_iter().flat_map(HashMap::values).flatten().filter_map(server).collect()
+    }
+
     /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's
     /// tool counts here: it leaves a transcript in the same place.
     fn every_agent(&self) -> Fact<Vec<Peer>> {
@@ -94,4 +114,9 @@ impl Inspector<'_> {
         let topmost = agents.iter().filter(|(pid, (agent, _))| !is_wrapped(**pid, agent.kind()));
         Fact::Seen(topmost.map(|(pid, (agent, _))| Peer { pid: *pid, kind: agent.kind() }).collect())
     }
+}
+
+/// A directory without symlinks, if it is there.
+fn real(home: &Path) -> PathBuf {
+    home.canonicalize().unwrap_or_else(|_| home.to_path_buf())
 }

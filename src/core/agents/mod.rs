@@ -25,6 +25,9 @@ const LONGEST_NAME: usize = 32;
 /// Programs that run other programs' text: their processes are told by what they run.
 pub const INTERPRETERS: [&str; 15] =
     ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "node", "nodejs", "bun", "deno", "python", "ruby", "perl"];
+/// Shells and launchers beside them: their processes stand for whatever runs below.
+pub const LAUNCHERS: [&str; 15] =
+    ["csh", "tcsh", "nu", "elvish", "xonsh", "pwsh", "busybox", "env", "sudo", "su", "login", "npx", "uvx", "tmux", "zellij"];
 /// What a name looks like, for messages and the schema.
 pub const NAME: &str = "^[a-z0-9][a-z0-9-]*$";
 

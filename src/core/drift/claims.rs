@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::identity::{Candidate, Identity, guess, proof_of};
 use super::locate::{Atlas, Live, Standing, agents_of};
 use super::{Disposition, World, new_id};
-use crate::core::ids::ConversationId;
+use crate::core::ids::{ConversationId, ServerKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{MuxSession, Process};
@@ -30,14 +30,17 @@ pub(super) enum Ruling {
     Unknown(String),
 }
 
+/// A session and the server it is on: the same name on two servers is two sessions.
+type Place<'a> = (&'a ServerKey, &'a MuxSession);
+
 /// Every claim to a conversation: by record and by live proof.
 pub(super) struct Claims<'w, 'a> {
     world: &'w World<'a>,
     standings: &'w [Standing<'a>],
     /// Which entries record an id.
     recorded: HashMap<&'w ConversationId, Vec<usize>>,
-    /// Which live processes prove an id, and the name of the session each is in.
-    proven: HashMap<ConversationId, BTreeMap<Process, BTreeSet<&'a str>>>,
+    /// Which live processes prove an id, and the sessions that show each.
+    proven: HashMap<ConversationId, BTreeMap<Process, Vec<Place<'a>>>>,
     /// Which entries' live agent a process is.
     entry_of: HashMap<Process, Vec<usize>>,
     /// Which processes rungs 5 and 6 guess to be in a conversation.
@@ -55,11 +58,11 @@ impl<'w, 'a> Claims<'w, 'a> {
                 recorded.entry(id).or_default().push(entry.index);
             }
         }
-        let mut proven: HashMap<ConversationId, BTreeMap<Process, BTreeSet<&str>>> = HashMap::new();
-        for session in every_session(world) {
-            for live in agents_of(session) {
+        let mut proven: HashMap<ConversationId, BTreeMap<Process, Vec<Place<'a>>>> = HashMap::new();
+        for place in every_session(world) {
+            for live in agents_of(place.1) {
                 if let Identity::Proven { id, .. } = proof_of(live.agent) {
-                    proven.entry(id).or_default().entry(live.agent.process).or_default().insert(&session.name);
+                    proven.entry(id).or_default().entry(live.agent.process).or_default().push(place);
                 }
             }
         }
@@ -79,7 +82,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     /// Notes what every live agent without a proven or recorded id is guessed to be in, so that no conversation is guessed twice.
     fn collect_guesses(&mut self) {
         let mut guessed: HashMap<ConversationId, BTreeSet<Process>> = HashMap::new();
-        for live in every_session(self.world).flat_map(agents_of) {
+        for live in every_session(self.world).flat_map(|(_, session)| agents_of(session)) {
             let index = self.entry_of.get(&live.agent.process).and_then(|entries| entries.first().copied());
             if proof_of(live.agent) == Identity::Nothing
                 && let Identity::Proven { id, .. } = self.guess(live, index)
@@ -203,13 +206,12 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// Why an id cannot be this agent's alone: another live session proves it too.
     fn also_proven(&self, id: &ConversationId, live: Live<'a>, index: Option<usize>) -> Option<String> {
-        let others = self.proven.get(id).into_iter().flatten();
-        let mut elsewhere = others.filter(|(process, sessions)| {
-            **process != live.agent.process && sessions.iter().any(|name| *name != live.session.name)
-        });
-        if let Some((process, sessions)) = elsewhere.next() {
-            let name = sessions.first().copied().unwrap_or_default();
-            return Some(format!("also live in session {name}, pid {}", process.pid));
+        let others = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
+        for (process, places) in others {
+            if let Some((server, session)) = places.iter().find(|(_, session)| !std::ptr::eq(*session, live.session)) {
+                let place = if session.name == live.session.name { format!(" on {server}") } else { String::new() };
+                return Some(format!("also live in session {}{place}, pid {}", session.name, process.pid));
+            }
         }
         self.shared_process(live, index)
     }
@@ -260,8 +262,9 @@ impl<'w, 'a> Claims<'w, 'a> {
 }
 
 /// Every session of every server that answered.
-fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = &'a MuxSession> {
-    world.observation.servers.values().filter_map(|server| server.seen()).flat_map(|server| &server.sessions)
+fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = Place<'a>> {
+    let servers = world.observation.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+    servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)))
 }
 
 /// The standings of all entries of this host, suspended ones included: they hold their ids too.

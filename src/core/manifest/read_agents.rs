@@ -6,7 +6,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::names::{agent as keys, top};
 use super::read::{Remarks, noun};
-use crate::core::agents::{Definition, INTERPRETERS, IdPattern, Template, is_name};
+use crate::core::agents::{Definition, INTERPRETERS, IdPattern, LAUNCHERS, Template, is_name};
 use crate::core::edit::Path;
 use crate::core::ids::AgentKind;
 
@@ -230,8 +230,8 @@ fn is_program(text: &str) -> Result<(), String> {
     if text.contains('/') || matches!(text, "." | "..") {
         return Err(format!("a program is given by its base name, without a directory: {text:?} is not one"));
     }
-    if INTERPRETERS.contains(&stem) {
-        return Err(format!("`{text}` runs other programs; name the script it runs"));
+    if INTERPRETERS.contains(&stem) || LAUNCHERS.contains(&text) {
+        return Err(format!("`{text}` runs other programs; name the one it runs"));
     }
     if let Some(name) = text.strip_suffix(".exe") {
         return Err(format!("`.exe` is passed over at a program's name: write {name:?}"));

@@ -79,8 +79,10 @@ fn servers(host: &dyn Host, directory: &Path) -> Result<BTreeMap<u32, Running>, 
     let session_of = |process: &ProcessInfo| {
         let [_, option, socket, ..] = process.argv.as_slice() else { return None };
         let socket = Path::new(socket);
-        let is_here = socket.parent() == Some(directory) || (real.is_some() && socket.parent() == real.as_deref());
-        (option == "--server" && is_here).then(|| socket.file_name().map(OsString::from)).flatten()
+        // It was given the directory with its symlinks, or without, or with others.
+        let is_here = |parent: &Path| parent == directory || (real.is_some() && parent.canonicalize().ok() == real);
+        let is_ours = option == "--server" && socket.parent().is_some_and(is_here);
+        is_ours.then(|| socket.file_name().map(OsString::from)).flatten()
     };
     let mut servers = BTreeMap::new();
     for pid in table.iter().filter(|it| it.name.contains("zellij")).map(|it| it.pid) {
@@ -188,11 +190,17 @@ fn hidden(listening: &[PathBuf], base: &Path, reached: usize) -> Option<String> 
     })
 }
 
-/// Where a socket's directory is below a socket directory, which may be written with its symlinks or without.
+/// Where a socket's directory is below a socket directory; either may be written with its symlinks or without.
 fn relative(socket: &Path, base: &Path) -> Option<PathBuf> {
     let directory = socket.parent()?;
-    let below = |base: &Path| directory.strip_prefix(base).ok().map(Path::to_path_buf);
-    below(base).or_else(|| below(&base.canonicalize().ok()?))
+    let below = |directory: &Path, base: &Path| directory.strip_prefix(base).ok().map(Path::to_path_buf);
+    below(directory, base).or_else(|| {
+        let base = base.canonicalize().ok()?;
+        // Of all the sockets of a host only those that can be zellij's are worth resolving.
+        let is_zellij_s = directory.file_name().is_some_and(|name| is_generation(Path::new(name)));
+        let resolved = || if is_zellij_s { directory.canonicalize().ok() } else { None };
+        below(directory, &base).or_else(|| below(&resolved()?, &base))
+    })
 }
 
 /// zellij parts its generations by a directory each: `contract_version_1`, before 0.44 the version itself.
@@ -241,6 +249,11 @@ mod tests {
         std::os::unix::fs::symlink(&real, dir.path().join("link")).unwrap();
         let listening = [real.join("contract_version_1/a")];
         assert!(hidden(&listening, &dir.path().join("link"), 0).is_some());
+        // Or one that was itself started with the symlink.
+        std::fs::create_dir(real.join("contract_version_1")).unwrap();
+        let listening = [dir.path().join("link/contract_version_1/a")];
+        assert!(hidden(&listening, &real, 0).is_some());
+        assert!(hidden(&listening, &dir.path().join("other"), 0).is_none());
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use super::world::*;
 use crate::core::drift::Class;
 use crate::core::fact::Fact;
+use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::{Found, Rung};
-use crate::core::observe::{Agent, MuxSession};
+use crate::core::observe::{Agent, MuxSession, Server};
 
 fn alive(name: &str, agent: Agent) -> MuxSession {
     let pid = agent.process.pid;
@@ -133,6 +134,27 @@ fn two_live_sessions_that_prove_one_id_are_both_ambiguous() {
         vec![alive("a", agent(1).proves(Rung::Registry, "x")), alive("b", agent(2).proves(Rung::Registry, "x"))],
     );
     assert_eq!(scene.words(), ["ambiguous:flag", "ambiguous:flag"]);
+}
+
+#[test]
+fn two_live_sessions_of_one_name_on_two_servers_are_two_when_they_prove_one_id() {
+    let zellij = ServerKey::default_of(MuxKind::Zellij);
+    let text = |entries: &str| format!("version: 1\nsessions:\n{entries}");
+    let (one, other) = (
+        "  - { name: x-creator-claude, agent: claude, cwd: /w, status: running, pane: { id: \"%1\", pid: 1 } }\n",
+        "  - { name: x-creator-claude, agent: claude, mux: zellij, cwd: /w, status: running, pane: { id: \"%2\", pid: 2 } }\n",
+    );
+    for (entries, expected) in [
+        (format!("{one}{other}"), ["ambiguous:flag", "ambiguous:flag"]),
+        (one.to_owned(), ["ambiguous:flag", "unregistered:record"]),
+    ] {
+        let mut scene = scene(manifest(&text(&entries)), vec![alive("x-creator-claude", agent(1).proves(Rung::Registry, "u"))]);
+        let sessions = vec![alive("x-creator-claude", agent(2).proves(Rung::Registry, "u"))];
+        scene.observation.servers.insert(zellij.clone(), Fact::Seen(Server { sessions, ..Server::default() }));
+        assert_eq!(scene.words(), expected, "{entries}");
+        assert!(scene.edits().iter().all(|edit| !edit.contains("session_id")), "{:?}", scene.edits());
+        assert!(scene.drifts()[0].matter.contains("x-creator-claude on zellij:default"), "{:?}", scene.drifts()[0]);
+    }
 }
 
 #[test]
