@@ -8,6 +8,7 @@
 mod backoff;
 mod connection;
 mod files;
+mod once;
 mod options;
 mod outbox;
 mod publisher;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use files::exposed_secret;
+pub use once::{NotTaken, once};
 pub use publisher::Publisher;
 
 use crate::core::fleet::HostState;
@@ -84,6 +86,11 @@ pub enum State {
     /// There is no connection.
     Lost {
         /// Why, one line.
+        why: String,
+    },
+    /// Connections are made and lost again and again, as when another client has the same id: each throws the other out.
+    Contested {
+        /// Why the last one was lost, one line.
         why: String,
     },
     /// It cannot be tried: a file that is named cannot be read or used.

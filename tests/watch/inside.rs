@@ -94,6 +94,7 @@ fn options(world: &World) -> WatchOptions {
             versions: None,
             jobs: None,
             tells_settling: false,
+            tells_jobs: true,
         },
         interval: Duration::from_millis(100),
         heartbeat: Duration::ZERO,

@@ -30,6 +30,7 @@ pub(super) struct Teller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     Lost,
+    Contested,
     Refused,
     Denied,
     Unusable,
@@ -48,6 +49,13 @@ impl Teller {
             State::Connected { .. } if self.subscribes => Vec::new(),
             State::Connected { .. } | State::Subscribed => self.up(at),
             State::Lost { why } => self.trouble(Trouble::Lost, &format!("not connected: {why}{again}"), at),
+            State::Contested { why } => {
+                let why = format!(
+                    "connections are lost at once, again and again: {why}; if another watch of a host and manifest of these names \
+                     runs elsewhere, give one of them another --consumer or MQTT_CLIENT_ID_PREFIX{again}"
+                );
+                self.trouble(Trouble::Contested, &why, at)
+            }
             State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
             State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
             State::SubscribeFailed { why } if self.subscribes => {
@@ -96,6 +104,11 @@ impl Teller {
     }
 
     fn up(&mut self, at: DateTime<Utc>) -> Vec<Event> {
+        // That each throws the other out is told once, not each time.
+        if self.told == Some(Trouble::Contested) {
+            self.is_up = true;
+            return Vec::new();
+        }
         self.told = None;
         if std::mem::replace(&mut self.is_up, true) {
             return Vec::new();
@@ -154,6 +167,20 @@ mod tests {
         assert!(teller.beat().connected);
         assert_eq!(said(teller.state(&State::Subscribed, at())), [""; 0]);
         assert_eq!(said(teller.state(&lost("again"), at())).len(), 1);
+    }
+
+    #[test]
+    fn that_two_throw_each_other_out_is_told_once_and_a_later_loss_again() {
+        let mut teller = Teller::new("b:1".to_owned(), true);
+        let contested = State::Contested { why: "the broker closed the connection".to_owned() };
+        assert!(said(teller.state(&contested, at()))[0].contains("--consumer"));
+        for _ in 0..3 {
+            assert_eq!(said(teller.state(&State::Subscribed, at())), [""; 0]);
+            assert!(teller.beat().connected);
+            assert_eq!(said(teller.state(&contested, at())), [""; 0]);
+            assert!(!teller.beat().connected);
+        }
+        assert_eq!(said(teller.state(&State::Lost { why: "x".to_owned() }, at())).len(), 1);
     }
 
     #[test]
