@@ -88,11 +88,6 @@ pub enum State {
         /// Why, one line.
         why: String,
     },
-    /// Connections are made and lost again and again, as when another client has the same id: each throws the other out.
-    Contested {
-        /// Why the last one was lost, one line.
-        why: String,
-    },
     /// It cannot be tried: a file that is named cannot be read or used.
     Unusable {
         /// Why, one line.

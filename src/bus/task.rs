@@ -46,7 +46,7 @@ pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: End
                     How::Refused(why) => ends.say(State::Refused { why }),
                     How::Lost(why) => {
                         is_clean = was_clean;
-                        ends.say(if backoff.flaps() { State::Contested { why } } else { State::Lost { why } });
+                        ends.say(State::Lost { why });
                     }
                     How::TooLong(length) => {
                         is_clean = true;

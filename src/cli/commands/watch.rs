@@ -102,21 +102,21 @@ fn left_out(count: u64, as_json: bool, context: &Context) -> String {
     line(&event, as_json, context).unwrap_or_default()
 }
 
-/// Claims to be the only one who listens as this client, and the only one who speaks for this host, at this broker. Two would throw
-/// each other out, or contradict each other, for ever.
+/// Claims to be the only one who listens as this client, and the only one who speaks for this host, at this broker. Two would
+/// throw each other out, or contradict each other, for ever.
 fn claims(mqtt: &Mqtt, pass: &Options, host: &str) -> Result<Vec<Claim>, CliError> {
     let manifest = std::path::absolute(&pass.manifest).unwrap_or_else(|_| pass.manifest.clone());
     let (broker, prefix, consumer) = (mqtt.broker.address(), &mqtt.broker.client_id_prefix, &mqtt.consumer);
     let client = format!("client {broker} {prefix} {host:?} {manifest:?} {consumer:?}");
     let speaker = mqtt.publish.then(|| {
         let hint = "one watch speaks for a host: leave out `--publish` here, or end the other one";
-        (format!("host {broker} {host:?}"), "publish", hint)
+        (format!("host {broker} {host:?}"), "for this host", hint)
     });
-    let listener = (client, "speak to it for this manifest", "give this one another --consumer, or end the other one");
+    let listener = (client, "for this manifest", "give this one another --consumer, or end the other one");
     let take = |(what, purpose, hint): (String, &str, &str)| {
         Claim::take(&pass.state_home, &what).map_err(|error| match error {
             ClaimError::Taken { .. } => {
-                CliError::new(Exit::Busy, format!("cannot {purpose} at the broker {broker}: {error}")).hint(hint)
+                CliError::new(Exit::Busy, format!("cannot speak to the broker {broker} {purpose}: {error}")).hint(hint)
             }
             ClaimError::Io { .. } => CliError::caused_by(Exit::Failure, &error),
         })
