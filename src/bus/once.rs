@@ -12,6 +12,8 @@ use crate::core::mqtt::Broker;
 /// How long the broker may take to close the connection.
 const LINGER: Duration = Duration::from_millis(500);
 
+const BREAKS: &str = "it breaks the protocol";
+
 /// The broker did not answer, or did not take the message.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
@@ -47,28 +49,34 @@ pub fn once(broker: &Broker, client_id: &str, message: Option<(&str, &[u8])>, pa
     let options = BusOptions::new(broker.clone(), client_id.to_owned());
     let made = options::make(&options, None, true).map_err(|error| unusable(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(NotTaken::Runtime)?;
-    let outcome = runtime.block_on(async {
-        let (client, mut events) = AsyncClient::new(made, 8);
-        events.set_network_options(options::network());
-        let outcome = tokio::time::timeout(patience, talk(&client, &mut events, message)).await;
-        if matches!(outcome, Ok(Ok(()))) {
-            let closed = async { while events.poll().await.is_ok() {} };
-            let _ = tokio::time::timeout(LINGER, closed).await;
-        }
-        outcome
+    let message = message.map(|(topic, payload)| (topic.to_owned(), payload.to_vec()));
+    let talked = runtime.block_on(async {
+        // The client has places where a broker that breaks the protocol makes it panic.
+        tokio::spawn(async move {
+            let (client, mut events) = AsyncClient::new(made, 8);
+            events.set_network_options(options::network());
+            let outcome = tokio::time::timeout(patience, talk(&client, &mut events, message)).await;
+            if matches!(outcome, Ok(Ok(()))) {
+                let closed = async { while events.poll().await.is_ok() {} };
+                let _ = tokio::time::timeout(LINGER, closed).await;
+            }
+            outcome
+        })
+        .await
     });
     // A name that is still being looked up must not hold us.
     runtime.shutdown_background();
-    match outcome {
-        Ok(said) => said.map_err(unusable),
-        Err(_) => Err(NotTaken::Late { address, patience }),
+    match talked {
+        Err(_) => Err(unusable(BREAKS.to_owned())),
+        Ok(Ok(said)) => said.map_err(unusable),
+        Ok(Err(_)) => Err(NotTaken::Late { address, patience }),
     }
 }
 
-async fn talk(client: &AsyncClient, events: &mut EventLoop, message: Option<(&str, &[u8])>) -> Result<(), String> {
+async fn talk(client: &AsyncClient, events: &mut EventLoop, mut message: Option<(String, Vec<u8>)>) -> Result<(), String> {
     loop {
         let asked = match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => match message {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => match message.take() {
                 Some((topic, payload)) => client.try_publish(topic, QoS::AtLeastOnce, false, payload),
                 None => client.try_disconnect(),
             },
@@ -78,7 +86,7 @@ async fn talk(client: &AsyncClient, events: &mut EventLoop, message: Option<(&st
             Err(error) => {
                 return Err(match how(error) {
                     How::Refused(why) | How::Lost(why) => why,
-                    How::TooLong(_) | How::Disconnected => "it breaks the protocol".to_owned(),
+                    How::TooLong(_) | How::Disconnected => BREAKS.to_owned(),
                 });
             }
         };
