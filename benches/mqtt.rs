@@ -133,6 +133,8 @@ impl Watch {
             idle_timeout: None,
             expected_artifacts: Vec::new(),
             auth_token: None,
+            root: None,
+            broker: None,
         };
         let job = self.registry.add(false, |id, _| Job::new(make(id))).unwrap();
         self.until(|event| event["job"] == job.id.as_str());

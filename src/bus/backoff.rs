@@ -3,7 +3,8 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// A connection that stood so long begins the waits anew. One that did not has made no progress.
+/// A connection that stood so long, and much longer than was waited for it, begins the waits anew. One that did not has made no
+/// progress: two clients of one id that take turns in throwing each other out stand as long as the other one waits.
 const STOOD: Duration = Duration::from_secs(5);
 
 /// Waits that double from the first to the longest.
@@ -12,30 +13,25 @@ pub(super) struct Backoff {
     first: Duration,
     longest: Duration,
     next: Duration,
-    short: u32,
+    /// The last wait.
+    waited: Duration,
 }
 
 impl Backoff {
     pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
-        Self { first, longest, next: first, short: 0 }
+        Self { first, longest, next: first, waited: Duration::ZERO }
     }
 
     /// The wait after an attempt whose connection stood so long, if there was one: up to a quarter is taken off at random, so
     /// that many clients of a broker that was restarted do not come back at once.
     pub(super) fn after(&mut self, stood: Option<Duration>) -> Duration {
-        match stood {
-            Some(stood) if stood >= STOOD => (self.next, self.short) = (self.first, 0),
-            Some(_) => self.short += 1,
-            None => {}
+        // Three times: a rival's wait is at most twice ours.
+        if stood.is_some_and(|stood| stood >= STOOD.max(self.waited * 3)) {
+            self.next = self.first;
         }
-        let wait = self.next;
+        self.waited = self.next;
         self.next = (self.next * 2).min(self.longest);
-        wait.mul_f64(1.0 - 0.25 * chance())
-    }
-
-    /// Whether connections are made and lost again and again, as when another client has the same id.
-    pub(super) const fn flaps(&self) -> bool {
-        self.short >= 3
+        self.waited.mul_f64(1.0 - 0.25 * chance())
     }
 }
 
@@ -57,19 +53,7 @@ mod tests {
             assert!((expected * 0.75..=expected).contains(&wait), "{wait} for {expected}");
         }
         assert!(backoff.after(Some(Duration::from_secs(1))) >= Duration::from_millis(22_500), "one that was lost at once");
-        assert!(backoff.after(Some(STOOD)) <= Duration::from_millis(500));
-    }
-
-    #[test]
-    fn connections_that_are_lost_at_once_again_and_again_are_noticed() {
-        let mut backoff = Backoff::new((Duration::ZERO, Duration::ZERO));
-        for flaps in [false, false, true, true] {
-            backoff.after(Some(Duration::ZERO));
-            assert_eq!(backoff.flaps(), flaps);
-        }
-        backoff.after(None);
-        assert!(backoff.flaps(), "an attempt that failed says nothing about that");
-        backoff.after(Some(STOOD));
-        assert!(!backoff.flaps());
+        assert!(backoff.after(Some(Duration::from_secs(60))) >= Duration::from_millis(22_500), "no longer than a rival waits");
+        assert!(backoff.after(Some(Duration::from_secs(90))) <= Duration::from_millis(500));
     }
 }

@@ -8,6 +8,7 @@
 mod backoff;
 mod connection;
 mod files;
+mod once;
 mod options;
 mod outbox;
 mod publisher;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use files::exposed_secret;
+pub use once::{NotTaken, once};
 pub use publisher::Publisher;
 
 use crate::core::fleet::HostState;

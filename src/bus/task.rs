@@ -46,8 +46,7 @@ pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: End
                     How::Refused(why) => ends.say(State::Refused { why }),
                     How::Lost(why) => {
                         is_clean = was_clean;
-                        let hint = "; is another headcount watching this manifest with the same --consumer?";
-                        ends.say(State::Lost { why: if backoff.flaps() { why + hint } else { why } });
+                        ends.say(State::Lost { why });
                     }
                     How::TooLong(length) => {
                         is_clean = true;

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use crate::bus;
-use crate::core::mqtt::{Broker, Section};
-use crate::store::manifest::ManifestFile;
-use crate::yaml;
+use crate::core::manifest::Manifest;
+use crate::core::mqtt::{Broker, BrokerError, Section};
 
 use super::error::{CliError, Exit};
 use super::{Context, session};
@@ -14,14 +13,12 @@ use super::{Context, session};
 ///
 /// # Errors
 /// None is named, or what names it cannot be used.
-pub(crate) fn find(manifest: &Path, context: &Context) -> Result<Broker, CliError> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let broker = Broker::resolve(&section(manifest), variable)
-        .map_err(|error| CliError::caused_by(Exit::Failure, &error))?
-        .ok_or_else(|| {
-            CliError::new(Exit::Failure, "no MQTT broker is named")
-                .hint("set MQTT_BROKER (and MQTT_PORT, MQTT_TLS, MQTT_USERNAME, MQTT_PASSWORD), or `mqtt: { broker: … }` in the manifest")
-        })?;
+pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker, CliError> {
+    let broker = Named::of(section(manifest))?.broker.ok_or_else(|| {
+        CliError::new(Exit::Failure, "no MQTT broker is named").hint(
+            "set MQTT_BROKER (and MQTT_PORT, MQTT_TLS, MQTT_USERNAME, MQTT_PASSWORD), or `mqtt: { broker: … }` in the manifest",
+        )
+    })?;
     if broker.tls && !cfg!(feature = "tls") {
         return Err(CliError::new(
             Exit::Failure,
@@ -29,22 +26,52 @@ pub(crate) fn find(manifest: &Path, context: &Context) -> Result<Broker, CliErro
         )
         .hint("build it with the feature `tls`"));
     }
-    for danger in broker.dangers().into_iter().chain(bus::exposed_secret(&broker)) {
+    for danger in dangers(&broker) {
         context.out.note(&danger);
     }
     Ok(broker)
 }
 
-/// What the manifest says of it. One that cannot be used says nothing: a watch waits until it can be.
-fn section(manifest: &Path) -> Section {
-    let read = || {
-        let snapshot = ManifestFile::open(manifest).ok()?.read().ok()?;
-        let text = yaml::decode(&snapshot.bytes).ok()?;
-        Some(yaml::load(text, &session::surroundings()).ok()?.manifest.mqtt)
-    };
-    let mut section = read().unwrap_or_default();
+/// What is unsafe about a broker, one line each.
+pub(crate) fn dangers(broker: &Broker) -> Vec<String> {
+    broker.dangers().into_iter().chain(bus::exposed_secret(broker)).collect()
+}
+
+/// What the environment and the manifest name.
+pub(crate) struct Named {
+    pub(crate) broker: Option<Broker>,
+    /// Where the topics of jobs begin, broker or not.
+    pub(crate) root: String,
+}
+
+impl Named {
+    /// What the environment and this section name. Nothing is said about it.
+    ///
+    /// # Errors
+    /// What names it cannot be used.
+    pub(crate) fn of(section: Section) -> Result<Self, CliError> {
+        let unusable = |error: BrokerError| CliError::caused_by(Exit::Failure, &error);
+        let broker = Broker::resolve(&section, |name| std::env::var(name).ok()).map_err(unusable)?;
+        Ok(Self { broker, root: section.root().map_err(unusable)? })
+    }
+}
+
+/// A client that comes once and is nobody else.
+pub(crate) fn passer_by(broker: &Broker) -> String {
+    let now = chrono::Utc::now().timestamp_micros();
+    format!("{}-{}-{now}", broker.client_id_prefix, std::process::id())
+}
+
+/// What the manifest says of it. One that is not there or cannot be used says nothing: a watch waits until it can be.
+pub(crate) fn section(manifest: Option<&Path>) -> Section {
+    manifest.map(|path| at(path, session::declared(path))).unwrap_or_default()
+}
+
+/// What this manifest, read from `path`, says of it.
+pub(crate) fn at(path: &Path, manifest: Option<Manifest>) -> Section {
+    let mut section = manifest.map(|manifest| manifest.mqtt).unwrap_or_default();
     // A relative file lies beside the manifest that names it.
-    let beside = manifest.parent().unwrap_or(Path::new(""));
+    let beside = path.parent().unwrap_or(Path::new(""));
     let Section { password_file, ca_certs, certfile, keyfile, .. } = &mut section;
     for path in [password_file, ca_certs, certfile, keyfile].into_iter().flatten() {
         *path = beside.join(&*path);

@@ -8,6 +8,7 @@ mod error;
 mod interrupt;
 mod logging;
 mod manifest_path;
+mod outlet;
 mod output;
 mod registry;
 mod render;

@@ -2,17 +2,17 @@
 //! options of the passes of `watch` too; never renders an answer.
 
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::control::observe::World;
 use crate::control::pass::{self, Mode, Options, Pass};
 use crate::core::fact::Fact;
-use crate::core::manifest::Environment;
 use crate::core::manifest::select::Selection;
+use crate::core::manifest::{Environment, Manifest};
 use crate::core::observe::identity::Found;
 use crate::host::Environ;
 use crate::store::hooks;
-use crate::store::manifest::Options as UpdateOptions;
+use crate::store::manifest::{ManifestFile, Options as UpdateOptions};
 use crate::store::paths::StateHome;
 use crate::yaml;
 
@@ -85,7 +85,15 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
         versions: None,
         jobs: Some(jobs),
         tells_settling: true,
+        tells_jobs: false,
     })
+}
+
+/// A manifest as it stands, if it can be used; nothing is said about one that cannot.
+pub(crate) fn declared(manifest: &Path) -> Option<Manifest> {
+    let snapshot = ManifestFile::open(manifest).ok()?.read().ok()?;
+    let text = yaml::decode(&snapshot.bytes).ok()?;
+    Some(yaml::load(text, &surroundings()).ok()?.manifest)
 }
 
 /// This machine, with the hook events in our state directory.

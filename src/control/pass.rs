@@ -20,10 +20,10 @@ use super::timing::timed;
 use crate::agent;
 use crate::core::drift::{self, Verdict, classify};
 use crate::core::ids::SessionKey;
-use crate::core::job::Job;
+use crate::core::job::{Job, JobId};
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
-use crate::core::memory::Memory;
+use crate::core::memory::{JobTold, Memory};
 use crate::core::observe::Observation;
 use crate::core::plan::{self, Plan, Step};
 use crate::core::report::explain::explain;
@@ -70,6 +70,8 @@ pub struct Options {
     pub jobs: Option<Registry>,
     /// Whether the consumer is told of drifts that still settle. One that is not is told of them once they are decided.
     pub tells_settling: bool,
+    /// Whether the consumer is told what becomes of jobs, which a pass that records then notes.
+    pub tells_jobs: bool,
 }
 
 /// What a pass may write.
@@ -90,6 +92,7 @@ pub struct Pass {
     written: Option<Arc<Edition>>,
     stage: Stage,
     selection: Selection,
+    consumer: Option<String>,
     env: Environ,
 }
 
@@ -128,6 +131,11 @@ impl Pass {
     /// The delegated jobs; `None` if there is no registry or it could not be read.
     pub fn jobs(&self) -> Option<&[Job]> {
         self.stage.jobs.as_deref()
+    }
+
+    /// How the jobs were when the consumer was last told of them by an earlier pass; `None` if it never was.
+    pub fn jobs_told(&self) -> Option<&BTreeMap<JobId, JobTold>> {
+        self.stage.memory.jobs.get(self.consumer.as_deref()?)
     }
 
     /// Things that went wrong without stopping the pass, one line each.
@@ -377,7 +385,15 @@ impl Stage {
     fn finish(self, world: &World, options: &Options, judged: Judged, saved: Vec<PathBuf>) -> Pass {
         let Judged { draft, report } = judged;
         let written = (!report.dry_run).then_some(draft.edition);
-        Pass { report, saved, written, stage: self, selection: options.selection.clone(), env: world.env.clone() }
+        Pass {
+            report,
+            saved,
+            written,
+            stage: self,
+            selection: options.selection.clone(),
+            consumer: options.consumer.clone(),
+            env: world.env.clone(),
+        }
     }
 
     fn report(

@@ -239,7 +239,7 @@ pub struct Failure {
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
-    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`.
+    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`, `output`.
     pub source: String,
     /// What, one line.
     pub message: String,

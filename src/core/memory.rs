@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ConversationId, SessionKey};
+use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
 
 /// Everything remembered of one manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +20,41 @@ pub struct Memory {
     pub about: BTreeMap<String, SessionKey>,
     /// The fingerprints each consumer has been told of and that have stood ever since.
     pub reported: BTreeMap<String, BTreeSet<String>>,
+    /// How the delegated jobs were when each consumer was last told of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub jobs: BTreeMap<String, BTreeMap<JobId, JobTold>>,
+}
+
+/// What of a job is told when it changes, as it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobTold {
+    /// Its status.
+    pub status: JobStatus,
+    /// The number of the event by which it asks for permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<u64>,
+    /// Whether it has run out of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed_out: Option<TimeOut>,
+}
+
+impl JobTold {
+    /// Once so many jobs are known, those that are gone are forgotten.
+    pub const MOST: usize = 4096;
+
+    /// What there is to tell of a job.
+    pub fn of(job: &Job, at: DateTime<Utc>) -> Self {
+        let asks = !job.status.is_final() && job.last_event == Some(EventKind::PermissionRequired);
+        Self { status: job.status, asks: asks.then_some(job.last_seq), timed_out: timed_out(job, at) }
+    }
+
+    /// Forgets the jobs that are gone, if too many are known.
+    pub fn forget_gone(known: &mut BTreeMap<JobId, Self>, jobs: &[Job]) {
+        if known.len() > Self::MOST {
+            let there: BTreeSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
+            known.retain(|id, _| there.contains(id));
+        }
+    }
 }
 
 /// What is remembered of one session.
@@ -79,6 +115,13 @@ impl Memory {
     pub fn was_held_by_another(&self, id: &ConversationId, than: Option<&SessionKey>) -> bool {
         let own = than.map(session_key);
         self.sessions.iter().any(|(key, session)| Some(key) != own.as_ref() && session.has_held(id))
+    }
+
+    /// Notes that a consumer is told how these jobs are.
+    pub fn note_jobs(&mut self, consumer: &str, jobs: &[Job], at: DateTime<Utc>) {
+        let told = self.jobs.entry(consumer.to_owned()).or_default();
+        told.extend(jobs.iter().map(|job| (job.id.clone(), JobTold::of(job, at))));
+        JobTold::forget_gone(told, jobs);
     }
 
     /// Whether this consumer was already told of this drift.

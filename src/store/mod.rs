@@ -6,10 +6,12 @@
 //! | [`journal`] | what was recorded, and how to take it back | only under the manifest's lock |
 //! | [`state`] | what is remembered between passes | only under the manifest's lock |
 //! | [`hooks`] | events from agents' hooks | nobody here: read only |
+//! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //!
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
+pub mod claim;
 mod hash;
 pub mod hooks;
 pub mod jobs;

@@ -3,6 +3,7 @@
 //! ```text
 //! $XDG_STATE_HOME/headcount/            default ~/.local/state/headcount, mode 0700
 //!   hooks/<pid>.jsonl                   events from agents' hooks
+//!   claims/<16 hex>.lock                who speaks to a broker as whom: one process at a time
 //!   <stem>-<12 hex>/                    one manifest: its file's stem and the hash of its resolved absolute path
 //!     journal.jsonl  state.json         mode 0600
 //! ```

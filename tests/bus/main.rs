@@ -4,10 +4,12 @@
 mod broker;
 mod client;
 mod fleet;
+mod hostile;
 mod publishing;
 #[allow(dead_code, reason = "shared with the tests of the watch")]
 #[path = "../watch/run.rs"]
 mod run;
+mod sending;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(feature = "tls")]

@@ -46,11 +46,11 @@ impl Place {
         watch
     }
 
-    fn registry(&self) -> Registry {
+    pub(crate) fn registry(&self) -> Registry {
         Registry::at(self.world.home().join(".local/state/headcount/jobs"))
     }
 
-    fn submit(&self, more: &[&str]) -> Job {
+    pub(crate) fn submit(&self, more: &[&str]) -> Job {
         let mut all = vec!["job", "submit", "--prompt", "x"];
         all.extend(more);
         let output = headcount(&self.world, &all).output().unwrap();
@@ -59,17 +59,17 @@ impl Place {
         self.registry().find(&id).unwrap().unwrap()
     }
 
-    fn job(&self, job: &Job) -> Job {
+    pub(crate) fn job(&self, job: &Job) -> Job {
         self.registry().find(&job.id).unwrap().unwrap()
     }
 
-    fn publish(&self, job: &Job, payload: &[u8]) {
+    pub(crate) fn publish(&self, job: &Job, payload: &[u8]) {
         self.broker.publish(&job.topic(), payload, &[]);
     }
 }
 
 /// The payload of the event with this number, signed if the job has a token.
-fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
+pub(crate) fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
     let mut job = job.clone();
     job.last_seq = seq - 1;
     let event = JobEvent::next(&job, kind, format!("number {seq}"), None, chrono::Utc::now()).unwrap();
@@ -77,7 +77,7 @@ fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
 }
 
 /// The status a job is told to have next.
-fn status(watch: &mut Watch, wanted: &str) -> Value {
+pub(crate) fn status(watch: &mut Watch, wanted: &str) -> Value {
     loop {
         let told = watch.until("job");
         if told["status"] == wanted {
@@ -86,7 +86,7 @@ fn status(watch: &mut Watch, wanted: &str) -> Value {
     }
 }
 
-const OPEN: &str = "allow_anonymous true\n";
+pub(crate) const OPEN: &str = "allow_anonymous true\n";
 
 #[test]
 fn an_event_is_written_and_told_without_waiting_for_the_next_look() {

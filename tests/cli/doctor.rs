@@ -157,3 +157,42 @@ fn a_shell_inside_another_tmux_server_is_told_so() {
     let ran = Ran::from(place.command().arg("doctor").env("TMUX", "/elsewhere/tmux-0/work,123,0").output().unwrap());
     assert!(row(&ran, "this shell").contains("/elsewhere/tmux-0/work"), "{}", ran.stdout);
 }
+
+#[test]
+fn the_registry_of_jobs_has_a_row_that_says_who_can_write_it_and_what_in_it_is_broken() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let run = || place.run(&["doctor"]);
+    assert!(row(&run(), "job registry").contains("made when a job is submitted"));
+    std::fs::create_dir_all(place.work().join(".mam/jobs")).unwrap();
+    let id = place.run(&["job", "submit", "--prompt", "x", "--auth"]).stdout.trim().to_owned();
+    assert!(row(&run(), "job registry").contains(".mam/jobs, 1 job"), "{}", run().stdout);
+    assert!(row(&run(), "job lock").contains("free"));
+    let record = place.work().join(format!(".mam/jobs/{id}.json"));
+    std::fs::set_permissions(&record, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(row(&run(), "job registry").starts_with("warn"), "{}", run().stdout);
+    place.write(".mam/jobs/broken00.json", "{");
+    assert!(row(&run(), "job registry").contains("broken00.json"), "{}", run().stdout);
+    std::fs::set_permissions(place.work().join(".mam/jobs"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(row(&run(), "job registry").contains("chmod go-w"), "{}", run().stdout);
+    std::fs::remove_dir_all(place.work().join(".mam/jobs")).unwrap();
+    std::fs::write(place.work().join(".mam/jobs"), "").unwrap();
+    let ran = Ran::from(place.command().arg("doctor").env("HEADCOUNT_JOBS", ".mam/jobs").output().unwrap());
+    assert!(row(&ran, "job registry").starts_with("fail"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_broker_has_a_row_that_says_whether_it_answers_and_what_is_unsafe_about_it() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let run =
+        |variables: &[(&str, &str)]| Ran::from(place.command().arg("doctor").envs(variables.iter().copied()).output().unwrap());
+    assert!(row(&run(&[]), "broker").contains("none is named"));
+    // Nobody listens there.
+    let ran = run(&[("MQTT_BROKER", "127.0.0.1"), ("MQTT_PORT", "1"), ("MQTT_USERNAME", "me"), ("MQTT_PASSWORD", "hunter2")]);
+    let said = row(&ran, "broker");
+    assert!(said.starts_with("warn") && said.contains("127.0.0.1:1 without TLS, with a user"), "{said}");
+    assert!(said.contains("refused") && !ran.stdout.contains("hunter2"), "{said}");
+    let ran = run(&[("MQTT_BROKER", "a b")]);
+    assert!(row(&ran, "broker").starts_with("fail"), "{}", ran.stdout);
+}

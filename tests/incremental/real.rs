@@ -75,6 +75,7 @@ impl Scene {
             versions: None,
             jobs: None,
             tells_settling: true,
+            tells_jobs: false,
         }
     }
 

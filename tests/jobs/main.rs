@@ -32,6 +32,8 @@ fn submitted(registry: &Registry, authenticated: bool) -> Job {
                 idle_timeout: None,
                 expected_artifacts: Vec::new(),
                 auth_token,
+                root: None,
+                broker: None,
             })
         })
         .unwrap()

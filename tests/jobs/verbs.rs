@@ -263,3 +263,37 @@ fn the_registry_is_the_named_one_else_that_of_the_project_above() {
     let id = submit("mine");
     assert!(deep.join("mine").join(format!("{id}.json")).is_file());
 }
+
+#[test]
+fn a_job_is_for_an_agent_that_is_known_or_declared() {
+    let place = Place::new();
+    let refused = place.run(&["job", "submit", "--prompt", "x", "--agent", "aid"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(64), ""));
+    assert!(refused.stderr.contains("no agent is called aid") && refused.stderr.contains("agents:"), "{}", refused.stderr);
+    let agents = "agents:\n  aider:\n    aliases: [aid]\n    programs: [aider]\n";
+    place.write("agent-sessions.yaml", format!("version: 1\n{agents}sessions: []\n"));
+    let id = submit(&place, &["--agent", "aid"]);
+    assert_eq!(json(&place.run(&["job", "show", &id, "--json"]))["job"]["agent"], "aid");
+    assert_eq!(place.run(&["job", "submit", "--prompt", "x", "--agent", "nobody"]).code, Some(64));
+}
+
+#[test]
+fn a_submitted_job_knows_its_broker_and_root_and_is_warned_about_if_it_has_no_token() {
+    let place = Place::new();
+    let section = "mqtt: { broker: 127.0.0.1, port: 1, username: me, password_file: secret, root: my/jobs }";
+    place.write("agent-sessions.yaml", format!("version: 1\n{section}\nsessions: []\n"));
+    place.write("secret", "hunter2hunter2\n");
+    let ran = place.run(&["job", "submit", "--prompt", "x"]);
+    assert!(ran.stderr.contains("unsigned") && ran.stderr.contains("--auth"), "{}", ran.stderr);
+    let shown = json(&place.run(&["job", "show", ran.stdout.trim(), "--json"]));
+    assert_eq!(shown["job"]["topic_prefix"], format!("my/jobs/{}", ran.stdout.trim()));
+    assert_eq!((&shown["job"]["broker"]["host"], &shown["job"]["broker"]["port"]), (&"127.0.0.1".into(), &1.into()));
+    assert_eq!(place.run(&["job", "submit", "--prompt", "x", "--auth"]).stderr, "");
+    let held = contents(&place.home());
+    assert!(!held.values().any(|text| String::from_utf8_lossy(text).contains("hunter2")));
+    // One that would be published where nobody listens is not submitted at all.
+    place.write("agent-sessions.yaml", "version: 1\nmqtt: { broker: 127.0.0.1, root: a//b }\nsessions: []\n");
+    let ran = place.run(&["job", "submit", "--prompt", "x"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.stderr);
+    assert_eq!(contents(&place.home()).len(), held.len());
+}

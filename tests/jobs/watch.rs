@@ -15,8 +15,13 @@ struct Watching {
 
 impl Watching {
     fn start(place: &Place) -> Self {
+        Self::with(place, &[])
+    }
+
+    fn with(place: &Place, more: &[&str]) -> Self {
         let mut command = place.command();
         command.args(["watch", "--json", "--interval", "1h", "--heartbeat", "0", "--settle", "0s", "--max-runtime", "60s"]);
+        command.args(more);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
@@ -72,4 +77,54 @@ fn a_submitted_job_is_linked_by_the_watch_and_each_status_is_told() {
         );
         assert_eq!(told["message"], format!("job {id} in tmux:lab: {status}."));
     }
+}
+
+#[test]
+fn a_job_that_runs_out_of_time_is_told_when_it_does_although_nothing_happens() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", "version: 1\nsessions:\n  - { name: lab, agent: claude, status: running }\n");
+    let mut watching = Watching::start(&place);
+    watching.next("drift");
+    let ran = place.run(&["job", "submit", "--prompt", "x", "--idle-timeout", "1s", "--timeout", "3s"]);
+    let id = ran.stdout.trim();
+    let mut told = || {
+        let event = watching.next("job");
+        assert_eq!((&event["job"], &event["status"]), (&id.into(), &"pending".into()));
+        event["timed_out"].clone()
+    };
+    // An hour of interval: without a wake of its own neither would come.
+    assert_eq!((told(), told(), told()), (Value::Null, "idle".into(), "total".into()));
+}
+
+#[test]
+fn what_was_told_of_jobs_is_not_told_again_by_the_next_watch_and_what_happened_meanwhile_is() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", "version: 1\nsessions:\n  - { name: lab, agent: claude, status: running }\n");
+    let submit = || place.run(&["job", "submit", "--prompt", "x"]).stdout.trim().to_owned();
+    let known = submit();
+    let mut watching = Watching::start(&place);
+    watching.next("drift");
+    let told = submit();
+    assert_eq!(watching.next("job")["job"], told.as_str(), "those that were there at first are known");
+    drop(watching);
+    let meanwhile = submit();
+    place.run(&["job", "publish", &known, "completed"]);
+    // Killed, as it was above, or ended: what it told is remembered.
+    let mut watching = Watching::start(&place);
+    let mut news: Vec<(Value, Value)> = (0..2)
+        .map(|_| {
+            let event = watching.next("job");
+            (event["job"].clone(), event["status"].clone())
+        })
+        .collect();
+    news.sort_by_key(|(job, _)| job != known.as_str());
+    assert_eq!(news, [(known.into(), "completed".into()), (meanwhile.into(), "pending".into())]);
+    place.run(&["job", "publish", &told, "error"]);
+    let event = watching.next("job");
+    assert_eq!((&event["job"], &event["from"]), (&told.into(), &"pending".into()), "and nothing else came before it");
+    // Another consumer has been told nothing yet, and takes what is there as known.
+    let mut other = Watching::with(&place, &["--consumer", "other"]);
+    other.next("started");
+    let last = submit();
+    assert_eq!(other.next("job")["job"], last.as_str());
 }

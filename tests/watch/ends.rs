@@ -150,3 +150,17 @@ fn nonsense_intervals_are_usage_errors() {
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_reader_that_does_not_read_holds_up_neither_the_recording_nor_the_end() {
+    let world = quiet();
+    let mut command = headcount(&world, &["watch", "--json", "--interval", "100ms", "--settle", "0s", "--heartbeat", "1ms"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pipe = child.stdout.take().unwrap();
+    await_some("a full pipe", || (rustix::io::ioctl_fionread(&pipe).unwrap() > 60_000).then_some(()));
+    declare(&world, &running(&world, &["gone"]));
+    await_some("the record", || text(&world).contains("terminated").then_some(()));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
+    await_some("the end", || child.try_wait().unwrap());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -102,6 +102,7 @@ fn options(world: &World) -> WatchOptions {
             versions: None,
             jobs: None,
             tells_settling: false,
+            tells_jobs: true,
         },
         interval: Duration::from_millis(100),
         heartbeat: Duration::ZERO,

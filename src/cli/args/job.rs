@@ -140,14 +140,15 @@ pub(crate) struct EventsArgs {
 
 /// Write an event of a job into the registry
 ///
-/// Needs no broker. The event gets the next number, and is signed if the job has a token.
+/// The event gets the next number, and is signed if the job has a token. Without --mqtt no broker is needed or spoken to.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 written, 3 the job has ended already.
+Exit codes: 0 written, 1 not taken by the broker, 3 the job has ended already.
 
 Examples:
   headcount job publish abc12345 started
-  headcount job publish abc12345 progress --detail 'half done' --data '{\"percent\": 50}'")]
+  headcount job publish abc12345 progress --detail 'half done' --data '{\"percent\": 50}'
+  headcount job publish abc12345 completed --mqtt    of another machine's job too")]
 pub(crate) struct PublishArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]
@@ -161,6 +162,12 @@ pub(crate) struct PublishArgs {
     /// More about it, a JSON object
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub(crate) data: Option<Map<String, Value>>,
+    /// Publish it to the MQTT broker as well
+    ///
+    /// A job that is not in the registry here is one of another machine: its event is only published, numbered by the clock, and
+    /// signed with the token in $HEADCOUNT_JOB_TOKEN if there is one.
+    #[arg(long)]
+    pub(crate) mqtt: bool,
     /// Print the event as JSON
     #[arg(long)]
     pub(crate) json: bool,

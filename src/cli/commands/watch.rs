@@ -1,17 +1,25 @@
 //! `headcount watch`: the loop, its events on stdout. Decides nothing about sessions and never ends because of one.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use chrono::Utc;
 
 use crate::cli::args::WatchArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::{event, json};
+use crate::cli::outlet::Outlet;
+use crate::cli::render::{event, json, plural};
 use crate::cli::session::{self, Request};
 use crate::cli::{Context, broker};
-use crate::control::pass::Mode;
+use crate::control::pass::{Mode, Options};
 use crate::control::watch::{self, Ended, Mqtt, OnDrift, Supervisor, WatchOptions};
-use crate::core::events::{Event, Limit};
+use crate::core::events::{Event, Failure, Limit};
+use crate::store::claim::{Claim, ClaimError};
+
+/// How long the last lines may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Watches until something ends it.
 pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError> {
@@ -21,7 +29,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     let pass = session::options(Request { mode, consumer, update: args.lock.update(), ..look }, context)?;
     let mqtt = match args.subscribe || args.publish {
         true => Some(Mqtt {
-            broker: broker::find(&pass.manifest, context)?,
+            broker: broker::find(Some(&pass.manifest), context)?,
             subscribe: args.subscribe,
             publish: args.publish,
             consumer: args.consumer.clone(),
@@ -29,6 +37,10 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         false => None,
     };
     let world = session::world(&pass.state_home);
+    let _claims = match &mqtt {
+        Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
+        None => Vec::new(),
+    };
     let options = WatchOptions {
         pass,
         interval: args.interval,
@@ -42,34 +54,72 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         mqtt,
         supervisor: Supervisor::from_environment(|name| std::env::var_os(name)),
     };
+    let cannot = |error: io::Error| CliError::new(Exit::Failure, format!("cannot write an event to stdout: {error}"));
+    let outlet = Outlet::start(io::stdout()).map_err(cannot)?;
     let mut failed = None;
-    let ended = watch::run(world, options, |event| match say(&event, args.json, context) {
-        Ok(flow) => flow,
+    let mut last = None;
+    let ended = watch::run(world, options, |event| match line(&event, args.json, context) {
+        // There is always room for the last one.
+        Ok(line) if matches!(event, Event::Stopped(_)) => {
+            last = Some(line);
+            ControlFlow::Continue(())
+        }
+        Ok(line) => outlet.say(line, |count| left_out(count, args.json, context)).unwrap_or_else(|error| {
+            failed = Some(cannot(error));
+            ControlFlow::Break(())
+        }),
         Err(error) => {
             failed = Some(error);
             ControlFlow::Break(())
         }
     });
+    let finished = outlet.finish(last, |count| left_out(count, args.json, context), FAREWELL).map_err(cannot);
     if let Some(error) = failed {
         return Err(error);
     }
+    finished?;
     match ended.map_err(|error| CliError::caused_by(Exit::Failure, &error))? {
         Ended::Interrupted => Ok(Exit::Interrupted),
         Ended::Terminated | Ended::UntilFile | Ended::MaxRuntime | Ended::OutputClosed => Ok(Exit::Done),
     }
 }
 
-/// Writes one event and flushes it; breaks if nobody reads any more.
-fn say(event: &Event, as_json: bool, context: &Context) -> Result<ControlFlow<()>, CliError> {
-    let line = if as_json {
-        json::line(event).map_err(|error| CliError::caused_by(Exit::Failure, &error))?
+/// One event as a line.
+fn line(event: &Event, as_json: bool, context: &Context) -> Result<String, CliError> {
+    if as_json {
+        json::line(event).map_err(|error| CliError::caused_by(Exit::Failure, &error))
     } else {
-        event::line(event, &context.out.look)
-    };
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(ControlFlow::Continue(())),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write an event to stdout: {error}"))),
+        Ok(event::line(event, &context.out.look))
     }
+}
+
+/// The line that stands for those that nobody read in time.
+fn left_out(count: u64, as_json: bool, context: &Context) -> String {
+    let lines = plural(usize::try_from(count).unwrap_or(usize::MAX), "event", "events");
+    let message =
+        format!("nobody read for so long that {lines} before this one had to be left out; what was recorded is recorded");
+    let event = Event::Error(Failure { at: Utc::now(), source: "output".to_owned(), message });
+    line(&event, as_json, context).unwrap_or_default()
+}
+
+/// Claims to be the only one who listens as this client, and the only one who speaks for this host, at this broker. Two would
+/// throw each other out, or contradict each other, for ever.
+fn claims(mqtt: &Mqtt, pass: &Options, host: &str) -> Result<Vec<Claim>, CliError> {
+    let manifest = std::path::absolute(&pass.manifest).unwrap_or_else(|_| pass.manifest.clone());
+    let (broker, prefix, consumer) = (mqtt.broker.address(), &mqtt.broker.client_id_prefix, &mqtt.consumer);
+    let client = format!("client {broker} {prefix} {host:?} {manifest:?} {consumer:?}");
+    let speaker = mqtt.publish.then(|| {
+        let hint = "one watch speaks for a host: leave out `--publish` here, or end the other one";
+        (format!("host {broker} {host:?}"), "for this host", hint)
+    });
+    let listener = (client, "for this manifest", "give this one another --consumer, or end the other one");
+    let take = |(what, purpose, hint): (String, &str, &str)| {
+        Claim::take(&pass.state_home, &what).map_err(|error| match error {
+            ClaimError::Taken { .. } => {
+                CliError::new(Exit::Busy, format!("cannot speak to the broker {broker} {purpose}: {error}")).hint(hint)
+            }
+            ClaimError::Io { .. } => CliError::caused_by(Exit::Failure, &error),
+        })
+    };
+    std::iter::once(listener).chain(speaker).map(take).collect()
 }

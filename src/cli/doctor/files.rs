@@ -67,24 +67,22 @@ fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
 
 /// Who holds the lock, from the kernel's list of locks: taking it to find out would get in others' way.
 fn lock(manifest: &Path) -> Row {
-    const WHAT: &str = "lock";
     let mut sidecar = manifest.as_os_str().to_owned();
     sidecar.push(".lock");
-    let sidecar = PathBuf::from(sidecar);
-    let Ok(metadata) = sidecar.metadata() else { return Row::fine(WHAT, "free") };
+    lock_row("lock", &PathBuf::from(sidecar))
+}
+
+pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Row {
+    let Ok(metadata) = sidecar.metadata() else { return Row::fine(what, "free") };
     let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
-        return Row::warn(
-            WHAT,
-            "cannot be told: /proc/locks cannot be read",
-            "`headcount reconcile` waits for it and names the holder",
-        );
+        return Row::warn(what, "cannot be told: /proc/locks cannot be read", "whoever needs it waits for it");
     };
     match holder(&locks, metadata.ino()) {
-        None => Row::fine(WHAT, "free"),
+        None => Row::fine(what, "free"),
         Some(pid) => {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let found = format!("held by process {pid} ({})", name.trim());
-            Row::warn(WHAT, found, "another headcount is at work; if it hangs, look at that process")
+            Row::warn(what, found, "another headcount is at work; if it hangs, look at that process")
         }
     }
 }

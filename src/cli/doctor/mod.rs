@@ -4,6 +4,7 @@
 mod agents;
 mod files;
 mod host;
+mod jobs;
 mod tmux;
 mod zellij;
 
@@ -71,6 +72,7 @@ pub(crate) fn rows(context: &Context) -> Vec<Row> {
     rows.extend(zellij::rows(&examiner));
     rows.extend(host::rows(&examiner));
     rows.extend(files::rows(&examiner, context));
+    rows.extend(jobs::rows(&examiner, context));
     rows.extend(agents::rows(&examiner));
     rows
 }

@@ -4,6 +4,7 @@
 use crate::control::observe::World;
 use crate::control::timing::timed;
 use crate::core::drift::{self, Verdict, classify, remember};
+use crate::core::job::Job;
 use crate::core::memory::Memory;
 use crate::core::plan::Plan;
 use crate::core::report::{DriftReport, Report, State};
@@ -59,7 +60,7 @@ struct More {
 fn judge(stage: &Stage, options: &Options) -> (Judged, More) {
     stage.judge(options, false, |world, verdict, judged| More {
         entries: entries(stage, verdict, &judged.draft.plan),
-        memory: timed("remember", || memory_after(world, verdict, &judged.report, options)),
+        memory: timed("remember", || memory_after(world, verdict, &judged.report, options, stage.jobs.as_deref())),
     })
 }
 
@@ -111,10 +112,21 @@ fn entries(stage: &Stage, verdict: &Verdict<'_>, plan: &Plan) -> Vec<NewEntry> {
 }
 
 /// What is remembered after a report was given.
-fn memory_after(world: &drift::World<'_>, verdict: &Verdict<'_>, report: &Report, options: &Options) -> Memory {
+fn memory_after(
+    world: &drift::World<'_>,
+    verdict: &Verdict<'_>,
+    report: &Report,
+    options: &Options,
+    jobs: Option<&[Job]>,
+) -> Memory {
     let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != State::Settling;
     let told = report.drifts.iter().filter(is_told).map(|drift| drift.id.as_str());
-    remember(world, verdict, told, options.consumer.as_deref())
+    let mut memory = remember(world, verdict, told, options.consumer.as_deref());
+    // Jobs that could not be read are as they were told.
+    if let (true, Some(consumer), Some(jobs)) = (options.tells_jobs, &options.consumer, jobs) {
+        memory.note_jobs(consumer, jobs, report.observed_at);
+    }
+    memory
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.
@@ -127,7 +139,7 @@ fn save_memory(stage: &mut Stage, world: &World, options: &Options, (judged, mor
         // Another pass has noted something since: what it knows is kept.
         let before = std::mem::replace(&mut stage.memory, current);
         let judged_by = stage.world();
-        let after = memory_after(&judged_by, &classify(&judged_by), &judged.report, options);
+        let after = memory_after(&judged_by, &classify(&judged_by), &judged.report, options, stage.jobs.as_deref());
         stage.memory = before;
         after
     };

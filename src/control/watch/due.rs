@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
+use crate::core::job::{Job, times_out_at};
 use crate::core::report::{Report, State};
 
 /// How long until the first settling drift of a report is decided. The host's clock names the moment, the loop's own clock
@@ -10,6 +11,11 @@ use crate::core::report::{Report, State};
 pub(super) fn settled_in(report: &Report) -> Option<Duration> {
     let moments = report.drifts.iter().filter(|drift| drift.state == State::Settling).filter_map(|drift| drift.settles_at);
     moments.min().map(|moment| until(moment, report.observed_at))
+}
+
+/// How long until the first of these jobs runs out of time.
+pub(super) fn times_out_in(jobs: &[Job], now: DateTime<Utc>) -> Option<Duration> {
+    jobs.iter().filter_map(|job| times_out_at(job, now)).min().map(|moment| until(moment, now))
 }
 
 /// From one moment to another; nothing if that is past.

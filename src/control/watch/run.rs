@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::broker::{Happening, Link, Mqtt, Watching};
-use super::due::{settled_in, until};
+use super::due::{settled_in, times_out_in, until};
 use super::ends::Ends;
 use super::on_drift::Runner;
 use super::queue::Queue;
@@ -113,6 +113,8 @@ struct Loop<S> {
     is_ready: bool,
     is_closed: bool,
     settled: Option<Instant>,
+    /// When the next job runs out of time.
+    times_out: Option<Instant>,
 }
 
 /// A pass that runs.
@@ -144,6 +146,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             is_ready: false,
             is_closed: false,
             settled: None,
+            times_out: None,
         }
     }
 
@@ -181,6 +184,10 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 () = at(self.settled), if is_idle => {
                     self.settled = None;
                     self.queue.push(Wake { reason: Reason::Settled, scope: Scope::All });
+                }
+                () = at(self.times_out), if is_idle => {
+                    self.times_out = None;
+                    self.queue.push(self.about_jobs());
                 }
                 () = at(due) => {
                     let events = self.announcer.due(self.world.host.now());
@@ -249,8 +256,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             self.tell(events);
         }
         if let Some(jobs) = &turn.jobs {
-            let events = self.jobs.after(jobs, &reasons, self.now());
+            let now = self.now();
+            let read_at = turn.report.as_ref().map_or(now, |report| report.observed_at);
+            let events = self.jobs.after(jobs, read_at, turn.jobs_told.as_ref(), &reasons, now);
             self.tell(events);
+            self.times_out = times_out_in(jobs, read_at).and_then(|wait| Instant::now().checked_add(wait));
         }
         // Only now: whoever waits for the events need not wait for this.
         if let Some(watched) = &turn.watched {
@@ -284,10 +294,14 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             self.queue.push(Wake { reason: Reason::Broker, scope: Scope::All });
         }
         if answer.jobs {
-            // Jobs are read anew by every pass, whatever it is about.
-            self.queue.push(Wake { reason: Reason::Job, scope: Scope::Sessions(self.job_sessions.clone()) });
+            self.queue.push(self.about_jobs());
         }
         self.tell(answer.events);
+    }
+
+    /// Jobs are read anew by every pass, whatever it is about.
+    fn about_jobs(&self) -> Wake {
+        Wake { reason: Reason::Job, scope: Scope::Sessions(self.job_sessions.clone()) }
     }
 
     fn delivered(&mut self, outcome: &Result<(), String>) {

@@ -1,6 +1,7 @@
 //! One turn of the loop, on a thread of its own: a pass, or, while the manifest cannot be used, a look for the last good one.
 //! Owns what is kept between passes; never sleeps and never prints.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
-use crate::core::job::Job;
+use crate::core::job::{Job, JobId};
+use crate::core::memory::JobTold;
 use crate::core::report::status::StatusReport;
 use crate::core::report::{DriftReport, Report, State};
 use crate::store::manifest::{ManifestFile, Pace};
@@ -29,6 +31,7 @@ pub(super) struct Turns {
     warned: Vec<String>,
     /// Whether the rows of `status` are wanted as well.
     with_status: bool,
+    is_first: bool,
 }
 
 /// What a turn gives back.
@@ -48,6 +51,8 @@ pub(super) struct Turn {
     pub(super) status: Option<StatusReport>,
     /// The delegated jobs, if they could be read.
     pub(super) jobs: Option<Vec<Job>>,
+    /// How they were told to be by an earlier run; only the first turn that made a pass knows.
+    pub(super) jobs_told: Option<BTreeMap<JobId, JobTold>>,
     /// What matters to the sources from now on.
     pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
@@ -60,9 +65,9 @@ const SOON: Duration = Duration::from_secs(1);
 impl Turns {
     pub(super) fn new(world: Arc<World>, options: Options, with_status: bool) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
-        let options = Options { versions, tells_settling: false, ..options };
+        let options = Options { versions, tells_settling: false, tells_jobs: true, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
-        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new(), with_status }
+        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new(), with_status, is_first: true }
     }
 
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left.
@@ -91,7 +96,9 @@ impl Turns {
                 self.is_told = !pass.report.drifts.iter().any(|drift| drift.state == State::Applied && is_other(drift));
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
-                self.turn(pass)
+                let turn = self.turn(pass);
+                self.is_first = false;
+                turn
             }
             Err(error) => self.last_good_one(error),
         }
@@ -129,6 +136,7 @@ impl Turns {
         let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, registry, &pass));
         let status = self.with_status.then(|| pass.status());
         let jobs = pass.jobs().map(<[Job]>::to_vec);
+        let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
         let notes = pass.notes().to_vec();
         let missing = pass.missing().into_iter().map(str::to_owned).collect();
         let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
@@ -140,6 +148,7 @@ impl Turns {
             saved,
             status,
             jobs,
+            jobs_told,
             watched: Some(watched),
             again: None,
         }

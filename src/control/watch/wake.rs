@@ -29,7 +29,7 @@ pub enum Reason {
     Transcript,
     /// A registry of live agents changed.
     Registry,
-    /// The record of a delegated job changed.
+    /// The record of a delegated job changed, or it ran out of time.
     Job,
     /// The broker was reached: what it said meanwhile may be lost.
     Broker,

@@ -1,51 +1,41 @@
 //! What is said about delegated jobs: from each pass's jobs to events. Pure; the time is an argument and nothing is printed.
 //!
-//! Told are a new job, another status, a wait for permission and a job that ran out of time; not every step of progress. The jobs
-//! of the first pass are known, not told, and what was told is not remembered across restarts.
+//! Told are a new job, another status, a wait for permission and a job that ran out of time; not every step of progress. What
+//! an earlier run has told is not told again; a consumer's very first run takes the jobs that are there as known.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use super::{Event, JobChange};
-use crate::core::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
+use crate::core::job::{Job, JobId};
+use crate::core::memory::JobTold;
 use crate::core::text::printable;
-
-/// Once so many jobs are known, those that are gone are forgotten.
-const MOST_KNOWN: usize = 4096;
 
 /// Remembers how jobs were.
 #[derive(Debug, Default)]
 pub struct JobTeller {
-    known: Option<BTreeMap<JobId, How>>,
-}
-
-/// What of a job is worth telling when it changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct How {
-    status: JobStatus,
-    /// The number of the event by which it asks for permission.
-    asks: Option<u64>,
-    timed_out: Option<TimeOut>,
-}
-
-impl How {
-    fn of(job: &Job, at: DateTime<Utc>) -> Self {
-        let asks = !job.status.is_final() && job.last_event == Some(EventKind::PermissionRequired);
-        Self { status: job.status, asks: asks.then_some(job.last_seq), timed_out: timed_out(job, at) }
-    }
+    known: Option<BTreeMap<JobId, JobTold>>,
 }
 
 impl JobTeller {
-    /// What is to be said after a pass that read the registry.
-    pub fn after(&mut self, jobs: &[Job], reasons: &[String], at: DateTime<Utc>) -> Vec<Event> {
-        let now = jobs.iter().map(|job| (job, How::of(job, at)));
-        let Some(known) = &mut self.known else {
-            self.known = Some(now.map(|(job, how)| (job.id.clone(), how)).collect());
-            return Vec::new();
-        };
+    /// What is to be said after a pass that read the registry at `read_at`. `before` is what an earlier run has told; without one
+    /// the jobs of the first pass are known and not told.
+    pub fn after(
+        &mut self,
+        jobs: &[Job],
+        read_at: DateTime<Utc>,
+        before: Option<&BTreeMap<JobId, JobTold>>,
+        reasons: &[String],
+        at: DateTime<Utc>,
+    ) -> Vec<Event> {
+        let now = || jobs.iter().map(|job| (job, JobTold::of(job, read_at)));
+        let known = self.known.get_or_insert_with(|| match before {
+            Some(before) => before.clone(),
+            None => now().map(|(job, how)| (job.id.clone(), how)).collect(),
+        });
         let mut events = Vec::new();
-        for (job, how) in now {
+        for (job, how) in now() {
             let before = known.insert(job.id.clone(), how);
             // Less to say than before (it asks no more, it is no longer idle) shows by itself.
             let is_news = before.is_none_or(|before| {
@@ -57,15 +47,12 @@ impl JobTeller {
                 events.push(Event::Job(change(job, before, how, reasons, at)));
             }
         }
-        if known.len() > MOST_KNOWN {
-            let there: BTreeSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
-            known.retain(|id, _| there.contains(id));
-        }
+        JobTold::forget_gone(known, jobs);
         events
     }
 }
 
-fn change(job: &Job, before: Option<How>, how: How, reasons: &[String], at: DateTime<Utc>) -> JobChange {
+fn change(job: &Job, before: Option<JobTold>, how: JobTold, reasons: &[String], at: DateTime<Utc>) -> JobChange {
     let place = job.agent_session.as_deref().map(|session| format!(" in {}", printable(session))).unwrap_or_default();
     let asks = if how.asks.is_some() { ", asks for permission" } else { "" };
     let late = how.timed_out.map(|how| format!(", {how}")).unwrap_or_default();
@@ -91,7 +78,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::core::job::{JobEvent, NewJob, apply, cancel};
+    use crate::core::job::JobStatus;
+    use crate::core::job::{EventKind, JobEvent, NewJob, apply, cancel};
+    use crate::core::memory::Memory;
 
     fn start() -> DateTime<Utc> {
         DateTime::from_timestamp(1_790_000_000, 0).unwrap()
@@ -108,6 +97,8 @@ mod tests {
             idle_timeout: Some(Duration::from_secs(60)),
             expected_artifacts: Vec::new(),
             auth_token: None,
+            root: None,
+            broker: None,
         })
     }
 
@@ -120,7 +111,8 @@ mod tests {
     fn each_change_of_a_job_is_told_once_and_progress_is_not() {
         let mut teller = JobTeller::default();
         let mut told = |jobs: &[Job], after: i64| -> Vec<String> {
-            let events = teller.after(jobs, &[], start() + TimeDelta::seconds(after));
+            let now = start() + TimeDelta::seconds(after);
+            let events = teller.after(jobs, now, None, &[], now);
             events
                 .into_iter()
                 .map(|event| match event {
@@ -147,5 +139,25 @@ mod tests {
         let old = cancel(&old, start()).unwrap();
         let both = [format!("job old in {place}: cancelled."), format!("job new in {place}: completed.")];
         assert_eq!(told(&[old, new], 62), both);
+    }
+
+    #[test]
+    fn what_an_earlier_run_told_is_not_told_again_and_what_happened_since_is() {
+        let (same, gone_on, new) = (job("same"), job("gone_on"), job("new"));
+        let mut memory = Memory::default();
+        memory.note_jobs("me", &[same.clone(), gone_on.clone()], start());
+        let gone_on = then(&gone_on, EventKind::Completed, 1);
+        let later = start() + TimeDelta::seconds(2);
+        let jobs = [same, gone_on, new];
+        let told = JobTeller::default().after(&jobs, later, memory.jobs.get("me"), &[], later);
+        let told: Vec<_> = told
+            .iter()
+            .map(|event| match event {
+                Event::Job(change) => (change.job.as_str(), change.from, change.status),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(told, [("gone_on", Some(JobStatus::Pending), JobStatus::Completed), ("new", None, JobStatus::Pending)]);
+        assert!(JobTeller::default().after(&jobs, later, memory.jobs.get("other"), &[], later).is_empty());
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::verify::sign;
-use super::{Job, JobId, MAX_SEQ, SCHEMA_VERSION};
+use super::{Job, JobId, MAX_SEQ, SCHEMA_VERSION, Token};
 use crate::core::ids::UnknownName;
 use crate::core::text::seconds;
 
@@ -126,17 +126,42 @@ impl JobEvent {
         data: Option<Map<String, Value>>,
         at: DateTime<Utc>,
     ) -> Result<Self, NoMoreNumbers> {
-        let mut next = Self {
+        let seq = job.last_seq.checked_add(1).filter(|seq| *seq <= MAX_SEQ).ok_or(NoMoreNumbers)?;
+        Ok(Self::numbered(seq, &job.id, job.auth_token.as_ref(), (event, detail, data), at))
+    }
+
+    /// An event of a job whose record is on another machine, signed if there is a token. Nobody here knows the last number, so
+    /// it is the microseconds since 1970: greater than any before as long as the clock does not go back.
+    pub fn from_afar(
+        id: &JobId,
+        token: Option<&Token>,
+        event: EventKind,
+        detail: String,
+        data: Option<Map<String, Value>>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let seq = u64::try_from(at.timestamp_micros()).unwrap_or_default().clamp(1, MAX_SEQ);
+        Self::numbered(seq, id, token, (event, detail, data), at)
+    }
+
+    fn numbered(
+        seq: u64,
+        id: &JobId,
+        token: Option<&Token>,
+        (event, detail, data): (EventKind, String, Option<Map<String, Value>>),
+        at: DateTime<Utc>,
+    ) -> Self {
+        let mut numbered = Self {
             schema_version: SCHEMA_VERSION,
-            seq: job.last_seq.checked_add(1).filter(|seq| *seq <= MAX_SEQ).ok_or(NoMoreNumbers)?,
-            job_id: job.id.clone(),
+            seq,
+            job_id: id.clone(),
             event,
             timestamp: at.to_rfc3339_opts(SecondsFormat::Millis, true),
             detail,
             data,
             hmac: None,
         };
-        next.hmac = job.auth_token.as_ref().map(|token| sign(&next, token));
-        Ok(next)
+        numbered.hmac = token.map(|token| sign(&numbered, token));
+        numbered
     }
 }

@@ -1,6 +1,7 @@
 //! What becomes of a job: by an event, by being called off, by time going on. Never decides whether an event is believed.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -61,14 +62,38 @@ pub fn cancel(job: &Job, at: DateTime<Utc>) -> Option<Job> {
 /// Whether a job has run out of time, by the receiver's clock alone: when it was submitted, and when its last event was
 /// received. A job that has ended never has; nor has one whose record does not say when it began.
 pub fn timed_out(job: &Job, now: DateTime<Utc>) -> Option<TimeOut> {
-    if job.status.is_final() {
-        return None;
-    }
-    let exceeded = |since: Option<DateTime<Utc>>, limit: Option<std::time::Duration>| {
-        since.zip(limit.and_then(|limit| TimeDelta::from_std(limit).ok())).is_some_and(|(since, limit)| now - since >= limit)
-    };
-    if exceeded(job.created_at, job.timeout) {
+    let Limits { total, idle } = Limits::of(job);
+    let is_past = |limit: Option<DateTime<Utc>>| limit.is_some_and(|limit| limit <= now);
+    if is_past(total) {
         return Some(TimeOut::Total);
     }
-    exceeded(job.updated_at.max(job.created_at), job.idle_timeout).then_some(TimeOut::Idle)
+    is_past(idle).then_some(TimeOut::Idle)
+}
+
+/// When [`timed_out`] next answers otherwise if nothing is heard of the job until then; `None` if it never does.
+pub fn times_out_at(job: &Job, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let Limits { total, idle } = Limits::of(job);
+    // Whoever has taken too long in all has nothing left to run out of.
+    if total.is_some_and(|total| total <= now) {
+        return None;
+    }
+    [total, idle].into_iter().flatten().filter(|limit| *limit > now).min()
+}
+
+/// The moments at which a job runs out of time; none once it has ended, and none that no calendar holds.
+struct Limits {
+    total: Option<DateTime<Utc>>,
+    idle: Option<DateTime<Utc>>,
+}
+
+impl Limits {
+    fn of(job: &Job) -> Self {
+        if job.status.is_final() {
+            return Self { total: None, idle: None };
+        }
+        let after = |since: Option<DateTime<Utc>>, limit: Option<Duration>| {
+            since?.checked_add_signed(TimeDelta::from_std(limit?).ok()?)
+        };
+        Self { total: after(job.created_at, job.timeout), idle: after(job.updated_at.max(job.created_at), job.idle_timeout) }
+    }
 }

@@ -16,8 +16,8 @@ mod wire;
 
 pub use event::{EventKind, JobEvent, Logged, NoMoreNumbers};
 pub use id::{JobId, NotAJobId};
-pub use life::{TimeOut, apply, cancel, timed_out};
-pub use record::{Job, JobStatus, NewJob, NotAJob};
+pub use life::{TimeOut, apply, cancel, timed_out, times_out_at};
+pub use record::{Job, JobStatus, NewJob, NotAJob, events_topic};
 pub use token::Token;
 pub use verify::{Dropped, MAX_PAYLOAD, job_of_topic, sign, verify};
 pub use wire::{Broker, LastEvent, Record};

@@ -113,6 +113,10 @@ pub struct NewJob {
     pub expected_artifacts: Vec<String>,
     /// The secret its events are to be signed with.
     pub auth_token: Option<Token>,
+    /// Where its topic begins; [`DEFAULT_ROOT`] if that is left open.
+    pub root: Option<String>,
+    /// The broker its events go through.
+    pub broker: Option<Broker>,
 }
 
 /// Not the record of a job that this headcount can work with.
@@ -148,8 +152,8 @@ impl Job {
             prompt: new.prompt,
             agent: new.agent,
             agent_session: new.agent_session,
-            broker: None,
-            topic_prefix: Some(format!("{DEFAULT_ROOT}/{}", new.id)),
+            broker: new.broker,
+            topic_prefix: Some(topic_prefix(new.root.as_deref().unwrap_or(DEFAULT_ROOT), &new.id)),
             timeout: new.timeout,
             idle_timeout: new.idle_timeout,
             expected_artifacts: new.expected_artifacts,
@@ -288,7 +292,7 @@ impl Job {
     pub fn topic(&self) -> String {
         match &self.topic_prefix {
             Some(prefix) => format!("{prefix}/events"),
-            None => format!("{DEFAULT_ROOT}/{}/events", self.id),
+            None => events_topic(DEFAULT_ROOT, &self.id),
         }
     }
 }
@@ -333,6 +337,15 @@ fn fields(record: &Record) -> Result<Map<String, Value>, serde_json::Error> {
         Value::Object(fields) => Ok(fields),
         _ => Ok(Map::new()),
     }
+}
+
+fn topic_prefix(root: &str, id: &JobId) -> String {
+    format!("{root}/{id}")
+}
+
+/// The topic the events of a job are published to, below a root.
+pub fn events_topic(root: &str, id: &JobId) -> String {
+    format!("{}/events", topic_prefix(root, id))
 }
 
 /// Whether a field's name says that its value is nobody's business.

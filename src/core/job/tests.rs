@@ -26,6 +26,8 @@ fn job(token: Option<&str>) -> Job {
         idle_timeout: Some(Duration::from_secs(120)),
         expected_artifacts: vec!["report.md".to_owned()],
         auth_token: token.and_then(Token::recorded),
+        root: None,
+        broker: None,
     })
 }
 
@@ -287,6 +289,7 @@ fn time_runs_from_when_something_was_received() {
     job.status = JobStatus::Running;
     (job.created_at, job.updated_at) = (None, None);
     assert_eq!(timed_out(&job, at(3600)), None, "nobody knows when it began");
+    assert_eq!(times_out_at(&job, at(0)), None);
 }
 
 proptest! {
@@ -310,4 +313,72 @@ proptest! {
         let event = JobEvent::next(&job, EventKind::Progress, detail, data.as_object().cloned(), at(0)).unwrap();
         prop_assert_eq!(verify(&job, &serde_json::to_vec(&event).unwrap(), TOPIC), Ok(event));
     }
+}
+
+#[test]
+fn the_moment_of_a_time_out_is_where_the_answer_changes() {
+    let mut job = job(None);
+    for now in [0, 60, 119, 120, 121, 3599, 3600] {
+        let expected = match now {
+            ..120 => Some(at(120)),
+            120..3600 => Some(at(3600)),
+            _ => None,
+        };
+        assert_eq!(times_out_at(&job, at(now)), expected, "{now}");
+    }
+    for moment in [120, 3600] {
+        assert_ne!(timed_out(&job, at(moment)), timed_out(&job, at(moment) - chrono::TimeDelta::nanoseconds(1)));
+    }
+    job.idle_timeout = Some(Duration::MAX);
+    job.timeout = None;
+    assert_eq!(times_out_at(&job, at(0)), None, "no calendar holds it");
+    let ended = cancel(&job, at(1)).unwrap();
+    assert_eq!(times_out_at(&ended, at(0)), None);
+}
+
+#[test]
+fn a_job_that_is_submitted_names_its_topic_and_its_broker_and_no_password() {
+    let section = crate::core::mqtt::Section { root: Some("my/jobs".into()), ..Default::default() };
+    let variable = |name: &str| match name {
+        "MQTT_BROKER" => Some("b.example".to_owned()),
+        "MQTT_USERNAME" => Some("me".to_owned()),
+        "MQTT_PASSWORD" => Some("hunter2".to_owned()),
+        _ => None,
+    };
+    let broker = crate::core::mqtt::Broker::resolve(&section, variable).unwrap().unwrap();
+    let job = Job::new(NewJob {
+        id: "abc12345".parse().unwrap(),
+        at: at(0),
+        prompt: None,
+        agent: None,
+        agent_session: None,
+        timeout: None,
+        idle_timeout: None,
+        expected_artifacts: Vec::new(),
+        auth_token: None,
+        root: Some(section.root().unwrap()),
+        broker: Some((&broker).into()),
+    });
+    let text = String::from_utf8(job.to_json().unwrap()).unwrap();
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&record["topic_prefix"], job.topic().as_str()), (&json!("my/jobs/abc12345"), "my/jobs/abc12345/events"));
+    assert_eq!(record["broker"], json!({"host": "b.example", "port": 1883, "tls": false, "username": "me", "password": null}));
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn an_event_from_afar_is_believed_like_any_other_and_the_next_local_one_follows_it() {
+    let mut job = job(Some("secret"));
+    job.last_seq = 9;
+    let token = job.auth_token.clone();
+    let event = JobEvent::from_afar(&job.id, token.as_ref(), EventKind::Started, "hi".to_owned(), None, at(5));
+    let payload = serde_json::to_vec(&event).unwrap();
+    assert_eq!(verify(&job, &payload, TOPIC), Ok(event.clone()));
+    let job = apply(&job, &event, at(6));
+    assert_eq!(verify(&job, &payload, TOPIC), Err(Dropped::Seen));
+    let next = JobEvent::next(&job, EventKind::Progress, String::new(), None, at(7)).unwrap();
+    assert_eq!(next.seq, event.seq + 1);
+    let later = JobEvent::from_afar(&job.id, None, EventKind::Completed, String::new(), None, at(8));
+    assert!(later.seq > next.seq);
+    assert_eq!(verify(&job, &serde_json::to_vec(&later).unwrap(), TOPIC), Err(Dropped::Unsigned));
 }

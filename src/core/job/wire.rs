@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{EventKind, JobId, JobStatus};
+use crate::core::mqtt;
 
 /// A job as its file in the registry holds it (multi-agent-mux's delegated-job protocol, schema version 1). A file may hold
 /// more fields; they are kept.
@@ -68,6 +69,22 @@ pub struct Broker {
     /// Whatever else stands there.
     #[serde(flatten)]
     pub more: BTreeMap<String, Value>,
+}
+
+/// Where a job's events go, for whoever reads its record. The password is not put there: a record is copied and shown, and
+/// whoever may speak to the broker has a password of their own.
+impl From<&mqtt::Broker> for Broker {
+    fn from(broker: &mqtt::Broker) -> Self {
+        let mqtt::Broker { host, port, tls, username, .. } = broker;
+        Self {
+            host: Some(host.clone()),
+            port: Some(*port),
+            tls: Some(*tls),
+            username: username.clone(),
+            password: None,
+            more: BTreeMap::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Broker {

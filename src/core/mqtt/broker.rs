@@ -168,16 +168,13 @@ impl Broker {
         if username.is_none() && password != Password::None {
             return Err(BrokerError::PasswordAlone);
         }
-        let root = section.root.clone().unwrap_or_else(|| DEFAULT_ROOT.to_owned());
+        let root = section.root()?;
         let client_id_prefix = variable("MQTT_CLIENT_ID_PREFIX")
             .or_else(|| section.client_id_prefix.clone())
             .unwrap_or_else(|| CLIENT_ID_PREFIX.to_owned());
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if client_id_prefix.len() > 64 || !client_id_prefix.chars().all(is_plain) {
             return Err(BrokerError::Prefix);
-        }
-        if !is_root(&root) {
-            return Err(BrokerError::Root);
         }
         Ok(Some(Self { host, port, tls, username, password, ca_certs, certfile, keyfile, client_id_prefix, root }))
     }
@@ -234,6 +231,17 @@ fn flag(word: &str) -> Option<bool> {
         "1" | "true" | "yes" | "on" => Some(true),
         "0" | "false" | "no" | "off" => Some(false),
         _ => None,
+    }
+}
+
+impl Section {
+    /// Where the topics of jobs begin, whether or not a broker is named.
+    ///
+    /// # Errors
+    /// [`BrokerError::Root`].
+    pub fn root(&self) -> Result<String, BrokerError> {
+        let root = self.root.as_deref().unwrap_or(DEFAULT_ROOT);
+        if is_root(root) { Ok(root.to_owned()) } else { Err(BrokerError::Root) }
     }
 }
 

@@ -126,6 +126,8 @@ fn delegate(world: &World, session: &str) -> Result<(), JobsError> {
             idle_timeout: None,
             expected_artifacts: Vec::new(),
             auth_token,
+            root: None,
+            broker: None,
         })
     };
     Registry::at(world.jobs()).add(false, job).map(drop)

@@ -24,13 +24,15 @@ use crate::store::paths::StateHome;
 pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     interrupt::end_on_interrupt();
     let state = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let registry = registry::find(args.registry.as_deref(), manifest(context).as_deref(), &state);
+    let manifest = manifest(context);
+    let manifest = manifest.as_deref();
+    let registry = registry::find(args.registry.as_deref(), manifest, &state);
     match &args.verb {
-        JobVerb::Submit(args) => submit::run(args, &registry, context),
+        JobVerb::Submit(args) => submit::run(args, &registry, manifest, context),
         JobVerb::List(args) => list::run(args, &registry, context),
         JobVerb::Show(args) => show::run(args, &registry, context),
         JobVerb::Events(args) => events::run(args, &registry, context),
-        JobVerb::Publish(args) => publish::run(args, &registry, context),
+        JobVerb::Publish(args) => publish::run(args, &registry, manifest, context),
         JobVerb::Cancel(args) => cancel::run(args, &registry, context),
         JobVerb::Wait(args) => wait::run(args, &registry, context),
         JobVerb::Prune(args) => prune::run(args, &registry, context),

@@ -1,6 +1,7 @@
 //! `headcount job submit`: adds a job, and records it in its session's entry. Types into nothing.
 
 use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -9,12 +10,14 @@ use serde_json::json;
 use super::{print_json, unencodable};
 use crate::cli::Context;
 use crate::cli::args::{JudgeArgs, SubmitArgs};
+use crate::cli::broker::{self, Named};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::session::{self, Request};
-use crate::control::pass::{self, Mode, Pass};
+use crate::control::pass::{self, Mode, Pass, PassError};
 use crate::core::drift::Class;
-use crate::core::ids::MuxKind;
+use crate::core::ids::{AgentKind, MuxKind};
 use crate::core::job::{Job, NewJob};
+use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
 use crate::core::report::State;
 use crate::store::jobs::Registry;
@@ -23,8 +26,19 @@ use crate::store::jobs::Registry;
 const LONGEST_PROMPT: u64 = 256 << 10;
 
 /// Adds the job and prints its id.
-pub(crate) fn run(args: &SubmitArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    args: &SubmitArgs,
+    registry: &Registry,
+    manifest: Option<&Path>,
+    context: &Context,
+) -> Result<Exit, CliError> {
     let prompt = prompt(&args.prompt)?;
+    let declared = manifest.and_then(session::declared);
+    if let Some(agent) = args.agent {
+        is_known(agent, manifest, declared.as_ref())?;
+    }
+    let section = manifest.map(|path| broker::at(path, declared)).unwrap_or_default();
+    let Named { broker, root } = Named::of(section)?;
     let limit = |span: Duration| (!span.is_zero()).then_some(span);
     let job = registry.add(args.auth, |id, auth_token| {
         Job::new(NewJob {
@@ -37,6 +51,8 @@ pub(crate) fn run(args: &SubmitArgs, registry: &Registry, context: &Context) -> 
             idle_timeout: limit(args.idle_timeout),
             expected_artifacts: args.artifacts.clone(),
             auth_token,
+            root: Some(root),
+            broker: broker.as_ref().map(From::from),
         })
     })?;
     // Said before anything else can go wrong: the job is there.
@@ -51,6 +67,13 @@ pub(crate) fn run(args: &SubmitArgs, registry: &Registry, context: &Context) -> 
         let token = token.map(|token| format!("{}\n", token.expose())).unwrap_or_default();
         context.out.answer(&format!("{}\n{token}", job.id))?;
     }
+    if let (Some(broker), false) = (&broker, args.auth) {
+        let (id, broker) = (&job.id, broker.address());
+        context.out.note(&format!(
+            "events of job {id} are accepted unsigned: whoever may publish to its topic on {broker} can report it as completed or \
+             failed; `--auth` gives a job a token"
+        ));
+    }
     if let Some((mux, name)) = &args.agent_session
         && let Err(why) = link(&job, *mux, name, args, registry, context)
     {
@@ -58,6 +81,18 @@ pub(crate) fn run(args: &SubmitArgs, registry: &Registry, context: &Context) -> 
         context.out.note(&format!("{why}; the next pass that finds {mux}:{name} records job {id} in its entry"));
     }
     Ok(Exit::Done)
+}
+
+/// Whether there is such an agent. A manifest that cannot be read may declare any.
+fn is_known(agent: AgentKind, path: Option<&Path>, manifest: Option<&Manifest>) -> Result<(), CliError> {
+    let (known, may_be) = match manifest {
+        Some(manifest) => (manifest.kinds().collect::<Vec<_>>(), false),
+        None => (AgentKind::ALL.to_vec(), path.is_some()),
+    };
+    if may_be || known.iter().any(|kind| kind.answers_to(agent)) {
+        return Ok(());
+    }
+    Err(CliError::from_pass(PassError::UnknownAgent { agent, known }, false))
 }
 
 fn prompt(text: &str) -> Result<String, CliError> {

@@ -2,9 +2,12 @@
 //! decides whether an event is believed.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use chrono::Utc;
+use rustix::fs::Access;
+use rustix::io::Errno;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -12,7 +15,7 @@ use crate::bus::{Message, Payload, Publisher};
 use crate::control::pass::PassError;
 use crate::core::fleet::SessionState;
 use crate::core::job::Dropped;
-use crate::store::jobs::{self, Registry};
+use crate::store::jobs::{self, JobsError, Registry};
 
 /// The most messages that are written at once: what may wait on the way here.
 const BATCH: usize = 256;
@@ -130,41 +133,45 @@ impl Work {
                 heard.trouble = Some("writing an event failed inside".to_owned());
                 return Ok(());
             };
-            match outcome {
-                Ok(now) => {
-                    heard.add(now);
-                    self.publisher.acknowledge(&tried);
-                    return Ok(());
-                }
-                Err(why) => {
-                    let trouble = Heard { trouble: Some(why), ..Heard::default() };
-                    self.tell.send(trouble).await.map_err(|_| ())?;
-                    events = tried;
-                    tokio::select! {
-                        _ = stopped.changed() => return Err(()),
-                        () = tokio::time::sleep(AGAIN) => {}
-                    }
-                }
+            let Received { done, heard: now, stuck } = outcome;
+            let left = tried.get(done..).unwrap_or_default().to_vec();
+            self.publisher.acknowledge(tried.get(..done).unwrap_or_default());
+            let Some(why) = stuck else {
+                heard.add(now);
+                return Ok(());
+            };
+            self.tell.send(Heard { trouble: Some(why), ..now }).await.map_err(|_| ())?;
+            events = left;
+            tokio::select! {
+                _ = stopped.changed() => return Err(()),
+                () = tokio::time::sleep(AGAIN) => {}
             }
         }
     }
 }
 
+/// What was done with events.
+struct Received {
+    /// So many of them, from the first on, need not be tried again.
+    done: usize,
+    heard: Heard,
+    /// Why the next one has to be.
+    stuck: Option<String>,
+}
+
 /// Writes events at once, or, if that cannot be done, one by one: one job's broken files are no reason to lose another's events.
-///
-/// # Errors
-/// None could be written.
-fn receive(registry: &Registry, events: &[Message], root: &str) -> Result<Heard, String> {
+/// Whatever may pass (no room, a lock, too many open files) stops it at the event it hit: a later one of the same job must not be
+/// written before it.
+fn receive(registry: &Registry, events: &[Message], root: &str) -> Received {
     let whole = |message: &Message| match &message.payload {
         Payload::Whole(payload) => payload.clone(),
         Payload::TooLong(_) => Vec::new(),
     };
-    let mut heard = Heard::default();
     let payloads: Vec<Vec<u8>> = events.iter().map(whole).collect();
     let messages: Vec<jobs::Message<'_>> =
         events.iter().zip(&payloads).map(|(event, payload)| jobs::Message { topic: &event.topic, payload }).collect();
-    let mut take = |messages: &[jobs::Message<'_>]| -> Result<(), String> {
-        let answers = registry.receive(messages, root, Utc::now()).map_err(|error| PassError::line(&error))?;
+    let take = |messages: &[jobs::Message<'_>], heard: &mut Heard| -> Result<(), JobsError> {
+        let answers = registry.receive(messages, root, Utc::now())?;
         for (message, answer) in messages.iter().zip(answers) {
             match answer {
                 Ok(_) => heard.written += 1,
@@ -173,23 +180,36 @@ fn receive(registry: &Registry, events: &[Message], root: &str) -> Result<Heard,
         }
         Ok(())
     };
-    let Err(why) = take(&messages) else { return Ok(heard) };
-    if messages.len() == 1 {
-        return Err(why);
+    let mut heard = Heard::default();
+    let whole = match take(&messages, &mut heard) {
+        Ok(()) => return Received { done: messages.len(), heard, stuck: None },
+        Err(error) => error,
+    };
+    if passes(&whole, registry) {
+        return Received { done: 0, heard, stuck: Some(PassError::line(&whole)) };
     }
-    let mut trouble = None;
-    let mut none = true;
-    for message in messages.chunks(1) {
-        match take(message) {
-            Ok(()) => none = false,
-            Err(why) => trouble = Some(why),
+    for (done, message) in messages.chunks(1).enumerate() {
+        match take(message, &mut heard) {
+            Ok(()) => {}
+            Err(error) if passes(&error, registry) => return Received { done, heard, stuck: Some(PassError::line(&error)) },
+            Err(error) => heard.trouble = Some(PassError::line(&error)),
         }
     }
-    if none {
-        return Err(why);
+    Received { done: messages.len(), heard, stuck: None }
+}
+
+/// Whether it is no matter of one job's files, and may pass: then nothing may be given up.
+fn passes(error: &JobsError, registry: &Registry) -> bool {
+    let JobsError::Io { source, .. } = error else { return matches!(error, JobsError::Locked { .. }) };
+    let is_exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO, Errno::STALE]
+        .iter()
+        .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()));
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem | ErrorKind::FileTooLarge => true,
+        // One job's file, or the directory and with it all of them.
+        ErrorKind::PermissionDenied => rustix::fs::access(registry.path(), Access::WRITE_OK | Access::EXEC_OK).is_err(),
+        _ => is_exhausted,
     }
-    heard.trouble = trouble;
-    Ok(heard)
 }
 
 impl Heard {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::intake::Heard;
 use crate::bus::State;
@@ -13,6 +13,11 @@ use crate::core::text::printable;
 /// The word in `source` of an error.
 const SOURCE: &str = "mqtt";
 
+const AGAIN: &str = "; it is tried again, and polling goes on";
+
+/// A connection that is lost more than so often in such a time is lost again and again, which is told as that.
+const LOSSES: (usize, TimeDelta) = (3, TimeDelta::minutes(10));
+
 /// Remembers what was said.
 #[derive(Debug)]
 pub(super) struct Teller {
@@ -20,6 +25,8 @@ pub(super) struct Teller {
     subscribes: bool,
     /// The trouble that was told and lasts.
     told: Option<Trouble>,
+    /// When connections that stood were lost of late.
+    losses: Vec<DateTime<Utc>>,
     is_up: bool,
     /// Whether it was told that what is heard cannot be written.
     is_stuck: bool,
@@ -30,6 +37,8 @@ pub(super) struct Teller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     Lost,
+    /// Lost again and again.
+    Flapping,
     Refused,
     Denied,
     Unusable,
@@ -37,17 +46,26 @@ enum Trouble {
 
 impl Teller {
     pub(super) fn new(address: String, subscribes: bool) -> Self {
-        Self { address, subscribes, told: None, is_up: false, is_stuck: false, written: 0, dropped: BTreeMap::new() }
+        Self {
+            address,
+            subscribes,
+            told: None,
+            losses: Vec::new(),
+            is_up: false,
+            is_stuck: false,
+            written: 0,
+            dropped: BTreeMap::new(),
+        }
     }
 
     /// What is said of a new state of the connection.
     pub(super) fn state(&mut self, state: &State, at: DateTime<Utc>) -> Vec<Event> {
-        let again = "; it is tried again, and polling goes on";
+        let again = AGAIN;
         match state {
             // What was asked for has to be granted as well.
             State::Connected { .. } if self.subscribes => Vec::new(),
             State::Connected { .. } | State::Subscribed => self.up(at),
-            State::Lost { why } => self.trouble(Trouble::Lost, &format!("not connected: {why}{again}"), at),
+            State::Lost { why } => self.lost(why, at),
             State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
             State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
             State::SubscribeFailed { why } if self.subscribes => {
@@ -96,12 +114,39 @@ impl Teller {
     }
 
     fn up(&mut self, at: DateTime<Utc>) -> Vec<Event> {
+        // It will not last.
+        if self.told == Some(Trouble::Flapping) {
+            self.is_up = true;
+            return Vec::new();
+        }
         self.told = None;
         if std::mem::replace(&mut self.is_up, true) {
             return Vec::new();
         }
         let message = format!("broker {}: connected", self.address);
         vec![Event::Broker(BrokerUp { at, broker: self.address.clone(), message })]
+    }
+
+    fn lost(&mut self, why: &str, at: DateTime<Utc>) -> Vec<Event> {
+        let (most, window) = LOSSES;
+        // One in the future is one the clock was set back behind.
+        self.losses.retain(|loss| *loss <= at && at - *loss < window);
+        let was_steady = self.losses.is_empty();
+        if self.is_up {
+            self.losses.push(at);
+        }
+        if self.told == Some(Trouble::Flapping) && !was_steady {
+            self.is_up = false;
+            return Vec::new();
+        }
+        if self.losses.len() <= most {
+            return self.trouble(Trouble::Lost, &format!("not connected: {why}{AGAIN}"), at);
+        }
+        let message = format!(
+            "the connection is lost again and again: {why}; if another watch of a host and manifest of the same names speaks to \
+             it, give one of them another --consumer or MQTT_CLIENT_ID_PREFIX{AGAIN}"
+        );
+        self.trouble(Trouble::Flapping, &message, at)
     }
 
     fn trouble(&mut self, trouble: Trouble, message: &str, at: DateTime<Utc>) -> Vec<Event> {
@@ -154,6 +199,31 @@ mod tests {
         assert!(teller.beat().connected);
         assert_eq!(said(teller.state(&State::Subscribed, at())), [""; 0]);
         assert_eq!(said(teller.state(&lost("again"), at())).len(), 1);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_again_and_again_is_told_as_that_once_until_it_was_steady() {
+        let mut teller = Teller::new("b:1".to_owned(), true);
+        let mut now = at();
+        let mut next = |after: i64| {
+            now += TimeDelta::seconds(after);
+            let connected = said(teller.state(&State::Subscribed, now)).len();
+            assert!(teller.beat().connected);
+            let lost = said(teller.state(&State::Lost { why: "closed".to_owned() }, now));
+            assert!(!teller.beat().connected);
+            (connected, lost)
+        };
+        for _ in 0..3 {
+            let (connected, lost) = next(30);
+            assert!(connected == 1 && lost[0].contains("not connected: closed"), "{lost:?}");
+        }
+        let (connected, lost) = next(30);
+        assert!(connected == 1 && lost[0].contains("again and again") && lost[0].contains("--consumer"), "{lost:?}");
+        for _ in 0..50 {
+            assert_eq!(next(30), (0, Vec::new()));
+        }
+        assert_eq!(next(700).1.len(), 1, "it was steady, and then it was not");
+        assert_eq!(next(30).0, 1);
     }
 
     #[test]

@@ -17,6 +17,8 @@ fn job(id: &str, session: &str, seconds_ago: i64) -> Job {
         idle_timeout: Some(Duration::from_secs(120)),
         expected_artifacts: Vec::new(),
         auth_token: None,
+        root: None,
+        broker: None,
     })
 }
 
