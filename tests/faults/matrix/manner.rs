@@ -150,17 +150,22 @@ pub(crate) fn run(stage: &mut Stage, verb: Verb, manner: Manner, mut look: impl 
             vec![one.end(LIMIT)]
         }
         Manner::Ended(ending, times) => {
-            let mut hit = false;
-            for instant in instants(times, 150) {
+            let mut hits = 0;
+            // Some commands take a few milliseconds, others a hundred.
+            for (number, instant) in instants(times * 4, 120).enumerate() {
+                let instant = if number % 2 == 0 { instant } else { instant / 16 };
                 stage.reset();
                 let one = start(stage, verb, manner, 0, &[]);
                 std::thread::sleep(instant);
                 signal(one.child.id(), ending);
                 let ran = one.end(LIMIT);
-                hit |= ran.signal.is_some();
+                hits += u64::from(ran.signal.is_some());
                 look(stage, &ran);
+                if hits == times {
+                    break;
+                }
             }
-            if !hit {
+            if hits == 0 {
                 return vec![Ran { err: "no signal ever hit it".to_owned(), ..Ran::default() }];
             }
             vec![Ran { again: true, ..start(stage, verb, manner, 0, &[]).end(LIMIT) }]

@@ -96,7 +96,13 @@ impl Fault {
         }
     }
 
-    /// The outcome the contract asks for.
+    /// Whether the contract allows this outcome.
+    pub(crate) fn allows(&self, verb: Verb, outcome: &Outcome) -> bool {
+        let mut named = self.expected.iter().filter(|(verbs, _)| verbs.contains(&verb));
+        *outcome == self.expects(verb) || named.any(|(_, allowed)| allowed == outcome)
+    }
+
+    /// The outcome the contract asks for; of several that it allows, the first.
     pub(crate) fn expects(&self, verb: Verb) -> Outcome {
         if !self.verbs.contains(&verb) {
             return Outcome::NotApplicable;

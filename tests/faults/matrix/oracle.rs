@@ -44,7 +44,14 @@ pub(crate) fn delegated(stage: &Stage, session: &str) -> Vec<String> {
     jobs.filter(meant).filter_map(|job| Some(job["job_id"].as_str()?.to_owned())).collect()
 }
 
-/// Whether the first recorded change is taken back.
+/// The number of the change that recorded a session as running.
+pub(crate) fn first_record(stage: &Stage, session: &str) -> String {
+    let lines = journal(stage).into_iter().filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    let mut of_session = lines.filter(|entry| entry["session"]["name"] == *session && entry["class"] == "revived");
+    of_session.next().and_then(|entry| Some(entry["id"].as_str()?.to_owned())).expect("the first record")
+}
+
+/// Whether that change is taken back.
 pub(crate) fn is_undone(stage: &Stage) -> bool {
     entries(&stage.text()).get(&stage.steady).is_some_and(|entry| entry.status.is_none())
 }
@@ -184,7 +191,12 @@ fn wrong_manifest(stage: &Stage, before: &Before) -> Vec<String> {
         wrong.push(format!("the manifest was {:?}, is {:?}", before.shape, shape(stage)));
     }
     let now = fs::read(stage.manifest()).ok();
-    if (!before.verb.writes() || !before.is_whole) && stage.saves.is_none() && !stage.was_saved && now != before.manifest {
+    let is_asked = before.verb == Verb::Undo && is_undone(stage);
+    if (!before.verb.writes() || (!before.is_whole && !is_asked))
+        && stage.saves.is_none()
+        && !stage.was_saved
+        && now != before.manifest
+    {
         wrong.push("the manifest changed".to_owned());
     }
     if !before.is_whole {
@@ -208,7 +220,9 @@ fn wrong_manifest(stage: &Stage, before: &Before) -> Vec<String> {
             wrong.push(format!("{name:?} is said to be {:?}", entry.status));
         }
         let proven = truth.as_ref().map(|alive| alive.id.as_str());
-        if entry.id != *recorded && (entry.id.is_none() || entry.id.as_deref() != proven) {
+        let was = |id: &String| stage.past.get(name).is_some_and(|past| past.contains(id));
+        let is_so = entry.id.as_deref() == proven || entry.id.as_ref().is_some_and(was);
+        if entry.id != *recorded && (entry.id.is_none() || !is_so) {
             wrong.push(format!("{name:?} is said to be in {:?}, is in {proven:?}", entry.id));
         }
     }

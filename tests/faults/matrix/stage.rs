@@ -60,6 +60,10 @@ pub(crate) struct Stage {
     pub(crate) baseline: String,
     /// The conversations it records.
     pub(crate) recorded: BTreeMap<String, Option<String>>,
+    /// Conversations that sessions were in before.
+    pub(crate) past: BTreeMap<String, Vec<String>>,
+    /// The recorded change that is taken back: that `steady` runs.
+    pub(crate) undoable: String,
     /// An open job, delegated to `steady`.
     pub(crate) job: String,
     /// Set by a fault for the commands to come.
@@ -113,6 +117,8 @@ impl Stage {
             truth: BTreeMap::new(),
             baseline: String::new(),
             recorded: BTreeMap::new(),
+            past: BTreeMap::new(),
+            undoable: String::new(),
             job: String::new(),
             variables: Vec::new(),
             transcripts_gone: false,
@@ -242,7 +248,12 @@ impl Stage {
 
     /// Records a first state, then lets the world go on without headcount.
     fn live(&mut self, spice: Spice) {
-        self.headcount(&["reconcile", "--settle", "0s"]);
+        // A zellij that was just started is not looked into at once.
+        await_some("the first record", || {
+            self.headcount(&["reconcile", "--settle", "0s"]);
+            super::oracle::differences(self, &self.text()).is_empty().then_some(())
+        });
+        self.undoable = super::oracle::first_record(self, &self.steady);
         let mux = if matches!(self.bed, Bed::Zellij(_)) { "zellij" } else { "tmux" };
         let session = format!("{mux}:{}", self.steady);
         let submitted = self.headcount(&["job", "submit", "--agent", "claude", "--agent-session", &session, "--prompt", "p"]);
@@ -301,6 +312,7 @@ impl Stage {
     /// Waits until the agent of a session is gone.
     pub(crate) fn has_ended(&mut self, name: &str) {
         if let Some(Some(claude)) = self.truth.insert(name.to_owned(), None) {
+            self.past.entry(name.to_owned()).or_default().push(claude.id.as_str().to_owned());
             crate::zellij::gone(claude.pid);
         }
     }

@@ -74,7 +74,7 @@ impl Verb {
         let words: Vec<&str> = match self {
             Self::Status => vec!["status", "--json", "--settle", stage.settle],
             Self::Diff => vec!["diff", "--json", "--settle", stage.settle],
-            Self::Explain => vec!["explain", "--agent", "claude", "--settle", "0s"],
+            Self::Explain => vec!["explain", "*", "--settle", "0s"],
             Self::History => vec!["history"],
             Self::Check => vec!["check"],
             Self::Doctor => vec!["doctor"],
@@ -82,7 +82,7 @@ impl Verb {
             Self::JobList => vec!["job", "list", "--json"],
             Self::JobPublish => vec!["job", "publish", &stage.job, "progress", "--detail", "half done"],
             Self::JobSubmit => vec!["job", "submit", "--agent", "claude", "--agent-session", &session, "--prompt", "more"],
-            Self::Undo => vec!["undo", "1"],
+            Self::Undo => vec!["undo", &stage.undoable],
             Self::Reconcile => vec!["reconcile", "--emit-diff", "--settle", stage.settle],
             Self::Watch => vec!["watch", "--json", "--settle", "0s", "--interval", "300ms", "--heartbeat", "300ms"],
         };
@@ -101,19 +101,28 @@ impl Verb {
         let succeeded = ran.code == Some(0);
         match self {
             Self::Status => succeeded && answered(&|answer| oracle::tells_all(stage, answer)),
-            Self::Diff => ran.code == Some(2) && answered(&|answer| oracle::reports_all(stage, answer)),
+            Self::Diff => matches!(ran.code, Some(0 | 2)) && answered(&|answer| oracle::reports_all(stage, answer)),
             Self::Reconcile => {
                 succeeded
                     && oracle::differences(stage, &stage.text()).is_empty()
                     && answered(&|answer| answer["unknown"].as_array().is_some_and(Vec::is_empty))
             }
-            Self::Explain => succeeded && (ran.blind || (ran.out.contains("Evidence for") && !ran.out.contains("annot tell"))),
-            Self::History => succeeded && (ran.blind || ran.out.contains("000001")),
+            Self::Explain => {
+                succeeded
+                    && (ran.blind
+                        || (ran.out.contains("Evidence for")
+                            && !ran.out.contains("annot tell")
+                            && !ran.out.contains("annot be told")))
+            }
+            Self::History => {
+                let is_elsewhere = stage.manifest().is_symlink() && ran.out.contains("Nothing has been recorded");
+                succeeded && (ran.blind || ran.out.contains(&stage.undoable) || is_elsewhere)
+            }
             Self::Check | Self::Doctor | Self::Watch => succeeded,
             Self::Init => {
                 let text = std::fs::read_to_string(stage.desk().join("new.yaml")).unwrap_or_default();
                 let alive = stage.truth.values().flatten().count();
-                succeeded && text.matches("- name:").count() == alive
+                (succeeded || ran.again) && text.matches("- name:").count() == alive
             }
             Self::JobList => succeeded && (ran.blind || ran.out.contains(&stage.job)),
             Self::JobPublish => succeeded && oracle::jobs(stage).contains("half done"),

@@ -16,6 +16,9 @@ const LOOKING: &[Verb] = &[Status, Diff, Explain, Reconcile, Watch, Verb::Init];
 
 const CANNOT_TELL: &[(&[Verb], Outcome)] = &[(&[Status, Diff, Reconcile, Explain], CannotTell)];
 
+/// Nor can a first manifest be told whose conversations cannot be looked up.
+const CORRUPT: &[(&[Verb], Outcome)] = &[(&[Status, Diff, Reconcile, Explain, Verb::Init], CannotTell)];
+
 pub(super) fn all() -> Vec<Fault> {
     let opencode = |name, strike| Fault {
         kind: Kind::Opencode,
@@ -78,26 +81,32 @@ pub(super) fn all() -> Vec<Fault> {
                 Ok(())
             })
         },
-        opencode("OpenCode database locked", |stage| {
-            // A process of its own: locks of one process do not show in itself.
-            fs::copy(stage.database(), stage.root().join("database")).unwrap();
-            let script = "import sqlite3,sys,time\nc=sqlite3.connect(sys.argv[1],isolation_level=None)\n\
+        Fault {
+            expected: &[],
+            ..opencode("OpenCode database locked", |stage| {
+                // A process of its own: locks of one process do not show in itself.
+                fs::copy(stage.database(), stage.root().join("database")).unwrap();
+                let script = "import sqlite3,sys,time\nc=sqlite3.connect(sys.argv[1],isolation_level=None)\n\
                           c.execute('BEGIN EXCLUSIVE')\nprint('held',flush=True)\ntime.sleep(1000)\n";
-            let mut command = stage.command("python3");
-            command.args(["-c", script]).arg(stage.database()).stdout(Stdio::piped());
-            let mut child = command.spawn().map_err(|error| format!("python3, which holds the lock: {error}"))?;
-            let mut line = String::new();
-            let _ = std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line);
-            stage.children.push(child);
-            if line == "held\n" { Ok(()) } else { Err("python3 has no sqlite3".to_owned()) }
-        }),
-        opencode("OpenCode database corrupt", |stage| {
-            fs::copy(stage.database(), stage.root().join("database")).unwrap();
-            let mut bytes = fs::read(stage.database()).unwrap();
-            let end = bytes.len();
-            bytes[16..end].fill(0x5a);
-            fs::write(stage.database(), bytes).unwrap();
-            Ok(())
-        }),
+                let mut command = stage.command("python3");
+                command.args(["-c", script]).arg(stage.database()).stdout(Stdio::piped());
+                let mut child = command.spawn().map_err(|error| format!("python3, which holds the lock: {error}"))?;
+                let mut line = String::new();
+                let _ = std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line);
+                stage.children.push(child);
+                if line == "held\n" { Ok(()) } else { Err("python3 has no sqlite3".to_owned()) }
+            })
+        },
+        Fault {
+            expected: CORRUPT,
+            ..opencode("OpenCode database corrupt", |stage| {
+                fs::copy(stage.database(), stage.root().join("database")).unwrap();
+                let mut bytes = fs::read(stage.database()).unwrap();
+                let end = bytes.len();
+                bytes[16..end].fill(0x5a);
+                fs::write(stage.database(), bytes).unwrap();
+                Ok(())
+            })
+        },
     ]
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime};
 use rustix::process::Signal;
 
 use super::{Fault, nothing};
-use crate::matrix::Outcome::{self, CannotTell, Error};
-use crate::matrix::Tried;
+use crate::matrix::Outcome::Error;
 use crate::matrix::manner::Manner;
 use crate::matrix::stage::{Stage, files};
 use crate::matrix::verb::Verb::{
@@ -42,29 +41,10 @@ pub(super) fn all() -> Vec<Fault> {
                 Ok(())
             })
         },
-        Fault {
-            from_the_start: true,
-            expected: SHIFTED,
-            ..Fault { manner: Manner::Shell(SHIFT), ..Fault::new("boot clock shifted by an hour", may_shift) }
-        },
         on_drift("--on-drift hangs", |_| words(&["--on-drift", "sleep 1000"])),
         on_drift("--on-drift fails", |_| words(&["--on-drift", "cat >&2; exit 7"])),
         on_drift("--on-drift cannot be found", |_| words(&["--on-drift", "/nowhere/at-all"])),
     ]
-}
-
-/// Runs the command in a namespace whose boot clock is another.
-const SHIFT: &str = "exec unshare --time --boottime 3600 -- \"$0\" \"$@\"";
-
-/// A process whose start cannot be matched proves nothing.
-const SHIFTED: &[(&[Verb], Outcome)] = &[(&[Watch], CannotTell)];
-
-fn may_shift(stage: &mut Stage) -> Tried {
-    let status = stage.command("unshare").args(["--time", "--boottime", "3600", "--", "true"]).output();
-    match status {
-        Ok(output) if output.status.success() => Ok(()),
-        _ => Err("a namespace of the clock cannot be had: not root, or not allowed".to_owned()),
-    }
 }
 
 fn words(words: &[&str]) -> Vec<String> {

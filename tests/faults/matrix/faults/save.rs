@@ -21,6 +21,14 @@ const UNUSABLE: &[(&[Verb], Outcome)] =
 const MISSING: &[(&[Verb], Outcome)] =
     &[(&[Status, Diff, Explain, History, Check, Doctor, Undo, Reconcile], Error(1)), (&[JobSubmit], Later)];
 
+/// What is half written is not read: whoever catches no pause says so. The link is made once there is one.
+const SAVING: &[(&[Verb], Outcome)] = &[
+    (&[Status, Diff, Explain, Check, Doctor, Undo, Reconcile], Outcome::Survived),
+    (&[Status, Diff, Explain, Check, Undo, Reconcile], Error(75)),
+    (&[JobSubmit], Outcome::Survived),
+    (&[JobSubmit], Later),
+];
+
 /// What cannot be written in place is refused by every command that writes it.
 const REFUSED: &[(&[Verb], Outcome)] = &[(&[Undo, Reconcile], Error(3)), (&[JobSubmit], Later), (&[Doctor], Error(1))];
 
@@ -38,8 +46,8 @@ pub(super) fn all() -> Vec<Fault> {
         }),
         Fault {
             heal: restore,
-            // The journal is that of the file the link leads to.
-            expected: &[(&[History, Undo], Error(1))],
+            // The journal is that of the file the link leads to, and that one has none yet.
+            expected: &[(&[Undo], Error(1))],
             ..Fault::new("replaced by a symlink", |stage| {
                 let real = stage.root().join("real.yaml");
                 fs::rename(stage.manifest(), &real).unwrap();
@@ -49,7 +57,7 @@ pub(super) fn all() -> Vec<Fault> {
         },
         Fault {
             heal: restore,
-            expected: &[(&[Reconcile], Error(75)), (&[JobSubmit], Later)],
+            expected: &[(&[JobSubmit], Later)],
             ..Fault::new("truncated at a line", |stage| {
                 stage.settle = "5s";
                 cut(stage, "  - name: \"ended\"", false)
@@ -120,7 +128,11 @@ pub(super) fn all() -> Vec<Fault> {
             })
         },
         Fault { heal: restore, ..Fault::new("saved by renaming, again and again", |stage| keeps_saving(stage, true)) },
-        Fault { heal: restore, ..Fault::new("saved in place, again and again", |stage| keeps_saving(stage, false)) },
+        Fault {
+            heal: restore,
+            expected: SAVING,
+            ..Fault::new("saved in place, again and again", |stage| keeps_saving(stage, false))
+        },
         Fault {
             expected: &[(&[Undo, Reconcile], Error(75)), (&[JobSubmit], Later)],
             ..Fault::new("lock held by another", |stage| {
@@ -139,6 +151,8 @@ pub(super) fn all() -> Vec<Fault> {
 fn restore(stage: &mut Stage) {
     let _ = fs::set_permissions(stage.desk(), Permissions::from_mode(0o700));
     let _ = fs::remove_file(stage.desk().join("other.yaml"));
+    // It was made for the file's owner, who may have been another one.
+    let _ = fs::remove_file(stage.desk().join("agent-sessions.yaml.lock"));
     save(&stage.manifest(), &stage.baseline.clone());
 }
 

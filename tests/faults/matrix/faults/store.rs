@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::Fault;
-use crate::matrix::Outcome::{Error, Later};
+use crate::matrix::Outcome::{CannotTell, Error, Later};
 use crate::matrix::Tried;
 use crate::matrix::stage::Stage;
-use crate::matrix::verb::Verb::{Doctor, History, JobList, JobPublish, JobSubmit, Reconcile, Undo};
+use crate::matrix::verb::Verb::{Doctor, Explain, History, JobList, JobPublish, JobSubmit, Reconcile, Undo};
 
 pub(super) fn all() -> Vec<Fault> {
     vec![
@@ -22,7 +22,7 @@ pub(super) fn all() -> Vec<Fault> {
         },
         Fault {
             heal: |stage| open_up(&stage.state()),
-            expected: &[(&[Undo, Reconcile, History, Doctor], Error(1)), (&[JobSubmit], Later)],
+            expected: &[(&[Undo, Reconcile, History, Doctor], Error(1)), (&[JobSubmit], Later), (&[Explain], CannotTell)],
             ..Fault::new("state directory unreadable", |stage| shut(&stage.state()))
         },
         Fault::new("journal torn at its end", |stage| {
