@@ -127,6 +127,16 @@ fn state_that_others_can_read_is_a_warning() {
 }
 
 #[test]
+fn state_that_cannot_be_reached_is_a_failure_and_not_taken_for_state_that_is_yet_to_be_made() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    std::fs::write(place.home().join(".local"), "").unwrap();
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(row(&ran, "state").starts_with("fail") && row(&ran, "state").contains("cannot be examined"), "{}", ran.stdout);
+}
+
+#[test]
 fn agents_are_found_in_path_and_by_their_files() {
     let place = Place::new();
     place.write("agent-sessions.yaml", GOOD);

@@ -202,3 +202,22 @@ fn at_rest(watch: &mut crate::run::Watch) -> u64 {
     }
     last
 }
+
+#[test]
+fn what_two_looks_cannot_tell_is_said_once_and_nobody_is_dead() {
+    let world = World::new();
+    world.session("keeper", world.root(), "exec sleep 1000");
+    let before = running(&world, &["gone"]);
+    declare(&world, &before);
+    let old = world.program("tmux", "#!/bin/sh\necho '2.8|1|||||||||'\n");
+    let mut watch = watch(&world, &["--no-control-client", "--heartbeat", "100ms"]);
+    let said = watch.until("error unknown");
+    let message = said["message"].as_str().unwrap();
+    assert!(message.contains("tmux:default") && message.contains("3.2"), "{message}");
+    watch.passes(3);
+    assert_eq!(text(&world), before);
+    std::fs::remove_file(old).unwrap();
+    watch.until("drift dead applied gone");
+    let words = watch.terminate().words();
+    assert_eq!(words.iter().filter(|word| *word == "error unknown").count(), 1, "{words:?}");
+}

@@ -1,6 +1,7 @@
 //! The manifest and what stands beside it: whether it can be read, locked, replaced without loss, and remembered.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -155,14 +156,25 @@ fn state(examiner: &Examiner) -> Row {
         Err(error) => return Row::fail(WHAT, error.to_string(), "set HOME or XDG_STATE_HOME"),
     };
     let shown = home.path().display();
-    let Ok(metadata) = home.path().metadata() else {
-        return Row::fine(WHAT, format!("{shown}, which is made when something is first recorded"));
+    let metadata = match home.path().metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Row::fine(WHAT, format!("{shown}, which is made when something is first recorded"));
+        }
+        Err(error) => {
+            let hint = "give yourself permission on the directories above it, or set XDG_STATE_HOME";
+            return Row::fail(WHAT, format!("{shown} cannot be examined: {error}"), hint);
+        }
     };
     if !metadata.is_dir() {
         return Row::fail(WHAT, format!("{shown} is not a directory"), "move it away, or set XDG_STATE_HOME");
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Row::fail(WHAT, format!("{shown} belongs to user {}", metadata.uid()), "chown it, or set XDG_STATE_HOME");
+    }
+    if let Err(error) = home.path().read_dir() {
+        let found = format!("{shown} cannot be read: {error}");
+        return Row::fail(WHAT, found, format!("chmod u+rwx {shown}, or set XDG_STATE_HOME"));
     }
     let open = open_to_others(home.path(), 0);
     if open > 0 {

@@ -26,6 +26,7 @@ use crate::control::pass::{Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::Server;
+use crate::core::report::Report;
 use crate::core::text::printable;
 
 /// Why a watch ended.
@@ -108,6 +109,8 @@ struct Loop<S> {
     job_sessions: BTreeSet<SessionKey>,
     /// What each place complained of last.
     said: BTreeMap<&'static str, BTreeSet<String>>,
+    /// What the last pass could not tell.
+    doubts: BTreeSet<String>,
     passes: u64,
     last_pass: Option<DateTime<Utc>>,
     is_ready: bool,
@@ -141,6 +144,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             queue: Queue::new(),
             sources,
             said: BTreeMap::new(),
+            doubts: BTreeSet::new(),
             passes: 0,
             last_pass: None,
             is_ready: false,
@@ -251,6 +255,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let mut again = turn.again;
         if let Some(report) = &turn.report {
             self.last_pass = Some(report.observed_at);
+            self.doubt(report);
             again = again.into_iter().chain(settled_in(report)).min();
             let events = self.announcer.after(report, &reasons, self.now());
             self.tell(events);
@@ -273,6 +278,14 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
+    }
+
+    /// Says what could not be told by this pass and the one before: a doubt that the next look clears is nobody's concern.
+    fn doubt(&mut self, report: &Report) {
+        let now: BTreeSet<String> = report.unknown.iter().map(|it| format!("cannot tell {}: {}", it.scope, it.why)).collect();
+        let stands = now.intersection(&self.doubts).cloned().collect();
+        self.doubts = now;
+        self.complain("unknown", stands);
     }
 
     /// Says each complaint of a place that it did not have last time.
