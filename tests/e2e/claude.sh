@@ -23,7 +23,7 @@ session one-creator-claude "$H/lab/shared" "${ENV[@]}" -- "${CLAUDE[@]}"
 session two-creator-claude "$H/lab/shared" "${ENV[@]}" -- "${CLAUDE[@]}"
 # The trailing command keeps bash as a wrapper around the agent.
 session wrapped "$H/lab/plain" "${ENV[@]}" -- bash -c "$(printf '%q ' "${CLAUDE[@]}"); exit 0"
-cat >"$H/agent-sessions.yaml" <<'YAML'
+manifest <<'YAML'
 version: 1
 sessions:
   - name: plain     # mine
@@ -78,6 +78,7 @@ await 20 "the transcript of dots" has_transcript
 await 20 "dots at work" is_turn dots working
 record
 kill -9 "$(pane_pid dots)"
+closed dots
 is_gone() { [ "$(field dots observed)" = gone ]; }
 await 10 "the end of dots" is_gone
 check "kill -9 is dead" "dead:dots" "$(drifts)"
@@ -88,4 +89,4 @@ mkdir "$WORLD/away"
 mv "$H"/.claude/projects/*dots-v2 "$WORLD/away"
 check "a transcript moved away is stale" "stale-id:dots" "$(drifts)"
 grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
-echo "claude: OK"
+echo "claude in $MUX: OK"

@@ -31,18 +31,25 @@ config "$H/daemon-home" true
 daemon_pid() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["pid"])' "$H/daemon-home/app-server-daemon/$1.pid"; }
 # The daemon outlives its terminal: it is ended by the pid it left.
 end_daemon() { local name; for name in daemon daemon-updater; do kill "$(daemon_pid $name)" 2>/dev/null || true; done; }
-trap 'end_daemon; finish' EXIT
+ending() {
+  local rc=$?
+  set +e
+  end_daemon
+  (exit "$rc")
+  finish
+}
+trap ending EXIT
 
 session one-creator-codex "$H/lab/shared" FAKE_KEY=dummy -- codex
 session two-creator-codex "$H/lab/shared" FAKE_KEY=dummy -- codex
-cat >"$H/agent-sessions.yaml" <<YAML
+manifest <<YAML
 version: 1
 sessions:
   - { name: one-creator-codex, agent: codex, cwd: ~/lab/shared }
   - { name: two-creator-codex, agent: codex, cwd: ~/lab/shared }
 YAML
 is_proven() { [ "$(field "$1" id_rung)" = "held file" ]; }
-is_ready() { tm capture-pane -p -t "=$1:" | grep -q 'Ask Codex to do anything'; }
+is_ready() { screen "$1" | grep -q 'Ask Codex to do anything'; }
 for name in one two; do
   await 30 "$name ready" is_ready "$name-creator-codex"
   await 20 "the thread of $name" is_proven "$name-creator-codex"
@@ -65,6 +72,7 @@ await 20 "one at work again" is_turn one-creator-codex working
 check "the id stays" "$one" "$(field one-creator-codex session_id)"
 record
 kill -9 "$(pane_pid one-creator-codex)"
+closed one-creator-codex
 is_gone() { [ "$(field one-creator-codex observed)" = gone ]; }
 await 10 "the end of one" is_gone
 check "kill -9 is dead" "dead:one-creator-codex" "$(drifts)"
@@ -80,4 +88,4 @@ prompt daemon-creator-codex $'hello\n@@say all-done-42'
 is_known() { [ "$(field daemon-creator-codex session_id)" != None ]; }
 await 30 "the conversation the daemon runs" is_known
 check "with a daemon it is told by the rollout that appeared" appeared "$(field daemon-creator-codex id_rung)"
-echo "codex: OK"
+echo "codex in $MUX: OK"

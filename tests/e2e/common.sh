@@ -1,7 +1,7 @@
 # Sourced by the per-agent scripts, which ./x e2e runs. Needs HEADCOUNT (the program) and BIN (the agent's directories for PATH).
 #
-# One world: a network namespace with loopback only, an environment built from nothing, a temp HOME, a private tmux server and a
-# fake model server on 127.0.0.1. Only processes of this world are ended, by pid or through its socket.
+# One world: a network namespace with loopback only, an environment built from nothing, a temp HOME, a multiplexer of its own (MUX,
+# see mux.sh) and a fake model server on 127.0.0.1. Only processes of this world are ended, by pid or through its socket.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${HEADCOUNT:?the headcount program}" "${BIN:?directories of the agent for PATH}"
@@ -27,22 +27,23 @@ mkdir -p "$H" "$WORLD/tmux"
 SYSPATH=/usr/local/bin:/usr/bin:/bin
 NODE=$(command -v node || true)
 [ -z "$NODE" ] || SYSPATH=$(dirname "$NODE"):$SYSPATH
-TMUX_BIN=$(command -v tmux)
 MODEL=''
 
-clean() { env -i PATH="$SYSPATH" HOME="$H" TMUX_TMPDIR="$WORLD/tmux" TERM=xterm-256color LANG=C.UTF-8 SHELL=/bin/bash "$@"; }
-tm() { clean "$TMUX_BIN" -f /dev/null "$@"; }
+clean() { env -i PATH="$SYSPATH" HOME="$H" TMUX_TMPDIR="$WORLD/tmux" ZELLIJ_SOCKET_DIR="$WORLD/z" TERM=xterm-256color \
+  LANG=C.UTF-8 SHELL=/bin/bash "$@"; }
 headcount() { clean HEADCOUNT_MANIFEST="$H/agent-sessions.yaml" "$HEADCOUNT" "$@"; }
 
 finish() {
   local rc=$?
-  tm kill-server 2>/dev/null || true
+  end_sessions
   [ -z "$MODEL" ] || kill "$MODEL" 2>/dev/null || true
   # An agent may take a moment to end after its terminal did.
   if [ $rc = 0 ]; then rm -rf "$WORLD" 2>/dev/null || { sleep 1; rm -rf "$WORLD"; } || true; else echo "kept: $WORLD" >&2; fi
   exit $rc
 }
 trap finish EXIT
+
+source "$HERE/mux.sh"
 
 clean "$(command -v python3)" -B "$HERE/fake_model_server.py" --port-file "$WORLD/port" --log "$WORLD/requests.jsonl" \
   >"$WORLD/model.out" 2>&1 &
@@ -60,16 +61,8 @@ await() {
 await 10 "the fake model server" test -s "$WORLD/port"
 URL=http://127.0.0.1:$(cat "$WORLD/port")
 
-# session NAME CWD ENV... -- CMD...: the agent as the pane's own process
-session() {
-  local name=$1 cwd=$2 line word
-  shift 2
-  line="exec env -i PATH=$(printf %q "$BIN:$SYSPATH") HOME=$(printf %q "$H") TERM=xterm-256color LANG=C.UTF-8"
-  for word in "$@"; do [ "$word" = -- ] || line+=" $(printf %q "$word")"; done
-  tm new-session -d -s "$name" -x 150 -y 45 -c "$cwd" "$line"
-}
-pane_pid() { tm display -p -t "=$1:" '#{pane_pid}'; }
-prompt() { tm set-buffer -b p -- "$2"; tm paste-buffer -p -r -d -b p -t "=$1:"; read -rt 0.4 <> <(:) || true; tm send-keys -t "=$1:" Enter; }
+# manifest: what stands on the standard input, its sessions in this multiplexer
+manifest() { sed "1a defaults: { mux: $MUX }" >"$H/agent-sessions.yaml"; }
 
 # field NAME KEY: what status says of a session
 field() {

@@ -12,7 +12,7 @@ session one "$H/lab/shared" "${ENV[@]}" -- copilot
 session two "$H/lab/shared" "${ENV[@]}" -- copilot
 session elsewhere "$H/lab/shared" "${ENV[@]}" COPILOT_HOME="$H/other" -- copilot
 session asked "$H/lab/new" "${ENV[@]}" -- copilot
-cat >"$H/agent-sessions.yaml" <<'YAML'
+manifest <<'YAML'
 version: 1
 sessions:
   - { name: one, agent: copilot, cwd: ~/lab/shared }
@@ -20,7 +20,7 @@ sessions:
   - { name: elsewhere, agent: copilot, cwd: ~/lab/shared }
   - { name: asked, agent: copilot, cwd: ~/lab/new }
 YAML
-shows() { tm capture-pane -p -t "=$1:" | grep -q "$2"; }
+shows() { screen "$1" | grep -q "$2"; }
 # The process that holds the lock: the child of the loader.
 child_of() { cat "/proc/$(pane_pid "$1")/task"/*/children | tr -d ' '; }
 # locked NAME [HOME]: the conversation whose lock names the session's process
@@ -49,7 +49,7 @@ await 30 "the transcript of one" has_transcript one
 await 20 "idle after the answer" is_turn one idle
 prompt one $'hello\n@@tool sleep 3; echo hi\n@@say all-done-43'
 await 20 "waiting for leave" is_turn one waiting
-tm send-keys -t =one: 1
+key one 1
 await 20 "at work" is_turn one working
 await 20 "idle again" is_turn one idle
 check "the id stays" "$one" "$(field one session_id)"
@@ -68,6 +68,7 @@ echo "ok: what cannot be told is not in sync"
 prompt one $'hello\n@@hang'
 await 20 "at work again" is_turn one working
 kill -9 "$(child_of one)" "$(pane_pid one)"
+closed one
 is_gone() { [ "$(field "$1" observed)" = gone ]; }
 await 10 "the end of one" is_gone one
 check "kill -9 is dead" "dead:one" "$(drifts)"
@@ -99,4 +100,4 @@ echo "ok: an agent that ended in its shell is gone"
 mkdir "$WORLD/away"
 mv "$H/.copilot/session-state/$one/events.jsonl" "$WORLD/away"
 check "a transcript moved away is stale" "agent-gone:shell stale-id:one" "$(drifts)"
-echo "copilot: OK"
+echo "copilot in $MUX: OK"

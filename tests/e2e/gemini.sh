@@ -26,7 +26,7 @@ end_tree() { local pid; for pid in $(tree "$1" 2>/dev/null); do kill -9 "$pid" 2
 # Gemini outlives its terminal: what a session runs is ended by the pids that were seen in it.
 SEEN=''
 end_agents() { local pid; for pid in $SEEN; do kill -9 "$pid" 2>/dev/null || true; done; }
-remember() { local name; for name in $(tm list-sessions -F '#{session_name}'); do SEEN+=" $(tree "$(pane_pid "$name")")"; done; }
+remember() { local name; for name in $(sessions); do SEEN+=" $(tree "$(pane_pid "$name")")"; done; }
 ending() {
   local rc=$?
   set +e
@@ -37,20 +37,19 @@ ending() {
 }
 trap ending EXIT
 
-shows() { tm capture-pane -p -t "=$1:" | grep -q "$2"; }
+shows() { screen "$1" | grep -q "$2"; }
 # What is typed while it still works is lost now and then.
-is_ready() { [[ $(tm display -p -t "=$1:" '#{pane_title}') = *Ready* ]]; }
+is_ready() { [[ $(title "$1") = *Ready* ]]; }
 said() { cat "$H"/.gemini/tmp/*/logs.json 2>/dev/null | grep -c '"messageId"' || true; }
 has_said_more() { [ "$(said)" -gt "$1" ]; }
 # An Enter too close behind what was pasted is part of it: again, until it is taken for a prompt.
 prompt() {
   local before try
   before=$(said)
-  tm set-buffer -b p -- "$2"
-  tm paste-buffer -p -r -d -b p -t "=$1:"
+  paste "$1" "$2"
   for try in 1 2 3 4 5; do
     read -rt 0.4 <> <(:) || true
-    tm send-keys -t "=$1:" Enter
+    key "$1" Enter
     await 3 "prompt, try $try," has_said_more "$before" 2>/dev/null && return
   done
   echo "FAILED: $1 took no prompt" >&2
@@ -64,7 +63,7 @@ is_turn() { [ "$(turn "$1")" = "$2" ]; }
 # chat WORKSPACE [HOME]: the id in the first line of the only chat there that has one
 chat() { head -qn 1 "${2:-$H}/.gemini/tmp/$1/chats"/*.jsonl | grep -o '"sessionId":"[^"]*"' | sort -u | cut -d '"' -f 4; }
 
-cat >"$H/agent-sessions.yaml" <<'YAML'
+manifest <<'YAML'
 version: 1
 sessions:
   - { name: alone, agent: gemini, cwd: ~/lab/alone }
@@ -76,7 +75,7 @@ await 40 "alone ready" shows alone 'Type your message'
 await 20 "the chat of alone" rung alone appeared
 check "alone: the chat of its launch" "$(chat alone)" "$(field alone session_id)"
 await 40 "the trust dialog" shows asked 'Trust folder'
-tm send-keys -t =asked: Enter
+key asked Enter
 await 40 "asked ready" shows asked 'Type your message'
 await 20 "the chat of asked" rung asked appeared
 check "asked: the chat of the process behind the dialog, in its own home" "$(chat asked "$H/other")" "$(field asked session_id)"
@@ -105,11 +104,13 @@ record
 for name in first second; do check "first prompted: $name records none" None "$(recorded "$name")"; done
 remember
 end_tree "$(pane_pid second)"
+closed second
 is_gone() { [ "$(field "$1" observed)" = gone ]; }
 await 10 "the end of second" is_gone second
 record
 check "left alone, first is not given the chat of second" None "$(recorded first)"
 end_tree "$(pane_pid first)"
+closed first
 await 10 "the end of first" is_gone first
 record
 
@@ -132,16 +133,17 @@ await 20 "first at rest" is_ready first
 prompt first $'hello\n@@tool echo hi > x\n@@say all-done-43'
 await 20 "the question" shows first 'Allow execution'
 check "that it waits for leave the chat does not say" None "$(turn first)"
-tm send-keys -t =first: Enter
+key first Enter
 await 20 "the second answer" shows first '✦ all-done-43'
 await 20 "first at rest" is_ready first
 prompt first $'hello\n@@hang'
 await 20 "at work again" is_turn first working
-tm send-keys -t =first: Escape
+key first Escape
 await 20 "idle after a cancel" is_turn first idle
 
 remember
 end_tree "$(pane_pid alone)"
+closed alone
 await 10 "the end of alone" is_gone alone
 check "kill -9 is dead" "dead:alone" "$(drifts)"
 record
@@ -160,7 +162,7 @@ printf '  - { name: orphan, agent: gemini, cwd: ~/lab/orphan }\n' >>"$H/agent-se
 record
 remember
 left=$(pane_pid orphan)
-tm kill-session -t =orphan
+end_session orphan
 await 10 "the end of orphan" is_gone orphan
 check "it runs on without its terminal" yes "$([ -e "/proc/$left" ] && echo yes)"
 check "an orphan is no session's agent" "dead:orphan" "$(drifts)"
@@ -191,4 +193,4 @@ mv "$H"/.gemini/tmp/alone/chats/*-"${alone:0:8}".jsonl "$WORLD/away"
 is_stale() { [[ " $(drifts) " = *" stale-id:alone "* ]]; }
 await 10 "stale-id" is_stale
 echo "ok: a chat moved away is stale"
-echo "gemini: OK"
+echo "gemini in $MUX: OK"

@@ -13,8 +13,8 @@ ENV=(OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISA
   OPENCODE_DISABLE_DEFAULT_PLUGINS=1)
 DATA=$H/.local/share/opencode
 
-is_ready() { tm capture-pane -p -t "=$1:" | grep -q 'ctrl+p commands'; }
-cat >"$H/agent-sessions.yaml" <<YAML
+is_ready() { screen "$1" | grep -q 'ctrl+p commands'; }
+manifest <<YAML
 version: 1
 sessions:
   - { name: alone-creator-opencode, agent: opencode, cwd: ~/lab/alone }
@@ -38,7 +38,7 @@ has_id() { [ "$(field "$1-creator-opencode" session_id)" != None ]; }
 prompt alone-creator-opencode $'hello\n@@say all-done-42'
 await 30 "the conversation of alone" has_id alone
 check "alone: proof" appeared "$(field alone-creator-opencode id_rung)"
-said() { tm capture-pane -p -t "=$1-creator-opencode:" | grep -qE '▣ .* · [0-9.]+m?s'; }
+said() { screen "$1-creator-opencode" | grep -qE '▣ .* · [0-9.]+m?s'; }
 await 30 "the answer of alone" said alone
 alone=$(field alone-creator-opencode session_id)
 listed() { clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" opencode "$@"; }
@@ -70,16 +70,17 @@ check "a look leaves no trace" "$before" "$(state)"
 listed session delete "$(list shell)" >/dev/null
 check "a live conversation that was deleted is stale" \
   "ambiguous:one-creator-opencode ambiguous:two-creator-opencode stale-id:shell-creator-opencode" "$(drifts)"
-tm send-keys -t "=shell-creator-opencode:" C-c
+key shell-creator-opencode C-c
 is_shell() { [ "$(field shell-creator-opencode observed)" = no-agent ]; }
 await 15 "the shell alone" is_shell
 case " $(drifts) " in *" agent-gone:shell-creator-opencode "*) echo "ok: an agent that ended below a shell" ;;
   *) echo "FAILED: not gone: $(drifts)" >&2; exit 1 ;; esac
 
 prompt alone-creator-opencode $'again\n@@slow 30\n@@say all-done-43'
-is_working() { tm capture-pane -p -t "=alone-creator-opencode:" | grep -q 'esc interrupt'; }
+is_working() { screen "alone-creator-opencode" | grep -q 'esc interrupt'; }
 await 20 "alone at work" is_working
 kill -9 "$(pane_pid alone-creator-opencode)"
+closed alone-creator-opencode
 is_gone() { [ "$(field alone-creator-opencode observed)" = gone ]; }
 await 10 "the end of alone" is_gone
 case " $(drifts) " in *" dead:alone-creator-opencode "*) echo "ok: kill -9 is dead" ;; *) echo "FAILED: not dead: $(drifts)" >&2; exit 1 ;; esac
@@ -91,10 +92,13 @@ check "opened by its id it is proven by its arguments" "start $alone" \
 turn alone-creator-opencode idle
 prompt alone-creator-opencode $'once more\n@@slow 20\n@@say all-done-44'
 turn alone-creator-opencode working
-for name in alone one two; do kill -9 "$(pane_pid "$name-creator-opencode")"; done
+for name in alone one two; do
+  kill -9 "$(pane_pid "$name-creator-opencode")"
+  closed "$name-creator-opencode"
+done
 await 10 "the end of alone" is_gone
 record
 listed session delete "$alone" >/dev/null
 case " $(drifts) " in *" stale-id:alone-creator-opencode "*) echo "ok: a deleted conversation is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
-echo "opencode: OK"
+echo "opencode in $MUX: OK"

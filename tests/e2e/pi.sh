@@ -18,7 +18,7 @@ session two-creator-pi "$H/lab/shared" "${ENV[@]}" -- "${PI[@]}" --session-id tw
 # The trailing command keeps bash as a shell around the agent, and after it.
 session shell-creator-pi "$H/lab/shell" "${ENV[@]}" -- bash -c "$(printf '%q ' "${PI[@]}"); exec bash --norc"
 session moved-creator-pi "$H/lab/moved" "${ENV[@]}" PI_CODING_AGENT_DIR="$H/moved" -- "${PI[@]}"
-cat >"$H/agent-sessions.yaml" <<YAML
+manifest <<YAML
 version: 1
 sessions:
   - { name: alone-creator-pi, agent: pi, cwd: ~/lab/alone.v2 }
@@ -34,7 +34,7 @@ printf '#!/bin/bash\nPATH=%q\npi "$@"\n' "$BIN:$SYSPATH" >"$WORLD/bin/pi"
 chmod +x "$WORLD/bin/pi"
 session wrapped-creator-pi "$H/lab/wrapped" "${ENV[@]}" -- "$WORLD/bin/pi" "${PI[@]:1}" --session-id my-own.id_1
 
-is_ready() { tm capture-pane -p -t "=$1:" | grep -q fake-model; }
+is_ready() { screen "$1" | grep -q fake-model; }
 is_titled() { [ "$(cat "/proc/$(pane_pid "$1")/comm")" = pi ]; }
 file_of() { find "$H" -path "*sessions/$1/*_*.jsonl" | head -1; }
 id_in() { python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).readline())["id"])' "$1"; }
@@ -85,7 +85,7 @@ turn wrapped-creator-pi idle
 prompt wrapped-creator-pi $'again\n@@slow 20\n@@say all-done-43'
 turn wrapped-creator-pi working
 
-tm send-keys -t "=shell-creator-pi:" C-d
+key shell-creator-pi C-d
 is_shell() { [ "$(field shell-creator-pi observed)" = no-agent ]; }
 await 15 "the shell alone" is_shell
 check "an agent that ended below a shell" "agent-gone:shell-creator-pi ambiguous:one-creator-pi ambiguous:two-creator-pi" "$(drifts)"
@@ -94,6 +94,7 @@ prompt alone-creator-pi $'again\n@@slow 20\n@@say all-done-43'
 is_asked() { grep -q all-done-43 "$(file_of "$ALONE")"; }
 await 20 "a prompt on disk" is_asked
 kill -9 "$(pane_pid alone-creator-pi)"
+closed alone-creator-pi
 is_gone() { [ "$(field alone-creator-pi observed)" = gone ]; }
 await 10 "the end of alone" is_gone
 case " $(drifts) " in *" dead:alone-creator-pi "*) echo "ok: kill -9 is dead" ;; *) echo "FAILED: not dead: $(drifts)" >&2; exit 1 ;; esac
@@ -102,11 +103,11 @@ record
 session alone-creator-pi "$H/lab/alone.v2" "${ENV[@]}" -- "${PI[@]}" --session "$alone"
 await 30 "alone again" is_ready alone-creator-pi
 check "a recorded conversation stays" "$alone" "$(field alone-creator-pi session_id)"
-tm kill-session -t "=alone-creator-pi"
+end_session alone-creator-pi
 await 10 "the end of alone" is_gone
 record
 mkdir "$WORLD/away"
 mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
-echo "pi: OK"
+echo "pi in $MUX: OK"

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::support::{Claude, World, await_some};
 
@@ -187,9 +189,16 @@ pub fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Waits for the end of a process.
+/// Waits for the end of a process and of all its threads. Its arguments are gone earlier, while its sockets are still open.
 pub fn gone(pid: u32) {
-    await_some("the end of a process", || words_of(pid).is_empty().then_some(()));
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(Errno::SRCH) => return,
+        Err(error) => panic!("no handle on process {pid:?}: {error}"),
+    };
+    let mut fds = [PollFd::new(&handle, PollFlags::IN)];
+    assert_eq!(poll(&mut fds, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })), Ok(1), "the end of process {pid:?} did not come");
 }
 
 fn pids() -> Vec<u32> {

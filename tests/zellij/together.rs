@@ -69,7 +69,9 @@ fn one_report_holds_what_happened_in_both() {
     assert!(status.contains("new-creator-claude"), "{status}");
     let explained = String::from_utf8(run(&zellij, &["explain", "new-creator-claude"]).stdout).unwrap();
     assert!(explained.contains("terminal_0"), "{explained}");
-    // One ends in each; the names are the same, the verdicts are not.
+    // The names are the same, the verdicts are not. It has been prompted: an id that never had a transcript would be stale.
+    zellij.type_line("s", "hello");
+    await_some("the transcript", || world.transcript(&cwd, &in_zellij.id).exists().then_some(()));
     zellij.kill_session("s");
     assert_eq!(drifts(&json(&zellij, &["reconcile", "--emit-diff", "--settle", "0s"])), ["dead applied zellij s"]);
     assert_eq!(text(world).matches("status: terminated").count(), 1, "{}", text(world));

@@ -1,7 +1,7 @@
 //! Which sessions are alive in a socket directory, and whether one may be that is not seen. Asks sockets; starts no program.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -205,7 +205,9 @@ fn relative(socket: &Path, base: &Path) -> Option<PathBuf> {
 
 /// zellij parts its generations by a directory each: `contract_version_1`, before 0.44 the version itself.
 fn is_generation(directory: &Path) -> bool {
-    let Some(name) = directory.to_str() else { return false };
+    let mut names = directory.iter();
+    // What lies deeper is no generation's: some other program keeps its sockets below.
+    let (Some(name), None) = (names.next().and_then(OsStr::to_str), names.next()) else { return false };
     name.starts_with("contract_version_") || name.split('.').filter(|part| part.parse::<u32>().is_ok()).count() == 3
 }
 

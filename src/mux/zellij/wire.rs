@@ -16,7 +16,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 /// `ConnStatus`, field 13, by which zellij itself tells a live session from a stale socket.
 const ARE_YOU_THERE: &[u8] = b"\x02\0\0\0\x6a\0";
 /// `Connected`, field 4.
-const I_AM: &[u8] = b"\x02\0\0\0\x22\0";
+const I_AM: &[u8] = b"\x22\0";
 /// `Action` (field 9) of a command-line client: `ListPanes` (field 98) of all, as JSON.
 const LIST_PANES: &[u8] = b"\x0d\0\0\0\x4a\x0b\x0a\x07\x92\x06\x04\x28\x01\x30\x01\x20\x01";
 /// `Log`, field 5: lines for the standard output.
@@ -26,12 +26,13 @@ const LINE: u8 = 0x0a;
 
 /// Asks sockets, all at the same time, whether a session is behind them.
 pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<Answer> {
-    host.ask(sockets, &Question { words: ARE_YOU_THERE, is_whole: &|heard| frame(heard).is_some() }, DEADLINE)
+    host.ask(sockets, &Question { words: ARE_YOU_THERE, is_whole: &is_connected }, DEADLINE)
 }
 
-/// Whether that is how a session answers.
+/// Whether that is how a session answers. Whoever is connected is a client of it and is told first what all its clients are just
+/// being told.
 pub(super) fn is_connected(heard: &[u8]) -> bool {
-    heard.starts_with(I_AM)
+    messages(heard).any(|message| message == I_AM)
 }
 
 /// Asks one session for its panes; the text is JSON.
@@ -39,11 +40,11 @@ pub(super) fn is_connected(heard: &[u8]) -> bool {
 /// # Errors
 /// If it did not answer, or not in such a way; one line.
 pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, String> {
-    let is_whole = |heard: &[u8]| frame(heard).is_some();
+    let is_whole = |heard: &[u8]| log(heard).is_some();
     let answer = host.ask(&[socket.to_path_buf()], &Question { words: LIST_PANES, is_whole: &is_whole }, DEADLINE).pop();
     match answer {
         Some(Answer::Said(heard, _)) => {
-            frame(&heard).and_then(lines).ok_or_else(|| "its zellij server did not list its panes".to_owned())
+            log(&heard).and_then(lines).ok_or_else(|| "its zellij server did not list its panes".to_owned())
         }
         Some(Answer::Failed(why)) => Err(why),
         Some(Answer::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
@@ -51,10 +52,20 @@ pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, Stri
     }
 }
 
-/// The first message, if it is here whole.
-fn frame(heard: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = heard.split_first_chunk::<4>()?;
-    rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)
+/// The messages that are here whole.
+fn messages(heard: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = heard;
+    std::iter::from_fn(move || {
+        let (length, more) = rest.split_first_chunk::<4>()?;
+        let (message, more) = more.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+        rest = more;
+        Some(message)
+    })
+}
+
+/// The first of them that is for the standard output.
+fn log(heard: &[u8]) -> Option<&[u8]> {
+    messages(heard).find(|message| message.first() == Some(&LOG))
 }
 
 /// The lines of a `Log`; `None` if it is another message, or more than that.
@@ -100,9 +111,24 @@ mod tests {
             (b"\x02\0\0\0\x22\0more", Some(b"\x22\0")),
             (b"HTTP/1.1 400 Bad Request", None),
         ] {
-            assert_eq!(frame(heard), expected, "{heard:?}");
+            assert_eq!(messages(heard).next(), expected, "{heard:?}");
         }
-        assert!(is_connected(I_AM) && !is_connected(b"\x02\0\0\0\x12\0"));
+    }
+
+    #[test]
+    fn what_all_clients_are_told_meanwhile_is_no_answer() {
+        let (unblock, yes, panes) = (b"\x02\0\0\0\x12\0", b"\x02\0\0\0\x22\0", b"\x06\0\0\0\x2a\x04\x0a\x02[]");
+        for (heard, connected) in [
+            (yes.to_vec(), true),
+            ([&unblock[..], yes].concat(), true),
+            (unblock.to_vec(), false),
+            ([&unblock[..], &yes[..5]].concat(), false),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(is_connected(&heard), connected, "{heard:?}");
+        }
+        assert_eq!(log(&[&unblock[..], panes].concat()).and_then(lines).as_deref(), Some(&b"[]\n"[..]));
+        assert_eq!(log(unblock), None);
     }
 
     #[test]

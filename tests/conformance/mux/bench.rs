@@ -50,7 +50,8 @@ impl Bench for Tmux {
         self.0.socket().parent().unwrap().to_path_buf()
     }
     fn hostile(&self) -> &'static [&'static str] {
-        &["with space", "a|b", "quote'\"`$x", "漢字 é 😀", "(EXITED - attach to resurrect)", "[Created 1s ago]"]
+        // Before a letter tmux 3.3a puts a backslash in front of the `$`: that is the session's name from then on.
+        &["with space", "a|b", "quote'\"`$(x)", "漢字 é 😀", "(EXITED - attach to resurrect)", "[Created 1s ago]"]
     }
     fn impossible(&self) -> &'static str {
         "../escape"

@@ -15,7 +15,7 @@ use super::{ServerWatch, SourceOptions, Watched};
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::observe::Server;
-use crate::host::LocalHost;
+use crate::host::{LocalHost, pidfd};
 use crate::mux::tmux::control::{Client, ControlError, Notice};
 
 /// The first and the longest wait before a client is started again.
@@ -156,6 +156,7 @@ async fn keep(
     lists: ControlLists,
 ) {
     let mut failures: u32 = 0;
+    let mut was_just_lost = false;
     loop {
         let server = wanted.borrow_and_update().clone();
         let is_running = server.pid.is_some() || server.attachable.is_some();
@@ -171,6 +172,7 @@ async fn keep(
             None
         } else {
             let begun = Instant::now();
+            let is_second_try = std::mem::take(&mut was_just_lost);
             match connect(&key, &server, &options, &outbox).await {
                 Ok((kept, why)) => {
                     let over = kept.over.clone();
@@ -194,13 +196,19 @@ async fn keep(
                     failures = if begun.elapsed() >= STEADY { 0 } else { failures + 1 };
                     // The first time at once: the client's session may just have been closed.
                     if failures <= 1 {
+                        was_just_lost = true;
                         continue;
                     }
                     lists.set(&key, None, Some(format!("{key} is polled: its control client keeps ending")));
                 }
                 Err(error) => {
                     failures += 1;
-                    lists.set(&key, None, Some(format!("{key} is polled every {:?}: {error}", options.poll)));
+                    // A server that ends takes its client first and then lets nobody in. That is told by the next pass and is
+                    // no trouble; one that lives on says so at the next try.
+                    let is_ending = is_second_try || server.pid.is_some_and(|pid| !pidfd::is_running(pid, None));
+                    let why = format!("{key} is polled every {:?}: {error}", options.poll);
+                    tracing::debug!(server = %key, %error, is_ending, "no control client");
+                    lists.set(&key, None, (!is_ending).then_some(why));
                 }
             }
             Some(Instant::now() + backoff(failures))

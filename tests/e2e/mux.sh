@@ -1,0 +1,122 @@
+# Sourced by common.sh. The multiplexer an agent is tried in, MUX (tmux or zellij): the same verbs for both, on a server of this
+# world's own. Never addresses anything of another.
+MUX=${MUX:-tmux}
+ZSOCKETS=$WORLD/z
+ZHOME=$WORLD/zellij
+
+TMUX_BIN=$(command -v tmux)
+case $MUX in
+  tmux) ;;
+  zellij)
+    : "${ZELLIJ_BIN:?the zellij program}"
+    mkdir -p "$ZHOME"/{config/zellij,cache,data,tmp}
+    printf '%s false\n' show_startup_tips show_release_notes session_serialization >"$ZHOME/config/zellij/config.kdl"
+    ;;
+  *) echo "MUX is tmux or zellij, not $MUX" >&2; exit 64 ;;
+esac
+
+tm() { clean "$TMUX_BIN" -f /dev/null "$@"; }
+# A zellij that loses its server while it is being set up would wait for ever.
+zj() {
+  clean XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" XDG_DATA_HOME="$ZHOME/data" TMPDIR="$ZHOME/tmp" \
+    timeout 20 "$ZELLIJ_BIN" "$@" </dev/null
+}
+# action NAME VERB WORD...: on the pane the agent is in
+action() { zj "--session=$1" action "$2" --pane-id terminal_0 "${@:3}"; }
+# server NAME: the process that serves a zellij session
+server() {
+  local file words
+  for file in /proc/[0-9]*/cmdline; do
+    { mapfile -d '' words <"$file"; } 2>/dev/null || continue
+    if [ "${words[1]:-}" = --server ] && [ "${words[2]:-}" = "$ZSOCKETS/contract_version_1/$1" ]; then
+      file=${file%/cmdline}
+      echo "${file#/proc/}"
+      return
+    fi
+  done
+  return 1
+}
+
+# session NAME CWD ENV... -- CMD...: the agent as the pane's own process
+session() {
+  local name=$1 cwd=$2 line word
+  shift 2
+  line="exec env -i PATH=$(printf %q "$BIN:$SYSPATH") HOME=$(printf %q "$H") TERM=xterm-256color LANG=C.UTF-8"
+  # shellcheck disable=SC2016 # it is the pane that knows it
+  [ "$MUX" = tmux ] || line+=' ZELLIJ=0 ZELLIJ_PANE_ID="$ZELLIJ_PANE_ID" ZELLIJ_SESSION_NAME="$ZELLIJ_SESSION_NAME"'
+  for word in "$@"; do [ "$word" = -- ] || line+=" $(printf %q "$word")"; done
+  if [ "$MUX" = tmux ]; then
+    tm new-session -d -s "$name" -x 150 -y 45 -c "$cwd" "$line"
+  else
+    (cd "$cwd" && zj attach --create-background "$name" -- bash -c "$line")
+    await 20 "the pane of $name" pane_pid "$name"
+    # Without anybody looking it has 50 columns, too few for some agents to say all they have to say.
+    tm -L viewers new-session -d -x 150 -y 45 \
+      "$(printf '%q ' env -u TMUX XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" "$ZELLIJ_BIN" attach "$name")"
+    await 20 "a wide screen for $name" is_wide "$name"
+  fi
+}
+is_wide() { [ "$(stty -F "/proc/$(pane_pid "$1")/fd/0" size | cut -d ' ' -f 2)" -gt 100 ]; }
+sessions() { if [ "$MUX" = tmux ]; then tm list-sessions -F '#{session_name}'; else ls "$ZSOCKETS/contract_version_1"; fi; }
+# pane_pid NAME: the process of its only pane. Only that has a terminal: what plugins run has none.
+pane_pid() {
+  if [ "$MUX" = tmux ]; then tm display -p -t "=$1:" '#{pane_pid}'; return; fi
+  local server pid stat
+  server=$(server "$1") || return 1
+  for pid in $(cat "/proc/$server/task"/*/children); do
+    stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
+    read -ra stat <<<"${stat##*) }"
+    [ "${stat[4]}" = 0 ] || { echo "$pid"; return; }
+  done
+  return 1
+}
+screen() { if [ "$MUX" = tmux ]; then tm capture-pane -p -t "=$1:"; else action "$1" dump-screen; fi; }
+title() {
+  if [ "$MUX" = tmux ]; then tm display -p -t "=$1:" '#{pane_title}'; return; fi
+  zj "--session=$1" action list-panes --all --json | python3 -c '
+import json, sys
+print(next(pane["title"] for pane in json.load(sys.stdin) if not pane["is_plugin"]))'
+}
+paste() {
+  if [ "$MUX" = zellij ]; then action "$1" paste "$2"; return; fi
+  tm set-buffer -b p -- "$2"
+  tm paste-buffer -p -r -d -b p -t "=$1:"
+}
+# key NAME KEY: a letter, or Enter, Escape, C-c, C-d
+key() {
+  if [ "$MUX" = tmux ]; then tm send-keys -t "=$1:" "$2"; return; fi
+  case $2 in
+    Enter) action "$1" write 13 ;;
+    Escape) action "$1" write 27 ;;
+    C-c) action "$1" write 3 ;;
+    C-d) action "$1" write 4 ;;
+    *) action "$1" write-chars "$2" ;;
+  esac
+}
+prompt() { paste "$1" "$2"; read -rt 0.4 <> <(:) || true; key "$1" Enter; }
+# end_session NAME: as a person does, until it is gone. What zellij keeps of it would be resurrected under the same name.
+end_session() {
+  if [ "$MUX" = tmux ]; then tm kill-session -t "=$1"; return; fi
+  local pid
+  pid=$(server "$1")
+  zj kill-session "$1"
+  await 10 "the end of the server of $1" test ! -e "/proc/$pid/exe"
+  zj delete-session "$1" >/dev/null 2>&1 || true
+}
+# closed NAME: after its agent was killed. tmux closes the pane and with it the session; zellij keeps the pane, where the agent is
+# missing from, until a person closes it.
+closed() {
+  [ "$MUX" = zellij ] || return 0
+  is_left() { [ "$(field "$1" observed)" = no-agent ]; }
+  await 10 "the pane that $1 left" is_left "$1"
+  case " $(drifts) " in *" agent-gone:$1 "*) echo "ok: zellij keeps the pane of a killed agent, which is gone from it" ;;
+    *) echo "FAILED: $1 is not gone: $(drifts)" >&2; exit 1 ;; esac
+  end_session "$1"
+}
+# end_sessions: all of this world
+end_sessions() {
+  local name
+  if [ "$MUX" = tmux ]; then tm kill-server 2>/dev/null || true; return; fi
+  tm -L viewers kill-server 2>/dev/null || true
+  for name in $(sessions 2>/dev/null); do kill "$(server "$name")" 2>/dev/null || true; done
+}
