@@ -126,7 +126,7 @@ async fn forward(connection: u64, publish: Publish, ends: &Ends) -> Result<(), (
     }
 }
 
-fn how(error: ConnectionError) -> How {
+pub(super) fn how(error: ConnectionError) -> How {
     match error {
         ConnectionError::ConnectionRefused(code) => How::Refused(refusal(code)),
         ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(length))) => {

@@ -11,6 +11,7 @@ mod files;
 mod options;
 mod outbox;
 mod publisher;
+mod reader;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 
 pub use files::exposed_secret;
 pub use publisher::Publisher;
+pub use reader::{Down, News, Reader};
 
 use crate::core::fleet::HostState;
 use crate::core::mqtt::Broker;
