@@ -73,7 +73,7 @@ fn every_command_line_shown_parses() {
 
 #[test]
 fn every_option_and_verb_named_alone_exists() {
-    let helps: String = ["", "status", "diff", "reconcile", "watch", "check", "job", "job submit", "job events"]
+    let helps: String = ["", "status", "diff", "reconcile", "watch", "check", "job", "job submit", "job events", "fleet status"]
         .iter()
         .map(|verb| {
             let arguments: Vec<String> = verb.split_whitespace().chain(["--help"]).map(str::to_owned).collect();
