@@ -106,10 +106,7 @@ pub fn read(options: FleetOptions) -> Result<FleetReport, FleetError> {
 ///
 /// # Errors
 /// [`FleetError`], if the first connection cannot be made.
-pub fn watch(
-    mut options: FleetOptions,
-    mut tell: impl FnMut(FleetEvent) -> ControlFlow<()>,
-) -> Result<FleetEnded, FleetError> {
+pub fn watch(mut options: FleetOptions, mut tell: impl FnMut(FleetEvent) -> ControlFlow<()>) -> Result<FleetEnded, FleetError> {
     let mut output = options.output.take().and_then(watch_reader);
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;

@@ -115,7 +115,6 @@ fn a_watch_that_is_killed_is_lost_and_online_once_it_is_back_and_offline_once_it
     let host = fleet(&place, &["--json"], &[]).hosts().remove(0).0;
     again.terminate();
     becomes(&place, "offline");
-    // The broker had to wait for the end of the first connection.
     let told = fleet(&place, &[&host], &[]);
     assert!(told.code == Some(0) && told.stdout.contains("offline") && told.stdout.contains("was gone"), "{}", told.stdout);
     assert_eq!(fleet(&place, &["nobody-*"], &[]).code, Some(1));
@@ -156,10 +155,11 @@ fn of_two_hosts_only_the_one_that_was_lost_is_lost_and_a_late_last_will_changes_
     let mut late: HostState = HostState::parse(old.as_bytes()).unwrap();
     (late.online, late.lost) = (false, true);
     place.broker.publish("headcount/two/state", &serde_json::to_vec(&late).unwrap(), &[]);
-    place.broker.publish("headcount/one/session/tmux:default:new", &session("one", "new"), &[]);
+    let new = "headcount/one/session/tmux:default:new";
+    one.bus.publisher().set(new, session("one", "new"));
     let next = watched.any();
     assert_eq!((&next["type"], &next["session"]["name"]), (&json!("session"), &json!("new")), "the late will was told");
-    place.broker.publish("headcount/one/session/tmux:default:new", b"", &[]);
+    one.bus.publisher().set(new, Vec::new());
     assert_eq!(watched.next("gone")["session"]["name"], "new");
     runtime.block_on(async {
         one.stop().await;
@@ -219,7 +219,7 @@ fn what_strangers_keep_on_the_broker_reaches_no_terminal_and_hides_no_host() {
         ("headcount/h/session/tmux:default:s1", &big[..]),
         (nothing, b"\x1b[2J\xff"),
         ("headcount/big/state", &big),
-        ("headcount/\u{9d}\u{202e}odd/state", b"{}"),
+        ("headcount/\u{202e}odd/state", b"{}"),
         ("headcount/x/state", hostile.as_bytes()),
         ("headcount/h/session/tmux:default:s9/deeper", b"x"),
     ] {
@@ -229,7 +229,9 @@ fn what_strangers_keep_on_the_broker_reaches_no_terminal_and_hides_no_host() {
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(told.stdout.chars().all(|c| c == '\n' || !c.is_control()) && !told.stdout.contains('\u{202e}'), "{}", told.stdout);
     let hosts = fleet(&place, &["--json"], &[]).hosts();
-    assert!(hosts.contains(&("h".to_owned(), "online".to_owned())) && hosts.contains(&("big".to_owned(), "unreadable".to_owned())));
+    assert!(
+        hosts.contains(&("h".to_owned(), "online".to_owned())) && hosts.contains(&("big".to_owned(), "unreadable".to_owned()))
+    );
     // Beyond what is read at all: said, and not waited for.
     place.broker.publish("headcount/huge/state", &vec![b'x'; 2 << 20], &["-r"]);
     let told = fleet(&place, &["--timeout", "60s"], &[]);

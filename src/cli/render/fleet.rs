@@ -151,8 +151,7 @@ fn summary(report: &FleetReport, look: &Look) -> String {
         (counts.unreadable, HostStatus::Unreadable),
     ];
     let of = of.into_iter().filter(|(n, _)| *n > 0);
-    let of: Vec<String> =
-        of.map(|(n, status)| look.paint(host_style(status), &format!("{n} {}", status.as_str()))).collect();
+    let of: Vec<String> = of.map(|(n, status)| look.paint(host_style(status), &format!("{n} {}", status.as_str()))).collect();
     let hosts = plural(counts.hosts, "host", "hosts");
     let sessions = plural(counts.sessions, "session", "sessions");
     let drifts = plural(counts.drifts, "drift", "drifts");

@@ -107,7 +107,12 @@ struct Statement {
 
 #[derive(Debug)]
 enum Slot {
-    Known { session: SessionView, manifest: Arc<str>, bytes: usize, is_live: bool },
+    Known {
+        session: SessionView,
+        manifest: Arc<str>,
+        bytes: usize,
+        is_live: bool,
+    },
     /// Taken back while we listened.
     Gone,
 }
@@ -164,7 +169,10 @@ impl Fold {
             let name = known.name(level);
             patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, name))
         };
-        self.hosts.iter().filter(move |(level, known)| known.is_shown() && wanted(known, level)).map(|(level, _)| level.as_str())
+        self.hosts
+            .iter()
+            .filter(move |(level, known)| known.is_shown() && wanted(known, level))
+            .map(|(level, _)| level.as_str())
     }
 
     /// How many statements were left out because there are too many.
