@@ -12,6 +12,7 @@ mod once;
 mod options;
 mod outbox;
 mod publisher;
+mod reader;
 mod task;
 #[cfg(feature = "tls")]
 mod tls;
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 pub use files::exposed_secret;
 pub use once::{NotTaken, once};
 pub use publisher::Publisher;
+pub use reader::{Down, News, Reader};
 
 use crate::core::fleet::HostState;
 use crate::core::mqtt::Broker;

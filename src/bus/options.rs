@@ -46,7 +46,7 @@ pub(super) fn make(options: &BusOptions, born: Option<&HostState>, is_clean: boo
         made.set_credentials(user, password.as_ref().map_or("", |secret| secret.expose()));
     }
     if let Some(born) = born
-        && let Ok(payload) = serde_json::to_vec(&born.offline())
+        && let Ok(payload) = serde_json::to_vec(&born.last_will())
     {
         made.set_last_will(LastWill::new(HostTopics::new(&born.host).state(), payload, QoS::AtLeastOnce, true));
     }

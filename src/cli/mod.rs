@@ -67,6 +67,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Job(args) => commands::job::run(&args, context),
+        Verb::Fleet(args) => commands::fleet::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),
         Verb::Schema(args) => commands::schema::run(&args, context),

@@ -1,6 +1,7 @@
 //! The loop: a pass from manifest to report. The only place that joins the adapters to the decisions.
 
 mod edition;
+pub mod fleet;
 pub mod init;
 pub mod jobs;
 pub mod observe;

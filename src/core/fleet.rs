@@ -1,6 +1,9 @@
 //! What a host publishes about itself, as values: the formats, and which of two statements about a host is believed. Never
 //! publishes and never decides what is true of a session.
 
+pub mod fold;
+pub mod report;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -22,6 +25,9 @@ pub const SESSION_SCHEMA: &str = "headcount/session/v1";
 /// The `schema` of a [`DriftNote`].
 pub const DRIFT_SCHEMA: &str = "headcount/drift/v1";
 
+/// After so many seconds a pass says again that it looked, though it counted the same.
+pub const REFRESH: i64 = 300;
+
 /// The longest payload that is read or published, in bytes.
 pub const MAX_PAYLOAD: usize = 64 << 10;
 
@@ -35,6 +41,9 @@ pub struct HostState {
     pub host: String,
     /// Whether its watch is connected.
     pub online: bool,
+    /// Whether it went without a word: only the broker says so, for it, as its Last Will.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub lost: bool,
     /// The boot of the host, as the kernel names it; empty if it is not known.
     pub boot_id: String,
     /// The number of the connection: a later one of the same boot has a greater number.
@@ -49,7 +58,8 @@ pub struct HostState {
     pub manifest: String,
     /// The longest time between two looks, in seconds.
     pub interval: f64,
-    /// When the last pass that changed this looked, UTC; missing before the first.
+    /// When the last pass that said so looked, UTC; missing before the first. It is said when the counts have changed, and
+    /// otherwise at the first pass that is [`REFRESH`] later.
     #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub observed_at: Option<DateTime<Utc>>,
@@ -153,10 +163,10 @@ impl HostState {
         }
     }
 
-    /// The same, offline.
+    /// What the broker is to say of it when it goes without a word.
     #[must_use]
-    pub fn offline(&self) -> Self {
-        Self { online: false, ..self.clone() }
+    pub fn last_will(&self) -> Self {
+        Self { online: false, lost: true, ..self.clone() }
     }
 }
 
@@ -261,6 +271,7 @@ mod tests {
             schema: HOST_SCHEMA.into(),
             host: "h".into(),
             online,
+            lost: false,
             boot_id: boot_id.into(),
             seq,
             version: "0".into(),
@@ -275,7 +286,7 @@ mod tests {
     #[test]
     fn a_late_last_will_never_takes_a_newer_birth_away() {
         let born = host("b", 7, true);
-        assert!(host("b", 7, true).offline().replaces(&born), "its own end");
+        assert!(host("b", 7, true).last_will().replaces(&born), "its own end");
         assert!(!host("b", 6, false).replaces(&born), "the end of an earlier connection");
         assert!(host("b", 8, true).replaces(&born));
         assert!(!host("a", 9, false).replaces(&born), "the end of an earlier boot, whatever its clock said");

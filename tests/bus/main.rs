@@ -15,4 +15,5 @@ mod support;
 #[cfg(feature = "tls")]
 mod tls;
 mod trouble;
+mod view;
 mod watch;

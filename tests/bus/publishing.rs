@@ -13,6 +13,7 @@ fn presence() -> HostState {
         schema: HOST_SCHEMA.to_owned(),
         host: "h/1".to_owned(),
         online: true,
+        lost: false,
         boot_id: "boot".to_owned(),
         seq: 0,
         version: "1".to_owned(),

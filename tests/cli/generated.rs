@@ -16,6 +16,8 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("host", "host.schema.json"),
         ("session", "session.schema.json"),
         ("drift", "drift.schema.json"),
+        ("fleet", "fleet.schema.json"),
+        ("fleet-events", "fleet-events.schema.json"),
     ] {
         let ran = Place::new().run(&["schema", document]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
@@ -30,7 +32,9 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
 
 #[test]
 fn the_schemas_are_valid_schemas() {
-    for document in ["manifest", "report", "status", "events", "job", "job-event", "host", "session", "drift"] {
+    for document in
+        ["manifest", "report", "status", "events", "job", "job-event", "host", "session", "drift", "fleet", "fleet-events"]
+    {
         let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", document]).stdout).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{document}");
     }

@@ -1,5 +1,6 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
+mod fleet;
 mod job;
 mod values;
 mod watch;
@@ -14,6 +15,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 use crate::store::journal::EntryId;
+pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
@@ -124,6 +126,7 @@ pub(crate) enum Verb {
     Init(InitArgs),
     Check(CheckArgs),
     Job(JobArgs),
+    Fleet(FleetArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
     Schema(SchemaArgs),
@@ -438,6 +441,10 @@ pub(crate) enum Document {
     Drift,
     /// What `watch --json` prints, each line
     Events,
+    /// What `fleet status --json` prints
+    Fleet,
+    /// What `fleet status --watch --json` prints, each line
+    FleetEvents,
     /// The record of a delegated job
     Job,
     /// An event of a delegated job, as it is published

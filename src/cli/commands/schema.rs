@@ -8,6 +8,7 @@ use crate::cli::Context;
 use crate::cli::args::{Document, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::core::events::Event;
+use crate::core::fleet::report::{FleetEvent, FleetReport};
 use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
 use crate::core::manifest::schema::schema;
@@ -31,6 +32,8 @@ fn of(document: Document) -> Value {
         Document::Host => generate::<HostState>("headcount host v1"),
         Document::Session => generate::<SessionState>("headcount session v1"),
         Document::Drift => generate::<DriftNote>("headcount drift v1"),
+        Document::Fleet => generate::<FleetReport>("headcount fleet v1"),
+        Document::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
     }
 }

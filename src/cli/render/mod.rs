@@ -4,6 +4,7 @@ pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod json;

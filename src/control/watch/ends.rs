@@ -64,7 +64,7 @@ async fn exists(file: Option<&Path>) {
     }
 }
 
-async fn closed(output: &mut Option<oneshot::Receiver<()>>) {
+pub(in crate::control) async fn closed(output: &mut Option<oneshot::Receiver<()>>) {
     if let Some(gone) = output {
         let is_gone = gone.await.is_ok();
         *output = None;
@@ -77,7 +77,7 @@ async fn closed(output: &mut Option<oneshot::Receiver<()>>) {
 
 /// Learns that the reader of a pipe or terminal went away. It costs a thread that sleeps until then: nothing has to be written
 /// to find out. A regular file has no reader, and then the thread sleeps for ever.
-fn watch_reader(output: OwnedFd) -> Option<oneshot::Receiver<()>> {
+pub(in crate::control) fn watch_reader(output: OwnedFd) -> Option<oneshot::Receiver<()>> {
     let (tell, gone) = oneshot::channel();
     let wait = move || {
         let mut fds = [PollFd::new(&output, PollFlags::empty())];

@@ -2,7 +2,7 @@
 
 mod broker;
 mod due;
-mod ends;
+pub(in crate::control) mod ends;
 mod notify;
 mod on_drift;
 pub mod queue;

@@ -7,12 +7,12 @@ mod teller;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
 use crate::bus::{Bus, BusOptions, State};
 use crate::core::events::{BrokerBeat, Event};
-use crate::core::fleet::{DriftNote, HOST_SCHEMA, HostCounts, HostState, SessionState};
+use crate::core::fleet::{DriftNote, HOST_SCHEMA, HostCounts, HostState, REFRESH, SessionState};
 use crate::core::mqtt::{self, Broker, HostTopics};
 use crate::core::report::status::StatusReport;
 use crate::store::jobs::Registry;
@@ -98,6 +98,7 @@ impl Link {
             schema: HOST_SCHEMA.to_owned(),
             host,
             online: true,
+            lost: false,
             boot_id,
             seq: 0,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,8 +187,9 @@ impl Link {
         self.clear_left();
         let counts = HostCounts::from(status.counts);
         publisher.host(|host| {
-            // A pass that found nothing else is not worth a message.
-            if host.counts != Some(counts) {
+            let is_due = |at: DateTime<Utc>| status.observed_at - at >= TimeDelta::seconds(REFRESH);
+            // A pass that found nothing else is not worth a message, unless nobody could tell any more that there are passes.
+            if host.counts != Some(counts) || host.observed_at.is_none_or(is_due) {
                 (host.counts, host.observed_at) = (Some(counts), Some(status.observed_at));
             }
         });

@@ -1,0 +1,123 @@
+//! `headcount fleet status`: what every host has published, once or as it changes. Decides nothing about a host.
+
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::os::fd::AsFd as _;
+
+use super::print_json;
+use crate::cli::args::{FleetArgs, FleetStatusArgs, FleetVerb};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::render::fleet::Screen;
+use crate::cli::render::{fleet, json};
+use crate::cli::{Context, broker, interrupt};
+use crate::control::fleet::{FleetEnded, FleetOptions, read, watch};
+use crate::core::fleet::report::{FleetEvent, FleetReport};
+
+/// Does what the verb says.
+pub(crate) fn run(args: &FleetArgs, context: &Context) -> Result<Exit, CliError> {
+    match &args.verb {
+        FleetVerb::Status(args) => status(args, context),
+    }
+}
+
+fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
+    let pictures = args.watch && !args.json && context.out.look.tty;
+    let options = options(args, pictures, context)?;
+    if args.watch {
+        return follow(args, pictures, options, context);
+    }
+    interrupt::end_on_interrupt();
+    let report = read(options).map_err(|error| unreachable(&error))?;
+    if args.json {
+        print_json(&report, context)?;
+    } else {
+        context.out.answer(&fleet::render(&report, &context.out.look))?;
+    }
+    end(&report, args)
+}
+
+fn options(args: &FleetStatusArgs, pictures: bool, context: &Context) -> Result<FleetOptions, CliError> {
+    // A broker that the environment names needs no manifest.
+    let manifest = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real());
+    let manifest = match (manifest, context.globals.manifest.is_some()) {
+        (Ok(found), _) => found.path,
+        (Err(error), true) => return Err(error),
+        (Err(_), false) => std::path::PathBuf::new(),
+    };
+    let broker = broker::find(&manifest, context)?;
+    let client_id = format!("{}-fleet-{}", broker.client_id_prefix, unique());
+    let (hosts, timeout) = (args.hosts.clone(), args.timeout);
+    let output = io::stdout().as_fd().try_clone_to_owned().ok();
+    Ok(FleetOptions { broker, client_id, hosts, timeout, pictures, output })
+}
+
+/// A name nobody else has: a broker ends the connection of whoever has the same one.
+fn unique() -> String {
+    use std::hash::BuildHasher as _;
+    // The standard library seeds its hashers at random.
+    let random = std::hash::RandomState::new().hash_one(std::process::id());
+    format!("{random:016x}")
+}
+
+fn unreachable(error: &crate::control::fleet::FleetError) -> CliError {
+    CliError::caused_by(Exit::Failure, error).hint("MQTT_BROKER and the other variables, or `mqtt:` in the manifest, name it")
+}
+
+/// Says what is missing, and picks the exit.
+fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
+    if !report.complete {
+        let error = CliError::new(Exit::Failure, format!("the view is not complete: {}", report.incomplete.join("; ")));
+        return Err(error.hint(
+            "a longer --timeout may help; a broker may also drop what it cannot send at once (mosquitto: max_queued_messages), \
+             or not let this user read headcount/+/session/+",
+        ));
+    }
+    if report.hosts.is_empty() && !args.hosts.is_empty() {
+        return Err(CliError::new(Exit::Failure, format!("no host is called {}", args.hosts.join(" or "))));
+    }
+    Ok(Exit::Done)
+}
+
+fn follow(args: &FleetStatusArgs, pictures: bool, options: FleetOptions, context: &Context) -> Result<Exit, CliError> {
+    let mut failed = None;
+    let mut screen = Screen::new(context.out.look);
+    let mut tell = |event: FleetEvent| {
+        let text = if pictures {
+            screen.size(terminal_size::terminal_size_of(io::stdout()).map(|(width, height)| (width.0.into(), height.0.into())));
+            Ok(screen.show(event))
+        } else if args.json {
+            json::line(&event)
+        } else {
+            Ok(fleet::line(&event, &context.out.look))
+        };
+        match text.map_err(|error| CliError::caused_by(Exit::Failure, &error)).and_then(|text| say(&text)) {
+            Ok(flow) => flow,
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    };
+    let ended = watch(options, &mut tell);
+    if pictures {
+        let _ = say(&screen.leave());
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    match ended.map_err(|error| unreachable(&error))? {
+        FleetEnded::Interrupted => Ok(Exit::Interrupted),
+        FleetEnded::Terminated | FleetEnded::OutputClosed => Ok(Exit::Done),
+    }
+}
+
+/// Writes and flushes; breaks if nobody reads any more.
+fn say(text: &str) -> Result<ControlFlow<()>, CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(ControlFlow::Continue(())),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write the fleet to stdout: {error}"))),
+    }
+}
