@@ -123,6 +123,37 @@ fn only_what_is_selected_is_told_and_recorded() {
 }
 
 #[test]
+fn a_server_that_lists_what_was_seen_before_is_not_looked_at_again() {
+    let world = World::new();
+    let proven = world.claude_session("s", &world.workspace("shop"));
+    world.claude_session("t", &world.workspace("shop"));
+    declare(&world, &running(&world, &["s", "t"]));
+    let arguments = ["watch", "--json", "--interval", "1h", "--settle", "0s", "--heartbeat", "50ms"];
+    let mut watch = crate::run::Watch::start(headcount(&world, &arguments));
+    watch.until_text(&world, proven.id.as_str());
+    // As many as were made when there were no more for a while.
+    let quiet = |watch: &mut crate::run::Watch| {
+        let (mut last, mut same) = (0, 0);
+        while same < 10 {
+            let now = watch.until("heartbeat")["passes"].as_u64().unwrap();
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
+        }
+        last
+    };
+    let before = quiet(&mut watch);
+    for name in 0..40 {
+        world.tmux(["rename-window", "-t", "=t:", &format!("w{name}")]);
+    }
+    let after = quiet(&mut watch);
+    assert_eq!(after, before, "a window's name is nobody's business");
+    world.tmux(["rename-session", "-t", "=t", "u"]);
+    watch.until("drift moved flagged t");
+    world.tmux(["kill-session", "-t", "=s"]);
+    watch.until("drift dead applied s");
+}
+
+#[test]
 fn a_watch_that_was_stopped_for_a_while_catches_up() {
     let world = World::new();
     world.claude_session("s", &world.workspace("shop"));
