@@ -81,7 +81,7 @@ fn head(bytes: &[u8]) -> Result<Option<(u32, usize, bool)>, Strange> {
         0x0001 | 0x8000 => true,
         _ => return Err(Strange),
     };
-    if len < HEADER || len > MOST { Err(Strange) } else { Ok(Some((kind, len, has_descriptor))) }
+    if (HEADER..=MOST).contains(&len) { Ok(Some((kind, len, has_descriptor))) } else { Err(Strange) }
 }
 
 #[cfg(test)]
