@@ -252,3 +252,31 @@ fn a_client_ends_when_its_session_or_its_server_does() {
     assert!(attached.list().is_err());
     drop((attached, listening));
 }
+
+/// A notification to a client that is still being introduced ends a tmux server up to 3.6 (tmux#4980).
+#[test]
+fn a_server_survives_clients_that_come_while_its_sessions_come_and_go() {
+    let world = World::new();
+    world.session("one", world.root(), "exec sleep 100000");
+    let server = world.tmux(["display-message", "-p", "#{pid}"]);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let came = std::thread::scope(|scope| {
+        let churn = scope.spawn(|| {
+            let mut came = 0;
+            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                world.tmux(["new-session", "-d", "-s", "other", "sleep 100000", ";", "kill-session", "-t", "=other"]);
+                came += 1;
+            }
+            came
+        });
+        for _ in 0..50 {
+            let (client, notices) = listen(&world);
+            heard(&notices, Notice::Changed);
+            drop(client);
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        churn.join().unwrap()
+    });
+    assert!(came > 0);
+    assert_eq!(world.tmux(["display-message", "-p", "#{pid}"]), server);
+}

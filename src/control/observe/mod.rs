@@ -135,6 +135,12 @@ fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 
+/// Whether a server that says something changed lists what the last look saw there, of agents that would wake us themselves: as
+/// good as that look, for the same manifest. Only a listing can tell, so where panes come and go unlisted it never is.
+pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
+    key.mux == MuxKind::Tmux && ask(world, key).seen().is_some_and(|server| world.recall.is_as_seen(key, server))
+}
+
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
     observe_with(world, manifest, None)

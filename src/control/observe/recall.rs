@@ -124,6 +124,16 @@ impl Recall {
         self.state().scope.is_some()
     }
 
+    /// Whether a server lists what the last look saw there, and nothing of it could have become something else without a wake of
+    /// its own. Then there is nothing to look at again.
+    pub(super) fn is_as_seen(&self, key: &ServerKey, now: &Server) -> bool {
+        let past = Arc::clone(&self.state().past);
+        // What was not looked into does not matter as long as manifest and listing are the same.
+        let is_steady = |pid| past.panes.get(&pid).is_none_or(PaneFacts::is_steady);
+        let pids = now.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
+        past.servers.get(key) == Some(now) && pids.into_iter().all(is_steady)
+    }
+
     /// Keeps what a look found.
     pub(super) fn keep(&self, panes: HashMap<u32, PaneFacts>, seen: &Observation, declared: &[&'static Definition]) {
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::{Options, Pass, PassError, run};
-use crate::control::observe::World;
+use crate::control::observe::{self, World};
 use crate::control::watch::wake::Scope;
+use crate::core::ids::ServerKey;
 
 /// Makes passes and keeps between them what need not be looked at again: what was read of the manifest, by the hash of its
 /// text, what the state file said, and what was observed.
@@ -19,6 +20,12 @@ impl Passer {
     /// Passes over this world with these options. The world's memory of earlier looks belongs to one passer at a time.
     pub fn new(world: Arc<World>, options: Options) -> Self {
         Self { world, options }
+    }
+
+    /// Whether a pass about this server would see what the last one saw, as far as its listing can tell; for the same manifest.
+    pub(in crate::control) fn is_as_seen(&self, server: &ServerKey) -> bool {
+        self.world.recall.focus(&Scope::Server(server.clone()));
+        observe::is_as_seen(&self.world, server)
     }
 
     /// Makes a pass about `scope`; [`Scope::All`] is exactly [`run`]. The first pass is about everything in any case, because

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::due::until;
 use super::queue::Batch;
 use super::sources::Watched;
-use super::wake::Scope;
+use super::wake::{Reason, Scope};
 use super::watched::watched;
 use crate::control::observe::World;
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
@@ -70,9 +70,18 @@ impl Turns {
         Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new(), with_status, is_first: true }
     }
 
-    /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left.
+    /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left, or only
+    /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
-        let Batch { scope, if_manifest_changed, .. } = batch;
+        let Batch { scope, if_manifest_changed, reasons } = batch;
+        let is_echo = |reason: &Reason| matches!(reason, Reason::Mux(_) | Reason::Manifest);
+        if let Some(Scope::Server(server)) = &scope
+            && reasons.iter().all(is_echo)
+            && self.is_as_left()
+            && timed("compare the list", || self.passer.is_as_seen(server))
+        {
+            return None;
+        }
         let changed = if_manifest_changed.filter(|_| !self.is_as_left());
         let scope = match (scope, changed) {
             (Some(mut scope), Some(changed)) => {

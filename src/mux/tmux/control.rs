@@ -2,10 +2,12 @@
 //! Creates nothing and resizes nothing; sends nothing but lists.
 
 mod conditions;
+mod introduction;
 mod parse;
+mod relay;
 
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +23,7 @@ use crate::core::observe::Server;
 use crate::core::text::printable;
 use crate::host::{self, Command, Environ, Host};
 use parse::{Item, Parser, Reply};
+use relay::{Door, Relay};
 
 /// How long a server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -138,10 +141,11 @@ impl Client {
         let missing = || ControlError::Start(io::ErrorKind::NotFound.into());
         let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| ControlError::Start(error.into()))?;
         let is_over = stop.try_clone().map_err(ControlError::Start)?;
+        let door = Door::open(env, socket).map_err(ControlError::Start)?;
         let mut child = host::child("tmux", env)
             .ok_or_else(missing)?
             .args(["-u", "-N", "-S"])
-            .arg(socket)
+            .arg(door.path())
             .arg("-C")
             .args(words)
             .stdin(Stdio::piped())
@@ -151,6 +155,16 @@ impl Client {
             .map_err(ControlError::Start)?;
         let stdin = child.stdin.take().map(Mutex::new);
         let stdout = child.stdout.take();
+        let admitted = stdout.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into());
+        let relay = match admitted.and_then(|stdout| door.admit(stdout.as_fd(), Instant::now() + DEADLINE)) {
+            Ok(relay) => relay,
+            Err(error) => {
+                // The server does not know of it.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(ControlError::Start(error));
+            }
+        };
         let (sender, messages) = channel();
         let mut client = Self { child, stdin, messages: Mutex::new(messages), reader: None, stop, role };
         let stdout = stdout.ok_or_else(missing)?;
@@ -161,9 +175,13 @@ impl Client {
         let name = "tmux-control".to_owned();
         let reader = std::thread::Builder::new().name(name).stack_size(128 << 10).spawn(move || {
             let mut on = on;
-            read(stdout, &is_over, begun.as_deref(), &sender, &mut on);
+            let relay = read(stdout, &is_over, (begun.as_deref(), relay), &sender, &mut on);
             drop(sender);
             on(Notice::Ended);
+            // It may still have to take its leave.
+            if let Some(relay) = relay {
+                relay.carry_on(&is_over);
+            }
         });
         client.reader = Some(reader.map_err(ControlError::Start)?);
         Ok(client)
@@ -274,41 +292,56 @@ fn reply(messages: &Receiver<Message>) -> Result<Vec<u8>, ControlError> {
     }
 }
 
-/// Reads until the client ends or is dropped, or is moved off the session it began on: another may not be fit for it.
+/// Reads until the client ends or is dropped, or is moved off the session it began on: another may not be fit for it. Gives back
+/// its connection, if that still stands.
 fn read(
     mut stdout: ChildStdout,
     is_over: &OwnedFd,
-    begun: Option<&str>,
+    (begun, relay): (Option<&str>, Relay),
     replies: &Sender<Message>,
     on: &mut impl FnMut(Notice),
-) {
+) -> Option<Relay> {
     let mut parser = Parser::default();
     let mut buffer = vec![0; 16 << 10];
+    let mut relay = Some(relay);
     loop {
-        let mut fds = [PollFd::new(&stdout, PollFlags::IN), PollFd::new(is_over, PollFlags::IN)];
+        let ends = relay.iter().flat_map(Relay::ends);
+        let mut fds: Vec<_> = [stdout.as_fd(), is_over.as_fd()].into_iter().chain(ends).map(readable).collect();
         match poll(&mut fds, None) {
-            Ok(_) if !fds[1].revents().is_empty() => return,
+            Ok(_) if !fds[1].revents().is_empty() => return relay,
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
-            Err(_) => return,
+            Err(_) => return relay,
+        }
+        let (has_said, is_to_carry) = (!fds[0].revents().is_empty(), fds[2..].iter().any(|fd| !fd.revents().is_empty()));
+        if is_to_carry {
+            // Once one end hung up, the other hears of it.
+            relay = relay.filter(|relay| relay.carry().is_ok());
+        }
+        if !has_said {
+            continue;
         }
         let len = match stdout.read(&mut buffer) {
-            Ok(0) => return,
+            Ok(0) => return relay,
             Ok(len) => len,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return,
+            Err(_) => return relay,
         };
-        let Ok(items) = parser.feed(&buffer[..len]) else { return };
+        let Ok(items) = parser.feed(&buffer[..len]) else { return relay };
         for item in items {
             match item {
                 // The owner of the other end is gone only while the client is being dropped.
                 Item::Reply(reply) => drop(replies.send(Message::Reply(reply))),
                 Item::Session(id) if begun.is_none_or(|begun| begun == id) => drop(replies.send(Message::Session(id))),
-                Item::Session(_) | Item::Exit(_) => return,
+                Item::Session(_) | Item::Exit(_) => return relay,
                 Item::Changed => on(Notice::Changed),
             }
         }
     }
+}
+
+fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(fd, PollFlags::IN)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
