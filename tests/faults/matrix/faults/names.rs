@@ -12,6 +12,7 @@ pub(super) fn all() -> Vec<Fault> {
         spiced("leading dash", Spice { name: "-f -", path: "-rf -", ..plain }),
         spiced("right-to-left and wide letters", Spice { name: "\u{202e}漢ü ", path: "\u{202e}漢ü ", ..plain }),
         Fault {
+            from_the_start: true,
             spice: Spice { said: "$(touch pwned) `touch pwned` '\"", ..plain },
             ..Fault::new("escape sequences in names and paths, commands in transcripts", |stage| {
                 let evil = "evil\u{1b}[31m\u{202e}\n".to_owned();
