@@ -57,6 +57,18 @@ pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<F
         .hint("name one with --manifest or $HEADCOUNT_MANIFEST, or let `headcount init` write one from what is running now"))
 }
 
+/// The manifest to use, if there is one: for what can do without.
+///
+/// # Errors
+/// The option names one that is not there.
+pub(crate) fn if_any(option: Option<&Path>, around: &Surroundings<'_>) -> Result<Option<PathBuf>, CliError> {
+    match find(option, around) {
+        Ok(found) => Ok(Some(found.path)),
+        Err(error) if option.is_some() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<Found, CliError> {
     if (around.exists)(path) {
         return Ok(Found { path: path.to_path_buf(), source: source.to_owned() });

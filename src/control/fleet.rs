@@ -148,6 +148,7 @@ struct Reading {
 }
 
 /// What one piece of news comes to.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Step {
     Nothing,
     Marked,

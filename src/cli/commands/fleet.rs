@@ -39,25 +39,12 @@ fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
 
 fn options(args: &FleetStatusArgs, pictures: bool, context: &Context) -> Result<FleetOptions, CliError> {
     // A broker that the environment names needs no manifest.
-    let manifest = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real());
-    let manifest = match (manifest, context.globals.manifest.is_some()) {
-        (Ok(found), _) => found.path,
-        (Err(error), true) => return Err(error),
-        (Err(_), false) => std::path::PathBuf::new(),
-    };
-    let broker = broker::find(&manifest, context)?;
-    let client_id = format!("{}-fleet-{}", broker.client_id_prefix, unique());
+    let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    let broker = broker::find(manifest.as_deref(), context)?;
+    let client_id = broker::passer_by(&broker);
     let (hosts, timeout) = (args.hosts.clone(), args.timeout);
     let output = io::stdout().as_fd().try_clone_to_owned().ok();
     Ok(FleetOptions { broker, client_id, hosts, timeout, pictures, output })
-}
-
-/// A name nobody else has: a broker ends the connection of whoever has the same one.
-fn unique() -> String {
-    use std::hash::BuildHasher as _;
-    // The standard library seeds its hashers at random.
-    let random = std::hash::RandomState::new().hash_one(std::process::id());
-    format!("{random:016x}")
 }
 
 fn unreachable(error: &crate::control::fleet::FleetError) -> CliError {

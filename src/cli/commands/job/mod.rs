@@ -9,8 +9,6 @@ mod show;
 mod submit;
 mod wait;
 
-use std::path::PathBuf;
-
 use super::print_json;
 use crate::cli::args::{JobArgs, JobVerb};
 use crate::cli::error::{CliError, Exit};
@@ -24,7 +22,8 @@ use crate::store::paths::StateHome;
 pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     interrupt::end_on_interrupt();
     let state = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let manifest = manifest(context);
+    // A registry may stand beside a manifest.
+    let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = manifest.as_deref();
     let registry = registry::find(args.registry.as_deref(), manifest, &state);
     match &args.verb {
@@ -37,11 +36,6 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
         JobVerb::Wait(args) => wait::run(args, &registry, context),
         JobVerb::Prune(args) => prune::run(args, &registry, context),
     }
-}
-
-/// The manifest, if there is one: a registry may stand beside it.
-fn manifest(context: &Context) -> Option<PathBuf> {
-    manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real()).ok().map(|found| found.path)
 }
 
 fn existing(registry: &Registry, id: &JobId) -> Result<Job, CliError> {

@@ -53,7 +53,7 @@ pub(super) fn all() -> Vec<Fault> {
             },
             ..Fault::new("transcripts unreadable", |stage| {
                 let projects = stage.world().home().join(".claude/projects");
-                fs::set_permissions(&projects, Permissions::from_mode(0)).unwrap();
+                fs::set_permissions(&projects, Permissions::from_mode(0o0)).unwrap();
                 match fs::read_dir(&projects) {
                     Ok(_) => Err("this user may read everything".to_owned()),
                     Err(_) => Ok(()),
