@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, connect};
 #[cfg(target_os = "linux")]
 use rustix::net::{SocketFlags, socket_with};
 
@@ -60,6 +60,13 @@ fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
     Ok(peer(&socket))
 }
 
+/// That whoever hung up is told as an error. Elsewhere that is so anyway: Rust's runtime ignores the signal.
+#[cfg(target_os = "linux")]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// The same where there is no such flag.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
+
 /// A Unix socket that waits for nothing and that no child inherits.
 pub(crate) fn unix_socket() -> Result<OwnedFd, Errno> {
     #[cfg(target_os = "linux")]
@@ -80,7 +87,10 @@ pub(super) fn peer(socket: impl AsFd) -> Option<u32> {
     let peer =
         rustix::net::sockopt::socket_peercred(socket).ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
     #[cfg(not(target_os = "linux"))]
-    let peer = None;
+    let peer = {
+        let _ = socket;
+        None
+    };
     peer
 }
 

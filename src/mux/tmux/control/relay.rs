@@ -20,7 +20,7 @@ use rustix::net::{
 use tempfile::{Builder, TempDir};
 
 use super::introduction::Introduction;
-use crate::host::{Environ, unix_socket};
+use crate::host::{Environ, NO_SIGNAL, unix_socket};
 
 /// What is carried at a time, in bytes.
 const HANDFUL: usize = 8 << 10;
@@ -178,7 +178,7 @@ fn send(to: &OwnedFd, bytes: &[u8], with: Option<&OwnedFd>) -> io::Result<()> {
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let sent = sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;
+    let sent = sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::DONTWAIT | NO_SIGNAL)?;
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
