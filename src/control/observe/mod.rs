@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
+use std::time::Instant;
 
 use super::timing::timed;
 use crate::agent::{self, Shelf};
@@ -24,7 +25,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
-use crate::core::observe::{Observation, Process, Server, Stray};
+use crate::core::observe::{MuxSession, Observation, Process, Server, Stray};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts, ReadAhead, Standing};
@@ -128,17 +129,30 @@ pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
 }
 
 fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
-    let past = world.past().and_then(|past| past.listing(world.host.as_ref(), key));
-    if let Some(server) = past.or_else(|| world.lister.as_ref()?.list(key)) {
+    let (host, mux) = (world.host.as_ref(), mux::of(key.mux));
+    let known = world.past().and_then(|past| {
+        let has_lost = |listed: &Server, session: &MuxSession| mux.has_lost(host, &world.env, &key.server, listed, session);
+        past.listing(host, key).or_else(|| world.recall.compared(key)).or_else(|| past.without_lost(host, key, has_lost))
+    });
+    if let Some(server) = known.or_else(|| world.lister.as_ref()?.list(key)) {
         return Fact::Seen(server);
     }
-    mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
+    mux.list(host, &world.env, &key.server)
 }
 
 /// Whether a server that says something changed lists what the last look saw there, of agents that would wake us themselves: as
 /// good as that look, for the same manifest. Only a listing can tell, so where panes come and go unlisted it never is.
 pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
-    key.mux == MuxKind::Tmux && ask(world, key).seen().is_some_and(|server| world.recall.is_as_seen(key, server))
+    if key.mux != MuxKind::Tmux {
+        return false;
+    }
+    let asked = Instant::now();
+    let Fact::Seen(server) = ask(world, key) else { return false };
+    let is_as_seen = world.recall.is_as_seen(key, &server);
+    if !is_as_seen {
+        world.recall.keep_compared(key, server, asked);
+    }
+    is_as_seen
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
