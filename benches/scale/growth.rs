@@ -12,7 +12,7 @@ pub(crate) fn run(report: &mut Reporter, tries: usize) {
     let mut before: Option<(f64, f64)> = None;
     for sessions in SIZES {
         let world = World::new(sessions);
-        let mut taken = |label: &str, manifest: &str, code: i32| {
+        let taken = |label: &str, manifest: &str, code: i32| {
             fs::write(world.manifest(), manifest).unwrap();
             age(&world.manifest());
             let diff = || {

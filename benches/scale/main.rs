@@ -4,7 +4,7 @@
 //!
 //! `BENCH_TRIES` sets how often each thing is taken (11); `BENCH_ONLY` names one part: world or growth. `BENCH_KEEP=1` keeps the
 //! world, recorded, for a profiler. With `BENCH_DROP_CACHES=1` root empties the kernel's caches for the cold run: all of this machine's.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 #[path = "../../tests/support/installed.rs"]
 mod installed;
