@@ -83,7 +83,7 @@ fn document(text: &str) -> Document {
     for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
         match line {
             Line::Began { bench, at, load } => ran.push(Ran { bench, at, load }),
-            Line::Result(finding) => found.push(finding),
+            Line::Result(finding) => found.push(*finding),
             Line::Skipped { bench, what, why } => skipped.push(Skipped { bench, what, why }),
         }
     }

@@ -6,11 +6,13 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// What is left of a world is ended in rounds: a process may be starting another one. `grep -z` reads an environment by its entries.
+/// What is left of a world is ended in rounds: a process may be starting another one. `grep -z` reads an environment by its entries;
+/// its exit code says nothing, because processes end while it reads.
 const SCRIPT: &str = r#"
 read -r _
 for round in 1 2 3; do
-    found=$(grep -lszxF "HOME=$1/home" /proc/[0-9]*/environ) || break
+    found=$(grep -lszxF "HOME=$1/home" /proc/[0-9]*/environ)
+    [ -n "$found" ] || break
     for it in $found; do it=${it#/proc/}; kill -9 "${it%/environ}"; done 2>/dev/null
     sleep 0.05
 done

@@ -22,7 +22,7 @@ pub enum Line {
         at: String,
         load: Option<f64>,
     },
-    Result(Finding),
+    Result(Box<Finding>),
     /// Something was left out.
     Skipped {
         bench: String,
@@ -217,7 +217,7 @@ impl Reporter {
 
     fn say(&mut self, finding: Finding) {
         println!("{}", finding.line());
-        self.write(&Line::Result(finding));
+        self.write(&Line::Result(Box::new(finding)));
     }
 
     fn write(&mut self, line: &Line) {
