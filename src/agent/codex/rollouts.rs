@@ -76,6 +76,21 @@ pub(super) fn directory(day: NaiveDate) -> PathBuf {
     PathBuf::from(day.format("%Y/%m/%d").to_string())
 }
 
+/// The directories a thread can be in by the time of its launch, with which its id begins (a UUID of version 7); none if its id
+/// does not say it.
+pub(super) fn days_of(id: &ConversationId) -> Vec<PathBuf> {
+    let Some(launched) = launched(id.as_str()) else { return Vec::new() };
+    [launched, launched - ZONES, launched + ZONES].map(directory).to_vec()
+}
+
+fn launched(id: &str) -> Option<NaiveDate> {
+    if !files::is_uuid(id) || id.as_bytes().get(14) != Some(&b'7') {
+        return None;
+    }
+    let millis = i64::from_str_radix(&format!("{}{}", id.get(..8)?, id.get(9..13)?), 16).ok()?;
+    Some(DateTime::from_timestamp_millis(millis)?.date_naive())
+}
+
 /// The directories a rollout of this process can be in, newest first.
 fn days(started: DateTime<Utc>, now: DateTime<Utc>) -> Vec<PathBuf> {
     let (first, last) = (started.date_naive() - ZONES, now.date_naive() + ZONES);
@@ -113,6 +128,17 @@ fn wrong(path: &Path, error: &io::Error) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_names_the_day_of_its_launch_and_those_beside_it_if_it_is_one_with_a_time() {
+        let days = |id: &str| days_of(&ConversationId(id.to_owned()));
+        let around = ["2026/11/21", "2026/11/20", "2026/11/22"].map(PathBuf::from);
+        assert_eq!(days("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6"), around);
+        for id in ["01a1fc1b-b7b6-4361-96bb-4283a7de4ab6", "", "01a1fc1b", "é1a1fc1b-b7b6-7361-96bb-4283a7de4ab"] {
+            assert!(days(id).is_empty(), "{id}");
+        }
+        assert_eq!(days("ffffffff-ffff-7fff-bfff-ffffffffffff").len(), 3, "the last one there is");
+    }
 
     #[test]
     fn every_day_a_process_may_have_written_on_is_looked_at_newest_first() {
