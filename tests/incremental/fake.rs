@@ -43,12 +43,15 @@ pub struct Fake {
     home: PathBuf,
     pub read: Arc<AtomicUsize>,
     pub listed: Arc<AtomicUsize>,
+    /// How often it was asked whether a session is there.
+    pub asked: Arc<AtomicUsize>,
 }
 
 impl Fake {
     pub fn new(home: &Path) -> Self {
         fs::create_dir_all(home.join(".claude/sessions")).unwrap();
-        Self { table: Arc::default(), home: home.to_owned(), read: Arc::default(), listed: Arc::default() }
+        let home = home.to_owned();
+        Self { table: Arc::default(), home, read: Arc::default(), listed: Arc::default(), asked: Arc::default() }
     }
 
     pub fn table(&self) -> MutexGuard<'_, Table> {
@@ -141,7 +144,19 @@ impl Host for Fake {
     }
 
     fn run(&self, command: &Command) -> Result<Output, RunError> {
-        Err(RunError::NotFound(command.program.clone()))
+        // The one question that is put beside a list: which server that is, and whether it has a session.
+        let words: Vec<&str> = command.args.iter().map(|word| word.to_str().unwrap()).collect();
+        let ["-u", "-S", socket, "display-message", "-p", "#{pid}", ";", "has-session", "-t", target] = words.as_slice() else {
+            return Err(RunError::NotFound(command.program.clone()));
+        };
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let table = self.table();
+        let server = socket.rsplit('/').next().unwrap();
+        let sessions = table.servers.get(server).filter(|_| !table.mute.iter().any(|mute| mute == server));
+        let Some(sessions) = sessions else { return Err(RunError::NotFound(command.program.clone())) };
+        let is_there = sessions.contains_key(&target[1..]);
+        let stderr = if is_there { Vec::new() } else { format!("can't find session: {}\n", &target[1..]).into_bytes() };
+        Ok(Output { code: Some(i32::from(!is_there)), signal: None, stdout: b"1\n".to_vec(), stderr })
     }
 
     fn process(&self, pid: u32) -> Fact<ProcessInfo> {
