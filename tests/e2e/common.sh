@@ -2,7 +2,8 @@
 # Sourced by the per-agent scripts, which ./x e2e runs. Needs HEADCOUNT (the program) and BIN (the agent's directories for PATH).
 #
 # One world: a network namespace with loopback only, an environment built from nothing, a temp HOME, a multiplexer of its own (MUX,
-# see mux.sh) and a fake model server on 127.0.0.1. Only processes of this world are ended, by pid or through its socket.
+# see mux.sh) and a fake model server on 127.0.0.1. Only processes of this world are ended, by pid or through its socket, and all of
+# them: a world that is kept is its files.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${HEADCOUNT:?the headcount program}" "${BIN:?directories of the agent for PATH}"
@@ -28,18 +29,25 @@ mkdir -p "$H" "$WORLD/tmux"
 SYSPATH=/usr/local/bin:/usr/bin:/bin
 NODE=$(command -v node || true)
 [ -z "$NODE" ] || SYSPATH=$(dirname "$NODE"):$SYSPATH
-MODEL=''
 
 clean() { env -i PATH="$SYSPATH" HOME="$H" TMUX_TMPDIR="$WORLD/tmux" ZELLIJ_SOCKET_DIR="$WORLD/z" TERM=xterm-256color \
   LANG=C.UTF-8 SHELL=/bin/bash "$@"; }
 headcount() { clean HEADCOUNT_MANIFEST="$H/agent-sessions.yaml" "$HEADCOUNT" "$@"; }
 
+# everybody: what has the home of this world, which nothing else has: agents that outlive their terminal, servers, the fake model
+everybody() { grep -lzxF "HOME=$H" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3; }
 finish() {
-  local rc=$?
+  local rc=$? pid pids
+  set +e
   end_sessions
-  [ -z "$MODEL" ] || kill "$MODEL" 2>/dev/null || true
-  # An agent may take a moment to end after its terminal did.
-  if [ $rc = 0 ]; then rm -rf "$WORLD" 2>/dev/null || { sleep 1; rm -rf "$WORLD"; } || true; else echo "kept: $WORLD" >&2; fi
+  for _ in {1..50}; do
+    pids=$(everybody)
+    [ -n "$pids" ] || break
+    for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+    read -rt 0.1 <> <(:)
+  done
+  [ -z "$pids" ] || echo "note: not to be ended: ${pids//$'\n'/ }" >&2
+  if [ $rc = 0 ]; then rm -rf "$WORLD"; else echo "kept: $WORLD" >&2; fi
   exit $rc
 }
 trap finish EXIT
@@ -48,7 +56,6 @@ source "$HERE/mux.sh"
 
 clean "$(command -v python3)" -B "$HERE/fake_model_server.py" --port-file "$WORLD/port" --log "$WORLD/requests.jsonl" \
   >"$WORLD/model.out" 2>&1 &
-MODEL=$!
 
 # await SECONDS WHAT COMMAND...: until the command succeeds
 await() {

@@ -23,19 +23,6 @@ uuid() { cat /proc/sys/kernel/random/uuid; }
 tree() { local child; for child in $(cat "/proc/$1/task"/*/children); do tree "$child"; done; echo "$1"; }
 # The one dies of the other's end, or not.
 end_tree() { local pid; for pid in $(tree "$1" 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done; }
-# Gemini outlives its terminal: what a session runs is ended by the pids that were seen in it.
-SEEN=''
-end_agents() { local pid; for pid in $SEEN; do kill -9 "$pid" 2>/dev/null || true; done; }
-remember() { local name; for name in $(sessions); do SEEN+=" $(tree "$(pane_pid "$name")")"; done; }
-ending() {
-  local rc=$?
-  set +e
-  remember 2>/dev/null
-  end_agents
-  (exit "$rc")
-  finish
-}
-trap ending EXIT
 
 shows() { screen "$1" | grep -q "$2"; }
 # What is typed while it still works is lost now and then.
@@ -102,7 +89,6 @@ prompt first $'hello\n@@say all-done-42'
 await 20 "the answer of first" shows first '✦ all-done-42'
 record
 for name in first second; do check "first prompted: $name records none" None "$(recorded "$name")"; done
-remember
 end_tree "$(pane_pid second)"
 closed second
 is_gone() { [ "$(field "$1" observed)" = gone ]; }
@@ -141,7 +127,6 @@ await 20 "at work again" is_turn first working
 key first Escape
 await 20 "idle after a cancel" is_turn first idle
 
-remember
 end_tree "$(pane_pid alone)"
 closed alone
 await 10 "the end of alone" is_gone alone
@@ -160,7 +145,6 @@ session orphan "$H/lab/orphan" "${ENV[@]}" -- "${GEMINI[@]}"
 await 40 "orphan ready" shows orphan 'Type your message'
 printf '  - { name: orphan, agent: gemini, cwd: ~/lab/orphan }\n' >>"$H/agent-sessions.yaml"
 record
-remember
 left=$(pane_pid orphan)
 end_session orphan
 await 10 "the end of orphan" is_gone orphan
@@ -182,7 +166,6 @@ printf '  - { name: shell, agent: gemini, cwd: ~/lab/shell }\n' >>"$H/agent-sess
 await 40 "shell ready" shows shell 'Type your message'
 await 20 "the chat below a shell" rung shell appeared
 record
-remember
 for pid in $(cat "/proc/$(pane_pid shell)/task"/*/children); do end_tree "$pid"; done
 has_ended() { [[ " $(drifts) " = *" agent-gone:shell "* ]]; }
 await 20 "agent-gone" has_ended

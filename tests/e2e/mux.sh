@@ -64,7 +64,7 @@ pane_pid() {
   if [ "$MUX" = tmux ]; then tm display -p -t "=$1:" '#{pane_pid}'; return; fi
   local server pid stat
   server=$(server "$1") || return 1
-  for pid in $(cat "/proc/$server/task"/*/children); do
+  for pid in $(cat "/proc/$server/task"/*/children 2>/dev/null); do
     stat=$(cat "/proc/$pid/stat" 2>/dev/null) || continue
     read -ra stat <<<"${stat##*) }"
     [ "${stat[4]}" = 0 ] || { echo "$pid"; return; }
@@ -114,10 +114,8 @@ closed() {
     *) echo "FAILED: $1 is not gone: $(drifts)" >&2; exit 1 ;; esac
   end_session "$1"
 }
-# end_sessions: all of this world
+# end_sessions: all of this world that ends when told to. A zellij server heeds no SIGTERM once the command of its pane has ended:
+# finish kills it.
 end_sessions() {
-  local name
-  if [ "$MUX" = tmux ]; then tm kill-server 2>/dev/null || true; return; fi
-  tm -L viewers kill-server 2>/dev/null || true
-  for name in $(sessions 2>/dev/null); do kill "$(server "$name")" 2>/dev/null || true; done
+  if [ "$MUX" = tmux ]; then tm kill-server 2>/dev/null; else tm -L viewers kill-server 2>/dev/null; fi
 }

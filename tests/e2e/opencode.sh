@@ -89,6 +89,9 @@ session alone-creator-opencode "$H/lab/alone" "${ENV[@]}" -- opencode -s "$alone
 await 60 "alone again" is_ready alone-creator-opencode
 check "opened by its id it is proven by its arguments" "start $alone" \
   "$(field alone-creator-opencode id_rung) $(field alone-creator-opencode session_id)"
+# Only what is recorded as running can be gone from its pane.
+record
+check "and is recorded as running again" running "$(field alone-creator-opencode declared)"
 turn alone-creator-opencode idle
 prompt alone-creator-opencode $'once more\n@@slow 20\n@@say all-done-44'
 turn alone-creator-opencode working
