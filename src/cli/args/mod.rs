@@ -28,8 +28,8 @@ pub(crate) use watch::WatchArgs;
     version,
     about = "Keep one YAML file of coding-agent sessions true",
     long_about = "Keep one YAML file of coding-agent sessions true.\n\n\
-        headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux servers, processes and \
-        transcripts on disk. It says what drifted, and records the truth back without changing a byte it did not mean to \
+        headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux and zellij sessions, processes \
+        and transcripts on disk. It says what drifted, and records the truth back without changing a byte it did not mean to \
         change. It never starts, stops or types into a session.\n\n\
         Without a verb it does what `headcount status` does.",
     after_help = AFTER_HELP,
@@ -367,8 +367,8 @@ pub(crate) struct UndoArgs {
 
 /// Write a manifest from what is running now
 ///
-/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent, workspace, pane, and the
-/// conversation if it is proven. Starts, stops and types into nothing.
+/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
+/// workspace, pane, and the conversation if it is proven. Starts, stops and types into nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -383,7 +383,7 @@ pub(crate) struct InitArgs {
 
 /// Validate a manifest
 ///
-/// Prints every error and warning with its place in the file. Needs no tmux and looks at nothing but the file.
+/// Prints every error and warning with its place in the file. Looks at nothing but the file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -414,10 +414,13 @@ pub(crate) struct DoctorArgs {}
 
 /// Print a JSON Schema
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   headcount schema manifest > agent-sessions.schema.json
-  headcount schema report")]
+  headcount schema report"
+)]
 pub(crate) struct SchemaArgs {
     /// Of which document
     #[arg(value_name = "DOCUMENT")]
@@ -453,11 +456,14 @@ pub(crate) enum Document {
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   source <(headcount completions bash)      in ~/.bashrc
   headcount completions zsh  > \"${fpath[1]}/_headcount\"
-  headcount completions fish > ~/.config/fish/completions/headcount.fish")]
+  headcount completions fish > ~/.config/fish/completions/headcount.fish"
+)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]

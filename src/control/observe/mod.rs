@@ -238,7 +238,7 @@ fn list(
                 inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let failed = || Fact::Unknown("the probe of this server failed inside".to_owned());
+        let failed = || Fact::Unknown("a defect of headcount ended the probe of this server".to_owned());
         let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(|_| failed());
         let default = default.join().map_or_else(
             |_| failed(),
