@@ -461,8 +461,3 @@ fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<usize, String>)
         }
     }
 }
-
-/// Whether a report has a drift that could not be recorded.
-pub fn has_refusal(report: &Report) -> bool {
-    report.drifts.iter().any(|drift| drift.state == State::Refused)
-}
