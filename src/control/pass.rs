@@ -30,7 +30,7 @@ use crate::core::report::explain::explain;
 use crate::core::report::make::{self, Outcome};
 use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
-use crate::core::report::{Report, State};
+use crate::core::report::Report;
 use crate::host::Environ;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;

@@ -20,6 +20,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
     }
     let mut drift = stale(entry.key.clone(), entry.agent, id);
     if seen_before {
+        drift.matter = format!("transcript of conversation {id} is gone");
         drift.evidence.push(Evidence::new("memory", "it was there on an earlier pass"));
     }
     drift.disposition = world.disposition(entry, Class::StaleId, Disposition::Flag, true, None);
@@ -47,7 +48,8 @@ fn stale(session: SessionKey, agent: crate::core::ids::AgentKind, id: &Conversat
         class: Class::StaleId,
         session,
         agent,
-        matter: format!("transcript of conversation {id} is gone"),
+        // Whether it ever was there is not known: an agent that was never prompted may not have written one.
+        matter: format!("transcript of conversation {id} is nowhere on disk"),
         remedy: None,
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("none with id {id} in any project directory of {agent}"))],

@@ -18,7 +18,6 @@ use tokio::task::JoinSet;
 
 use super::wake::Wake;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::Server;
 use crate::host::{Environ, limits};
 use files::Files;
 use outbox::Outbox;
