@@ -56,5 +56,5 @@ fn failed(path: &Path, error: &io::Error) -> CliError {
             "`headcount init --dry-run` prints the manifest; `headcount reconcile` adds new sessions to an existing one",
         );
     }
-    CliError::new(Exit::Failure, format!("cannot write {path}: {error}"))
+    CliError::new(Exit::Failure, format!("cannot write {path}: {error}")).hint("--manifest names another place")
 }

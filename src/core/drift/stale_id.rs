@@ -6,7 +6,7 @@ use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::{Identity, Manifest, Session, Status};
 use crate::core::observe::{Transcript, TranscriptKey};
 
-/// The drift of an entry whose recorded conversation has no transcript any more. `vouched` tells whether a live process proves
+/// The drift of an entry whose recorded conversation has no transcript. `vouched` tells whether a live process proves
 /// the id: then the transcript may simply not have been written yet, unless it was there before.
 pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transcript>, vouched: bool) -> Option<Drift> {
     let id = entry.recorded.session_id.as_ref()?;
@@ -27,7 +27,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
     Some(drift)
 }
 
-/// The drift of a top-level identity whose conversation has no transcript any more. It is shown once, under its own path.
+/// The drift of a top-level identity whose conversation has no transcript. It is shown once, under its own path.
 pub(super) fn judge_identity(world: &World<'_>, identity: &Identity, vouched: bool) -> Option<Drift> {
     let home = world.observation.own_homes.get(&identity.agent)?.seen()?;
     let key = TranscriptKey { kind: identity.agent, home: home.clone(), id: identity.id.clone() };
