@@ -414,13 +414,10 @@ pub(crate) struct DoctorArgs {}
 
 /// Print a JSON Schema
 #[derive(Debug, Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   headcount schema manifest > agent-sessions.schema.json
-  headcount schema report"
-)]
+  headcount schema report")]
 pub(crate) struct SchemaArgs {
     /// Of which document
     #[arg(value_name = "DOCUMENT")]
@@ -456,14 +453,11 @@ pub(crate) enum Document {
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
-#[command(
-    arg_required_else_help = true,
-    after_help = "\
+#[command(after_help = "\
 Examples:
   source <(headcount completions bash)      in ~/.bashrc
   headcount completions zsh  > \"${fpath[1]}/_headcount\"
-  headcount completions fish > ~/.config/fish/completions/headcount.fish"
-)]
+  headcount completions fish > ~/.config/fish/completions/headcount.fish")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
