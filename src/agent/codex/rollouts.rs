@@ -56,10 +56,10 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(wrong(&dir, &error)),
+            Err(error) => return Err(files::unreadable(&dir, &error)),
         };
         for entry in entries {
-            let entry = entry.map_err(|error| wrong(&dir, &error))?;
+            let entry = entry.map_err(|error| files::unreadable(&dir, &error))?;
             let name = entry.file_name();
             let Some(id) = name.to_str().and_then(id_of) else { continue };
             if let Some(at) = appearance(&entry.path(), cwd, started - SLACK)? {
@@ -103,25 +103,20 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(wrong(path, &error)),
+        Err(error) => return Err(files::unreadable(path, &error)),
     };
     let (born, modified) = files::times(&metadata);
     if modified < since || born.is_some_and(|born| born < since) {
         return Ok(None);
     }
-    let edges = files::edges(path).map_err(|error| wrong(path, &error))?;
+    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
     let Some(FirstLine { payload }) = first else {
         return Err(format!("{} does not say yet which workspace it is of", path.display()));
     };
-    let workspace = Path::new(payload.cwd.as_ref());
-    let is_here = workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd);
+    let is_here = files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
     let at = born.unwrap_or(payload.timestamp);
     Ok((is_here && at >= since).then_some(at))
-}
-
-fn wrong(path: &Path, error: &io::Error) -> String {
-    format!("cannot read {}: {}", path.display(), files::reason(error))
 }
 
 #[cfg(test)]

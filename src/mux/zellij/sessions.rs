@@ -179,7 +179,10 @@ fn hidden(listening: &[PathBuf], base: &Path, reached: usize) -> Option<String> 
         }
     }
     if here > reached {
-        return Some(format!("{} zellij server(s) alive, socket removed", here - reached));
+        return Some(match here - reached {
+            1 => "a zellij server is alive, its socket removed".to_owned(),
+            several => format!("{several} zellij servers are alive, their sockets removed"),
+        });
     }
     other.map(|other| {
         let shown = base.join(&other);
