@@ -25,8 +25,22 @@ const LOG: u8 = 0x2a;
 const LINE: u8 = 0x0a;
 
 /// Asks sockets, all at the same time, whether a session is behind them.
+///
+/// A server that is busy with its first client, or its last, may hang up without a word: who did is asked once more.
 pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<Answer> {
-    host.ask(sockets, &Question { words: ARE_YOU_THERE, is_whole: &is_connected }, DEADLINE)
+    let question = Question { words: ARE_YOU_THERE, is_whole: &is_connected };
+    let mut answers = host.ask(sockets, &question, DEADLINE);
+    let is_it = |answer: &Answer| matches!(answer, Answer::Said(heard, _) if is_connected(heard));
+    let hung_up = |answer: &Answer| matches!(answer, Answer::Said(..)) && !is_it(answer);
+    let again: Vec<usize> = (0..answers.len()).filter(|place| hung_up(&answers[*place])).collect();
+    let asked: Vec<PathBuf> = again.iter().map(|place| sockets[*place].clone()).collect();
+    for (place, answer) in again.into_iter().zip(host.ask(&asked, &question, DEADLINE)) {
+        // Anything else is told by the first: one that lives and could not be understood.
+        if is_it(&answer) {
+            answers[place] = answer;
+        }
+    }
+    answers
 }
 
 /// Whether that is how a session answers. Whoever is connected is a client of it and is told first what all its clients are just
