@@ -129,10 +129,32 @@ pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
 
 fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
     let past = world.past().and_then(|past| past.listing(world.host.as_ref(), key));
-    if let Some(server) = past.or_else(|| world.lister.as_ref()?.list(key)) {
+    past.map_or_else(|| ask_now(world, key), Fact::Seen)
+}
+
+/// Asks a server, whatever an earlier look saw there.
+fn ask_now(world: &World, key: &ServerKey) -> Fact<Server> {
+    if let Some(server) = world.lister.as_ref().and_then(|lister| lister.list(key)) {
         return Fact::Seen(server);
     }
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
+}
+
+/// Asks the servers again whose list of before was believed, if a running entry's session is not in it: that it is gone is for
+/// its server to say. A wake that was lost costs time, not a session.
+fn doubt_absence(world: &World, local: &[&Session], past: &Past, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
+    for (key, server) in servers {
+        let Fact::Seen(listed) = server else { continue };
+        let there: HashSet<&str> = listed.sessions.iter().map(|session| session.name.as_str()).collect();
+        let is_missing = |entry: &Session| {
+            entry.recorded.status == Some(Status::Running)
+                && (entry.key.mux, &entry.key.server) == (key.mux, &key.server)
+                && !entry.key.names().any(|name| there.contains(name.as_ref()))
+        };
+        if local.iter().any(|entry| is_missing(entry)) && past.listing(world.host.as_ref(), key).is_some() {
+            *server = ask_now(world, key);
+        }
+    }
 }
 
 /// Whether a server that says something changed lists what the last look saw there, of agents that would wake us themselves: as
@@ -156,6 +178,9 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let inspector = Inspector::new(world, &manifest.agents);
 
     let (mut servers, real_paths, standing) = timed("list the servers", || list(world, manifest, &local, &inspector, default));
+    if let Some(past) = inspector.past() {
+        doubt_absence(world, &local, past, &mut servers);
+    }
     let pids = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
     let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
