@@ -5,6 +5,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
+use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use proptest::prelude::*;
@@ -86,10 +87,32 @@ fn play(name: &str) {
     .unwrap();
 }
 
+/// Writes the seeds of every target below a directory, as the fuzzer keeps its inputs.
+fn write_seeds(directory: &Path) {
+    for target in &ALL {
+        let below = directory.join(target.name);
+        std::fs::create_dir_all(&below).unwrap();
+        for (number, seed) in (target.seeds)().iter().enumerate() {
+            std::fs::write(below.join(format!("seed-{number}")), seed).unwrap();
+        }
+    }
+}
+
+/// `./x fuzz` asks for them by HEADCOUNT_FUZZ_SEEDS.
+#[test]
+fn seeds_are_written_where_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = std::env::var_os("HEADCOUNT_FUZZ_SEEDS");
+    let directory = asked.map_or_else(|| dir.path().to_path_buf(), Into::into);
+    write_seeds(&directory);
+    let written = std::fs::read(directory.join("hooks/seed-0")).unwrap();
+    assert_eq!(Some(written), (targets::hooks::seeds()).into_iter().next());
+}
+
 #[test]
 fn every_target_is_offered_to_the_fuzzer_and_no_other() {
     let offered = |directory: &str, strip: &str| {
-        let files = std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)).unwrap();
+        let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)).unwrap();
         let mut names: Vec<String> =
             files.map(|file| file.unwrap().file_name().into_string().unwrap().replace(strip, "")).collect();
         names.sort();
