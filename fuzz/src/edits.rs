@@ -79,7 +79,11 @@ fn step(document: &Document, before: &Value, edit: &Edit) -> Option<Document> {
             assert_eq!(unified_diff(text, &whole, "m.yaml").is_empty(), text == whole);
             let back = apply(&whole, &[edit.inverse()]);
             if let Ok(back) = &back {
-                assert_eq!(exact::try_value(back).as_ref(), Some(before), "taken back: {edit:?}\n{text}\n---\n{whole}\n---\n{back}");
+                assert_eq!(
+                    exact::try_value(back).as_ref(),
+                    Some(before),
+                    "taken back: {edit:?}\n{text}\n---\n{whole}\n---\n{back}"
+                );
             }
             Some(new)
         }

@@ -62,9 +62,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         json!({ "schema": SESSION_SCHEMA, "manifest": "/m", "agent": "claude", "declared": "running", "observed": "alive",
             "session": { "name": name, "mux": "tmux", "server": "default", "host": host }, "drifts": [] })
     };
-    let at = |flags: u8, topic: &str, payload: &Value| {
-        [&[flags], topic.as_bytes(), b"\n", payload.to_string().as_bytes()].concat()
-    };
+    let at =
+        |flags: u8, topic: &str, payload: &Value| [&[flags], topic.as_bytes(), b"\n", payload.to_string().as_bytes()].concat();
     let told = [
         at(1, "headcount/a/state", &host("a", "b1", 7, true)),
         at(1, "headcount/a/session/tmux:default:x", &session("a", "x")),

@@ -5,8 +5,8 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
-use std::path::Path;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -74,17 +74,19 @@ fn play(name: &str) {
     assert!(!seeds.is_empty());
     seeds.iter().for_each(|seed| run(target, seed));
     let cases = ProptestConfig { cases: 96, failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::default() };
-    let damaged = (any::<prop::sample::Index>(), prop::collection::vec(Damage::any(), 0..6)).prop_map(move |(seed, damages)| {
-        let mut input = seed.get(&seeds).clone();
-        damages.iter().for_each(|damage| damage.apply(&mut input));
-        input
-    });
+    let damaged =
+        (any::<prop::sample::Index>(), prop::collection::vec(Damage::any(), 0..6)).prop_map(move |(seed, damages)| {
+            let mut input = seed.get(&seeds).clone();
+            damages.iter().for_each(|damage| damage.apply(&mut input));
+            input
+        });
     let inputs = prop_oneof![5 => damaged, 1 => prop::collection::vec(any::<u8>(), 0..200)];
-    TestRunner::new(cases).run(&inputs, |input| {
-        run(target, &input);
-        Ok(())
-    })
-    .unwrap();
+    TestRunner::new(cases)
+        .run(&inputs, |input| {
+            run(target, &input);
+            Ok(())
+        })
+        .unwrap();
 }
 
 /// Writes the seeds of every target below a directory, as the fuzzer keeps its inputs.

@@ -101,7 +101,8 @@ pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option
         }
         written(was, is, (&new, &renamed), truth).unwrap_or_else(|why| panic!("{name:?}: {why}{}", shown()));
         let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| now < at + WINDOW);
-        let overruled = RECORDED.iter().find(|key| was.0.get(**key).is_some_and(|old| !old.is_null() && is.0.get(**key) != Some(old)));
+        let overruled =
+            RECORDED.iter().find(|key| was.0.get(**key).is_some_and(|old| !old.is_null() && is.0.get(**key) != Some(old)));
         assert!(!fresh || overruled.is_none(), "{name:?}: a person has just written {overruled:?}{}", shown());
     }
     for (at, is) in new.iter().enumerate().skip(old.len()).filter(|_| !deaf) {
@@ -117,7 +118,12 @@ pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option
 }
 
 /// Whether what was recorded of an entry is so.
-fn written(was: &Entry, is: &Entry, (all, renamed): (&[Entry], &BTreeMap<Name, Vec<Name>>), truth: &Truth) -> Result<(), String> {
+fn written(
+    was: &Entry,
+    is: &Entry,
+    (all, renamed): (&[Entry], &BTreeMap<Name, Vec<Name>>),
+    truth: &Truth,
+) -> Result<(), String> {
     let name = is.name();
     let agents = truth.agents(&name);
     let has_changed = |key: &str| was.0.get(key) != is.0.get(key);
@@ -231,9 +237,8 @@ pub fn settled(text: &str, truth: &Truth) {
         assert!(matches!(entry.text("status"), Some("running" | "archived")), "{name:?} runs{}", shown());
         assert_eq!(entry.pane(), Some(own.pane), "the pane of {name:?}{}", shown());
         let Some(id) = own.id.as_deref().filter(|id| !contested(id, &name, truth, &declared)) else { continue };
-        let blocks = |(at, other): (usize, &Entry)| {
-            other.name() != name && other.text("session_id") == Some(id) && stuck.contains(&at)
-        };
+        let blocks =
+            |(at, other): (usize, &Entry)| other.name() != name && other.text("session_id") == Some(id) && stuck.contains(&at);
         if !all.iter().enumerate().any(blocks) {
             assert_eq!(entry.text("session_id"), Some(id), "the conversation of {name:?}{}", shown());
         }
