@@ -24,6 +24,7 @@ pub use question::{Answer, Question};
 pub use run::{Command, Output, RunError};
 pub(crate) use run::{child, run};
 pub use socket::Listener;
+pub(crate) use socket::{NO_SIGNAL, unix_socket};
 
 /// A machine on which sessions live.
 pub trait Host: Send + Sync {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::Pid;
 
 use super::procfs;
 
@@ -31,12 +31,23 @@ pub enum PidfdError {
 /// If the process is not there, is a zombie, or there is no handle on it to be had.
 pub fn open(pid: u32, start_ticks: Option<u64>) -> Result<OwnedFd, PidfdError> {
     let handle = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(PidfdError::Ended(pid))?;
-    let fd = pidfd_open(handle, PidfdFlags::empty()).map_err(|error| match error {
+    let fd = handle_on(handle).map_err(|error| match error {
         Errno::SRCH => PidfdError::Ended(pid),
         error => PidfdError::Unavailable { pid, source: error.into() },
     })?;
     // Asked only now: from here on the handle is on one process for good, whoever gets the id after it.
     if is_running(pid, start_ticks) { Ok(fd) } else { Err(PidfdError::Ended(pid)) }
+}
+
+/// A handle on a process; only Linux has them.
+pub(super) fn handle_on(process: Pid) -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    return rustix::process::pidfd_open(process, rustix::process::PidfdFlags::empty());
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = process;
+        Err(Errno::NOSYS)
+    }
 }
 
 /// Whether a process runs that started then, or at any time if that is not known. One that may not be read counts as running.

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send, socket_with,
-};
+use rustix::net::{RecvFlags, SocketAddrUnix, connect, recv, send};
 
 /// How many connections are open at a time.
 const AT_A_TIME: usize = 128;
@@ -87,11 +85,11 @@ fn ask_some(sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) ->
 
 fn begin(path: &Path, words: &[u8]) -> Result<(OwnedFd, Option<u32>), Errno> {
     let address = SocketAddrUnix::new(path)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    let socket = super::socket::unix_socket()?;
     connect(&socket, &address)?;
     let pid = super::socket::peer(&socket);
     // The buffer of a new connection takes a few bytes at once. Who hangs up before is heard of by reading.
-    match send(&socket, words, SendFlags::NOSIGNAL) {
+    match send(&socket, words, super::socket::NO_SIGNAL) {
         Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok((socket, pid)),
         Err(error) => Err(error),
     }

@@ -9,9 +9,9 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Environ, limits};
+use super::{Environ, limits, pidfd};
 
 /// What a command may say before it is taken for broken, in bytes.
 const MOST_OUTPUT: usize = 32 << 20;
@@ -156,7 +156,7 @@ fn listen(child: &mut Child, deadline: Instant) -> Result<(ExitStatus, Vec<u8>, 
     for pipe in [out.as_ref().map(AsFd::as_fd), err.as_ref().map(AsFd::as_fd)].into_iter().flatten() {
         rustix::io::ioctl_fionbio(pipe, true)?;
     }
-    let exit = i32::try_from(child.id()).ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let exit = i32::try_from(child.id()).ok().and_then(Pid::from_raw).and_then(|pid| pidfd::handle_on(pid).ok());
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         let left = deadline.checked_duration_since(Instant::now()).ok_or(End::Deadline)?;

@@ -5,9 +5,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, connect};
+#[cfg(target_os = "linux")]
+use rustix::net::{SocketFlags, socket_with};
 
 use crate::core::fact::Fact;
 
@@ -53,9 +55,30 @@ pub(super) fn listener(path: &Path) -> Listener {
 /// Connects, and gives the process that called `listen`.
 fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
     let address = SocketAddrUnix::new(path)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    let socket = unix_socket()?;
     connect(&socket, &address)?;
     Ok(peer(&socket))
+}
+
+/// That whoever hung up is told as an error. Elsewhere that is so anyway: Rust's runtime ignores the signal.
+#[cfg(target_os = "linux")]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// The same where there is no such flag.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+/// A Unix socket that waits for nothing and that no child inherits.
+pub(crate) fn unix_socket() -> Result<OwnedFd, Errno> {
+    #[cfg(target_os = "linux")]
+    return socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None);
+    #[cfg(not(target_os = "linux"))]
+    {
+        // Elsewhere that is said afterwards; a child that is started in between inherits it.
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+        Ok(socket)
+    }
 }
 
 /// The process that called `listen` on the other end of a connection.
@@ -64,7 +87,10 @@ pub(super) fn peer(socket: impl AsFd) -> Option<u32> {
     let peer =
         rustix::net::sockopt::socket_peercred(socket).ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
     #[cfg(not(target_os = "linux"))]
-    let peer = None;
+    let peer = {
+        let _ = socket;
+        None
+    };
     peer
 }
 

@@ -27,6 +27,10 @@ pub trait Mux: Send + Sync {
     /// a session that seems to have lost its agent.
     fn other_panes(&self, host: &dyn Host, env: &Environ, server: &str, session: &MuxSession) -> Vec<Pane>;
 
+    /// Whether a session that was listed earlier is beyond doubt not there any more, neither by its identity nor by its name, on
+    /// a server that is still the same one. `false` says nothing: only a list can tell more.
+    fn has_lost(&self, host: &dyn Host, env: &Environ, server: &str, listed: &Server, session: &MuxSession) -> bool;
+
     /// The process of a server, where that can be told without waiting for an answer.
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;
 }

@@ -15,6 +15,7 @@ use std::fs::File;
 
 /// What asking for a lease said.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has leases"))]
 pub(crate) enum Asked {
     /// Nobody has the file open for writing, and nobody will until this is dropped.
     Granted(Lease),

@@ -4,6 +4,18 @@ use std::path::Path;
 
 use crate::support::Place;
 
+/// Fails if a file of the repository is not what the program prints; with `UPDATE=1` makes it that.
+fn assert_generated(arguments: &[&str], file: &str) {
+    let ran = Place::new().run(arguments);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &ran.stdout).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == ran.stdout, "{file} is stale; UPDATE=1 cargo test --test cli -- generated:: writes it");
+}
+
 #[test]
 fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
     for (document, file) in [
@@ -19,15 +31,15 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("fleet", "fleet.schema.json"),
         ("fleet-events", "fleet-events.schema.json"),
     ] {
-        let ran = Place::new().run(&["schema", document]);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(file);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, &ran.stdout).unwrap();
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == ran.stdout, "schema/{file} is stale; UPDATE=1 cargo test --test cli -- generated:: writes it");
+        assert_generated(&["schema", document], &format!("schema/{file}"));
     }
+}
+
+#[test]
+fn the_reference_of_the_manifest_is_the_one_the_program_prints() {
+    assert_generated(&["schema", "manifest", "--markdown"], "docs/manifest.md");
+    let ran = Place::new().run(&["schema", "report", "--markdown"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "there is a page of the manifest only");
 }
 
 #[test]

@@ -57,6 +57,27 @@ fn every_verb_has_a_manual_page_and_its_options_are_in_it() {
 }
 
 #[test]
+fn every_manual_page_is_put_where_man_finds_it() {
+    let place = Place::new();
+    let directory = place.work().join("share/man1");
+    let ran = place.run(&["man", "--dir", directory.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let read = |page: &str| std::fs::read_to_string(directory.join(page)).unwrap();
+    assert_eq!(read("headcount.1"), place.run(&["man"]).stdout);
+    assert_eq!(read("headcount-job-submit.1"), place.run(&["man", "job", "submit"]).stdout);
+    for verb in verbs() {
+        assert_eq!(read(&format!("headcount-{verb}.1")), place.run(&["man", &verb]).stdout);
+    }
+    let count = std::fs::read_dir(&directory).unwrap().count();
+    assert!(ran.stdout.starts_with(&format!("{count} pages in ")), "{}", ran.stdout);
+
+    let file = place.write("a-file", "");
+    let ran = place.run(&["man", "--dir", file.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains("a-file"), "{}", ran.stderr);
+}
+
+#[test]
 fn every_shell_gets_a_completion_script_that_knows_the_verbs() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = Place::new().run(&["completions", shell]);

@@ -13,7 +13,7 @@ json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved":
           open(f"{home}/.claude.json", "w"))
 PY
 echo '{"permissions":{"allow":["Bash"]}}' >"$WORLD/settings.json"
-ENV=(ANTHROPIC_BASE_URL="$URL" ANTHROPIC_API_KEY=$KEY DISABLE_TELEMETRY=1 DISABLE_ERROR_REPORTING=1 DISABLE_AUTOUPDATER=1
+ENV=(ANTHROPIC_BASE_URL="$URL" ANTHROPIC_API_KEY="$KEY" DISABLE_TELEMETRY=1 DISABLE_ERROR_REPORTING=1 DISABLE_AUTOUPDATER=1
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)
 CLAUDE=(claude --settings "$WORLD/settings.json" --permission-mode default)
 

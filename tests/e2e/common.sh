@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the per-agent scripts, which ./x e2e runs. Needs HEADCOUNT (the program) and BIN (the agent's directories for PATH).
 #
 # One world: a network namespace with loopback only, an environment built from nothing, a temp HOME, a multiplexer of its own (MUX,
@@ -59,6 +60,7 @@ await() {
   done
 }
 await 10 "the fake model server" test -s "$WORLD/port"
+# shellcheck disable=SC2034 # for the scripts that source this
 URL=http://127.0.0.1:$(cat "$WORLD/port")
 
 # manifest: what stands on the standard input, its sessions in this multiplexer

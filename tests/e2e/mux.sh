@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by common.sh. The multiplexer an agent is tried in, MUX (tmux or zellij): the same verbs for both, on a server of this
 # world's own. Never addresses anything of another.
 MUX=${MUX:-tmux}

@@ -51,12 +51,15 @@ pub struct Fake {
     home: PathBuf,
     pub read: Arc<AtomicUsize>,
     pub listed: Arc<AtomicUsize>,
+    /// How often it was asked whether a session is there.
+    pub asked: Arc<AtomicUsize>,
 }
 
 impl Fake {
     pub fn new(home: &Path) -> Self {
         fs::create_dir_all(home.join(".claude/sessions")).unwrap();
-        Self { table: Arc::default(), home: home.to_owned(), read: Arc::default(), listed: Arc::default() }
+        let home = home.to_owned();
+        Self { table: Arc::default(), home, read: Arc::default(), listed: Arc::default(), asked: Arc::default() }
     }
 
     pub fn table(&self) -> MutexGuard<'_, Table> {
@@ -174,13 +177,26 @@ impl Host for Fake {
 
     fn run(&self, command: &Command) -> Result<Output, RunError> {
         let program = || command.program.clone();
-        let socket = command.args.iter().skip_while(|word| *word != "-S").nth(1);
-        let Some(name) = socket.filter(|_| self.table().by_program).and_then(|socket| Path::new(socket).file_name()) else {
+        let words: Vec<&str> = command.args.iter().map(|word| word.to_str().unwrap()).collect();
+        let (["-u", "-S", socket], question) = words.split_at(3.min(words.len())) else {
             return Err(RunError::NotFound(program()));
         };
-        match self.server(&name.to_string_lossy()) {
-            Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
-            None => Err(RunError::Deadline { program: program(), after: command.deadline }),
+        let server = self.server(socket.rsplit('/').next().unwrap());
+        match question {
+            // The one question that is put beside a list: which server that is, and whether it has a session.
+            ["display-message", "-p", "#{pid}", ";", "has-session", "-t", target] => {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                let Some(server) = server else { return Err(RunError::NotFound(program())) };
+                let is_there = server.sessions.iter().any(|session| session.name == target[1..]);
+                let stderr = if is_there { String::new() } else { format!("can't find session: {}\n", &target[1..]) };
+                let stdout = format!("{}\n", server.pid.unwrap()).into_bytes();
+                Ok(Output { code: Some(i32::from(!is_there)), signal: None, stdout, stderr: stderr.into_bytes() })
+            }
+            ["list-panes", ..] if self.table().by_program => match server {
+                Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
+                None => Err(RunError::Deadline { program: program(), after: command.deadline }),
+            },
+            _ => Err(RunError::NotFound(program())),
         }
     }
 

@@ -24,6 +24,8 @@ enum Change {
     Create { server: usize, session: u8, below_shell: bool },
     /// A session ends, its processes with it.
     Kill { server: usize, session: u8 },
+    /// The same, and it is its processes' ends that are heard of.
+    Die { server: usize, session: u8 },
     /// A process ends, its pane stays.
     Exit { server: usize, session: u8 },
     /// The agent's place is taken by another program of the same process.
@@ -53,6 +55,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         4 => (at(), any::<bool>()).prop_map(|((server, session), below_shell)| Change::Create { server, session, below_shell }),
         1 => at().prop_map(|(server, session)| Change::Kill { server, session }),
+        2 => at().prop_map(|(server, session)| Change::Die { server, session }),
         1 => at().prop_map(|(server, session)| Change::Exit { server, session }),
         1 => at().prop_map(|(server, session)| Change::Exec { server, session }),
         2 => at().prop_map(|(server, session)| Change::Launch { server, session }),
@@ -166,6 +169,10 @@ impl Run {
                     }
                 }
                 Scope::Server(support_key(server))
+            }
+            Change::Die { server, session } => {
+                self.apply(&Change::Kill { server, session });
+                Scope::Sessions([key(server, session)].into())
             }
             Change::Exit { server, session } => {
                 let last = self.processes(server, session).pop();
@@ -299,18 +306,24 @@ fn only_what_a_look_is_about_is_read_again() {
         run.apply(&Change::Declare { server: 1, session });
     }
     let manifest = run.manifest();
-    let look = |scope: &Scope| {
+    let look = |run: &Run, scope: &Scope| {
         run.fake.read.store(0, Ordering::Relaxed);
         run.fake.listed.store(0, Ordering::Relaxed);
         run.narrow.recall.focus(scope);
         observe(&run.narrow, &manifest);
         (run.fake.read.load(Ordering::Relaxed), run.fake.listed.load(Ordering::Relaxed))
     };
-    assert_eq!(look(&Scope::All), (16, 2), "a shell and an agent each, on two servers");
-    assert_eq!(look(&Scope::Sessions([key(0, 1)].into())), (2, 1), "one session of one server");
-    assert_eq!(look(&Scope::Server(support_key(1))), (0, 1), "a list, and nothing in it is new");
-    assert_eq!(look(&Scope::Sessions(BTreeSet::new())), (0, 0), "nothing");
-    assert_eq!(look(&Scope::All), (16, 2), "everything again");
+    assert_eq!(look(&run, &Scope::All), (16, 2), "a shell and an agent each, on two servers");
+    assert_eq!(look(&run, &Scope::Sessions([key(0, 1)].into())), (2, 1), "one session of one server");
+    assert_eq!(look(&run, &Scope::Server(support_key(1))), (0, 1), "a list, and nothing in it is new");
+    assert_eq!(look(&run, &Scope::Sessions(BTreeSet::new())), (0, 0), "nothing");
+    assert_eq!(look(&run, &Scope::All), (16, 2), "everything again");
+    let died = run.apply(&Change::Die { server: 0, session: 1 });
+    assert_eq!(look(&run, &died), (0, 0), "a session that ended is asked about by itself");
+    assert_eq!(run.fake.asked.load(Ordering::Relaxed), 2, "by its id and by its name");
+    let seen = observe(&run.narrow, &manifest);
+    let default = seen.servers[&support_key(0)].seen().unwrap();
+    assert!(default.sessions.len() == 3 && default.sessions.iter().all(|session| session.name != name(1)));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Whether a server is there, is not there, or cannot be told.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Instant;
 
 use headcount::core::fact::Fact;
-use headcount::core::observe::Server;
+use headcount::core::ids::MuxKind;
+use headcount::core::observe::{MuxSession, Server};
 
 use crate::support::{World, await_some, entries, recorded, server};
 use crate::{default_server, look, look_with};
@@ -41,6 +43,34 @@ fn servers_are_told_apart_by_name_and_by_path() {
         assert_eq!(names, [session], "{name}");
     }
     world.tmux_on(&elsewhere, ["kill-server"]);
+}
+
+#[test]
+fn a_session_is_lost_only_if_neither_its_id_nor_its_name_is_there_any_more() {
+    let world = World::new();
+    let names = ["kept", "ends", "renamed", "returns", "-t=x 'y", "$1"];
+    for name in names {
+        world.session(name, &world.home(), "exec sleep 600");
+    }
+    let (env, host) = (world.environ(&[]), headcount::host::LocalHost::new(world.environ(&[])));
+    let tmux = headcount::mux::of(MuxKind::Tmux);
+    let listed = tmux.list(&host, &env, "default").seen().cloned().unwrap();
+    let lost = || {
+        let is_lost = |session: &&MuxSession| tmux.has_lost(&host, &env, "default", &listed, session);
+        listed.sessions.iter().filter(is_lost).map(|session| session.name.clone()).collect::<BTreeSet<_>>()
+    };
+    assert!(lost().is_empty());
+    world.tmux(["rename-session", "-t", "=renamed", "other"]);
+    let id = |name: &str| listed.sessions.iter().find(|session| session.name == name).unwrap().id.clone();
+    for name in ["ends", "returns", "-t=x 'y", "$1"] {
+        world.tmux(["kill-session", "-t", &id(name)]);
+    }
+    world.session("returns", &world.home(), "exec sleep 600");
+    // A name like an id cannot be asked for.
+    let expected = ["ends", "-t=x 'y"].map(str::to_owned);
+    assert_eq!(lost(), BTreeSet::from(expected));
+    world.tmux(["kill-server"]);
+    assert!(lost().is_empty(), "a server that is gone tells nothing of its sessions");
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_session_has_its_servers_process_its_start_and_its_panes_by_id() {
     let found = look(&zellij, &entry("name: lane-1"));
     assert_eq!(names(&found), ["lane-10"], "one name that begins another is not mistaken for it");
     let seen = session(&found, "lane-10");
-    assert_eq!(seen.process, Some(zellij.server("lane-10")));
+    assert_eq!(seen.process, Some(zellij.server("lane-10")), "{seen:?}");
     assert!(seen.created.unwrap() >= before && seen.created.unwrap() <= chrono::Utc::now());
     let panes: Vec<_> = seen.panes.iter().map(|pane| (pane.id.as_str(), pane.pid)).collect();
     assert_eq!(panes, [("terminal_0", Some(first)), ("terminal_1", Some(second))], "and no plugin among them");

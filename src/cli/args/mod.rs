@@ -417,11 +417,15 @@ pub(crate) struct DoctorArgs {}
 #[command(after_help = "\
 Examples:
   headcount schema manifest > agent-sessions.schema.json
+  headcount schema manifest --markdown | less    every key, for people
   headcount schema report")]
 pub(crate) struct SchemaArgs {
     /// Of which document
     #[arg(value_name = "DOCUMENT")]
     pub(crate) document: Document,
+    /// Print the reference of the manifest as a page for people
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 /// The documents that have a schema.
@@ -469,12 +473,15 @@ pub(crate) struct CompletionsArgs {
 #[command(after_help = "\
 Examples:
   headcount man | man -l -
-  headcount man diff > headcount-diff.1
-  headcount man job submit > headcount-job-submit.1")]
+  headcount man job submit > headcount-job-submit.1
+  headcount man --dir ~/.local/share/man/man1    all of them, to stay")]
 pub(crate) struct ManArgs {
     /// The verb, and the verb below it; without one the page of headcount itself
     #[arg(value_name = "VERB", num_args = 0..=2)]
     pub(crate) verbs: Vec<String>,
+    /// Write every page into this directory instead, which is made if it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "verbs")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `headcount schema`: the JSON Schemas of the documents headcount prints. Generated from the types, never written by hand.
+//! `headcount schema`: the JSON Schemas of the documents headcount prints, and the manifest's as a page for people. Generated from
+//! the types, never written by hand.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
@@ -11,13 +12,21 @@ use crate::core::events::Event;
 use crate::core::fleet::report::{FleetEvent, FleetReport};
 use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
+use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::status::StatusReport;
 
-/// Prints one schema.
+/// Prints one schema, or the page.
 pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError> {
-    print_json(&of(args.document), context)?;
+    match (args.markdown, args.document) {
+        (false, document) => print_json(&of(document), context)?,
+        (true, Document::Manifest) => context.out.answer(&page())?,
+        (true, _) => {
+            let error = CliError::new(Exit::Usage, "only of the manifest is there a page for people");
+            return Err(error.hint("headcount schema manifest --markdown"));
+        }
+    }
     Ok(Exit::Done)
 }
 

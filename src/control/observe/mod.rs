@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ScopedJoinHandle;
+use std::time::Instant;
 
 use super::timing::timed;
 use crate::agent::{self, Shelf};
@@ -24,7 +25,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
-use crate::core::observe::{Observation, Process, Server, Stray};
+use crate::core::observe::{MuxSession, Observation, Process, Server, Stray};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts, ReadAhead, Standing};
@@ -33,14 +34,21 @@ pub use recall::Recall;
 use spread::spread;
 
 /// A server that is being asked on another thread.
-type Asked<'scope> = ScopedJoinHandle<'scope, Fact<Server>>;
+type Asked<'scope> = ScopedJoinHandle<'scope, Told>;
+
+/// What is known of a server.
+struct Told {
+    server: Fact<Server>,
+    /// Whether that rests on a list of before.
+    is_believed: bool,
+}
 
 /// The default server, being asked on another thread, with what was read of its processes so far.
 pub type Ahead<'scope> = ScopedJoinHandle<'scope, HeadStart>;
 
 /// What was seen of the default server before it was known what is of interest.
 pub struct HeadStart {
-    server: Fact<Server>,
+    told: Told,
     read: ReadAhead,
 }
 
@@ -116,20 +124,31 @@ impl std::fmt::Debug for World {
 /// Asks the default tmux server, as every observation does, because unregistered sessions are looked for there; then reads the
 /// processes of its panes until `enough` is set, by who then knows which ones matter.
 pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
-    let server = ask(world, &ServerKey::default_of(MuxKind::Tmux));
+    let told = ask(world, &ServerKey::default_of(MuxKind::Tmux));
     // What it reads ahead is what files vouch for, and those of no declared agent do.
     let inspector = Inspector::new(world, &[]);
     if inspector.past().is_none() {
-        let sessions = server.seen().map_or(&[][..], |server| &server.sessions);
+        let sessions = told.server.seen().map_or(&[][..], |server| &server.sessions);
         let pids = sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
         inspector.read_ahead(pids, || enough.load(Ordering::Relaxed));
     }
-    HeadStart { server, read: inspector.into_ahead() }
+    HeadStart { told, read: inspector.into_ahead() }
 }
 
-fn ask(world: &World, key: &ServerKey) -> Fact<Server> {
-    let past = world.past().and_then(|past| past.listing(world.host.as_ref(), key));
-    past.map_or_else(|| ask_now(world, key), Fact::Seen)
+/// What is known of a server, by a list of before as far as that is beyond doubt.
+fn ask(world: &World, key: &ServerKey) -> Told {
+    let now = |server| Told { server, is_believed: false };
+    let Some(past) = world.past() else { return now(ask_now(world, key)) };
+    if let Some(server) = world.recall.compared(key) {
+        return now(Fact::Seen(server));
+    }
+    let host = world.host.as_ref();
+    let has_lost =
+        |listed: &Server, session: &MuxSession| mux::of(key.mux).has_lost(host, &world.env, &key.server, listed, session);
+    match past.listing(host, key).or_else(|| past.without_lost(host, key, has_lost)) {
+        Some(server) => Told { server: Fact::Seen(server), is_believed: true },
+        None => now(ask_now(world, key)),
+    }
 }
 
 /// Asks a server, whatever an earlier look saw there.
@@ -140,27 +159,33 @@ fn ask_now(world: &World, key: &ServerKey) -> Fact<Server> {
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 
-/// Asks the servers again whose list of before was believed, if a running entry's session is not in it: that it is gone is for
-/// its server to say. A wake that was lost costs time, not a session.
-fn doubt_absence(world: &World, local: &[&Session], past: &Past, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
-    for (key, server) in servers {
-        let Fact::Seen(listed) = server else { continue };
-        let there: HashSet<&str> = listed.sessions.iter().map(|session| session.name.as_str()).collect();
-        let is_missing = |entry: &Session| {
-            entry.recorded.status == Some(Status::Running)
-                && (entry.key.mux, &entry.key.server) == (key.mux, &key.server)
-                && !entry.key.names().any(|name| there.contains(name.as_ref()))
-        };
-        if local.iter().any(|entry| is_missing(entry)) && past.listing(world.host.as_ref(), key).is_some() {
-            *server = ask_now(world, key);
-        }
-    }
+/// Asks a server again whose list of before was believed, if a running entry that this look is not about is missing in it: that
+/// its session is gone is for the server to say. A wake that was lost costs time, not a session.
+fn doubt_absence(world: &World, local: &[&Session], past: Option<&Past>, key: &ServerKey, told: Told) -> Fact<Server> {
+    let Told { server: Fact::Seen(listed), is_believed: true } = &told else { return told.server };
+    let there: HashSet<&str> = listed.sessions.iter().map(|session| session.name.as_str()).collect();
+    let is_missing = |entry: &&Session| {
+        entry.recorded.status == Some(Status::Running)
+            && entry.key.server_key() == *key
+            && !entry.key.names().any(|name| there.contains(name.as_ref()))
+            && !past.is_some_and(|past| past.is_in_scope(&entry.key))
+    };
+    if local.iter().any(is_missing) { ask_now(world, key) } else { told.server }
 }
 
 /// Whether a server that says something changed lists what the last look saw there, of agents that would wake us themselves: as
 /// good as that look, for the same manifest. Only a listing can tell, so where panes come and go unlisted it never is.
 pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
-    key.mux == MuxKind::Tmux && ask(world, key).seen().is_some_and(|server| world.recall.is_as_seen(key, server))
+    if key.mux != MuxKind::Tmux {
+        return false;
+    }
+    let asked = Instant::now();
+    let Fact::Seen(server) = ask_now(world, key) else { return false };
+    let is_as_seen = world.recall.is_as_seen(key, &server);
+    if !is_as_seen {
+        world.recall.keep_compared(key, server, asked);
+    }
+    is_as_seen
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
@@ -178,9 +203,6 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let inspector = Inspector::new(world, &manifest.agents);
 
     let (mut servers, real_paths, standing) = timed("list the servers", || list(world, manifest, &local, &inspector, default));
-    if let Some(past) = inspector.past() {
-        doubt_absence(world, &local, past, &mut servers);
-    }
     let pids = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
     let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
@@ -263,17 +285,22 @@ fn list(
                 inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let failed = || Fact::Unknown("the probe of this server failed inside".to_owned());
+        let why = || Fact::Unknown("the probe of this server failed inside".to_owned());
+        let failed = || Told { server: why(), is_believed: false };
         let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(|_| failed());
         let default = default.join().map_or_else(
             |_| failed(),
-            |HeadStart { server, read }| {
+            |HeadStart { told, read }| {
                 inspector.take_over(read);
-                server
+                told
             },
         );
         let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
-        (others.chain([(usual, default)]).collect(), real_paths, standing)
+        let sure = |(key, told)| {
+            let server = doubt_absence(world, local, inspector.past(), &key, told);
+            (key, server)
+        };
+        (others.chain([(usual, default)]).map(sure).collect(), real_paths, standing)
     })
 }
 

@@ -18,7 +18,7 @@ use crate::core::observe::{Agent, Process, Stray};
 use crate::host::{Environ, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
-const FRESH: Duration = Duration::from_millis(250);
+pub(super) const FRESH: Duration = Duration::from_millis(250);
 
 /// What was found of a pane's process.
 #[derive(Debug, Clone)]

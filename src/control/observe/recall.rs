@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use super::panes::{PaneFacts, needs_peers};
+use super::panes::{FRESH, PaneFacts, needs_peers};
+use super::spread::spread;
 use crate::agent::subject::proves;
 use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{Agent, Observation, Server, Transcript, TranscriptKey};
+use crate::core::observe::{Agent, MuxSession, Observation, Server, Transcript, TranscriptKey};
 use crate::host::{Host, ProcessInfo};
 use crate::store::TextHash;
 use crate::store::state::Known;
@@ -28,6 +30,8 @@ struct State {
     past: Arc<Past>,
     edition: Option<Arc<Edition>>,
     known: Known,
+    /// A list that was only compared, and when it was asked for.
+    compared: Option<(ServerKey, Server, Instant)>,
 }
 
 /// What one look found that a later one may use.
@@ -124,6 +128,28 @@ impl Recall {
         self.state().scope.is_some()
     }
 
+    /// Keeps a list for the look that follows at once.
+    pub(super) fn keep_compared(&self, key: &ServerKey, server: Server, asked: Instant) {
+        self.state().compared = Some((key.clone(), server, asked));
+    }
+
+    /// A list that was made a moment ago for a comparison; once.
+    pub(super) fn compared(&self, key: &ServerKey) -> Option<Server> {
+        let mut state = self.state();
+        let (_, server, asked) = state.compared.take_if(|(of, ..)| of == key)?;
+        (asked.elapsed() < FRESH).then_some(server)
+    }
+
+    /// Whether the last look found neither this process nor, where they are named, these sessions: that it ended says nothing new.
+    pub(in crate::control) fn is_known_gone(&self, pid: u32, sessions: Option<&BTreeSet<SessionKey>>) -> bool {
+        let past = Arc::clone(&self.state().past);
+        let is_kept = past.panes.values().flat_map(|facts| &facts.witnesses).any(|witness| witness.pid == pid);
+        let is_listed = |key: &SessionKey| {
+            past.servers.get(&key.server_key()).is_none_or(|server| sessions_of(server, key).next().is_some())
+        };
+        !is_kept && !past.servers.is_empty() && !sessions.is_some_and(|keys| keys.iter().any(is_listed))
+    }
+
     /// Whether a server lists what the last look saw there, and nothing of it could have become something else without a wake of
     /// its own. Then there is nothing to look at again.
     pub(super) fn is_as_seen(&self, key: &ServerKey, now: &Server) -> bool {
@@ -140,8 +166,14 @@ impl Recall {
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let past = Past { scope: None, declared: declared.to_vec(), panes, servers, transcripts };
-        self.state().past = Arc::new(past);
+        let mut state = self.state();
+        (state.past, state.compared) = (Arc::new(past), None);
     }
+}
+
+/// The sessions of a server that a key may mean.
+fn sessions_of<'a>(server: &'a Server, key: &SessionKey) -> impl Iterator<Item = &'a MuxSession> {
+    server.sessions.iter().filter(move |session| key.names().any(|name| name == session.name.as_str()))
 }
 
 /// A server as its multiplexer lists it: what was found in its panes is kept apart, by process.
@@ -179,6 +211,50 @@ impl Past {
         let panes = || server.sessions.iter().flat_map(|session| &session.panes);
         let is_same = |pid: &u32| self.panes.get(pid).is_none_or(|facts| facts.still_stands(host));
         panes().filter_map(|pane| pane.pid).all(|pid| is_same(&pid)).then(|| server.clone())
+    }
+
+    /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, every other
+    /// pane's are as they were, and `has_lost` says of each that it is not there any more. `None`: only a list can tell.
+    pub(super) fn without_lost(
+        &self,
+        host: &dyn Host,
+        key: &ServerKey,
+        has_lost: impl Fn(&Server, &MuxSession) -> bool,
+    ) -> Option<Server> {
+        let Some(Scope::Sessions(keys)) = &self.scope else { return None };
+        let server = self.servers.get(key)?;
+        let mut lost: Vec<&MuxSession> = Vec::new();
+        for session in keys.iter().filter(|session| session.server_key() == *key) {
+            let before = lost.len();
+            lost.extend(sessions_of(server, session));
+            if lost.len() == before {
+                return None;
+            }
+        }
+        // Each costs two questions, and a server that lost all its sessions ends.
+        if lost.is_empty() || lost.len() > 2 || lost.len() == server.sessions.len() {
+            return None;
+        }
+        let pids = |session: &MuxSession| session.panes.iter().map(|pane| pane.pid).collect::<Option<Vec<u32>>>();
+        let is_over = |session: &&MuxSession| {
+            pids(session).is_some_and(|pids| !pids.is_empty() && pids.iter().all(|pid| host.glance(*pid).is_absent()))
+        };
+        if !lost.iter().all(is_over) {
+            return None;
+        }
+        let rest = || server.sessions.iter().filter(|session| lost.iter().all(|it| it.id != session.id));
+        let others: Vec<u32> = rest().flat_map(|session| &session.panes).filter_map(|pane| pane.pid).collect();
+        // Grouped sessions show one pane several times.
+        let is_shared = |session: &&MuxSession| session.panes.iter().any(|pane| others.contains(&pane.pid.unwrap_or_default()));
+        if lost.iter().any(is_shared) {
+            return None;
+        }
+        let stands = |pid: &u32| self.panes.get(pid).is_none_or(|facts| facts.still_stands(host));
+        let is_quiet = || spread(&others, stands).into_iter().all(|stands| stands);
+        if !(lost.iter().all(|session| has_lost(server, session)) && is_quiet()) {
+            return None;
+        }
+        Some(Server { sessions: rest().cloned().collect(), ..server.clone() })
     }
 
     /// What runs in the pane of a process, if that is beyond doubt still so.

@@ -1,6 +1,7 @@
 //! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
 
 mod broker;
+mod doubts;
 mod due;
 pub(in crate::control) mod ends;
 mod notify;

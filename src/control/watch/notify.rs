@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::ffi::OsString;
+#[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -42,6 +43,7 @@ impl Supervisor {
 
 fn send(socket: &OsString, state: &str) -> std::io::Result<()> {
     let address = match socket.as_bytes() {
+        #[cfg(target_os = "linux")]
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
         path => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(path))?,
     };

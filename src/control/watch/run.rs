@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::broker::{Happening, Link, Mqtt, Watching};
+use super::doubts::Doubts;
 use super::due::{settled_in, times_out_in, until};
 use super::ends::Ends;
 use super::on_drift::Runner;
@@ -26,7 +27,6 @@ use crate::control::pass::{Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::Server;
-use crate::core::report::Report;
 use crate::core::text::printable;
 
 /// Why a watch ended.
@@ -109,8 +109,7 @@ struct Loop<S> {
     job_sessions: BTreeSet<SessionKey>,
     /// What each place complained of last.
     said: BTreeMap<&'static str, BTreeSet<String>>,
-    /// What the last pass could not tell.
-    doubts: BTreeSet<String>,
+    doubts: Doubts,
     passes: u64,
     last_pass: Option<DateTime<Utc>>,
     is_ready: bool,
@@ -144,7 +143,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             queue: Queue::new(),
             sources,
             said: BTreeMap::new(),
-            doubts: BTreeSet::new(),
+            doubts: Doubts::default(),
             passes: 0,
             last_pass: None,
             is_ready: false,
@@ -255,8 +254,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let mut again = turn.again;
         if let Some(report) = &turn.report {
             self.last_pass = Some(report.observed_at);
-            self.doubt(report);
-            again = again.into_iter().chain(settled_in(report)).min();
+            let look = self.doubts.after(report, Instant::now());
+            self.complain("unknown", look.stands);
+            again = again.into_iter().chain(settled_in(report)).chain(look.again).min();
             let events = self.announcer.after(report, &reasons, self.now());
             self.tell(events);
         }
@@ -278,14 +278,6 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
-    }
-
-    /// Says what could not be told by this pass and the one before: a doubt that the next look clears is nobody's concern.
-    fn doubt(&mut self, report: &Report) {
-        let now: BTreeSet<String> = report.unknown.iter().map(|it| format!("cannot tell {}: {}", it.scope, it.why)).collect();
-        let stands = now.intersection(&self.doubts).cloned().collect();
-        self.doubts = now;
-        self.complain("unknown", stands);
     }
 
     /// Says each complaint of a place that it did not have last time.

@@ -74,12 +74,7 @@ impl Turns {
     /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
         let Batch { scope, if_manifest_changed, reasons } = batch;
-        let is_echo = |reason: &Reason| matches!(reason, Reason::Mux(_) | Reason::Manifest);
-        if let Some(Scope::Server(server)) = &scope
-            && reasons.iter().all(is_echo)
-            && self.is_as_left()
-            && timed("compare the list", || self.passer.is_as_seen(server))
-        {
+        if self.is_echo(scope.as_ref(), &reasons) {
             return None;
         }
         let changed = if_manifest_changed.filter(|_| !self.is_as_left());
@@ -92,6 +87,26 @@ impl Turns {
             (None, None) => return None,
         };
         Some(self.next(&scope))
+    }
+
+    /// Whether all that happened is what the last pass saw.
+    fn is_echo(&self, scope: Option<&Scope>, reasons: &[Reason]) -> bool {
+        let sessions = match scope {
+            Some(Scope::Server(_)) => None,
+            Some(Scope::Sessions(sessions)) => Some(sessions),
+            Some(Scope::All) | None => return false,
+        };
+        let is_old = |reason: &Reason| match reason {
+            Reason::Manifest => true,
+            Reason::Mux(_) => sessions.is_none(),
+            Reason::Process(pid) => self.passer.is_known_gone(*pid, sessions),
+            _ => false,
+        };
+        let is_as_listed = || match scope {
+            Some(Scope::Server(server)) => timed("compare the list", || self.passer.is_as_seen(server)),
+            _ => true,
+        };
+        reasons.iter().all(is_old) && self.is_as_left() && is_as_listed()
     }
 
     /// Makes a pass.

@@ -1,3 +1,5 @@
+//! Tables and properties of the fold.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;

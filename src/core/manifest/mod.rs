@@ -1,6 +1,7 @@
 //! The manifest as a value: what people declared and what headcount recorded. Never reads or writes text; `yaml` does.
 
 pub mod names;
+pub mod page;
 pub mod pattern;
 mod read;
 mod read_agents;

@@ -10,7 +10,7 @@ use super::Status;
 use super::names::own_id_keys;
 use crate::core::agents::NAME;
 use crate::core::drift::Class;
-use crate::core::ids::{AgentKind, MuxKind};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey};
 
 /// The address of the schema, as its `$id` says it.
 pub const ID: &str = "headcount/agent-sessions/v1";
@@ -29,20 +29,25 @@ pub fn schema() -> Value {
 #[schemars(title = "agent-sessions.yaml", extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct Document {
     /// The format's version. Without it the file is read and written as multi-agent-mux does.
-    #[schemars(extend("const" = 1))]
+    #[schemars(extend("examples" = [1], "const" = 1))]
     version: Option<u32>,
     /// Agents that headcount does not know by itself, by their names: small letters, digits and dashes.
-    #[schemars(extend("propertyNames" = {"pattern": NAME, "maxLength": 32}))]
+    #[schemars(extend("propertyNames" = {"pattern": NAME, "maxLength": 32}, "examples" = [{"aider": {"programs": ["aider"]}}]))]
     agents: Option<BTreeMap<String, DeclaredAgent>>,
     /// Declared fields that every session has unless its entry says otherwise.
+    #[schemars(extend("examples" = [{"mux": "zellij"}]))]
     defaults: Option<Declared>,
     /// Which sessions without an entry are ours.
+    #[schemars(extend("examples" = [{"names": ["*-creator-{agent}", "{agent}-*"]}]))]
     discovery: Option<Discovery>,
     /// The sessions.
+    #[schemars(extend("examples" = [[{"name": "shop-web-creator-claude", "agent": "claude"}]]))]
     sessions: Option<Vec<Session>>,
     /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) wins.
+    #[schemars(extend("examples" = [{"broker": "broker.example", "tls": true}]))]
     mqtt: Option<Mqtt>,
     /// Older dialect: the conversation of an agent in a workspace, where only one entry of that agent works there.
+    #[schemars(extend("examples" = [{"claude": {"session_id": "0d4b8c62-6f0e-4a53-9d57-6b1f2f0a7c11", "project_cwd": "/home/ada/shop/web"}}]))]
     agent_identities: Option<BTreeMap<String, Identity>>,
 }
 
@@ -51,35 +56,35 @@ struct Document {
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct DeclaredAgent {
     /// Base names of its program, or of its script when an interpreter runs it. The first is what people type.
-    #[schemars(length(min = 1, max = 16))]
+    #[schemars(length(min = 1, max = 16), extend("examples" = [["aider"]]))]
     programs: Vec<String>,
     /// Other names people use for it.
-    #[schemars(length(max = 16), inner(regex(pattern = NAME), length(max = 32)))]
+    #[schemars(length(max = 16), inner(regex(pattern = NAME), length(max = 32)), extend("examples" = [["aid"]]))]
     aliases: Option<Vec<String>>,
     /// Directories that only its scripts and binaries are in, such as an npm package's name.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), extend("examples" = [["@acme/planer"]]))]
     packages: Option<Vec<String>>,
     /// Where it keeps its files: absolute, `~`, or beginning with `~/`.
-    #[schemars(regex(pattern = "^(/|~$|~/)"), extend("default" = "~"))]
+    #[schemars(regex(pattern = "^(/|~$|~/)"), extend("examples" = ["~/.aider"], "default" = "~"))]
     home: Option<String>,
     /// The variable of its environment that names another home.
-    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"), extend("examples" = ["AIDER_HOME"]))]
     home_env: Option<String>,
     /// Where its transcripts are, below its home, absolute, or below `{cwd}/`: `{id}` once; `{workspace}` is the workspace's path
     /// with a dash for every character but ASCII letters and digits; `*` is any text within a name, `?` one character.
-    #[schemars(length(max = 512), regex(pattern = r"\{id\}"))]
+    #[schemars(length(max = 512), regex(pattern = r"\{id\}"), extend("examples" = ["chats/{workspace}/*-{id}.jsonl"]))]
     transcripts: Option<String>,
     /// A regular expression that the whole of an id matches; without one an id is any text that can be part of a file's name.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), extend("examples" = ["[0-9a-f]{8}"]))]
     id: Option<String>,
     /// Flags whose value is the exact id of the conversation.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), extend("examples" = [["--session", "--resume"]]))]
     id_flags: Option<Vec<String>>,
     /// Flags with which an id among the arguments is not the id in use, such as one that forks the conversation.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), extend("examples" = [["--fork"]]))]
     fork_flags: Option<Vec<String>>,
     /// The arguments that resume a conversation, `{id}` once among them.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), extend("examples" = [["--resume", "{id}"]]))]
     resume: Option<Vec<String>>,
 }
 
@@ -88,7 +93,7 @@ struct DeclaredAgent {
 #[schemars(extend("additionalProperties" = false))]
 struct Discovery {
     /// Patterns of session names: `*` is any text, `?` one character, `{agent}` an agent's name or alias.
-    #[schemars(extend("default" = ["*-creator-{agent}"]))]
+    #[schemars(extend("examples" = [["*-creator-{agent}", "{agent}-*"]], "default" = ["*-creator-{agent}"]))]
     names: Option<Vec<String>>,
 }
 
@@ -97,27 +102,34 @@ struct Discovery {
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct Mqtt {
     /// The host: a name or an address.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("examples" = ["broker.example"]))]
     broker: Option<String>,
     /// The port; 1883, or 8883 with TLS.
-    #[schemars(range(min = 1, max = 65535))]
+    #[schemars(range(min = 1, max = 65535), extend("examples" = [8883]))]
     port: Option<u16>,
     /// Whether to speak TLS; on if certificates are named.
+    #[schemars(extend("examples" = [true]))]
     tls: Option<bool>,
     /// The user.
+    #[schemars(extend("examples" = ["dev1"]))]
     username: Option<String>,
     /// The file whose first line is the password.
+    #[schemars(extend("examples" = ["~/.config/headcount/mqtt-password"]))]
     password_file: Option<String>,
     /// The certificates of the authorities that vouch for the broker (PEM); the system's, if none are named.
+    #[schemars(extend("examples" = ["ca.pem"]))]
     ca_certs: Option<String>,
     /// The client's certificate (PEM).
+    #[schemars(extend("examples" = ["dev1.pem"]))]
     certfile: Option<String>,
     /// The client's key (PEM); without it, the key is in `certfile`.
+    #[schemars(extend("examples" = ["dev1.key"]))]
     keyfile: Option<String>,
     /// What client ids begin with.
+    #[schemars(extend("examples" = ["laptop"], "default" = "headcount"))]
     client_id_prefix: Option<String>,
     /// Where the topics of jobs begin.
-    #[schemars(extend("default" = "python/mqtt/jobs"))]
+    #[schemars(extend("examples" = ["jobs"], "default" = "python/mqtt/jobs"))]
     root: Option<String>,
 }
 
@@ -125,34 +137,49 @@ struct Mqtt {
 #[derive(JsonSchema)]
 struct Declared {
     /// The coding agent that runs in the session.
+    #[schemars(extend("examples" = ["claude"]))]
     agent: Option<Agent>,
     /// The workspace: absolute, or beginning with `~/`.
+    #[schemars(extend("examples" = ["~/shop/web"]))]
     cwd: Option<String>,
     /// Older name of `cwd`.
+    #[schemars(extend("examples" = ["/home/ada/shop/web"]))]
     workspace: Option<String>,
     /// The multiplexer.
+    #[schemars(extend("examples" = ["zellij"], "default" = "tmux"))]
     mux: Option<MuxKind>,
-    /// The server: a `tmux -L` name, or the absolute path of its socket.
+    /// The server: a `tmux -L` name, or the absolute path of its socket; of zellij a path as in `ZELLIJ_SOCKET_DIR`.
+    #[schemars(extend("examples" = ["canary"], "default" = ServerKey::DEFAULT))]
     server: Option<String>,
     /// Older name of `server`.
+    #[schemars(extend("examples" = ["canary"]))]
     tmux_server: Option<String>,
     /// The host the session lives on; headcount judges only sessions of its own host.
+    #[schemars(extend("examples" = ["dev1"]))]
     host: Option<String>,
     /// Labels, for `-l key=value`.
+    #[schemars(extend("examples" = [{"team": "web"}]))]
     labels: Option<BTreeMap<String, Scalar>>,
     /// Do not judge this session at all.
+    #[schemars(extend("examples" = [true], "default" = false))]
     suspend: Option<bool>,
     /// Drift classes that are listed but do not count.
+    #[schemars(extend("examples" = [["moved", "agent-gone"]]))]
     ignore: Option<Vec<Class>>,
-    /// What enforce mode shall make of it; decides nothing in observe mode.
+    /// What is to become of the session; kept, and decides nothing yet.
+    #[schemars(extend("examples" = ["running"]))]
     desired: Option<Desired>,
-    /// When enforce mode starts it again; decides nothing in observe mode.
+    /// When it is to be started again; kept, and decides nothing yet.
+    #[schemars(extend("examples" = ["on-failure"]))]
     restart: Option<Restart>,
-    /// Arguments of the agent; decide nothing in observe mode.
+    /// Arguments of the agent; kept, and decide nothing yet.
+    #[schemars(extend("examples" = [["--model", "opus"]]))]
     args: Option<Vec<Scalar>>,
     /// Environment of the agent; tells where its files are when no process does.
+    #[schemars(extend("examples" = [{"CLAUDE_CONFIG_DIR": "/home/ada/.claude-work"}]))]
     env: Option<BTreeMap<String, Scalar>>,
-    /// The first prompt; decides nothing in observe mode.
+    /// The first prompt; kept, and decides nothing yet.
+    #[schemars(extend("examples" = ["Fix the failing tests."]))]
     prompt: Option<String>,
 }
 
@@ -164,29 +191,39 @@ struct Declared {
 ))]
 struct Session {
     /// The name of the multiplexer session.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("examples" = ["shop-web-creator-claude"]))]
     name: Option<String>,
     /// Older name of `name`.
+    #[schemars(extend("examples" = ["shop-web-creator-claude"]))]
     tmux_session: Option<String>,
     #[serde(flatten)]
     declared: Declared,
     /// Recorded: what became of the session; missing if it was never seen.
+    #[schemars(extend("examples" = ["running"]))]
     status: Option<Status>,
     /// Recorded: the agent's own id of the conversation; null until it materialises.
+    #[schemars(extend("examples" = ["4f0c2a9e-6a57-4b0e-9d3c-0e6f6f1f7a21"]))]
     session_id: Option<String>,
     /// Recorded: the pane the agent runs in.
+    #[schemars(extend("examples" = [{"id": "%0", "pid": 32064, "cmd": "claude", "cwd": "/home/ada/shop/web"}]))]
     pane: Option<Pane>,
     /// Recorded: when it ended, RFC 3339.
+    #[schemars(extend("examples" = ["2026-11-21T09:22:47Z"]))]
     terminated_at: Option<String>,
     /// Recorded: how it ended; `auto-detected` if headcount found out.
+    #[schemars(extend("examples" = ["auto-detected"]))]
     termination_mode: Option<String>,
     /// Recorded: what was last visible of it.
+    #[schemars(extend("examples" = ["auto-registered"]))]
     last_visible_status: Option<String>,
     /// Recorded: a note about that.
+    #[schemars(extend("examples" = ["paused until the API is stable"]))]
     last_visible_note: Option<String>,
     /// The delegated job this session works on.
+    #[schemars(extend("examples" = ["6rvrhxmx"]))]
     delegate_job_id: Option<String>,
     /// Older dialect: the conversation per agent.
+    #[schemars(extend("examples" = [{"claude": {"session_id": "0d4b8c62-6f0e-4a53-9d57-6b1f2f0a7c11", "project_cwd": "/home/ada/shop/web"}}]))]
     agent_identities: Option<BTreeMap<String, Identity>>,
 }
 
@@ -194,12 +231,16 @@ struct Session {
 #[derive(JsonSchema)]
 struct Pane {
     /// The multiplexer's id of it, `%3`.
+    #[schemars(extend("examples" = ["%0"]))]
     id: Option<String>,
     /// The process the pane was made for.
+    #[schemars(extend("examples" = [32064]))]
     pid: Option<u32>,
     /// The agent that ran in it.
+    #[schemars(extend("examples" = ["claude"]))]
     cmd: Option<String>,
     /// The agent's working directory.
+    #[schemars(extend("examples" = ["/home/ada/shop/web"]))]
     cwd: Option<String>,
 }
 
@@ -207,14 +248,17 @@ struct Pane {
 #[derive(JsonSchema)]
 struct Identity {
     /// The conversation.
+    #[schemars(extend("examples" = ["0d4b8c62-6f0e-4a53-9d57-6b1f2f0a7c11"]))]
     session_id: Option<String>,
     /// The same, as Antigravity calls it.
+    #[schemars(extend("examples" = ["7c1d52ce-9f0e-4f7f-a3b1-2d0c9a1b6e55"]))]
     conversation_id: Option<String>,
     /// The only workspace it is valid in.
+    #[schemars(extend("examples" = ["/home/ada/shop/web"]))]
     project_cwd: Option<String>,
 }
 
-/// What enforce mode shall make of a session.
+/// What is to become of a session.
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Desired {

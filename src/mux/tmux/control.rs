@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::rows;
 use crate::core::observe::Server;
@@ -139,8 +139,8 @@ impl Client {
         on: impl FnMut(Notice) + Send + 'static,
     ) -> Result<Self, ControlError> {
         let missing = || ControlError::Start(io::ErrorKind::NotFound.into());
-        let stop = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| ControlError::Start(error.into()))?;
-        let is_over = stop.try_clone().map_err(ControlError::Start)?;
+        let (is_over, stop) = io::pipe().map_err(ControlError::Start)?;
+        let (is_over, stop) = (OwnedFd::from(is_over), OwnedFd::from(stop));
         let door = Door::open(env, socket).map_err(ControlError::Start)?;
         let mut child = host::child("tmux", env)
             .ok_or_else(missing)?
@@ -260,7 +260,7 @@ impl Drop for Client {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
+        let _ = rustix::io::write(&self.stop, b"!");
         if let Some(reader) = self.reader.take().filter(|it| it.thread().id() != std::thread::current().id()) {
             let _ = reader.join();
         }

@@ -1,4 +1,4 @@
-//! tmux, 3.2 or newer. Lists servers; sends nothing but lists, and `display-message -p` to a server that lists nothing.
+//! tmux, 3.2 or newer. Lists servers; sends nothing but lists, `has-session`, and `display-message -p` of formats.
 
 pub mod address;
 pub mod control;
@@ -34,6 +34,11 @@ impl Mux for Tmux {
     /// None: `list-panes` shows dead panes as well.
     fn other_panes(&self, _: &dyn Host, _: &Environ, _: &str, _: &MuxSession) -> Vec<Pane> {
         Vec::new()
+    }
+
+    fn has_lost(&self, host: &dyn Host, env: &Environ, server: &str, listed: &Server, session: &MuxSession) -> bool {
+        let (Ok(socket), Some(pid)) = (address::socket(server, env), listed.pid) else { return false };
+        probe::has_lost(host, &socket, pid, session)
     }
 
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {

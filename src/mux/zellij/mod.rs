@@ -53,6 +53,11 @@ impl Mux for Zellij {
         }
     }
 
+    /// Never: a list of sockets is cheap.
+    fn has_lost(&self, _: &dyn Host, _: &Environ, _: &str, _: &Server, _: &MuxSession) -> bool {
+        false
+    }
+
     /// None: each session has a process of its own.
     fn process(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<u32> {
         None

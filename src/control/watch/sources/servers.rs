@@ -199,7 +199,9 @@ async fn keep(
                         was_just_lost = true;
                         continue;
                     }
-                    lists.set(&key, None, Some(format!("{key} is polled: its control client keeps ending")));
+                    // A second one may have come upon a server that was just ending.
+                    let keeps = failures > 2 && server.pid.is_none_or(|pid| pidfd::is_running(pid, None));
+                    lists.set(&key, None, keeps.then(|| format!("{key} is polled: its control client keeps ending")));
                 }
                 Err(error) => {
                     failures += 1;

@@ -14,13 +14,13 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketAddrUnix, SocketFlags, SocketType, connect, recvmsg, sendmsg, socket_with,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    connect, recvmsg, sendmsg,
 };
 use tempfile::{Builder, TempDir};
 
 use super::introduction::Introduction;
-use crate::host::Environ;
+use crate::host::{Environ, NO_SIGNAL, unix_socket};
 
 /// What is carried at a time, in bytes.
 const HANDFUL: usize = 8 << 10;
@@ -42,7 +42,7 @@ pub(super) struct Relay {
 impl Door {
     /// A door to the server behind this socket.
     pub(super) fn open(env: &Environ, socket: &Path) -> io::Result<Self> {
-        let server = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+        let server = unix_socket()?;
         connect(&server, &SocketAddrUnix::new(socket)?)?;
         // The path of a socket cannot be long: the next place may have a shorter one.
         let places = [env.path("XDG_RUNTIME_DIR"), env.path("TMPDIR"), Some(PathBuf::from("/tmp"))];
@@ -157,7 +157,10 @@ fn receive(from: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; HANDFUL];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
+    #[cfg(target_os = "linux")]
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    #[cfg(not(target_os = "linux"))]
+    let flags = RecvFlags::DONTWAIT;
     let received = recvmsg(from, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)?;
     bytes.truncate(received.bytes);
     let rights = control.drain().filter_map(|message| match message {
@@ -175,7 +178,7 @@ fn send(to: &OwnedFd, bytes: &[u8], with: Option<&OwnedFd>) -> io::Result<()> {
     if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let sent = sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?;
+    let sent = sendmsg(to, &[IoSlice::new(bytes)], &mut control, SendFlags::DONTWAIT | NO_SIGNAL)?;
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 

@@ -1,0 +1,235 @@
+//! The pages under `docs/` say what is so: their commands parse, their links lead somewhere, their examples are right.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use headcount::bus::{MAX_PACKET, MAX_PAYLOAD};
+use headcount::core::fleet::REFRESH;
+use headcount::core::ids::{MuxKind, SessionKey};
+use headcount::core::job::{DEFAULT_ROOT, JobEvent, Token, events_topic, sign};
+use headcount::core::mqtt::{HostTopics, VARIABLES};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every page with its text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(root().join("docs")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let pages: Vec<_> = paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect();
+    assert!(pages.len() >= 5, "the pages were not found");
+    pages
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join("docs").join(name)).unwrap()
+}
+
+/// The fenced blocks of a text, each with its language.
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let fenced = text.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+    fenced.map(|(language, block)| (language.to_owned(), block.to_owned())).collect()
+}
+
+fn blocks_of(text: &str, language: &str) -> Vec<String> {
+    blocks(text).into_iter().filter(|(of, _)| of == language).map(|(_, block)| block).collect()
+}
+
+/// Every piece of `code` within prose.
+fn code_spans(text: &str) -> Vec<String> {
+    let prose: Vec<&str> = text.split("\n```").step_by(2).collect();
+    prose.iter().flat_map(|prose| prose.split('`').skip(1).step_by(2)).map(|span| span.replace('\n', " ")).collect()
+}
+
+fn headcount(arguments: &[&str]) -> Output {
+    let place = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.args(arguments).env_clear().env("HOME", place.path()).current_dir(place.path()).output().unwrap()
+}
+
+#[test]
+fn every_command_line_shown_parses() {
+    let mut count = 0;
+    for (path, text) in pages() {
+        let typed = blocks_of(&text, "").join("\n");
+        let typed = typed.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned());
+        for line in typed.chain(code_spans(&text)).filter(|line| line.starts_with("headcount ")) {
+            let mut arguments = shell_words::split(&line).unwrap();
+            arguments.push("--help".to_owned());
+            let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+            let output = headcount(&arguments);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{} `{line}`: {}",
+                path.display(),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count}");
+}
+
+#[test]
+fn every_option_named_alone_exists() {
+    let place = tempfile::tempdir().unwrap();
+    let output = headcount(&["man", "--dir", place.path().to_str().unwrap()]);
+    assert!(output.status.success());
+    let manuals = std::fs::read_dir(place.path()).unwrap().map(|page| std::fs::read_to_string(page.unwrap().path()).unwrap());
+    let manuals: String = manuals.collect::<String>().replace("\\-", "-");
+    // Of cargo and of the benchmarks.
+    let others = ["--no-default-features", "--markdown", "--force"];
+    for (path, text) in pages() {
+        for span in code_spans(&text).iter().filter(|span| span.starts_with("--")) {
+            let option = span.split([' ', '=']).next().unwrap();
+            assert!(manuals.contains(option) || others.contains(&option), "{}: {option} is in no manual", path.display());
+        }
+    }
+}
+
+/// A heading as links name it.
+fn slug(heading: &str) -> String {
+    let letters = heading.to_lowercase();
+    letters
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim())).map(slug);
+    let named = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+    headings.chain(named).collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_place_in_it() {
+    let mut count = 0;
+    for (path, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            count += 1;
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link} is not there", path.display());
+            if let Some(anchor) = anchor {
+                let anchors = anchors(&std::fs::read_to_string(&target).unwrap());
+                assert!(anchors.contains(anchor), "{}: {link} has no such place: {anchors:?}", path.display());
+            }
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+#[test]
+fn every_manifest_shown_is_valid() {
+    let manifests: Vec<String> = pages().iter().flat_map(|(_, text)| blocks_of(text, "yaml")).collect();
+    assert!(!manifests.is_empty());
+    for manifest in manifests {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, &manifest).unwrap();
+        let output = headcount(&["check", "--strict", file.path().to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{manifest}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn every_payload_shown_is_of_its_schema() {
+    let payloads = blocks_of(&page("mqtt.md"), "json");
+    assert_eq!(payloads.len(), 2);
+    for payload in payloads {
+        let payload: Value = serde_json::from_str(&payload).unwrap();
+        let schema = if payload.get("event").is_some() { "job-event" } else { "host" };
+        let schema: Value = serde_json::from_slice(&headcount(&["schema", schema]).stdout).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&payload).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?} in {payload}");
+        let known = schema["properties"].as_object().unwrap();
+        for field in payload.as_object().unwrap().keys() {
+            assert!(known.contains_key(field), "{field} is no field of it");
+        }
+    }
+}
+
+/// The signed event of the page on MQTT.
+fn signed_event() -> JobEvent {
+    let payloads = blocks_of(&page("mqtt.md"), "json");
+    payloads.iter().find_map(|payload| serde_json::from_str(payload).ok()).expect("an event is shown")
+}
+
+#[test]
+fn the_signature_shown_is_that_of_the_event_shown_and_changes_with_every_field_of_it() {
+    let text = page("mqtt.md");
+    let token = text.split("token=").nth(1).unwrap().lines().next().unwrap();
+    let token = Token::recorded(token).unwrap();
+    let event = signed_event();
+    let shown = event.hmac.clone().unwrap();
+    assert_eq!(sign(&event, &token), shown);
+    let others = [
+        JobEvent { seq: 8, ..event.clone() },
+        JobEvent { job_id: "6rvrhxmy".parse().unwrap(), ..event.clone() },
+        JobEvent { timestamp: "2026-11-21T09:40:01Z".to_owned(), ..event.clone() },
+        JobEvent { detail: String::new(), ..event.clone() },
+        JobEvent { data: None, ..event.clone() },
+        JobEvent { event: headcount::core::job::EventKind::Completed, ..event.clone() },
+    ];
+    for other in others {
+        assert_ne!(sign(&other, &token), shown, "{other:?}");
+    }
+}
+
+#[test]
+fn the_commands_shown_for_signing_give_the_signature_shown() {
+    if Command::new("openssl").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        println!("SKIPPED the commands for signing: openssl is not installed");
+        return;
+    }
+    let scripts = blocks_of(&page("mqtt.md"), "sh");
+    assert_eq!(scripts.len(), 1);
+    let output = Command::new("sh").args(["-euc", &scripts[0]]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), signed_event().hmac.unwrap());
+}
+
+#[test]
+fn the_topics_variables_and_limits_told_are_those_of_the_program() {
+    let text = page("mqtt.md");
+    let topics = HostTopics::new("host");
+    let key = SessionKey { host: "host".into(), mux: MuxKind::Tmux, server: "server".into(), name: "name".into() };
+    let told = |topic: String, words: &[&str]| {
+        words
+            .iter()
+            .fold(topic, |topic, word| topic.replacen(word, &format!("<{}>", if *word == "tmux" { "mux" } else { word }), 1))
+    };
+    for topic in [
+        told(topics.state(), &["host"]),
+        told(topics.drift(), &["host"]),
+        told(topics.session(&key), &["host", "tmux", "server", "name"]),
+        events_topic("<root>", &"job".parse().unwrap()).replace("job", "<job>"),
+    ] {
+        assert!(text.contains(&format!("| `{topic}` |")), "{topic}");
+    }
+    assert!(text.contains(&format!("`{DEFAULT_ROOT}`")));
+    assert_eq!((MAX_PAYLOAD, MAX_PACKET, REFRESH), (64 << 10, 1 << 20, 300), "64 KiB, 1 MiB and five minutes are told");
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for variable in VARIABLES {
+        assert!(readme.contains(variable), "{variable} is not in the README");
+    }
+}
+
+#[test]
+fn no_path_of_a_developers_machine_is_shown() {
+    for (page, text) in pages() {
+        for path in ["/root", "/work/", "/tmp/hc"] {
+            assert!(!text.contains(path), "{} shows {path}", page.display());
+        }
+    }
+}
