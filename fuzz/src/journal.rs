@@ -110,7 +110,9 @@ fn write(journal: &Journal) {
     let after = journal.entries(None, None).unwrap();
     assert_eq!(after[0].id, id, "what was recorded counts");
     assert!(falls(&after) && before.iter().all(|entry| after.contains(entry)), "an entry was lost");
-    assert_eq!(journal.resolve(now).unwrap(), Default::default(), "nothing is left open");
+    // No writer ever gives the number 0: an entry that says it has it is nobody's, and may be decided late.
+    let open = journal.resolve(now).unwrap();
+    assert!(open.committed.is_empty() && open.aborted.iter().all(|id| id.to_string() == "000000"), "left open: {open:?}");
 }
 
 fn state(file: &StateFile, manifest: &Path, text: &[u8]) {

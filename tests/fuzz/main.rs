@@ -1,6 +1,6 @@
 //! Every fuzz target for a moment: its seeds, the seeds damaged, and bytes of no meaning. `./x fuzz` has more patience.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+#![allow(clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;

@@ -4,7 +4,7 @@
 //! `HEADCOUNT_MODEL_STEPS` plays more steps than the usual ten thousand, `HEADCOUNT_MODEL_SEED` other histories. A history that
 //! fails is made as short as it can be and printed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
 #[path = "../incremental/fake.rs"]
 mod fake;

@@ -285,7 +285,7 @@ impl Play {
 
     /// A look at everything, with no memory of earlier ones, finds nothing that this pass left to write.
     fn compare(&mut self, pass: &Pass) {
-        if self.passes % 3 != 0 {
+        if !self.passes.is_multiple_of(3) {
             return;
         }
         let hidden = {
