@@ -26,6 +26,14 @@ pub struct Table {
     pub hidden: Vec<u32>,
     /// Servers that do not answer.
     pub mute: Vec<String>,
+    /// How far the clock is past the first day.
+    pub later: TimeDelta,
+    /// How often the host was booted before this time.
+    pub boots: u32,
+    /// When sessions were made, by the process of their first pane; all others on the first day.
+    pub made: BTreeMap<u32, DateTime<Utc>>,
+    /// Whether servers can only be asked by running tmux, as without a control client.
+    pub by_program: bool,
 }
 
 /// A process.
@@ -101,11 +109,11 @@ impl Fake {
     }
 }
 
-impl Lister for Fake {
-    fn list(&self, key: &ServerKey) -> Option<Server> {
-        self.listed.fetch_add(1, Ordering::Relaxed);
+impl Fake {
+    /// A server that answers.
+    fn server(&self, name: &str) -> Option<Server> {
         let table = self.table();
-        let sessions = table.servers.get(&key.server).filter(|_| !table.mute.contains(&key.server))?;
+        let sessions = table.servers.get(name).filter(|_| !table.mute.iter().any(|mute| mute == name))?;
         let pane = |pid: &u32| Pane {
             id: format!("%{pid}"),
             pid: Some(*pid),
@@ -117,16 +125,40 @@ impl Lister for Fake {
         let session = |(name, panes): (&String, &Vec<u32>)| MuxSession {
             id: format!("${name}"),
             name: name.clone(),
-            created: Some(DateTime::UNIX_EPOCH),
+            created: Some(panes.first().and_then(|pid| table.made.get(pid)).copied().unwrap_or_default()),
             process: None,
             panes: panes.iter().map(pane).collect(),
         };
         Some(Server {
-            pid: Some(1),
+            // One server is not another under a second name.
+            pid: Some(name.bytes().map(u32::from).sum()),
             version: "3.5".to_owned(),
             sessions: sessions.iter().map(session).collect(),
             unlisted: None,
         })
+    }
+}
+
+/// A server as `tmux list-panes` prints it.
+fn rows(server: &Server) -> Vec<u8> {
+    let mut text = String::new();
+    for session in &server.sessions {
+        let (id, name) = (&session.id, &session.name);
+        let created = session.created.unwrap().timestamp();
+        for pane in &session.panes {
+            let dead = u8::from(pane.dead.is_some());
+            let (version, pid) = (&server.version, server.pid.unwrap());
+            let place = format!("{version}|{pid}|{id}|{created}|{}|{}|{dead}|||", pane.id, pane.pid.unwrap());
+            text += &format!("{place}{}:{name}\n", name.len());
+        }
+    }
+    text.into_bytes()
+}
+
+impl Lister for Fake {
+    fn list(&self, key: &ServerKey) -> Option<Server> {
+        self.listed.fetch_add(1, Ordering::Relaxed);
+        if self.table().by_program { None } else { self.server(&key.server) }
     }
 }
 
@@ -136,27 +168,36 @@ impl Host for Fake {
     }
 
     fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(1)
+        DateTime::UNIX_EPOCH + TimeDelta::days(1) + self.table().later
     }
 
     fn boot(&self) -> Fact<Boot> {
-        Fact::Seen(Boot { id: "boot".to_owned(), at: DateTime::UNIX_EPOCH })
+        Fact::Seen(Boot { id: format!("boot {}", self.table().boots), at: DateTime::UNIX_EPOCH })
     }
 
     fn run(&self, command: &Command) -> Result<Output, RunError> {
-        // The one question that is put beside a list: which server that is, and whether it has a session.
+        let program = || command.program.clone();
         let words: Vec<&str> = command.args.iter().map(|word| word.to_str().unwrap()).collect();
-        let ["-u", "-S", socket, "display-message", "-p", "#{pid}", ";", "has-session", "-t", target] = words.as_slice() else {
-            return Err(RunError::NotFound(command.program.clone()));
+        let (["-u", "-S", socket], question) = words.split_at(3.min(words.len())) else {
+            return Err(RunError::NotFound(program()));
         };
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let table = self.table();
-        let server = socket.rsplit('/').next().unwrap();
-        let sessions = table.servers.get(server).filter(|_| !table.mute.iter().any(|mute| mute == server));
-        let Some(sessions) = sessions else { return Err(RunError::NotFound(command.program.clone())) };
-        let is_there = sessions.contains_key(&target[1..]);
-        let stderr = if is_there { Vec::new() } else { format!("can't find session: {}\n", &target[1..]).into_bytes() };
-        Ok(Output { code: Some(i32::from(!is_there)), signal: None, stdout: b"1\n".to_vec(), stderr })
+        let server = self.server(socket.rsplit('/').next().unwrap());
+        match question {
+            // The one question that is put beside a list: which server that is, and whether it has a session.
+            ["display-message", "-p", "#{pid}", ";", "has-session", "-t", target] => {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                let Some(server) = server else { return Err(RunError::NotFound(program())) };
+                let is_there = server.sessions.iter().any(|session| session.name == target[1..]);
+                let stderr = if is_there { String::new() } else { format!("can't find session: {}\n", &target[1..]) };
+                let stdout = format!("{}\n", server.pid.unwrap()).into_bytes();
+                Ok(Output { code: Some(i32::from(!is_there)), signal: None, stdout, stderr: stderr.into_bytes() })
+            }
+            ["list-panes", ..] if self.table().by_program => match server {
+                Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
+                None => Err(RunError::Deadline { program: program(), after: command.deadline }),
+            },
+            _ => Err(RunError::NotFound(program())),
+        }
     }
 
     fn process(&self, pid: u32) -> Fact<ProcessInfo> {

@@ -325,3 +325,22 @@ fn only_what_a_look_is_about_is_read_again() {
     let default = seen.servers[&support_key(0)].seen().unwrap();
     assert!(default.sessions.len() == 3 && default.sessions.iter().all(|session| session.name != name(1)));
 }
+
+#[test]
+fn a_session_that_is_missing_from_a_list_of_before_is_asked_about() {
+    let mut run = Run::new();
+    let look = |run: &Run, scope: &Scope| {
+        run.narrow.recall.focus(scope);
+        observe(&run.narrow, &run.manifest())
+    };
+    run.apply(&Change::Create { server: 0, session: 0, below_shell: false });
+    run.apply(&Change::Declare { server: 0, session: 0 });
+    look(&run, &Scope::All);
+    // A person follows a new name that nobody has told us of.
+    run.apply(&Change::Rename { server: 0, session: 0, to: 1 });
+    run.apply(&Change::Declare { server: 0, session: 0 });
+    run.apply(&Change::Declare { server: 0, session: 1 });
+    let seen = look(&run, &Scope::Sessions(BTreeSet::new()));
+    let sessions = &seen.servers[&support_key(0)].seen().expect("a server").sessions;
+    assert_eq!(sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), [name(1)]);
+}

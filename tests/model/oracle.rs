@@ -1,0 +1,292 @@
+//! What a pass may write and say, and what it must have written once things have settled: judged by the truth alone, by rules of
+//! its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use headcount::core::drift::Class;
+use headcount::core::report::Report;
+use serde_json::{Map, Value};
+
+use super::step::SERVERS;
+use super::truth::{Agent, Name, Truth};
+
+/// The settle window of the worlds, in seconds.
+pub const WINDOW: i64 = 5;
+
+/// What headcount may change of an entry.
+const RECORDED: [&str; 5] = ["status", "terminated_at", "termination_mode", "session_id", "pane"];
+
+/// An entry of a manifest as any reader of YAML finds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry(Map<String, Value>);
+
+impl Entry {
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.as_str()
+    }
+
+    pub fn name(&self) -> Name {
+        (self.text("server").unwrap_or(SERVERS[0]).to_owned(), self.text("name").unwrap().to_owned())
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.0.get("suspend") == Some(&Value::Bool(true))
+    }
+
+    fn is_running(&self) -> bool {
+        self.text("status") == Some("running")
+    }
+
+    fn pane(&self) -> Option<u32> {
+        let pane = self.0.get("pane")?;
+        let pid = u32::try_from(pane.get("pid")?.as_u64()?).ok()?;
+        (pane.get("id")?.as_str()? == format!("%{pid}")).then_some(pid)
+    }
+
+    /// What headcount is not to touch.
+    fn declared(&self) -> Map<String, Value> {
+        let own = self.0.iter().filter(|(key, _)| !RECORDED.contains(&key.as_str()));
+        own.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// What a person who changed it has changed, as far as that opens a window.
+    pub fn said(&self) -> Map<String, Value> {
+        self.0.iter().filter(|(key, _)| !key.starts_with("note_")).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Which of the agents in its session is its own: the only one, or the one in its pane.
+    fn own<'t>(&self, agents: &'t [Agent]) -> Option<&'t Agent> {
+        match agents {
+            [only] => Some(only),
+            several => {
+                let mut recorded = several.iter().filter(|agent| Some(agent.pane) == self.pane());
+                recorded.next().filter(|_| recorded.next().is_none())
+            }
+        }
+    }
+}
+
+/// The entries of a text.
+pub fn entries(text: &str) -> Vec<Entry> {
+    let all: Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("the manifest is no YAML: {error}\n{text}"));
+    let sessions = all["sessions"].as_array().cloned().unwrap_or_default();
+    sessions.into_iter().map(|entry| Entry(entry.as_object().expect("a mapping").clone())).collect()
+}
+
+/// Fails if a pass that found `before` and left `after` wrote anything but the truth. `touched` says when a person changed an
+/// entry, where that is known. A pass that is `deaf`, because nobody told it what has changed, may be late with all but one thing:
+/// it calls nobody dead who lives.
+pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option<&BTreeMap<Name, i64>>, deaf: bool) {
+    let shown = || format!("\n--- before\n{before}--- after\n{after}--- {truth}");
+    let mut lines = after.lines();
+    let is_own = |line: &str| RECORDED.iter().any(|key| line.trim_start().starts_with(&format!("{key}:")));
+    for line in before.lines().filter(|line| !is_own(line) && line.trim_end() != "sessions:") {
+        assert!(lines.any(|other| other == line), "the line {line:?} is lost{}", shown());
+    }
+    let (old, new) = (entries(before), entries(after));
+    let renamed = renames(&old, truth, false);
+    assert!(new.len() >= old.len(), "an entry is gone{}", shown());
+    for (was, is) in old.iter().zip(&new) {
+        let name = is.name();
+        assert_eq!(was.declared(), is.declared(), "what {name:?} declares has changed{}", shown());
+        if was == is {
+            continue;
+        }
+        assert!(!is.is_suspended(), "{name:?} is suspended{}", shown());
+        let dies = was.text("status") != is.text("status") && is.text("status") == Some("terminated");
+        assert!(!dies || !truth.sessions.contains_key(&name), "{name:?} is called dead, and it lives{}", shown());
+        if deaf {
+            continue;
+        }
+        written(was, is, (&new, &renamed), truth).unwrap_or_else(|why| panic!("{name:?}: {why}{}", shown()));
+        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| now < at + WINDOW);
+        let overruled =
+            RECORDED.iter().find(|key| was.0.get(**key).is_some_and(|old| !old.is_null() && is.0.get(**key) != Some(old)));
+        assert!(!fresh || overruled.is_none(), "{name:?}: a person has just written {overruled:?}{}", shown());
+    }
+    for (at, is) in new.iter().enumerate().skip(old.len()).filter(|_| !deaf) {
+        let name = is.name();
+        let none = Entry(is.declared());
+        assert!(!new[..at].iter().any(|other| other.name() == name), "{name:?} has two entries{}", shown());
+        assert!(is.is_running(), "{name:?} begins as something else{}", shown());
+        written(&none, is, (&new, &renamed), truth).unwrap_or_else(|why| panic!("new {name:?}: {why}{}", shown()));
+        assert!(truth.made[&name] + WINDOW <= now, "{name:?} is too young{}", shown());
+        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| now < at + WINDOW);
+        assert!(!fresh, "a person has just taken {name:?} away{}", shown());
+    }
+}
+
+/// Whether what was recorded of an entry is so.
+fn written(
+    was: &Entry,
+    is: &Entry,
+    (all, renamed): (&[Entry], &BTreeMap<Name, Vec<Name>>),
+    truth: &Truth,
+) -> Result<(), String> {
+    let name = is.name();
+    let agents = truth.agents(&name);
+    let has_changed = |key: &str| was.0.get(key) != is.0.get(key);
+    if has_changed("status") {
+        match is.text("status") {
+            Some("running") if agents.is_empty() => return Err("called alive, and it has no agent".to_owned()),
+            Some("running") => {}
+            Some("terminated") if renamed.contains_key(&name) => return Err("called dead, and it has another name".to_owned()),
+            Some("terminated") if was.is_running() => {}
+            other => return Err(format!("its status became {other:?}")),
+        }
+    }
+    if has_changed("pane") && !agents.iter().any(|agent| Some(agent.pane) == is.pane()) {
+        return Err("no agent of it is in that pane".to_owned());
+    }
+    if has_changed("session_id") {
+        let id = is.text("session_id").ok_or("its conversation was taken away")?;
+        let own = is.own(agents).ok_or("a conversation, and none of its agents is its own")?;
+        if own.id.as_deref() != Some(id) {
+            return Err(format!("given the conversation {id}, and its agent is in {:?}", own.id));
+        }
+        let holds = |other: &&Entry| other.name() != name && other.text("session_id") == Some(id);
+        if let Some(other) = all.iter().filter(holds).find(|other| !truth.agents(&other.name()).is_empty()) {
+            return Err(format!("given the conversation that {:?} holds", other.name()));
+        }
+        let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
+        let lives = |(session, agents): &(&Name, &Vec<Agent>)| {
+            let is_seen = truth.answers(&session.0) && !truth.hidden.contains(*session) && is_searched(session, &declared);
+            **session != name && is_seen && agents.iter().any(|agent| agent.id.as_deref() == Some(id))
+        };
+        if let Some((other, _)) = truth.sessions.iter().find(lives) {
+            return Err(format!("given the conversation that {other:?} is in as well"));
+        }
+    }
+    Ok(())
+}
+
+/// The sessions without an entry that the sessions of entries may have become: they hold its pane, or one of them alone, and not for
+/// its pane another's, its conversation. Those of servers that do not answer, too, if they may be known from before.
+fn renames(all: &[Entry], truth: &Truth, from_before: bool) -> BTreeMap<Name, Vec<Name>> {
+    let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
+    let seen = |session: &Name| !declared.contains(session) && (from_before || truth.answers(&session.0));
+    let absent = || all.iter().filter(|entry| !entry.is_suspended() && !truth.sessions.contains_key(&entry.name()));
+    let mut renames: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    for entry in absent().filter(|entry| entry.is_running() || entry.text("status").is_none()) {
+        let holds = |(session, panes): &(&Name, &Vec<u32>)| {
+            seen(session) && session.0 == entry.name().0 && entry.pane().is_some_and(|pane| panes.contains(&pane))
+        };
+        let held: Vec<Name> = truth.panes.iter().filter(holds).map(|(session, _)| session.clone()).collect();
+        if !held.is_empty() {
+            renames.insert(entry.name(), held);
+        }
+    }
+    for entry in absent().filter(|entry| entry.is_running()) {
+        let is_in = |agent: &Agent| agent.id.is_some() && agent.id.as_deref() == entry.text("session_id");
+        let proves = |(session, agents): &(&Name, &Vec<Agent>)| {
+            seen(session) && is_searched(session, &declared) && agents.iter().any(is_in)
+        };
+        let mut proving = truth.sessions.iter().filter(proves).map(|(session, _)| session);
+        if let (Some(only), None) = (proving.next(), proving.next())
+            && !renames.contains_key(&entry.name())
+            && !renames.values().flatten().any(|taken| taken == only)
+        {
+            renames.insert(entry.name(), vec![only.clone()]);
+        }
+    }
+    renames
+}
+
+/// Whether anybody looks at the server of a session: everybody uses it, or an entry names it.
+fn is_searched((server, _): &Name, declared: &BTreeSet<Name>) -> bool {
+    server == SERVERS[0] || declared.iter().any(|(other, _)| other == server)
+}
+
+/// Fails if a report says what is not so.
+pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool) {
+    let all = entries(after);
+    let renamed = renames(&all, truth, true);
+    for drift in &report.drifts {
+        let name = (drift.session.server.clone(), drift.session.name.clone());
+        let (there, agents) = (truth.sessions.contains_key(&name), truth.agents(&name));
+        let entry = all.iter().find(|entry| entry.name() == name);
+        let is_so = match drift.class {
+            Class::Dead => !there,
+            Class::AgentGone => there && agents.is_empty(),
+            Class::Unregistered => !agents.is_empty(),
+            Class::NewId | Class::Revived => !agents.is_empty(),
+            Class::Moved => !agents.is_empty() || renamed.contains_key(&name),
+            Class::Ambiguous => !agents.is_empty(),
+            Class::StaleId => entry.and_then(|entry| entry.text("session_id")).is_some_and(|id| !has_transcript(id)),
+            _ => false,
+        };
+        assert!(is_so, "it is not so: {}\n--- after\n{after}--- {truth}", drift.message);
+    }
+}
+
+/// Fails if anything was missed: to be asked when everything answers and nothing has happened for longer than the window.
+pub fn settled(text: &str, truth: &Truth) {
+    let all = entries(text);
+    let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
+    let shown = || format!("\n--- settled\n{text}--- {truth}");
+    let renamed = renames(&all, truth, true);
+    for entry in all.iter().filter(|entry| !entry.is_suspended() && !truth.sessions.contains_key(&entry.name())) {
+        let name = entry.name();
+        assert!(!entry.is_running() || renamed.contains_key(&name), "{name:?} is not there and said to run{}", shown());
+    }
+    let stuck = stuck(&all, truth);
+    for entry in all.iter().filter(|entry| !entry.is_suspended()) {
+        let name = entry.name();
+        let Some(own) = entry.own(truth.agents(&name)) else { continue };
+        assert!(matches!(entry.text("status"), Some("running" | "archived")), "{name:?} runs{}", shown());
+        assert_eq!(entry.pane(), Some(own.pane), "the pane of {name:?}{}", shown());
+        let Some(id) = own.id.as_deref().filter(|id| !contested(id, &name, truth, &declared)) else { continue };
+        let blocks =
+            |(at, other): (usize, &Entry)| other.name() != name && other.text("session_id") == Some(id) && stuck.contains(&at);
+        if !all.iter().enumerate().any(blocks) {
+            assert_eq!(entry.text("session_id"), Some(id), "the conversation of {name:?}{}", shown());
+        }
+    }
+    for (name, agents) in truth.sessions.iter().filter(|(name, _)| is_searched(name, &declared)) {
+        let is_known = declared.contains(name) || renamed.values().flatten().any(|other| other == name);
+        assert!(is_known || agents.len() != 1, "{name:?} has no entry{}", shown());
+    }
+}
+
+/// Whether a conversation is live in another session as well.
+fn contested(id: &str, of: &Name, truth: &Truth, declared: &BTreeSet<Name>) -> bool {
+    let is_in = |agent: &Agent| agent.id.as_deref() == Some(id);
+    let others = truth.sessions.iter().filter(|(name, _)| *name != of && is_searched(name, declared));
+    others.into_iter().any(|(_, agents)| agents.iter().any(is_in))
+}
+
+/// The live entries that cannot give up the conversation they record, so that no other may have it: nobody knows theirs, or it is
+/// recorded where it cannot be given up either.
+fn stuck(all: &[Entry], truth: &Truth) -> BTreeSet<usize> {
+    let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
+    let live = |entry: &Entry| !truth.agents(&entry.name()).is_empty();
+    let proof = |entry: &Entry| {
+        let own = entry.own(truth.agents(&entry.name())).filter(|_| !entry.is_suspended())?;
+        own.id.clone().filter(|id| !contested(id, &entry.name(), truth, &declared))
+    };
+    let mut stuck: BTreeSet<usize> =
+        all.iter().enumerate().filter(|(_, entry)| live(entry) && proof(entry).is_none()).map(|(at, _)| at).collect();
+    loop {
+        let before = stuck.len();
+        for (at, entry) in all.iter().enumerate().filter(|(_, entry)| live(entry)) {
+            let wanted = proof(entry).filter(|id| entry.text("session_id") != Some(id));
+            let holds = |other: usize| other != at && all[other].text("session_id") == wanted.as_deref();
+            if wanted.is_some() && stuck.iter().any(|other| holds(*other)) {
+                stuck.insert(at);
+            }
+        }
+        if stuck.len() == before {
+            return stuck;
+        }
+    }
+}
+
+/// Fails if a person's mark is neither in the manifest nor in a version kept beside it.
+pub fn kept(marks: &[String], text: &str, saved: &[impl AsRef<Path>]) {
+    let beside: Vec<String> = saved.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for mark in marks {
+        let is_in = |text: &str| text.contains(mark.as_str());
+        assert!(is_in(text) || beside.iter().any(|text| is_in(text)), "{mark:?} is lost\n{text}");
+    }
+}

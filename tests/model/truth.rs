@@ -1,0 +1,121 @@
+//! What is so, told from the world itself: which session holds which agents, and which conversation each is in. Knows nothing of
+//! passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use headcount::core::ids::{MuxKind, SessionKey};
+
+use super::fake::{Fake, Table};
+use super::step::{Place, SERVERS};
+use super::support::HOST;
+
+/// An agent that lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The process of its pane.
+    pub pane: u32,
+    /// Its own.
+    pub pid: u32,
+    /// Its conversation, if it has entered it in its registry.
+    pub id: Option<String>,
+}
+
+/// A session, by server and name.
+pub type Name = (String, String);
+
+/// The world at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Truth {
+    /// Every session with the agents in it.
+    pub sessions: BTreeMap<Name, Vec<Agent>>,
+    /// The panes of each.
+    pub panes: BTreeMap<Name, Vec<u32>>,
+    /// When each was made, in seconds.
+    pub made: BTreeMap<Name, i64>,
+    /// The sessions with a process that may not be read.
+    pub hidden: BTreeSet<Name>,
+    /// The servers that do not answer.
+    pub mute: BTreeSet<String>,
+}
+
+impl Truth {
+    pub fn of(fake: &Fake) -> Self {
+        let registered = |table: &Table, pid: u32| {
+            let entry: serde_json::Value = serde_json::from_slice(&std::fs::read(fake.registry(pid)).ok()?).ok()?;
+            let is_its = entry["procStart"].as_str()? == table.processes.get(&pid)?.ticks.to_string();
+            is_its.then(|| entry["sessionId"].as_str().map(str::to_owned)).flatten()
+        };
+        let table = fake.table();
+        let mut truth = Self { mute: table.mute.iter().cloned().collect(), ..Self::default() };
+        truth.mute.retain(|server| table.servers.contains_key(server));
+        for (server, sessions) in &table.servers {
+            for (name, panes) in sessions {
+                let key = (server.clone(), name.clone());
+                let agents = panes.iter().flat_map(|pane| agents_below(&table, *pane).map(move |pid| (*pane, pid)));
+                let agents = agents.map(|(pane, pid)| Agent { pane, pid, id: registered(&table, pid) });
+                truth.sessions.insert(key.clone(), agents.collect());
+                let is_below = |pid: &u32| {
+                    panes.contains(pid) || table.processes.get(pid).is_some_and(|process| panes.contains(&process.parent))
+                };
+                truth.hidden.extend(table.hidden.iter().any(is_below).then(|| key.clone()));
+                truth.panes.insert(key.clone(), panes.clone());
+                let made = panes.first().and_then(|pid| table.made.get(pid));
+                truth.made.insert(key, made.map_or(0, |made| made.timestamp()));
+            }
+        }
+        truth
+    }
+
+    /// Whether a server answers, if only to say that it is not there.
+    pub fn answers(&self, server: &str) -> bool {
+        !self.mute.contains(server)
+    }
+
+    pub fn agents(&self, session: &Name) -> &[Agent] {
+        self.sessions.get(session).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "truth")?;
+        for ((server, name), agents) in &self.sessions {
+            let panes = &self.panes[&(server.clone(), name.clone())];
+            let mute = if self.mute.contains(server) { " (mute)" } else { "" };
+            write!(f, "{server}{mute} {name} panes {panes:?}")?;
+            for Agent { pane, pid, id } in agents {
+                write!(f, ", {pid} in {pane} is in {}", id.as_deref().unwrap_or("nobody knows what"))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// The agents of a pane: its process, or else that process's children.
+fn agents_below(table: &Table, pane: u32) -> impl Iterator<Item = u32> {
+    let is_agent = |pid: &u32| table.processes.get(pid).is_some_and(|process| process.argv[0] == "claude");
+    let top = is_agent(&pane).then_some(pane);
+    let below = table.processes.iter().filter(move |(pid, process)| process.parent == pane && is_agent(pid));
+    let below: Vec<u32> = if top.is_some() { Vec::new() } else { below.map(|(pid, _)| *pid).collect() };
+    top.into_iter().chain(below)
+}
+
+pub fn name(name: usize) -> String {
+    format!("s{name}-creator-claude")
+}
+
+pub fn full(at: Place) -> Name {
+    (SERVERS[at.server].to_owned(), name(at.name))
+}
+
+pub fn key((server, name): &Name) -> SessionKey {
+    SessionKey { name: name.clone(), mux: MuxKind::Tmux, server: server.clone(), host: HOST.to_owned() }
+}
+
+/// Where the transcript of a conversation is.
+pub fn transcript(fake: &Fake, id: &str) -> PathBuf {
+    fake.transcript(id)
+}
