@@ -1,45 +1,45 @@
 //! `headcount diff` over 1, 100 and 1000 tmux sessions with 10,000 transcripts on disk, paired with one bare
-//! `tmux -u list-panes -a` on the same server: prints both medians, their ratio and the budget (2.0 × floor + 3 ms).
+//! `tmux -u list-panes -a` on the same server: both medians, their ratio and the budget (2.0 × floor + 3 ms).
 //!
-//! Owns its world: a private tmux server below a temp directory, a temp HOME. Never touches the default server.
+//! Owns its world: a private tmux server below a temp directory, a temp HOME. Never touches the default server. `BENCH_PAIRS` sets
+//! how often each is run (41), `BENCH_KEEP` keeps a world of so many sessions for a profiler.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/mod.rs"]
 mod support;
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
 use serde_json::Value;
-use support::{TRANSCRIPTS, World, age};
+use support::program::time;
+use support::report::{Measure, Reporter, millis};
+use support::{World, age, number};
 
-/// Budget of design §12: a multiple of the floor, and a constant.
-const MULTIPLE: f64 = 2.0;
-const CONSTANT: Duration = Duration::from_millis(3);
+/// Each world, with the budget of a manifest in which everything is recorded, and of one in which nothing is.
+const WORLDS: [(usize, &str, &str); 3] = [
+    (1, "diff.recorded.1", "diff.unrecorded.1"),
+    (100, "diff.recorded.100", "diff.unrecorded.100"),
+    (1000, "diff.recorded.1000", "diff.unrecorded.1000"),
+];
 
 fn main() {
     if let Some(sessions) = std::env::var("BENCH_KEEP").ok().and_then(|text| text.parse().ok()) {
         keep(sessions);
         return;
     }
-    let pairs = std::env::var("BENCH_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(41);
-    println!("headcount diff, {TRANSCRIPTS} transcripts on disk, paired with `tmux -u list-panes -a`, {pairs} pairs, medians");
-    println!(
-        "{:>9} {:>10} {:>11} {:>11} {:>7} {:>11}  budget",
-        "sessions", "world", "floor ms", "diff ms", "ratio", "budget ms"
-    );
-    let mut missed = false;
-    for sessions in [1, 100, 1000] {
+    let pairs = number("BENCH_PAIRS", 41);
+    let mut report = Reporter::begin("diff");
+    for (sessions, recorded, unrecorded) in WORLDS {
         let world = World::new(sessions);
-        for (label, manifest) in [("in sync", &world.recorded), ("unrecorded", &world.declared)] {
+        for (budget, manifest, code) in [(recorded, &world.recorded, 0), (unrecorded, &world.declared, 2)] {
             fs::write(world.manifest(), manifest).unwrap();
             age(&world.manifest());
-            missed |= measure(&world, sessions, label, pairs);
+            let measure = measure(&world, code, pairs);
+            if !report.budget(budget, measure) {
+                report.note(&format!("         spent: {}", profile(&world)));
+            }
         }
-    }
-    if missed {
-        println!("\nA budget was missed; `BENCH_KEEP=1000` keeps such a world for a profiler.");
     }
 }
 
@@ -53,37 +53,19 @@ fn keep(sessions: usize) {
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
-/// Times both commands in turn and prints a row; true if the budget was missed.
-fn measure(world: &World, sessions: usize, label: &str, pairs: usize) -> bool {
-    let expected = if label == "in sync" { 0 } else { 2 };
-    let (mut floors, mut diffs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+/// Times both commands in turn.
+fn measure(world: &World, expected: i32, pairs: usize) -> Measure {
+    let (mut floors, mut diffs) = (Vec::new(), Vec::new());
     for pair in 0..pairs + 3 {
         let (floor, _) = time(world.tmux().args(["-u", "list-panes", "-a"]));
         let (diff, code) = time(world.command(env!("CARGO_BIN_EXE_headcount")).arg("diff"));
-        assert_eq!(code, expected, "headcount diff over {sessions} sessions, {label}");
+        assert_eq!(code, expected, "headcount diff");
         if pair >= 3 {
-            floors.push(floor);
-            diffs.push(diff);
-            ratios.push(diff.as_secs_f64() / floor.as_secs_f64());
+            floors.push(millis(floor));
+            diffs.push(millis(diff));
         }
     }
-    let (floor, diff) = (median(&mut floors), median(&mut diffs));
-    ratios.sort_by(f64::total_cmp);
-    let budget = floor.mul_f64(MULTIPLE) + CONSTANT;
-    let kept = diff <= budget;
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    println!(
-        "{sessions:>9} {label:>10} {:>11.2} {:>11.2} {:>7.2} {:>11.2}  {}",
-        ms(floor),
-        ms(diff),
-        ratios[ratios.len() / 2],
-        ms(budget),
-        if kept { "kept" } else { "MISSED" }
-    );
-    if !kept {
-        println!("{:>20} {}", "spent:", profile(world));
-    }
-    !kept
+    Measure::median(&diffs).paired("tmux -u list-panes -a", &diffs, &floors)
 }
 
 /// Where one run of the command spends its time, by its own account.
@@ -94,15 +76,4 @@ fn profile(world: &World) -> String {
     let lines = said.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let stage = |line: Value| Some(format!("{} {:.1} ms", line["stage"].as_str()?, line["ms"].as_f64()?));
     lines.filter_map(stage).collect::<Vec<_>>().join(", ")
-}
-
-fn time(command: &mut Command) -> (Duration, i32) {
-    let start = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    (start.elapsed(), status.code().unwrap_or(-1))
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "shared with the tests of the bus")]
 #[path = "../tests/bus/broker.rs"]
 mod broker;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -14,36 +16,37 @@ use std::time::{Duration, Instant};
 
 use broker::Broker;
 use serde_json::{Value, json};
+use support::report::{Measure, Reporter, median, millis};
+use support::{memory, number};
 
-fn number(name: &str, usual: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
+/// What the view is told beside.
+const FLOOR: &str = "mosquitto_sub, everything at once";
 
 fn main() {
+    let mut report = Reporter::begin("fleet");
     // Wide enough for the floor, which asks for everything at once; headcount is measured with the usual settings as well.
-    let Some(wide) = broker::with("allow_anonymous true\nmax_queued_messages 1000000\n", |_| {}) else { return };
+    let Some(wide) = broker::with("allow_anonymous true\nmax_queued_messages 1000000\n", |_| {}) else {
+        report.skipped("the fleet", "mosquitto is not installed");
+        return;
+    };
     let (hosts, sessions, tries) =
-        (number("BENCH_HOSTS", 1000), number("BENCH_SESSIONS", 100), number("BENCH_TRIES", 5).max(1));
+        (number("BENCH_HOSTS", 1000), number("BENCH_SESSIONS", 100), number("BENCH_TRIES", 5).clamp(1, 20));
     let bytes = fill(&wide, hosts, sessions);
     let messages = hosts * (sessions + 1);
-    println!("{hosts} hosts x {sessions} sessions: {messages} retained messages, {} KiB with topics", bytes >> 10);
-    let floor = median(tries, || (floor(&wide, messages), 0));
-    println!("mosquitto_sub, everything at once:   {:7.0} ms", floor.0);
-    tell("headcount fleet status --json", median(tries, || view(&wide, hosts, sessions)), floor.0);
+    report.note(&format!("{hosts} hosts x {sessions} sessions: {messages} retained messages, {} KiB with topics", bytes >> 10));
+    let floors: Vec<f64> = (0..tries).map(|_| millis(floor(&wide, messages))).collect();
+    let floor = median(&floors);
+    tell(&mut report, "fleet.wide", "`headcount fleet status --json`", floor, tries, || view(&wide, hosts, sessions));
     drop(wide);
     let usual = broker::open().unwrap();
     fill(&usual, hosts, sessions);
-    tell("the same, mosquitto as it comes", median(tries, || view(&usual, hosts, sessions)), floor.0);
+    tell(&mut report, "fleet.usual", "the same, mosquitto as it comes", floor, tries, || view(&usual, hosts, sessions));
 }
 
-fn tell(what: &str, (millis, memory): (f64, usize), floor: f64) {
-    println!("{what:36} {millis:7.0} ms  ({:.1} x)  peak RSS {memory} KiB", millis / floor);
-}
-
-fn median(tries: usize, mut run: impl FnMut() -> (Duration, usize)) -> (f64, usize) {
-    let mut taken: Vec<(Duration, usize)> = (0..tries).map(|_| run()).collect();
-    taken.sort();
-    (taken[tries / 2].0.as_secs_f64() * 1000.0, taken.iter().map(|(_, memory)| *memory).max().unwrap())
+fn tell(report: &mut Reporter, id: &str, says: &str, floor: f64, tries: usize, mut run: impl FnMut() -> (Duration, f64)) {
+    let (taken, memories): (Vec<f64>, Vec<f64>) = (0..tries).map(|_| run()).map(|(took, peak)| (millis(took), peak)).unzip();
+    let peak = memories.into_iter().fold(0.0, f64::max);
+    report.measured(id, says, "ms", Measure::median(&taken).over(FLOOR, floor).because(&format!("peak {peak:.1} MiB")));
 }
 
 /// Publishes with bare packets: a program for each message would take an hour. Gives the bytes of topics and payloads.
@@ -104,7 +107,7 @@ fn floor(broker: &Broker, messages: usize) -> Duration {
 }
 
 /// One reading, checked: how long it took, and the most memory it had.
-fn view(broker: &Broker, hosts: usize, sessions: usize) -> (Duration, usize) {
+fn view(broker: &Broker, hosts: usize, sessions: usize) -> (Duration, f64) {
     let home = tempfile::tempdir().unwrap();
     let out = home.path().join("out");
     let since = Instant::now();
@@ -118,11 +121,9 @@ fn view(broker: &Broker, hosts: usize, sessions: usize) -> (Duration, usize) {
         .stdout(std::fs::File::create(&out).unwrap())
         .spawn()
         .unwrap();
-    let mut peak = 0;
+    let mut peak = 0.0_f64;
     let status = loop {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0).max(peak);
+        peak = memory(child.id(), "VmHWM").unwrap_or(0.0).max(peak);
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }

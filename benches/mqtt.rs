@@ -8,6 +8,8 @@
 #[allow(dead_code, reason = "shared with the tests of the bus")]
 #[path = "../tests/bus/broker.rs"]
 mod broker;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -21,16 +23,18 @@ use headcount::store::jobs::Registry;
 use serde_json::Value;
 
 use broker::{Broker, Client};
+use support::report::{Measure, Reporter, median, millis};
+use support::{memory, number};
 
 /// A broker that keeps everything for a client that is slower than the publisher. By default mosquitto keeps 1,000 messages.
 const KEEPS: &str = "allow_anonymous true\nmax_queued_messages 0\n";
 
-fn number(name: &str, usual: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
 fn main() {
-    let Some(broker) = broker::with(KEEPS, |_| {}) else { return };
+    let mut report = Reporter::begin("mqtt");
+    let Some(broker) = broker::with(KEEPS, |_| {}) else {
+        report.skipped("everything about MQTT", "mosquitto is not installed");
+        return;
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clients = runtime.handle().clone();
     // The clients go on while this thread waits for the watch.
@@ -39,18 +43,8 @@ fn main() {
     let floor = clients.block_on(floor(&broker, tries));
     let mut watch = Watch::start(&broker);
     let told = latency(&broker, &mut watch, tries, &clients);
-    println!("publish -> receive, bare:                p50 {:6.2} ms  p99 {:6.2} ms", at(&floor, 50), at(&floor, 99));
-    println!(
-        "publish -> registry durable and told:    p50 {:6.2} ms  p99 {:6.2} ms  (budget: p50 30 ms)",
-        at(&told, 50),
-        at(&told, 99)
-    );
-    burst(&broker, &mut watch, number("BENCH_BURST", 50_000));
-}
-
-/// A percentile in milliseconds.
-fn at(sorted: &[Duration], percent: usize) -> f64 {
-    sorted[(sorted.len() - 1) * percent / 100].as_secs_f64() * 1000.0
+    report.budget("mqtt.event.p50", Measure::median(&told).over("a bare publish -> receive", median(&floor)));
+    burst(&mut report, &broker, &mut watch, number("BENCH_BURST", 50_000));
 }
 
 async fn publishing(broker: &Broker) -> Client {
@@ -61,18 +55,17 @@ async fn publishing(broker: &Broker) -> Client {
     client
 }
 
-async fn floor(broker: &Broker, tries: usize) -> Vec<Duration> {
+async fn floor(broker: &Broker, tries: usize) -> Vec<f64> {
     let mut client = publishing(broker).await;
     let mut taken = Vec::new();
     for _ in 0..tries {
         let since = Instant::now();
         client.bus.publisher().event("bench/back", vec![b'x'; 200]);
         client.message().await;
-        taken.push(since.elapsed());
+        taken.push(millis(since.elapsed()));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     client.stop().await;
-    taken.sort();
     taken
 }
 
@@ -140,13 +133,6 @@ impl Watch {
         self.until(|event| event["job"] == job.id.as_str());
         job
     }
-
-    /// A value of /proc/PID/status, in KiB.
-    fn memory(&self, field: &str) -> usize {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = text.lines().find(|line| line.starts_with(field)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
 }
 
 impl Drop for Watch {
@@ -162,7 +148,7 @@ fn payload(job: &Job, seq: u64, kind: EventKind) -> Vec<u8> {
     serde_json::to_vec(&JobEvent::next(&job, kind, "so far so good".into(), None, Utc::now()).unwrap()).unwrap()
 }
 
-fn latency(broker: &Broker, watch: &mut Watch, tries: usize, clients: &tokio::runtime::Handle) -> Vec<Duration> {
+fn latency(broker: &Broker, watch: &mut Watch, tries: usize, clients: &tokio::runtime::Handle) -> Vec<f64> {
     let client = clients.block_on(publishing(broker));
     let mut taken = Vec::new();
     for _ in 0..tries {
@@ -173,19 +159,18 @@ fn latency(broker: &Broker, watch: &mut Watch, tries: usize, clients: &tokio::ru
         let since = Instant::now();
         client.bus.publisher().event(&topic, payload(&job, 1, EventKind::Started));
         watch.until(|event| event["job"] == job.id.as_str() && event["status"] == "running");
-        taken.push(since.elapsed());
+        taken.push(millis(since.elapsed()));
         let registered = watch.registry.find(&job.id).unwrap().unwrap();
         assert_eq!(registered.last_seq, 1, "told before it was durable");
         std::thread::sleep(Duration::from_millis(20));
     }
     clients.block_on(client.stop());
-    taken.sort();
     taken
 }
 
-fn burst(broker: &Broker, watch: &mut Watch, events: usize) {
+fn burst(report: &mut Reporter, broker: &Broker, watch: &mut Watch, events: usize) {
     let job = watch.submit();
-    let (before, last) = (watch.memory("VmRSS"), events as u64);
+    let last = events as u64;
     let lines: Vec<u8> = (1..=last).flat_map(|seq| [payload(&job, seq, EventKind::Progress), vec![b'\n']].concat()).collect();
     let since = Instant::now();
     let topic = format!("{DEFAULT_ROOT}/{}/events", job.id);
@@ -194,15 +179,27 @@ fn burst(broker: &Broker, watch: &mut Watch, events: usize) {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    publisher.stdin.take().unwrap().write_all(&lines).unwrap();
-    assert!(publisher.wait().unwrap().success());
-    let published = since.elapsed();
+    let mut input = publisher.stdin.take().unwrap();
+    let writing = std::thread::spawn(move || input.write_all(&lines).unwrap());
     let deadline = Instant::now() + Duration::from_secs(300);
-    while watch.registry.find(&job.id).unwrap().unwrap().last_seq < last {
-        assert!(Instant::now() < deadline, "stuck at {:?}", watch.registry.find(&job.id).unwrap());
+    let resident = || memory(watch.child.id(), "VmRSS").unwrap();
+    // The buffers are as large as they get long before a fifth has come; what grows after that is kept for each event.
+    let mut early = None;
+    loop {
+        let seen = watch.registry.find(&job.id).unwrap().unwrap().last_seq;
+        if seen >= last / 5 && early.is_none() {
+            early = Some(resident());
+        }
+        if seen >= last {
+            break;
+        }
+        assert!(Instant::now() < deadline, "stuck at {seen}");
         std::thread::sleep(Duration::from_millis(20));
     }
     let written = since.elapsed();
+    let (early, after) = (early.unwrap(), resident());
+    writing.join().unwrap();
+    assert!(publisher.wait().unwrap().success());
     let mut log = watch.registry.events(&job.id);
     let mut numbers = Vec::new();
     loop {
@@ -212,12 +209,11 @@ fn burst(broker: &Broker, watch: &mut Watch, events: usize) {
         }
         numbers.extend(read.events.iter().map(|logged| logged.event.seq));
     }
-    let lost = last as usize - numbers.len();
-    assert!(numbers.iter().copied().eq(1..=last), "{lost} lost, or out of order");
-    let (after, peak) = (watch.memory("VmRSS"), watch.memory("VmHWM"));
-    println!(
-        "burst of {events}: published in {:.1} s, durable in {:.1} s, {lost} lost; RSS {before} -> {after} KiB, peak {peak} KiB",
-        published.as_secs_f64(),
-        written.as_secs_f64()
-    );
+    let in_order = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    assert!(in_order, "events out of order or twice");
+    report.budget("mqtt.burst.lost", Measure::single((events - numbers.len()) as f64));
+    let why = format!("{after:.1} MiB at the end, peak {:.1} MiB", memory(watch.child.id(), "VmHWM").unwrap());
+    report.budget("mqtt.burst.growth", Measure::single(after - early).because(&why));
+    let each = "a burst of events, until the last is durable: each";
+    report.measured("mqtt.burst.each", each, "ms", Measure::single(millis(written) / events as f64));
 }

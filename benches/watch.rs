@@ -9,100 +9,41 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use support::{World, age, ticks};
+use support::report::{Measure, Reporter, median, millis};
+use support::watch::{Taken, Watch};
+use support::{World, age, number, ticks, write_synced};
 
-/// A change that is not recorded within this was not noticed, only found at the next look.
-const UNNOTICED: Duration = Duration::from_secs(2);
-/// Between two changes: a manifest younger than 100 ms is read twice, also the one the watch has just written.
-const APART: Duration = Duration::from_millis(250);
 /// How long an idle watch is observed.
 const IDLE: Duration = Duration::from_secs(20);
+/// What every latency is told beside.
+const SYNCED: &str = "the same file written and synced";
 
 fn main() {
-    let tries = std::env::var("BENCH_TRIES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let tries = number("BENCH_TRIES", 60);
     let only = std::env::var("BENCH_ONLY").ok();
     let is_asked = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let mut report = Reporter::begin("watch");
     if is_asked("latency") {
-        latency(tries);
+        latency(&mut report, tries);
     }
     if is_asked("idle") {
-        idle();
+        idle(&mut report);
     }
     if is_asked("scale") {
-        scale(tries.min(20));
+        scale(&mut report, tries.min(20));
     }
     if is_asked("burst") {
-        burst();
+        burst(&mut report);
     }
 }
 
-/// A running watch and what it says.
-struct Watch {
-    child: Child,
-    events: Receiver<Value>,
-}
-
-impl Watch {
-    /// Starts one and waits until its first look is over.
-    fn start(world: &World, path: Option<&str>) -> Self {
-        let mut command = world.command(env!("CARGO_BIN_EXE_headcount"));
-        if let Some(path) = path {
-            command.env("PATH", path);
-        }
-        command.args(["watch", "--json", "--settle", "0s", "--heartbeat", "1s"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let (sender, events) = channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let Ok(event) = serde_json::from_str(&line) else { continue };
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        });
-        let watch = Self { child, events };
-        watch.until(Duration::from_secs(60), |event| event["type"] == "heartbeat" && event["passes"].as_u64() > Some(0));
-        watch
-    }
-
-    /// Waits for an event; `None` if it does not come.
-    fn until(&self, most: Duration, is_it: impl Fn(&Value) -> bool) -> Option<Value> {
-        let deadline = Instant::now() + most;
-        loop {
-            let event = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
-            if is_it(&event) {
-                return Some(event);
-            }
-        }
-    }
-
-    /// Clock ticks of processor time used by it and the children it has reaped.
-    fn cpu(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        stat.rsplit(") ").next().unwrap().split(' ').skip(11).take(4).map(|field| field.parse::<u64>().unwrap()).sum()
-    }
-
-    fn rss_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.child.wait();
-    }
+fn headcount(world: &World) -> Command {
+    world.command(env!("CARGO_BIN_EXE_headcount"))
 }
 
 /// A world with everything recorded, and a watch over it.
@@ -110,47 +51,8 @@ fn watched(sessions: usize) -> (World, Watch) {
     let world = World::new(sessions);
     fs::write(world.manifest(), &world.recorded).unwrap();
     age(&world.manifest());
-    let watch = Watch::start(&world, None);
+    let watch = Watch::settled(headcount(&world), &[]);
     (world, watch)
-}
-
-/// Latencies; those that were only found at the next look are counted apart.
-#[derive(Default)]
-struct Taken {
-    times: Vec<Duration>,
-    unnoticed: usize,
-}
-
-impl Taken {
-    fn at(&mut self, share: f64) -> f64 {
-        self.times.sort();
-        let last = self.times.len().saturating_sub(1) as f64;
-        self.times.get((last * share).round() as usize).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
-    }
-
-    fn row(&mut self, what: &str, budget: &str) {
-        let (p50, p99, n) = (self.at(0.5), self.at(0.99), self.times.len());
-        let unnoticed = match self.unnoticed {
-            0 => String::new(),
-            some => format!("  {some} NOT NOTICED within {UNNOTICED:?}"),
-        };
-        println!("{what:<44} p50 {p50:>7.2} ms  p99 {p99:>7.2} ms  n {n:>3}  {budget}{unnoticed}");
-    }
-}
-
-/// Takes one latency: `act`, then the drift of that class about that session. False once nothing is noticed any more.
-fn take(watch: &Watch, taken: &mut Taken, class: &str, name: &str, act: impl FnOnce()) -> bool {
-    let begun = Instant::now();
-    act();
-    let is_it = |event: &Value| {
-        event["type"] == "drift" && event["class"] == class && event["state"] == "applied" && event["session"]["name"] == name
-    };
-    match watch.until(UNNOTICED, is_it) {
-        Some(_) => taken.times.push(begun.elapsed()),
-        None => taken.unnoticed += 1,
-    }
-    std::thread::sleep(APART);
-    taken.unnoticed < 3
 }
 
 fn kill(world: &World, name: &str) {
@@ -158,42 +60,63 @@ fn kill(world: &World, name: &str) {
     assert!(status.success());
 }
 
-fn latency(tries: usize) {
-    let (world, watch) = watched(2 * tries.max(50));
+fn latency(report: &mut Reporter, tries: usize) {
+    // Each way takes sessions of its own, and a workspace has one session: by nothing else would its transcripts be told apart.
+    let sessions = 3 * tries.min(65);
+    let tries = tries.min(65);
+    let world = World::new(sessions);
     let panes = world.panes();
-    let mut floor = Taken::default();
-    let text = fs::read(world.manifest()).unwrap();
-    for _ in 0..tries {
-        let begun = Instant::now();
-        let (path, temp) = (world.home().join("floor.yaml"), world.home().join("floor.new"));
-        let mut file = fs::File::create(&temp).unwrap();
-        file.write_all(&text).unwrap();
-        file.sync_all().unwrap();
-        fs::rename(&temp, &path).unwrap();
-        fs::File::open(world.home()).unwrap().sync_all().unwrap();
-        floor.times.push(begun.elapsed());
+    let (to_kill, rest) = panes.split_at(tries);
+    let (to_enter, to_write) = rest.split_at(tries);
+    let mut manifest = world.recorded.clone();
+    for (name, _, pid) in to_write {
+        manifest = manifest.replace(&format!("    session_id: {}\n", support::id(lane(name))), "");
+        fs::remove_file(world.home().join(format!(".claude/sessions/{pid}.json"))).unwrap();
     }
-    floor.row("floor: the same file written and synced", "");
-    let (mut killed, mut changed) = (Taken::default(), Taken::default());
-    for (name, ..) in panes.iter().take(tries) {
-        if !take(&watch, &mut killed, "dead", name, || kill(&world, name)) {
-            break;
-        }
+    fs::write(world.manifest(), &manifest).unwrap();
+    age(&world.manifest());
+    let watch = Watch::settled(headcount(&world), &[]);
+    let synced = || millis(write_synced(&world.home().join("floor.yaml"), manifest.as_bytes()));
+    let floors: Vec<f64> = (0..tries).map(|_| synced()).collect();
+    let floor = median(&floors);
+    report.measured("floor.synced", SYNCED, "ms", Measure::median(&floors));
+    let (mut killed, mut entered, mut written) = (Taken::default(), Taken::default(), Taken::default());
+    let _ = to_kill.iter().all(|(name, ..)| killed.take(&watch, "dead", name, || kill(&world, name)));
+    answer(report, &killed, floor, &[("watch.killed.p50", 50), ("watch.killed.p99", 99)]);
+    let _ = to_enter.iter().all(|(name, _, pid)| {
+        let (cwd, id) = (real(&world, name), format!("{:08x}-1111-4000-8000-000000000000", lane(name)));
+        entered.take(&watch, "new-id", name, || world.enter(*pid, &ticks(*pid), &id, &cwd.to_string_lossy()))
+    });
+    answer(report, &entered, floor, &[("watch.registry.p50", 50)]);
+    let _ = to_write.iter().all(|(name, ..)| {
+        let id = format!("{:08x}-2222-4000-8000-000000000000", lane(name));
+        written.take(&watch, "new-id", name, || world.write_transcript(lane(name), &id))
+    });
+    answer(report, &written, floor, &[("watch.transcript.p50", 50)]);
+}
+
+fn lane(name: &str) -> usize {
+    name.trim_start_matches("lane-").parse().unwrap()
+}
+
+fn real(world: &World, name: &str) -> PathBuf {
+    world.workspace(lane(name)).canonicalize().unwrap()
+}
+
+/// Answers budgets about the same latencies, beside the floor of what is recorded.
+fn answer(report: &mut Reporter, taken: &Taken, floor: f64, budgets: &[(&'static str, usize)]) {
+    for (id, percent) in budgets {
+        let measure = match taken.trouble() {
+            Some(trouble) => Measure::none(&trouble),
+            None => Measure::percentile(&taken.times, *percent).over(SYNCED, floor),
+        };
+        report.budget(id, measure);
     }
-    killed.row("session killed -> recorded", "budget p50 30, p99 80");
-    for (at, (name, _, pid)) in panes.iter().skip(tries).take(tries).enumerate() {
-        let cwd = world.workspace(at).canonicalize().unwrap();
-        let id = format!("{at:08x}-1111-4000-8000-000000000000");
-        if !take(&watch, &mut changed, "new-id", name, || world.enter(*pid, &ticks(*pid), &id, &cwd.to_string_lossy())) {
-            break;
-        }
-    }
-    changed.row("registry changed -> id recorded", "budget p50 40");
 }
 
 /// 100 sessions and nothing happens. Programs started are counted by a `tmux` in PATH that notes each start: headcount starts
 /// nothing else here. Processor time has the kernel's grain of a clock tick.
-fn idle() {
+fn idle(report: &mut Reporter) {
     let world = World::new(100);
     fs::write(world.manifest(), &world.recorded).unwrap();
     age(&world.manifest());
@@ -204,50 +127,59 @@ fn idle() {
     let script = format!("#!/bin/sh\necho started >> '{}'\nexec '{}' \"$@\"\n", log.display(), real.display());
     fs::write(shim.join("tmux"), script).unwrap();
     fs::set_permissions(shim.join("tmux"), fs::Permissions::from_mode(0o755)).unwrap();
-    let watch = Watch::start(&world, Some(&format!("{}:{path}", shim.display())));
+    let mut command = headcount(&world);
+    command.env("PATH", format!("{}:{path}", shim.display()));
+    let watch = Watch::settled(command, &[]);
     // What follows the first look (sources being set up, the events of our own writes) is not idleness.
     std::thread::sleep(Duration::from_secs(3));
     let starts = || fs::read_to_string(&log).unwrap_or_default().lines().count();
-    let (cpu, started, begun) = (watch.cpu(), starts(), Instant::now());
+    let (before, started, begun) = (watch.processor(), starts(), Instant::now());
     std::thread::sleep(IDLE);
-    let used = (watch.cpu() - cpu) as f64 / rustix::param::clock_ticks_per_second() as f64;
-    let share = used / begun.elapsed().as_secs_f64() * 100.0;
-    let rss = watch.rss_kib() as f64 / 1024.0;
-    let forks = starts() - started;
-    println!(
-        "idle, 100 sessions, {IDLE:?}                      {share:.3} % of a core (budget 0.1), {forks} programs started (budget 0), {rss:.1} MiB (budget 16)"
-    );
+    let used = (watch.processor() - before) as f64 / rustix::param::clock_ticks_per_second() as f64;
+    report.budget("idle.processor", Measure::single(used / begun.elapsed().as_secs_f64() * 100.0));
+    report.budget("idle.forks", Measure::single((starts() - started) as f64));
+    report.budget("idle.memory", Measure::single(watch.memory()));
 }
 
-fn scale(tries: usize) {
-    let mut medians = Vec::new();
-    for sessions in [10, 1000] {
-        // Ten sessions are used up soon: as many more worlds of ten.
-        let per_world = tries.min(sessions / 2);
-        let (mut killed, mut cpu, mut n) = (Taken::default(), 0, 0);
-        while n < tries {
-            let (world, watch) = watched(sessions);
-            let before = watch.cpu();
-            let panes = world.panes();
-            for (name, ..) in panes.iter().take(per_world) {
-                n += 1;
-                if !take(&watch, &mut killed, "dead", name, || kill(&world, name)) {
-                    n = tries;
-                    break;
-                }
-            }
-            cpu += watch.cpu() - before;
-        }
-        killed.row(&format!("one change among {sessions}"), "");
-        let each = cpu as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64 / n as f64;
-        println!("{:<44} {each:>11.2} ms of processor time each", "");
-        medians.push(killed.at(0.5));
+fn scale(report: &mut Reporter, tries: usize) {
+    let ten = among(10, tries);
+    let thousand = among(1000, tries);
+    let says = ["one session killed among 10 -> told", "one session killed among 1,000 -> told"];
+    for ((id, taken), says) in [("change.10", &ten.0), ("change.1000", &thousand.0)].into_iter().zip(says) {
+        let measure = taken.trouble().map_or_else(|| Measure::median(&taken.times), |why| Measure::none(&why));
+        report.measured(id, says, "ms", measure);
     }
-    println!("{:<44} {:>11.2} times (budget 3)", "1000 against 10", medians[1] / medians[0]);
+    let says = "processor time of one change among 1,000";
+    report.measured("change.1000.processor", says, "ms", Measure::single(thousand.1).over("one among 10", ten.1));
+    let measure = match (ten.0.trouble(), thousand.0.trouble()) {
+        (None, None) => Measure::median(&thousand.0.times).over("one among 10", median(&ten.0.times)),
+        (why, other) => Measure::none(&why.or(other).unwrap_or_default()),
+    };
+    report.budget("change.among.1000", measure);
+}
+
+/// What one change costs among so many sessions: until it is told, and in milliseconds of processor time.
+fn among(sessions: usize, tries: usize) -> (Taken, f64) {
+    // Ten sessions are used up soon: as many more worlds of ten.
+    let per_world = tries.min(sessions / 2);
+    let (mut killed, mut ticks, mut n) = (Taken::default(), 0, 0);
+    while n < tries {
+        let (world, watch) = watched(sessions);
+        let before = watch.processor();
+        for (name, ..) in world.panes().iter().take(per_world) {
+            n += 1;
+            if !killed.take(&watch, "dead", name, || kill(&world, name)) {
+                n = tries;
+                break;
+            }
+        }
+        ticks += watch.processor() - before;
+    }
+    (killed, ticks as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64 / n as f64)
 }
 
 /// A thousand sessions that are declared begin at once and end at once. Counted is what the manifest says of them.
-fn burst() {
+fn burst(report: &mut Reporter) {
     const SESSIONS: usize = 1000;
     let world = World::new(SESSIONS);
     // The same sessions again, after the server was emptied: declared, never seen.
@@ -259,7 +191,7 @@ fn burst() {
     end_all();
     fs::write(world.manifest(), &world.declared).unwrap();
     age(&world.manifest());
-    let _watch = Watch::start(&world, None);
+    let _watch = Watch::settled(headcount(&world), &[]);
     let count = |word: &str| {
         let text = fs::read_to_string(world.manifest()).unwrap();
         text.lines().filter(|line| line.trim_start() == format!("status: {word}")).count()
@@ -272,10 +204,19 @@ fn burst() {
         }
         (begun.elapsed(), found)
     };
+    let mut say = |id, says, took: Duration, found| match found {
+        SESSIONS => report.measured(id, says, "ms", Measure::single(millis(took))),
+        _ => report.measured(
+            id,
+            says,
+            "ms",
+            Measure::none(&format!("only {found} of {SESSIONS} were recorded within {took:.0?}")),
+        ),
+    };
     world.start(SESSIONS);
     let (took, found) = wait("running");
-    println!("{SESSIONS} sessions begun in a burst                {found} recorded, the last after {took:.2?}");
+    say("watch.burst.begun", "1,000 declared sessions begin at once -> all recorded", took, found);
     end_all();
     let (took, found) = wait("terminated");
-    println!("{SESSIONS} sessions ended in a burst                {found} recorded, the last after {took:.2?}");
+    say("watch.burst.ended", "1,000 sessions end at once -> all recorded", took, found);
 }

@@ -1,13 +1,22 @@
-//! The world of the benchmarks: a private tmux server below a temp directory, a temp HOME with many transcripts, and processes
+//! What the benchmarks share: how they report, and a world. That is a private tmux server below a temp directory, a temp HOME with many transcripts, and processes
 //! named `claude` that the registry knows. Never touches the default server.
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use guard::Guard;
+
+pub mod budgets;
+pub mod guard;
+pub mod program;
+pub mod report;
+pub mod watch;
 
 /// Transcripts on disk, and the project directories they are spread over.
 pub const TRANSCRIPTS: usize = 10_000;
@@ -21,7 +30,8 @@ pub fn age(path: &Path) {
 
 /// A tmux server with so many sessions, each with a process named `claude` that the registry knows.
 pub struct World {
-    root: tempfile::TempDir,
+    root: PathBuf,
+    _guard: Guard,
     /// The manifest with everything recorded.
     pub recorded: String,
     /// The same with nothing recorded.
@@ -30,8 +40,8 @@ pub struct World {
 
 impl World {
     pub fn new(sessions: usize) -> Self {
-        let root = tempfile::Builder::new().prefix("headcount-bench-").tempdir().unwrap();
-        let mut world = Self { root, recorded: String::new(), declared: String::new() };
+        let root = tempfile::Builder::new().prefix("headcount-bench-").tempdir().unwrap().keep();
+        let mut world = Self { _guard: Guard::over(&root), root, recorded: String::new(), declared: String::new() };
         fs::create_dir_all(world.home().join(".claude/sessions")).unwrap();
         fs::create_dir_all(world.path("tmux")).unwrap();
         std::os::unix::fs::symlink("/bin/sleep", world.path("claude")).unwrap();
@@ -42,7 +52,7 @@ impl World {
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.root.join(name)
     }
 
     pub fn home(&self) -> PathBuf {
@@ -80,11 +90,16 @@ impl World {
             fs::create_dir_all(self.workspace(index)).unwrap();
             fs::create_dir_all(self.project(index)).unwrap();
         }
-        for index in 0..TRANSCRIPTS {
-            let cwd = self.workspace(index);
-            let line = format!("{{\"type\":\"user\",\"sessionId\":\"{}\",\"cwd\":{:?}}}\n", id(index), cwd.to_string_lossy());
-            fs::write(self.project(index).join(format!("{}.jsonl", id(index))), line).unwrap();
-        }
+        (0..TRANSCRIPTS).for_each(|index| self.write_transcript(index, &id(index)));
+        // What appeared within a second before a process began may be its own.
+        std::thread::sleep(Duration::from_millis(1200));
+    }
+
+    /// Writes the transcript of a conversation in the workspace of a session.
+    pub fn write_transcript(&self, index: usize, id: &str) {
+        let cwd = self.workspace(index);
+        let line = format!("{{\"type\":\"user\",\"sessionId\":\"{id}\",\"cwd\":{:?}}}\n", cwd.to_string_lossy());
+        fs::write(self.project(index).join(format!("{id}.jsonl")), line).unwrap();
     }
 
     pub fn start(&self, sessions: usize) {
@@ -163,12 +178,6 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.tmux().arg("kill-server").stderr(Stdio::null()).status();
-    }
-}
-
 /// The conversation of a session.
 pub fn id(index: usize) -> String {
     format!("{index:08x}-0000-4000-8000-000000000000")
@@ -178,4 +187,35 @@ pub fn id(index: usize) -> String {
 pub fn ticks(pid: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap().to_owned()
+}
+
+/// A number from the environment.
+pub fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// The kinds of processor time a process has used, in clock ticks: its own, and that of the children it has reaped.
+pub fn processor(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().split(' ').skip(11).take(4).map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+/// A value of `/proc/PID/status`, in MiB; `None` once the process is gone.
+pub fn memory(pid: u32, field: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+}
+
+/// Writes a file as programs do that do not want to lose it: synced, renamed, its directory synced. The floor of all that is
+/// recorded.
+pub fn write_synced(path: &Path, text: &[u8]) -> Duration {
+    let begun = Instant::now();
+    let draft = path.with_extension("new");
+    let mut file = fs::File::create(&draft).unwrap();
+    file.write_all(text).unwrap();
+    file.sync_all().unwrap();
+    fs::rename(&draft, path).unwrap();
+    fs::File::open(path.parent().unwrap()).unwrap().sync_all().unwrap();
+    begun.elapsed()
 }

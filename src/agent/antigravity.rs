@@ -87,10 +87,7 @@ fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<Found> {
         Ok(map) => map,
         Err(error) => return Fact::Unknown(format!("{} is no map of workspaces: {error}", file.display())),
     };
-    let is_here = |workspace: &str| {
-        let workspace = Path::new(workspace);
-        workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd)
-    };
+    let is_here = |workspace: &str| files::leads_to(Path::new(workspace), cwd);
     let mut ids: Vec<&str> = map.iter().filter(|(key, _)| is_here(key)).filter_map(|(_, value)| value.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();

@@ -21,6 +21,16 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
+/// That a file could not be read, and why.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {}", path.display(), reason(error))
+}
+
+/// Whether a workspace an agent wrote down is `cwd`, a real path: as it is written, or where it leads.
+pub(super) fn leads_to(workspace: &Path, cwd: &Path) -> bool {
+    workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd)
+}
+
 /// Whether an id can be a part of a file's name. One that cannot names no file, and must not lead out of a directory.
 pub(super) fn is_file_name(id: &str) -> bool {
     let mut parts = Path::new(id).components();
@@ -66,7 +76,7 @@ pub(super) fn small(path: &Path, most: u64) -> Fact<Vec<u8>> {
     match read() {
         Ok(text) => Fact::Seen(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Fact::Absent,
-        Err(error) => Fact::Unknown(format!("cannot read {}: {}", path.display(), reason(&error))),
+        Err(error) => Fact::Unknown(unreadable(path, &error)),
     }
 }
 
@@ -199,6 +209,18 @@ mod tests {
         assert!(small(&dir.path().join("none"), 10).is_absent());
         std::fs::write(dir.path().join("large"), [b'x'; 11]).unwrap();
         assert!(small(&dir.path().join("large"), 10).why_unknown().is_some());
+    }
+
+    #[test]
+    fn a_workspace_is_the_same_as_written_or_where_it_leads_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (lab, link, gone) = (root.join("lab"), root.join("link"), root.join("gone"));
+        std::fs::create_dir(&lab).unwrap();
+        std::os::unix::fs::symlink(&lab, &link).unwrap();
+        assert!(leads_to(&lab, &lab) && leads_to(&link, &lab));
+        assert!(leads_to(&gone, &gone), "also when it is not there any more");
+        assert!(!leads_to(&root, &lab) && !leads_to(&gone, &lab) && !leads_to(Path::new("lab"), &lab));
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn quoted(arg: &str) -> String {
 }
 
 /// Every agent that headcount knows by itself, in the order of [`AgentKind::ALL`].
-pub fn all() -> &'static [&'static dyn Agent; 7] {
+pub fn all() -> &'static [&'static dyn Agent; AgentKind::ALL.len()] {
     &[
         &claude::Claude,
         &codex::Codex,

@@ -10,7 +10,7 @@ use super::files;
 /// The last lines of a file that are what is asked for, oldest first. Lines that are something else are left out, among them one
 /// that is still being written. A line longer than the window hides all before it.
 pub(super) fn records<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, String> {
-    let wrong = |error: io::Error| format!("cannot read {}: {}", path.display(), files::reason(&error));
+    let wrong = |error: io::Error| files::unreadable(path, &error);
     let edges = files::edges(path).map_err(wrong)?;
     let size = std::fs::metadata(path).map_err(wrong)?.len();
     // Where the head is not all of the file, it is not its end either.

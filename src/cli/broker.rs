@@ -50,7 +50,10 @@ impl Named {
     /// # Errors
     /// What names it cannot be used.
     pub(crate) fn of(section: Section) -> Result<Self, CliError> {
-        let unusable = |error: BrokerError| CliError::caused_by(Exit::Failure, &error);
+        let unusable = |error: BrokerError| {
+            CliError::caused_by(Exit::Failure, &error)
+                .hint("correct it in the environment (MQTT_…) or at `mqtt:` in the manifest; the environment goes first")
+        };
         let broker = Broker::resolve(&section, |name| std::env::var(name).ok()).map_err(unusable)?;
         Ok(Self { broker, root: section.root().map_err(unusable)? })
     }

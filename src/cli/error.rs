@@ -133,7 +133,9 @@ impl CliError {
                 Self::caused_by(Exit::Usage, &error)
                     .hint(format!("it is one of {}; others are declared at `agents:` in the manifest", known.join(", ")))
             }
-            PassError::Shrunken { .. } => Self::caused_by(Exit::Busy, &error),
+            PassError::Shrunken { .. } => {
+                Self::caused_by(Exit::Busy, &error).hint("try again then, if the others are meant to be gone")
+            }
             PassError::BeingWritten { .. } => {
                 Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")
             }
@@ -163,7 +165,7 @@ impl From<ManifestError> for CliError {
             ManifestError::Locked { .. } => told.hint("another headcount is at it; try again when it is done"),
             ManifestError::Busy { .. } => told.hint("save and close it in the other program, then try again"),
             ManifestError::HardLinked { .. } => told.hint("replace the other names by symbolic links"),
-            ManifestError::MountPoint { .. } => told,
+            ManifestError::MountPoint { .. } => told.hint("mount the directory it is in instead"),
             ManifestError::ReadOnlyDirectory { .. } => {
                 told.hint("the new text is written beside the old one, so the directory has to be writable")
             }

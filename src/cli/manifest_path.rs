@@ -57,6 +57,11 @@ pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<F
         .hint("name one with --manifest or $HEADCOUNT_MANIFEST, or let `headcount init` write one from what is running now"))
 }
 
+/// Whether somebody says which manifest it is. If nobody does, that there is none is no mistake.
+pub(crate) fn is_named(option: Option<&Path>, around: &Surroundings<'_>) -> bool {
+    option.is_some() || VARIABLES.iter().any(|variable| set(variable, around).is_some())
+}
+
 /// The manifest to use, if there is one: for what can do without.
 ///
 /// # Errors

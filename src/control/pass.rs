@@ -26,11 +26,11 @@ use crate::core::manifest::{Environment, Manifest};
 use crate::core::memory::{JobTold, Memory};
 use crate::core::observe::Observation;
 use crate::core::plan::{self, Plan, Step};
+use crate::core::report::Report;
 use crate::core::report::explain::explain;
 use crate::core::report::make::{self, Outcome};
 use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
-use crate::core::report::{Report, State};
 use crate::host::Environ;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;
@@ -460,9 +460,4 @@ fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<usize, String>)
             halve(edition, right, found);
         }
     }
-}
-
-/// Whether a report has a drift that could not be recorded.
-pub fn has_refusal(report: &Report) -> bool {
-    report.drifts.iter().any(|drift| drift.state == State::Refused)
 }

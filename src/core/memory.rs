@@ -123,11 +123,6 @@ impl Memory {
         told.extend(jobs.iter().map(|job| (job.id.clone(), JobTold::of(job, at))));
         JobTold::forget_gone(told, jobs);
     }
-
-    /// Whether this consumer was already told of this drift.
-    pub fn was_reported(&self, consumer: &str, fingerprint: &str) -> bool {
-        self.reported.get(consumer).is_some_and(|told| told.contains(fingerprint))
-    }
 }
 
 /// A session's key as one stable text: its four parts, each quoted so that no two keys can read the same.

@@ -71,7 +71,7 @@ pub(super) fn wrong_shape(text: &str, raw: &Value) -> Option<Diagnostic> {
             let hint = "a manifest begins with `version: 1` and `sessions:`";
             return Some(fatal("manifest is empty", Some(hint), None));
         }
-        Value::Sequence(_) => "a sequence",
+        Value::Sequence(_) => "a list",
         Value::Tagged(_) => "a tagged value",
         Value::Bool(_) | Value::Number(_) | Value::String(_) => "a single value",
     };

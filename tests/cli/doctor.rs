@@ -43,12 +43,19 @@ fn a_machine_with_a_manifest_will_do_and_every_check_has_its_row() {
 }
 
 #[test]
-fn no_manifest_is_a_failure_with_a_hint() {
-    let ran = Place::new().run(&["doctor"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(row(&ran, "manifest").starts_with("fail"));
+fn no_manifest_yet_is_a_warning_with_a_hint_and_one_that_was_named_and_is_not_there_a_failure() {
+    let place = Place::new();
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    assert!(row(&ran, "manifest").starts_with("warn"));
     assert!(row(&ran, "manifest").contains("--manifest"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("1 check failed"), "{}", ran.stdout);
+    let option = place.run(&["doctor", "-f", "nowhere.yaml"]);
+    let variable = Ran::from(place.command().arg("doctor").env("HEADCOUNT_MANIFEST", "nowhere.yaml").output().unwrap());
+    for ran in [option, variable] {
+        assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+        assert!(row(&ran, "manifest").starts_with("fail"));
+        assert!(ran.stdout.contains("1 check failed"), "{}", ran.stdout);
+    }
 }
 
 #[test]
@@ -71,6 +78,20 @@ fn a_missing_tmux_is_a_failure_that_says_what_to_install() {
     let ran = Ran::from(place.command().arg("doctor").env("PATH", place.home()).output().unwrap());
     assert_eq!(ran.code, Some(1));
     assert!(row(&ran, "tmux").starts_with("fail") && row(&ran, "tmux").contains("install tmux 3.2 or newer"), "{}", ran.stdout);
+}
+
+#[test]
+fn whoever_has_a_zellij_needs_no_tmux() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let zellij = place.home().join("zellij");
+    for (version, grade, code) in [("0.45.1", "ok", 0), ("0.40.0", "fail", 1)] {
+        std::fs::write(&zellij, format!("#!/bin/sh\necho zellij {version}\n")).unwrap();
+        std::fs::set_permissions(&zellij, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let ran = Ran::from(place.command().arg("doctor").env("PATH", place.home()).output().unwrap());
+        assert!(row(&ran, "tmux").starts_with(grade), "{version}: {}", ran.stdout);
+        assert_eq!(ran.code, Some(code), "{version}: {}", ran.stdout);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use headcount::core::drift::Class;
+
 use crate::support::Place;
 
 fn examples() -> Vec<PathBuf> {
@@ -18,6 +20,16 @@ fn every_example_is_valid_without_a_warning() {
     for path in examples() {
         let ran = Place::new().run(&["check", "--strict", path.to_str().unwrap()]);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_skill_knows_every_class_of_drift_and_every_state() {
+    let skill = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/skills/headcount/SKILL.md");
+    let text = std::fs::read_to_string(skill).unwrap();
+    let states = ["pending", "settling", "applied", "flagged", "refused", "ignored"];
+    for word in Class::ALL.map(Class::as_str).into_iter().chain(states) {
+        assert!(text.contains(&format!("`{word}`")), "{word}");
     }
 }
 

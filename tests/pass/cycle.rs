@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use headcount::core::drift::Class;
 use serde_json::Value;
 
 use crate::run::{Headcount, lines, message};
@@ -235,7 +236,7 @@ fn the_demo_shows_one_drift_of_each_class_and_leaves_nothing() {
     let output = world.headcount(&["demo"]).env("TMPDIR", &temp).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for class in ["dead", "unregistered", "new-id", "stale-id", "agent-gone", "revived", "moved", "ambiguous", "delegated"] {
+    for class in Class::ALL {
         assert!(text.contains(&format!("  {class}")), "{class} in {text}");
     }
     assert!(text.contains("Recorded 8.") && text.contains("nothing to record"), "{text}");

@@ -12,6 +12,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::support::{Claude, World, await_some};
+pub use installed::zellij as program;
+
+#[path = "installed.rs"]
+mod installed;
 
 /// Nothing that a person would be shown at the first start.
 const CONFIG: &str = "show_startup_tips false\nshow_release_notes false\n";
@@ -19,23 +23,6 @@ const CONFIG: &str = "show_startup_tips false\nshow_release_notes false\n";
 /// A world with zellij in its PATH.
 pub struct Zellij {
     world: World,
-}
-
-/// The real zellij: `HEADCOUNT_TEST_ZELLIJ`, else what `./x test` built.
-pub fn program() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("HEADCOUNT_TEST_ZELLIJ") {
-        return Some(PathBuf::from(named)).filter(|program| program.is_file());
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let built = fs::read_dir(cache.join("headcount-tools")).ok()?.flatten();
-    let mut programs: Vec<PathBuf> = built
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("zellij-"))
-        .map(|entry| entry.path().join("bin/zellij"))
-        .filter(|program| program.is_file())
-        .collect();
-    programs.sort();
-    programs.pop()
 }
 
 impl Zellij {

@@ -82,22 +82,21 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
 /// The transcripts in a directory that appeared since `started` and are of this workspace, whatever the directory's name says:
 /// it does not tell `a.b` from `a_b`.
 fn appeared(dir: &Path, cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Appearance>, String> {
-    let wrong = |path: &Path, error: &io::Error| format!("cannot read {}: {}", path.display(), files::reason(error));
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(wrong(dir, &error)),
+        Err(error) => return Err(files::unreadable(dir, &error)),
     };
     let mut found = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|error| wrong(dir, &error))?;
+        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
         let name = entry.file_name();
         let Some(id) = name.to_str().and_then(id_of).filter(|id| files::is_uuid(id)) else { continue };
         let path = entry.path();
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(wrong(&path, &error)),
+            Err(error) => return Err(files::unreadable(&path, &error)),
         };
         if let Some(at) = appearance(&path, files::times(&metadata), cwd, started)? {
             found.push(Appearance { id: ConversationId(id.to_owned()), at });
@@ -118,7 +117,7 @@ fn appearance(
     if modified < since || born.is_some_and(|born| born < since) {
         return Ok(None);
     }
-    let edges = files::edges(path).map_err(|error| format!("cannot read {}: {}", path.display(), files::reason(&error)))?;
+    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let mut at = born;
     let mut workspace = None;
     for line in edges.lines().filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok()) {
@@ -131,7 +130,7 @@ fn appearance(
     }
     match (workspace, at) {
         (Some(workspace), Some(at)) => {
-            let is_here = Path::new(&workspace) == cwd || Path::new(&workspace).canonicalize().is_ok_and(|real| real == cwd);
+            let is_here = files::leads_to(Path::new(&workspace), cwd);
             Ok((is_here && at >= since).then_some(at))
         }
         (None, _) => Err(format!("{} does not say yet which workspace it is of", path.display())),

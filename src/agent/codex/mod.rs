@@ -55,7 +55,15 @@ impl Agent for Codex {
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
-        match shelf.find(&home.join("sessions"), 3, id.as_str(), id_of) {
+        let sessions = home.join("sessions");
+        // Most are where their id says, which spares a look at years of other threads. What is not there may be anywhere.
+        let near = rollouts::days_of(id).into_iter().find_map(|day| {
+            files::first_transcript(shelf.find(&sessions.join(day), 0, id.as_str(), id_of).into_seen()?).into_seen()
+        });
+        if let Some(found) = near {
+            return Fact::Seen(found);
+        }
+        match shelf.find(&sessions, 3, id.as_str(), id_of) {
             Fact::Seen(paths) => files::first_transcript(paths),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),

@@ -56,10 +56,10 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(wrong(&dir, &error)),
+            Err(error) => return Err(files::unreadable(&dir, &error)),
         };
         for entry in entries {
-            let entry = entry.map_err(|error| wrong(&dir, &error))?;
+            let entry = entry.map_err(|error| files::unreadable(&dir, &error))?;
             let name = entry.file_name();
             let Some(id) = name.to_str().and_then(id_of) else { continue };
             if let Some(at) = appearance(&entry.path(), cwd, started - SLACK)? {
@@ -76,6 +76,21 @@ pub(super) fn directory(day: NaiveDate) -> PathBuf {
     PathBuf::from(day.format("%Y/%m/%d").to_string())
 }
 
+/// The directories a thread can be in by the time of its launch, with which its id begins (a UUID of version 7); none if its id
+/// does not say it.
+pub(super) fn days_of(id: &ConversationId) -> Vec<PathBuf> {
+    let Some(launched) = launched(id.as_str()) else { return Vec::new() };
+    [launched, launched - ZONES, launched + ZONES].map(directory).to_vec()
+}
+
+fn launched(id: &str) -> Option<NaiveDate> {
+    if !files::is_uuid(id) || id.as_bytes().get(14) != Some(&b'7') {
+        return None;
+    }
+    let millis = i64::from_str_radix(&format!("{}{}", id.get(..8)?, id.get(9..13)?), 16).ok()?;
+    Some(DateTime::from_timestamp_millis(millis)?.date_naive())
+}
+
 /// The directories a rollout of this process can be in, newest first.
 fn days(started: DateTime<Utc>, now: DateTime<Utc>) -> Vec<PathBuf> {
     let (first, last) = (started.date_naive() - ZONES, now.date_naive() + ZONES);
@@ -88,31 +103,37 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(wrong(path, &error)),
+        Err(error) => return Err(files::unreadable(path, &error)),
     };
     let (born, modified) = files::times(&metadata);
     if modified < since || born.is_some_and(|born| born < since) {
         return Ok(None);
     }
-    let edges = files::edges(path).map_err(|error| wrong(path, &error))?;
+    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
     let Some(FirstLine { payload }) = first else {
         return Err(format!("{} does not say yet which workspace it is of", path.display()));
     };
-    let workspace = Path::new(payload.cwd.as_ref());
-    let is_here = workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd);
+    let is_here = files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
     let at = born.unwrap_or(payload.timestamp);
     Ok((is_here && at >= since).then_some(at))
-}
-
-fn wrong(path: &Path, error: &io::Error) -> String {
-    format!("cannot read {}: {}", path.display(), files::reason(error))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_names_the_day_of_its_launch_and_those_beside_it_if_it_is_one_with_a_time() {
+        let days = |id: &str| days_of(&ConversationId(id.to_owned()));
+        let around = ["2026/11/21", "2026/11/20", "2026/11/22"].map(PathBuf::from);
+        assert_eq!(days("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6"), around);
+        for id in ["01a1fc1b-b7b6-4361-96bb-4283a7de4ab6", "", "01a1fc1b", "é1a1fc1b-b7b6-7361-96bb-4283a7de4ab"] {
+            assert!(days(id).is_empty(), "{id}");
+        }
+        assert_eq!(days("ffffffff-ffff-7fff-bfff-ffffffffffff").len(), 3, "the last one there is");
+    }
 
     #[test]
     fn every_day_a_process_may_have_written_on_is_looked_at_newest_first() {

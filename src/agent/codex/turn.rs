@@ -46,7 +46,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
         // A turn that began before this process did: killed with the one before, or still run by the background daemon.
         Ok(Some(Mark::Began(_)) | None) => Fact::Absent,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
-        Err(error) => Fact::Unknown(format!("cannot read {}: {}", transcript.path.display(), files::reason(&error))),
+        Err(error) => Fact::Unknown(files::unreadable(&transcript.path, &error)),
     }
 }
 

@@ -85,8 +85,7 @@ fn only(ids: &BTreeSet<String>) -> Fact<Found> {
 /// The conversation with a lock of one of these processes that was made since it started. `is_unread`: what the processes hold
 /// open could not be read, so that a lock with a `.hold` beside it may be theirs all the same.
 fn made_since(sessions: &Path, chain: &[&ProcessInfo], is_unread: bool) -> Fact<Found> {
-    let wrong =
-        |path: &Path, error: &io::Error| Fact::Unknown(format!("cannot read {}: {}", path.display(), files::reason(error)));
+    let wrong = |path: &Path, error: &io::Error| Fact::Unknown(files::unreadable(path, error));
     let entries = match std::fs::read_dir(sessions) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Absent,

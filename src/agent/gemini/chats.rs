@@ -40,12 +40,8 @@ fn short_id_of(name: &str) -> Option<&str> {
     stem.rsplit_once('-').map(|(_, short)| short).filter(|short| short.len() == 8)
 }
 
-fn wrong(path: &Path, error: &io::Error) -> String {
-    format!("cannot read {}: {}", path.display(), files::reason(error))
-}
-
 fn first_line(path: &Path) -> Result<FirstLine, String> {
-    let edges = files::edges(path).map_err(|error| wrong(path, &error))?;
+    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let line = edges.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice(line).map_err(|_| format!("{} does not begin as a chat does", path.display()))
 }
@@ -141,17 +137,17 @@ fn collect(dir: &Path, since: DateTime<Utc>, found: &mut BTreeMap<String, DateTi
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(wrong(dir, &error)),
+        Err(error) => return Err(files::unreadable(dir, &error)),
     };
     for entry in entries {
-        let entry = entry.map_err(|error| wrong(dir, &error))?;
+        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
         let name = entry.file_name();
         let Some(short) = name.to_str().and_then(short_id_of) else { continue };
         let path = entry.path();
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(wrong(&path, &error)),
+            Err(error) => return Err(files::unreadable(&path, &error)),
         };
         let (born, modified) = files::times(&metadata);
         if modified < since || born.is_some_and(|born| born < since) {

@@ -48,7 +48,7 @@ pub(super) fn chats(home: &Path, cwd: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn is(workspace: &str, cwd: &Path) -> bool {
-    Path::new(workspace) == cwd || Path::new(workspace).canonicalize().is_ok_and(|real| real == cwd)
+    files::leads_to(Path::new(workspace), cwd)
 }
 
 #[cfg(test)]

@@ -102,8 +102,7 @@ fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<F
 
 /// Whether a conversation's directory is this real path.
 fn is_of(directory: &str, cwd: &Path) -> bool {
-    let directory = Path::new(directory);
-    directory == cwd || directory.canonicalize().is_ok_and(|real| real == cwd)
+    files::leads_to(Path::new(directory), cwd)
 }
 
 /// Whether no other conversation of a workspace changed after this one; not if that cannot be told.

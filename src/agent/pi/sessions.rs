@@ -72,10 +72,10 @@ fn appearance(path: &Path, id: &str, cwd: &Path, started: DateTime<Utc>) -> Resu
     let born = match std::fs::metadata(path) {
         Ok(metadata) => files::times(&metadata).0,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("cannot read {}: {}", path.display(), files::reason(&error))),
+        Err(error) => return Err(files::unreadable(path, &error)),
     };
     let header = store::header(path)?;
-    let is_here = header.cwd == cwd || header.cwd.canonicalize().is_ok_and(|real| real == cwd);
+    let is_here = files::leads_to(&header.cwd, cwd);
     if header.id != id || !is_here || !is_of_launch(header.begun, started) {
         return Ok(None);
     }

@@ -65,7 +65,7 @@ struct FirstLine<'a> {
 
 /// What a session file's first line says. A line that cannot be understood may be only half written.
 pub(super) fn header(path: &Path) -> Result<Header, String> {
-    let edges = files::edges(path).map_err(|error| format!("cannot read {}: {}", path.display(), files::reason(&error)))?;
+    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
     match first.filter(|first| first.kind == "session") {
         Some(first) => Ok(Header { id: first.id.into_owned(), cwd: PathBuf::from(first.cwd.as_ref()), begun: first.timestamp }),

@@ -37,7 +37,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Fact::Absent,
             Err(error) => {
-                return Fact::Unknown(format!("cannot read {}: {}", transcript.path.display(), files::reason(&error)));
+                return Fact::Unknown(files::unreadable(&transcript.path, &error));
             }
         };
         match text.rsplit(|byte| *byte == b'\n').find_map(goes_on) {

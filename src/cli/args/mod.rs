@@ -28,8 +28,8 @@ pub(crate) use watch::WatchArgs;
     version,
     about = "Keep one YAML file of coding-agent sessions true",
     long_about = "Keep one YAML file of coding-agent sessions true.\n\n\
-        headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux servers, processes and \
-        transcripts on disk. It says what drifted, and records the truth back without changing a byte it did not mean to \
+        headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux and zellij sessions, processes \
+        and transcripts on disk. It says what drifted, and records the truth back without changing a byte it did not mean to \
         change. It never starts, stops or types into a session.\n\n\
         Without a verb it does what `headcount status` does.",
     after_help = AFTER_HELP,
@@ -367,8 +367,8 @@ pub(crate) struct UndoArgs {
 
 /// Write a manifest from what is running now
 ///
-/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent, workspace, pane, and the
-/// conversation if it is proven. Starts, stops and types into nothing.
+/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
+/// workspace, pane, and the conversation if it is proven. Starts, stops and types into nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -383,7 +383,7 @@ pub(crate) struct InitArgs {
 
 /// Validate a manifest
 ///
-/// Prints every error and warning with its place in the file. Needs no tmux and looks at nothing but the file.
+/// Prints every error and warning with its place in the file. Looks at nothing but the file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -61,7 +61,8 @@ fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
         ));
     }
     if report.hosts.is_empty() && !args.hosts.is_empty() {
-        return Err(CliError::new(Exit::Failure, format!("no host is called {}", args.hosts.join(" or "))));
+        return Err(CliError::new(Exit::Failure, format!("no host is called {}", args.hosts.join(" or ")))
+            .hint("`headcount fleet status` without a name lists the hosts"));
     }
     Ok(Exit::Done)
 }

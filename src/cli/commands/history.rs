@@ -18,7 +18,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
     let entries = Journal::new(&directory).entries(None, None)?;
     let wanted = |entry: &&Entry| args.names.is_empty() || args.names.iter().any(|name| glob(name, &entry.session.name));
     let lines: Vec<Line> = entries.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX)).map(line).collect();
-    context.out.answer(&history::render(&lines, &context.out.look))?;
+    context.out.answer(&history::render(&lines, &args.names, &context.out.look))?;
     Ok(Exit::Done)
 }
 

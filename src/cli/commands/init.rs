@@ -32,7 +32,7 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> 
     context.out.answer(&format!("Wrote {} with {count}.\n", printable(&path.display().to_string())))?;
     if first.sessions == 0 {
         context.out.note(
-            "no coding agent runs in a tmux or zellij session of yours; see examples/minimal.yaml for how to declare one",
+            "no coding agent runs in a tmux or zellij session of yours; declare sessions by hand, each with `name:` and `agent:`",
         );
     }
     Ok(Exit::Done)
@@ -56,5 +56,5 @@ fn failed(path: &Path, error: &io::Error) -> CliError {
             "`headcount init --dry-run` prints the manifest; `headcount reconcile` adds new sessions to an existing one",
         );
     }
-    CliError::new(Exit::Failure, format!("cannot write {path}: {error}"))
+    CliError::new(Exit::Failure, format!("cannot write {path}: {error}")).hint("--manifest names another place")
 }

@@ -4,12 +4,14 @@ use super::{drift_exit, print_json};
 use crate::cli::Context;
 use crate::cli::args::{StatusArgs, StatusOutput};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::render::drift::Asked;
 use crate::cli::render::status;
 use crate::cli::session::{self, Request};
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let asked = Asked::from(&look.selection);
     let pass = session::pass(Request { activity: true, ..look }, context)?;
     let report = &pass.status();
     if args.json {
@@ -18,7 +20,7 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError
         context.out.answer(&status::names(report))?;
     } else {
         let wide = args.output == Some(StatusOutput::Wide);
-        context.out.answer(&status::render(report, wide, &context.out.look))?;
+        context.out.answer(&status::render(report, asked, wide, &context.out.look))?;
     }
     Ok(if args.exit_code { drift_exit(&report.counts, report.in_sync) } else { Exit::Done })
 }

@@ -28,7 +28,7 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
         rows.push(Row::warn(
             "agents",
             "none is in PATH and none has files here",
-            "sessions are then only followed as tmux sessions",
+            "install one, or declare your own at `agents:` in the manifest",
         ));
     } else if !absent.is_empty() {
         rows.push(Row::fine("other agents", format!("not here: {}", absent.join(", "))));

@@ -18,8 +18,13 @@ use crate::yaml;
 
 pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
     let mut rows = Vec::new();
-    match manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real()) {
-        Err(error) => rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; "))),
+    let (option, around) = (context.globals.manifest.as_deref(), Surroundings::real());
+    match manifest_path::find(option, &around) {
+        Err(error) => {
+            // A machine is not at fault for what nobody has written yet.
+            let row = if manifest_path::is_named(option, &around) { Row::fail } else { Row::warn };
+            rows.push(row("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
+        }
         Ok(found) => match ManifestFile::open(&found.path).and_then(|file| Ok((file.resolved()?, file.read()?))) {
             Err(error) => {
                 let error = crate::cli::error::CliError::from(error);

@@ -15,7 +15,7 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
     let command = Command { program: "tmux".to_owned(), args: vec!["-V".into()], variables: Vec::new(), deadline: DEADLINE };
     let mut rows = match examiner.host.run(&command) {
         Ok(output) => of_version(&String::from_utf8_lossy(&output.stdout)),
-        Err(error) => vec![missing(&error)],
+        Err(error) => vec![missing(&error, super::zellij::is_there(examiner))],
     };
     rows.push(locale(examiner));
     match address::socket(ServerKey::DEFAULT, &examiner.env) {
@@ -29,8 +29,14 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
     rows
 }
 
-fn missing(error: &RunError) -> Row {
-    Row::fail("tmux", error.to_string(), "install tmux 3.2 or newer from your package manager")
+/// Whoever works in zellij needs no tmux.
+fn missing(error: &RunError, has_zellij: bool) -> Row {
+    match error {
+        RunError::NotFound(_) if has_zellij => Row::fine("tmux", "not in PATH, and not needed beside zellij"),
+        _ => {
+            Row::fail("tmux", error.to_string(), "install tmux 3.2 or newer from your package manager, or zellij 0.44 or newer")
+        }
+    }
 }
 
 /// The version and what it is known for. Sources: tmux's CHANGES; the SIGCHLD race is tmux issue 311 and was seen on 3.3a.

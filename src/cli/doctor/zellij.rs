@@ -25,6 +25,11 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
     rows
 }
 
+/// Whether there is a zellij that can be used.
+pub(super) fn is_there(examiner: &Examiner) -> bool {
+    zellij::ask_version(&examiner.host).is_ok_and(|said| matches!(zellij::version(&said), Ok(Some(_))))
+}
+
 /// The program; nothing where it is missing and nobody needs it.
 fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> {
     let upgrade =

@@ -19,24 +19,24 @@ pub(crate) fn render(explanations: &[Explanation], look: &Look) -> String {
 fn one(explanation: &Explanation, look: &Look) -> String {
     let row = &explanation.row;
     let mut text = format!("{}\n", look.paint(Style::Strong, &printable(&row.session.to_string())));
-    field(&mut text, "agent", row.agent.as_str());
-    field(&mut text, "declared", if row.declared == "-" { "nothing" } else { &row.declared });
-    field(&mut text, "observed", &observed(row));
+    field(&mut text, look, "agent", row.agent.as_str());
+    field(&mut text, look, "declared", if row.declared == "-" { "nothing" } else { &row.declared });
+    field(&mut text, look, "observed", &observed(row));
     if let Some(cwd) = &row.cwd {
-        field(&mut text, "workspace", cwd);
+        field(&mut text, look, "workspace", cwd);
     }
     if let Some(id) = &row.session_id {
         let rung = row.id_rung.as_deref().unwrap_or("no proof");
-        field(&mut text, "conversation", &format!("{id} ({rung})"));
+        field(&mut text, look, "conversation", &format!("{id} ({rung})"));
     }
     match (row.transcript, row.last_activity) {
-        (Some(true), Some(at)) => field(&mut text, "transcript", &format!("on disk, last written {}", stamp(at))),
-        (Some(true), None) => field(&mut text, "transcript", "on disk"),
-        (Some(false), _) => field(&mut text, "transcript", "not on disk"),
+        (Some(true), Some(at)) => field(&mut text, look, "transcript", &format!("on disk, last written {}", stamp(at))),
+        (Some(true), None) => field(&mut text, look, "transcript", "on disk"),
+        (Some(false), _) => field(&mut text, look, "transcript", "not on disk"),
         (None, _) => {}
     }
     if let Some(job) = &explanation.job {
-        field(&mut text, "job", job);
+        field(&mut text, look, "job", job);
     }
     list(&mut text, "The manifest says", &explanation.manifest, look);
     list(&mut text, "Observed", &explanation.observed, look);
@@ -52,8 +52,8 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     text
 }
 
-fn field(text: &mut String, label: &str, value: &str) {
-    let _ = writeln!(text, "  {label:LABEL$}{}", printable(value));
+fn field(text: &mut String, look: &Look, label: &str, value: &str) {
+    let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
 }
 
 fn heading(text: &mut String, title: &str, look: &Look) {

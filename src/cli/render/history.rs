@@ -24,10 +24,13 @@ pub(crate) struct Line {
     pub(crate) undoes: Option<String>,
 }
 
-/// The table, or a sentence if there is nothing to show.
-pub(crate) fn render(lines: &[Line], look: &Look) -> String {
+/// The table, or a sentence if there is nothing to show: of everything, or of the sessions of these `names`.
+pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
     if lines.is_empty() {
-        return "Nothing has been recorded.\n".to_owned();
+        return match names {
+            [] => "Nothing has been recorded.\n".to_owned(),
+            names => format!("Nothing has been recorded of {}.\n", printable(&names.join(" or "))),
+        };
     }
     let columns = [
         Column::new("ENTRY"),

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::table::{Cell, Column};
-use super::{Look, Style, age, hanging, plural, table};
+use super::{Look, Style, age, ago, hanging, plural, table};
 use crate::core::job::{EventKind, Job, JobStatus, Logged, TimeOut, timed_out};
 use crate::core::text::{printable, stamp};
 
@@ -77,7 +77,7 @@ pub(crate) fn card(job: &Job, events: &[Logged], look: &Look) -> String {
         field(label, value.as_deref().unwrap_or("-"));
     }
     for (label, at) in [("submitted", job.created_at), ("heard", job.updated_at.filter(|_| job.last_seq > 0))] {
-        field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} (age {})", stamp(at), age(at, look.now))));
+        field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} ({})", stamp(at), ago(at, look.now))));
     }
     field("time-outs", &format!("{} in all, {} without an event", span(job.timeout), span(job.idle_timeout)));
     field("topic", &job.topic());

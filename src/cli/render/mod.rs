@@ -117,6 +117,12 @@ pub(crate) fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
+/// The same as an answer to when: `5m ago`, `now`.
+pub(crate) fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let age = age(at, now);
+    if age == "now" { age } else { format!("{age} ago") }
+}
+
 /// `2 dead, 1 new-id`: how many of each class, in the order of the codes.
 pub(crate) fn by_class(classes: impl Iterator<Item = Class> + Clone) -> String {
     let count = |class: Class| classes.clone().filter(|other| *other == class).count();

@@ -1,11 +1,14 @@
 //! `status` for people: the table of sessions and the line that sums it up. Never decides what a session is.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
+use unicode_width::UnicodeWidthStr;
 
+use super::drift::Asked;
 use super::table::{Cell, Column};
-use super::{Look, Style, age, class_style, plural, table};
+use super::{Look, Style, age, class_style, hanging, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::job::{EventKind, JobStatus};
 use crate::core::observe::Turn;
@@ -17,8 +20,12 @@ use crate::core::text::printable;
 type Maker<'a> = (Column, Box<dyn Fn(&SessionRow) -> Cell + 'a>);
 
 /// The table and its last lines. `wide` adds columns and cuts nothing.
-pub(crate) fn render(report: &StatusReport, wide: bool, look: &Look) -> String {
+pub(crate) fn render(report: &StatusReport, asked: Asked, wide: bool, look: &Look) -> String {
     let mut text = String::new();
+    if report.sessions.is_empty() && asked == Asked::Selected {
+        // No word of being in sync: nothing was looked for in vain by name, but nothing was judged either.
+        return format!("No session matches.\n{}", unknown(&report.unknown, look));
+    }
     if !report.sessions.is_empty() {
         let makers = columns(report, wide, look);
         let rows: Vec<Vec<Cell>> =
@@ -48,9 +55,11 @@ pub(crate) fn unknown(unknown: &[UnknownReport], look: &Look) -> String {
         return String::new();
     }
     let mut text = format!("\n{}\n", look.paint(Style::Warn, "Cannot tell:"));
-    let widest = unknown.iter().map(|item| printable(&item.scope).chars().count()).max().unwrap_or(0);
+    let widest = unknown.iter().map(|item| printable(&item.scope).width()).max().unwrap_or(0);
     for item in unknown {
-        let _ = writeln!(text, "  {:widest$}  {}", printable(&item.scope), printable(&item.why));
+        let scope = printable(&item.scope);
+        let padding = " ".repeat(widest.saturating_sub(scope.width()));
+        let _ = writeln!(text, "  {scope}{padding}  {}", hanging(&item.why, widest + 4, Style::Plain, look));
     }
     text
 }
@@ -88,8 +97,11 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
         }),
     );
     if rows.iter().any(|row| row.session.mux != MuxKind::Tmux || row.session.server != ServerKey::DEFAULT) {
+        // Where only the server tells two rows apart it is the last to go.
+        let mut names = HashSet::new();
+        let is_telling = rows.iter().any(|row| !names.insert((&row.session.host, &row.session.name)));
         add(
-            Column::new("SERVER").shrinks_to(12, 3).may_go(5),
+            Column::new("SERVER").shrinks_to(12, 3).cut_in_the_middle().may_go(if is_telling { 1 } else { 5 }),
             Box::new(|row| Cell::new(&row.session.server_key().to_string(), Style::Plain)),
         );
     }
@@ -98,7 +110,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
     }
     add(Column::new("AGENT").may_go(4), Box::new(|row| Cell::plain(row.agent.as_str())));
     add(
-        Column::new("DECLARED").may_go(3),
+        Column::new("DECLARED").may_go(2),
         Box::new(|row| Cell::or_dash(Some(&row.declared).filter(|word| *word != "-").map(String::as_str), Style::Plain)),
     );
     add(Column::new("OBSERVED"), Box::new(move |row| Cell::new(&observed(row, now), observed_style(row))));
@@ -106,7 +118,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
         Column::new("CONVERSATION").shrinks_to(9, 2).may_go(1),
         Box::new(|row| Cell::or_dash(row.session_id.as_ref().map(|id| id.as_str()), Style::Plain)),
     );
-    add(Column::new("PROOF").shrinks_to(8, 3).may_go(2), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
+    add(Column::new("PROOF").shrinks_to(8, 3).may_go(3), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
     if rows.iter().any(|row| row.job.is_some()) {
         add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(job));
     }
@@ -156,9 +168,12 @@ fn job(row: &SessionRow) -> Cell {
     Cell::new(&format!("{id}{status}{waits}{late}"), style)
 }
 
+/// Its drifts, those that are ignored in brackets behind those that count.
 fn drift(row: &SessionRow) -> Cell {
-    let words: Vec<&str> = row.drifts.iter().map(|class| class.as_str()).collect();
-    Cell::or_dash(Some(words.join(",").as_str()), row.drifts.first().map_or(Style::Dim, |class| class_style(*class)))
+    let counted = || row.drifts.iter().filter(|class| !row.ignored.contains(class));
+    let ignored = row.ignored.iter().map(|class| format!("({class})"));
+    let words: Vec<String> = counted().map(|class| class.as_str().to_owned()).chain(ignored).collect();
+    Cell::or_dash(Some(words.join(",").as_str()), counted().next().map_or(Style::Dim, |class| class_style(*class)))
 }
 
 /// What was observed, in one word; of an agent that tells what it is doing, that instead, and of an idle one for how long.
@@ -187,5 +202,92 @@ fn observed_style(row: &SessionRow) -> Style {
         Observed::Gone if row.declared == "running" => Style::Bad,
         Observed::NoAgent | Observed::Ambiguous | Observed::Unknown => Style::Warn,
         Observed::Gone | Observed::Elsewhere | Observed::Suspended => Style::Dim,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use chrono::DateTime;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn look(width: Option<usize>) -> Look {
+        Look { color: false, width, tty: width.is_some(), now: DateTime::UNIX_EPOCH }
+    }
+
+    fn report(sessions: &[Value], unknown: &[Value]) -> StatusReport {
+        serde_json::from_value(json!({
+            "schema": "headcount/status/v1", "manifest": "/m.yaml", "host": "dev1", "observed_at": "2026-11-21T08:00:05Z",
+            "in_sync": unknown.is_empty(), "counts": {"declared": sessions.len(), "running": 0, "drifts": 0, "new": 0, "applied": 0,
+            "unknown": unknown.len()}, "sessions": sessions, "unknown": unknown,
+        }))
+        .unwrap()
+    }
+
+    fn row(name: &str, server: &str, drifts: &[&str], ignored: &[&str]) -> Value {
+        let session = json!({"name": name, "mux": "tmux", "server": server, "host": "dev1"});
+        let id = "b3a7c9e1-4c1d-4a6e-9f53-2a7d0f1c8e44";
+        json!({"session": session, "agent": "claude", "declared": "running", "observed": "gone", "session_id": id,
+            "id_rung": "recorded", "drifts": drifts, "ignored": ignored})
+    }
+
+    #[test]
+    fn an_ignored_drift_stands_in_brackets_behind_those_that_count() {
+        let text = render(
+            &report(&[row("a", "default", &["dead", "moved"], &["dead"]), row("b", "default", &["dead"], &["dead"])], &[]),
+            Asked::Everything,
+            false,
+            &look(None),
+        );
+        let ends: Vec<&str> = text.lines().skip(1).take(2).map(|line| line.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(ends, ["moved,(dead)", "(dead)"]);
+    }
+
+    #[test]
+    fn a_selection_that_matches_nothing_is_not_called_in_sync() {
+        assert_eq!(render(&report(&[], &[]), Asked::Selected, false, &look(None)), "No session matches.\n");
+        assert!(render(&report(&[], &[]), Asked::Everything, false, &look(None)).contains("In sync."));
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_what_is_declared_outlives_what_proves_the_conversation() {
+        let text = render(
+            &report(&[row("lab-landing-page-creator-claude", "default", &["dead", "stale-id"], &[])], &[]),
+            Asked::Everything,
+            false,
+            &look(Some(80)),
+        );
+        let titles = text.lines().next().unwrap();
+        assert!(titles.contains("DECLARED") && !titles.contains("PROOF"), "{text}");
+    }
+
+    #[test]
+    fn where_only_the_server_tells_two_sessions_apart_it_is_shown_on_a_narrow_terminal() {
+        let other = "/run/user/1000/tmux/work";
+        let twins =
+            report(&[row("lab-creator-claude", "default", &["dead"], &[]), row("lab-creator-claude", other, &[], &[])], &[]);
+        assert!(render(&twins, Asked::Everything, false, &look(Some(80))).contains("SERVER"));
+        let apart =
+            report(&[row("lab-creator-claude", "default", &["dead"], &[]), row("api-creator-claude", other, &[], &[])], &[]);
+        assert!(!render(&apart, Asked::Everything, false, &look(Some(80))).contains("SERVER"));
+    }
+
+    #[test]
+    fn why_something_cannot_be_told_is_broken_between_words_below_itself() {
+        let why = "server alive, socket removed; whatever runs there goes on, and cannot be asked until the socket is back";
+        let unknown =
+            [json!({"scope": "tmux:漢字", "why": why}), json!({"scope": "tmux:canary", "why": "timed out after 2 s"})];
+        let text = render(&report(&[row("a", "default", &[], &[])], &unknown), Asked::Everything, false, &look(Some(60)));
+        let told: Vec<&str> = text.lines().skip_while(|line| *line != "Cannot tell:").skip(1).collect();
+        assert!(told.iter().all(|line| line.width() <= 60), "{text}");
+        assert_eq!(
+            told[0].find("server alive").map(|at| told[0][..at].width()),
+            told.last().unwrap().find("timed out"),
+            "{text}"
+        );
+        assert!(told[1].starts_with(&" ".repeat("  tmux:canary  ".len())), "{text}");
     }
 }

@@ -11,6 +11,9 @@ const GAP: usize = 2;
 /// What is left of a column that shrinks when there is hardly any room.
 const SMALLEST: usize = 4;
 
+/// A column that shrinks and is wider than this does so before any other: one endless name must not cut the rest to stumps.
+const COMFORTABLE: usize = 40;
+
 /// One column.
 #[derive(Debug, Clone)]
 pub(crate) struct Column {
@@ -162,7 +165,7 @@ fn fit(columns: &[Column], rows: &[Vec<Cell>], available: Option<usize>) -> Vec<
                     let least = if last && column.minimum.is_some() { SMALLEST } else { floor(column, *width) };
                     *width > least
                 })
-                .max_by_key(|(_, column, width)| (column.gives, *width));
+                .max_by_key(|(_, column, width)| (*width > COMFORTABLE, column.gives, *width));
             let Some((position, _, width)) = candidate else { break };
             widths[position] = Some(width - 1);
         }
@@ -257,6 +260,15 @@ mod tests {
         let text = render(&columns(), &rows(), &look(Some(18)));
         assert!(!text.contains("NOTE"), "{text}");
         assert!(text.contains("lab-ap…-claude") || text.contains("lab-ap…claude"), "{text}");
+    }
+
+    #[test]
+    fn one_endless_name_does_not_cut_the_other_columns_to_stumps() {
+        let name = "lab-".repeat(30);
+        let rows = vec![vec![Cell::plain(&name), Cell::plain("7"), Cell::plain("something went quite wrong")]];
+        let text = render(&columns(), &rows, &look(Some(80)));
+        assert!(text.contains("something went quite wrong"), "{text}");
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
     }
 
     #[test]

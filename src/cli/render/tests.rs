@@ -163,17 +163,17 @@ fn lines() -> Vec<history::Line> {
 
 #[test]
 fn status_reads_well_at_80_columns() {
-    insta::assert_snapshot!(status::render(&world(), false, &look(Some(80))));
+    insta::assert_snapshot!(status::render(&world(), Asked::Everything, false, &look(Some(80))));
 }
 
 #[test]
 fn status_reads_well_at_200_columns() {
-    insta::assert_snapshot!(status::render(&world(), false, &look(Some(200))));
+    insta::assert_snapshot!(status::render(&world(), Asked::Everything, false, &look(Some(200))));
 }
 
 #[test]
 fn wide_status_cuts_nothing_off_even_on_a_narrow_terminal() {
-    let text = status::render(&world(), true, &look(Some(80)));
+    let text = status::render(&world(), Asked::Everything, true, &look(Some(80)));
     for row in &world().sessions {
         assert!(text.contains(&row.session.name));
         assert!(row.resume.as_ref().is_none_or(|resume| text.contains(resume)), "{text}");
@@ -195,7 +195,7 @@ fn a_world_in_order_is_told_in_one_line() {
     report.counts =
         serde_json::from_value(json!({"declared": 0, "running": 0, "drifts": 0, "new": 0, "applied": 0, "unknown": 0}))
             .unwrap();
-    assert_eq!(status::render(&report, false, &look(None)), "0 declared, 0 running. In sync.\n");
+    assert_eq!(status::render(&report, Asked::Everything, false, &look(None)), "0 declared, 0 running. In sync.\n");
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn without_a_live_process_an_explanation_says_so_and_with_several_each_has_its_l
 
 #[test]
 fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
-    let text = status::render(&world(), false, &look(Some(200)));
+    let text = status::render(&world(), Asked::Everything, false, &look(Some(200)));
     let row = text.lines().find(|line| line.starts_with("lab-shop")).unwrap();
     assert!(row.contains(" waiting ") && row.ends_with("permission prompt"), "{row}");
     assert!(text.contains("1 waiting for an answer"), "{text}");
@@ -300,19 +300,21 @@ fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
 
 #[test]
 fn history_shows_the_entry_to_type_first() {
-    insta::assert_snapshot!(history::render(&lines(), &look(Some(80))));
-    assert_eq!(history::render(&[], &look(None)), "Nothing has been recorded.\n");
+    insta::assert_snapshot!(history::render(&lines(), &[], &look(Some(80))));
+    assert_eq!(history::render(&[], &[], &look(None)), "Nothing has been recorded.\n");
+    let names = ["lab-*".to_owned(), "x".to_owned()];
+    assert_eq!(history::render(&[], &names, &look(None)), "Nothing has been recorded of lab-* or x.\n");
 }
 
 /// Everything each renderer gives for the sample world, as one text.
 fn everything(look: &Look) -> Vec<String> {
     vec![
-        status::render(&world(), false, look),
+        status::render(&world(), Asked::Everything, false, look),
         drift::plan(&report(), ALL, look),
         drift::count(&report(), Doing::Recording, Asked::Everything, look),
         patch::render(&report().diff, look),
         explain::render(&[explanation()], look),
-        history::render(&lines(), look),
+        history::render(&lines(), &[], look),
     ]
 }
 
@@ -334,7 +336,7 @@ fn no_line_ends_in_blanks_and_no_table_is_wider_than_the_terminal() {
         for text in everything(&look) {
             assert!(text.lines().all(|line| !line.ends_with(' ')), "{text}");
         }
-        for table in [status::render(&world(), false, &look), history::render(&lines()[..1], &look)] {
+        for table in [status::render(&world(), Asked::Everything, false, &look), history::render(&lines()[..1], &[], &look)] {
             assert!(table.lines().all(|line| line.width() <= width), "{width}:\n{table}");
         }
     }
@@ -362,13 +364,13 @@ fn hostile_text_never_reaches_the_terminal_raw() {
     lines[1].message = evil.to_owned();
     let look = look(Some(200));
     for text in [
-        status::render(&status_report, true, &look),
+        status::render(&status_report, Asked::Everything, true, &look),
         status::names(&status_report),
         drift::plan(&report, ALL, &look),
         drift::count(&report, Doing::Looking, Asked::Everything, &look),
         patch::render(&report.diff, &look),
         explain::render(&[explanation], &look),
-        history::render(&lines, &look),
+        history::render(&lines, &[], &look),
     ] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
         assert!(text.lines().all(|line| !line.starts_with("error: forged")), "{text}");

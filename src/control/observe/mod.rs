@@ -285,7 +285,7 @@ fn list(
                 inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let why = || Fact::Unknown("the probe of this server failed inside".to_owned());
+        let why = || Fact::Unknown("a defect of headcount ended the probe of this server".to_owned());
         let failed = || Told { server: why(), is_believed: false };
         let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(|_| failed());
         let default = default.join().map_or_else(

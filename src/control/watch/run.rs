@@ -235,7 +235,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             Err(error) => {
                 self.passes += 1;
                 self.settled = None;
-                let message = format!("the pass failed inside: {}; the next one begins anew", panic_message(error));
+                let message =
+                    format!("a defect of headcount ended the pass: {}; the next one begins anew", panic_message(error));
                 return self.complain("panic", [message].into());
             }
         };

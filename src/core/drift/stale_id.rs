@@ -6,7 +6,7 @@ use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::{Identity, Manifest, Session, Status};
 use crate::core::observe::{Transcript, TranscriptKey};
 
-/// The drift of an entry whose recorded conversation has no transcript any more. `vouched` tells whether a live process proves
+/// The drift of an entry whose recorded conversation has no transcript. `vouched` tells whether a live process proves
 /// the id: then the transcript may simply not have been written yet, unless it was there before.
 pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transcript>, vouched: bool) -> Option<Drift> {
     let id = entry.recorded.session_id.as_ref()?;
@@ -20,13 +20,14 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
     }
     let mut drift = stale(entry.key.clone(), entry.agent, id);
     if seen_before {
+        drift.matter = format!("transcript of conversation {id} is gone");
         drift.evidence.push(Evidence::new("memory", "it was there on an earlier pass"));
     }
     drift.disposition = world.disposition(entry, Class::StaleId, Disposition::Flag, true, None);
     Some(drift)
 }
 
-/// The drift of a top-level identity whose conversation has no transcript any more. It is shown once, under its own path.
+/// The drift of a top-level identity whose conversation has no transcript. It is shown once, under its own path.
 pub(super) fn judge_identity(world: &World<'_>, identity: &Identity, vouched: bool) -> Option<Drift> {
     let home = world.observation.own_homes.get(&identity.agent)?.seen()?;
     let key = TranscriptKey { kind: identity.agent, home: home.clone(), id: identity.id.clone() };
@@ -47,7 +48,8 @@ fn stale(session: SessionKey, agent: crate::core::ids::AgentKind, id: &Conversat
         class: Class::StaleId,
         session,
         agent,
-        matter: format!("transcript of conversation {id} is gone"),
+        // Whether it ever was there is not known: an agent that was never prompted may not have written one.
+        matter: format!("transcript of conversation {id} is nowhere on disk"),
         remedy: None,
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("none with id {id} in any project directory of {agent}"))],

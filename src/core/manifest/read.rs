@@ -324,7 +324,8 @@ fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
     for session in sessions {
         if let Some(earlier) = first.insert(&session.key, session.index) {
             let hint = format!(
-                "sessions[{earlier}] has the same host, mux, server and name; the same name is allowed on another `server`"
+                "entry {} of the list has the same host, mux, server and name; the same name is allowed on another `server`",
+                earlier + 1
             );
             let name = crate::core::text::printable(&session.key.name);
             let path = session.entry.name_path();

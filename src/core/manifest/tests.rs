@@ -138,7 +138,7 @@ fn what_is_wrong_is_told_with_its_place_and_a_hint() {
             "version: 1\nsessions: [{ name: s, agent: pi }, { name: s, agent: pi }]\n",
             "sessions[1].name",
             "declared twice",
-            "sessions[0]",
+            "entry 1 of the list",
         ),
     ];
     for (text, path, message, hint) in table {

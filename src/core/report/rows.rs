@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
 use super::{Report, State};
-use crate::core::drift::{EntryVerdict, Found, Live, Standing, Verdict, World, delegations};
+use crate::core::drift::{Class, EntryVerdict, Found, Live, Standing, Verdict, World, delegations};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{Job, timed_out};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
@@ -149,7 +149,8 @@ fn entry_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(report, &session.key),
+        drifts: classes(report, &session.key, |state| state != State::Applied),
+        ignored: classes(report, &session.key, |state| state == State::Ignored),
         resume: id.and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
     }
 }
@@ -189,7 +190,8 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(report, &found.key),
+        drifts: classes(report, &found.key, |state| state != State::Applied),
+        ignored: classes(report, &found.key, |state| state == State::Ignored),
         resume: id
             .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
     }
@@ -264,11 +266,6 @@ fn rung_word(rung: Option<Rung>) -> String {
     rung.map_or(RECORDED, Rung::as_str).to_owned()
 }
 
-fn classes(report: &Report, key: &crate::core::ids::SessionKey) -> Vec<crate::core::drift::Class> {
-    report
-        .drifts
-        .iter()
-        .filter(|drift| drift.session == *key && drift.state != State::Applied)
-        .map(|drift| drift.class)
-        .collect()
+fn classes(report: &Report, key: &SessionKey, is_wanted: impl Fn(State) -> bool) -> Vec<Class> {
+    report.drifts.iter().filter(|drift| drift.session == *key && is_wanted(drift.state)).map(|drift| drift.class).collect()
 }

@@ -93,6 +93,9 @@ pub struct SessionRow {
     pub job_timed_out: Option<TimeOut>,
     /// Its drifts; ignored ones included.
     pub drifts: Vec<Class>,
+    /// Those of them that its entry ignores: they are not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ignored: Vec<Class>,
     /// The command that would resume the conversation in its workspace; printed, never run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resume: Option<String>,

@@ -179,7 +179,10 @@ fn hidden(listening: &[PathBuf], base: &Path, reached: usize) -> Option<String> 
         }
     }
     if here > reached {
-        return Some(format!("{} zellij server(s) alive, socket removed", here - reached));
+        return Some(match here - reached {
+            1 => "a zellij server is alive, its socket removed".to_owned(),
+            several => format!("{several} zellij servers are alive, their sockets removed"),
+        });
     }
     other.map(|other| {
         let shown = base.join(&other);
@@ -230,7 +233,8 @@ mod tests {
         let two = ["/nowhere/z/contract_version_1/a", "/nowhere/z/contract_version_1/a", "/other/contract_version_1/c"];
         assert_eq!(why(&two, 2), None);
         assert_eq!(why(&two, 3), None, "one in another network namespace is reached and not listed");
-        assert!(why(&two, 1).unwrap().starts_with("1 zellij server"));
+        assert_eq!(why(&two, 1).unwrap(), "a zellij server is alive, its socket removed");
+        assert_eq!(why(&two, 0).unwrap(), "2 zellij servers are alive, their sockets removed");
         assert_eq!(why(&["/nowhere/z/contract_version_1/web_server_bus"], 0), None);
         assert_eq!(why(&["/nowhere/z/contract_version_1/deeper/x", "/nowhere/z/log"], 0), None);
     }

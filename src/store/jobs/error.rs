@@ -36,7 +36,7 @@ pub enum JobsError {
         registry: PathBuf,
     },
     /// The record is not one this headcount can work with. It stays as it is.
-    #[error("record {} cannot be used", path.display())]
+    #[error("job record {} cannot be used", path.display())]
     Broken {
         /// The record.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum JobsError {
         source: NotAJob,
     },
     /// The record is another job's.
-    #[error("record {} names another job, {id}", path.display())]
+    #[error("job record {} names another job, {id}", path.display())]
     Misnamed {
         /// The record.
         path: PathBuf,

@@ -67,7 +67,7 @@ pub enum ManifestError {
         links: u64,
     },
     /// The file itself is a mount point, as a container's bind mount of one file is.
-    #[error("refusing to replace manifest {}: the file is a mount point, mount its directory instead", path.display())]
+    #[error("refusing to replace manifest {}: it is a mount point", path.display())]
     MountPoint {
         /// The path.
         path: PathBuf,

@@ -57,7 +57,7 @@ pub enum Refusal {
         span: Option<Range<usize>>,
     },
     /// The edited text would have differed in more than the intended change.
-    #[error("guard: {reason}")]
+    #[error("more would change than is meant: {reason}")]
     Guard {
         /// What else would have changed.
         reason: String,

@@ -98,9 +98,7 @@ fn addition(edit: &Edit, to: &Json, document: &Value) -> Result<Step, Problem> {
         (Some(other), Segment::Key(_)) => {
             Err(Problem::impossible(path, format!("{parent} is {}, not a mapping", brief(other))))
         }
-        (Some(other), Segment::Index(_)) => {
-            Err(Problem::impossible(path, format!("{parent} is {}, not a sequence", brief(other))))
-        }
+        (Some(other), Segment::Index(_)) => Err(Problem::impossible(path, format!("{parent} is {}, not a list", brief(other)))),
     }
 }
 
@@ -298,7 +296,7 @@ fn brief(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::String(text) if text.chars().count() <= 60 => format!("{text:?}"),
         Value::String(_) => "a long text".to_owned(),
-        Value::Sequence(items) => format!("a sequence of {}", items.len()),
+        Value::Sequence(items) => format!("a list of {}", items.len()),
         Value::Mapping(mapping) => format!("a mapping of {}", mapping.len()),
         Value::Tagged(tagged) => format!("a value tagged {}", tagged.tag),
     }

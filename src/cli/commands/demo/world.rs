@@ -89,7 +89,8 @@ impl World {
     /// # Errors
     /// tmux could not be started, or said no.
     pub(super) fn tmux(&self, arguments: &[&str]) -> io::Result<String> {
-        let output = self.command("tmux").args(["-f", "/dev/null"]).args(arguments).stdin(Stdio::null()).output()?;
+        let output = self.command("tmux").args(["-f", "/dev/null"]).args(arguments).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| io::Error::new(error.kind(), format!("tmux cannot be run: {error}")))?;
         said(arguments, &output)
     }
 

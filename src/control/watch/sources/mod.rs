@@ -18,7 +18,6 @@ use tokio::task::JoinSet;
 
 use super::wake::Wake;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::Server;
 use crate::host::{Environ, limits};
 use files::Files;
 use outbox::Outbox;
@@ -161,12 +160,7 @@ impl Sources {
         }
     }
 
-    /// What a server holds, asked through its control client; see [`ControlLists::list`].
-    pub fn control_list(&self, server: &ServerKey) -> Option<Server> {
-        self.lister().list(server)
-    }
-
-    /// The same for other threads.
+    /// What servers hold, asked through their control clients, from any thread.
     pub fn lister(&self) -> ControlLists {
         self.servers.lists()
     }

@@ -147,7 +147,13 @@ impl Processes {
                 *reasons.entry(why.clone()).or_default() += 1;
             }
         }
-        reasons.into_iter().map(|(why, count)| format!("{count} processes are polled: {why}")).collect()
+        reasons
+            .into_iter()
+            .map(|(why, count)| match count {
+                1 => format!("a process is polled: {why}"),
+                _ => format!("{count} processes are polled: {why}"),
+            })
+            .collect()
     }
 
     /// Watches none any more.

@@ -254,7 +254,7 @@ async fn connect(
         if options.attach {
             let host = LocalHost::new(options.env.clone());
             match Client::attach(&host, &options.env, &server.socket, server.attachable.as_deref(), hears()) {
-                Err(ControlError::Refused(reason)) => why = Some(format!("each list of {key} costs a fork: {reason}")),
+                Err(ControlError::Refused(reason)) => why = Some(format!("each look at {key} starts a tmux: {reason}")),
                 attached => return attached.map(|client| (client, None)),
             }
         }

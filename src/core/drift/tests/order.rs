@@ -319,7 +319,11 @@ fn a_lost_transcript_is_flagged_unless_a_live_process_vouches_for_an_id_never_wr
     assert!(with(vouching()).transcript("b3a7", Fact::Absent).words().is_empty(), "no transcript yet");
     assert_eq!(with(agent(7)).transcript("b3a7", Fact::Absent).words(), ["stale-id:flag"]);
     let seen = SessionMemory { recorded_id: Some(id("b3a7")), transcript_seen: true, ..SessionMemory::default() };
-    assert_eq!(with(vouching()).transcript("b3a7", Fact::Absent).remembers("s", seen).words(), ["stale-id:flag"]);
+    assert_eq!(with(vouching()).transcript("b3a7", Fact::Absent).remembers("s", seen.clone()).words(), ["stale-id:flag"]);
+    // Only what was seen is called gone: an agent that was never prompted may never have written one.
+    let matter = |scene: &Scene| super::super::classify(&scene.world()).drifts[0].matter.clone();
+    assert!(matter(&with(agent(7)).transcript("b3a7", Fact::Absent)).ends_with("is nowhere on disk"));
+    assert!(matter(&with(agent(7)).transcript("b3a7", Fact::Absent).remembers("s", seen)).ends_with("is gone"));
     let unreadable = with(agent(7)).transcript("b3a7", Fact::Unknown("no permission".to_owned()));
     assert!(unreadable.words().is_empty());
     assert_eq!(super::super::classify(&unreadable.world()).unknown.len(), 1);

@@ -1,0 +1,78 @@
+//! What the design promises, one line each: the table that every benchmark answers to. Measures nothing.
+
+/// How a budget is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Limit {
+    /// By a value that is at most this.
+    AtMost(f64),
+    /// By a value that is at most so many times its floor, and so much more.
+    OverFloor { times: f64, plus: f64 },
+    /// By a value that is at most so many times its floor.
+    TimesFloor(f64),
+}
+
+impl Limit {
+    /// The largest value that keeps it; `None` if it takes a floor and there is none.
+    pub fn most(self, floor: Option<f64>) -> Option<f64> {
+        match self {
+            Self::AtMost(most) => Some(most),
+            Self::OverFloor { times, plus } => Some(floor? * times + plus),
+            Self::TimesFloor(times) => Some(floor? * times),
+        }
+    }
+}
+
+/// One budget.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Its name, which never changes.
+    pub id: &'static str,
+    /// The benchmark that measures it.
+    pub bench: &'static str,
+    /// What the design says.
+    pub says: &'static str,
+    pub unit: &'static str,
+    pub limit: Limit,
+}
+
+const DIFF: &str = "`headcount diff` over N sessions, N = 1, 100, 1000, with 10,000 transcripts on disk: at most 2.0 times one \
+    `tmux -u list-panes -a` + 3 ms";
+const KILLED: &str = "watch: session killed -> manifest durable: p50 <= 30 ms, p99 <= 80 ms";
+const APPEARED: &str = "watch: transcript/registry appears -> id recorded: p50 <= 40 ms";
+const EVENT: &str = "MQTT event -> registry and report: p50 <= 30 ms";
+const BURST: &str = "MQTT: 50,000-event burst, none lost, memory flat";
+const IDLE: &str = "idle watch, 100 sessions, one server with a control client: <= 0.1 % of one core, 0 forks, <= 16 MiB RSS";
+const CHANGE: &str = "cost of one change among N: N = 1000 costs <= 3 times N = 10";
+
+const TWICE_AND_3: Limit = Limit::OverFloor { times: 2.0, plus: 3.0 };
+
+/// All of them, in the order of the design.
+pub const ALL: &[Budget] = &[
+    one("diff.recorded.1", "diff", DIFF, "ms", TWICE_AND_3),
+    one("diff.unrecorded.1", "diff", DIFF, "ms", TWICE_AND_3),
+    one("diff.recorded.100", "diff", DIFF, "ms", TWICE_AND_3),
+    one("diff.unrecorded.100", "diff", DIFF, "ms", TWICE_AND_3),
+    one("diff.recorded.1000", "diff", DIFF, "ms", TWICE_AND_3),
+    one("diff.unrecorded.1000", "diff", DIFF, "ms", TWICE_AND_3),
+    one("watch.killed.p50", "watch", KILLED, "ms", Limit::AtMost(30.0)),
+    one("watch.killed.p99", "watch", KILLED, "ms", Limit::AtMost(80.0)),
+    one("watch.registry.p50", "watch", APPEARED, "ms", Limit::AtMost(40.0)),
+    one("watch.transcript.p50", "watch", APPEARED, "ms", Limit::AtMost(40.0)),
+    one("mqtt.event.p50", "mqtt", EVENT, "ms", Limit::AtMost(30.0)),
+    one("mqtt.burst.lost", "mqtt", BURST, "events", Limit::AtMost(0.0)),
+    // Flat: an event that left 50 bytes behind would show.
+    one("mqtt.burst.growth", "mqtt", BURST, "MiB", Limit::AtMost(2.0)),
+    one("idle.processor", "watch", IDLE, "% of a core", Limit::AtMost(0.1)),
+    one("idle.forks", "watch", IDLE, "programs", Limit::AtMost(0.0)),
+    one("idle.memory", "watch", IDLE, "MiB", Limit::AtMost(16.0)),
+    one("change.among.1000", "watch", CHANGE, "ms", Limit::TimesFloor(3.0)),
+];
+
+const fn one(id: &'static str, bench: &'static str, says: &'static str, unit: &'static str, limit: Limit) -> Budget {
+    Budget { id, bench, says, unit, limit }
+}
+
+/// The budget of that name.
+pub fn find(id: &str) -> Option<&'static Budget> {
+    ALL.iter().find(|budget| budget.id == id)
+}
