@@ -23,12 +23,15 @@ sessions:
   - { name: shell-creator-opencode, agent: opencode, cwd: ~/lab/shell }
 YAML
 session alone-creator-opencode "$H/lab/alone" "${ENV[@]}" -- opencode
-# The first one makes the database; several at once would quarrel about it.
+# The first one makes the database; several at once would quarrel about it. The others begin one after another as well: on a busy
+# machine three at once are not ready in time.
 await 60 "alone ready" is_ready alone-creator-opencode
-session one-creator-opencode "$H/lab/shared" "${ENV[@]}" -- opencode
-session two-creator-opencode "$H/lab/shared" "${ENV[@]}" -- opencode
+for name in one two; do
+  session "$name-creator-opencode" "$H/lab/shared" "${ENV[@]}" -- opencode
+  await 60 "$name ready" is_ready "$name-creator-opencode"
+done
 session shell-creator-opencode "$H/lab/shell" "${ENV[@]}" -- bash -c "opencode; exec bash --norc"
-for name in one two shell; do await 60 "$name ready" is_ready "$name-creator-opencode"; done
+await 60 "shell ready" is_ready shell-creator-opencode
 for name in alone one two shell; do
   check "$name is alive" alive "$(field "$name-creator-opencode" observed)"
   check "$name has no conversation before its first prompt" None "$(field "$name-creator-opencode" session_id)"
