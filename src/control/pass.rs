@@ -224,6 +224,11 @@ impl Earlier {
         self.edition.hash()
     }
 
+    /// Reads ahead what the next pass over it needs. Its mistakes are that pass's to tell.
+    pub(in crate::control) fn read_ahead(&self) {
+        let _ = self.edition.loaded();
+    }
+
     /// The file it was left in, symlinks resolved.
     pub(in crate::control) fn path(&self) -> &Path {
         &self.path

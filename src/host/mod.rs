@@ -9,6 +9,7 @@ mod ps;
 mod question;
 mod run;
 mod socket;
+pub(crate) mod spread;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::environ::Environ;
+use super::spread::spread;
 use super::{Lineage, ProcessInfo, Rights};
 use crate::core::fact::Fact;
 
@@ -268,12 +269,12 @@ pub(super) fn table() -> Fact<Vec<Lineage>> {
         Ok(entries) => entries,
         Err(error) => return Fact::Unknown(format!("cannot list /proc: {error}")),
     };
-    let pids = entries.flatten().filter_map(|entry| OsString::into_vec(entry.file_name()).try_into_pid());
-    let lineage = |pid: u32| {
-        let stat = parse_stat(&slurp(&file(pid, "stat")).ok()?)?;
-        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid, parent: stat.parent, name: stat.name })
+    let pids: Vec<u32> = entries.flatten().filter_map(|entry| OsString::into_vec(entry.file_name()).try_into_pid()).collect();
+    let lineage = |pid: &u32| {
+        let stat = parse_stat(&slurp(&file(*pid, "stat")).ok()?)?;
+        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid: *pid, parent: stat.parent, name: stat.name })
     };
-    Fact::Seen(pids.filter_map(lineage).collect())
+    Fact::Seen(spread(&pids, lineage).into_iter().flatten().collect())
 }
 
 trait TryIntoPid {

@@ -3,10 +3,21 @@
 pub mod tmux;
 pub mod zellij;
 
+use std::collections::BTreeSet;
+
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host};
+
+/// The sessions of a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roll {
+    /// The server's process.
+    pub pid: u32,
+    /// Identity and name of each.
+    pub sessions: BTreeSet<(String, String)>,
+}
 
 /// A kind of multiplexer.
 pub trait Mux: Send + Sync {
@@ -27,9 +38,8 @@ pub trait Mux: Send + Sync {
     /// a session that seems to have lost its agent.
     fn other_panes(&self, host: &dyn Host, env: &Environ, server: &str, session: &MuxSession) -> Vec<Pane>;
 
-    /// Whether a session that was listed earlier is beyond doubt not there any more, neither by its identity nor by its name, on
-    /// a server that is still the same one. `false` says nothing: only a list can tell more.
-    fn has_lost(&self, host: &dyn Host, env: &Environ, server: &str, listed: &Server, session: &MuxSession) -> bool;
+    /// Which sessions a server holds, and no more than that: where it is cheaper than a list. `None` says nothing.
+    fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll>;
 
     /// The process of a server, where that can be told without waiting for an answer.
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;

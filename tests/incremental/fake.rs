@@ -51,7 +51,7 @@ pub struct Fake {
     home: PathBuf,
     pub read: Arc<AtomicUsize>,
     pub listed: Arc<AtomicUsize>,
-    /// How often it was asked whether a session is there.
+    /// How often a server was asked for its roll.
     pub asked: Arc<AtomicUsize>,
 }
 
@@ -183,14 +183,14 @@ impl Host for Fake {
         };
         let server = self.server(socket.rsplit('/').next().unwrap());
         match question {
-            // The one question that is put beside a list: which server that is, and whether it has a session.
-            ["display-message", "-p", "#{pid}", ";", "has-session", "-t", target] => {
+            // The one question that is put beside a list.
+            ["list-sessions", ..] => {
                 self.asked.fetch_add(1, Ordering::Relaxed);
                 let Some(server) = server else { return Err(RunError::NotFound(program())) };
-                let is_there = server.sessions.iter().any(|session| session.name == target[1..]);
-                let stderr = if is_there { String::new() } else { format!("can't find session: {}\n", &target[1..]) };
-                let stdout = format!("{}\n", server.pid.unwrap()).into_bytes();
-                Ok(Output { code: Some(i32::from(!is_there)), signal: None, stdout, stderr: stderr.into_bytes() })
+                let pid = server.pid.unwrap();
+                let row = |it: &MuxSession| format!("{pid}|{}|{}:{}\n", it.id, it.name.len(), it.name);
+                let stdout = server.sessions.iter().map(row).collect::<String>().into_bytes();
+                Ok(Output { code: Some(0), signal: None, stdout, stderr: Vec::new() })
             }
             ["list-panes", ..] if self.table().by_program => match server {
                 Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),

@@ -1,6 +1,5 @@
 //! Whether a server is there, is not there, or cannot be told.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -8,7 +7,8 @@ use std::time::Instant;
 
 use headcount::core::fact::Fact;
 use headcount::core::ids::MuxKind;
-use headcount::core::observe::{MuxSession, Server};
+use headcount::core::observe::Server;
+use headcount::mux::Roll;
 
 use crate::support::{World, await_some, entries, recorded, server};
 use crate::{default_server, look, look_with};
@@ -46,31 +46,20 @@ fn servers_are_told_apart_by_name_and_by_path() {
 }
 
 #[test]
-fn a_session_is_lost_only_if_neither_its_id_nor_its_name_is_there_any_more() {
+fn the_roll_of_a_server_names_its_sessions_as_its_list_does() {
     let world = World::new();
-    let names = ["kept", "ends", "renamed", "returns", "-t=x 'y", "$1"];
-    for name in names {
-        world.session(name, &world.home(), "exec sleep 600");
-    }
     let (env, host) = (world.environ(&[]), headcount::host::LocalHost::new(world.environ(&[])));
     let tmux = headcount::mux::of(MuxKind::Tmux);
-    let listed = tmux.list(&host, &env, "default").seen().cloned().unwrap();
-    let lost = || {
-        let is_lost = |session: &&MuxSession| tmux.has_lost(&host, &env, "default", &listed, session);
-        listed.sessions.iter().filter(is_lost).map(|session| session.name.clone()).collect::<BTreeSet<_>>()
-    };
-    assert!(lost().is_empty());
-    world.tmux(["rename-session", "-t", "=renamed", "other"]);
-    let id = |name: &str| listed.sessions.iter().find(|session| session.name == name).unwrap().id.clone();
-    for name in ["ends", "returns", "-t=x 'y", "$1"] {
-        world.tmux(["kill-session", "-t", &id(name)]);
+    assert_eq!(tmux.roll(&host, &env, "default"), None, "nobody is there");
+    for name in ["a", "renamed", "-t=x 'y|7:z", "$1", "größe 漢字"] {
+        world.session(name, &world.home(), "exec sleep 600");
     }
-    world.session("returns", &world.home(), "exec sleep 600");
-    // A name like an id cannot be asked for.
-    let expected = ["ends", "-t=x 'y"].map(str::to_owned);
-    assert_eq!(lost(), BTreeSet::from(expected));
+    world.tmux(["rename-session", "-t", "=renamed", "other"]);
+    let listed = tmux.list(&host, &env, "default").seen().cloned().unwrap();
+    let sessions = listed.sessions.iter().map(|session| (session.id.clone(), session.name.clone())).collect();
+    assert_eq!(tmux.roll(&host, &env, "default"), Some(Roll { pid: listed.pid.unwrap(), sessions }));
     world.tmux(["kill-server"]);
-    assert!(lost().is_empty(), "a server that is gone tells nothing of its sessions");
+    assert_eq!(tmux.roll(&host, &env, "default"), None, "it is gone");
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod outsiders;
 mod panes;
 mod peers;
 mod recall;
-mod spread;
 mod transcripts;
 mod tree;
 mod turns;
@@ -25,13 +24,13 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
-use crate::core::observe::{MuxSession, Observation, Process, Server, Stray};
+use crate::core::observe::{Observation, Process, Server, Stray};
+use crate::host::spread::spread;
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts, ReadAhead, Standing};
 use recall::Past;
 pub use recall::Recall;
-use spread::spread;
 
 /// A server that is being asked on another thread.
 type Asked<'scope> = ScopedJoinHandle<'scope, Told>;
@@ -143,9 +142,9 @@ fn ask(world: &World, key: &ServerKey) -> Told {
         return now(Fact::Seen(server));
     }
     let host = world.host.as_ref();
-    let has_lost =
-        |listed: &Server, session: &MuxSession| mux::of(key.mux).has_lost(host, &world.env, &key.server, listed, session);
-    match past.listing(host, key).or_else(|| past.without_lost(host, key, has_lost)) {
+    let roll = || mux::of(key.mux).roll(host, &world.env, &key.server);
+    let standing = || world.recall.standing(host, &past);
+    match past.listing(host, key).or_else(|| past.without_lost(host, key, roll, standing)) {
         Some(server) => Told { server: Fact::Seen(server), is_believed: true },
         None => now(ask_now(world, key)),
     }
@@ -202,12 +201,17 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world, &manifest.agents);
 
-    let (mut servers, real_paths, standing) = timed("list the servers", || list(world, manifest, &local, &inspector, default));
-    let pids = wanted(manifest, &local, &servers);
+    let Listed { mut servers, real_paths, standing } =
+        timed("list the servers", || list(world, manifest, &local, &inspector, default));
+    let Wanted { pids, bystanders } = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
     let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
     let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(read).collect();
-    let kept = world.recall.is_kept().then(|| facts.clone());
+    let kept = world.recall.is_kept().then(|| {
+        let mut kept = facts.clone();
+        kept.retain(|pid, _| !bystanders.contains(pid));
+        kept
+    });
     fill(&mut servers, facts);
     others::ask(world, &local, &mut servers);
     timed("count peers", || inspector.count_peers(&mut servers));
@@ -247,6 +251,13 @@ fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, sessio
     }
 }
 
+/// What is there, before the panes are looked into.
+struct Listed {
+    servers: BTreeMap<ServerKey, Fact<Server>>,
+    real_paths: BTreeMap<PathBuf, PathBuf>,
+    standing: Arc<Standing>,
+}
+
 /// Lists every server that holds a local entry, and the default servers, where unregistered sessions are looked for.
 /// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
 fn list(
@@ -255,7 +266,7 @@ fn list(
     local: &[&Session],
     inspector: &Inspector<'_>,
     default: Option<Ahead<'_>>,
-) -> (BTreeMap<ServerKey, Fact<Server>>, BTreeMap<PathBuf, PathBuf>, Standing) {
+) -> Listed {
     let mut keys: BTreeSet<ServerKey> = local.iter().map(|session| session.key.server_key()).collect();
     keys.extend(world.also.iter().cloned());
     let searched = MuxKind::ALL.into_iter().filter(|kind| mux::of(*kind).is_searched(&world.env));
@@ -300,7 +311,7 @@ fn list(
             let server = doubt_absence(world, local, inspector.past(), &key, told);
             (key, server)
         };
-        (others.chain([(usual, default)]).map(sure).collect(), real_paths, standing)
+        Listed { servers: others.chain([(usual, default)]).map(sure).collect(), real_paths, standing }
     })
 }
 
@@ -341,9 +352,17 @@ fn is_real<'a>(path: &'a Path, known: &mut HashMap<&'a OsStr, bool>) -> bool {
     is
 }
 
+/// Processes of panes.
+struct Wanted {
+    /// All that matter to this look, in order.
+    pids: Vec<u32>,
+    /// Those among them that matter to no other.
+    bystanders: HashSet<u32>,
+}
+
 /// The processes of the panes that matter: those of local entries and of sessions that may be ours, and those of every session
 /// without an entry where a running entry's session is missing, because it may have been renamed.
-fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vec<u32> {
+fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey, Fact<Server>>) -> Wanted {
     let mut entries: HashMap<ServerKey, HashSet<Cow<'_, str>>> = HashMap::new();
     let mut running: HashMap<ServerKey, Vec<&SessionKey>> = HashMap::new();
     for session in local {
@@ -352,7 +371,7 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
             running.entry(session.key.server_key()).or_default().push(&session.key);
         }
     }
-    let mut pids = Vec::new();
+    let (mut pids, mut bystanders) = (Vec::new(), HashSet::new());
     for (key, server) in servers {
         let Fact::Seen(server) = server else { continue };
         let declared = entries.get(key);
@@ -361,13 +380,22 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
             running.get(key).is_some_and(|keys| keys.iter().any(|key| !key.names().any(|name| there.contains(name.as_ref()))));
         let may_be_ours =
             |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name, manifest.kinds()).is_empty());
-        let is_wanted = |name: &str| is_missing || declared.is_some_and(|names| names.contains(name)) || may_be_ours(name);
-        let panes = server.sessions.iter().filter(|session| is_wanted(&session.name)).flat_map(|session| &session.panes);
-        pids.extend(panes.filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid));
+        for session in &server.sessions {
+            let is_ours = declared.is_some_and(|names| names.contains(session.name.as_str())) || may_be_ours(&session.name);
+            let live = session.panes.iter().filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid);
+            match (is_ours, is_missing) {
+                (true, _) => pids.extend(live),
+                (false, true) => bystanders.extend(live),
+                (false, false) => {}
+            }
+        }
     }
+    let ours: HashSet<u32> = pids.iter().copied().collect();
+    bystanders.retain(|pid| !ours.contains(pid));
+    pids.extend(&bystanders);
     pids.sort_unstable();
     pids.dedup();
-    pids
+    Wanted { pids, bystanders }
 }
 
 /// Puts what was found of each process into the panes it belongs to.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::World;
 use super::recall::{Past, Witness};
-use super::spread::spread;
 use super::tree::{Families, Sighting, Tree};
 use crate::agent::subject::proves;
 use crate::agent::{Agents, Subject};
@@ -15,7 +14,8 @@ use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Ladder, Reading, Rung};
 use crate::core::observe::{Agent, Process, Stray};
-use crate::host::{Environ, ProcessInfo};
+use crate::host::spread::spread;
+use crate::host::{Environ, Host, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
@@ -52,8 +52,21 @@ pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
 pub(super) struct Standing(Option<Instant>, HashSet<u32>);
 
 impl Standing {
-    fn holds(&self, pid: u32) -> bool {
-        self.0.is_some_and(|begun| begun.elapsed() < FRESH) && self.1.contains(&pid)
+    /// What of an earlier look stands now.
+    pub(super) fn of(past: &Past, host: &dyn Host) -> Self {
+        let begun = Instant::now();
+        let pids: Vec<u32> = past.pids().collect();
+        let stand = spread(&pids, |pid| past.stands(host, *pid));
+        Self(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
+    }
+
+    /// Whether that was seen just now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.0.is_some_and(|begun| begun.elapsed() < FRESH)
+    }
+
+    pub(super) fn holds(&self, pid: u32) -> bool {
+        self.is_fresh() && self.1.contains(&pid)
     }
 }
 
@@ -111,13 +124,8 @@ impl<'a> Inspector<'a> {
     }
 
     /// Which of what an earlier look found still stands, asked before it is known which panes matter: a quiet world's are the same.
-    pub(super) fn still_standing(&self) -> Standing {
-        let begun = Instant::now();
-        let Some(past) = self.past() else { return Standing::default() };
-        let pids: Vec<u32> = past.steady_pids().collect();
-        let host = self.world.host.as_ref();
-        let stand = spread(&pids, |pid| past.pane(host, *pid).is_some());
-        Standing(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
+    pub(super) fn still_standing(&self) -> Arc<Standing> {
+        self.past().map(|past| self.world.recall.standing(self.world.host.as_ref(), past)).unwrap_or_default()
     }
 
     /// What runs in the pane of this process.

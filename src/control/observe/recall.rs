@@ -7,8 +7,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
-use super::panes::{FRESH, PaneFacts, needs_peers};
-use super::spread::spread;
+use super::panes::{FRESH, PaneFacts, Standing, needs_peers};
 use crate::agent::subject::proves;
 use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
@@ -17,12 +16,17 @@ use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{Agent, MuxSession, Observation, Server, Transcript, TranscriptKey};
 use crate::host::{Host, ProcessInfo};
+use crate::mux::Roll;
 use crate::store::TextHash;
 use crate::store::state::Known;
 
 /// Memory of earlier looks. Empty and unused until [`Recall::focus`] is called, so that a single pass pays nothing for it.
 #[derive(Debug, Default)]
-pub struct Recall(Mutex<State>);
+pub struct Recall {
+    state: Mutex<State>,
+    /// Which panes of before stand now: two ask at the same time, and the second waits for what the first finds.
+    standing: Mutex<Option<Arc<Standing>>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -69,10 +73,20 @@ impl Recall {
     /// Says what the next looks are about; from now on what they find is kept. [`Scope::All`] looks at everything afresh.
     pub fn focus(&self, scope: &Scope) {
         self.state().scope = Some(scope.clone());
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Which panes of an earlier look stand now.
+    pub(super) fn standing(&self, host: &dyn Host, past: &Past) -> Arc<Standing> {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        match standing.as_ref().filter(|standing| standing.is_fresh()) {
+            Some(standing) => Arc::clone(standing),
+            None => Arc::clone(standing.insert(Arc::new(Standing::of(past, host)))),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The manifest of this very text, as it was read before; else `read` now, and kept if looks are.
@@ -214,12 +228,13 @@ impl Past {
     }
 
     /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, every other
-    /// pane's are as they were, and `has_lost` says of each that it is not there any more. `None`: only a list can tell.
+    /// pane's are as they were, and its roll is what is left. `None`: only a list can tell.
     pub(super) fn without_lost(
         &self,
         host: &dyn Host,
         key: &ServerKey,
-        has_lost: impl Fn(&Server, &MuxSession) -> bool,
+        roll: impl Fn() -> Option<Roll>,
+        standing: impl Fn() -> Arc<Standing>,
     ) -> Option<Server> {
         let Some(Scope::Sessions(keys)) = &self.scope else { return None };
         let server = self.servers.get(key)?;
@@ -231,8 +246,8 @@ impl Past {
                 return None;
             }
         }
-        // Each costs two questions, and a server that lost all its sessions ends.
-        if lost.is_empty() || lost.len() > 2 || lost.len() == server.sessions.len() {
+        // A server that lost all its sessions ends.
+        if lost.is_empty() || lost.len() == server.sessions.len() {
             return None;
         }
         let pids = |session: &MuxSession| session.panes.iter().map(|pane| pane.pid).collect::<Option<Vec<u32>>>();
@@ -249,9 +264,13 @@ impl Past {
         if lost.iter().any(is_shared) {
             return None;
         }
-        let stands = |pid: &u32| self.panes.get(pid).is_none_or(|facts| facts.still_stands(host));
-        let is_quiet = || spread(&others, stands).into_iter().all(|stands| stands);
-        if !(lost.iter().all(|session| has_lost(server, session)) && is_quiet()) {
+        let is_quiet = || {
+            let standing = standing();
+            others.iter().all(|pid| !self.panes.contains_key(pid) || standing.holds(*pid))
+        };
+        let left: BTreeSet<_> = rest().map(|session| (session.id.clone(), session.name.clone())).collect();
+        let is_left = |roll: Roll| Some(roll.pid) == server.pid && roll.sessions == left;
+        if !(roll().is_some_and(is_left) && is_quiet()) {
             return None;
         }
         Some(Server { sessions: rest().cloned().collect(), ..server.clone() })
@@ -267,9 +286,14 @@ impl Past {
         self.panes.get(&pid).filter(|facts| facts.is_steady())
     }
 
-    /// The panes of which that can be said.
-    pub(super) fn steady_pids(&self) -> impl Iterator<Item = u32> {
-        self.panes.iter().filter(|(_, facts)| facts.is_steady()).map(|(pid, _)| *pid)
+    /// The processes of the panes that were looked into.
+    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.panes.keys().copied()
+    }
+
+    /// Whether what was found in the pane of a process is still there.
+    pub(super) fn stands(&self, host: &dyn Host, pid: u32) -> bool {
+        self.panes.get(&pid).is_some_and(|facts| facts.still_stands(host))
     }
 
     /// A transcript that was there.

@@ -5,13 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::recall::Past;
-use super::spread::spread;
 use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Agent, MuxSession, Observation, Transcript, TranscriptKey};
+use crate::host::spread::spread;
 
 /// What is looked for: whose, in which home, which conversation; and the workspaces it is probably in. Everything is borrowed,
 /// because most of it is asked for several times.

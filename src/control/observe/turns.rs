@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::spread::spread;
 use super::transcripts::{ids, live_agents};
 use super::tree::Families;
 use crate::agent::{self, Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
+use crate::host::spread::spread;
 use crate::host::{Host, ProcessInfo};
 
 /// What an agent answers: its turn, and what it waits for if it does.

@@ -73,20 +73,30 @@ impl Turns {
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left, or only
     /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
+        if let Some(scope) = self.news(batch) {
+            return Some(self.next(&scope));
+        }
+        // Mostly our own writing, heard of. Nobody waits now, and whoever does next will not for this.
+        if let Some(left) = &self.last_good {
+            left.read_ahead();
+        }
+        None
+    }
+
+    /// What of a batch has to be looked at.
+    fn news(&self, batch: Batch) -> Option<Scope> {
         let Batch { scope, if_manifest_changed, reasons } = batch;
         if self.is_echo(scope.as_ref(), &reasons) {
             return None;
         }
         let changed = if_manifest_changed.filter(|_| !self.is_as_left());
-        let scope = match (scope, changed) {
+        match (scope, changed) {
             (Some(mut scope), Some(changed)) => {
                 scope.unite(changed);
-                scope
+                Some(scope)
             }
-            (Some(scope), None) | (None, Some(scope)) => scope,
-            (None, None) => return None,
-        };
-        Some(self.next(&scope))
+            (scope, changed) => scope.or(changed),
+        }
     }
 
     /// Whether all that happened is what the last pass saw.

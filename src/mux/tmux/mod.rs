@@ -1,11 +1,11 @@
-//! tmux, 3.2 or newer. Lists servers; sends nothing but lists, `has-session`, and `display-message -p` of formats.
+//! tmux, 3.2 or newer. Lists servers; sends nothing but lists, and `display-message -p` to a server that lists nothing.
 
 pub mod address;
 pub mod control;
 mod probe;
 mod rows;
 
-use super::Mux;
+use super::{Mux, Roll};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
@@ -36,9 +36,8 @@ impl Mux for Tmux {
         Vec::new()
     }
 
-    fn has_lost(&self, host: &dyn Host, env: &Environ, server: &str, listed: &Server, session: &MuxSession) -> bool {
-        let (Ok(socket), Some(pid)) = (address::socket(server, env), listed.pid) else { return false };
-        probe::has_lost(host, &socket, pid, session)
+    fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll> {
+        probe::roll(host, &address::socket(server, env).ok()?)
     }
 
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::rows;
 use crate::core::fact::Fact;
-use crate::core::observe::{MuxSession, Server};
+use crate::core::observe::Server;
 use crate::core::text::printable;
 use crate::host::{Command, Host, Listener, Output, RunError};
+use crate::mux::Roll;
 
 /// How long a server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -29,29 +30,10 @@ pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     }
 }
 
-/// Whether the server with this process has no session of this id, and none of this name.
-pub(super) fn has_lost(host: &dyn Host, socket: &Path, pid: u32, session: &MuxSession) -> bool {
-    // A name that reads like an id would be looked for as one.
-    if session.name.starts_with('$') {
-        return false;
-    }
-    let greeting = format!("{pid}\n");
-    let is_missing = |target: &str| {
-        // The first makes the server show itself: others fail in many ways.
-        let words = ["display-message", "-p", "#{pid}", ";", "has-session", "-t", target];
-        ask(host, socket, &words).is_ok_and(|output| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let is_one_line = said.trim_end().lines().count() == 1;
-            output.code == Some(1)
-                && output.stdout == greeting.as_bytes()
-                && is_one_line
-                && said.starts_with("can't find session: ")
-        })
-    };
-    std::thread::scope(|scope| {
-        let by_id = scope.spawn(|| is_missing(&session.id));
-        is_missing(&format!("={}", session.name)) && by_id.join().unwrap_or(false)
-    })
+/// Which sessions the server behind a socket holds; `None` unless it answers just as it should.
+pub(super) fn roll(host: &dyn Host, socket: &Path) -> Option<Roll> {
+    let output = ask(host, socket, &["list-sessions", "-F", rows::ROLL]).ok()?;
+    (output.is_success() && output.stderr.is_empty()).then(|| rows::parse_roll(&output.stdout))?
 }
 
 /// The verdict if the socket leads to nobody.

@@ -11,7 +11,7 @@ mod program;
 mod sessions;
 mod wire;
 
-use super::Mux;
+use super::{Mux, Roll};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
@@ -53,9 +53,9 @@ impl Mux for Zellij {
         }
     }
 
-    /// Never: a list of sockets is cheap.
-    fn has_lost(&self, _: &dyn Host, _: &Environ, _: &str, _: &Server, _: &MuxSession) -> bool {
-        false
+    /// None: a list is as cheap.
+    fn roll(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<Roll> {
+        None
     }
 
     /// None: each session has a process of its own.

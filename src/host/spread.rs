@@ -11,7 +11,7 @@ const HANDFUL: usize = 8;
 const MOST_THREADS: usize = 4;
 
 /// Applies `f` to each item, in order, on as many threads as are worth it.
-pub(super) fn spread<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn spread<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = available_parallelism().map_or(1, usize::from);
     let threads = cores.min(MOST_THREADS).min(items.len() / WORTH_A_THREAD + 1);
     if threads <= 1 {
