@@ -1,6 +1,6 @@
 //! What observation sees of a real tmux server, real processes and files on disk, and what it says when it cannot see.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -88,6 +88,22 @@ fn the_multiplexer_around_us_is_not_asked_instead() {
 }
 
 #[test]
+fn a_directory_of_sockets_that_another_user_made_is_not_asked() {
+    if !rustix::process::getuid().is_root() {
+        eprintln!("SKIPPED the socket directory of another user: only root can give a file away");
+        return;
+    }
+    let world = World::new();
+    world.session("s", &world.home(), "exec sleep 600");
+    let directory = world.named_socket("default").parent().unwrap().to_path_buf();
+    std::os::unix::fs::chown(&directory, Some(65534), None).unwrap();
+    let found = verdict(&world, &[], "default");
+    std::os::unix::fs::chown(&directory, Some(0), None).unwrap();
+    assert!(why(&found).ends_with("is not ours but of user 65534"), "{found:?}");
+    assert!(verdict(&world, &[], "default").seen().is_some());
+}
+
+#[test]
 fn the_socket_of_a_killed_server_is_absent() {
     let world = World::new();
     world.session("s", &world.home(), "exec sleep 600");

@@ -1,5 +1,6 @@
 //! Where a tmux server's socket is. Resolves names; never connects.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::host::Environ;
@@ -7,7 +8,8 @@ use crate::host::Environ;
 /// The socket of a server as manifests spell it: `default`, a `tmux -L` name, or an absolute path (`tmux -S`).
 ///
 /// # Errors
-/// If the name is one tmux could not have made a socket of.
+/// If the name is one tmux could not have made a socket of, or the directory of the sockets is another user's: tmux would not use it
+/// either (`make_label`), and whoever made it could answer in it.
 pub fn socket(server: &str, env: &Environ) -> Result<PathBuf, String> {
     if Path::new(server).is_absolute() {
         return Ok(PathBuf::from(server));
@@ -15,7 +17,12 @@ pub fn socket(server: &str, env: &Environ) -> Result<PathBuf, String> {
     if server.is_empty() || server.contains('/') || server.contains('\0') || server == "." || server == ".." {
         return Err(format!("{server:?} is neither a tmux server's name nor an absolute path of its socket"));
     }
-    Ok(directory(env).join(server))
+    let directory = directory(env);
+    let owner = directory.symlink_metadata().map(|metadata| metadata.uid()).ok();
+    match owner.filter(|owner| *owner != rustix::process::getuid().as_raw()) {
+        Some(owner) => Err(format!("{} is not ours but of user {owner}", directory.display())),
+        None => Ok(directory.join(server)),
+    }
 }
 
 /// tmux takes the first that exists of `$TMUX_TMPDIR` and /tmp, resolved, and makes `tmux-UID` in it.
