@@ -87,6 +87,8 @@ fn conclude(rows: &[Row]) -> ExitCode {
             println!("SKIPPED {}: {why}", row.fault.name);
         }
     }
+    // Or it would be one more row of a table.
+    println!();
     let surprises: Vec<String> = rows.iter().flat_map(|row| row.surprises(&Verb::ALL)).collect();
     let count =
         |wanted: fn(&Outcome) -> bool| rows.iter().flat_map(|row| &row.outcomes).filter(|outcome| wanted(outcome)).count();

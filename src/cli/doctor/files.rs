@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::{Examiner, Row};
+use super::{Examiner, Grade, Row};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
 use crate::cli::{Context, session};
@@ -31,7 +31,12 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
                 rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
             }
             Ok((resolved, snapshot)) => {
-                rows.push(manifest(&found.path, &found.source, &snapshot.bytes));
+                rows.push(match manifest(&found.path, &found.source, &snapshot.bytes) {
+                    Row { grade: Grade::Fail, found, .. } if !snapshot.settled => {
+                        Row::warn("manifest", found, "it is being saved just now; ask again")
+                    }
+                    row => row,
+                });
                 rows.push(lock(&resolved));
                 rows.push(permissions(&resolved));
                 rows.push(exchange(&resolved));

@@ -49,7 +49,7 @@ pub(super) fn all() -> Vec<Fault> {
         }),
         Fault {
             heal: |stage| open_up(&stage.jobs()),
-            expected: &[(&[JobSubmit, JobPublish], Error(1))],
+            expected: &[(&[JobSubmit, JobPublish, Doctor], Error(1))],
             ..Fault::new("job registry read-only", |stage| {
                 fs::set_permissions(stage.jobs(), Permissions::from_mode(0o500)).unwrap();
                 match fs::write(stage.jobs().join("try"), "") {
@@ -60,7 +60,7 @@ pub(super) fn all() -> Vec<Fault> {
         },
         Fault {
             heal: |stage| open_up(&stage.jobs()),
-            expected: &[(&[JobSubmit, JobPublish, JobList], Error(1))],
+            expected: &[(&[JobSubmit, JobPublish, JobList, Doctor], Error(1))],
             ..Fault::new("job registry unreadable", |stage| shut(&stage.jobs()))
         },
     ]
