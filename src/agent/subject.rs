@@ -11,69 +11,39 @@ use crate::host::{Host, ProcessInfo};
 /// How deep wrappers may be nested.
 const DEEPEST: usize = 8;
 
-/// A live agent process and where it works.
-pub struct Subject<'a> {
+/// A live agent: its topmost process and, if that is only a wrapper, those below it.
+pub struct Chain<'a> {
     host: &'a dyn Host,
     agent: &'a dyn Agent,
     agents: &'a Agents,
     process: &'a ProcessInfo,
     children: &'a dyn Fn(u32) -> Vec<u32>,
     inner: OnceCell<Vec<ProcessInfo>>,
-    /// Its working directory, symlinks resolved.
-    pub cwd: &'a Fact<std::path::PathBuf>,
-    /// Where it keeps its files.
-    pub home: &'a Path,
-    /// Whether rungs are wanted that a stronger one makes superfluous.
-    pub every_rung: bool,
 }
 
-impl<'a> Subject<'a> {
-    /// The topmost process of an agent, which is one of `agents`; `children` gives a process's children.
+impl<'a> Chain<'a> {
+    /// Of the topmost process of an agent, which is one of `agents`; `children` gives a process's children.
     pub fn new(
         host: &'a dyn Host,
         (agent, agents): (&'a dyn Agent, &'a Agents),
         process: &'a ProcessInfo,
         children: &'a dyn Fn(u32) -> Vec<u32>,
-        place: (&'a Fact<std::path::PathBuf>, &'a Path),
-        every_rung: bool,
     ) -> Self {
-        let (cwd, home) = place;
-        Self { host, agent, agents, process, children, inner: OnceCell::new(), cwd, home, every_rung }
-    }
-
-    /// The host's clock.
-    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.host.now()
-    }
-
-    /// The paths of the files a process of the chain holds open.
-    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
-        self.host.open_files(process.pid)
-    }
-
-    /// The topmost process.
-    pub fn topmost(&self) -> &ProcessInfo {
-        self.process
+        Self { host, agent, agents, process, children, inner: OnceCell::new() }
     }
 
     /// The topmost process, then, if it is only a wrapper, the processes of the same agent right below it, outermost first.
     /// An agent's own children, such as another run of it by one of its tools, are not among them.
-    pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
+    pub fn processes(&self) -> impl Iterator<Item = &ProcessInfo> {
         std::iter::once(self.process)
             .chain(std::iter::once_with(|| self.inner.get_or_init(|| self.find_inner()).iter()).flatten())
     }
 
-    /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
-    pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
-        let mut verdict = Fact::Absent;
-        for process in self.chain() {
-            match ask(process) {
-                Fact::Seen(value) => return Fact::Seen(value),
-                Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
-                Fact::Unknown(_) | Fact::Absent => {}
-            }
-        }
-        verdict
+    /// The agent itself: a wrapper may have given it another directory and another environment than its own. A shell that forks
+    /// looks like one more wrapper for a moment, so one that wraps nothing counts only if there is no other.
+    pub fn innermost(&self) -> &ProcessInfo {
+        let itself = self.processes().filter(|process| !self.is_wrapper(process)).last();
+        itself.or_else(|| self.processes().last()).unwrap_or(self.process)
     }
 
     fn is_wrapper(&self, process: &ProcessInfo) -> bool {
@@ -107,6 +77,70 @@ impl<'a> Subject<'a> {
                 None => self.descend(child, depth - 1, found),
             }
         }
+    }
+}
+
+/// A live agent and where it works.
+pub struct Subject<'a> {
+    chain: Chain<'a>,
+    /// Its working directory, symlinks resolved.
+    pub cwd: &'a Fact<std::path::PathBuf>,
+    /// Where it keeps its files.
+    pub home: &'a Path,
+    /// Whether rungs are wanted that a stronger one makes superfluous.
+    pub every_rung: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// An agent in its place: its directory and its home.
+    pub fn new(chain: Chain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
+        let (cwd, home) = place;
+        Self { chain, cwd, home, every_rung }
+    }
+
+    /// The host's clock.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.chain.host.now()
+    }
+
+    /// The paths of the files a process of the chain holds open.
+    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
+        self.chain.host.open_files(process.pid)
+    }
+
+    /// Another live agent of its kind that holds a file locked, services left out: those hold it for anyone.
+    pub fn rival(&self, path: &Path) -> Option<u32> {
+        let Chain { host, agent, agents, .. } = &self.chain;
+        let is_own = |pid: u32| self.chain().any(|process| process.pid == pid);
+        host.lockers(path).into_iter().filter(|pid| !is_own(*pid)).find(|pid| {
+            let process = host.process(*pid).into_seen();
+            process.is_some_and(|it| {
+                agents.identify(&it.argv, || host.exe(*pid)).is_some_and(|(other, _)| other.kind() == agent.kind())
+            })
+        })
+    }
+
+    /// The topmost process.
+    pub fn topmost(&self) -> &ProcessInfo {
+        self.chain.process
+    }
+
+    /// See [`Chain::processes`].
+    pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
+        self.chain.processes()
+    }
+
+    /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
+    pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
+        let mut verdict = Fact::Absent;
+        for process in self.chain() {
+            match ask(process) {
+                Fact::Seen(value) => return Fact::Seen(value),
+                Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
+                Fact::Unknown(_) | Fact::Absent => {}
+            }
+        }
+        verdict
     }
 }
 

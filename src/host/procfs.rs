@@ -72,12 +72,12 @@ fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-fn file(pid: u32, name: &str) -> PathBuf {
+pub(super) fn file(pid: u32, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{name}"))
 }
 
 /// Turns an error on a process's file into a fact. With `hidepid` a process that exists looks missing; a null signal tells.
-fn missing<T>(pid: u32, name: &str, error: &io::Error) -> Fact<T> {
+pub(super) fn missing<T>(pid: u32, name: &str, error: &io::Error) -> Fact<T> {
     let gone = error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
     let handle = i32::try_from(pid).ok().and_then(Pid::from_raw);
     match handle.map(test_kill_process) {
@@ -227,6 +227,23 @@ pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
     }
 }
 
+pub(super) fn lockers(path: &Path) -> Vec<u32> {
+    let (Ok(real), Ok(locks)) = (path.canonicalize(), std::fs::read_to_string("/proc/locks")) else { return Vec::new() };
+    let Ok(inode) = real.metadata().map(|it| it.ino()) else { return Vec::new() };
+    // The device is not compared: some file systems show another one here than they tell of their files.
+    let holds = |pid: &u32| open_files(*pid).seen().is_some_and(|open| open.contains(&real));
+    locks.lines().filter_map(|line| flock_of(line, inode)).filter(holds).collect()
+}
+
+/// The process of a line of `/proc/locks`, `13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF`, if it has a lock of this inode.
+fn flock_of(line: &str, inode: u64) -> Option<u32> {
+    let mut words = line.split_whitespace();
+    let (_, kind, _, _) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let (pid, place) = (words.next()?, words.next()?);
+    let is_it = kind == "FLOCK" && place.rsplit(':').next()?.parse() == Ok(inode);
+    is_it.then(|| pid.parse().ok()).flatten()
+}
+
 pub(super) fn rights(pid: u32) -> Fact<Rights> {
     match slurp(&file(pid, "status")) {
         Ok(text) => parse_rights(&String::from_utf8_lossy(&text))
@@ -317,6 +334,20 @@ mod tests {
         assert_eq!(split_args(b"pi\0\0\0\0\0"), ["pi"]);
         assert_eq!(split_args(b"a\0\0b\0"), ["a", "", "b"]);
         assert!(split_args(b"").is_empty());
+    }
+
+    #[test]
+    fn only_who_has_a_lock_of_the_file_is_its_locker() {
+        let line = "13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF";
+        assert_eq!(flock_of(line, 10_469_865), Some(27_179));
+        assert_eq!(flock_of(line, 10_469_866), None);
+        for other in ["", "13:", "14: -> FLOCK  ADVISORY  WRITE 7 fe:00:5 0 EOF", "15: POSIX  ADVISORY  READ 7 fe:00:5 0 EOF"] {
+            assert_eq!(flock_of(other, 5), None, "{other}: waits for it, or is of another kind");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(lockers(file.path()).is_empty());
+        fs4::FileExt::lock(file.as_file()).unwrap();
+        assert_eq!(lockers(file.path()), [std::process::id()]);
     }
 
     #[test]
