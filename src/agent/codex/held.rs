@@ -15,22 +15,42 @@ pub(super) const LOCKS: &str = "thread-writer-locks";
 
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let locks = subject.home.join(LOCKS);
+    // Open files are known by their real paths.
+    let real = locks.canonicalize().unwrap_or_else(|_| locks.clone());
     let fact = subject.first_seen(|process| match subject.open_files(process) {
-        Fact::Seen(paths) => only(&locks, &paths),
+        Fact::Seen(paths) => only(&real, &paths),
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     });
     Reading { rung: Rung::Held, looked_at: format!("locks its process holds in {}", locks.display()), fact }
 }
 
-/// The only thread whose lock is among the open files.
+/// What the arguments say, unless another Codex has that thread open: then this one shows that it is, and waits.
+pub(super) fn unless_taken(subject: &Subject<'_>, start: Reading) -> Reading {
+    let Fact::Seen(Found::Id(id)) = &start.fact else { return start };
+    let lock = subject.home.join(LOCKS).join(format!("{}.lock", id.as_str()));
+    match subject.rival(&lock) {
+        Some(pid) => Reading {
+            looked_at: format!("{}: {} is open in process {pid}", start.looked_at, id.as_str()),
+            fact: Fact::Absent,
+            ..start
+        },
+        None => start,
+    }
+}
+
+/// The only thread whose lock is among the open files. A `/new` or `/resume` keeps the one before open as
+/// well, for a minute (0.169).
 fn only(locks: &Path, open: &[PathBuf]) -> Fact<Found> {
     let held: BTreeSet<&str> = open.iter().filter_map(|path| thread(locks, path)).collect();
     let mut held = held.into_iter();
     match (held.next(), held.next()) {
         (None, _) => Fact::Absent,
         (Some(id), None) => Fact::Seen(Found::Id(ConversationId(id.to_owned()))),
-        (Some(_), Some(_)) => Fact::Unknown("it holds the locks of several threads".to_owned()),
+        (Some(one), Some(two)) => {
+            let more = if held.next().is_some() { " and more" } else { "" };
+            Fact::Unknown(format!("it has several threads open, {one}, {two}{more}, and no file tells which it shows"))
+        }
     }
 }
 

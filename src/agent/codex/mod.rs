@@ -46,7 +46,7 @@ impl Agent for Codex {
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
         let mut readings = vec![held::reading(subject)];
         if subject.every_rung || !proves(&readings) {
-            readings.push(argv::reading(subject, self, &FLAGS));
+            readings.push(held::unless_taken(subject, argv::reading(subject, self, &FLAGS)));
         }
         if subject.every_rung || !proves(&readings) {
             readings.push(rollouts::reading(subject, subject.now()));
