@@ -102,8 +102,8 @@ impl Host for Desk {
         self.find(pid, |_| self.open.clone())
     }
 
-    fn lockers(&self, _: &Path) -> Vec<u32> {
-        Vec::new()
+    fn lockers(&self, _: &Path) -> Fact<Vec<u32>> {
+        Fact::Seen(Vec::new())
     }
 
     fn shares(&self, _: u32, _: &Path) -> Fact<bool> {

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use super::{Agent, Agents};
+use super::{Agent, Agents, Program};
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::{Host, ProcessInfo};
@@ -80,6 +80,17 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// Who holds a file of an agent locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Locker {
+    /// The agent that is asked about.
+    Itself,
+    /// A service of its program, which holds it for whoever asks.
+    Service,
+    /// Another process.
+    Other(u32),
+}
+
 /// A live agent and where it works.
 pub struct Subject<'a> {
     chain: Chain<'a>,
@@ -108,16 +119,24 @@ impl<'a> Subject<'a> {
         self.chain.host.open_files(process.pid)
     }
 
-    /// Another live agent of its kind that holds a file locked, services left out: those hold it for anyone.
-    pub fn rival(&self, path: &Path) -> Option<u32> {
-        let Chain { host, agent, agents, .. } = &self.chain;
-        let is_own = |pid: u32| self.chain().any(|process| process.pid == pid);
-        host.lockers(path).into_iter().filter(|pid| !is_own(*pid)).find(|pid| {
-            let process = host.process(*pid).into_seen();
-            process.is_some_and(|it| {
-                agents.identify(&it.argv, || host.exe(*pid)).is_some_and(|(other, _)| other.kind() == agent.kind())
-            })
-        })
+    /// Who holds a file locked; `Absent`: nobody does.
+    pub fn locker(&self, path: &Path) -> Fact<Locker> {
+        let Chain { host, agent, .. } = &self.chain;
+        let locker = |pid: u32| {
+            let argv = host.process(pid).into_seen().map(|process| process.argv).unwrap_or_default();
+            let names = agent.names();
+            let is_service = Program::of(&argv).is_some_and(|program| names.matches_service(&program, names.services));
+            match self.chain().any(|process| process.pid == pid) {
+                true => Locker::Itself,
+                false if is_service => Locker::Service,
+                false => Locker::Other(pid),
+            }
+        };
+        match host.lockers(path) {
+            Fact::Seen(pids) => pids.into_iter().map(locker).min().map_or(Fact::Absent, Fact::Seen),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+        }
     }
 
     /// The topmost process.

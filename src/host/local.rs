@@ -183,8 +183,11 @@ impl Host for LocalHost {
         procfs::open_files(pid)
     }
 
-    fn lockers(&self, path: &Path) -> Vec<u32> {
-        if self.ps.is_some() { Vec::new() } else { procfs::lockers(path) }
+    fn lockers(&self, path: &Path) -> Fact<Vec<u32>> {
+        if self.ps.is_some() {
+            return Fact::Unknown("ps does not tell who holds a file locked".to_owned());
+        }
+        procfs::lockers(path)
     }
 
     fn environ(&self, pid: u32) -> Fact<Environ> {

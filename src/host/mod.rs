@@ -66,8 +66,8 @@ pub trait Host: Send + Sync {
     /// The paths of the files a process holds open.
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>>;
 
-    /// The processes that hold a file locked (`flock`), as far as that can be told.
-    fn lockers(&self, path: &Path) -> Vec<u32>;
+    /// The processes that hold a file locked. Those of whom this may not be read are left out.
+    fn lockers(&self, path: &Path) -> Fact<Vec<u32>>;
 
     /// The environment a process was started with.
     fn environ(&self, pid: u32) -> Fact<Environ>;

@@ -229,8 +229,8 @@ impl Host for Fake {
         self.find(pid).map(|_| Vec::new())
     }
 
-    fn lockers(&self, _: &Path) -> Vec<u32> {
-        Vec::new()
+    fn lockers(&self, _: &Path) -> Fact<Vec<u32>> {
+        Fact::Seen(Vec::new())
     }
 
     fn shares(&self, _: u32, _: &Path) -> Fact<bool> {

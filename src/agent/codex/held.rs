@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::agent::Subject;
+use crate::agent::subject::Locker;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
@@ -25,18 +26,18 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     Reading { rung: Rung::Held, looked_at: format!("locks its process holds in {}", locks.display()), fact }
 }
 
-/// What the arguments say, unless another Codex has that thread open: then this one shows that it is, and waits.
-pub(super) fn unless_taken(subject: &Subject<'_>, start: Reading) -> Reading {
+/// What the arguments say, as long as the background daemon has that thread open: a Codex without one holds the lock itself. If
+/// another has it, this one shows that it is open elsewhere, and waits; if nobody has, it went on in another thread.
+pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
     let Fact::Seen(Found::Id(id)) = &start.fact else { return start };
-    let lock = subject.home.join(LOCKS).join(format!("{}.lock", id.as_str()));
-    match subject.rival(&lock) {
-        Some(pid) => Reading {
-            looked_at: format!("{}: {} is open in process {pid}", start.looked_at, id.as_str()),
-            fact: Fact::Absent,
-            ..start
-        },
-        None => start,
-    }
+    let locks = subject.home.join(LOCKS);
+    let but = match subject.locker(&locks.join(format!("{}.lock", id.as_str()))) {
+        Fact::Seen(Locker::Other(pid)) => format!("process {pid} has {} open", id.as_str()),
+        // A Codex that knew no locks left no directory of them.
+        Fact::Absent if locks.is_dir() => format!("nobody has {} open", id.as_str()),
+        Fact::Seen(Locker::Itself | Locker::Service) | Fact::Absent | Fact::Unknown(_) => return start,
+    };
+    Reading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
 }
 
 /// The only thread whose lock is among the open files. A `/new` or `/resume` keeps the one before open as

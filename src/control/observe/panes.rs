@@ -29,7 +29,7 @@ pub(super) struct PaneFacts {
     pub(super) agents: Fact<Vec<Agent>>,
     pub(super) unread: Option<String>,
     pub(super) runs: String,
-    /// The pane's own process and those of its agents, as they were when this was read.
+    /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
     pub(super) witnesses: Vec<Witness>,
 }
 
@@ -174,8 +174,10 @@ impl<'a> Inspector<'a> {
             (None, None) => String::new(),
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
-        let witnesses = tree.top.iter().chain(sighted).map(Witness::from).collect();
-        let agents: Vec<Agent> = tree.agents.iter().filter_map(|sighting| self.agent(sighting)).collect();
+        let mut witnesses: Vec<Witness> = tree.top.iter().chain(sighted).map(Witness::from).collect();
+        let (agents, inner): (Vec<Agent>, Vec<Witness>) =
+            tree.agents.iter().filter_map(|sighting| self.agent(sighting)).unzip();
+        witnesses.extend(inner);
         let (agents, unread) = match tree.trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
             trouble => (Fact::Seen(agents), trouble),
@@ -189,15 +191,15 @@ impl<'a> Inspector<'a> {
         other.as_ref().and_then(Fact::seen).unwrap_or(top).name.clone()
     }
 
-    /// Everything about an agent process; `None` if it ended meanwhile.
-    fn agent(&self, sighting: &Sighting) -> Option<Agent> {
+    /// Everything about an agent process, and the process that it is itself; `None` if it ended meanwhile.
+    fn agent(&self, sighting: &Sighting) -> Option<(Agent, Witness)> {
         let host = self.world.host.as_ref();
         let Sighting { agent, process } = sighting;
         let children = |pid| self.families.children(pid);
         let (chain, itself, cwd, environ) = self.itself(*agent, process, &children)?;
         let home = match environ {
             Fact::Seen(environ) => match home(*agent, &environ, &cwd) {
-                Fact::Seen(home) => shared(host, itself, home),
+                Fact::Seen(home) => shared(host, itself.pid, home),
                 told => told,
             },
             Fact::Absent => Fact::Absent,
@@ -221,7 +223,8 @@ impl<'a> Inspector<'a> {
             readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
         let ladder = Ladder { readings, peers: Fact::Absent };
-        Some(Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder })
+        let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
+        Some((agent, Witness::from(&itself)))
     }
 
     /// The agent itself, which may be below its process, and where it works and what it was started with. `None` if the process
@@ -231,24 +234,24 @@ impl<'a> Inspector<'a> {
         agent: &'b dyn crate::agent::Agent,
         process: &'b ProcessInfo,
         children: &'b dyn Fn(u32) -> Vec<u32>,
-    ) -> Option<(Chain<'b>, u32, Fact<PathBuf>, Fact<Environ>)> {
+    ) -> Option<(Chain<'b>, ProcessInfo, Fact<PathBuf>, Fact<Environ>)> {
         let host = self.world.host.as_ref();
         for _ in 0..PATIENCE.0 {
             let chain = Chain::new(host, (agent, self.families.agents()), process, children);
             let inner = chain.innermost().clone();
             let (cwd, environ) = (host.cwd(inner.pid), host.environ(inner.pid));
             if inner.pid == process.pid {
-                return (!cwd.is_absent() && !environ.is_absent()).then_some((chain, inner.pid, cwd, environ));
+                return (!cwd.is_absent() && !environ.is_absent()).then_some((chain, inner, cwd, environ));
             }
             // What a wrapper runs comes and goes, and while it becomes another program it has no environment.
             if host.process(inner.pid).seen().is_some_and(|now| now.argv == inner.argv && now.started == inner.started) {
-                return Some((chain, inner.pid, cwd, environ));
+                return Some((chain, inner, cwd, environ));
             }
             std::thread::sleep(PATIENCE.1);
         }
         let why = || format!("what runs below process {} changes too fast", process.pid);
         let chain = Chain::new(host, (agent, self.families.agents()), process, children);
-        Some((chain, process.pid, Fact::Unknown(why()), Fact::Unknown(why())))
+        Some((chain, process.clone(), Fact::Unknown(why()), Fact::Unknown(why())))
     }
 
     /// What is behind a recorded pane that no server shows.
