@@ -24,6 +24,13 @@ pub enum Interpreter {
     Script,
 }
 
+impl Interpreter {
+    /// Whether people write scripts for it that start something else, in a place and with an environment of their own.
+    pub fn is_of_scripts(self) -> bool {
+        matches!(self, Self::Shell | Self::Script)
+    }
+}
+
 /// How a recognised agent was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invocation<'a> {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use super::recognise::Interpreter;
 use super::{Agent, Agents, Program};
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Found, Reading, Rung};
@@ -39,11 +40,14 @@ impl<'a> Chain<'a> {
             .chain(std::iter::once_with(|| self.inner.get_or_init(|| self.find_inner()).iter()).flatten())
     }
 
-    /// The agent itself: a wrapper may have given it another directory and another environment than its own. A shell that forks
-    /// looks like one more wrapper for a moment, so one that wraps nothing counts only if there is no other.
-    pub fn innermost(&self) -> &ProcessInfo {
-        let itself = self.processes().filter(|process| !self.is_wrapper(process)).last();
-        itself.or_else(|| self.processes().last()).unwrap_or(self.process)
+    /// The agent itself: a script may have given it another directory and another environment than its own. A loader passes on what
+    /// it has, and what is below it may be the agent's own tool.
+    pub fn itself(&self) -> &ProcessInfo {
+        let is_script = |process: &ProcessInfo| {
+            self.is_wrapper(process)
+                && self.agent.recognise("", &process.argv).and_then(|it| it.via).is_some_and(Interpreter::is_of_scripts)
+        };
+        self.processes().find(|process| !is_script(process)).or_else(|| self.processes().last()).unwrap_or(self.process)
     }
 
     fn is_wrapper(&self, process: &ProcessInfo) -> bool {

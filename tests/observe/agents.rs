@@ -132,6 +132,23 @@ fn the_agent_itself_says_where_it_works_and_keeps_its_files_not_the_script_that_
 }
 
 #[test]
+fn another_run_of_an_agent_by_its_own_tool_moves_it_nowhere() {
+    let world = World::new();
+    let (cwd, away) = (world.workspace("w"), world.workspace("away"));
+    fs::copy("/bin/bash", world.root().join("bin/node")).unwrap();
+    let ready = world.root().join("ready");
+    let tool =
+        format!("#!/usr/bin/env node\n(cd {away:?} && GEMINI_CLI_HOME=/x exec -a gemini sleep 600) &\n: > {ready:?}\nwait\n");
+    world.program("gemini", &tool);
+    world.session("s", &cwd, "exec gemini");
+    await_some("the tool", || ready.exists().then_some(()));
+    let seen = look(&world, &entries(["name: s, agent: gemini"]));
+    let found = agents(&seen, "s");
+    assert_eq!((found.len(), &found[0].cwd), (1, &Fact::Seen(cwd)));
+    assert_eq!(found[0].home, Fact::Seen(world.home().join(".gemini")));
+}
+
+#[test]
 fn an_agent_in_a_container_is_not_taken_to_have_our_files() {
     let world = World::new();
     let cwd = world.workspace("w");

@@ -238,7 +238,7 @@ impl<'a> Inspector<'a> {
         let host = self.world.host.as_ref();
         for _ in 0..PATIENCE.0 {
             let chain = Chain::new(host, (agent, self.families.agents()), process, children);
-            let inner = chain.innermost().clone();
+            let inner = chain.itself().clone();
             let (cwd, environ) = (host.cwd(inner.pid), host.environ(inner.pid));
             if inner.pid == process.pid {
                 return (!cwd.is_absent() && !environ.is_absent()).then_some((chain, inner, cwd, environ));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::outsiders::Shown;
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
+use crate::agent::recognise::Interpreter;
 use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
@@ -14,7 +15,8 @@ use crate::core::observe::{Agent as LiveAgent, Server};
 
 /// An agent anywhere on the host.
 struct Peer {
-    /// Its process; of a wrapper those that it wraps, which may have gone to another directory.
+    /// Its process and, if it is a wrapper, those that it wraps. Not a script of its name: what that starts may have gone to another
+    /// directory.
     pids: Vec<u32>,
     kind: AgentKind,
 }
@@ -115,20 +117,20 @@ impl Inspector<'_> {
         let identified = |pid: &u32| {
             let process = host.process(*pid).seen().cloned()?;
             let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(*pid))?;
-            Some((*pid, (agent, agent.is_wrapper(&invocation))))
+            Some((*pid, (agent, agent.is_wrapper(&invocation), invocation.via.is_some_and(Interpreter::is_of_scripts))))
         };
-        let agents: HashMap<u32, (&dyn Agent, bool)> = parents.keys().filter_map(identified).collect();
+        let agents: HashMap<u32, (&dyn Agent, bool, bool)> = parents.keys().filter_map(identified).collect();
         // The nearest agent of its kind above a process, if that is its wrapper.
         let wrapper = |pid: u32| {
             let kind = agents.get(&pid)?.0.kind();
             // A bounded climb: ids may form a circle while processes come and go.
             let ancestors = std::iter::successors(parents.get(&pid).copied(), |pid| parents.get(pid).copied()).take(64);
-            let mut kin = ancestors.filter(|pid| agents.get(pid).is_some_and(|(agent, _)| agent.kind() == kind));
-            kin.next().filter(|pid| agents.get(pid).is_some_and(|(_, is_wrapper)| *is_wrapper))
+            let mut kin = ancestors.filter(|pid| agents.get(pid).is_some_and(|(agent, ..)| agent.kind() == kind));
+            kin.next().filter(|pid| agents.get(pid).is_some_and(|(_, is_wrapper, _)| *is_wrapper))
         };
         let wrappers: HashSet<u32> = agents.keys().filter_map(|pid| wrapper(*pid)).collect();
         let mut peers: HashMap<u32, Peer> = HashMap::new();
-        for (pid, (agent, _)) in agents.iter().filter(|(pid, _)| !wrappers.contains(pid)) {
+        for (pid, (agent, ..)) in agents.iter().filter(|(pid, (_, _, is_script))| !(*is_script && wrappers.contains(pid))) {
             let outermost = std::iter::successors(Some(*pid), |pid| wrapper(*pid)).take(64).last().unwrap_or(*pid);
             let peer = peers.entry(outermost).or_insert_with(|| Peer { pids: Vec::new(), kind: agent.kind() });
             peer.pids.push(*pid);
