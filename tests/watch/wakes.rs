@@ -112,6 +112,17 @@ fn a_save_wakes_it_and_so_does_a_manifest_that_comes_back() {
 }
 
 #[test]
+fn a_manifest_that_is_broken_when_the_watch_begins_is_taken_up_when_it_is_mended() {
+    let world = World::new();
+    declare(&world, "version: 1\nsessions: 7\n");
+    let mut watch = patient(&world, &[]);
+    watch.until("error pass");
+    quiet(&mut watch);
+    declare(&world, &running(&world, &["gone"]));
+    watch.until("drift dead applied gone");
+}
+
+#[test]
 fn an_agent_that_ends_in_a_session_that_stays_wakes_it() {
     let world = World::new();
     let shop = world.workspace("shop");
