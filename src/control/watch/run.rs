@@ -374,6 +374,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     async fn stop(&mut self, ended: Ended) {
         self.options.supervisor.say("STOPPING=1");
+        let held = self.announcer.ending(self.now());
+        self.tell(held);
         if let Some(link) = self.link.take() {
             link.stop().await;
         }
