@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::run::{Watch, declare, headcount, running, text};
 use crate::support::{World, await_some};
 
@@ -160,4 +162,27 @@ fn a_transcript_that_appears_wakes_it() {
     // The agent's whole home is new: whichever of its directories was heard first.
     let reasons = told["reasons"].as_array().unwrap();
     assert!(["transcript", "registry"].iter().any(|reason| reasons.contains(&(*reason).into())), "{told}");
+}
+
+#[test]
+fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_it_goes_on() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.claude_session("s", &shop);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    // By then there is a control client.
+    quiet(&mut watch);
+    watch.signal(Signal::TSTP);
+    let stat = format!("/proc/{}/stat", watch.pid().as_raw_nonzero());
+    await_some("the stop", || std::fs::read_to_string(&stat).unwrap().contains(") T ").then_some(()));
+    let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    world.tmux(["kill-server"]);
+    await_some("the end of the server", || (!std::path::Path::new(&format!("/proc/{server}")).exists()).then_some(()));
+    watch.signal(Signal::CONT);
+    watch.until("drift dead applied s");
+    world.claude_session("s", &shop);
+    watch.until("drift revived applied s");
+    assert_eq!(watch.terminate().status.code(), Some(0));
 }
