@@ -186,3 +186,29 @@ fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_i
     watch.until("drift revived applied s");
     assert_eq!(watch.terminate().status.code(), Some(0));
 }
+
+#[test]
+fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_everything() {
+    let world = World::new();
+    let (shop, yard) = (world.workspace("shop"), world.workspace("yard"));
+    let busy = world.claude_session("s", &shop);
+    let transcripts = world.prompt("s", &shop, &busy).parent().unwrap().to_path_buf();
+    let claude = world.claude_session("t", &yard);
+    let other = format!("  - {{ name: t, agent: claude, cwd: {:?}, status: running }}\n", yard.display().to_string());
+    declare(&world, &(running(&world, &["s"]) + &other));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied t");
+    quiet(&mut watch);
+    // While nobody reads them, more happens than the kernel keeps; that the other one changed its conversation is lost behind.
+    watch.signal(Signal::STOP);
+    let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    for n in 0..most.trim().parse::<usize>().unwrap() {
+        std::fs::write(transcripts.join(format!("{n}.txt")), "").unwrap();
+    }
+    world.type_line("t", "/clear");
+    let now = await_some("another conversation", || Some(world.registered(claude.pid)).filter(|now| now.id != claude.id));
+    watch.signal(Signal::CONT);
+    let told = watch.until("drift new-id applied t");
+    assert!(told["reasons"].as_array().unwrap().contains(&"overflow".into()), "{told}");
+    assert!(text(&world).contains(now.id.as_str()));
+}
