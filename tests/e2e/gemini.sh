@@ -29,12 +29,14 @@ shows() { screen "$1" | grep -q "$2"; }
 is_ready() { [[ $(title "$1") = *Ready* ]]; }
 said() { cat "$H"/.gemini/tmp/*/logs.json 2>/dev/null | grep -c '"messageId"' || true; }
 has_said_more() { [ "$(said)" -gt "$1" ]; }
-# An Enter too close behind what was pasted is part of it: again, until it is taken for a prompt.
+# An Enter too close behind what was pasted is part of it: again, until it is taken for a prompt. On a busy machine what was pasted
+# may be lost: then it is pasted once more.
 prompt() {
   local before try
   before=$(said)
   paste "$1" "$2"
-  for try in 1 2 3 4 5; do
+  for try in {1..8}; do
+    [ "$try" != 5 ] || paste "$1" "$2"
     read -rt 0.4 <> <(:) || true
     key "$1" Enter
     await 3 "prompt, try $try," has_said_more "$before" 2>/dev/null && return
