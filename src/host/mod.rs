@@ -1,7 +1,7 @@
 //! Where commands run and processes are read. Never interprets what it reads, never writes anything.
 
-pub mod container;
-mod environ;
+mod container;
+pub mod environ;
 pub mod limits;
 mod local;
 pub mod pidfd;
