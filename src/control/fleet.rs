@@ -1,5 +1,7 @@
 //! Reads a fleet from the broker: asks, tells when everything has come, and goes on listening. Decides nothing about a host.
 
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -10,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use self::asking::Asking;
 use super::watch::ends::{closed, watch_reader};
 use crate::bus::{Down, News, Payload, Reader};
 use crate::core::fleet::fold::{Bounds, Change, Fold, Heard};
@@ -22,17 +25,11 @@ const STATES: &str = "headcount/+/state";
 /// What hosts say of drifts.
 const DRIFTS: &str = "headcount/+/drift";
 
-/// How many sessions are asked for at once. A broker may drop what it cannot send at once; mosquitto, beyond 1,000 messages.
-const AT_ONCE: usize = 500;
-
-/// How many hosts are, at most.
-const HOSTS_AT_ONCE: usize = 64;
-
-/// How many sessions a host is taken to have that does not say.
-const USUAL: usize = 50;
-
 /// The wait before what has not come is asked for again.
 const AGAIN: Duration = Duration::from_millis(250);
+
+/// How long nothing may come of what was asked for before it is taken to be lost.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// The least time between two pictures.
 const FRAME: Duration = Duration::from_millis(200);
@@ -96,9 +93,9 @@ pub fn read(options: FleetOptions) -> Result<FleetReport, FleetError> {
         let mut reading = Reading::start(options);
         let deadline = Instant::now() + reading.options.timeout;
         let incomplete = reading.collect(deadline, true).await?;
-        let report = reading.report(incomplete);
-        reading.reader.stop(FAREWELL).await;
-        Ok(report)
+        let Reading { options, reader, fold, .. } = reading;
+        reader.stop(FAREWELL).await;
+        Ok(fold.into_report(&options.broker.address(), &options.hosts, incomplete, Utc::now()))
     })
 }
 
@@ -136,8 +133,7 @@ struct Reading {
     fold: Fold,
     listens: bool,
     is_connected: bool,
-    /// The levels of hosts whose sessions were asked for.
-    asked: BTreeSet<String>,
+    asking: Asking,
     denied: BTreeSet<String>,
     mark: u64,
     /// Whether the broker has sent something it had kept since the last mark.
@@ -151,7 +147,10 @@ struct Reading {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Step {
     Nothing,
+    /// The newest mark was answered.
     Marked,
+    /// Something that was asked for has come, or the mark after it.
+    Came,
     Changed(Change),
     Connected,
     Down,
@@ -167,7 +166,7 @@ impl Reading {
             fold: Fold::new(Bounds::default()),
             listens: false,
             is_connected: false,
-            asked: BTreeSet::new(),
+            asking: Asking::default(),
             denied: BTreeSet::new(),
             mark: 0,
             has_come: false,
@@ -191,7 +190,7 @@ impl Reading {
             News::Connected => {
                 // What was taken back meanwhile nobody says: everything is read anew.
                 self.fold = Fold::new(Bounds::default());
-                self.asked.clear();
+                self.asking = Asking::default();
                 self.denied.clear();
                 (self.is_connected, self.is_down) = (true, None);
                 let drifts = self.listens.then(|| DRIFTS.to_owned());
@@ -207,8 +206,10 @@ impl Reading {
                 };
                 Step::Changed(self.fold.hear(Heard { topic: &topic, payload, retained, at: Utc::now() }))
             }
-            News::Marked(number) if number == self.mark => Step::Marked,
-            News::Marked(_) => Step::Nothing,
+            News::Marked(number) => {
+                self.asking.marked(number);
+                if number == self.mark { Step::Marked } else { Step::Came }
+            }
             News::Denied(filters) => {
                 self.denied.extend(filters);
                 Step::Nothing
@@ -226,22 +227,21 @@ impl Reading {
         self.reader.mark(self.mark);
     }
 
-    /// Asks for the sessions of hosts that were not asked about, as many as may be at once; whether there were any.
+    /// Asks for the sessions of hosts that were not asked about, as many as may be on their way; whether there were any.
     fn ask(&mut self) -> bool {
-        let mut room = AT_ONCE;
-        let mut batch = Vec::new();
-        for level in self.fold.levels(&self.options.hosts).filter(|level| !self.asked.contains(*level)) {
-            let expected = self.fold.declared(level).unwrap_or(USUAL).max(1);
-            if !batch.is_empty() && (expected > room || batch.len() >= HOSTS_AT_ONCE) {
+        if self.asking.is_exhausted() {
+            self.asking.queue(self.fold.levels(&self.options.hosts));
+        }
+        let mut is_any = false;
+        while let Some(batch) = self.asking.next(|level| self.fold.declared(level)) {
+            if !self.reader.subscribe(batch.levels.iter().map(|level| sessions(level)).collect()) {
+                self.asking.put_back(batch);
                 break;
             }
-            room = room.saturating_sub(expected);
-            batch.push(level.to_owned());
-        }
-        let filters: Vec<String> = batch.iter().map(|level| sessions(level)).collect();
-        let is_any = !filters.is_empty() && self.reader.subscribe(filters);
-        if is_any {
-            self.asked.extend(batch);
+            self.mark += 1;
+            self.reader.mark(self.mark);
+            self.asking.sent(batch, self.mark);
+            is_any = true;
         }
         is_any
     }
@@ -269,21 +269,24 @@ impl Reading {
                         return self.incomplete(is_once);
                     }
                     // What a broker drops, it also drops the answer to a mark: each is tried again.
-                    again = Some(Instant::now() + AGAIN);
-                    let short = self.short();
-                    for level in short.iter().take(HOSTS_AT_ONCE) {
-                        self.reader.subscribe(vec![sessions(level)]);
+                    self.asking.give_up();
+                    if self.asking.is_exhausted() {
+                        self.asking.again(self.short());
                     }
+                    self.ask();
                     self.set_mark();
+                    again = Some(Instant::now() + if self.asking.is_over() { AGAIN } else { STALLED });
                     continue;
                 }
             };
             match step {
                 Step::Marked => {
                     let has_come = self.has_come;
-                    if self.ask() || has_come {
+                    if self.ask() {
+                        again = Some(Instant::now() + STALLED);
+                    } else if has_come {
                         self.set_mark();
-                        again = Some(Instant::now() + Duration::from_secs(1));
+                        again = Some(Instant::now() + STALLED);
                     } else if self.denied.is_empty() && self.short().is_empty() {
                         self.fold.settled();
                         return Ok(self.left_out());
@@ -293,7 +296,11 @@ impl Reading {
                         again = Some(Instant::now() + AGAIN);
                     }
                 }
-                Step::Connected => again = Some(Instant::now() + Duration::from_secs(1)),
+                Step::Came => {
+                    self.ask();
+                    again = Some(Instant::now() + STALLED);
+                }
+                Step::Connected => again = Some(Instant::now() + STALLED),
                 Step::Down => {
                     again = None;
                     let is_final = !matches!(self.is_down, Some(Down::Lost(_))) || self.mark == 0;
@@ -301,6 +308,8 @@ impl Reading {
                         return self.incomplete(is_once);
                     }
                 }
+                // Slow is not lost.
+                Step::Changed(_) if self.has_come => again = again.max(Some(Instant::now() + STALLED)),
                 Step::Changed(_) | Step::Nothing => {}
             }
         }
@@ -405,8 +414,11 @@ impl Reading {
                     return ControlFlow::Continue(());
                 }
                 Step::Changed(change) => {
-                    // A host that is new is asked about as it comes.
-                    while matches!(change, Change::Host(_)) && self.ask() {}
+                    // A host that is new is asked about as it comes, whatever became of the last answer.
+                    if matches!(change, Change::Host(_)) {
+                        self.asking.give_up();
+                        self.ask();
+                    }
                     if self.options.pictures {
                         if change != Change::None {
                             frame.get_or_insert(last + FRAME);
@@ -415,7 +427,10 @@ impl Reading {
                         tell(event)?;
                     }
                 }
-                Step::Marked | Step::Connected | Step::Nothing => {}
+                Step::Marked | Step::Came => {
+                    self.ask();
+                }
+                Step::Connected | Step::Nothing => {}
             }
         }
     }

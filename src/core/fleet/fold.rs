@@ -1,16 +1,17 @@
 //! From messages to the view of a fleet, whatever their order. Never believes a topic that is not its payload's own, never holds
 //! more than it may, and never says when a host went unless it was told.
 
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{FLEET_SCHEMA, FleetCounts, FleetReport, HostStatus, HostView, SessionView};
+use super::report::{HostStatus, HostView, SessionView};
 use super::{DriftNote, HostState, NotAStatement, REFRESH, SessionState};
 use crate::core::manifest::pattern::glob;
 use crate::core::mqtt::{HostTopics, encode_level};
-use crate::core::report::status::Observed;
 
 /// What the topics of all hosts begin with.
 const ROOT: &str = "headcount";
@@ -202,29 +203,6 @@ impl Fold {
         self.hosts.get(level).filter(|known| known.is_shown()).map(|known| known.status(now))
     }
 
-    /// The view of the hosts that are called like one of these, or of all.
-    pub fn report(&self, broker: &str, patterns: &[String], incomplete: Vec<String>, now: DateTime<Utc>) -> FleetReport {
-        let mut hosts: Vec<HostView> = self.levels(patterns).filter_map(|level| self.host(level, true, now)).collect();
-        hosts.sort_by(|a, b| a.host.cmp(&b.host));
-        let of = |status| hosts.iter().filter(|host| host.status == status).count();
-        let sessions = || hosts.iter().flat_map(|host| host.sessions.iter().map(move |session| (host.status, session)));
-        let counts = FleetCounts {
-            hosts: hosts.len(),
-            online: of(HostStatus::Online),
-            stale: of(HostStatus::Stale),
-            lost: of(HostStatus::Lost),
-            offline: of(HostStatus::Offline),
-            unreadable: of(HostStatus::Unreadable),
-            sessions: sessions().count(),
-            alive: sessions().filter(|(host, it)| *host == HostStatus::Online && it.observed == Observed::Alive).count(),
-            drifts: sessions().map(|(_, session)| session.drifts.len()).sum(),
-            rejected: self.rejected,
-            left_out: self.left_out,
-        };
-        let (schema, broker) = (FLEET_SCHEMA.to_owned(), broker.to_owned());
-        FleetReport { schema, broker, observed_at: now, complete: incomplete.is_empty(), incomplete, counts, hosts }
-    }
-
     fn state(&mut self, level: &str, heard: Heard<'_>) -> Change {
         if heard.payload == Some(&[]) {
             return self.forget(level);
@@ -397,33 +375,6 @@ impl Known {
         }
     }
 
-    fn view(&self, level: &str, with_sessions: bool, now: DateTime<Utc>) -> HostView {
-        let newest = self.newest();
-        let state = newest.map(|it| &it.state);
-        let its = state.map(|state| state.manifest.as_str());
-        let sessions = self.sessions.values().filter(|_| with_sessions).filter_map(|slot| match slot {
-            Slot::Known { session, manifest, .. } => {
-                let manifest = Some(manifest.as_ref()).filter(|path| Some(*path) != its).map(str::to_owned);
-                Some(SessionView { manifest, ..session.clone() })
-            }
-            Slot::Gone => None,
-        });
-        let mut sessions: Vec<SessionView> = sessions.collect();
-        sessions.sort_by(|a, b| (&a.name, a.mux, &a.server).cmp(&(&b.name, b.mux, &b.server)));
-        HostView {
-            host: self.name(level).to_owned(),
-            status: self.status(now),
-            version: state.map(|state| state.version.clone()),
-            since: state.map(|state| state.since),
-            ended_at: newest.and_then(|it| it.ended_at),
-            manifest: its.map(str::to_owned),
-            observed_at: state.and_then(|state| state.observed_at),
-            counts: state.and_then(|state| state.counts),
-            missing: self.missing(),
-            note: if state.is_none() { self.unreadable.clone() } else { None },
-            sessions,
-        }
-    }
 }
 
 impl Statement {

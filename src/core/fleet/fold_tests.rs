@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::core::fleet::report::FleetReport;
 use crate::core::fleet::report::HostStatus::{Lost, Offline, Online, Stale, Unreadable};
+use crate::core::report::status::Observed;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -62,7 +64,9 @@ fn heard(letters: &[Letter]) -> FleetReport {
     for letter in letters {
         hear(&mut fold, letter);
     }
-    report(&fold)
+    let report = report(&fold);
+    assert_eq!(fold.into_report("b:1", &[], Vec::new(), at(2)), report, "the last view is another one");
+    report
 }
 
 fn report(fold: &Fold) -> FleetReport {
