@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use self::asking::Asking;
+use self::asking::{Asking, Hosts, sessions};
 use super::watch::ends::{closed, watch_reader};
 use crate::bus::{Down, News, Payload, Reader};
 use crate::core::fleet::fold::{Bounds, Change, Fold, Heard};
@@ -134,6 +134,9 @@ struct Reading {
     listens: bool,
     is_connected: bool,
     asking: Asking,
+    /// When something last came of what was asked for.
+    came_at: Instant,
+    hosts: Hosts,
     denied: BTreeSet<String>,
     mark: u64,
     /// Whether the broker has sent something it had kept since the last mark.
@@ -167,6 +170,8 @@ impl Reading {
             listens: false,
             is_connected: false,
             asking: Asking::default(),
+            came_at: Instant::now(),
+            hosts: Hosts::default(),
             denied: BTreeSet::new(),
             mark: 0,
             has_come: false,
@@ -189,17 +194,18 @@ impl Reading {
         match news {
             News::Connected => {
                 // What was taken back meanwhile nobody says: everything is read anew.
-                self.fold = Fold::new(Bounds::default());
+                self.fold.begin_anew();
                 self.asking = Asking::default();
                 self.denied.clear();
                 (self.is_connected, self.is_down) = (true, None);
-                let drifts = self.listens.then(|| DRIFTS.to_owned());
-                self.reader.subscribe(std::iter::once(STATES.to_owned()).chain(drifts).collect());
-                self.set_mark();
+                self.hosts = Hosts::default();
+                self.ask_for_hosts();
                 Step::Connected
             }
             News::Message { topic, payload, retained } => {
-                self.has_come |= retained;
+                if retained {
+                    (self.has_come, self.came_at) = (true, Instant::now());
+                }
                 let payload = match &payload {
                     Payload::Whole(payload) => Some(payload.as_slice()),
                     Payload::TooLong(_) => None,
@@ -208,6 +214,8 @@ impl Reading {
             }
             News::Marked(number) => {
                 self.asking.marked(number);
+                self.hosts.marked(number);
+                self.came_at = Instant::now();
                 if number == self.mark { Step::Marked } else { Step::Came }
             }
             News::Denied(filters) => {
@@ -219,6 +227,13 @@ impl Reading {
                 Step::Down
             }
         }
+    }
+
+    fn ask_for_hosts(&mut self) {
+        let drifts = self.listens.then(|| DRIFTS.to_owned());
+        self.reader.subscribe(std::iter::once(STATES.to_owned()).chain(drifts).collect());
+        self.set_mark();
+        self.hosts.asked(self.mark);
     }
 
     fn set_mark(&mut self) {
@@ -270,6 +285,11 @@ impl Reading {
                     }
                     // What a broker drops, it also drops the answer to a mark: each is tried again.
                     self.asking.give_up();
+                    if !self.hosts.are_whole && !self.hosts.are_dropped() {
+                        self.ask_for_hosts();
+                        again = Some(Instant::now() + STALLED);
+                        continue;
+                    }
                     if self.asking.is_exhausted() {
                         self.asking.again(self.short());
                     }
@@ -287,10 +307,10 @@ impl Reading {
                     } else if has_come {
                         self.set_mark();
                         again = Some(Instant::now() + STALLED);
-                    } else if self.denied.is_empty() && self.short().is_empty() {
+                    } else if self.denied.is_empty() && self.hosts.are_whole && self.short().is_empty() {
                         self.fold.settled();
                         return Ok(self.left_out());
-                    } else if is_once && !self.denied.is_empty() {
+                    } else if (is_once && !self.denied.is_empty()) || (self.hosts.are_dropped() && self.short().is_empty()) {
                         return self.incomplete(is_once);
                     } else {
                         again = Some(Instant::now() + AGAIN);
@@ -309,7 +329,7 @@ impl Reading {
                     }
                 }
                 // Slow is not lost.
-                Step::Changed(_) if self.has_come => again = again.max(Some(Instant::now() + STALLED)),
+                Step::Changed(_) if self.has_come => again = again.max(Some(self.came_at + STALLED)),
                 Step::Changed(_) | Step::Nothing => {}
             }
         }
@@ -325,6 +345,9 @@ impl Reading {
     /// What is known to be missing, one line each.
     fn lacking(&self) -> Vec<String> {
         let mut why = self.left_out();
+        if self.hosts.are_dropped() {
+            why.push("the broker drops some of the hosts, because there are more than it sends at once".to_owned());
+        }
         if !self.denied.is_empty() {
             let denied: Vec<&str> = self.denied.iter().take(3).map(String::as_str).collect();
             why.push(format!("the broker denies reading {}", denied.join(", ")));
@@ -414,9 +437,11 @@ impl Reading {
                     return ControlFlow::Continue(());
                 }
                 Step::Changed(change) => {
-                    // A host that is new is asked about as it comes, whatever became of the last answer.
+                    // A host that is new is asked about as it comes.
                     if matches!(change, Change::Host(_)) {
-                        self.asking.give_up();
+                        if self.came_at.elapsed() > STALLED {
+                            self.asking.give_up();
+                        }
                         self.ask();
                     }
                     if self.options.pictures {
@@ -461,9 +486,4 @@ impl Reading {
         let other = self.told.iter().filter(|(level, status)| before.get(*level).is_some_and(|was| was != *status));
         other.filter_map(|(level, _)| Some(FleetEvent::Host { at, host: self.fold.host(level, false, at)? })).collect()
     }
-}
-
-/// The filter of a host's sessions, by the level of its topics.
-fn sessions(level: &str) -> String {
-    format!("headcount/{level}/session/+")
 }

@@ -1,4 +1,4 @@
-//! Whose sessions are asked for next, so that no more are on their way than a broker queues. Never asks and never reads.
+//! What is asked for next, so that no more is on its way than a broker queues, and whether it came. Never asks and never reads.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,6 +12,9 @@ const SHARE: usize = AT_ONCE / 4;
 /// How many hosts one request asks about, at most.
 const HOSTS_AT_ONCE: usize = 64;
 
+/// How often the hosts are asked for if not all of them come: a broker that had to drop some will do so again.
+const TRIES: u32 = 2;
+
 /// What is asked for, in the order of its answers.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
@@ -19,14 +22,17 @@ pub(super) struct Asking {
     queue: VecDeque<String>,
     /// Levels of hosts that were asked about.
     asked: BTreeSet<String>,
-    /// What has not come: the mark that follows it, and how many sessions it is taken to be.
-    out: VecDeque<(u64, usize)>,
+    /// Of those, the ones whose answer was lost, as it is if the broker had to drop some of it.
+    lost: BTreeSet<String>,
+    /// What has not come, and the mark that follows it.
+    out: VecDeque<(u64, Batch)>,
 }
 
 /// Hosts that are asked about by one request.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) levels: Vec<String>,
+    /// How many sessions they are taken to have.
     sessions: usize,
 }
 
@@ -52,12 +58,12 @@ impl Asking {
     }
 
     /// The next request, unless as much is on its way as may be. One host that has more than that is asked about alone, and so
-    /// is one that does not say how many it has.
+    /// is one that does not say how many it has, or of which something was dropped.
     pub(super) fn next(&mut self, declared: impl Fn(&str) -> Option<usize>) -> Option<Batch> {
-        let on_their_way: usize = self.out.iter().map(|(_, sessions)| sessions).sum();
+        let on_their_way: usize = self.out.iter().map(|(_, batch)| batch.sessions).sum();
         let mut batch = Batch { levels: Vec::new(), sessions: 0 };
         while let Some(level) = self.queue.front() {
-            let expected = declared(level).unwrap_or(AT_ONCE).max(1);
+            let expected = declared(level).filter(|_| !self.lost.contains(level)).unwrap_or(AT_ONCE).max(1);
             let sessions = batch.sessions + expected;
             let is_first = batch.levels.is_empty();
             let is_alone = is_first && self.out.is_empty();
@@ -73,8 +79,8 @@ impl Asking {
 
     /// A request was written, and this mark after it.
     pub(super) fn sent(&mut self, batch: Batch, mark: u64) {
-        self.out.push_back((mark, batch.sessions));
-        self.asked.extend(batch.levels);
+        self.asked.extend(batch.levels.iter().cloned());
+        self.out.push_back((mark, batch));
     }
 
     /// A request could not be written.
@@ -82,15 +88,60 @@ impl Asking {
         batch.levels.into_iter().rev().for_each(|level| self.queue.push_front(level));
     }
 
-    /// This mark was answered, and with it everything before it.
+    /// This mark was answered. Answers come in order: one that should have come before was lost, and is asked for once more.
     pub(super) fn marked(&mut self, mark: u64) {
-        self.out.retain(|(of, _)| *of > mark);
+        while self.out.front().is_some_and(|(of, _)| *of <= mark) {
+            if let Some((of, batch)) = self.out.pop_front()
+                && of != mark
+            {
+                self.lose(batch);
+            }
+        }
     }
 
-    /// What is on its way is not waited for any more.
+    /// What is on its way is taken to be lost.
     pub(super) fn give_up(&mut self) {
-        self.out.clear();
+        for (_, batch) in std::mem::take(&mut self.out) {
+            self.lose(batch);
+        }
     }
+
+    fn lose(&mut self, batch: Batch) {
+        self.lost.extend(batch.levels.iter().cloned());
+        self.queue.extend(batch.levels);
+    }
+}
+
+/// How far the statements of all hosts have come. Nobody counts hosts; but a broker that has to drop some of them drops the
+/// answer to the mark behind them as well.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    mark: u64,
+    tries: u32,
+    /// Whether all of them came.
+    pub(super) are_whole: bool,
+}
+
+impl Hosts {
+    /// They were asked for, and this mark was set after it.
+    pub(super) fn asked(&mut self, mark: u64) {
+        (self.mark, self.tries) = (mark, self.tries + 1);
+    }
+
+    /// This mark was answered.
+    pub(super) fn marked(&mut self, mark: u64) {
+        self.are_whole |= mark == self.mark;
+    }
+
+    /// Whether asking for them once more is of no use.
+    pub(super) fn are_dropped(&self) -> bool {
+        !self.are_whole && self.tries >= TRIES
+    }
+}
+
+/// The filter of a host's sessions, by the level of its topics.
+pub(super) fn sessions(level: &str) -> String {
+    format!("headcount/{level}/session/+")
 }
 
 #[cfg(test)]
@@ -109,10 +160,10 @@ mod tests {
                 mark += 1;
                 requests.push(batch.levels.clone());
                 asking.sent(batch, mark);
-                most = most.max(asking.out.iter().map(|(_, sessions)| sessions).sum());
+                most = most.max(asking.out.iter().map(|(_, batch)| batch.sessions).sum());
             }
-            let Some((first, _)) = asking.out.front().copied() else { break };
-            asking.marked(first);
+            let Some((first, _)) = asking.out.front() else { break };
+            asking.marked(*first);
         }
         assert!(asking.is_exhausted() && asking.is_over());
         (requests, most)
@@ -139,21 +190,27 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_answer_holds_nobody_up_and_a_late_one_frees_nothing_twice() {
+    fn an_answer_that_was_lost_is_asked_for_once_more_and_alone() {
         let mut asking = Asking::default();
-        asking.queue(["a", "b"].into_iter());
-        let batch = asking.next(|_| Some(AT_ONCE)).unwrap();
-        asking.sent(batch, 1);
-        assert!(asking.next(|_| Some(AT_ONCE)).is_none());
-        asking.give_up();
-        let batch = asking.next(|_| Some(AT_ONCE)).unwrap();
-        asking.sent(batch, 2);
-        asking.marked(1);
-        assert!(!asking.is_over());
-        asking.queue(["a", "b"].into_iter());
-        assert!(asking.is_exhausted(), "asked about twice");
-        asking.again(vec!["a".to_owned()]);
+        asking.queue(["a", "b", "c"].into_iter());
+        for mark in 1..=3 {
+            let batch = asking.next(|_| Some(SHARE)).unwrap();
+            asking.sent(batch, mark);
+        }
         asking.marked(2);
-        assert_eq!(asking.next(|_| Some(1)).unwrap().levels, ["a"]);
+        assert_eq!(asking.next(|_| Some(SHARE)).map(|batch| batch.levels), None, "while another is on its way");
+        asking.marked(3);
+        let batch = asking.next(|_| Some(SHARE)).unwrap();
+        assert_eq!(batch.levels, ["a"]);
+        asking.sent(batch, 4);
+        asking.queue(["a", "b", "c"].into_iter());
+        assert!(asking.is_exhausted() && !asking.is_over(), "asked about once more without a reason");
+        asking.give_up();
+        assert!(asking.is_over() && !asking.is_exhausted());
+        let batch = asking.next(|_| Some(1)).unwrap();
+        assert_eq!(batch.levels, ["a"]);
+        asking.sent(batch, 5);
+        asking.marked(5);
+        assert!(asking.is_over() && asking.is_exhausted());
     }
 }

@@ -80,6 +80,8 @@ pub enum Change {
 pub struct Fold {
     bounds: Bounds,
     hosts: BTreeMap<String, Known>,
+    /// When hosts went, by their levels, as far as it was heard before everything was to be read anew.
+    ends: BTreeMap<String, End>,
     manifests: BTreeSet<Arc<str>>,
     sessions: usize,
     bytes: usize,
@@ -119,6 +121,14 @@ enum Slot {
     Gone,
 }
 
+/// The end of one connection of a host.
+#[derive(Debug)]
+struct End {
+    boot_id: String,
+    seq: u64,
+    at: DateTime<Utc>,
+}
+
 /// Which of a host's topics it is.
 enum Leaf<'a> {
     State,
@@ -147,6 +157,16 @@ impl Fold {
                 }
             }
         }
+    }
+
+    /// Everything is to be read anew. Only when hosts went is kept, because the broker does not tell it again.
+    pub fn begin_anew(&mut self) {
+        let end = |known: &Known| {
+            let Statement { state, ended_at, .. } = known.newest()?;
+            Some(End { boot_id: state.boot_id.clone(), seq: state.seq, at: (*ended_at)? })
+        };
+        let ends = self.hosts.iter().filter_map(|(level, known)| Some((level.clone(), end(known)?))).collect();
+        *self = Self { bounds: self.bounds, ends, ..Self::default() };
     }
 
     /// Everything the broker had kept has come: from here on, what it repeats is what it has now.
@@ -223,7 +243,9 @@ impl Fold {
             Ok(_) if known.is_cleared && heard.retained => {}
             Ok(state) => {
                 known.is_cleared = false;
-                known.hear(state, heard);
+                let is_its = |end: &&End| !state.online && (&end.boot_id, end.seq) == (&state.boot_id, state.seq);
+                let ended_at = self.ends.get(level).filter(is_its).map(|end| end.at);
+                known.hear(state, ended_at, heard);
             }
             Err(why) => {
                 known.unreadable = Some(why);
@@ -320,8 +342,9 @@ impl Fold {
 }
 
 impl Known {
-    fn hear(&mut self, state: HostState, heard: Heard<'_>) {
-        let ended_at = (!state.online && !heard.retained).then_some(heard.at);
+    /// `ended_at`: when it was heard to have gone, before.
+    fn hear(&mut self, state: HostState, ended_at: Option<DateTime<Utc>>, heard: Heard<'_>) {
+        let ended_at = ended_at.or_else(|| (!state.online && !heard.retained).then_some(heard.at));
         let new = Statement { state, is_live: !heard.retained, ended_at };
         if let Some(known) = self.boots.get_mut(&new.state.boot_id) {
             if new.follows(known) {
@@ -374,7 +397,6 @@ impl Known {
             (false, false) => HostStatus::Offline,
         }
     }
-
 }
 
 impl Statement {

@@ -99,6 +99,23 @@ fn a_host_that_ended_in_order_is_offline_and_one_that_was_lost_says_since_when_o
 }
 
 #[test]
+fn when_a_host_went_is_still_known_once_everything_was_read_anew_unless_it_was_back_meanwhile() {
+    let mut fold = Fold::new(Bounds::default());
+    hear(&mut fold, &host("h", "b", 1, Online));
+    hear(&mut fold, &host("h", "b", 1, Lost));
+    fold.begin_anew();
+    assert_eq!(report(&fold).hosts, []);
+    hear(&mut fold, &host("h", "b", 1, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, Some(at(1)));
+    fold.begin_anew();
+    hear(&mut fold, &host("h", "b", 1, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, Some(at(1)), "after the second time");
+    fold.begin_anew();
+    hear(&mut fold, &host("h", "b", 2, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, None, "that is the end of another connection");
+}
+
+#[test]
 fn a_host_that_has_not_said_for_long_that_it_looks_is_stale_and_never_lost() {
     let mut fold = Fold::new(Bounds::default());
     hear(&mut fold, &host("h", "a", 5, Online));

@@ -16,7 +16,13 @@ impl Fold {
     }
 
     /// The same, if nothing is to be heard any more: with many sessions, a view beside what it was made of is too much.
-    pub fn into_report(mut self, broker: &str, patterns: &[String], incomplete: Vec<String>, now: DateTime<Utc>) -> FleetReport {
+    pub fn into_report(
+        mut self,
+        broker: &str,
+        patterns: &[String],
+        incomplete: Vec<String>,
+        now: DateTime<Utc>,
+    ) -> FleetReport {
         let levels: Vec<String> = self.levels(patterns).map(str::to_owned).collect();
         let mut hosts = Vec::with_capacity(levels.len());
         for level in levels {
