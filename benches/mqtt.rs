@@ -54,7 +54,8 @@ fn main() {
     report.budget("mqtt.burst.lost", Measure::single((lost + lost_again) as f64));
     // The first burst brings the heap to the size it keeps; a second one makes it larger only by what is kept for each event.
     let peak = memory(watch.child.id(), "VmHWM").unwrap();
-    let why = format!("{before:.1} MiB before, {first:.1} MiB after the first, {second:.1} MiB after the second, peak {peak:.1} MiB");
+    let why =
+        format!("{before:.1} MiB before, {first:.1} MiB after the first, {second:.1} MiB after the second, peak {peak:.1} MiB");
     report.budget("mqtt.burst.growth", Measure::single(second - first).because(&why));
     let each = "a burst of events, until the last is durable: each";
     report.measured("mqtt.burst.each", each, "ms", Measure::single(millis(written) / events as f64));

@@ -31,6 +31,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// How long nothing may come of what was asked for before it is taken to be lost.
 const STALLED: Duration = Duration::from_secs(1);
 
+/// The same, at most: it is doubled each time.
+const LONGEST: Duration = Duration::from_secs(8);
+
 /// The least time between two pictures.
 const FRAME: Duration = Duration::from_millis(200);
 
@@ -139,6 +142,8 @@ struct Reading {
     hosts: Hosts,
     denied: BTreeSet<String>,
     mark: u64,
+    /// The newest mark that was answered.
+    answered: u64,
     /// Whether the broker has sent something it had kept since the last mark.
     has_come: bool,
     /// How hosts were told to be, where events are told.
@@ -174,6 +179,7 @@ impl Reading {
             hosts: Hosts::default(),
             denied: BTreeSet::new(),
             mark: 0,
+            answered: 0,
             has_come: false,
             told: BTreeMap::new(),
             is_down: None,
@@ -215,7 +221,7 @@ impl Reading {
             News::Marked(number) => {
                 self.asking.marked(number);
                 self.hosts.marked(number);
-                self.came_at = Instant::now();
+                (self.came_at, self.answered) = (Instant::now(), number);
                 if number == self.mark { Step::Marked } else { Step::Came }
             }
             News::Denied(filters) => {
@@ -274,6 +280,7 @@ impl Reading {
     /// is left to be asked about, and as many sessions came as each host says it has.
     async fn collect(&mut self, deadline: Instant, is_once: bool) -> Result<Vec<String>, FleetError> {
         let mut again: Option<Instant> = None;
+        let mut patience = STALLED;
         loop {
             let wake = again.map_or(deadline, |again| again.min(deadline));
             let step = tokio::select! {
@@ -283,11 +290,14 @@ impl Reading {
                     if Instant::now() >= deadline {
                         return self.incomplete(is_once);
                     }
-                    // What a broker drops, it also drops the answer to a mark: each is tried again.
+                    // What a broker drops, it also drops the answer to a mark: each is tried again. It may just be far away, too.
+                    if self.answered < self.mark {
+                        patience = (patience * 2).min(LONGEST);
+                    }
                     self.asking.give_up();
                     if !self.hosts.are_whole && !self.hosts.are_dropped() {
                         self.ask_for_hosts();
-                        again = Some(Instant::now() + STALLED);
+                        again = Some(Instant::now() + patience);
                         continue;
                     }
                     if self.asking.is_exhausted() {
@@ -295,7 +305,7 @@ impl Reading {
                     }
                     self.ask();
                     self.set_mark();
-                    again = Some(Instant::now() + if self.asking.is_over() { AGAIN } else { STALLED });
+                    again = Some(Instant::now() + if self.asking.is_over() { AGAIN } else { patience });
                     continue;
                 }
             };
@@ -303,10 +313,10 @@ impl Reading {
                 Step::Marked => {
                     let has_come = self.has_come;
                     if self.ask() {
-                        again = Some(Instant::now() + STALLED);
+                        again = Some(Instant::now() + patience);
                     } else if has_come {
                         self.set_mark();
-                        again = Some(Instant::now() + STALLED);
+                        again = Some(Instant::now() + patience);
                     } else if self.denied.is_empty() && self.hosts.are_whole && self.short().is_empty() {
                         self.fold.settled();
                         return Ok(self.left_out());
@@ -318,9 +328,9 @@ impl Reading {
                 }
                 Step::Came => {
                     self.ask();
-                    again = Some(Instant::now() + STALLED);
+                    again = Some(Instant::now() + patience);
                 }
-                Step::Connected => again = Some(Instant::now() + STALLED),
+                Step::Connected => again = Some(Instant::now() + patience),
                 Step::Down => {
                     again = None;
                     let is_final = !matches!(self.is_down, Some(Down::Lost(_))) || self.mark == 0;
@@ -329,7 +339,7 @@ impl Reading {
                     }
                 }
                 // Slow is not lost.
-                Step::Changed(_) if self.has_come => again = again.max(Some(self.came_at + STALLED)),
+                Step::Changed(_) if self.has_come => again = again.max(Some(self.came_at + patience)),
                 Step::Changed(_) | Step::Nothing => {}
             }
         }

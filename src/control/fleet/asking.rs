@@ -1,6 +1,6 @@
 //! What is asked for next, so that no more is on its way than a broker queues, and whether it came. Never asks and never reads.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many sessions may be on their way. A broker may drop what it cannot send at once; mosquitto, beyond 1,000 messages.
 const AT_ONCE: usize = 500;
@@ -26,6 +26,8 @@ pub(super) struct Asking {
     lost: BTreeSet<String>,
     /// What has not come, and the mark that follows it.
     out: VecDeque<(u64, Batch)>,
+    /// What is not waited for any more, by its mark, and may still come.
+    late: BTreeMap<u64, Vec<String>>,
 }
 
 /// Hosts that are asked about by one request.
@@ -90,6 +92,10 @@ impl Asking {
 
     /// This mark was answered. Answers come in order: one that should have come before was lost, and is asked for once more.
     pub(super) fn marked(&mut self, mark: u64) {
+        if let Some(levels) = self.late.remove(&mark) {
+            self.queue.retain(|level| !levels.contains(level));
+            levels.iter().for_each(|level| drop(self.lost.remove(level)));
+        }
         while self.out.front().is_some_and(|(of, _)| *of <= mark) {
             if let Some((of, batch)) = self.out.pop_front()
                 && of != mark
@@ -99,9 +105,10 @@ impl Asking {
         }
     }
 
-    /// What is on its way is taken to be lost.
+    /// What is on its way is not waited for any more.
     pub(super) fn give_up(&mut self) {
-        for (_, batch) in std::mem::take(&mut self.out) {
+        for (mark, batch) in std::mem::take(&mut self.out) {
+            self.late.insert(mark, batch.levels.clone());
             self.lose(batch);
         }
     }
@@ -211,6 +218,23 @@ mod tests {
         assert_eq!(batch.levels, ["a"]);
         asking.sent(batch, 5);
         asking.marked(5);
+        assert!(asking.is_over() && asking.is_exhausted());
+    }
+    #[test]
+    fn an_answer_that_comes_late_is_not_asked_for_once_more() {
+        let mut asking = Asking::default();
+        asking.queue(["a", "b"].into_iter());
+        for mark in 1..=2 {
+            let batch = asking.next(|_| Some(SHARE)).unwrap();
+            asking.sent(batch, mark);
+        }
+        asking.give_up();
+        asking.marked(1);
+        let batch = asking.next(|_| Some(1)).unwrap();
+        assert_eq!(batch.levels, ["b"]);
+        asking.sent(batch, 3);
+        asking.marked(2);
+        asking.marked(3);
         assert!(asking.is_over() && asking.is_exhausted());
     }
 }
