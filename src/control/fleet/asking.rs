@@ -94,7 +94,7 @@ impl Asking {
     pub(super) fn marked(&mut self, mark: u64) {
         if let Some(levels) = self.late.remove(&mark) {
             self.queue.retain(|level| !levels.contains(level));
-            levels.iter().for_each(|level| drop(self.lost.remove(level)));
+            self.lost.retain(|level| !levels.contains(level));
         }
         while self.out.front().is_some_and(|(of, _)| *of <= mark) {
             if let Some((of, batch)) = self.out.pop_front()
