@@ -39,6 +39,11 @@ impl Queue {
         if !batch.reasons.contains(&reason) {
             batch.reasons.push(reason);
         }
+        // Files tell of sessions by name. A look at a whole server is about no session in particular, and believes of each what
+        // was found beside the same live process: it would not see what these files say now.
+        if batch.reasons.contains(&Reason::Transcript) && matches!(batch.scope, Some(Scope::Server(_))) {
+            batch.scope = Some(Scope::All);
+        }
     }
 
     /// The batch that waits, if any. A loop that takes whenever no pass runs answers the first wake at once, and all that came
@@ -126,6 +131,24 @@ mod tests {
         let batch = queue.take().unwrap();
         assert_eq!(batch.reasons, [Reason::Manifest, Reason::Process(7)]);
         assert_eq!((batch.scope, batch.if_manifest_changed), (Some(sessions(&["c"])), Some(Scope::All)));
+    }
+
+    #[test]
+    fn whose_files_changed_is_not_lost_in_a_look_at_their_server() {
+        let (changed, written) = (Reason::Mux(server("default")), Reason::Transcript);
+        let (there, ended) = (Scope::Server(server("default")), Reason::Process(7));
+        for wakes in [
+            [wake(changed.clone(), there.clone()), wake(written.clone(), sessions(&["a"]))],
+            [wake(written, sessions(&["a"])), wake(changed.clone(), there.clone())],
+        ] {
+            let mut queue = Queue::new();
+            wakes.into_iter().for_each(|wake| queue.push(wake));
+            assert_eq!(queue.take().unwrap().scope, Some(Scope::All));
+        }
+        let mut queue = Queue::new();
+        queue.push(wake(changed, there.clone()));
+        queue.push(wake(ended, sessions(&["a"])));
+        assert_eq!(queue.take().unwrap().scope, Some(there), "that a process ended is seen by whoever looks for it");
     }
 
     #[test]

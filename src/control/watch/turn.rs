@@ -153,7 +153,9 @@ impl Turns {
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
             Some(Ok(pass)) => self.turn(pass),
-            Some(Err(_)) | None => Turn::default(),
+            Some(Err(_)) => Turn::default(),
+            // It never was any good. Whoever mends it is heard of.
+            None => Turn { watched: Some(self.watched_for()), ..Turn::default() },
         };
         turn.again = match &error {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
@@ -163,6 +165,13 @@ impl Turns {
         };
         turn.error = Some(error);
         turn
+    }
+
+    /// What matters while nothing is known but where the manifest is.
+    fn watched_for(&self) -> Watched {
+        let manifest = &self.options.manifest;
+        let resolved = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
+        Watched { manifest: manifest.clone(), resolved, ..Watched::default() }
     }
 
     fn turn(&self, pass: Pass) -> Turn {
