@@ -60,7 +60,7 @@ pub const ALL: &[Budget] = &[
     one("watch.transcript.p50", "watch", APPEARED, "ms", Limit::AtMost(40.0)),
     one("mqtt.event.p50", "mqtt", EVENT, "ms", Limit::AtMost(30.0)),
     one("mqtt.burst.lost", "mqtt", BURST, "events", Limit::AtMost(0.0)),
-    // Flat: an event that left 50 bytes behind would show.
+    // Flat: a second burst leaves nothing behind; an event that left 50 bytes would show.
     one("mqtt.burst.growth", "mqtt", BURST, "MiB", Limit::AtMost(2.0)),
     one("idle.processor", "watch", IDLE, "% of a core", Limit::AtMost(0.1)),
     one("idle.forks", "watch", IDLE, "programs", Limit::AtMost(0.0)),

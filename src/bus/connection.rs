@@ -135,6 +135,7 @@ pub(super) fn how(error: ConnectionError) -> How {
         ConnectionError::MqttState(StateError::AwaitPingResp) => How::Lost("the broker does not answer any more".to_owned()),
         ConnectionError::NetworkTimeout => How::Lost("the broker does not answer".to_owned()),
         ConnectionError::MqttState(StateError::ConnectionAborted) => How::Lost("the broker closed the connection".to_owned()),
+        ConnectionError::NotConnAck(_) => How::Lost("what answers does not speak MQTT".to_owned()),
         ConnectionError::Io(error) => How::Lost(reason(&error.to_string())),
         other => How::Lost(reason(&other.to_string())),
     }

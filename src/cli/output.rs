@@ -36,8 +36,13 @@ impl Output {
 
     /// Writes the answer. A reader that went away is not an error: it has seen what it wanted.
     pub(crate) fn answer(&self, text: &str) -> Result<(), CliError> {
+        self.answer_by(|stdout| stdout.write_all(text.as_bytes()))
+    }
+
+    /// The same, for an answer that is too long to be held whole.
+    pub(crate) fn answer_by(&self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match write(&mut stdout).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(CliError::new(Exit::Failure, format!("cannot write the answer to stdout: {error}")))
             }

@@ -1,5 +1,7 @@
 //! Reads a fleet from the broker: asks, tells when everything has come, and goes on listening. Decides nothing about a host.
 
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -10,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use self::asking::{Asking, Hosts, sessions};
 use super::watch::ends::{closed, watch_reader};
 use crate::bus::{Down, News, Payload, Reader};
 use crate::core::fleet::fold::{Bounds, Change, Fold, Heard};
@@ -22,17 +25,14 @@ const STATES: &str = "headcount/+/state";
 /// What hosts say of drifts.
 const DRIFTS: &str = "headcount/+/drift";
 
-/// How many sessions are asked for at once. A broker may drop what it cannot send at once; mosquitto, beyond 1,000 messages.
-const AT_ONCE: usize = 500;
-
-/// How many hosts are, at most.
-const HOSTS_AT_ONCE: usize = 64;
-
-/// How many sessions a host is taken to have that does not say.
-const USUAL: usize = 50;
-
 /// The wait before what has not come is asked for again.
 const AGAIN: Duration = Duration::from_millis(250);
+
+/// How long nothing may come of what was asked for before it is taken to be lost.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// The same, at most: it is doubled each time.
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// The least time between two pictures.
 const FRAME: Duration = Duration::from_millis(200);
@@ -96,9 +96,9 @@ pub fn read(options: FleetOptions) -> Result<FleetReport, FleetError> {
         let mut reading = Reading::start(options);
         let deadline = Instant::now() + reading.options.timeout;
         let incomplete = reading.collect(deadline, true).await?;
-        let report = reading.report(incomplete);
-        reading.reader.stop(FAREWELL).await;
-        Ok(report)
+        let Reading { options, reader, fold, .. } = reading;
+        reader.stop(FAREWELL).await;
+        Ok(fold.into_report(&options.broker.address(), &options.hosts, incomplete, Utc::now()))
     })
 }
 
@@ -136,10 +136,14 @@ struct Reading {
     fold: Fold,
     listens: bool,
     is_connected: bool,
-    /// The levels of hosts whose sessions were asked for.
-    asked: BTreeSet<String>,
+    asking: Asking,
+    /// When something last came of what was asked for.
+    came_at: Instant,
+    hosts: Hosts,
     denied: BTreeSet<String>,
     mark: u64,
+    /// The newest mark that was answered.
+    answered: u64,
     /// Whether the broker has sent something it had kept since the last mark.
     has_come: bool,
     /// How hosts were told to be, where events are told.
@@ -151,7 +155,10 @@ struct Reading {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Step {
     Nothing,
+    /// The newest mark was answered.
     Marked,
+    /// Something that was asked for has come, or the mark after it.
+    Came,
     Changed(Change),
     Connected,
     Down,
@@ -167,9 +174,12 @@ impl Reading {
             fold: Fold::new(Bounds::default()),
             listens: false,
             is_connected: false,
-            asked: BTreeSet::new(),
+            asking: Asking::default(),
+            came_at: Instant::now(),
+            hosts: Hosts::default(),
             denied: BTreeSet::new(),
             mark: 0,
+            answered: 0,
             has_come: false,
             told: BTreeMap::new(),
             is_down: None,
@@ -190,25 +200,30 @@ impl Reading {
         match news {
             News::Connected => {
                 // What was taken back meanwhile nobody says: everything is read anew.
-                self.fold = Fold::new(Bounds::default());
-                self.asked.clear();
+                self.fold.begin_anew();
+                self.asking = Asking::default();
                 self.denied.clear();
                 (self.is_connected, self.is_down) = (true, None);
-                let drifts = self.listens.then(|| DRIFTS.to_owned());
-                self.reader.subscribe(std::iter::once(STATES.to_owned()).chain(drifts).collect());
-                self.set_mark();
+                self.hosts = Hosts::default();
+                self.ask_for_hosts();
                 Step::Connected
             }
             News::Message { topic, payload, retained } => {
-                self.has_come |= retained;
+                if retained {
+                    (self.has_come, self.came_at) = (true, Instant::now());
+                }
                 let payload = match &payload {
                     Payload::Whole(payload) => Some(payload.as_slice()),
                     Payload::TooLong(_) => None,
                 };
                 Step::Changed(self.fold.hear(Heard { topic: &topic, payload, retained, at: Utc::now() }))
             }
-            News::Marked(number) if number == self.mark => Step::Marked,
-            News::Marked(_) => Step::Nothing,
+            News::Marked(number) => {
+                self.asking.marked(number);
+                self.hosts.marked(number);
+                (self.came_at, self.answered) = (Instant::now(), number);
+                if number == self.mark { Step::Marked } else { Step::Came }
+            }
             News::Denied(filters) => {
                 self.denied.extend(filters);
                 Step::Nothing
@@ -220,28 +235,34 @@ impl Reading {
         }
     }
 
+    fn ask_for_hosts(&mut self) {
+        let drifts = self.listens.then(|| DRIFTS.to_owned());
+        self.reader.subscribe(std::iter::once(STATES.to_owned()).chain(drifts).collect());
+        self.set_mark();
+        self.hosts.asked(self.mark);
+    }
+
     fn set_mark(&mut self) {
         self.mark += 1;
         self.has_come = false;
         self.reader.mark(self.mark);
     }
 
-    /// Asks for the sessions of hosts that were not asked about, as many as may be at once; whether there were any.
+    /// Asks for the sessions of hosts that were not asked about, as many as may be on their way; whether there were any.
     fn ask(&mut self) -> bool {
-        let mut room = AT_ONCE;
-        let mut batch = Vec::new();
-        for level in self.fold.levels(&self.options.hosts).filter(|level| !self.asked.contains(*level)) {
-            let expected = self.fold.declared(level).unwrap_or(USUAL).max(1);
-            if !batch.is_empty() && (expected > room || batch.len() >= HOSTS_AT_ONCE) {
+        if self.asking.is_exhausted() {
+            self.asking.queue(self.fold.levels(&self.options.hosts));
+        }
+        let mut is_any = false;
+        while let Some(batch) = self.asking.next(|level| self.fold.declared(level)) {
+            if !self.reader.subscribe(batch.levels.iter().map(|level| sessions(level)).collect()) {
+                self.asking.put_back(batch);
                 break;
             }
-            room = room.saturating_sub(expected);
-            batch.push(level.to_owned());
-        }
-        let filters: Vec<String> = batch.iter().map(|level| sessions(level)).collect();
-        let is_any = !filters.is_empty() && self.reader.subscribe(filters);
-        if is_any {
-            self.asked.extend(batch);
+            self.mark += 1;
+            self.reader.mark(self.mark);
+            self.asking.sent(batch, self.mark);
+            is_any = true;
         }
         is_any
     }
@@ -259,6 +280,7 @@ impl Reading {
     /// is left to be asked about, and as many sessions came as each host says it has.
     async fn collect(&mut self, deadline: Instant, is_once: bool) -> Result<Vec<String>, FleetError> {
         let mut again: Option<Instant> = None;
+        let mut patience = STALLED;
         loop {
             let wake = again.map_or(deadline, |again| again.min(deadline));
             let step = tokio::select! {
@@ -268,32 +290,47 @@ impl Reading {
                     if Instant::now() >= deadline {
                         return self.incomplete(is_once);
                     }
-                    // What a broker drops, it also drops the answer to a mark: each is tried again.
-                    again = Some(Instant::now() + AGAIN);
-                    let short = self.short();
-                    for level in short.iter().take(HOSTS_AT_ONCE) {
-                        self.reader.subscribe(vec![sessions(level)]);
+                    // What a broker drops, it also drops the answer to a mark: each is tried again. It may just be far away, too.
+                    if self.answered < self.mark {
+                        patience = (patience * 2).min(LONGEST);
                     }
+                    self.asking.give_up();
+                    if !self.hosts.are_whole && !self.hosts.are_dropped() {
+                        self.ask_for_hosts();
+                        again = Some(Instant::now() + patience);
+                        continue;
+                    }
+                    if self.asking.is_exhausted() {
+                        self.asking.again(self.short());
+                    }
+                    self.ask();
                     self.set_mark();
+                    again = Some(Instant::now() + if self.asking.is_over() { AGAIN } else { patience });
                     continue;
                 }
             };
             match step {
                 Step::Marked => {
                     let has_come = self.has_come;
-                    if self.ask() || has_come {
+                    if self.ask() {
+                        again = Some(Instant::now() + patience);
+                    } else if has_come {
                         self.set_mark();
-                        again = Some(Instant::now() + Duration::from_secs(1));
-                    } else if self.denied.is_empty() && self.short().is_empty() {
+                        again = Some(Instant::now() + patience);
+                    } else if self.denied.is_empty() && self.hosts.are_whole && self.short().is_empty() {
                         self.fold.settled();
                         return Ok(self.left_out());
-                    } else if is_once && !self.denied.is_empty() {
+                    } else if (is_once && !self.denied.is_empty()) || (self.hosts.are_dropped() && self.short().is_empty()) {
                         return self.incomplete(is_once);
                     } else {
                         again = Some(Instant::now() + AGAIN);
                     }
                 }
-                Step::Connected => again = Some(Instant::now() + Duration::from_secs(1)),
+                Step::Came => {
+                    self.ask();
+                    again = Some(Instant::now() + patience);
+                }
+                Step::Connected => again = Some(Instant::now() + patience),
                 Step::Down => {
                     again = None;
                     let is_final = !matches!(self.is_down, Some(Down::Lost(_))) || self.mark == 0;
@@ -301,6 +338,8 @@ impl Reading {
                         return self.incomplete(is_once);
                     }
                 }
+                // Slow is not lost.
+                Step::Changed(_) if self.has_come => again = again.max(Some(self.came_at + patience)),
                 Step::Changed(_) | Step::Nothing => {}
             }
         }
@@ -316,6 +355,9 @@ impl Reading {
     /// What is known to be missing, one line each.
     fn lacking(&self) -> Vec<String> {
         let mut why = self.left_out();
+        if self.hosts.are_dropped() {
+            why.push("the broker drops some of the hosts, because there are more than it sends at once".to_owned());
+        }
         if !self.denied.is_empty() {
             let denied: Vec<&str> = self.denied.iter().take(3).map(String::as_str).collect();
             why.push(format!("the broker denies reading {}", denied.join(", ")));
@@ -406,7 +448,12 @@ impl Reading {
                 }
                 Step::Changed(change) => {
                     // A host that is new is asked about as it comes.
-                    while matches!(change, Change::Host(_)) && self.ask() {}
+                    if matches!(change, Change::Host(_)) {
+                        if self.came_at.elapsed() > STALLED {
+                            self.asking.give_up();
+                        }
+                        self.ask();
+                    }
                     if self.options.pictures {
                         if change != Change::None {
                             frame.get_or_insert(last + FRAME);
@@ -415,7 +462,10 @@ impl Reading {
                         tell(event)?;
                     }
                 }
-                Step::Marked | Step::Connected | Step::Nothing => {}
+                Step::Marked | Step::Came => {
+                    self.ask();
+                }
+                Step::Connected | Step::Nothing => {}
             }
         }
     }
@@ -446,9 +496,4 @@ impl Reading {
         let other = self.told.iter().filter(|(level, status)| before.get(*level).is_some_and(|was| was != *status));
         other.filter_map(|(level, _)| Some(FleetEvent::Host { at, host: self.fold.host(level, false, at)? })).collect()
     }
-}
-
-/// The filter of a host's sessions, by the level of its topics.
-fn sessions(level: &str) -> String {
-    format!("headcount/{level}/session/+")
 }

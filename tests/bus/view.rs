@@ -192,6 +192,54 @@ fn more_than_a_broker_sends_at_once_comes_whole_without_any_of_its_settings_chan
     assert_eq!((told.code, &told.json()["counts"]["sessions"]), (Some(0), &json!(2700)), "{}", told.stderr);
 }
 
+/// A broker with one host that drops others: what it cannot send at once, and with it the answer that would have come after.
+fn drops_hosts() -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut drops = false;
+        loop {
+            // None of these packets is longer than 127 bytes.
+            let mut head = [0; 2];
+            if stream.read_exact(&mut head).is_err() {
+                return;
+            }
+            let mut body = vec![0; usize::from(head[1])];
+            stream.read_exact(&mut body).unwrap();
+            let has = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
+            let answer = match head[0] {
+                0x10 => vec![0x20, 2, 0, 0],
+                0x82 if has(b"headcount/+/state") => {
+                    drops = true;
+                    let (topic, payload) = (b"headcount/h/state", state("h", 0));
+                    let length = 2 + topic.len() + payload.len();
+                    let length = [u8::try_from(length % 128).unwrap() | 0x80, u8::try_from(length / 128).unwrap()];
+                    [&[0x31][..], &length, &[0, 17], topic, &payload].concat()
+                }
+                0x82 => vec![0x90, 3, body[0], body[1], 0],
+                0xa2 if std::mem::take(&mut drops) => Vec::new(),
+                0xa2 => vec![0xb0, 2, body[0], body[1]],
+                0xc0 => vec![0xd0, 0],
+                _ => Vec::new(),
+            };
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    port
+}
+
+#[test]
+fn hosts_that_the_broker_had_to_drop_make_the_view_incomplete() {
+    let Some(place) = Place::new(OPEN) else { return };
+    let port = drops_hosts().to_string();
+    let told = fleet(&place, &["--json", "--timeout", "20s"], &[("MQTT_PORT", &port)]);
+    assert_eq!((told.code, &told.json()["complete"]), (Some(1), &json!(false)));
+    assert!(told.stderr.contains("drops some of the hosts"), "{}", told.stderr);
+    assert_eq!(told.hosts(), [("h".to_owned(), "online".to_owned())], "what came is shown");
+}
+
 #[test]
 fn sessions_that_are_counted_and_do_not_come_make_the_view_incomplete() {
     let acl = "topic write headcount/#\ntopic read headcount/+/state\ntopic readwrite jobs/#\n";

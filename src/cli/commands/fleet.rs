@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 
-use super::print_json;
 use crate::cli::args::{FleetArgs, FleetStatusArgs, FleetVerb};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
@@ -30,7 +29,7 @@ fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
     interrupt::end_on_interrupt();
     let report = read(options).map_err(|error| unreachable(&error))?;
     if args.json {
-        print_json(&report, context)?;
+        context.out.answer_by(|stdout| json::write(&report, stdout))?;
     } else {
         context.out.answer(&fleet::render(&report, &context.out.look))?;
     }

@@ -1,16 +1,17 @@
 //! From messages to the view of a fleet, whatever their order. Never believes a topic that is not its payload's own, never holds
 //! more than it may, and never says when a host went unless it was told.
 
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::report::{FLEET_SCHEMA, FleetCounts, FleetReport, HostStatus, HostView, SessionView};
+use super::report::{HostStatus, HostView, SessionView};
 use super::{DriftNote, HostState, NotAStatement, REFRESH, SessionState};
 use crate::core::manifest::pattern::glob;
 use crate::core::mqtt::{HostTopics, encode_level};
-use crate::core::report::status::Observed;
 
 /// What the topics of all hosts begin with.
 const ROOT: &str = "headcount";
@@ -79,6 +80,8 @@ pub enum Change {
 pub struct Fold {
     bounds: Bounds,
     hosts: BTreeMap<String, Known>,
+    /// When hosts went, by their levels, as far as it was heard before everything was to be read anew.
+    ends: BTreeMap<String, End>,
     manifests: BTreeSet<Arc<str>>,
     sessions: usize,
     bytes: usize,
@@ -118,6 +121,14 @@ enum Slot {
     Gone,
 }
 
+/// The end of one connection of a host.
+#[derive(Debug)]
+struct End {
+    boot_id: String,
+    seq: u64,
+    at: DateTime<Utc>,
+}
+
 /// Which of a host's topics it is.
 enum Leaf<'a> {
     State,
@@ -146,6 +157,16 @@ impl Fold {
                 }
             }
         }
+    }
+
+    /// Everything is to be read anew. Only when hosts went is kept, because the broker does not tell it again.
+    pub fn begin_anew(&mut self) {
+        let end = |known: &Known| {
+            let Statement { state, ended_at, .. } = known.newest()?;
+            Some(End { boot_id: state.boot_id.clone(), seq: state.seq, at: (*ended_at)? })
+        };
+        let ends = self.hosts.iter().filter_map(|(level, known)| Some((level.clone(), end(known)?))).collect();
+        *self = Self { bounds: self.bounds, ends, ..Self::default() };
     }
 
     /// Everything the broker had kept has come: from here on, what it repeats is what it has now.
@@ -202,29 +223,6 @@ impl Fold {
         self.hosts.get(level).filter(|known| known.is_shown()).map(|known| known.status(now))
     }
 
-    /// The view of the hosts that are called like one of these, or of all.
-    pub fn report(&self, broker: &str, patterns: &[String], incomplete: Vec<String>, now: DateTime<Utc>) -> FleetReport {
-        let mut hosts: Vec<HostView> = self.levels(patterns).filter_map(|level| self.host(level, true, now)).collect();
-        hosts.sort_by(|a, b| a.host.cmp(&b.host));
-        let of = |status| hosts.iter().filter(|host| host.status == status).count();
-        let sessions = || hosts.iter().flat_map(|host| host.sessions.iter().map(move |session| (host.status, session)));
-        let counts = FleetCounts {
-            hosts: hosts.len(),
-            online: of(HostStatus::Online),
-            stale: of(HostStatus::Stale),
-            lost: of(HostStatus::Lost),
-            offline: of(HostStatus::Offline),
-            unreadable: of(HostStatus::Unreadable),
-            sessions: sessions().count(),
-            alive: sessions().filter(|(host, it)| *host == HostStatus::Online && it.observed == Observed::Alive).count(),
-            drifts: sessions().map(|(_, session)| session.drifts.len()).sum(),
-            rejected: self.rejected,
-            left_out: self.left_out,
-        };
-        let (schema, broker) = (FLEET_SCHEMA.to_owned(), broker.to_owned());
-        FleetReport { schema, broker, observed_at: now, complete: incomplete.is_empty(), incomplete, counts, hosts }
-    }
-
     fn state(&mut self, level: &str, heard: Heard<'_>) -> Change {
         if heard.payload == Some(&[]) {
             return self.forget(level);
@@ -245,7 +243,9 @@ impl Fold {
             Ok(_) if known.is_cleared && heard.retained => {}
             Ok(state) => {
                 known.is_cleared = false;
-                known.hear(state, heard);
+                let is_its = |end: &&End| !state.online && (&end.boot_id, end.seq) == (&state.boot_id, state.seq);
+                let ended_at = self.ends.get(level).filter(is_its).map(|end| end.at);
+                known.hear(state, ended_at, heard);
             }
             Err(why) => {
                 known.unreadable = Some(why);
@@ -342,8 +342,9 @@ impl Fold {
 }
 
 impl Known {
-    fn hear(&mut self, state: HostState, heard: Heard<'_>) {
-        let ended_at = (!state.online && !heard.retained).then_some(heard.at);
+    /// `ended_at`: when it was heard to have gone, before.
+    fn hear(&mut self, state: HostState, ended_at: Option<DateTime<Utc>>, heard: Heard<'_>) {
+        let ended_at = ended_at.or_else(|| (!state.online && !heard.retained).then_some(heard.at));
         let new = Statement { state, is_live: !heard.retained, ended_at };
         if let Some(known) = self.boots.get_mut(&new.state.boot_id) {
             if new.follows(known) {
@@ -394,34 +395,6 @@ impl Known {
             (true, _) => HostStatus::Online,
             (false, true) => HostStatus::Lost,
             (false, false) => HostStatus::Offline,
-        }
-    }
-
-    fn view(&self, level: &str, with_sessions: bool, now: DateTime<Utc>) -> HostView {
-        let newest = self.newest();
-        let state = newest.map(|it| &it.state);
-        let its = state.map(|state| state.manifest.as_str());
-        let sessions = self.sessions.values().filter(|_| with_sessions).filter_map(|slot| match slot {
-            Slot::Known { session, manifest, .. } => {
-                let manifest = Some(manifest.as_ref()).filter(|path| Some(*path) != its).map(str::to_owned);
-                Some(SessionView { manifest, ..session.clone() })
-            }
-            Slot::Gone => None,
-        });
-        let mut sessions: Vec<SessionView> = sessions.collect();
-        sessions.sort_by(|a, b| (&a.name, a.mux, &a.server).cmp(&(&b.name, b.mux, &b.server)));
-        HostView {
-            host: self.name(level).to_owned(),
-            status: self.status(now),
-            version: state.map(|state| state.version.clone()),
-            since: state.map(|state| state.since),
-            ended_at: newest.and_then(|it| it.ended_at),
-            manifest: its.map(str::to_owned),
-            observed_at: state.and_then(|state| state.observed_at),
-            counts: state.and_then(|state| state.counts),
-            missing: self.missing(),
-            note: if state.is_none() { self.unreadable.clone() } else { None },
-            sessions,
         }
     }
 }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::core::fleet::report::FleetReport;
 use crate::core::fleet::report::HostStatus::{Lost, Offline, Online, Stale, Unreadable};
+use crate::core::report::status::Observed;
 
 const NOW: i64 = 1_800_000_000;
 
@@ -62,7 +64,9 @@ fn heard(letters: &[Letter]) -> FleetReport {
     for letter in letters {
         hear(&mut fold, letter);
     }
-    report(&fold)
+    let report = report(&fold);
+    assert_eq!(fold.into_report("b:1", &[], Vec::new(), at(2)), report, "the last view is another one");
+    report
 }
 
 fn report(fold: &Fold) -> FleetReport {
@@ -92,6 +96,23 @@ fn a_host_that_ended_in_order_is_offline_and_one_that_was_lost_says_since_when_o
     assert_eq!(lost(host("h", "a", 5, Lost)), Some(at(1)));
     assert_eq!(lost(host("h", "a", 5, Lost).kept()), None);
     assert_eq!(lost(host("h", "a", 6, Online)), None);
+}
+
+#[test]
+fn when_a_host_went_is_still_known_once_everything_was_read_anew_unless_it_was_back_meanwhile() {
+    let mut fold = Fold::new(Bounds::default());
+    hear(&mut fold, &host("h", "b", 1, Online));
+    hear(&mut fold, &host("h", "b", 1, Lost));
+    fold.begin_anew();
+    assert_eq!(report(&fold).hosts, []);
+    hear(&mut fold, &host("h", "b", 1, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, Some(at(1)));
+    fold.begin_anew();
+    hear(&mut fold, &host("h", "b", 1, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, Some(at(1)), "after the second time");
+    fold.begin_anew();
+    hear(&mut fold, &host("h", "b", 2, Lost).kept());
+    assert_eq!(report(&fold).hosts[0].ended_at, None, "that is the end of another connection");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use super::JobsError;
 use super::error::io_error;
 use super::files::{self, Durable};
@@ -35,11 +37,19 @@ pub struct EventReader {
     /// Where the next line begins.
     offset: u64,
     seen: HashSet<u64>,
+    /// Events up to this number are passed over.
+    after: Option<u64>,
+}
+
+/// As much of a line as tells which event it is.
+#[derive(Deserialize)]
+struct Numbered {
+    seq: u64,
 }
 
 impl EventReader {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, offset: 0, seen: HashSet::new() }
+        Self { path, offset: 0, seen: HashSet::new(), after: None }
     }
 
     /// The events that were added since the last time; at first all of them, or as many as the longest log that is read holds.
@@ -74,6 +84,10 @@ impl EventReader {
         self.offset = from + u64::try_from(last + 1).unwrap_or(u64::MAX);
         let lines = bytes.get(whole..last).unwrap_or_default();
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            // Of hundreds that are known nothing else has to be read.
+            if self.after.is_some_and(|after| serde_json::from_slice(line).is_ok_and(|Numbered { seq }| seq <= after)) {
+                continue;
+            }
             match serde_json::from_slice::<Logged>(line) {
                 Ok(logged) if self.seen.insert(logged.event.seq) => log.events.push(logged),
                 // Written twice by somebody who was killed in between.
@@ -85,9 +99,10 @@ impl EventReader {
     }
 }
 
-/// The last events of a log, at least one if there are any.
-pub(super) fn tail(path: &Path) -> Result<EventLog, JobsError> {
-    EventReader::new(path.to_owned()).read(END).map_err(io_error("read", path))
+/// The last events of a log that come after one of this number; not those of long ago.
+pub(super) fn tail(path: &Path, after: u64) -> Result<EventLog, JobsError> {
+    let mut reader = EventReader { after: Some(after), ..EventReader::new(path.to_owned()) };
+    reader.read(END).map_err(io_error("read", path))
 }
 
 /// Appends whole lines. A last line that was cut short is closed first; after a failure the log is as it was.

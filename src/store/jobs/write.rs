@@ -140,7 +140,7 @@ fn existing(registry: &Registry, id: &JobId) -> Result<Job, JobsError> {
 /// The job with the events its log has and its record does not, because somebody was killed in between. They are believed by
 /// the rules of [`job::verify`], whoever wrote them.
 fn caught_up(registry: &Registry, mut job: Job, at: DateTime<Utc>) -> Result<Job, JobsError> {
-    let tail = log::tail(&registry.log(&job.id))?;
+    let tail = log::tail(&registry.log(&job.id), job.last_seq)?;
     let topic = job.topic();
     for Logged { event, received_at } in tail.events {
         let Ok(payload) = serde_json::to_vec(&event) else { continue };
