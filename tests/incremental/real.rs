@@ -240,16 +240,6 @@ fn scrub(value: &mut Value) {
     }
 }
 
-/// Scopes as the loop unites them.
-fn united(a: Scope, b: Scope) -> Scope {
-    match (a, b) {
-        (Scope::Sessions(a), Scope::Sessions(b)) => Scope::Sessions(a.into_iter().chain(b).collect()),
-        (Scope::Sessions(none), other) | (other, Scope::Sessions(none)) if none.is_empty() => other,
-        (Scope::Server(a), Scope::Server(b)) if a == b => Scope::Server(a),
-        _ => Scope::All,
-    }
-}
-
 fn play(seed: u64) {
     let mut scene = Scene::new(seed);
     let looking = scene.options(Mode::Look);
@@ -260,7 +250,7 @@ fn play(seed: u64) {
     for _ in 0..14 {
         let (what, scope) = scene.change();
         history.push(what);
-        pending = united(pending, scope);
+        pending.unite(scope);
         // Now and then several changes meet one pass.
         if scene.dice.roll(3) == 0 {
             continue;
