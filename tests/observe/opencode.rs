@@ -255,7 +255,8 @@ fn a_database_that_is_not_as_it_was_known_is_unknown_and_holds_nobody_up() {
             let found = find(&home, id);
             assert!(found.why_unknown().is_some_and(|why| why.contains("opencode.db: ")), "{name}: {found:?}");
         }
-        assert!(begun.elapsed() < Duration::from_secs(2), "{name}");
+        // The work is limited, not the time: a busy machine takes longer over it.
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name}");
     };
     let change = |path: &Path, sql: &str| Connection::open(path).unwrap().execute_batch(sql).unwrap();
     case("no-column", &|_, path| change(path, "ALTER TABLE session RENAME COLUMN time_updated TO updated"));
