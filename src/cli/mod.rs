@@ -5,6 +5,7 @@ mod broker;
 mod commands;
 mod doctor;
 mod error;
+mod heap;
 mod interrupt;
 mod logging;
 mod manifest_path;

@@ -12,7 +12,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::outlet::Outlet;
 use crate::cli::render::{event, json, plural};
 use crate::cli::session::{self, Request};
-use crate::cli::{Context, broker};
+use crate::cli::{Context, broker, heap};
 use crate::control::pass::{Mode, Options};
 use crate::control::watch::{self, Ended, Mqtt, OnDrift, Supervisor, WatchOptions};
 use crate::core::events::{Event, Failure, Limit};
@@ -23,6 +23,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Watches until something ends it.
 pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError> {
+    heap::share();
     let look = Request::look(args.selection.with_names(&args.names), &args.judge);
     let mode = if args.dry_run { Mode::Look } else { Mode::Record };
     let consumer = Some(args.consumer.clone());
