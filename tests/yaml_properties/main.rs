@@ -1,21 +1,18 @@
 //! Random manifests, random histories of edits: exactly the intended values change and every other byte stays.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
-#[path = "../support/dice.rs"]
-mod dice;
 mod exact;
 mod world;
 
 use std::path::PathBuf;
 
-use dice::Dice;
 use exact::{check, try_value, value};
 use headcount::core::edit::Edit;
 use headcount::core::manifest::Environment;
 use headcount::yaml::{Document, Refusal, apply, decode, load, render, unified_diff};
 use proptest::prelude::*;
 use serde_json::Value;
-use world::{Style, any_edit, edited, json_manifest, manifest, ordinary_edit};
+use world::{Dice, Style, any_edit, edited, json_manifest, manifest, ordinary_edit};
 
 /// The value with merge keys applied.
 fn merged(text: &str) -> Value {

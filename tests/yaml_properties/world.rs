@@ -1,9 +1,12 @@
 //! Random manifests in every style people write, and random edits of them.
 
+#[path = "../support/dice.rs"]
+mod dice;
+
 use headcount::core::edit::{Edit, Path, Segment};
 use serde_json::{Map, Value, json};
 
-use super::dice::Dice;
+pub use dice::Dice;
 
 /// Values that readers, editors and terminals stumble over.
 const HOSTILE: [&str; 40] = [
