@@ -474,7 +474,7 @@ pub(crate) struct CompletionsArgs {
 Examples:
   headcount man | man -l -
   headcount man job submit > headcount-job-submit.1
-  headcount man --dir ~/.local/share/man/man1    all of them, to stay")]
+  headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
 pub(crate) struct ManArgs {
     /// The verb, and the verb below it; without one the page of headcount itself
     #[arg(value_name = "VERB", num_args = 0..=2)]
