@@ -102,6 +102,14 @@ impl Host for Desk {
         self.find(pid, |_| self.open.clone())
     }
 
+    fn lockers(&self, _: &Path) -> Fact<Vec<u32>> {
+        Fact::Seen(Vec::new())
+    }
+
+    fn shares(&self, _: u32, _: &Path) -> Fact<bool> {
+        Fact::Seen(true)
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         self.find(pid, |process| self.environs.get(&process.pid).cloned().unwrap_or_default())
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use headcount::agent::subject::Chain;
 use headcount::agent::{self, Agents, Scene, Shelf, Subject};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
@@ -92,7 +93,7 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
     }
     let (agents, children, place) = (Agents::default(), |_| Vec::new(), Fact::Seen(PathBuf::from(cwd)));
     let read = || {
-        let subject = Subject::new(&desk, (agent, &agents), &live, &children, (&place, &home), how & 2 != 0);
+        let subject = Subject::new(Chain::new(&desk, (agent, &agents), &live, &children), (&place, &home), how & 2 != 0);
         let mut readings = agent.ladder(&subject);
         readings.extend(agent.vouched(&live, &home));
         readings

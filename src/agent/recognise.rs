@@ -24,6 +24,13 @@ pub enum Interpreter {
     Script,
 }
 
+impl Interpreter {
+    /// Whether people write scripts for it that start something else, in a place and with an environment of their own.
+    pub fn is_of_scripts(self) -> bool {
+        matches!(self, Self::Shell | Self::Script)
+    }
+}
+
 /// How a recognised agent was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invocation<'a> {
@@ -90,6 +97,10 @@ impl<'a> Program<'a> {
         let (first, rest) = argv.split_first()?;
         // A login shell's name starts with a dash.
         let name = base(first.strip_prefix('-').unwrap_or(first));
+        // npm puts what it was asked for in the place of its arguments: `npm exec @openai/codex`. What that runs is below it.
+        if first.starts_with("npm ") {
+            return Some(Self { via: Some(Interpreter::Node), path: None, args: rest });
+        }
         let Some(via) = interpreter(name) else { return Some(Self { via: None, path: Some(first), args: rest }) };
         let script = script(via, rest);
         let (path, args) = script.map_or((None, rest), |at| (Some(rest[at].as_str()), &rest[at + 1..]));
@@ -125,7 +136,9 @@ fn script(via: Interpreter, args: &[String]) -> Option<usize> {
         let takes_value = match (via, arg.as_str()) {
             (_, "--") => return (at + 1 < args.len()).then_some(at + 1),
             (_, "-") => return None,
-            (Interpreter::Node, "run" | "x") if at == 0 => false,
+            (Interpreter::Node, "run") if at == 0 => false,
+            // The name of a package, whose program it starts as a child.
+            (Interpreter::Node, "x") if at == 0 => return None,
             (_, word) if !word.starts_with(['-', '+']) => return Some(at),
             (Interpreter::Shell, "--rcfile" | "--init-file" | "-o" | "+o" | "-O" | "+O") => true,
             (Interpreter::Shell, flag) if is_cluster(flag) && flag.contains(['c', 's']) => return None,
@@ -211,6 +224,12 @@ mod tests {
             ("bash", "bash claude.sh"),
             ("bash", "bash /home/dev/claude/run"),
             ("node", "node -e claude"),
+            // What npm and Bun start is below them, and only that is the agent.
+            ("node", "'npm exec @openai/codex' '' ''"),
+            ("node", "'npm exec @github/copilot'"),
+            ("node", "'npm run /opt/bin/claude'"),
+            ("bun", "bun x @openai/codex"),
+            ("bun", "bun x claude --resume u"),
             ("node", "node server.js claude"),
             ("python3", "python3 -m http.server claude"),
             ("python3", "python3 -c claude"),

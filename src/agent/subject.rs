@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use super::{Agent, Agents};
+use super::recognise::Interpreter;
+use super::{Agent, Agents, Program};
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::{Host, ProcessInfo};
@@ -11,69 +12,42 @@ use crate::host::{Host, ProcessInfo};
 /// How deep wrappers may be nested.
 const DEEPEST: usize = 8;
 
-/// A live agent process and where it works.
-pub struct Subject<'a> {
+/// A live agent: its topmost process and, if that is only a wrapper, those below it.
+pub struct Chain<'a> {
     host: &'a dyn Host,
     agent: &'a dyn Agent,
     agents: &'a Agents,
     process: &'a ProcessInfo,
     children: &'a dyn Fn(u32) -> Vec<u32>,
     inner: OnceCell<Vec<ProcessInfo>>,
-    /// Its working directory, symlinks resolved.
-    pub cwd: &'a Fact<std::path::PathBuf>,
-    /// Where it keeps its files.
-    pub home: &'a Path,
-    /// Whether rungs are wanted that a stronger one makes superfluous.
-    pub every_rung: bool,
 }
 
-impl<'a> Subject<'a> {
-    /// The topmost process of an agent, which is one of `agents`; `children` gives a process's children.
+impl<'a> Chain<'a> {
+    /// Of the topmost process of an agent, which is one of `agents`; `children` gives a process's children.
     pub fn new(
         host: &'a dyn Host,
         (agent, agents): (&'a dyn Agent, &'a Agents),
         process: &'a ProcessInfo,
         children: &'a dyn Fn(u32) -> Vec<u32>,
-        place: (&'a Fact<std::path::PathBuf>, &'a Path),
-        every_rung: bool,
     ) -> Self {
-        let (cwd, home) = place;
-        Self { host, agent, agents, process, children, inner: OnceCell::new(), cwd, home, every_rung }
-    }
-
-    /// The host's clock.
-    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.host.now()
-    }
-
-    /// The paths of the files a process of the chain holds open.
-    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
-        self.host.open_files(process.pid)
-    }
-
-    /// The topmost process.
-    pub fn topmost(&self) -> &ProcessInfo {
-        self.process
+        Self { host, agent, agents, process, children, inner: OnceCell::new() }
     }
 
     /// The topmost process, then, if it is only a wrapper, the processes of the same agent right below it, outermost first.
     /// An agent's own children, such as another run of it by one of its tools, are not among them.
-    pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
+    pub fn processes(&self) -> impl Iterator<Item = &ProcessInfo> {
         std::iter::once(self.process)
             .chain(std::iter::once_with(|| self.inner.get_or_init(|| self.find_inner()).iter()).flatten())
     }
 
-    /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
-    pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
-        let mut verdict = Fact::Absent;
-        for process in self.chain() {
-            match ask(process) {
-                Fact::Seen(value) => return Fact::Seen(value),
-                Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
-                Fact::Unknown(_) | Fact::Absent => {}
-            }
-        }
-        verdict
+    /// The agent itself: a script may have given it another directory and another environment than its own. A loader passes on what
+    /// it has, and what is below it may be the agent's own tool.
+    pub fn itself(&self) -> &ProcessInfo {
+        let is_script = |process: &ProcessInfo| {
+            self.is_wrapper(process)
+                && self.agent.recognise("", &process.argv).and_then(|it| it.via).is_some_and(Interpreter::is_of_scripts)
+        };
+        self.processes().find(|process| !is_script(process)).or_else(|| self.processes().last()).unwrap_or(self.process)
     }
 
     fn is_wrapper(&self, process: &ProcessInfo) -> bool {
@@ -107,6 +81,89 @@ impl<'a> Subject<'a> {
                 None => self.descend(child, depth - 1, found),
             }
         }
+    }
+}
+
+/// Who holds a file of an agent locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Locker {
+    /// The agent that is asked about.
+    Itself,
+    /// A service of its program, which holds it for whoever asks.
+    Service,
+    /// Another process.
+    Other(u32),
+}
+
+/// A live agent and where it works.
+pub struct Subject<'a> {
+    chain: Chain<'a>,
+    /// Its working directory, symlinks resolved.
+    pub cwd: &'a Fact<std::path::PathBuf>,
+    /// Where it keeps its files.
+    pub home: &'a Path,
+    /// Whether rungs are wanted that a stronger one makes superfluous.
+    pub every_rung: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// An agent in its place: its directory and its home.
+    pub fn new(chain: Chain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
+        let (cwd, home) = place;
+        Self { chain, cwd, home, every_rung }
+    }
+
+    /// The host's clock.
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.chain.host.now()
+    }
+
+    /// The paths of the files a process of the chain holds open.
+    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
+        self.chain.host.open_files(process.pid)
+    }
+
+    /// Who holds a file locked; `Absent`: nobody does.
+    pub fn locker(&self, path: &Path) -> Fact<Locker> {
+        let Chain { host, agent, .. } = &self.chain;
+        let locker = |pid: u32| {
+            let argv = host.process(pid).into_seen().map(|process| process.argv).unwrap_or_default();
+            let names = agent.names();
+            let is_service = Program::of(&argv).is_some_and(|program| names.matches_service(&program, names.services));
+            match self.chain().any(|process| process.pid == pid) {
+                true => Locker::Itself,
+                false if is_service => Locker::Service,
+                false => Locker::Other(pid),
+            }
+        };
+        match host.lockers(path) {
+            Fact::Seen(pids) => pids.into_iter().map(locker).min().map_or(Fact::Absent, Fact::Seen),
+            Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+        }
+    }
+
+    /// The topmost process.
+    pub fn topmost(&self) -> &ProcessInfo {
+        self.chain.process
+    }
+
+    /// See [`Chain::processes`].
+    pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
+        self.chain.processes()
+    }
+
+    /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
+    pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
+        let mut verdict = Fact::Absent;
+        for process in self.chain() {
+            match ask(process) {
+                Fact::Seen(value) => return Fact::Seen(value),
+                Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
+                Fact::Unknown(_) | Fact::Absent => {}
+            }
+        }
+        verdict
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, procfs, ps, question,
-    run, socket,
+    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, container, procfs, ps,
+    question, run, socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
@@ -183,11 +183,23 @@ impl Host for LocalHost {
         procfs::open_files(pid)
     }
 
+    fn lockers(&self, path: &Path) -> Fact<Vec<u32>> {
+        if self.ps.is_some() {
+            return Fact::Unknown("ps does not tell who holds a file locked".to_owned());
+        }
+        procfs::lockers(path)
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         if self.ps.is_some() {
             return Fact::Unknown("ps does not tell the environment of a process".to_owned());
         }
         procfs::environ(pid)
+    }
+
+    fn shares(&self, pid: u32, path: &Path) -> Fact<bool> {
+        // Who has no `/proc` has no containers in it either.
+        if self.ps.is_some() { Fact::Seen(true) } else { container::shares(pid, path) }
     }
 
     fn children(&self, pid: u32) -> Vec<u32> {

@@ -1,5 +1,6 @@
 //! Where commands run and processes are read. Never interprets what it reads, never writes anything.
 
+mod container;
 pub mod environ;
 pub mod limits;
 mod local;
@@ -65,8 +66,15 @@ pub trait Host: Send + Sync {
     /// The paths of the files a process holds open.
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>>;
 
+    /// The processes that hold a file locked. Those of whom this may not be read are left out.
+    fn lockers(&self, path: &Path) -> Fact<Vec<u32>>;
+
     /// The environment a process was started with.
     fn environ(&self, pid: u32) -> Fact<Environ>;
+
+    /// Whether an absolute path leads a process where it leads us. It does not in a container, or below another root, that keeps
+    /// other files there.
+    fn shares(&self, pid: u32, path: &Path) -> Fact<bool>;
 
     /// The children of a process by the cheap route, which may miss some: who wants to conclude that something is *not*
     /// below a process has to look at [`Host::table`] as well.

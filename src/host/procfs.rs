@@ -17,6 +17,9 @@ use super::spread::spread;
 use super::{Lineage, ProcessInfo, Rights};
 use crate::core::fact::Fact;
 
+/// Every lock of the host's processes.
+const LOCKS: &str = "/proc/locks";
+
 /// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
 const MOST: u64 = 8 << 20;
 
@@ -72,12 +75,12 @@ fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-fn file(pid: u32, name: &str) -> PathBuf {
+pub(super) fn file(pid: u32, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{name}"))
 }
 
 /// Turns an error on a process's file into a fact. With `hidepid` a process that exists looks missing; a null signal tells.
-fn missing<T>(pid: u32, name: &str, error: &io::Error) -> Fact<T> {
+pub(super) fn missing<T>(pid: u32, name: &str, error: &io::Error) -> Fact<T> {
     let gone = error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error());
     let handle = i32::try_from(pid).ok().and_then(Pid::from_raw);
     match handle.map(test_kill_process) {
@@ -227,6 +230,31 @@ pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
     }
 }
 
+pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
+    let locks = match std::fs::read_to_string(LOCKS) {
+        Ok(locks) => locks,
+        Err(error) => return Fact::Unknown(format!("cannot read {LOCKS}: {error}")),
+    };
+    let real = path.canonicalize().and_then(|real| Ok((real.metadata()?.ino(), real)));
+    let (inode, real) = match real {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Seen(Vec::new()),
+        Err(error) => return Fact::Unknown(format!("cannot look at {}: {error}", path.display())),
+    };
+    // The device is not compared: some file systems show another one here than they tell of their files.
+    let holds = |pid: &u32| open_files(*pid).seen().is_some_and(|open| open.contains(&real));
+    Fact::Seen(locks.lines().filter_map(|line| locker_of(line, inode)).filter(holds).collect())
+}
+
+/// The process of a line such as `13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF`, if it has a lock of this inode; a line
+/// with an arrow is of one that waits for it.
+fn locker_of(line: &str, inode: u64) -> Option<u32> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, kind, _, _, pid, place, ..] = words.as_slice() else { return None };
+    let is_it = *kind != "->" && place.rsplit(':').next()?.parse() == Ok(inode);
+    is_it.then(|| pid.parse().ok()).flatten()
+}
+
 pub(super) fn rights(pid: u32) -> Fact<Rights> {
     match slurp(&file(pid, "status")) {
         Ok(text) => parse_rights(&String::from_utf8_lossy(&text))
@@ -317,6 +345,22 @@ mod tests {
         assert_eq!(split_args(b"pi\0\0\0\0\0"), ["pi"]);
         assert_eq!(split_args(b"a\0\0b\0"), ["a", "", "b"]);
         assert!(split_args(b"").is_empty());
+    }
+
+    #[test]
+    fn only_who_has_a_lock_of_the_file_is_its_locker() {
+        let line = "13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF";
+        assert_eq!(locker_of(line, 10_469_865), Some(27_179));
+        assert_eq!(locker_of(line, 10_469_866), None);
+        for other in ["", "13:", "14: -> FLOCK  ADVISORY  WRITE 7 fe:00:5 0 EOF", "15: OFDLCK ADVISORY  READ -1 fe:00:5 0 EOF"]
+        {
+            assert_eq!(locker_of(other, 5), None, "{other}: waits for it, or does not say who it is");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(lockers(file.path()), Fact::Seen(Vec::new()));
+        fs4::FileExt::lock(file.as_file()).unwrap();
+        assert_eq!(lockers(file.path()), Fact::Seen(vec![std::process::id()]));
+        assert_eq!(lockers(Path::new("/nonexistent")), Fact::Seen(Vec::new()));
     }
 
     #[test]

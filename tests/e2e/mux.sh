@@ -51,11 +51,23 @@ session() {
   else
     (cd "$cwd" && zj attach --create-background "$name" -- bash -c "$line")
     await 20 "the pane of $name" pane_pid "$name"
-    # Without anybody looking it has 50 columns, too few for some agents to say all they have to say.
-    tm -L viewers new-session -d -x 150 -y 45 \
-      "$(printf '%q ' env -u TMUX XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" "$ZELLIJ_BIN" attach "$name")"
-    await 20 "a wide screen for $name" is_wide "$name"
+    view "$name"
   fi
+}
+# view NAME: without anybody looking a zellij session has 50 columns, too few for some agents to say all they have to say. A viewer
+# that comes while the session is still being set up may be sent away, or wait for ever: then another one comes.
+view() {
+  local try
+  is_seen() { is_wide "$1" || ! tm -L viewers has-session -t "=$1"; }
+  for try in {1..6}; do
+    tm -L viewers new-session -d -s "$1" -x 150 -y 45 \
+      "$(printf '%q ' env -u TMUX XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" "$ZELLIJ_BIN" attach "$1")"
+    await 20 "a viewer of $1" is_seen "$1" 2>/dev/null || tm -L viewers kill-session -t "=$1"
+    ! is_wide "$1" || return 0
+    echo "note: viewer $try of $1 did not stay" >&2
+  done
+  echo "FAILED: no wide screen for $1" >&2
+  return 1
 }
 is_wide() { [ "$(stty -F "/proc/$(pane_pid "$1")/fd/0" size | cut -d ' ' -f 2)" -gt 100 ]; }
 sessions() { if [ "$MUX" = tmux ]; then tm list-sessions -F '#{session_name}'; else ls "$ZSOCKETS/contract_version_1"; fi; }

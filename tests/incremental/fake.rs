@@ -229,6 +229,14 @@ impl Host for Fake {
         self.find(pid).map(|_| Vec::new())
     }
 
+    fn lockers(&self, _: &Path) -> Fact<Vec<u32>> {
+        Fact::Seen(Vec::new())
+    }
+
+    fn shares(&self, _: u32, _: &Path) -> Fact<bool> {
+        Fact::Seen(true)
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         self.find(pid).map(|_| self.env())
     }

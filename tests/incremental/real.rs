@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use headcount::control::observe::World;
 use headcount::control::pass::{self, Mode, Options, Pass, Passer};
-use headcount::control::watch::wake::Scope;
+use headcount::control::watch::queue::Queue;
+use headcount::control::watch::wake::{Reason, Scope, Wake};
+use headcount::core::drift::Class;
 use headcount::core::ids::{MuxKind, SessionKey};
 use headcount::core::manifest::select::Selection;
 use headcount::host::LocalHost;
@@ -240,22 +242,32 @@ fn scrub(value: &mut Value) {
     }
 }
 
+/// What a source would call such a change.
+fn reason(what: &str) -> Reason {
+    match what {
+        // As of an agent that has no registry.
+        "clear" | "transcript" => Reason::Transcript,
+        "kill" | "exit" => Reason::Process(1),
+        _ => Reason::Mux(server("default")),
+    }
+}
+
 fn play(seed: u64) {
     let mut scene = Scene::new(seed);
     let looking = scene.options(Mode::Look);
     let mut narrow = Passer::new(Arc::new(scene.view()), looking.clone());
     let mut recording = Passer::new(Arc::new(scene.view()), scene.options(Mode::Record));
-    let mut pending = Scope::Sessions(BTreeSet::new());
+    let mut queue = Queue::new();
     let mut history = Vec::new();
     for _ in 0..14 {
         let (what, scope) = scene.change();
         history.push(what);
-        pending.unite(scope);
+        queue.push(Wake { reason: reason(what), scope });
         // Now and then several changes meet one pass.
         if scene.dice.roll(3) == 0 {
             continue;
         }
-        let scope = std::mem::replace(&mut pending, Scope::Sessions(BTreeSet::new()));
+        let scope = queue.take().unwrap().scope.unwrap();
         let full = pass::run(&scene.view(), &looking).unwrap();
         let part = narrow.pass(&scope).unwrap();
         assert_eq!(said(&part), said(&full), "seed {seed}, {scope:?} after {history:?}");
@@ -271,6 +283,30 @@ fn on_a_real_server_passes_about_a_part_end_where_passes_about_all_end() {
     for seed in 1..=3 {
         play(seed);
     }
+}
+
+#[test]
+fn the_look_that_answers_two_wakes_misses_no_transcript_that_went_while_a_session_came() {
+    let scene = Scene::new(0);
+    let cwd = scene.world.workspace("w");
+    let claude = scene.world.claude_session("lane", &cwd);
+    let transcript = scene.world.prompt("lane", &cwd, &claude);
+    scene.declare(&format!(
+        "  - {{ name: lane, agent: claude, cwd: {:?}, status: running, session_id: {} }}\n",
+        cwd.display().to_string(),
+        claude.id
+    ));
+    // It has to remember that the transcript was there.
+    let mut narrow = Passer::new(Arc::new(scene.view()), scene.options(Mode::Record));
+    let stale = |pass: &Pass| pass.report.drifts.iter().filter(|drift| drift.class == Class::StaleId).count();
+    assert_eq!(stale(&narrow.pass(&Scope::All).unwrap()), 0);
+    std::fs::remove_file(transcript).unwrap();
+    scene.world.session("other", &cwd, "exec sleep 1000");
+    let mut queue = Queue::new();
+    queue.push(Wake { reason: Reason::Mux(server("default")), scope: Scope::Server(server("default")) });
+    queue.push(Wake { reason: Reason::Transcript, scope: Scene::one("lane") });
+    let both = queue.take().unwrap().scope.unwrap();
+    assert_eq!(stale(&narrow.pass(&both).unwrap()), 1, "{both:?}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Which process is the agent of a session, and what is known of it.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use headcount::core::fact::Fact;
@@ -109,6 +111,67 @@ fn the_agents_own_environment_says_where_its_files_are() {
     assert_eq!(home("absolute"), Fact::Seen(PathBuf::from("/elsewhere/c")));
     assert_eq!(home("relative"), Fact::Seen(cwd.join("conf")));
     assert!(home("homeless").why_unknown().is_some());
+}
+
+#[test]
+fn the_agent_itself_says_where_it_works_and_keeps_its_files_not_the_script_that_starts_it() {
+    let world = World::new();
+    let (cwd, away) = (world.workspace("w"), world.workspace("away"));
+    let script = world.root().join("claude");
+    let text =
+        format!("#!/bin/bash\n(cd {away:?} && CLAUDE_CONFIG_DIR=/elsewhere/c exec {:?} --no-registry)\ntrue\n", world.claude());
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let pid = world.session("s", &cwd, &format!("exec {script:?}"));
+    let found = await_some("the agent below its script", || {
+        let seen = look(&world, &entries(["name: s, agent: claude"]));
+        agents(&seen, "s").first().map(|agent| (*agent).clone()).filter(|agent| agent.cwd == Fact::Seen(away.clone()))
+    });
+    assert_eq!(found.home, Fact::Seen(PathBuf::from("/elsewhere/c")));
+    assert_eq!(found.process.pid, pid, "it is still the topmost one that is its process");
+}
+
+#[test]
+fn another_run_of_an_agent_by_its_own_tool_moves_it_nowhere() {
+    let world = World::new();
+    let (cwd, away) = (world.workspace("w"), world.workspace("away"));
+    fs::copy("/bin/bash", world.root().join("bin/node")).unwrap();
+    let ready = world.root().join("ready");
+    let tool =
+        format!("#!/usr/bin/env node\n(cd {away:?} && GEMINI_CLI_HOME=/x exec -a gemini sleep 600) &\n: > {ready:?}\nwait\n");
+    world.program("gemini", &tool);
+    world.session("s", &cwd, "exec gemini");
+    await_some("the tool", || ready.exists().then_some(()));
+    let seen = look(&world, &entries(["name: s, agent: gemini"]));
+    let found = agents(&seen, "s");
+    assert_eq!((found.len(), &found[0].cwd), (1, &Fact::Seen(cwd)));
+    assert_eq!(found[0].home, Fact::Seen(world.home().join(".gemini")));
+}
+
+#[test]
+fn an_agent_in_a_container_is_not_taken_to_have_our_files() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let home = world.home();
+    fs::create_dir_all(home.join(".claude")).unwrap();
+    // Other files below the home, or the same ones: a container may have either.
+    let hide = format!("mount -t tmpfs none {home:?} && mkdir {home:?}/.claude && exec claude --no-registry");
+    let (own, same) = (["unshare", "-rm", "sh", "-c", hide.as_str()], ["unshare", "-rm", "sh", "-c", "exec claude"]);
+    let can = std::process::Command::new("unshare").args(["-rm", "true"]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED agents in containers: unshare cannot make one here");
+        return;
+    }
+    for (name, words) in [("own", own), ("same", same)] {
+        let command: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        world.session(name, &cwd, &format!("exec {}", command.join(" ")));
+    }
+    let found = |name: &str| {
+        let manifest = entries([format!("name: {name}, agent: claude")]);
+        await_some(name, || agents(&look(&world, &manifest), name).first().map(|agent| agent.home.clone()))
+    };
+    assert!(found("own").why_unknown().is_some_and(|why| why.contains("container")), "{:?}", found("own"));
+    assert_eq!(found("same"), Fact::Seen(home.join(".claude")));
 }
 
 #[test]

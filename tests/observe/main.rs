@@ -6,6 +6,7 @@
 mod support;
 
 mod agents;
+mod codex;
 mod copilot;
 mod custom;
 mod gemini;

@@ -97,6 +97,22 @@ fn an_agent_whose_directory_was_deleted_counts_where_that_was() {
 }
 
 #[test]
+fn an_agent_below_a_script_of_its_name_counts_once_and_where_it_went() {
+    let lone = Lone::new(own_name());
+    let world = &lone.world;
+    let (cwd, other) = (world.workspace("w"), world.workspace("other"));
+    let script = world.root().join(&lone.program);
+    let itself = world.root().join("bin").join(&lone.program);
+    fs::write(&script, format!("#!/bin/bash\n(cd {cwd:?} && exec {itself:?})\ntrue\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    lone.start("s", &cwd);
+    prompt(world, "s", &cwd, 0);
+    assert_eq!(lone.peers("s"), Fact::Seen(1));
+    world.session("below", &other, &format!("exec {script:?}"));
+    await_some("the other one", || (lone.peers("s") == Fact::Seen(2)).then_some(()));
+}
+
+#[test]
 fn an_agent_that_may_not_be_looked_at_counts_unless_it_cannot_have_written_what_appeared() {
     if !rustix::process::getuid().is_root() {
         let _ = writeln!(std::io::stderr(), "SKIPPED agents of other users: only root can start some");

@@ -65,6 +65,12 @@ impl Host for Odd {
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
         self.local.open_files(pid)
     }
+    fn lockers(&self, path: &Path) -> Fact<Vec<u32>> {
+        self.local.lockers(path)
+    }
+    fn shares(&self, pid: u32, path: &Path) -> Fact<bool> {
+        self.local.shares(pid, path)
+    }
     fn environ(&self, pid: u32) -> Fact<Environ> {
         self.local.environ(pid)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::run::{Watch, declare, headcount, running, text};
 use crate::support::{World, await_some};
 
@@ -112,6 +114,17 @@ fn a_save_wakes_it_and_so_does_a_manifest_that_comes_back() {
 }
 
 #[test]
+fn a_manifest_that_is_broken_when_the_watch_begins_is_taken_up_when_it_is_mended() {
+    let world = World::new();
+    declare(&world, "version: 1\nsessions: 7\n");
+    let mut watch = patient(&world, &[]);
+    watch.until("error pass");
+    quiet(&mut watch);
+    declare(&world, &running(&world, &["gone"]));
+    watch.until("drift dead applied gone");
+}
+
+#[test]
 fn an_agent_that_ends_in_a_session_that_stays_wakes_it() {
     let world = World::new();
     let shop = world.workspace("shop");
@@ -149,4 +162,57 @@ fn a_transcript_that_appears_wakes_it() {
     // The agent's whole home is new: whichever of its directories was heard first.
     let reasons = told["reasons"].as_array().unwrap();
     assert!(["transcript", "registry"].iter().any(|reason| reasons.contains(&(*reason).into())), "{told}");
+}
+
+#[test]
+fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_it_goes_on() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.claude_session("s", &shop);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    // By then there is a control client.
+    quiet(&mut watch);
+    watch.signal(Signal::TSTP);
+    let stat = format!("/proc/{}/stat", watch.pid().as_raw_nonzero());
+    await_some("the stop", || std::fs::read_to_string(&stat).unwrap().contains(") T ").then_some(()));
+    let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    world.tmux(["kill-server"]);
+    await_some("the end of the server", || (!std::path::Path::new(&format!("/proc/{server}")).exists()).then_some(()));
+    watch.signal(Signal::CONT);
+    watch.until("drift dead applied s");
+    world.claude_session("s", &shop);
+    watch.until("drift revived applied s");
+    assert_eq!(watch.terminate().status.code(), Some(0));
+}
+
+#[test]
+fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_everything() {
+    let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap_or_default();
+    let Some(most) = most.trim().parse::<usize>().ok().filter(|most| *most <= 100_000) else {
+        eprintln!("SKIPPED a full queue of file events: this kernel keeps {}", most.trim());
+        return;
+    };
+    let world = World::new();
+    let (shop, yard) = (world.workspace("shop"), world.workspace("yard"));
+    let busy = world.claude_session("s", &shop);
+    let transcripts = world.prompt("s", &shop, &busy).parent().unwrap().to_path_buf();
+    let claude = world.claude_session("t", &yard);
+    let other = format!("  - {{ name: t, agent: claude, cwd: {:?}, status: running }}\n", yard.display().to_string());
+    declare(&world, &(running(&world, &["s"]) + &other));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied t");
+    quiet(&mut watch);
+    // While nobody reads them, more happens than the kernel keeps; that the other one changed its conversation is lost behind.
+    watch.signal(Signal::STOP);
+    for n in 0..most {
+        std::fs::write(transcripts.join(format!("{n}.txt")), "").unwrap();
+    }
+    world.type_line("t", "/clear");
+    let now = await_some("another conversation", || Some(world.registered(claude.pid)).filter(|now| now.id != claude.id));
+    watch.signal(Signal::CONT);
+    let told = watch.until("drift new-id applied t");
+    assert!(told["reasons"].as_array().unwrap().contains(&"overflow".into()), "{told}");
+    assert!(text(&world).contains(now.id.as_str()));
 }

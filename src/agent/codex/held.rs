@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::agent::Subject;
+use crate::agent::subject::Locker;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
@@ -15,22 +16,42 @@ pub(super) const LOCKS: &str = "thread-writer-locks";
 
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let locks = subject.home.join(LOCKS);
+    // Open files are known by their real paths.
+    let real = locks.canonicalize().unwrap_or_else(|_| locks.clone());
     let fact = subject.first_seen(|process| match subject.open_files(process) {
-        Fact::Seen(paths) => only(&locks, &paths),
+        Fact::Seen(paths) => only(&real, &paths),
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     });
     Reading { rung: Rung::Held, looked_at: format!("locks its process holds in {}", locks.display()), fact }
 }
 
-/// The only thread whose lock is among the open files.
+/// What the arguments say, as long as the background daemon has that thread open: a Codex without one holds the lock itself. If
+/// another has it, this one shows that it is open elsewhere, and waits; if nobody has, it went on in another thread.
+pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
+    let Fact::Seen(Found::Id(id)) = &start.fact else { return start };
+    let locks = subject.home.join(LOCKS);
+    let but = match subject.locker(&locks.join(format!("{}.lock", id.as_str()))) {
+        Fact::Seen(Locker::Other(pid)) => format!("process {pid} has {} open", id.as_str()),
+        // A Codex that knew no locks left no directory of them.
+        Fact::Absent if locks.is_dir() => format!("nobody has {} open", id.as_str()),
+        Fact::Seen(Locker::Itself | Locker::Service) | Fact::Absent | Fact::Unknown(_) => return start,
+    };
+    Reading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
+}
+
+/// The only thread whose lock is among the open files. A `/new` or `/resume` keeps the one before open as
+/// well, for a minute (0.169).
 fn only(locks: &Path, open: &[PathBuf]) -> Fact<Found> {
     let held: BTreeSet<&str> = open.iter().filter_map(|path| thread(locks, path)).collect();
     let mut held = held.into_iter();
     match (held.next(), held.next()) {
         (None, _) => Fact::Absent,
         (Some(id), None) => Fact::Seen(Found::Id(ConversationId(id.to_owned()))),
-        (Some(_), Some(_)) => Fact::Unknown("it holds the locks of several threads".to_owned()),
+        (Some(one), Some(two)) => {
+            let more = if held.next().is_some() { " and more" } else { "" };
+            Fact::Unknown(format!("it has several threads open, {one}, {two}{more}, and no file tells which it shows"))
+        }
     }
 }
 

@@ -46,7 +46,9 @@ impl Agent for Codex {
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
         let mut readings = vec![held::reading(subject)];
         if subject.every_rung || !proves(&readings) {
-            readings.push(argv::reading(subject, self, &FLAGS));
+            let start = argv::reading(subject, self, &FLAGS);
+            let is_told = proves(&readings);
+            readings.push(if is_told { start } else { held::while_open(subject, start) });
         }
         if subject.every_rung || !proves(&readings) {
             readings.push(rollouts::reading(subject, subject.now()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{files, id_of};
 use crate::agent::Subject;
@@ -33,6 +34,18 @@ struct Meta<'a> {
     #[serde(borrow)]
     cwd: Cow<'a, str>,
     timestamp: DateTime<Utc>,
+    /// What began it: `cli` and `vscode` (by way of the daemon) in a terminal, `exec`, `mcp`, or an object for a sub-agent.
+    #[serde(default)]
+    source: Value,
+}
+
+impl Meta<'_> {
+    /// Whether nobody was ever in it at a terminal: `codex exec`, the MCP server, sub-agents. `codex exec` holds the lock of its
+    /// thread, so it needs no rung of this strength itself.
+    fn is_unattended(&self) -> bool {
+        let is_inner = |name| self.source.get(name).is_some();
+        matches!(self.source.as_str(), Some("exec" | "mcp")) || is_inner("subagent") || is_inner("internal")
+    }
 }
 
 pub(super) fn reading(subject: &Subject<'_>, now: DateTime<Utc>) -> Reading {
@@ -114,7 +127,7 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
     let Some(FirstLine { payload }) = first else {
         return Err(format!("{} does not say yet which workspace it is of", path.display()));
     };
-    let is_here = files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
+    let is_here = !payload.is_unattended() && files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
     let at = born.unwrap_or(payload.timestamp);
     Ok((is_here && at >= since).then_some(at))
 }
@@ -122,6 +135,8 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -151,14 +166,27 @@ mod tests {
         let day = dir.path().join(now.format("%Y/%m/%d").to_string());
         std::fs::create_dir_all(&day).unwrap();
         let id = "01a1fc1b-b7b6-7361-96bb-4283a7de4ab6";
-        let write = |cwd: &str| {
-            let line = serde_json::json!({ "type": "session_meta", "payload": { "id": id, "cwd": cwd, "timestamp": now } });
+        let write_of = |cwd: &str, source: Value| {
+            let payload = serde_json::json!({ "id": id, "cwd": cwd, "timestamp": now, "source": source });
+            let line = serde_json::json!({ "type": "session_meta", "payload": payload });
             std::fs::write(day.join(format!("rollout-2026-01-01T00-00-00-{id}.jsonl")), format!("{line}\n")).unwrap();
         };
+        let write = |cwd: &str| write_of(cwd, Value::Null);
         let seen = |started: DateTime<Utc>| appeared(dir.path(), Path::new("/w"), started, now);
         write("/w");
         assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap().len(), 1);
         assert_eq!(seen(now + TimeDelta::seconds(9)).unwrap(), []);
+        for (source, count) in [
+            (json!("cli"), 1),
+            (json!("vscode"), 1),
+            (json!("of a later version"), 1),
+            (json!("exec"), 0),
+            (json!("mcp"), 0),
+            (json!({ "subagent": "review" }), 0),
+        ] {
+            write_of("/w", source.clone());
+            assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap().len(), count, "{source}");
+        }
         write("/other");
         assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap(), []);
         std::fs::write(day.join(format!("rollout-2026-01-01T00-00-00-{id}.jsonl")), "{\"half").unwrap();

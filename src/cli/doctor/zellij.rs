@@ -36,10 +36,7 @@ fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> 
         "its sessions need 0.44 or newer: before that, each version has sockets of its own and panes cannot be listed";
     match said {
         Err(RunError::NotFound(_)) if found.is_absent() => None,
-        Err(error @ RunError::NotFound(_)) => {
-            let hint = "its sessions are seen all the same; of one whose agent is gone it cannot be told what else it holds";
-            Some(Row::warn(WHAT, error.to_string(), hint))
-        }
+        Err(RunError::NotFound(_)) => Some(Row::fine(WHAT, "not in PATH, and not needed to see its sessions")),
         Err(error) => Some(Row::fail(WHAT, error.to_string(), "`zellij --version` should answer at once")),
         Ok(said) => Some(match zellij::version(&said) {
             Ok(Some(version)) => Row::fine(WHAT, version),
@@ -106,7 +103,7 @@ mod tests {
     #[test]
     fn a_machine_without_zellij_hears_nothing_of_it_unless_a_session_is_there() {
         assert_eq!(program(missing(), &Fact::Absent), None);
-        assert_eq!(program(missing(), &Fact::Seen(Server::default())).unwrap().grade, Grade::Warn);
+        assert_eq!(program(missing(), &Fact::Seen(Server::default())).unwrap().grade, Grade::Fine);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What runs in a pane: its agents, their homes and their ladders.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::World;
 use super::recall::{Past, Witness};
 use super::tree::{Families, Sighting, Tree};
-use crate::agent::subject::proves;
+use crate::agent::subject::{Chain, proves};
 use crate::agent::{Agents, Subject};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
@@ -20,13 +20,16 @@ use crate::host::{Environ, Host, ProcessInfo};
 /// How old a reading may be that was made before the servers answered.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
 
+/// How often what a wrapper runs is looked for if it ends meanwhile, and how long that waits in between.
+const PATIENCE: (u32, Duration) = (20, Duration::from_millis(1));
+
 /// What was found of a pane's process.
 #[derive(Debug, Clone)]
 pub(super) struct PaneFacts {
     pub(super) agents: Fact<Vec<Agent>>,
     pub(super) unread: Option<String>,
     pub(super) runs: String,
-    /// The pane's own process and those of its agents, as they were when this was read.
+    /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
     pub(super) witnesses: Vec<Witness>,
 }
 
@@ -171,8 +174,10 @@ impl<'a> Inspector<'a> {
             (None, None) => String::new(),
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
-        let witnesses = tree.top.iter().chain(sighted).map(Witness::from).collect();
-        let agents: Vec<Agent> = tree.agents.iter().filter_map(|sighting| self.agent(sighting)).collect();
+        let mut witnesses: Vec<Witness> = tree.top.iter().chain(sighted).map(Witness::from).collect();
+        let (agents, inner): (Vec<Agent>, Vec<Witness>) =
+            tree.agents.iter().filter_map(|sighting| self.agent(sighting)).unzip();
+        witnesses.extend(inner);
         let (agents, unread) = match tree.trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
             trouble => (Fact::Seen(agents), trouble),
@@ -186,26 +191,24 @@ impl<'a> Inspector<'a> {
         other.as_ref().and_then(Fact::seen).unwrap_or(top).name.clone()
     }
 
-    /// Everything about an agent process; `None` if it ended meanwhile.
-    fn agent(&self, sighting: &Sighting) -> Option<Agent> {
+    /// Everything about an agent process, and the process that it is itself; `None` if it ended meanwhile.
+    fn agent(&self, sighting: &Sighting) -> Option<(Agent, Witness)> {
         let host = self.world.host.as_ref();
         let Sighting { agent, process } = sighting;
-        let cwd = host.cwd(process.pid);
-        let environ = host.environ(process.pid);
-        if cwd.is_absent() || environ.is_absent() {
-            return None;
-        }
+        let children = |pid| self.families.children(pid);
+        let (chain, itself, cwd, environ) = self.itself(*agent, process, &children)?;
         let home = match environ {
-            Fact::Seen(environ) => home(*agent, &environ, &cwd),
+            Fact::Seen(environ) => match home(*agent, &environ, &cwd) {
+                Fact::Seen(home) => shared(host, itself.pid, home),
+                told => told,
+            },
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
         };
-        let (children, agents) = (|pid| self.families.children(pid), self.families.agents());
+        let place = (&cwd, home.seen().map(PathBuf::as_path).unwrap_or_else(|| Path::new("")));
+        let subject = Subject::new(chain, place, self.world.every_rung);
         let mut readings = match &home {
-            Fact::Seen(home) => {
-                let place = (&cwd, home.as_path());
-                agent.ladder(&Subject::new(host, (*agent, agents), process, &children, place, self.world.every_rung))
-            }
+            Fact::Seen(_) => agent.ladder(&subject),
             Fact::Absent => Vec::new(),
             Fact::Unknown(why) => {
                 let looked_at = format!("the files of {}", agent.kind());
@@ -214,16 +217,41 @@ impl<'a> Inspector<'a> {
         };
         let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
         if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
-            let subject_home = home.seen().cloned().unwrap_or_default();
-            let place = (&cwd, subject_home.as_path());
-            let subject = Subject::new(host, (*agent, agents), process, &children, place, self.world.every_rung);
             let fact = subject
                 .first_seen(|process| process.start_ticks.map_or(Fact::Absent, |ticks| hook(agent.kind(), process.pid, ticks)));
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
             readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
         let ladder = Ladder { readings, peers: Fact::Absent };
-        Some(Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder })
+        let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
+        Some((agent, Witness::from(&itself)))
+    }
+
+    /// The agent itself, which may be below its process, and where it works and what it was started with. `None` if the process
+    /// ended meanwhile.
+    fn itself<'b>(
+        &'b self,
+        agent: &'b dyn crate::agent::Agent,
+        process: &'b ProcessInfo,
+        children: &'b dyn Fn(u32) -> Vec<u32>,
+    ) -> Option<(Chain<'b>, ProcessInfo, Fact<PathBuf>, Fact<Environ>)> {
+        let host = self.world.host.as_ref();
+        for _ in 0..PATIENCE.0 {
+            let chain = Chain::new(host, (agent, self.families.agents()), process, children);
+            let inner = chain.itself().clone();
+            let (cwd, environ) = (host.cwd(inner.pid), host.environ(inner.pid));
+            if inner.pid == process.pid {
+                return (!cwd.is_absent() && !environ.is_absent()).then_some((chain, inner, cwd, environ));
+            }
+            // What a wrapper runs comes and goes, and while it becomes another program it has no environment.
+            if host.process(inner.pid).seen().is_some_and(|now| now.argv == inner.argv && now.started == inner.started) {
+                return Some((chain, inner, cwd, environ));
+            }
+            std::thread::sleep(PATIENCE.1);
+        }
+        let why = || format!("what runs below process {} changes too fast", process.pid);
+        let chain = Chain::new(host, (agent, self.families.agents()), process, children);
+        Some((chain, process.clone(), Fact::Unknown(why()), Fact::Unknown(why())))
     }
 
     /// What is behind a recorded pane that no server shows.
@@ -253,6 +281,18 @@ fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>)
         (Some(home), _) if home.is_absolute() => Fact::Seen(home),
         (Some(home), Fact::Seen(cwd)) => Fact::Seen(cwd.join(home)),
         (Some(home), _) => Fact::Unknown(format!("{} is relative to a directory that cannot be told", home.display())),
+    }
+}
+
+/// A home that a process has in common with us: what lies there in a container is not what we would read.
+fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
+    match host.shares(pid, &home) {
+        Fact::Seen(true) => Fact::Seen(home),
+        Fact::Seen(false) => {
+            Fact::Unknown(format!("process {pid} is in a container, and has files of its own in {}", home.display()))
+        }
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
     }
 }
 

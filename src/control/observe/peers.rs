@@ -1,20 +1,23 @@
 //! How many live agents of one kind work in one directory of the host. Needed only where nothing stronger proves an id.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::outsiders::Shown;
 use super::panes::{Inspector, needs_peers};
 use super::panes_of;
+use crate::agent::recognise::Interpreter;
 use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::{Agent as LiveAgent, Server};
 
-/// An agent process anywhere on the host.
+/// An agent anywhere on the host.
 struct Peer {
-    pid: u32,
+    /// Its process and, if it is a wrapper, those that it wraps. Not a script of its name: what that starts may have gone to another
+    /// directory.
+    pids: Vec<u32>,
     kind: AgentKind,
 }
 
@@ -52,7 +55,7 @@ impl Inspector<'_> {
                 Fact::Absent => {}
                 Fact::Unknown(why) => {
                     let shown = shown.get_or_init(|| Shown::of(host, agent, cwd));
-                    if !shown.as_ref().is_some_and(|shown| shown.is_beyond(host, peer.pid)) {
+                    if !shown.as_ref().is_some_and(|shown| peer.pids.iter().all(|pid| shown.is_beyond(host, *pid))) {
                         return Fact::Unknown(why);
                     }
                 }
@@ -63,12 +66,24 @@ impl Inspector<'_> {
 
     /// Whether what a peer leaves cannot be told from what is left in a workspace.
     fn shares(&self, peer: &Peer, cwd: &Path) -> Fact<bool> {
+        let mut verdict = Fact::Absent;
+        for pid in &peer.pids {
+            match (self.works_in(*pid, peer.kind, cwd), &verdict) {
+                (Fact::Seen(true), _) => return Fact::Seen(true),
+                (Fact::Absent, _) | (Fact::Seen(_), Fact::Unknown(_)) => {}
+                (told, _) => verdict = told,
+            }
+        }
+        verdict
+    }
+
+    fn works_in(&self, pid: u32, kind: AgentKind, cwd: &Path) -> Fact<bool> {
         let host = self.world.host.as_ref();
-        let confuses = |theirs: &Path| agent::of(peer.kind).confuses(theirs, cwd);
-        let told = host.cwd(peer.pid).map(|theirs| confuses(&theirs));
-        let Some(former) = told.why_unknown().and_then(|_| host.former_cwd(peer.pid)) else { return told };
+        let confuses = |theirs: &Path| agent::of(kind).confuses(theirs, cwd);
+        let told = host.cwd(pid).map(|theirs| confuses(&theirs));
+        let Some(former) = told.why_unknown().and_then(|_| host.former_cwd(pid)) else { return told };
         // Its directory is deleted, and may have been moved before: what it leaves may go on under the name it was started in.
-        host.environ(peer.pid).map(|environ| {
+        host.environ(pid).map(|environ| {
             let first = environ.path("PWD");
             let real = first.as_ref().and_then(|path| path.canonicalize().ok());
             [Some(former), first, real].iter().flatten().any(|theirs| confuses(theirs))
@@ -88,8 +103,8 @@ impl Inspector<'_> {
         self.families.table().seen().into_iter().flat_map(HashMap::values).flatten().filter_map(server).collect()
     }
 
-    /// Every agent process of the host; of a wrapper and what it wraps only the wrapper. An agent started by another agent's
-    /// tool counts here: it leaves a transcript in the same place.
+    /// Every agent of the host; a wrapper and what it wraps are one. An agent started by another agent's tool counts here: it
+    /// leaves a transcript in the same place.
     fn every_agent(&self) -> Fact<Vec<Peer>> {
         let children = match self.families.table() {
             Fact::Seen(children) => children,
@@ -102,17 +117,25 @@ impl Inspector<'_> {
         let identified = |pid: &u32| {
             let process = host.process(*pid).seen().cloned()?;
             let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(*pid))?;
-            Some((*pid, (agent, agent.is_wrapper(&invocation))))
+            Some((*pid, (agent, agent.is_wrapper(&invocation), invocation.via.is_some_and(Interpreter::is_of_scripts))))
         };
-        let agents: HashMap<u32, (&dyn Agent, bool)> = parents.keys().filter_map(identified).collect();
-        let is_wrapped = |pid: u32, kind: AgentKind| {
+        let agents: HashMap<u32, (&dyn Agent, bool, bool)> = parents.keys().filter_map(identified).collect();
+        // The nearest agent of its kind above a process, if that is its wrapper.
+        let wrapper = |pid: u32| {
+            let kind = agents.get(&pid)?.0.kind();
             // A bounded climb: ids may form a circle while processes come and go.
             let ancestors = std::iter::successors(parents.get(&pid).copied(), |pid| parents.get(pid).copied()).take(64);
-            let mut kin = ancestors.filter_map(|pid| agents.get(&pid)).filter(|(agent, _)| agent.kind() == kind);
-            kin.next().is_some_and(|(_, is_wrapper)| *is_wrapper)
+            let mut kin = ancestors.filter(|pid| agents.get(pid).is_some_and(|(agent, ..)| agent.kind() == kind));
+            kin.next().filter(|pid| agents.get(pid).is_some_and(|(_, is_wrapper, _)| *is_wrapper))
         };
-        let topmost = agents.iter().filter(|(pid, (agent, _))| !is_wrapped(**pid, agent.kind()));
-        Fact::Seen(topmost.map(|(pid, (agent, _))| Peer { pid: *pid, kind: agent.kind() }).collect())
+        let wrappers: HashSet<u32> = agents.keys().filter_map(|pid| wrapper(*pid)).collect();
+        let mut peers: HashMap<u32, Peer> = HashMap::new();
+        for (pid, (agent, ..)) in agents.iter().filter(|(pid, (_, _, is_script))| !(*is_script && wrappers.contains(pid))) {
+            let outermost = std::iter::successors(Some(*pid), |pid| wrapper(*pid)).take(64).last().unwrap_or(*pid);
+            let peer = peers.entry(outermost).or_insert_with(|| Peer { pids: Vec::new(), kind: agent.kind() });
+            peer.pids.push(*pid);
+        }
+        Fact::Seen(peers.into_values().collect())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::transcripts::{ids, live_agents};
 use super::tree::Families;
+use crate::agent::subject::Chain;
 use crate::agent::{self, Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -76,7 +77,7 @@ fn answer(
         return Some((Fact::Absent, None));
     }
     let children = |pid| families.children(pid);
-    let subject = Subject::new(host, (adapter, families.agents()), &top, &children, (&agent.cwd, home), false);
+    let subject = Subject::new(Chain::new(host, (adapter, families.agents()), &top, &children), (&agent.cwd, home), false);
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
     // The innermost process is the agent itself: a wrapper may be older than the turn, and a turn than the agent.
     for process in chain.into_iter().rev() {

@@ -6,6 +6,7 @@ mod due;
 pub(in crate::control) mod ends;
 mod notify;
 mod on_drift;
+mod pause;
 pub mod queue;
 mod run;
 pub mod sources;

@@ -17,6 +17,7 @@ use super::doubts::Doubts;
 use super::due::{settled_in, times_out_in, until};
 use super::ends::Ends;
 use super::on_drift::Runner;
+use super::pause::{Pause, stop_here};
 use super::queue::Queue;
 use super::sources::{ControlLists, SourceOptions, Sources};
 use super::turn::{Turn, Turns, line};
@@ -69,6 +70,7 @@ pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> Contr
     let ended = runtime.block_on(async {
         let mut options = options;
         let ends = Ends::new(&mut options)?;
+        let pause = Pause::new()?;
         let (wakes, woken) = mpsc::channel(WAKES);
         let how = SourceOptions {
             control_client: options.control_client,
@@ -78,7 +80,7 @@ pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> Contr
         };
         let sources = Sources::start(how, wakes);
         let world = World { lister: Some(Box::new(Lists(sources.lister()))), ..world };
-        Ok(Loop::new(world, options, sink, sources).go(ends, woken).await)
+        Ok(Loop::new(world, options, sink, sources).go((ends, pause), woken).await)
     });
     // A pass that was given up at a second signal may still hang somewhere; it holds nothing that a kill would not leave whole.
     runtime.shutdown_background();
@@ -153,7 +155,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
     }
 
-    async fn go(mut self, mut ends: Ends, mut woken: mpsc::Receiver<Wake>) -> Ended {
+    async fn go(mut self, (mut ends, mut pause): (Ends, Pause), mut woken: mpsc::Receiver<Wake>) -> Ended {
         self.started();
         self.queue.push(Wake { reason: Reason::Started, scope: Scope::All });
         let mut running: Option<Running> = None;
@@ -183,6 +185,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                     None => ending = Some(ended),
                 },
                 Some(wake) = woken.recv() => self.queue.push(wake),
+                () = pause.asked() => self.pause().await,
                 happening = happening(&mut self.link) => self.heard(happening),
                 () = at(self.settled), if is_idle => {
                     self.settled = None;
@@ -210,6 +213,15 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.stop(ended).await;
         self.sources.stop().await;
         ended
+    }
+
+    /// Stops until somebody lets us go on. A tmux server does not end, and lets nobody in, before all its clients are gone, and one
+    /// whose relay is stopped never is: so none is kept meanwhile.
+    async fn pause(&mut self) {
+        self.sources.lose_clients().await;
+        stop_here();
+        self.sources.find_clients();
+        self.queue.push(Wake { reason: Reason::Resync, scope: Scope::All });
     }
 
     /// Starts a pass for what is pending.
@@ -374,6 +386,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     async fn stop(&mut self, ended: Ended) {
         self.options.supervisor.say("STOPPING=1");
+        let held = self.announcer.ending(self.now());
+        self.tell(held);
         if let Some(link) = self.link.take() {
             link.stop().await;
         }

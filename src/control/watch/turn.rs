@@ -101,15 +101,21 @@ impl Turns {
 
     /// Whether all that happened is what the last pass saw.
     fn is_echo(&self, scope: Option<&Scope>, reasons: &[Reason]) -> bool {
-        let Some(scope) = scope.filter(|scope| **scope != Scope::All) else { return false };
-        let (server, sessions) = (scope.server(), scope.sessions());
+        let sessions = match scope {
+            Some(Scope::Server(_)) => None,
+            Some(Scope::Sessions(sessions)) => Some(sessions),
+            Some(Scope::All) | None => return false,
+        };
         let is_old = |reason: &Reason| match reason {
             Reason::Manifest => true,
-            Reason::Mux(_) => server.is_some(),
+            Reason::Mux(_) => sessions.is_none(),
             Reason::Process(pid) => self.passer.is_known_gone(*pid, sessions),
             _ => false,
         };
-        let is_as_listed = || server.is_none_or(|server| timed("compare the list", || self.passer.is_as_seen(server)));
+        let is_as_listed = || match scope {
+            Some(Scope::Server(server)) => timed("compare the list", || self.passer.is_as_seen(server)),
+            _ => true,
+        };
         reasons.iter().all(is_old) && self.is_as_left() && is_as_listed()
     }
 
@@ -147,7 +153,9 @@ impl Turns {
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
             Some(Ok(pass)) => self.turn(pass),
-            Some(Err(_)) | None => Turn::default(),
+            Some(Err(_)) => Turn::default(),
+            // It never was any good. Whoever mends it is heard of.
+            None => Turn { watched: Some(self.watched_for()), ..Turn::default() },
         };
         turn.again = match &error {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
@@ -157,6 +165,13 @@ impl Turns {
         };
         turn.error = Some(error);
         turn
+    }
+
+    /// What matters while nothing is known but where the manifest is.
+    fn watched_for(&self) -> Watched {
+        let manifest = &self.options.manifest;
+        let resolved = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
+        Watched { manifest: manifest.clone(), resolved, ..Watched::default() }
     }
 
     fn turn(&self, pass: Pass) -> Turn {

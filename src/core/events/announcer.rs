@@ -4,14 +4,15 @@
 //! * One that was recorded the moment it was found is told once, as `applied`; nothing has to be resolved. One that was told
 //!   otherwise (flagged, refused, pending) is `resolved` when it is recorded or gone.
 //! * Something that is out of sight because something is unknown is not gone.
-//! * A session that flaps is held back: so many events in a window, then silence until it is over, then its newest event with
-//!   the number of those left out.
+//! * A session that flaps is held back: so many events in a window, then silence until it is over or the watch ends, then its
+//!   newest event of each class with the number of those left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{DriftEvent, Event, How, Resolved};
+use crate::core::drift::Class;
 use crate::core::ids::SessionKey;
 use crate::core::report::{DriftReport, Report, State};
 use crate::core::text::printable;
@@ -53,7 +54,8 @@ pub struct Announcer {
 struct Window {
     began: DateTime<Utc>,
     events: usize,
-    held: Option<Event>,
+    /// The newest of each class, newest last: the next run takes for told whatever this one has met.
+    held: Vec<Event>,
     left_out: usize,
 }
 
@@ -91,27 +93,36 @@ impl Announcer {
         events
     }
 
-    /// The newest held event of each session whose window is over.
+    /// The newest held events of each session whose window is over.
     pub fn due(&mut self, at: DateTime<Utc>) -> Vec<Event> {
         let window = self.limit.window;
         // A window that began in the future is one the clock was set back behind.
         let is_over = |began: DateTime<Utc>| began > at || began.checked_add_signed(window).is_none_or(|end| end <= at);
-        let over: Vec<SessionKey> =
-            self.windows.iter().filter(|(_, window)| is_over(window.began)).map(|(key, _)| key.clone()).collect();
+        self.release(at, |window| is_over(window.began))
+    }
+
+    /// The newest held events of every session: nobody will be there when their windows are over.
+    pub fn ending(&mut self, at: DateTime<Utc>) -> Vec<Event> {
+        self.release(at, |_| true)
+    }
+
+    fn release(&mut self, at: DateTime<Utc>, is_due: impl Fn(&Window) -> bool) -> Vec<Event> {
+        let due: Vec<SessionKey> =
+            self.windows.iter().filter(|(_, window)| is_due(window)).map(|(key, _)| key.clone()).collect();
         let mut events = Vec::new();
-        for key in over {
-            let Some(window) = self.windows.remove(&key) else { continue };
-            let Some(mut event) = window.held else { continue };
-            mark(&mut event, |left_out, _| *left_out = window.left_out);
-            self.windows.insert(key, Window { began: at, events: 1, held: None, left_out: 0 });
-            events.push(self.count(event));
+        for key in due {
+            let Some(Window { mut held, left_out, .. }) = self.windows.remove(&key) else { continue };
+            let Some(newest) = held.last_mut() else { continue };
+            mark(newest, |number, _| *number = left_out);
+            self.windows.insert(key, Window { began: at, events: held.len(), held: Vec::new(), left_out: 0 });
+            events.extend(held.into_iter().map(|event| self.count(event)));
         }
         events
     }
 
     /// When [`Announcer::due`] has something to say.
     pub fn due_at(&self) -> Option<DateTime<Utc>> {
-        let held = self.windows.values().filter(|window| window.held.is_some());
+        let held = self.windows.values().filter(|window| !window.held.is_empty());
         held.filter_map(|window| window.began.checked_add_signed(self.limit.window)).min()
     }
 
@@ -163,11 +174,13 @@ impl Announcer {
     fn limited(&mut self, mut event: Event, at: DateTime<Utc>) -> Option<Event> {
         let Some(session) = session(&event).cloned() else { return Some(event) };
         let limit = self.limit;
-        let window = self.windows.entry(session).or_insert(Window { began: at, events: 0, held: None, left_out: 0 });
+        let window = self.windows.entry(session).or_insert(Window { began: at, events: 0, held: Vec::new(), left_out: 0 });
         window.events += 1;
         if window.events > limit.events {
-            window.left_out += usize::from(window.held.is_some());
-            window.held = Some(event);
+            let before = window.held.len();
+            window.held.retain(|held| class(held) != class(&event));
+            window.left_out += before - window.held.len();
+            window.held.push(event);
             return None;
         }
         if window.events == limit.events {
@@ -187,6 +200,16 @@ fn session(event: &Event) -> Option<&SessionKey> {
     match event {
         Event::Drift(event) => Some(&event.drift.session),
         Event::Resolved(event) => Some(&event.session),
+        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
+            None
+        }
+    }
+}
+
+fn class(event: &Event) -> Option<Class> {
+    match event {
+        Event::Drift(event) => Some(event.drift.class),
+        Event::Resolved(event) => Some(event.class),
         Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
             None
         }

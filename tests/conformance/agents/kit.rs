@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use headcount::agent::subject::Chain;
 use headcount::agent::{self, Agent, Scene, Shelf, Subject};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ConversationId;
@@ -92,7 +93,7 @@ impl<'a> Den<'a> {
         let cwd = Fact::Seen(PathBuf::from(self.specimen.cwd));
         let home = self.home();
         let agents = agent::Agents::default();
-        let subject = Subject::new(&self.host, (self.agent(), &agents), process, &children, (&cwd, &home), true);
+        let subject = Subject::new(Chain::new(&self.host, (self.agent(), &agents), process, &children), (&cwd, &home), true);
         Ladder { readings: self.agent().ladder(&subject), ..Ladder::default() }
     }
 

@@ -176,12 +176,22 @@ impl Sources {
         self.limit.iter().cloned().chain(lines.into_iter().flatten()).collect()
     }
 
+    /// Ends the control clients until [`Sources::find_clients`].
+    pub async fn lose_clients(&mut self) {
+        let clients = self.servers.stop();
+        let _ = tokio::task::spawn_blocking(move || drop(clients)).await;
+    }
+
+    /// Keeps control clients of the servers that are watched, again.
+    pub fn find_clients(&mut self) {
+        self.servers.watch(&self.watched);
+    }
+
     /// Ends them all, and the control clients with them.
     pub async fn stop(mut self) {
         self.files.stop();
         self.processes.stop();
-        let clients = self.servers.stop();
-        let _ = tokio::task::spawn_blocking(move || drop(clients)).await;
+        self.lose_clients().await;
         self.tasks.shutdown().await;
     }
 }

@@ -166,6 +166,32 @@ fn a_flapping_session_is_held_back_and_its_newest_event_is_told_when_the_window_
 }
 
 #[test]
+fn of_a_session_that_was_held_back_the_newest_of_each_class_is_told_so_that_nothing_that_stands_stays_untold() {
+    let limit = Limit { events: 2, window: TimeDelta::seconds(60) };
+    let of = |class, id: &str| DriftReport { class, ..drift(id, "s", State::Flagged) };
+    let flap = |announcer: &mut Announcer| {
+        let mut said = Vec::new();
+        for second in 0..7 {
+            let stands = vec![of(Class::AgentGone, "gone"), of(Class::StaleId, "stale")];
+            let drifts = if second % 2 == 0 { stands } else { vec![] };
+            said.extend(words(&announcer.after(&report(drifts), &[], at(second))));
+        }
+        said
+    };
+    let classes = |events: &[Event]| events.iter().filter_map(class).collect::<Vec<_>>();
+    let mut announcer = Announcer::new(limit);
+    assert_eq!(flap(&mut announcer), ["drift s flagged", "drift s flagged muted"]);
+    let events = announcer.due(at(60));
+    assert_eq!(words(&events), ["drift s flagged", "drift s flagged -10"]);
+    assert_eq!(classes(&events), [Class::AgentGone, Class::StaleId]);
+    // Nobody waits for the window of a watch that ends.
+    let mut announcer = Announcer::new(limit);
+    flap(&mut announcer);
+    assert_eq!(classes(&announcer.ending(at(7))), [Class::AgentGone, Class::StaleId]);
+    assert_eq!(announcer.ending(at(7)), []);
+}
+
+#[test]
 fn a_clock_that_is_set_back_does_not_silence_a_session_for_ever() {
     let mut announcer = Announcer::new(Limit { events: 1, window: TimeDelta::seconds(60) });
     announcer.after(&report(vec![drift("1", "s", State::Flagged)]), &[], at(100_000));
