@@ -98,6 +98,17 @@ fn every_module_says_first_what_it_owns() {
 }
 
 #[test]
+fn unsafe_stands_only_where_the_security_page_says() {
+    let allowing: Vec<String> = sources(&["src"])
+        .into_iter()
+        .filter(|(_, text)| text.contains("allow(unsafe_code)"))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    let named = ["src/cli/heap.rs", "src/cli/interrupt.rs", "src/host/limits.rs", "src/store/lease.rs"];
+    assert_eq!(allowing, named, "docs/security.md names them");
+}
+
+#[test]
 fn the_checker_sees_a_forbidden_direction_however_it_is_written() {
     for (path, text) in [
         ("src/core/a.rs", "use crate::yaml::Diagnostic;"),

@@ -15,7 +15,7 @@ use crate::core::mqtt::Broker;
 pub(super) enum TlsError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("the {what} {} holds none in PEM", path.display())]
+    #[error("{} holds no {what} in PEM", path.display())]
     NotThere { what: &'static str, path: PathBuf },
     #[error("the {what} {} cannot be used: {source}", path.display())]
     Unusable { what: &'static str, path: PathBuf, source: rustls::Error },

@@ -24,7 +24,7 @@ pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker,
             Exit::Failure,
             "the broker is to be spoken to through TLS, and this headcount was built without it",
         )
-        .hint("build it with the feature `tls`"));
+        .hint("install it anew without `--no-default-features`"));
     }
     for danger in dangers(&broker) {
         context.out.note(&danger);

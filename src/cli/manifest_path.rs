@@ -74,7 +74,11 @@ pub(crate) fn if_any(option: Option<&Path>, around: &Surroundings<'_>) -> Result
     }
 }
 
-fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<Found, CliError> {
+/// The manifest that somebody named, by what `source` says.
+///
+/// # Errors
+/// It is not there.
+pub(crate) fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<Found, CliError> {
     if (around.exists)(path) {
         return Ok(Found { path: path.to_path_buf(), source: source.to_owned() });
     }

@@ -40,7 +40,7 @@ fn what_is_no_text_and_what_is_no_file_is_named_as_such() {
     for (arguments, part) in [
         (["check", "latin.yaml"], "latin.yaml cannot be used"),
         (["check", "dir"], "is a directory"),
-        (["check", "gone"], "no such file"),
+        (["check", "gone"], "no such file (named by the argument)"),
     ] {
         let ran = place.run(&arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{arguments:?}");

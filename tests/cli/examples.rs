@@ -34,6 +34,30 @@ fn the_skill_knows_every_class_of_drift_and_every_state() {
 }
 
 #[test]
+fn whoever_reads_the_events_of_a_watch_is_told_of_every_type() {
+    let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", "events"]).stdout).unwrap();
+    let types: Vec<&str> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["properties"]["type"]["const"].as_str().unwrap())
+        .collect();
+    assert!(types.contains(&"drift") && types.len() > 5, "{types:?}");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for page in ["skills/headcount/SKILL.md", "goal-mode-watcher.md"] {
+        let text = std::fs::read_to_string(examples.join(page)).unwrap();
+        for word in &types {
+            assert!(text.contains(&format!("`{word}`")), "{page}: {word}");
+        }
+    }
+    let help = Place::new().run(&["watch", "--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, listed) = help.split_once("one line per event:").unwrap();
+    let (listed, _) = listed.split_once('.').unwrap();
+    let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
+    assert_eq!(listed, types);
+}
+
+#[test]
 fn every_example_agrees_with_the_schema_an_editor_would_use() {
     let schema = serde_json::from_str(&Place::new().run(&["schema", "manifest"]).stdout).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

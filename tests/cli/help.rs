@@ -1,6 +1,6 @@
 //! Help: for every verb, as one snapshot each.
 
-use crate::support::{Place, verbs};
+use crate::support::{Place, Ran, verbs};
 
 #[test]
 fn the_help_of_headcount_is_as_agreed() {
@@ -18,13 +18,46 @@ fn the_help_of_every_verb_is_as_agreed() {
     }
 }
 
-#[test]
-fn the_short_help_of_every_verb_fits_80_columns_of_examples() {
+/// Every page of help: headcount's own, that of each verb, and that of each verb below one.
+fn pages() -> Vec<Vec<String>> {
+    let mut pages = vec![Vec::new()];
     for verb in verbs() {
-        let help = Place::new().run(&[&verb, "-h"]).stdout;
-        let examples = help.lines().skip_while(|line| *line != "Examples:");
-        for line in examples {
-            assert!(line.chars().count() <= 80, "{verb}: {line}");
+        pages.push(vec![verb]);
+    }
+    for verb in ["submit", "list", "show", "events", "publish", "cancel", "wait", "prune"] {
+        pages.push(vec!["job".to_owned(), verb.to_owned()]);
+    }
+    pages.push(vec!["fleet".to_owned(), "status".to_owned()]);
+    pages
+}
+
+/// What `--help` says below the options, on a terminal of this width.
+fn below_the_options(page: &[String], columns: &str) -> Vec<String> {
+    let output = Place::new().command().args(page).arg("--help").env("COLUMNS", columns).output().unwrap();
+    let help = Ran::from(output).stdout;
+    let options = help.rfind("[default: text]").expect("the last of the global options");
+    help[options..].lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_example_in_the_help_is_broken_at_80_columns_so_each_can_be_copied() {
+    for page in pages() {
+        let narrow = below_the_options(&page, "80");
+        for line in below_the_options(&page, "100").iter().filter(|line| line.starts_with("  ")) {
+            assert!(narrow.contains(line), "{page:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn no_paragraph_of_the_help_is_broken_before_the_terminal_ends() {
+    for page in pages() {
+        let lines = below_the_options(&page, "100");
+        for pair in lines.windows(2) {
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let next = pair[1].split(' ').next().unwrap_or_default();
+            let fits = pair[0].chars().count() + 1 + next.chars().count() <= 100;
+            assert!(!(is_prose(&pair[0]) && is_prose(&pair[1]) && fits), "{page:?}: {pair:?}");
         }
     }
 }

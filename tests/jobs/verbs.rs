@@ -123,10 +123,11 @@ fn what_makes_no_sense_is_a_usage_error_and_submits_nothing() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""), "{arguments:?}: {}", ran.stderr);
     }
     assert!(contents(&place.home()).is_empty());
-    for verb in ["show", "events", "cancel", "wait"] {
-        let ran = place.run(&["job", verb, "nobody"]);
-        assert_eq!(ran.code, Some(1), "{verb}");
-        assert!(ran.stderr.contains("error: no job nobody in ") && ran.stderr.contains("hint: "), "{}", ran.stderr);
+    for verb in [&["show"][..], &["events"], &["events", "--follow"], &["cancel"], &["wait"]] {
+        let ran = place.run(&[&["job"], verb, &["nobody"]].concat());
+        assert_eq!(ran.code, Some(1), "{verb:?}");
+        // Nothing before it: that there is nothing to listen to yet is no news then.
+        assert!(ran.stderr.starts_with("error: no job nobody in ") && ran.stderr.contains("hint: "), "{}", ran.stderr);
     }
 }
 

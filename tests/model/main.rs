@@ -6,12 +6,13 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+#[path = "../support/dice.rs"]
+mod dice;
 #[path = "../incremental/fake.rs"]
 mod fake;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod dice;
 mod oracle;
 mod page;
 mod play;

@@ -106,7 +106,7 @@ impl Step {
     pub fn any(dice: &mut Dice) -> Self {
         let at = Place::any(dice);
         match dice.below(100) {
-            0..=13 => Self::Create { at, below_shell: dice.flip(), resumes: known(dice) },
+            0..=13 => Self::Create { at, below_shell: dice.chance(2), resumes: known(dice) },
             14..=19 => Self::Kill(at),
             20..=22 => Self::Exit(at),
             23..=25 => Self::Launch(at),
@@ -118,7 +118,7 @@ impl Step {
             44 => Self::Hide(at),
             45..=46 => Self::Wedge(at.server),
             47 => Self::End(at.server),
-            48 if dice.flip() => Self::Reboot,
+            48 if dice.chance(2) => Self::Reboot,
             49 => Self::Disconnect,
             48 | 50..=54 => Self::Wait(dice.below(7)),
             55..=56 => Self::Deafen,

@@ -83,10 +83,7 @@ fn an_agent_with_another_config_directory_is_read_there() {
 fn the_registry_entry_of_a_wrapped_agent_is_found_through_its_wrapper() {
     let world = World::new();
     let cwd = world.workspace("w");
-    let inner = world.root().join("inner");
-    fs::create_dir(&inner).unwrap();
-    fs::rename(world.claude(), inner.join("claude")).unwrap();
-    world.program("claude", &format!("#!/bin/sh\n{}/claude \"$@\"\ntrue\n", inner.display()));
+    world.wrap_claude();
     let pid = world.session("s", &cwd, "exec claude");
     let found = await_some("the inner registry entry", || {
         let seen = look(&world, &one("s"));

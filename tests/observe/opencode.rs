@@ -16,33 +16,15 @@ use headcount::core::observe::{Agent, Transcript, Turn};
 use headcount::host::ProcessInfo;
 use rusqlite::Connection;
 
-use crate::support::{World, await_some, entries};
+use crate::support::{World, await_some, entries, opencode};
 use crate::{agents, look};
 
 const RECORDED: &str = "ses_e03da5ce8ffe1oElFNqYhDS7Qe";
 
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/transcripts/opencode")
-}
-
 /// The database of a home with what a real OpenCode recorded, closed properly: nothing is beside it.
 fn recorded(home: &Path) -> PathBuf {
-    fs::create_dir_all(home).unwrap();
     let path = home.join("opencode.db");
-    let connection = Connection::open(&path).unwrap();
-    connection.execute_batch(&fs::read_to_string(data().join("schema.sql")).unwrap()).unwrap();
-    let rows: serde_json::Value = serde_json::from_str(&fs::read_to_string(data().join("rows.json")).unwrap()).unwrap();
-    for table in ["project", "session", "message"] {
-        for row in rows[table].as_array().unwrap() {
-            let columns: Vec<&String> = row.as_object().unwrap().keys().collect();
-            let values: Vec<String> = columns.iter().map(|column| format!("value ->> '{column}'")).collect();
-            let names: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
-            let sql =
-                format!("INSERT INTO {table} ({}) SELECT {} FROM (SELECT ?1 AS value)", names.join(","), values.join(","));
-            connection.execute(&sql, [row.to_string()]).unwrap();
-        }
-    }
-    drop(connection);
+    opencode::record(&path);
     assert_eq!(names(home), ["opencode.db"]);
     path
 }
@@ -273,7 +255,8 @@ fn a_database_that_is_not_as_it_was_known_is_unknown_and_holds_nobody_up() {
             let found = find(&home, id);
             assert!(found.why_unknown().is_some_and(|why| why.contains("opencode.db: ")), "{name}: {found:?}");
         }
-        assert!(begun.elapsed() < Duration::from_secs(2), "{name}");
+        // The work is limited, not the time: a busy machine takes longer over it.
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name}");
     };
     let change = |path: &Path, sql: &str| Connection::open(path).unwrap().execute_batch(sql).unwrap();
     case("no-column", &|_, path| change(path, "ALTER TABLE session RENAME COLUMN time_updated TO updated"));

@@ -53,10 +53,7 @@ fn claude_is_idle_works_and_waits_as_its_registry_says() {
 fn the_agent_inside_a_wrapper_answers_for_it() {
     let world = World::new();
     let cwd = world.workspace("w");
-    let inner = world.root().join("inner");
-    fs::create_dir(&inner).unwrap();
-    fs::rename(world.claude(), inner.join("claude")).unwrap();
-    world.program("claude", &format!("#!/bin/sh\n{}/claude \"$@\"\ntrue\n", inner.display()));
+    world.wrap_claude();
     let pid = world.session("s", &cwd, "exec claude");
     let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Idle));
     assert_eq!(seen.turns.keys().map(|(process, _)| process.pid).collect::<Vec<_>>(), [pid]);

@@ -25,7 +25,10 @@ fn a_change_is_taken_back_to_the_byte_and_the_journal_says_so() {
     assert!(entries.len() == 2 && entries[0].starts_with("000002"), "newest first: {history}");
     let twice = world.run(&["undo", "1"]);
     assert_eq!(twice.code, 3, "{twice:?}");
-    assert!(twice.stderr.contains("already taken back by 000002"), "{twice:?}");
+    assert!(
+        twice.stderr.contains("already taken back by 000002") && twice.stderr.contains("headcount undo 000002"),
+        "{twice:?}"
+    );
     let redone = world.run(&["undo", "2"]);
     assert_eq!(redone.code, 0, "{redone:?}");
     assert!(world.text().contains("status: terminated"), "an undo can itself be taken back: {}", world.text());

@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 pub mod aider;
+pub mod opencode;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -115,6 +116,14 @@ impl World {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
+    }
+
+    /// From here on the stand-in is started by a script of its name, which stays until it has ended.
+    pub fn wrap_claude(&self) {
+        let inner = self.root.join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::rename(self.claude(), inner.join("claude")).unwrap();
+        self.program("claude", &format!("#!/bin/sh\n{}/claude \"$@\"\ntrue\n", inner.display()));
     }
 
     /// A workspace below `lab`, made if it is not there.

@@ -11,7 +11,7 @@ use super::values;
 /// Hosts publish with `headcount watch --publish`. Reads only: nothing is published, and nothing on any host is asked.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The broker is named as for `headcount watch`: MQTT_BROKER and the other variables, or
+The broker is named as for `headcount watch`: MQTT_BROKER and the other variables, or \
 `mqtt:` in the manifest.
 
 Examples:
@@ -36,13 +36,13 @@ pub(crate) enum FleetVerb {
 #[command(after_help = "\
 With --watch and --json, each line is an event (`headcount schema fleet-events`).
 
-Exit codes: 0 all that the broker keeps was shown, 1 it could not be reached, or not
+Exit codes: 0 all that the broker keeps was shown, 1 it could not be reached, or not \
 everything came; with --watch 0 on SIGTERM, 130 on SIGINT.
 
 Examples:
   headcount fleet status
   headcount fleet status 'build-*' --watch
-  headcount fleet status --json | jq -r '.hosts[] | select(.status == \"lost\").host'")]
+  headcount fleet status --json | jq '.hosts[] | select(.status == \"lost\").host'")]
 pub(crate) struct FleetStatusArgs {
     /// Names of hosts; `*` and `?` are wildcards
     #[arg(value_name = "HOST")]

@@ -17,7 +17,8 @@ use crate::core::job::{EventKind, JobId, JobStatus};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The registry is the first of these:
-  --registry DIR, $HEADCOUNT_JOBS, .mam/jobs of the working directory or one above it,
+  --registry DIR, $HEADCOUNT_JOBS,
+  .mam/jobs of the working directory or one above it,
   .mam/jobs beside the manifest, $XDG_STATE_HOME/headcount/jobs
 
 Examples:
@@ -54,7 +55,7 @@ pub(crate) enum JobVerb {
 #[command(after_help = "\
 Examples:
   headcount job submit --prompt 'write the report' --artifact report.md
-  headcount job submit --agent claude --agent-session tmux:lab --prompt - < task.md
+  headcount job submit --agent-session tmux:lab --prompt - < task.md
   headcount job submit --prompt 'nightly' --timeout 8h --idle-timeout 0 --auth")]
 pub(crate) struct SubmitArgs {
     /// What is to be done; `-` reads it from stdin
@@ -147,8 +148,9 @@ Exit codes: 0 written, 1 not taken by the broker, 3 the job has ended already.
 
 Examples:
   headcount job publish abc12345 started
-  headcount job publish abc12345 progress --detail 'half done' --data '{\"percent\": 50}'
-  headcount job publish abc12345 completed --mqtt    of another machine's job too")]
+  headcount job publish abc12345 progress --detail 'half done'
+  headcount job publish abc12345 progress --data '{\"percent\": 50}'
+  headcount job publish abc12345 completed --mqtt    also to the broker")]
 pub(crate) struct PublishArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]

@@ -265,7 +265,7 @@ pub(crate) struct DiffArgs {
 /// is started, stopped or typed into. With -v also what each drift rests on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 all that could be recorded was, 3 a change was refused,
+Exit codes: 0 all that could be recorded was, 3 a change was refused, \
 75 the manifest is locked.
 
 Examples:
@@ -336,7 +336,7 @@ pub(crate) struct HistoryArgs {
     #[arg(value_name = "SESSION")]
     pub(crate) names: Vec<String>,
     /// Show at most this many entries
-    #[arg(long, short = 'n', value_name = "COUNT")]
+    #[arg(long, short = 'n', value_name = "COUNT", value_parser = values::count)]
     pub(crate) limit: Option<usize>,
 }
 
@@ -345,7 +345,7 @@ pub(crate) struct HistoryArgs {
 /// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A later pass records the same again if the world still says so; `ignore: [CLASS]` in
+A later pass records the same again if the world still says so; `ignore: [CLASS]` in \
 the entry keeps it from counting.
 
 Exit codes: 0 taken back, 3 refused.
@@ -459,9 +459,9 @@ pub(crate) enum Document {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  source <(headcount completions bash)      in ~/.bashrc
-  headcount completions zsh  > \"${fpath[1]}/_headcount\"
-  headcount completions fish > ~/.config/fish/completions/headcount.fish")]
+  source <(headcount completions bash)    in ~/.bashrc
+  source <(headcount completions zsh)     in ~/.zshrc, after compinit
+  headcount completions fish | source     in ~/.config/fish/config.fish")]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_name = "SHELL")]
@@ -474,7 +474,7 @@ pub(crate) struct CompletionsArgs {
 Examples:
   headcount man | man -l -
   headcount man job submit > headcount-job-submit.1
-  headcount man --dir ~/.local/share/man/man1    all of them, to stay")]
+  headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
 pub(crate) struct ManArgs {
     /// The verb, and the verb below it; without one the page of headcount itself
     #[arg(value_name = "VERB", num_args = 0..=2)]

@@ -59,6 +59,11 @@ fn expected(why: &str) -> String {
     format!("{why}; expected a duration such as 500ms, 5s, 2m, 1h30m or 1d")
 }
 
+/// How many.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a number such as 5".to_owned())
+}
+
 /// A label selector `key=value`.
 pub(super) fn label(text: &str) -> Result<(String, String), String> {
     let Some((key, value)) = text.split_once('=') else {

@@ -11,11 +11,11 @@ use super::{JudgeArgs, LockArgs, ReconcileArgs, SelectionArgs, values};
 /// Keep recording what is really there, and say each drift once
 ///
 /// Looks at once, then whenever something changes and at least once an interval. Says one line per event: started, drift,
-/// resolved, job, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was gone. Nothing
-/// is started, stopped or typed into.
+/// resolved, job, broker, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was
+/// gone. Nothing is started, stopped or typed into.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A manifest that does not parse is reported once; the last good one stays in force and
+A manifest that does not parse is reported once; the last good one stays in force and \
 nothing is written until the next save.
 
 SIGTERM and SIGINT let a running pass finish; a second one does not.

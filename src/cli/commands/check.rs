@@ -13,8 +13,10 @@ use crate::yaml::{self, Diagnostic};
 
 /// Says that the manifest is valid, or everything that is wrong with it.
 pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError> {
-    let named = args.file.as_deref().or(context.globals.manifest.as_deref());
-    let found = manifest_path::find(named, &Surroundings::real())?;
+    let found = match &args.file {
+        Some(file) => manifest_path::named(file, "the argument", &Surroundings::real())?,
+        None => manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?,
+    };
     tracing::info!(manifest = %found.path.display(), source = found.source, "checking this manifest");
     let snapshot = ManifestFile::open(&found.path)?.read()?;
     let (sessions, warnings) = judge(&snapshot.bytes, &found.path, context)?;

@@ -21,7 +21,7 @@ pub(crate) fn render(rows: &[Row], look: &Look) -> String {
         let found = hanging(&row.found, indent, Style::Plain, look);
         let _ = writeln!(text, "{}  {:widest$}  {found}", look.paint(style, word), row.what);
         if let Some(hint) = &row.hint {
-            let _ = writeln!(text, "{:indent$}{}", "", hanging(hint, indent, Style::Note, look));
+            let _ = writeln!(text, "{:indent$}→ {}", "", hanging(hint, indent + 2, Style::Plain, look));
         }
     }
     let _ = writeln!(text, "\n{}", verdict(rows, look));
@@ -63,8 +63,8 @@ mod tests {
         assert_eq!(
             render(&rows, &look()),
             "ok    tmux    found tmux\\u{1b}[31m\n\
-             warn  locale  found locale\\u{1b}[31m\n              set it\n\
-             fail  lock    found lock\\u{1b}[31m\n              wait\n\n\
+             warn  locale  found locale\\u{1b}[31m\n              → set it\n\
+             fail  lock    found lock\\u{1b}[31m\n              → wait\n\n\
              1 check failed, 1 warning.\n"
         );
         assert!(render(&rows[..1], &look()).ends_with("\nAll is well.\n"));

@@ -91,7 +91,7 @@ fn evidence(text: &mut String, ladders: &[LadderLines], look: &Look) {
     }
     for ladder in ladders {
         if ladders.len() > 1 {
-            let _ = writeln!(text, "  {}", hanging(&ladder.of, 2, Style::Note, look));
+            let _ = writeln!(text, "  {}", hanging(&ladder.of, 2, Style::Strong, look));
         }
         rungs(text, ladder, look);
     }

@@ -80,7 +80,7 @@ pub(crate) enum Style {
     Bad,
     /// Look here; changed.
     Warn,
-    /// Explanations.
+    /// A word that points at something. No whole sentence: on a light terminal this colour is weak.
     Note,
 }
 

@@ -91,7 +91,7 @@ impl Class {
         }
     }
 
-    /// The letter, A to I.
+    /// The letter, never reused.
     pub const fn code(self) -> char {
         match self {
             Self::Dead => 'A',

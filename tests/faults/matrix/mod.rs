@@ -5,7 +5,6 @@
 
 pub(crate) mod faults;
 pub(crate) mod manner;
-mod opencode;
 mod oracle;
 pub(crate) mod stage;
 pub(crate) mod table;

@@ -225,7 +225,7 @@ impl Stage {
         if kind == Kind::Opencode {
             let program = self.world().program("opencode", "#!/bin/bash\nread -r line\n");
             let pid = self.world().session("opener", &workspace, &format!("exec {}", program.display()));
-            super::opencode::record(&self.database());
+            crate::support::opencode::record(&self.database());
             self.truth.insert("opener".to_owned(), Some(Claude { pid, id: ConversationId(OPENCODE.to_owned()) }));
             let cwd = quoted(&workspace.to_string_lossy());
             text += &format!("  - name: opener\n    agent: opencode\n    cwd: {cwd}\n    session_id: {OPENCODE}\n");

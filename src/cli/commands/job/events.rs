@@ -9,7 +9,7 @@ use super::{existing, unencodable};
 use crate::cli::Context;
 use crate::cli::args::EventsArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::{job, json};
+use crate::cli::render::{job, json, plural};
 use crate::control::jobs::Changes;
 use crate::core::job::{JobStatus, Logged};
 use crate::store::jobs::Registry;
@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Prints the events; with `--follow` until the job has ended or nobody reads them any more.
 pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    // Before anything is listened to: a registry that is not there cannot be.
+    existing(registry, &args.id)?;
     let changes = args.follow.then(|| Changes::of(registry));
     let mut reader = registry.events(&args.id);
     loop {
@@ -29,7 +31,8 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
             context.out.note("the log is very long; its beginning is left out");
         }
         if news.unreadable > 0 {
-            context.out.note(&format!("{} lines of the log are no events and were passed over", news.unreadable));
+            let lines = plural(news.unreadable, "line", "lines");
+            context.out.note(&format!("passed over {lines} of the log: no events"));
         }
         if !say(&news.events, args.json, context)? {
             return Ok(Exit::Done);

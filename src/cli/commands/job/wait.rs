@@ -17,6 +17,8 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Waits, and tells by the exit code how the job ended.
 pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    // Before anything is listened to: a registry that is not there cannot be.
+    existing(registry, &args.id)?;
     let changes = Changes::of(registry);
     let deadline = args.timeout.and_then(|wait| Instant::now().checked_add(wait));
     loop {
