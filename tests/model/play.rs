@@ -69,16 +69,6 @@ fn server(at: usize) -> Scope {
     Scope::Server(ServerKey { mux: MuxKind::Tmux, server: SERVERS[at].to_owned() })
 }
 
-/// Scopes as the loop unites them.
-fn united(a: Scope, b: Scope) -> Scope {
-    match (a, b) {
-        (Scope::Sessions(a), Scope::Sessions(b)) => Scope::Sessions(a.into_iter().chain(b).collect()),
-        (Scope::Sessions(none), other) | (other, Scope::Sessions(none)) if none.is_empty() => other,
-        (Scope::Server(a), Scope::Server(b)) if a == b => Scope::Server(a),
-        _ => Scope::All,
-    }
-}
-
 /// Saves as most editors do: a new file over the old one. Long ago, so that nobody waits for it to stand still.
 fn save(path: &Path, text: &str) {
     let draft = path.with_file_name("draft");
@@ -182,7 +172,7 @@ impl Play {
             Step::Settle => self.settle(),
             step => {
                 let heard = self.happen(step);
-                self.pending = united(std::mem::replace(&mut self.pending, none()), heard);
+                self.pending.unite(heard);
             }
         }
     }
@@ -252,7 +242,7 @@ impl Play {
 
     /// A pass that found nothing it could believe leaves everything as it is.
     fn refused(&mut self, error: PassError, before: &str, after: &str, saved: Option<Page>, (scope, now): (Scope, i64)) {
-        self.pending = united(std::mem::replace(&mut self.pending, none()), scope);
+        self.pending.unite(scope);
         let is_broken = Page::of(after, &[]).is_broken();
         match error {
             PassError::Shrunken { .. } => {

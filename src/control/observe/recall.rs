@@ -208,7 +208,7 @@ impl Past {
 
     /// Whether a session is to be looked at afresh.
     pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
-        let Some(Scope::Sessions(keys)) = &self.scope else { return false };
+        let Some(keys) = self.scope.as_ref().and_then(Scope::sessions) else { return false };
         // Whoever woke us may know the session by the multiplexer's name for it.
         keys.contains(key)
             || key.names().skip(1).any(|name| keys.contains(&SessionKey { name: name.into_owned(), ..key.clone() }))
@@ -218,7 +218,7 @@ impl Past {
     pub(super) fn listing(&self, host: &dyn Host, key: &ServerKey) -> Option<Server> {
         let concerned = match self.scope.as_ref()? {
             Scope::All => true,
-            Scope::Server(server) => server == key,
+            Scope::Server(server) | Scope::Both(server, _) => server == key,
             Scope::Sessions(keys) => keys.iter().any(|session| session.server_key() == *key),
         };
         let server = self.servers.get(key).filter(|_| !concerned)?;
@@ -303,7 +303,7 @@ impl Past {
 
     /// The processes of the panes of the sessions in scope.
     pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
-        let Some(Scope::Sessions(keys)) = &self.scope else { return BTreeSet::new() };
+        let Some(keys) = self.scope.as_ref().and_then(Scope::sessions) else { return BTreeSet::new() };
         let ours = keys.iter().filter(|key| key.host == host);
         let names: BTreeSet<_> = ours.flat_map(|key| key.names().map(|name| (name, key.server_key()))).collect();
         let mut pids = BTreeSet::new();

@@ -1,7 +1,10 @@
 //! What the loop still has to look at: wakes that came while a pass ran, united into one batch. Pure; never waits and never
 //! reads a clock.
 
+use std::collections::BTreeSet;
+
 use super::wake::{Reason, Scope, Wake};
+use crate::core::ids::SessionKey;
 
 /// Wakes not yet answered by a pass. Its size is bounded by the number of distinct reasons, however many wakes come.
 #[derive(Debug, Default)]
@@ -39,11 +42,6 @@ impl Queue {
         if !batch.reasons.contains(&reason) {
             batch.reasons.push(reason);
         }
-        // Files tell of sessions by name. A look at a whole server is about no session in particular, and believes of each what
-        // was found beside the same live process: it would not see what these files say now.
-        if batch.reasons.contains(&Reason::Transcript) && matches!(batch.scope, Some(Scope::Server(_))) {
-            batch.scope = Some(Scope::All);
-        }
     }
 
     /// The batch that waits, if any. A loop that takes whenever no pass runs answers the first wake at once, and all that came
@@ -64,23 +62,31 @@ impl Scope {
         match (&mut *self, other) {
             (Self::All, _) => {}
             (Self::Sessions(mine), Self::Sessions(others)) => mine.extend(others),
-            (Self::Server(mine), Self::Server(other)) if *mine == other => {}
-            (Self::Server(server), Self::Sessions(sessions)) if sessions.iter().all(|it| it.server_key() == *server) => {}
-            (Self::Sessions(sessions), Self::Server(server)) if sessions.iter().all(|it| it.server_key() == server) => {
-                *self = Self::Server(server);
+            (Self::Both(server, mine), Self::Sessions(others)) if others.iter().all(|it| it.server_key() == *server) => {
+                mine.extend(others);
             }
-            _ => *self = Self::All,
+            (mine, other) => *self = mine.with(&other).unwrap_or(Self::All),
         }
+    }
+
+    /// Both of two, where one server at least is to list. What is heard of a session of it is told apart from what the server
+    /// says: its list does not show that an agent went on in another conversation.
+    fn with(&self, other: &Self) -> Option<Self> {
+        let server = self.server().or(other.server())?.clone();
+        let sessions: BTreeSet<SessionKey> = [self, other].into_iter().filter_map(Self::sessions).flatten().cloned().collect();
+        let is_of_it = [self, other].into_iter().filter_map(Self::server).all(|it| *it == server)
+            && ![self, other].contains(&&Self::All)
+            && sessions.iter().all(|it| it.server_key() == server);
+        let both = if sessions.is_empty() { Self::Server(server.clone()) } else { Self::Both(server.clone(), sessions) };
+        is_of_it.then_some(both)
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+    use crate::core::ids::{MuxKind, ServerKey};
 
     fn server(name: &str) -> ServerKey {
         ServerKey { mux: MuxKind::Tmux, server: name.to_owned() }
@@ -92,6 +98,10 @@ mod tests {
             SessionKey { host: "here".into(), mux: MuxKind::Tmux, server: server.into(), name: name.into() }
         };
         Scope::Sessions(names.iter().map(key).collect::<BTreeSet<_>>())
+    }
+
+    fn both(server: &ServerKey, names: &[&str]) -> Scope {
+        Scope::Both(server.clone(), sessions(names).sessions().unwrap().clone())
     }
 
     fn wake(reason: Reason, scope: Scope) -> Wake {
@@ -134,33 +144,22 @@ mod tests {
     }
 
     #[test]
-    fn whose_files_changed_is_not_lost_in_a_look_at_their_server() {
-        let (changed, written) = (Reason::Mux(server("default")), Reason::Transcript);
-        let (there, ended) = (Scope::Server(server("default")), Reason::Process(7));
-        for wakes in [
-            [wake(changed.clone(), there.clone()), wake(written.clone(), sessions(&["a"]))],
-            [wake(written, sessions(&["a"])), wake(changed.clone(), there.clone())],
-        ] {
-            let mut queue = Queue::new();
-            wakes.into_iter().for_each(|wake| queue.push(wake));
-            assert_eq!(queue.take().unwrap().scope, Some(Scope::All));
-        }
-        let mut queue = Queue::new();
-        queue.push(wake(changed, there.clone()));
-        queue.push(wake(ended, sessions(&["a"])));
-        assert_eq!(queue.take().unwrap().scope, Some(there), "that a process ended is seen by whoever looks for it");
-    }
-
-    #[test]
     fn scopes_unite_into_the_least_that_holds_both() {
         let (home, away) = (server("default"), server("away"));
-        for (one, other, both) in [
+        for (one, other, united) in [
             (sessions(&["a"]), sessions(&["b"]), sessions(&["a", "b"])),
             (sessions(&["a"]), sessions(&["a"]), sessions(&["a"])),
             (Scope::Server(home.clone()), Scope::Server(home.clone()), Scope::Server(home.clone())),
             (Scope::Server(home.clone()), Scope::Server(away.clone()), Scope::All),
-            (Scope::Server(home.clone()), sessions(&["a", "b"]), Scope::Server(home.clone())),
+            (Scope::Server(home.clone()), sessions(&["a", "b"]), both(&home, &["a", "b"])),
+            (Scope::Server(home.clone()), sessions(&[]), Scope::Server(home.clone())),
             (Scope::Server(home.clone()), sessions(&["a", "away/b"]), Scope::All),
+            (both(&home, &["a"]), Scope::Server(home.clone()), both(&home, &["a"])),
+            (both(&home, &["a"]), sessions(&["b"]), both(&home, &["a", "b"])),
+            (both(&home, &["a"]), both(&home, &["b"]), both(&home, &["a", "b"])),
+            (both(&home, &["a"]), sessions(&["away/b"]), Scope::All),
+            (both(&home, &["a"]), Scope::Server(away.clone()), Scope::All),
+            (both(&home, &["a"]), Scope::All, Scope::All),
             (Scope::Server(away), sessions(&["a"]), Scope::All),
             (Scope::All, sessions(&["a"]), Scope::All),
             (Scope::All, Scope::Server(home), Scope::All),
@@ -168,7 +167,7 @@ mod tests {
         ] {
             for (mut left, right) in [(one.clone(), other.clone()), (other.clone(), one.clone())] {
                 left.unite(right);
-                assert_eq!(left, both, "{one:?} and {other:?}");
+                assert_eq!(left, united, "{one:?} and {other:?}");
             }
         }
     }

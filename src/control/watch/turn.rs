@@ -101,21 +101,15 @@ impl Turns {
 
     /// Whether all that happened is what the last pass saw.
     fn is_echo(&self, scope: Option<&Scope>, reasons: &[Reason]) -> bool {
-        let sessions = match scope {
-            Some(Scope::Server(_)) => None,
-            Some(Scope::Sessions(sessions)) => Some(sessions),
-            Some(Scope::All) | None => return false,
-        };
+        let Some(scope) = scope.filter(|scope| **scope != Scope::All) else { return false };
+        let (server, sessions) = (scope.server(), scope.sessions());
         let is_old = |reason: &Reason| match reason {
             Reason::Manifest => true,
-            Reason::Mux(_) => sessions.is_none(),
+            Reason::Mux(_) => server.is_some(),
             Reason::Process(pid) => self.passer.is_known_gone(*pid, sessions),
             _ => false,
         };
-        let is_as_listed = || match scope {
-            Some(Scope::Server(server)) => timed("compare the list", || self.passer.is_as_seen(server)),
-            _ => true,
-        };
+        let is_as_listed = || server.is_none_or(|server| timed("compare the list", || self.passer.is_as_seen(server)));
         reasons.iter().all(is_old) && self.is_as_left() && is_as_listed()
     }
 

@@ -48,10 +48,30 @@ pub enum Reason {
 pub enum Scope {
     /// These sessions.
     Sessions(BTreeSet<SessionKey>),
-    /// Everything on a server.
+    /// What a server lists: who came, went or is another process now. What is proven of the others is believed.
     Server(ServerKey),
+    /// What a server lists, and these sessions of it whoever is in them.
+    Both(ServerKey, BTreeSet<SessionKey>),
     /// Everything.
     All,
+}
+
+impl Scope {
+    /// The server that is to list anew, if it is not every one.
+    pub fn server(&self) -> Option<&ServerKey> {
+        match self {
+            Self::Server(server) | Self::Both(server, _) => Some(server),
+            Self::Sessions(_) | Self::All => None,
+        }
+    }
+
+    /// The sessions that are to be looked at afresh, if it is not every one.
+    pub fn sessions(&self) -> Option<&BTreeSet<SessionKey>> {
+        match self {
+            Self::Sessions(sessions) | Self::Both(_, sessions) => Some(sessions),
+            Self::Server(_) | Self::All => None,
+        }
+    }
 }
 
 /// As events and logs say it.
