@@ -4,6 +4,7 @@ mod container;
 pub mod environ;
 pub mod limits;
 mod local;
+pub mod locks;
 pub mod pidfd;
 mod procfs;
 mod ps;

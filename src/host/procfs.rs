@@ -14,11 +14,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::environ::Environ;
 use super::spread::spread;
-use super::{Lineage, ProcessInfo, Rights};
+use super::{Lineage, ProcessInfo, Rights, locks};
 use crate::core::fact::Fact;
-
-/// Every lock of the host's processes.
-const LOCKS: &str = "/proc/locks";
 
 /// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
 const MOST: u64 = 8 << 20;
@@ -231,9 +228,9 @@ pub(super) fn open_files(pid: u32) -> Fact<Vec<PathBuf>> {
 }
 
 pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
-    let locks = match std::fs::read_to_string(LOCKS) {
-        Ok(locks) => locks,
-        Err(error) => return Fact::Unknown(format!("cannot read {LOCKS}: {error}")),
+    let list = match std::fs::read_to_string(locks::LIST) {
+        Ok(list) => list,
+        Err(error) => return Fact::Unknown(format!("cannot read {}: {error}", locks::LIST)),
     };
     let real = path.canonicalize().and_then(|real| Ok((real.metadata()?.ino(), real)));
     let (inode, real) = match real {
@@ -241,18 +238,8 @@ pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Seen(Vec::new()),
         Err(error) => return Fact::Unknown(format!("cannot look at {}: {error}", path.display())),
     };
-    // The device is not compared: some file systems show another one here than they tell of their files.
     let holds = |pid: &u32| open_files(*pid).seen().is_some_and(|open| open.contains(&real));
-    Fact::Seen(locks.lines().filter_map(|line| locker_of(line, inode)).filter(holds).collect())
-}
-
-/// The process of a line such as `13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF`, if it has a lock of this inode; a line
-/// with an arrow is of one that waits for it.
-fn locker_of(line: &str, inode: u64) -> Option<u32> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [_, kind, _, _, pid, place, ..] = words.as_slice() else { return None };
-    let is_it = *kind != "->" && place.rsplit(':').next()?.parse() == Ok(inode);
-    is_it.then(|| pid.parse().ok()).flatten()
+    Fact::Seen(list.lines().filter_map(|line| locks::of(line, inode)).map(|lock| lock.pid).filter(holds).collect())
 }
 
 pub(super) fn rights(pid: u32) -> Fact<Rights> {
@@ -349,13 +336,6 @@ mod tests {
 
     #[test]
     fn only_who_has_a_lock_of_the_file_is_its_locker() {
-        let line = "13: FLOCK  ADVISORY  WRITE 27179 fe:00:10469865 0 EOF";
-        assert_eq!(locker_of(line, 10_469_865), Some(27_179));
-        assert_eq!(locker_of(line, 10_469_866), None);
-        for other in ["", "13:", "14: -> FLOCK  ADVISORY  WRITE 7 fe:00:5 0 EOF", "15: OFDLCK ADVISORY  READ -1 fe:00:5 0 EOF"]
-        {
-            assert_eq!(locker_of(other, 5), None, "{other}: waits for it, or does not say who it is");
-        }
         let file = tempfile::NamedTempFile::new().unwrap();
         assert_eq!(lockers(file.path()), Fact::Seen(Vec::new()));
         fs4::FileExt::lock(file.as_file()).unwrap();

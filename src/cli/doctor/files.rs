@@ -11,6 +11,7 @@ use super::{Examiner, Grade, Row};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
 use crate::cli::{Context, session};
+use crate::host::locks;
 use crate::store::lease::{self, Asked};
 use crate::store::manifest::{ManifestFile, exchange_supported};
 use crate::store::paths::StateHome;
@@ -85,10 +86,11 @@ fn lock(manifest: &Path) -> Row {
 
 pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Row {
     let Ok(metadata) = sidecar.metadata() else { return Row::fine(what, "free") };
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else {
-        return Row::warn(what, "cannot be told: /proc/locks cannot be read", "whoever needs it waits for it");
+    let Ok(list) = std::fs::read_to_string(locks::LIST) else {
+        let found = format!("cannot be told: {} cannot be read", locks::LIST);
+        return Row::warn(what, found, "whoever needs it waits for it");
     };
-    match holder(&locks, metadata.ino()) {
+    match holder(&list, metadata.ino()) {
         None => Row::fine(what, "free"),
         Some(pid) => {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -98,14 +100,10 @@ pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Row {
     }
 }
 
-/// The process that holds a flock on the file of this inode. `/proc/locks`: `1: FLOCK ADVISORY WRITE 4711 00:2a:123 0 EOF`;
-/// waiters have `->` after the number. The device is left aside: overlay and btrfs show another one than stat does.
-fn holder(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, "WRITE", pid, file, ..] = fields.as_slice() else { return None };
-        (file.rsplit(':').next()?.parse() == Ok(inode)).then(|| pid.parse().ok()).flatten()
-    })
+/// The process that holds a flock on the file of this inode, by the kernel's list.
+fn holder(list: &str, inode: u64) -> Option<u32> {
+    let is_flock = |lock: &locks::Lock<'_>| (lock.kind, lock.access) == ("FLOCK", "WRITE");
+    list.lines().filter_map(|line| locks::of(line, inode)).find(is_flock).map(|lock| lock.pid)
 }
 
 fn permissions(manifest: &Path) -> Row {
