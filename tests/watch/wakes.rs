@@ -13,6 +13,16 @@ fn patient(world: &World, more: &[&str]) -> Watch {
     Watch::start(headcount(world, &[&usual[..], more].concat()))
 }
 
+/// A patient watch of the one session `s`, which has made its first passes.
+fn at_rest(world: &World) -> Watch {
+    world.claude_session("s", &world.workspace("shop"));
+    declare(world, &running(world, &["s"]));
+    let mut watch = patient(world, &[]);
+    watch.until("drift moved applied s");
+    quiet(&mut watch);
+    watch
+}
+
 /// Waits until three heartbeats in a row know of no further pass, and gives how many were made.
 fn quiet(watch: &mut Watch) -> u64 {
     let (mut passes, mut same) = (0, 0);
@@ -68,11 +78,7 @@ fn the_end_and_the_start_of_a_session_wake_it_with_and_without_a_control_client(
 fn the_end_of_a_whole_server_and_a_new_one_in_its_place_wake_it() {
     let world = World::new();
     let shop = world.workspace("shop");
-    world.claude_session("s", &shop);
-    declare(&world, &running(&world, &["s"]));
-    let mut watch = patient(&world, &[]);
-    watch.until("drift moved applied s");
-    quiet(&mut watch);
+    let mut watch = at_rest(&world);
     world.tmux(["kill-server"]);
     watch.until("drift dead applied s");
     quiet(&mut watch);
@@ -168,12 +174,8 @@ fn a_transcript_that_appears_wakes_it() {
 fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_it_goes_on() {
     let world = World::new();
     let shop = world.workspace("shop");
-    world.claude_session("s", &shop);
-    declare(&world, &running(&world, &["s"]));
-    let mut watch = patient(&world, &[]);
-    watch.until("drift moved applied s");
     // By then there is a control client.
-    quiet(&mut watch);
+    let mut watch = at_rest(&world);
     watch.signal(Signal::TSTP);
     let stat = format!("/proc/{}/stat", watch.pid().as_raw_nonzero());
     await_some("the stop", || std::fs::read_to_string(&stat).unwrap().contains(") T ").then_some(()));
