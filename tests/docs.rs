@@ -228,7 +228,9 @@ fn the_topics_variables_and_limits_told_are_those_of_the_program() {
 #[test]
 fn no_path_of_a_developers_machine_is_shown() {
     for (page, text) in pages() {
-        for path in ["/root", "/work/", "/tmp/hc"] {
+        // Where every tmux has its sockets is nobody's own path.
+        let text = text.replace("/tmp/tmux-UID", "");
+        for path in ["/root", "/work", "/tmp/"] {
             assert!(!text.contains(path), "{} shows {path}", page.display());
         }
     }
