@@ -8,7 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use headcount::core::fact::Fact;
 use headcount::core::observe::Boot;
-use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError};
+use headcount::host::{
+    Answer, Command, Environ, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
+};
 
 /// The host.
 #[derive(Default)]
@@ -123,8 +125,10 @@ impl Host for Desk {
         Fact::Seen(self.processes.values().map(lineage).collect())
     }
 
+    /// Whoever the first row of what it answers says it is.
     fn listener(&self, _: &Path) -> Listener {
-        Listener::Listening(Some(1))
+        let told = self.stdout.split(|byte| *byte == b'|').nth(1).and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+        Listener::Listening(told.map_or(Peer::Elsewhere, Peer::Process))
     }
 
     fn listening(&self) -> Fact<Vec<PathBuf>> {

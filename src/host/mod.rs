@@ -2,6 +2,7 @@
 
 mod container;
 pub mod environ;
+mod ids;
 pub mod limits;
 mod local;
 pub mod locks;
@@ -22,6 +23,8 @@ use crate::core::fact::Fact;
 use crate::core::observe::Boot;
 
 pub use environ::Environ;
+pub use ids::Peer;
+pub(crate) use ids::leads_session;
 pub use local::LocalHost;
 pub use question::{Answer, Question};
 pub use run::{Command, Output, RunError};

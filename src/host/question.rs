@@ -87,7 +87,7 @@ fn begin(path: &Path, words: &[u8]) -> Result<(OwnedFd, Option<u32>), Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = super::socket::unix_socket()?;
     connect(&socket, &address)?;
-    let pid = super::socket::peer(&socket);
+    let pid = super::ids::peer(&socket).pid();
     // The buffer of a new connection takes a few bytes at once. Who hangs up before is heard of by reading.
     match send(&socket, words, super::socket::NO_SIGNAL) {
         Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok((socket, pid)),

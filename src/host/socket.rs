@@ -5,12 +5,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, connect};
 #[cfg(target_os = "linux")]
 use rustix::net::{SocketFlags, socket_with};
 
+use super::ids::{Peer, peer};
 use crate::core::fact::Fact;
 
 /// The kernel's table of Unix sockets.
@@ -21,8 +22,8 @@ const LISTENS: u64 = 0x1_0000;
 /// What asking about a socket gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listener {
-    /// Somebody listens (or the queue of one who does is full); who it is, where the kernel tells.
-    Listening(Option<u32>),
+    /// Somebody listens, or the queue of one who does is full.
+    Listening(Peer),
     /// The socket is not there or refuses, and nobody listens under that path.
     Nobody,
     /// Somebody listens under that path but cannot be reached by it: the socket file was removed or replaced.
@@ -33,8 +34,8 @@ pub enum Listener {
 
 pub(super) fn listener(path: &Path) -> Listener {
     let why = match attempt(path) {
-        Ok(pid) => return Listener::Listening(pid),
-        Err(Errno::AGAIN) => return Listener::Listening(None),
+        Ok(peer) => return Listener::Listening(peer),
+        Err(Errno::AGAIN) => return Listener::Listening(Peer::Untold),
         Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => None,
         Err(Errno::ACCESS | Errno::PERM) => Some("permission denied".to_owned()),
         Err(Errno::NAMETOOLONG) => Some("the socket's path is too long".to_owned()),
@@ -52,8 +53,8 @@ pub(super) fn listener(path: &Path) -> Listener {
     }
 }
 
-/// Connects, and gives the process that called `listen`.
-fn attempt(path: &Path) -> Result<Option<u32>, Errno> {
+/// Connects, and says to whom.
+fn attempt(path: &Path) -> Result<Peer, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = unix_socket()?;
     connect(&socket, &address)?;
@@ -79,19 +80,6 @@ pub(crate) fn unix_socket() -> Result<OwnedFd, Errno> {
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
         Ok(socket)
     }
-}
-
-/// The process that called `listen` on the other end of a connection.
-pub(super) fn peer(socket: impl AsFd) -> Option<u32> {
-    #[cfg(target_os = "linux")]
-    let peer =
-        rustix::net::sockopt::socket_peercred(socket).ok().and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
-    #[cfg(not(target_os = "linux"))]
-    let peer = {
-        let _ = socket;
-        None
-    };
-    peer
 }
 
 /// The paths of all sockets somebody listens on.
@@ -143,7 +131,7 @@ mod tests {
         let path = dir.path().join("with space");
         assert_eq!(listener(&path), Listener::Nobody);
         let server = UnixListener::bind(&path).unwrap();
-        assert_eq!(listener(&path), Listener::Listening(Some(std::process::id())));
+        assert_eq!(listener(&path), Listener::Listening(Peer::Process(std::process::id())));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(listener(&path), Listener::Unreachable);
         let link = dir.path().join("link");
@@ -179,6 +167,6 @@ mod tests {
         rustix::net::listen(&server, 1).unwrap();
         let waiting: Vec<_> = std::iter::repeat_with(socket).take(8).take_while(|it| connect(it, &address).is_ok()).collect();
         assert!(waiting.len() < 8, "the queue never filled");
-        assert_eq!(listener(&path), Listener::Listening(None));
+        assert_eq!(listener(&path), Listener::Listening(Peer::Untold));
     }
 }

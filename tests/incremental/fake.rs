@@ -13,7 +13,9 @@ use headcount::control::observe::{Lister, World};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ServerKey;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
-use headcount::host::{Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError};
+use headcount::host::{
+    Answer, Command, Environ, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
+};
 
 /// What the world holds.
 #[derive(Debug, Default)]
@@ -130,13 +132,17 @@ impl Fake {
             panes: panes.iter().map(pane).collect(),
         };
         Some(Server {
-            // One server is not another under a second name.
-            pid: Some(name.bytes().map(u32::from).sum()),
+            pid: Some(pid_of(name)),
             version: "3.5".to_owned(),
             sessions: sessions.iter().map(session).collect(),
             unlisted: None,
         })
     }
+}
+
+/// The process of a server: one is not another under a second name.
+fn pid_of(server: &str) -> u32 {
+    server.bytes().map(u32::from).sum()
 }
 
 /// A server as `tmux list-panes` prints it.
@@ -255,7 +261,11 @@ impl Host for Fake {
 
     fn listener(&self, socket: &Path) -> Listener {
         let name = socket.file_name().unwrap().to_string_lossy().into_owned();
-        if self.table().servers.contains_key(&name) { Listener::Listening(Some(1)) } else { Listener::Nobody }
+        if self.table().servers.contains_key(&name) {
+            Listener::Listening(Peer::Process(pid_of(&name)))
+        } else {
+            Listener::Nobody
+        }
     }
 
     fn listening(&self) -> Fact<Vec<PathBuf>> {

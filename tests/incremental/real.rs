@@ -16,7 +16,7 @@ use headcount::host::LocalHost;
 use headcount::store::paths::StateHome;
 use serde_json::Value;
 
-use crate::support::{self, HOST, await_some, server};
+use crate::support::{self, HOST, await_end, await_some, server};
 
 /// Enough luck for a test: the same numbers for the same seed.
 struct Dice(u64);
@@ -127,7 +127,7 @@ impl Scene {
                 let (name, claude) = self.live.remove(at);
                 self.world.tmux(["kill-session", "-t", &format!("={name}")]);
                 if let Some(claude) = claude {
-                    gone(claude.pid);
+                    await_end(claude.pid);
                 }
                 ("kill", Self::one(&name))
             }
@@ -181,7 +181,7 @@ impl Scene {
             _ => {
                 let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
                 self.world.type_line(&name, "/exit");
-                gone(claude.pid);
+                await_end(claude.pid);
                 let there = self.world.tmux(["list-panes", "-a", "-F", "#{session_name}"]).lines().any(|it| it == name);
                 self.live.retain(|(other, _)| *other != name || there);
                 self.live.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, it)| *it = None);
@@ -202,15 +202,6 @@ impl Scene {
         let all: Vec<_> = self.live.iter().filter_map(|(name, claude)| Some((name.clone(), claude.clone()?))).collect();
         if all.is_empty() { None } else { Some(all[self.dice.roll(all.len())].clone()) }
     }
-}
-
-/// Waits until a process is gone.
-fn gone(pid: u32) {
-    let stat = format!("/proc/{pid}/stat");
-    await_some("the end of the process", || {
-        let text = std::fs::read_to_string(&stat).unwrap_or_default();
-        (text.is_empty() || text.contains(") Z ")).then_some(())
-    });
 }
 
 /// What a pass says, less when it says so.

@@ -10,7 +10,7 @@ use headcount::mux::Mux;
 use headcount::mux::tmux::Tmux;
 use headcount::mux::tmux::control::{Client, ControlError, Notice};
 
-use crate::support::{World, await_some};
+use crate::support::{World, await_end, await_some};
 
 /// A session whose program asked to be told of the focus and keeps what is typed into it.
 fn listener(world: &World, name: &str) -> std::path::PathBuf {
@@ -135,7 +135,7 @@ fn a_listening_client_does_not_keep_a_server_alive() {
     let (client, notices) = listen(&world);
     world.tmux(["kill-session", "-t", "=one"]);
     heard(&notices, Notice::Ended);
-    await_some("the end of the server", || is_gone(server).then_some(()));
+    await_end(server);
     drop(client);
 }
 

@@ -264,6 +264,14 @@ pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Waits until a process is no more, reaped or not: whoever adopts it may take their time.
+pub fn await_end(pid: u32) {
+    await_some("the end of the process", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.map_or(Some(()), |stat| stat.contains(") Z ").then_some(()))
+    });
+}
+
 /// The name that entries without `host:` have in these tests.
 pub const HOST: &str = "here";
 

@@ -236,9 +236,5 @@ fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
 
 /// Waits until the process whose id is in a file is no more.
 fn assert_gone(file: &Path) {
-    let pid: i32 = std::fs::read_to_string(file).unwrap().trim().parse().unwrap();
-    crate::support::await_some("the end of the command", || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        stat.map_or(Some(()), |stat| stat.contains(") Z").then_some(()))
-    });
+    crate::support::await_end(std::fs::read_to_string(file).unwrap().trim().parse().unwrap());
 }

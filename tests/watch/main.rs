@@ -6,6 +6,7 @@
 mod support;
 
 mod custom;
+mod elsewhere;
 mod ends;
 mod events;
 mod hook;

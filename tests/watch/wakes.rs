@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::run::{Watch, declare, headcount, running, text};
-use crate::support::{World, await_some};
+use crate::support::{World, await_end, await_some};
 
 /// A watch whose resync is an hour away.
 fn patient(world: &World, more: &[&str]) -> Watch {
@@ -181,7 +181,7 @@ fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_i
     await_some("the stop", || std::fs::read_to_string(&stat).unwrap().contains(") T ").then_some(()));
     let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
     world.tmux(["kill-server"]);
-    await_some("the end of the server", || (!std::path::Path::new(&format!("/proc/{server}")).exists()).then_some(()));
+    await_end(server);
     watch.signal(Signal::CONT);
     watch.until("drift dead applied s");
     world.claude_session("s", &shop);

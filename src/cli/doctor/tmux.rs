@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Examiner, Row};
 use crate::core::ids::ServerKey;
-use crate::host::{Command, Host, Listener, RunError};
+use crate::host::{Command, Host, Listener, Peer, RunError};
 use crate::mux::tmux::address;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -117,6 +117,11 @@ fn server(examiner: &Examiner, socket: &Path) -> Row {
     const WHAT: &str = "tmux server";
     let shown = socket.display();
     match examiner.host.listener(socket) {
+        Listener::Listening(Peer::Elsewhere) => Row::warn(
+            WHAT,
+            format!("runs at {shown}, in another PID namespace (a container or a sandbox)"),
+            "what runs in its panes cannot be seen from here and is unknown; run headcount where the server runs",
+        ),
         Listener::Listening(_) => Row::fine(WHAT, format!("runs at {shown}")),
         Listener::Nobody => Row::fine(WHAT, format!("none at {shown}")),
         Listener::Unreachable => Row::warn(

@@ -1,9 +1,10 @@
 //! Ctrl-Z at the terminal of a watch: it stops only once it holds nobody up. Stops nothing but this process.
 
-use rustix::process::{Signal as Posix, getpid, getsid, kill_process};
+use rustix::process::{Signal as Posix, getpid, kill_process};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::WatchError;
+use crate::host::leads_session;
 
 /// Listens for SIGTSTP.
 pub(super) struct Pause(Signal);
@@ -26,7 +27,7 @@ impl Pause {
 /// Stops this process until somebody lets it go on. The leader of a session has no shell that could: it is not stopped, as the
 /// kernel would not have stopped it.
 pub(super) fn stop_here() {
-    if getsid(None).is_ok_and(|session| session == getpid()) {
+    if leads_session() {
         return;
     }
     if let Err(error) = kill_process(getpid(), Posix::STOP) {

@@ -42,7 +42,7 @@ impl Mux for Tmux {
 
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {
         match host.listener(&address::socket(server, env).ok()?) {
-            Listener::Listening(pid) => pid,
+            Listener::Listening(peer) => peer.pid(),
             Listener::Nobody | Listener::Unreachable | Listener::Unknown(_) => None,
         }
     }

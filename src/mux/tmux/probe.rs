@@ -8,8 +8,11 @@ use super::rows;
 use crate::core::fact::Fact;
 use crate::core::observe::Server;
 use crate::core::text::printable;
-use crate::host::{Command, Host, Listener, Output, RunError};
+use crate::host::{Command, Host, Listener, Output, Peer, RunError};
 use crate::mux::Roll;
+
+/// Why nothing can be told of the processes of a server that answers.
+pub(super) const ELSEWHERE: &str = "the tmux server is in another PID namespace (a container or a sandbox), so what runs in its panes cannot be seen from here";
 
 /// How long a server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -17,13 +20,18 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// What the server behind a socket holds.
 pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     // Asked first because it is far cheaper than a fork, and a server that is not there is an everyday thing.
-    if let Some(verdict) = unreachable(host, socket) {
-        return verdict;
-    }
+    let peer = match reach(host, socket) {
+        Ok(peer) => peer,
+        Err(verdict) => return verdict,
+    };
     match ask(host, socket, &["list-panes", "-a", "-F", rows::FORMAT]) {
         // Whoever tmux turns away gets no rows and a success all the same (3.3a: "access not allowed").
         Ok(output) if output.is_success() && output.stderr.is_empty() && !output.stdout.is_empty() => {
-            rows::parse(&output.stdout).map_or_else(|error| Fact::Unknown(error.to_string()), Fact::Seen)
+            match rows::parse(&output.stdout) {
+                Ok(server) if is_elsewhere(host, peer, server.pid) => Fact::Seen(veiled(server)),
+                Ok(server) => Fact::Seen(server),
+                Err(error) => Fact::Unknown(error.to_string()),
+            }
         }
         Ok(output) => failed(host, socket, &output),
         Err(error) => Fact::Unknown(why(&error)),
@@ -36,19 +44,40 @@ pub(super) fn roll(host: &dyn Host, socket: &Path) -> Option<Roll> {
     (output.is_success() && output.stderr.is_empty()).then(|| rows::parse_roll(&output.stdout))?
 }
 
-/// The verdict if the socket leads to nobody.
-fn unreachable(host: &dyn Host, socket: &Path) -> Option<Fact<Server>> {
+/// Who listens on the socket, or the verdict if it leads to nobody.
+fn reach(host: &dyn Host, socket: &Path) -> Result<Peer, Fact<Server>> {
     match host.listener(socket) {
-        Listener::Listening(_) => None,
-        Listener::Nobody => Some(Fact::Absent),
-        Listener::Unreachable => Some(Fact::Unknown("server alive, socket removed".to_owned())),
-        Listener::Unknown(why) => Some(Fact::Unknown(why)),
+        Listener::Listening(peer) => Ok(peer),
+        Listener::Nobody => Err(Fact::Absent),
+        Listener::Unreachable => Err(Fact::Unknown("server alive, socket removed".to_owned())),
+        Listener::Unknown(why) => Err(Fact::Unknown(why)),
     }
+}
+
+/// Whether the process ids a server tells are not those of this host, so that each would be another process here or none at all.
+/// Somebody else may have made its socket (systemd can), and it may have been replaced just now: then its own process decides.
+fn is_elsewhere(host: &dyn Host, peer: Peer, server: Option<u32>) -> bool {
+    let is_tmux = |pid| host.glance(pid).seen().is_some_and(|process| process.name.contains("tmux"));
+    match peer {
+        Peer::Elsewhere => true,
+        Peer::Process(_) if server == peer.pid() => false,
+        Peer::Untold if cfg!(not(target_os = "linux")) => false,
+        Peer::Process(_) | Peer::Untold => !server.is_some_and(is_tmux),
+    }
+}
+
+/// What is left of a server whose processes cannot be seen: its sessions.
+fn veiled(mut server: Server) -> Server {
+    server.pid = None;
+    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes).filter(|pane| pane.dead.is_none()) {
+        (pane.pid, pane.agents) = (None, Fact::Unknown(ELSEWHERE.to_owned()));
+    }
+    server
 }
 
 /// Why tmux gave no rows: the server ended meanwhile, it holds no session at all, or something else is wrong.
 fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
-    if let Some(verdict) = unreachable(host, socket) {
+    if let Err(verdict) = reach(host, socket) {
         return verdict;
     }
     // `list-panes -a` fails on a server without sessions (`exit-empty off`) for want of a target; these two do not. The first

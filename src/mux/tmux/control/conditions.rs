@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{ControlError, DEADLINE};
 use crate::core::text::printable;
-use crate::host::{Command, Host};
+use crate::host::{Command, Host, Listener, Peer};
+use crate::mux::tmux::probe::ELSEWHERE;
 
 /// The hooks that a client sets off by coming, being there or going.
 const HOOKS: [&str; 6] =
@@ -12,6 +13,9 @@ const HOOKS: [&str; 6] =
 
 /// A session that is fit for a client: `prefer`, or any other that is.
 pub(super) fn session(host: &dyn Host, socket: &Path, prefer: Option<&str>) -> Result<String, ControlError> {
+    if host.listener(socket) == Listener::Listening(Peer::Elsewhere) {
+        return Err(ControlError::Refused(ELSEWHERE.to_owned()));
+    }
     let format = "#{session_id}|#{destroy-unattached}|#{exit-unattached}";
     let sessions = ask(host, socket, &["list-sessions", "-F", format])?;
     let fit = choose(&sessions, prefer).map_err(ControlError::Refused)?;
