@@ -101,9 +101,11 @@ impl Interest {
             let here = self.paths.get(path).into_iter().flatten().filter(|it| in_place(it));
             answer.concerns.extend(here.map(|it| (it.clone(), is_content && matches!(it, Concern::Transcript(_)))));
         }
-        if path.file_name().is_some_and(|name| !is_scaffold(name)) {
+        if let Some(name) = path.file_name() {
             let around = path.parent().and_then(|dir| self.paths.get(dir)).into_iter().flatten();
-            let around = around.filter(|it| **it != Concern::Manifest && in_place(it));
+            // A registry may be of locks: then each is an entry of it.
+            let is_entry = |it: &Concern| !is_scaffold(name) || (*it == Concern::Registry && is_lock(name));
+            let around = around.filter(|it| **it != Concern::Manifest && in_place(it) && is_entry(it));
             answer.concerns.extend(around.map(|it| (it.clone(), is_content && matches!(it, Concern::Transcript(_)))));
         }
         answer
@@ -120,6 +122,12 @@ fn is_scaffold(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let is_hidden = name.starts_with('.');
     name.ends_with(".lock") || (is_hidden && (name.ends_with(".swap") || name.ends_with(".tmp"))) || name.contains(".saved-")
+}
+
+/// Whether a file is the lock of something that has a name.
+fn is_lock(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.ends_with(".lock") && !name.starts_with('.')
 }
 
 /// The nearest directory that exists, of a path itself or above it. `itself`: whether the path may be that directory.
@@ -188,7 +196,9 @@ mod tests {
             ("/h/.claude", Shape, vec![(transcript(), false), (Concern::Registry, false)], true),
             ("/h/.claude/sessions/7.json", Content, vec![(Concern::Registry, false)], false),
             ("/h/.claude/sessions/.7.tmp", Content, vec![], false),
-            ("/h/.claude/sessions/7.lock", Shape, vec![], false),
+            ("/h/.claude/sessions/7.lock", Shape, vec![(Concern::Registry, false)], false),
+            ("/h/.claude/sessions/.coordination.lock", Shape, vec![], false),
+            ("/h/.claude/projects/-x/1.lock", Shape, vec![], false),
             ("/j/jobs/abc12345.json", Shape, vec![(jobs(), false)], false),
             ("/j/jobs/abc12345.json", Content, vec![(jobs(), false)], false),
             ("/j/jobs/abc12345.json", Metadata, vec![], false),
