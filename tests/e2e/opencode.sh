@@ -60,6 +60,7 @@ done
 (cd "$H/lab/shell" && listed run $'hello\n@@say all-done-40' </dev/null >/dev/null 2>&1)
 check "opencode run left a conversation" 1 "$(list shell | wc -w)"
 check "which is not taken for that of the one that idles beside it" None "$(field shell-creator-opencode session_id)"
+listed session delete "$(list shell)" >/dev/null
 prompt shell-creator-opencode $'hello\n@@say all-done-42'
 await 30 "the conversation of shell" has_id shell
 await 30 "the answer of shell" said shell
@@ -73,7 +74,7 @@ headcount status >/dev/null
 headcount diff >/dev/null || true
 check "a look leaves no trace" "$before" "$(state)"
 
-listed session delete "$(field shell-creator-opencode session_id)" >/dev/null
+listed session delete "$(list shell)" >/dev/null
 check "a live conversation that was deleted is stale" \
   "ambiguous:one-creator-opencode ambiguous:two-creator-opencode stale-id:shell-creator-opencode" "$(drifts)"
 key shell-creator-opencode C-c

@@ -174,8 +174,8 @@ impl<'w, 'a> Claims<'w, 'a> {
         match later(live.agent, id, &is_anothers) {
             Ok(later) if later.is_empty() => None,
             Ok(later) => {
-                let why = format!("something was said there after the last word in {id}, by this agent or another");
-                let own = Candidate::new(id, format!("{as_what}, but something was said later elsewhere in the workspace"));
+                let why = format!("used after {id} was, by this agent or another");
+                let own = Candidate::new(id, format!("{as_what}, but another of the workspace was used later"));
                 Some(Ruling::Ambiguous(
                     [own].into_iter().chain(later.iter().map(|id| Candidate::new(id, why.clone()))).collect(),
                 ))
