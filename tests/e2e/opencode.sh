@@ -69,6 +69,9 @@ check "what can be told is recorded" "ambiguous:one-creator-opencode ambiguous:t
 
 # Nobody writes now: a look at the live database changes no byte, and makes and removes no file.
 state() { (cd "$DATA" && stat -c '%n %i %s %y' opencode.db* && sha256sum opencode.db*); }
+# What OpenCode does after an answer, it does seconds later.
+is_still() { local was; was=$(state); read -rt 3 <> <(:) || true; [ "$was" = "$(state)" ]; }
+await 60 "a database that nobody writes" is_still
 before=$(state)
 headcount status >/dev/null
 headcount diff >/dev/null || true
