@@ -85,7 +85,8 @@ session daemon-creator-codex "$H/lab/daemon" FAKE_KEY=dummy CODEX_HOME="$H/daemo
 await 30 "codex with a daemon ready" is_ready daemon-creator-codex
 check "with a daemon it is alive all the same" alive "$(field daemon-creator-codex observed)"
 prompt daemon-creator-codex $'hello\n@@say all-done-42'
-is_known() { [ "$(field daemon-creator-codex session_id)" != None ]; }
+# In a zellij that is only just being started it has no row yet.
+is_known() { local id; id=$(field daemon-creator-codex session_id) && [ "$id" != None ]; }
 await 30 "the conversation the daemon runs" is_known
 check "with a daemon it is told by the rollout that appeared" appeared "$(field daemon-creator-codex id_rung)"
 printf '  - { name: daemon-creator-codex, agent: codex, cwd: ~/lab/daemon }\n' >>"$H/agent-sessions.yaml"
