@@ -72,6 +72,9 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+    if let Some(missing) = registry::Missing::find(None) {
+        context.out.note(&format!("{}; no job is known", missing.told()));
+    }
     let jobs = registry::find(None, Some(&found.path), &state_home);
     Ok(Options {
         manifest: found.path,

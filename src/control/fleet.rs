@@ -319,7 +319,7 @@ impl Reading {
                         again = Some(Instant::now() + patience);
                     } else if self.denied.is_empty() && self.hosts.are_whole && self.short().is_empty() {
                         self.fold.settled();
-                        return Ok(self.left_out());
+                        return Ok(self.lacking());
                     } else if (is_once && !self.denied.is_empty()) || (self.hosts.are_dropped() && self.short().is_empty()) {
                         return self.incomplete(is_once);
                     } else {
@@ -355,6 +355,10 @@ impl Reading {
     /// What is known to be missing, one line each.
     fn lacking(&self) -> Vec<String> {
         let mut why = self.left_out();
+        // An empty answer proves nothing: a broker may grant a subscription and deliver nothing.
+        if self.hosts.are_whole && self.denied.is_empty() && self.fold.levels(&[]).next().is_none() {
+            why.push("nothing came: either no host publishes, or this user may not read headcount/#, which MQTT does not tell".to_owned());
+        }
         if self.hosts.are_dropped() {
             why.push("the broker drops some of the hosts, because there are more than it sends at once".to_owned());
         }

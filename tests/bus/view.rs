@@ -89,13 +89,30 @@ fn publish(broker: &Broker, host: &str, declared: usize, came: usize) {
 }
 
 #[test]
-fn without_a_statement_the_view_is_empty_and_complete_and_says_so() {
-    let Some(place) = Place::new(OPEN) else { return };
-    let told = fleet(&place, &[], &[]);
-    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
-    assert!(told.stdout.starts_with("No host has published anything on 127.0.0.1:"), "{}", told.stdout);
-    let told = fleet(&place, &["--json"], &[]);
-    assert_eq!((told.code, &told.json()["complete"], told.hosts()), (Some(0), &json!(true), vec![]));
+fn a_view_in_which_nothing_came_is_never_called_complete() {
+    let Some(mut place) = Place::new("allow_anonymous true\nacl_file DIR/none\n") else { return };
+    let empty = |place: &Place| {
+        let told = fleet(place, &[], &[]);
+        assert_eq!(told.code, Some(1), "{}", told.stdout);
+        assert!(told.stdout.starts_with("No host came from 127.0.0.1:"), "{}", told.stdout);
+        assert!(told.stderr.contains("may not read headcount/#"), "{}", told.stderr);
+        let told = fleet(place, &["--json"], &[]);
+        assert_eq!((told.code, &told.json()["complete"], told.hosts()), (Some(1), &json!(false), vec![]));
+    };
+    let acl = |place: &mut Place, text: &str| {
+        std::fs::write(place.broker.dir.path().join("none"), text).unwrap();
+        place.broker.end(Signal::TERM);
+        assert!(place.broker.start());
+    };
+    acl(&mut place, "topic readwrite #\n");
+    empty(&place);
+    // mosquitto grants the subscription and delivers nothing: to a reader it looks the same.
+    acl(&mut place, "topic write headcount/#\ntopic readwrite jobs/#\n");
+    place.broker.publish("headcount/h/state", &state("h", 0), &["-r"]);
+    empty(&place);
+    acl(&mut place, "topic readwrite #\n");
+    place.broker.publish("headcount/h/state", &state("h", 0), &["-r"]);
+    assert_eq!(fleet(&place, &["--json"], &[]).json()["complete"], true);
 }
 
 #[test]
@@ -110,6 +127,10 @@ fn a_watch_that_is_killed_is_lost_and_online_once_it_is_back_and_offline_once_it
     let lost = fleet(&place, &["--json"], &[]).json();
     assert_eq!(lost["hosts"][0]["since"], before["hosts"][0]["since"]);
     assert_eq!(lost["hosts"][0]["sessions"][0]["name"], "lab", "what it last said is still known");
+    assert!(lost["hosts"][0]["ended_at"].is_null() && lost["hosts"][0]["last_known"].is_string(), "{lost}");
+    let shown = fleet(&place, &[], &[]).stdout;
+    let row = shown.lines().find(|line| line.contains("lost")).unwrap();
+    assert!(row.contains("  ?  ") && row.contains("last known there "), "since when it is lost nobody here saw: {shown}");
     let again = place.watch(&["--publish"], &[]);
     becomes(&place, "online");
     let host = fleet(&place, &["--json"], &[]).hosts().remove(0).0;

@@ -330,7 +330,8 @@ pub(crate) struct ExplainArgs {
 Examples:
   headcount history                          everything, newest first
   headcount history lab-api-creator-codex    one session
-  headcount history -n 5")]
+  headcount history -n 5
+  headcount history --json | jq -r '.entries[].message'")]
 pub(crate) struct HistoryArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "SESSION")]
@@ -338,6 +339,9 @@ pub(crate) struct HistoryArgs {
     /// Show at most this many entries
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = values::count)]
     pub(crate) limit: Option<usize>,
+    /// Print them as JSON (headcount/history/v1)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Take one recorded change back
@@ -437,6 +441,8 @@ pub(crate) enum Document {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `history --json` prints
+    History,
     /// What `watch --publish` says of a host
     Host,
     /// What `watch --publish` says of a session

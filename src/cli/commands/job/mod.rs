@@ -25,6 +25,7 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     // A registry may stand beside a manifest.
     let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = manifest.as_deref();
+    missing(args, context)?;
     let registry = registry::find(args.registry.as_deref(), manifest, &state);
     match &args.verb {
         JobVerb::Submit(args) => submit::run(args, &registry, manifest, context),
@@ -36,6 +37,20 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
         JobVerb::Wait(args) => wait::run(args, &registry, context),
         JobVerb::Prune(args) => prune::run(args, &registry, context),
     }
+}
+
+/// A registry that somebody named and is not there: mistyped, unless it is about to be made.
+fn missing(args: &JobArgs, context: &Context) -> Result<(), CliError> {
+    let Some(missing) = registry::Missing::find(args.registry.as_deref()) else { return Ok(()) };
+    match &args.verb {
+        JobVerb::Submit(_) => context.out.note(&format!("{}; it is made", missing.told())),
+        _ if missing.by_option => {
+            let error = CliError::new(Exit::Failure, missing.told());
+            return Err(error.hint("check the name; `headcount job submit` makes a registry that is not there"));
+        }
+        _ => context.out.note(&format!("{}; `headcount job submit` makes it", missing.told())),
+    }
+    Ok(())
 }
 
 fn existing(registry: &Registry, id: &JobId) -> Result<Job, CliError> {
