@@ -183,6 +183,18 @@ fn a_manifest_that_does_not_load_is_never_written_and_its_place_is_shown() {
 }
 
 #[test]
+fn a_file_far_too_large_for_a_manifest_is_refused_without_reading_it() {
+    let world = World::new();
+    // A terabyte of nothing: whoever read it would not come back.
+    std::fs::File::create(world.manifest()).unwrap().set_len(1 << 40).unwrap();
+    for verb in ["status", "reconcile", "check"] {
+        let ran = world.run(&[verb]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{verb}");
+        assert!(ran.stderr.contains("too large: 1099511627776 bytes") && ran.stderr.contains("the right file?"), "{ran:?}");
+    }
+}
+
+#[test]
 fn what_is_no_manifest_is_named_for_what_it_is() {
     let world = World::new();
     let directory = world.root().to_str().unwrap();

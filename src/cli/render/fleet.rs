@@ -16,6 +16,10 @@ use crate::core::text::{printable, stamp};
 pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
     if report.hosts.is_empty() {
         let broker = printable(&report.broker);
+        if report.complete {
+            // Everything came, and nothing of it was asked for.
+            return format!("No host of that name has published anything on {broker}.\n");
+        }
         let why: String = report.incomplete.iter().map(|why| format!("Not complete: {}\n", printable(why))).collect();
         return format!("No host came from {broker}. `headcount watch --publish` is how one publishes.\n{why}");
     }
