@@ -69,9 +69,8 @@ fn a_registry_that_somebody_names_and_that_is_not_there_is_said_and_one_that_nob
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb:?}");
         assert!(ran.stderr.contains(&format!("job registry {named}: no such directory (named by --registry)")), "{ran:?}");
     }
-    let by_variable = |arguments: &[&str]| -> Ran {
-        place.command().args(arguments).env("HEADCOUNT_JOBS", named).output().unwrap().into()
-    };
+    let by_variable =
+        |arguments: &[&str]| -> Ran { place.command().args(arguments).env("HEADCOUNT_JOBS", named).output().unwrap().into() };
     let ran = by_variable(&["job", "list", "--json"]);
     assert_eq!((ran.code, &json(&ran)["jobs"]), (Some(0), &serde_json::json!([])));
     assert!(ran.stderr.contains("named by $HEADCOUNT_JOBS"), "{}", ran.stderr);
@@ -80,7 +79,7 @@ fn a_registry_that_somebody_names_and_that_is_not_there_is_said_and_one_that_nob
     assert!(ran.code == Some(0) && ran.stderr.contains("no such directory (named by $HEADCOUNT_JOBS)"), "{ran:?}");
     assert!(!elsewhere.exists(), "looking makes nothing");
     let ran = place.run(&["job", "submit", "--prompt", "x", "--registry", named]);
-    assert!(ran.code == Some(0) && ran.stderr.contains("it is made"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.stderr.contains("it was made"), "{ran:?}");
     let ran = place.run(&["job", "list", "--registry", named]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod job;
+mod schema;
 mod values;
 mod watch;
 
@@ -19,6 +20,7 @@ pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
+pub(crate) use schema::{Document, SchemaArgs};
 pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
@@ -415,51 +417,6 @@ pub(crate) struct DemoArgs {}
 /// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
-
-/// Print a JSON Schema
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount schema manifest > agent-sessions.schema.json
-  headcount schema manifest --markdown | less    every key, for people
-  headcount schema report")]
-pub(crate) struct SchemaArgs {
-    /// Of which document
-    #[arg(value_name = "DOCUMENT")]
-    pub(crate) document: Document,
-    /// Print the reference of the manifest as a page for people
-    #[arg(long)]
-    pub(crate) markdown: bool,
-}
-
-/// The documents that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Document {
-    /// The manifest, for editors and validators
-    Manifest,
-    /// What `diff --json` and `reconcile --emit-diff` print
-    Report,
-    /// What `status --json` prints
-    Status,
-    /// What `history --json` prints
-    History,
-    /// What `watch --publish` says of a host
-    Host,
-    /// What `watch --publish` says of a session
-    Session,
-    /// What `watch --publish` says of a drift
-    Drift,
-    /// What `watch --json` prints, each line
-    Events,
-    /// What `fleet status --json` prints
-    Fleet,
-    /// What `fleet status --watch --json` prints, each line
-    FleetEvents,
-    /// The record of a delegated job
-    Job,
-    /// An event of a delegated job, as it is published
-    JobEvent,
-}
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

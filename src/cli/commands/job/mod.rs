@@ -25,10 +25,16 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     // A registry may stand beside a manifest.
     let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = manifest.as_deref();
-    missing(args, context)?;
+    let missing = missing(args, context)?;
     let registry = registry::find(args.registry.as_deref(), manifest, &state);
     match &args.verb {
-        JobVerb::Submit(args) => submit::run(args, &registry, manifest, context),
+        JobVerb::Submit(args) => {
+            let submitted = submit::run(args, &registry, manifest, context)?;
+            if let Some(missing) = missing {
+                context.out.note(&format!("{}; it was made", missing.told()));
+            }
+            Ok(submitted)
+        }
         JobVerb::List(args) => list::run(args, &registry, context),
         JobVerb::Show(args) => show::run(args, &registry, context),
         JobVerb::Events(args) => events::run(args, &registry, context),
@@ -39,18 +45,18 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     }
 }
 
-/// A registry that somebody named and is not there: mistyped, unless it is about to be made.
-fn missing(args: &JobArgs, context: &Context) -> Result<(), CliError> {
-    let Some(missing) = registry::Missing::find(args.registry.as_deref()) else { return Ok(()) };
-    match &args.verb {
-        JobVerb::Submit(_) => context.out.note(&format!("{}; it is made", missing.told())),
-        _ if missing.by_option => {
+/// A registry that somebody named and is not there: mistyped, unless it is about to be made; then it is given.
+fn missing(args: &JobArgs, context: &Context) -> Result<Option<registry::Missing>, CliError> {
+    let missing = registry::Missing::find(args.registry.as_deref());
+    match (&args.verb, &missing) {
+        (JobVerb::Submit(_), _) | (_, None) => {}
+        (_, Some(missing)) if missing.by_option => {
             let error = CliError::new(Exit::Failure, missing.told());
             return Err(error.hint("check the name; `headcount job submit` makes a registry that is not there"));
         }
-        _ => context.out.note(&format!("{}; `headcount job submit` makes it", missing.told())),
+        (_, Some(missing)) => context.out.note(&format!("{}; `headcount job submit` makes it", missing.told())),
     }
-    Ok(())
+    Ok(missing)
 }
 
 fn existing(registry: &Registry, id: &JobId) -> Result<Job, CliError> {

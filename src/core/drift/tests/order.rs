@@ -416,10 +416,7 @@ fn a_session_that_an_entry_in_doubt_may_mean_is_not_registered_beside_it() {
     };
     let ours = || vec![claude("ours-creator-claude", 7)];
     assert_eq!(scene(entry("name: other"), ours()).words(), ["dead:record", "unregistered:record"]);
-    for fields in [
-        "name: ours-creator-claude, server: /x/y, hots: z",
-        "name: other, tmux_sesion: ours-creator-claude",
-    ] {
+    for fields in ["name: ours-creator-claude, server: /x/y, hots: z", "name: other, tmux_sesion: ours-creator-claude"] {
         let scene = scene(entry(fields), ours());
         assert_eq!(scene.words(), [] as [&str; 0], "{fields}");
         let world = scene.world();
