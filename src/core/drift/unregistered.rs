@@ -98,8 +98,8 @@ pub(super) fn discover<'w, 'a>(
     all
 }
 
-/// The same, unless an entry whose place is in doubt may mean this very session: registered beside it, it would be declared twice
-/// once that entry is corrected.
+/// The same, unless an unknown key may mean that this session has an entry, or should have none: registered now, it would be
+/// declared twice, or in the wrong place, once that key is corrected.
 pub(super) fn unless_meant<'a>(world: &World<'_>, other: &Undeclared<'a>, discovered: Discovered<'a>) -> Discovered<'a> {
     let kinds = match &discovered {
         Discovered::Ours(live) => vec![live.agent.kind],
@@ -112,7 +112,7 @@ pub(super) fn unless_meant<'a>(world: &World<'_>, other: &Undeclared<'a>, discov
         let is_its = entry.key.names().any(|known| known == name.as_str()) || doubt.other_name.as_ref() == Some(name);
         is_its.then(|| format!("the entry {:?} may mean it: {}", entry.key.name, doubt.why))
     });
-    match meaning {
+    match meaning.or_else(|| world.manifest.registers_nothing.clone()) {
         Some(why) => Discovered::Unknown(kinds, why),
         None => discovered,
     }

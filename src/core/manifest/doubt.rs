@@ -124,6 +124,26 @@ impl Doubts {
         })
     }
 
+    /// Why nothing may be registered: the manifest may declare it already, may not want it, or may put new entries elsewhere.
+    pub(super) fn of_new_entries(&self, document: &Mapping, defaults: &Mapping) -> Option<String> {
+        let place = self.shared.iter().find(|(field, _)| OF_A_FILE.contains(field) && !says(defaults, *field));
+        let instead = |fields: &Mapping, meant: &'static str| {
+            let is_slip = |key: &str| {
+                let word = key.to_lowercase();
+                !is_own_key(key) && strsim::osa_distance(&word, meant) <= slips_allowed(&word)
+            };
+            let found = texts(fields).map(|(key, _)| key).find(|key| is_slip(key));
+            found.filter(|_| !fields.contains_key(meant)).map(str::to_owned).map(|key| (key, meant))
+        };
+        let discovery = document.get(top::DISCOVERY).and_then(Value::as_mapping);
+        let mistyped = instead(document, top::SESSIONS)
+            .or_else(|| instead(document, top::DISCOVERY))
+            .or_else(|| instead(discovery?, top::DISCOVERY_NAMES));
+        let why = mistyped.map(|(key, meant)| format!("the manifest has the unknown key `{key}`, which may mean `{meant}`"));
+        why.map(|why| format!("{why}; nothing is registered until that is settled"))
+            .or_else(|| place.map(|(_, why)| why.replace("not judged", "nothing is registered")))
+    }
+
     /// Why an entry that says these things itself, or has them by default, cannot be judged for what stands outside it.
     pub(super) fn shared(&self, own: &Mapping, defaults: &Mapping) -> Option<Doubt> {
         let (_, why) = self.shared.iter().find(|(field, _)| !says(own, *field) && !says(defaults, *field))?;

@@ -78,6 +78,8 @@ pub struct Manifest {
     pub dialect: Dialect,
     /// Where a session is whose entry does not say: what an entry need not repeat.
     pub usual: Place,
+    /// Why no session may be registered in it: what an unknown key was probably meant to say decides whether one has an entry.
+    pub registers_nothing: Option<String>,
     /// The agents it declares, in the order of the file.
     pub agents: Vec<&'static Definition>,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].

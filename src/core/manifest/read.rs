@@ -211,7 +211,8 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, usual, agents, discovery, sessions_node, sessions, identities, mqtt })
+    let registers_nothing = doubts.of_new_entries(document, &defaults);
+    Some(Manifest { dialect, usual, registers_nothing, agents, discovery, sessions_node, sessions, identities, mqtt })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {

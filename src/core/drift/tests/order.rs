@@ -410,6 +410,24 @@ fn an_entry_with_a_mistyped_key_for_its_place_is_unknown_whatever_is_seen_there(
 }
 
 #[test]
+fn nothing_is_registered_while_a_mistyped_key_may_say_that_it_has_an_entry_or_should_have_none() {
+    let sessions = || vec![claude("ours-creator-claude", 7)];
+    let words = |text: &str| scene(manifest(&format!("version: 1\n{text}")), sessions()).words();
+    for text in [
+        "sesions: [{ name: ours-creator-claude, agent: claude }]\n",
+        "discovry: { names: [mine-*] }\n",
+        "discovery: { nams: [mine-*] }\n",
+        "defaults: { tmux_sever: work }\n",
+        "hostname: dev1\n",
+    ] {
+        assert_eq!(words(text), [] as [&str; 0], "{text}");
+    }
+    for text in ["sessions: []\nsession: x\n", "defaults: { tmux_sever: work, server: default }\n", "discovery: {}\n"] {
+        assert_eq!(words(text), ["unregistered:record"], "{text}");
+    }
+}
+
+#[test]
 fn a_session_that_an_entry_in_doubt_may_mean_is_not_registered_beside_it() {
     let entry = |fields: &str| {
         manifest(&format!("version: 1\nsessions:\n  - {{ agent: claude, cwd: /w, status: running, {fields} }}\n"))
