@@ -374,7 +374,9 @@ pub(crate) struct UndoArgs {
 /// Write a manifest from what is running now
 ///
 /// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
-/// workspace, pane, and the conversation if it is proven. Starts, stops and types into nothing.
+/// workspace, pane, and the conversation if it is proven. It goes where --manifest, $HEADCOUNT_MANIFEST or
+/// $AGENT_SESSIONS_YAML says, else to ./agent-sessions.yaml; a file that is there is never replaced. Starts, stops and types
+/// into nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
