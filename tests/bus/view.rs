@@ -213,8 +213,9 @@ fn more_than_a_broker_sends_at_once_comes_whole_without_any_of_its_settings_chan
     assert_eq!((told.code, &told.json()["counts"]["sessions"]), (Some(0), &json!(2700)), "{}", told.stderr);
 }
 
-/// A broker with one host that drops others: what it cannot send at once, and with it the answer that would have come after.
-fn drops_hosts() -> u16 {
+/// A broker with one host that drops others (what it cannot send at once, and with it the answer that would have come after), or
+/// that `denies` to read.
+fn stingy(denies: bool) -> u16 {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -232,6 +233,7 @@ fn drops_hosts() -> u16 {
             let has = |text: &[u8]| body.windows(text.len()).any(|part| part == text);
             let answer = match head[0] {
                 0x10 => vec![0x20, 2, 0, 0],
+                0x82 if denies => vec![0x90, 3, body[0], body[1], 0x80],
                 0x82 if has(b"headcount/+/state") => {
                     drops = true;
                     let (topic, payload) = (b"headcount/h/state", state("h", 0));
@@ -254,11 +256,23 @@ fn drops_hosts() -> u16 {
 #[test]
 fn hosts_that_the_broker_had_to_drop_make_the_view_incomplete() {
     let Some(place) = Place::new(OPEN) else { return };
-    let port = drops_hosts().to_string();
+    let port = stingy(false).to_string();
     let told = fleet(&place, &["--json", "--timeout", "20s"], &[("MQTT_PORT", &port)]);
     assert_eq!((told.code, &told.json()["complete"]), (Some(1), &json!(false)));
     assert!(told.stderr.contains("drops some of the hosts"), "{}", told.stderr);
     assert_eq!(told.hosts(), [("h".to_owned(), "online".to_owned())], "what came is shown");
+}
+
+#[test]
+fn a_broker_that_denies_reading_is_said_to_at_once() {
+    let Some(place) = Place::new(OPEN) else { return };
+    let port = stingy(true).to_string();
+    let before = std::time::Instant::now();
+    let told = fleet(&place, &["--json", "--timeout", "60s"], &[("MQTT_PORT", &port)]);
+    assert_eq!((told.code, &told.json()["complete"]), (Some(1), &json!(false)));
+    assert_eq!(told.json()["incomplete"], json!(["the broker denies reading headcount/+/state"]));
+    assert!(told.stderr.contains("this user needs to read headcount/#"), "{}", told.stderr);
+    assert!(before.elapsed() < PATIENCE, "waiting would not better it");
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
         let error = CliError::new(Exit::Failure, format!("the view is not complete: {}", report.incomplete.join("; ")));
         if report.hosts.is_empty() {
             return Err(error.hint(
-                "`headcount watch --publish` publishes; a broker may grant a subscription and deliver nothing (mosquitto does)",
+                "this user needs to read headcount/# (mosquitto grants it to everybody, and then delivers nothing), and a host to \
+                 publish: `headcount watch --publish`",
             ));
         }
         return Err(error.hint(

@@ -21,7 +21,7 @@ pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
             return format!("No host of that name has published anything on {broker}.\n");
         }
         let why: String = report.incomplete.iter().map(|why| format!("Not complete: {}\n", printable(why))).collect();
-        return format!("No host came from {broker}. `headcount watch --publish` is how one publishes.\n{why}");
+        return format!("No host came from {broker}.\n{why}");
     }
     let mut text = hosts(&report.hosts, look);
     if report.hosts.iter().any(|host| !host.sessions.is_empty()) {
