@@ -90,3 +90,21 @@ fn a_broker_in_a_manifest_that_cannot_be_read_or_under_a_mistyped_key_is_not_jus
     let said = String::from_utf8(ran.stderr).unwrap();
     assert!(said.starts_with("error: manifest gone.yaml: no such file (named by $HEADCOUNT_MANIFEST)"), "{said}");
 }
+
+#[test]
+fn a_file_that_is_to_end_a_watch_and_cannot_appear_where_it_is_named_is_said() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let watch = |file: &str| place.run(&["watch", "--until-file", file, "--max-runtime", "100ms"]);
+    let ran = watch("/nowhere/at/all/stop");
+    assert!(ran.code == Some(0) && ran.stderr.contains("--until-file: /nowhere/at/all is not there"), "{ran:?}");
+    assert_eq!(watch("stop").stderr, "");
+}
+
+#[test]
+fn a_manifest_that_is_unreadable_for_no_want_of_permission_gets_no_advice_about_permission() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("loop.yaml", place.work().join("loop.yaml")).unwrap();
+    let ran = place.run(&["check", "loop.yaml"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("symbolic links") && !ran.stderr.contains("hint"), "{ran:?}");
+}
