@@ -1,6 +1,7 @@
 //! From manifest and observation to drifts: the order in which an entry is judged. Pure.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::claims::{Claims, Ruling, standings};
 use super::locate::{Atlas, Standing, Undeclared};
@@ -282,6 +283,8 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
     let fallback = world.observation.fallback_homes.get(entry.index);
     let home = match standing.live() {
         Some(live) => &live.agent.home,
+        // It may have been started with a home of its own, and nobody looked there.
+        None if is_elsewhere(world, entry, fallback?.seen()) => return None,
         None => fallback?,
     };
     match home {
@@ -292,6 +295,12 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
         Fact::Absent => None,
         Fact::Unknown(why) => Some(Fact::Unknown(why.clone())),
     }
+}
+
+/// Whether the agent of an entry kept its files elsewhere than in `home` when it was last seen.
+fn is_elsewhere(world: &World<'_>, entry: &Session, home: Option<&PathBuf>) -> bool {
+    let last = world.memory.session(&entry.key).and_then(|memory| memory.home.as_ref());
+    last.is_some_and(|last| home.is_some_and(|home| home != last))
 }
 
 /// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.

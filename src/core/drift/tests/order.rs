@@ -340,6 +340,20 @@ fn a_lost_transcript_accompanies_an_end_but_not_an_archive() {
 }
 
 #[test]
+fn a_transcript_is_not_missed_where_the_agent_that_ended_did_not_keep_its_files() {
+    let gone = || scene(one(", status: running, session_id: b3a7"), Vec::new()).transcript("b3a7", Fact::Absent);
+    let kept_in = |home: &str| SessionMemory { home: Some(home.into()), transcript_seen: true, ..SessionMemory::default() };
+    assert_eq!(gone().remembers("s", kept_in(HOME)).words(), ["dead:record", "stale-id:flag"]);
+    assert_eq!(gone().remembers("s", kept_in("/home/dev/other")).words(), ["dead:record"]);
+    let alive = || scene(one(&format!(", status: running, session_id: b3a7{PANE}")), vec![claude("s", 7)]);
+    let missing = alive().transcript("b3a7", Fact::Absent).remembers("s", kept_in("/home/dev/other"));
+    assert_eq!(missing.words(), ["stale-id:flag"], "where a live one keeps its files is known");
+    let world = missing.world();
+    let memory = crate::core::drift::remember(&world, &super::super::classify(&world), std::iter::empty(), None);
+    assert_eq!(memory.session(&world.manifest.sessions[0].key).and_then(|it| it.home.clone()), Some(HOME.into()));
+}
+
+#[test]
 fn a_top_level_identity_is_checked_once_under_its_own_path() {
     let text = "agent_identities:\n  claude: { session_id: b3a7, project_cwd: /w }\nsessions:\n  - { tmux_session: s, agent: claude, workspace: /w, status: terminated }\n";
     let scene = scene(manifest(text), Vec::new()).transcript("b3a7", Fact::Absent);
