@@ -64,6 +64,16 @@ pub trait Host: Send + Sync {
     /// The path of the working directory of a process until that was deleted; `None` if it was not, or nobody can tell.
     fn former_cwd(&self, pid: u32) -> Option<PathBuf>;
 
+    /// What a process takes itself for. A host without namespaces has one view for all.
+    fn selfhood(&self, pid: u32) -> Fact<Selfhood> {
+        Fact::Seen(Selfhood { pid, is_of_our_time: true })
+    }
+
+    /// The PID namespace in which all of this is seen; `None` where that cannot be told.
+    fn namespace(&self) -> Option<String> {
+        None
+    }
+
     /// On whose behalf a process acts.
     fn rights(&self, pid: u32) -> Fact<Rights>;
 
@@ -107,6 +117,15 @@ pub struct Lineage {
     pub parent: u32,
     /// Its short name (`comm`).
     pub name: String,
+}
+
+/// What a process takes itself for, and so how the files it writes name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selfhood {
+    /// Its id in its own PID namespace.
+    pub pid: u32,
+    /// Whether the clock since boot is the same for it as for us, and so the start it reads of a process.
+    pub is_of_our_time: bool,
 }
 
 /// On whose behalf a process acts, and so which files it may write.
