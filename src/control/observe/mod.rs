@@ -8,6 +8,7 @@ mod recall;
 mod transcripts;
 mod tree;
 mod turns;
+pub(in crate::control) mod vantage;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -216,6 +217,7 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
     timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
 
+    let vantage = vantage::of(world, &servers);
     let own_homes: BTreeMap<_, _> = manifest.kinds().map(|kind| (kind, World::home(kind, &world.env))).collect();
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
     let mut observation = Observation {
@@ -230,6 +232,7 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
         real_paths,
         fallback_homes,
         own_homes,
+        vantage,
     };
     let find = || transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
