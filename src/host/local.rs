@@ -240,6 +240,10 @@ impl Host for LocalHost {
         socket::listener(path)
     }
 
+    fn is_bound(&self, path: &Path) -> bool {
+        socket::is_bound(path)
+    }
+
     fn listening(&self) -> Fact<Vec<PathBuf>> {
         socket::listening()
     }

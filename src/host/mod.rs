@@ -100,6 +100,12 @@ pub trait Host: Send + Sync {
     /// Whether somebody listens on a Unix socket.
     fn listener(&self, socket: &Path) -> Listener;
 
+    /// Whether a Unix socket is somebody's, in whichever namespace. Nobody hears that this was asked.
+    fn is_bound(&self, socket: &Path) -> bool {
+        let _ = socket;
+        true
+    }
+
     /// The paths of all Unix sockets somebody listens on, as they were when that began: a socket that was renamed or removed
     /// since keeps its first one. `Absent`: this system does not tell.
     fn listening(&self) -> Fact<Vec<PathBuf>>;

@@ -120,7 +120,9 @@ fn a_session_is_not_gone_for_a_sandbox_that_has_a_tmp_of_its_own() {
 fn a_proc_that_is_another_namespace_s_tells_nothing() {
     let world = World::new();
     declare(&world, &running(&world, &["s"]));
-    let inside = r#"tmux -f /dev/null new-session -d -s s claude && "$0" "$@"; tmux kill-server"#;
+    let inside = r#"tmux -f /dev/null new-session -d -s s 'exec claude' || exit 9
+        until ls "$HOME"/.claude/sessions/*.json; do :; done 2> /dev/null > /dev/null
+        "$0" "$@"; tmux kill-server; rm -r "$HOME/.claude/sessions""#;
     let Some(command) = within(&world, &["--pid"], inside, &["reconcile"]) else { return };
     let said = says(&world, command);
     assert!(said.contains("/proc is that of another PID namespace"), "{said}");
@@ -199,4 +201,21 @@ fn agents_of_a_server_in_a_container_are_unknown_from_outside() {
     let words = degraded.words();
     assert!(!words.iter().any(|word| word.starts_with("drift")), "{words:?}");
     assert!(!text(&world).contains("pane"), "{}", text(&world));
+}
+
+#[test]
+fn a_zellij_outside_that_may_only_just_be_starting_is_left_alone() {
+    let world = World::new();
+    let sockets = world.root().join("zellij/contract_version_1");
+    std::fs::create_dir_all(&sockets).unwrap();
+    declare(&world, &running(&world, &["s"]).replace("agent: claude", "agent: claude\n    mux: zellij"));
+    let Some(command) = alone(&world, &["reconcile"]) else { return };
+    let server = std::os::unix::net::UnixListener::bind(sockets.join("s")).unwrap();
+    let said = says(&world, command);
+    assert!(said.contains("it is only just being started"), "{said}");
+    server.set_nonblocking(true).unwrap();
+    assert!(server.accept().is_err(), "it was spoken to");
+    drop(server);
+    assert!(alone(&world, &["reconcile"]).unwrap().output().unwrap().status.success());
+    assert!(text(&world).contains("terminated"), "{}", text(&world));
 }
