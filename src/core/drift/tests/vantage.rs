@@ -82,3 +82,16 @@ fn from_where_a_session_was_seen_alive_is_remembered_and_no_look_without_its_age
     alive.observation.vantage = here("q", Some("d"));
     assert_eq!(pass(&alive).sessions.values().next().unwrap().seen_from, seen("boot-2", "q", "d").seen_from);
 }
+
+#[test]
+fn what_appears_beside_an_agent_that_cannot_be_seen_is_not_given_to_the_one_that_can() {
+    let both = "version: 1\nsessions:\n  - { name: s, agent: claude, cwd: /w, status: running }\n  - { name: out, agent: claude, cwd: /w, status: running }\n";
+    let inside = session("s", vec![pane(7, vec![agent(7).appeared(&[("new", 60)])])]);
+    let words = |vantage: Vantage| {
+        let mut scene = scene(manifest(both), vec![inside.clone()]).remembers("out", seen("boot-2", "p", "d"));
+        scene.observation.vantage = vantage;
+        scene.words()
+    };
+    assert_eq!(words(here("q", Some("e"))), ["ambiguous:flag", "moved:record"]);
+    assert_eq!(words(here("q", Some("d"))), ["new-id:record", "moved:record", "dead:record"]);
+}
