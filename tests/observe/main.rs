@@ -10,6 +10,7 @@ mod codex;
 mod copilot;
 mod custom;
 mod gemini;
+mod hidden;
 mod identity;
 mod opencode;
 mod peers;
