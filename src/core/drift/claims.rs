@@ -294,8 +294,11 @@ fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = Place<'a>> {
 /// The standings of all entries of this host, suspended ones included: they hold their ids too.
 pub(super) fn standings<'a>(world: &World<'a>, atlas: &Atlas<'a>) -> Vec<Standing<'a>> {
     let here = |entry: &Session| entry.key.host == world.observation.host;
-    let locate = |entry: &Session| {
-        if here(entry) { atlas.locate(entry) } else { Standing::Unknown(format!("it belongs to host {}", entry.key.host)) }
+    let locate = |entry: &Session| match &entry.doubt {
+        _ if !here(entry) => Standing::Unknown(format!("it belongs to host {}", entry.key.host)),
+        // What is at its place, or is not, may be about another session than the one that was meant.
+        Some(doubt) => Standing::Unknown(doubt.why.clone()),
+        None => atlas.locate(entry),
     };
     world.manifest.sessions.iter().map(locate).collect()
 }

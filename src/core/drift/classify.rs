@@ -126,6 +126,7 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
     let strangers: Vec<&Undeclared<'a>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
     let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
     for (other, discovered) in unregistered::discover(world, &strangers, shown) {
+        let discovered = unregistered::unless_meant(world, other, discovered);
         judge_undeclared(world, other, discovered, &claims, &mut verdict);
     }
     verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));

@@ -394,3 +394,52 @@ fn an_agent_is_not_gone_while_a_process_beside_another_agent_could_not_be_read()
     let verdict = super::super::classify(&scene.world());
     assert_eq!(verdict.entries[0].unknown.as_deref(), Some("permission denied"));
 }
+
+#[test]
+fn an_entry_with_a_mistyped_key_for_its_place_is_unknown_whatever_is_seen_there() {
+    let alive_elsewhere = session("s", vec![pane(9, vec![agent(9).kind(AgentKind::Codex)])]);
+    for sessions in [Vec::new(), vec![claude("s", 8)], vec![alive_elsewhere]] {
+        let scene = scene(one(&format!(", tmux_sever: work, status: running{PANE}")), sessions);
+        let world = scene.world();
+        let verdict = super::super::classify(&world);
+        assert!(verdict.drifts.is_empty(), "{:?}", verdict.drifts);
+        let [unknown] = verdict.unknown.as_slice() else { panic!("{:?}", verdict.unknown) };
+        assert_eq!(unknown.scope(), "s");
+        assert!(unknown.why.contains("`tmux_sever`"), "{}", unknown.why);
+    }
+}
+
+#[test]
+fn nothing_is_registered_while_a_mistyped_key_may_say_that_it_has_an_entry_or_should_have_none() {
+    let sessions = || vec![claude("ours-creator-claude", 7)];
+    let words = |text: &str| scene(manifest(&format!("version: 1\n{text}")), sessions()).words();
+    for text in [
+        "sesions: [{ name: ours-creator-claude, agent: claude }]\n",
+        "discovry: { names: [mine-*] }\n",
+        "discovery: { nams: [mine-*] }\n",
+        "defaults: { tmux_sever: work }\n",
+        "hostname: dev1\n",
+    ] {
+        assert_eq!(words(text), [] as [&str; 0], "{text}");
+    }
+    for text in ["sessions: []\nsession: x\n", "defaults: { tmux_sever: work, server: default }\n", "discovery: {}\n"] {
+        assert_eq!(words(text), ["unregistered:record"], "{text}");
+    }
+}
+
+#[test]
+fn a_session_that_an_entry_in_doubt_may_mean_is_not_registered_beside_it() {
+    let entry = |fields: &str| {
+        manifest(&format!("version: 1\nsessions:\n  - {{ agent: claude, cwd: /w, status: running, {fields} }}\n"))
+    };
+    let ours = || vec![claude("ours-creator-claude", 7)];
+    assert_eq!(scene(entry("name: other"), ours()).words(), ["dead:record", "unregistered:record"]);
+    for fields in ["name: ours-creator-claude, server: /x/y, hots: z", "name: other, tmux_sesion: ours-creator-claude"] {
+        let scene = scene(entry(fields), ours());
+        assert_eq!(scene.words(), [] as [&str; 0], "{fields}");
+        let world = scene.world();
+        let unknown = super::super::classify(&world).unknown;
+        let about: Vec<String> = unknown.iter().map(super::super::Unknown::scope).collect();
+        assert!(about.contains(&"ours-creator-claude".to_owned()) && unknown.len() == 2, "{unknown:?}");
+    }
+}
