@@ -104,7 +104,7 @@ fn unsafe_stands_only_where_the_security_page_says() {
         .filter(|(_, text)| text.contains("allow(unsafe_code)"))
         .map(|(path, _)| path.display().to_string())
         .collect();
-    let named = ["src/cli/heap.rs", "src/cli/interrupt.rs", "src/host/ids.rs", "src/host/limits.rs", "src/store/lease.rs"];
+    let named = ["src/cli/heap.rs", "src/cli/signals.rs", "src/host/ids.rs", "src/host/limits.rs", "src/store/lease.rs"];
     assert_eq!(allowing, named, "docs/security.md names them");
 }
 

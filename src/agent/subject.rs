@@ -7,7 +7,7 @@ use super::recognise::Interpreter;
 use super::{Agent, Agents, Program};
 use crate::core::fact::Fact;
 use crate::core::observe::identity::{Found, Reading, Rung};
-use crate::host::{Host, ProcessInfo};
+use crate::host::{Host, ProcessInfo, Selfhood};
 
 /// How deep wrappers may be nested.
 const DEEPEST: usize = 8;
@@ -121,6 +121,11 @@ impl<'a> Subject<'a> {
     /// The paths of the files a process of the chain holds open.
     pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
         self.chain.host.open_files(process.pid)
+    }
+
+    /// What a process of the chain takes itself for.
+    pub fn selfhood(&self, process: &ProcessInfo) -> Fact<Selfhood> {
+        self.chain.host.selfhood(process.pid)
     }
 
     /// Who holds a file locked; `Absent`: nobody does.

@@ -6,7 +6,6 @@ mod commands;
 mod doctor;
 mod error;
 mod heap;
-mod interrupt;
 mod logging;
 mod manifest_path;
 mod outlet;
@@ -14,6 +13,7 @@ mod output;
 mod registry;
 mod render;
 mod session;
+mod signals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ use output::Output;
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
+    signals::disinherit();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     ExitCode::from(run(&arguments).code())
 }

@@ -19,7 +19,7 @@ use crate::yaml;
 use super::args::JudgeArgs;
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
-use super::{Context, interrupt, registry};
+use super::{Context, registry, signals};
 
 /// What a verb wants of a pass.
 pub(crate) struct Request<'a> {
@@ -53,7 +53,7 @@ impl<'a> Request<'a> {
 pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
     let (every_rung, activity) = (request.every_rung, request.activity);
     let options = options(request, context)?;
-    interrupt::end_on_interrupt();
+    signals::end_on_interrupt();
     let world = World { every_rung, activity, ..world(&options.state_home) };
     let color = context.out.color_errors;
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;

@@ -32,6 +32,7 @@ use crate::core::report::make::{self, Outcome};
 use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
 use crate::host::Environ;
+use crate::host::spread::alongside;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
@@ -296,9 +297,9 @@ impl Stage {
         path: &Path,
     ) -> Result<Self, Vec<Diagnostic>> {
         let enough = &AtomicBool::new(false);
-        let (edition, loaded, observation) = std::thread::scope(|scope| -> Result<_, Vec<Diagnostic>> {
+        let (edition, loaded, mut observation) = std::thread::scope(|scope| -> Result<_, Vec<Diagnostic>> {
             // The default server is asked in any case, so it may think while the manifest is read.
-            let ahead = scope.spawn(move || observe::look_ahead(world, enough));
+            let ahead = alongside(scope, move || observe::look_ahead(world, enough));
             let read = || {
                 let edition = read()?;
                 let loaded = edition.loaded()?;
@@ -310,6 +311,7 @@ impl Stage {
             let observation = timed("look at the world", || observe::observe_with(world, &loaded.manifest, Some(ahead)));
             Ok((edition, loaded, observation))
         })?;
+        observation.vantage.is_guest = observe::vantage::is_guest(path);
         if options.strict && !loaded.warnings.is_empty() {
             let fatal = loaded.warnings.iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic.clone() });
             return Err(fatal.collect());

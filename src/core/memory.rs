@@ -58,6 +58,16 @@ impl JobTold {
     }
 }
 
+/// From where a session was seen alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenFrom {
+    /// The PID namespace, see [`Vantage::pids`](super::observe::Vantage::pids).
+    pub pids: String,
+    /// The directory of its server's socket, see [`Vantage::directories`](super::observe::Vantage::directories).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
 /// What is remembered of one session.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,6 +76,9 @@ pub struct SessionMemory {
     pub boot_id: Option<String>,
     /// When it was last seen alive.
     pub last_alive: Option<DateTime<Utc>>,
+    /// From where it was last seen alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_from: Option<SeenFrom>,
     /// The conversation id its entry held when last looked at.
     pub recorded_id: Option<ConversationId>,
     /// Since when the entry has held that id: evidence of a process started before it cannot replace it.

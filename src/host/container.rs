@@ -1,11 +1,67 @@
-//! Whether a process has the same files as we do: in a container, or below another root, a path may stand for others. Opens none
-//! of them.
+//! Whether a process has the same files, ids and clock as we do: in a container, or below another root, they may stand for others.
+//! Opens no file that is not `/proc`'s.
 
 use std::io;
 use std::path::Path;
 
-use super::procfs::{file, missing};
+use super::Selfhood;
+use super::procfs::{file, missing, slurp};
 use crate::core::fact::Fact;
+
+/// Our PID namespace.
+pub(super) fn namespace() -> Option<String> {
+    Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())
+}
+
+/// Why no process can be looked at although there should be a `/proc`: its ids are another namespace's, or it is not mounted.
+#[cfg(target_os = "linux")]
+pub(super) fn blindness() -> Option<String> {
+    let ours = std::process::id().to_string();
+    match std::fs::read_link("/proc/self") {
+        Ok(link) if link.as_os_str() == ours.as_str() => None,
+        Ok(_) => {
+            Some("/proc is that of another PID namespace, so no process can be told from another; mount one here".to_owned())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(
+            "/proc is not mounted, or is that of another PID namespace, so no process can be seen; mount one here".to_owned(),
+        ),
+        Err(error) => Some(format!("cannot read /proc/self: {error}")),
+    }
+}
+
+/// Elsewhere `ps` serves.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn blindness() -> Option<String> {
+    None
+}
+
+pub(super) fn selfhood(pid: u32) -> Fact<Selfhood> {
+    let status = match slurp(&file(pid, "status")) {
+        Ok(text) => text,
+        Err(error) => return missing(pid, "status", &error),
+    };
+    let Some(own) = innermost(&String::from_utf8_lossy(&status), pid) else {
+        return Fact::Unknown(format!("/proc/{pid}/status reads unlike any known kernel's"));
+    };
+    let clock = |process: &str| std::fs::read_link(Path::new("/proc").join(process).join("ns/time"));
+    // A kernel without such namespaces has one clock for all.
+    let is_of_our_time = match clock("self") {
+        Ok(ours) => clock(&pid.to_string()).map(|theirs| theirs == ours),
+        Err(_) => Ok(true),
+    };
+    match is_of_our_time {
+        Ok(is_of_our_time) => Fact::Seen(Selfhood { pid: own, is_of_our_time }),
+        Err(error) => missing(pid, "the namespaces", &error),
+    }
+}
+
+/// The last of the ids a process has, one for each namespace it is in, ours first. A kernel without namespaces tells none.
+fn innermost(status: &str, pid: u32) -> Option<u32> {
+    match status.lines().find_map(|line| line.strip_prefix("NSpid:")) {
+        Some(ids) => ids.split_ascii_whitespace().next_back()?.parse().ok(),
+        None => Some(pid),
+    }
+}
 
 pub(super) fn shares(pid: u32, path: &Path) -> Fact<bool> {
     let view = |process: &str| {
@@ -43,4 +99,21 @@ fn metadata_in(root: &Path, path: &Path) -> io::Result<Option<(u64, u64)>> {
 #[cfg(not(target_os = "linux"))]
 fn metadata_in(_: &Path, _: &Path) -> io::Result<Option<(u64, u64)>> {
     Ok(None)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_takes_itself_for_the_last_of_its_ids() {
+        assert_eq!(innermost("Name:\tNSpid:\nNSpid:\t25255\t7\t1\n", 25_255), Some(1));
+        assert_eq!(innermost("Name:\tx\nNSpid:\t7\n", 7), Some(7));
+        assert_eq!(innermost("Name:\tx\n", 7), Some(7));
+        assert_eq!(innermost("NSpid:\t\n", 7), None);
+        let me = std::process::id();
+        assert_eq!(selfhood(me), Fact::Seen(Selfhood { pid: me, is_of_our_time: true }));
+        assert_eq!(blindness(), None);
+    }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, container, procfs, ps,
-    question, run, socket,
+    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, Selfhood, container,
+    procfs, ps, question, run, socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
@@ -29,7 +29,7 @@ pub struct LocalHost {
     env: Environ,
     ticks_per_second: u64,
     booted: Mutex<DateTime<Utc>>,
-    /// Set where there is no `/proc`.
+    /// Set where there is no `/proc`, or not ours.
     ps: Option<Mutex<Snapshot>>,
 }
 
@@ -37,6 +37,8 @@ pub struct LocalHost {
 #[derive(Debug)]
 struct Snapshot {
     taken: Option<Instant>,
+    /// Whether no other is ever taken.
+    is_final: bool,
     processes: Result<BTreeMap<u32, ProcessInfo>, String>,
 }
 
@@ -49,7 +51,10 @@ impl LocalHost {
 
     /// The same under another name.
     pub fn named(name: impl Into<String>, env: Environ) -> Self {
-        let ps = (!Path::new("/proc/self/stat").exists()).then(Mutex::default);
+        // Where `/proc` is not ours `ps`, which reads it as well, knows no better.
+        let blind = container::blindness().map(|why| Snapshot { is_final: true, processes: Err(why), ..Snapshot::default() });
+        let is_elsewhere = || !cfg!(target_os = "linux") && !Path::new("/proc/self/stat").exists();
+        let ps = blind.map(Mutex::new).or_else(|| is_elsewhere().then(Mutex::default));
         Self {
             name: name.into(),
             env,
@@ -83,7 +88,7 @@ impl LocalHost {
     /// Asks a fresh enough `ps`.
     fn ask_ps<T>(&self, ps: &Mutex<Snapshot>, ask: impl FnOnce(&BTreeMap<u32, ProcessInfo>) -> Fact<T>) -> Fact<T> {
         let mut snapshot = ps.lock().unwrap_or_else(PoisonError::into_inner);
-        if snapshot.taken.is_none_or(|taken| taken.elapsed() > FRESH) {
+        if !snapshot.is_final && snapshot.taken.is_none_or(|taken| taken.elapsed() > FRESH) {
             snapshot.processes = match run::run(&ps::command(), &self.env) {
                 Ok(output) if output.is_success() => {
                     let all = ps::parse(&String::from_utf8_lossy(&output.stdout), self.now());
@@ -103,7 +108,7 @@ impl LocalHost {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { taken: None, processes: Ok(BTreeMap::new()) }
+        Self { taken: None, is_final: false, processes: Ok(BTreeMap::new()) }
     }
 }
 
@@ -169,6 +174,14 @@ impl Host for LocalHost {
         if self.ps.is_some() { None } else { procfs::former_cwd(pid) }
     }
 
+    fn selfhood(&self, pid: u32) -> Fact<Selfhood> {
+        if self.ps.is_some() { Fact::Seen(Selfhood { pid, is_of_our_time: true }) } else { container::selfhood(pid) }
+    }
+
+    fn namespace(&self) -> Option<String> {
+        container::namespace()
+    }
+
     fn rights(&self, pid: u32) -> Fact<Rights> {
         if self.ps.is_some() {
             return Fact::Unknown("ps does not tell on whose behalf a process acts".to_owned());
@@ -225,6 +238,10 @@ impl Host for LocalHost {
 
     fn listener(&self, path: &Path) -> Listener {
         socket::listener(path)
+    }
+
+    fn is_bound(&self, path: &Path) -> bool {
+        socket::is_bound(path)
     }
 
     fn listening(&self) -> Fact<Vec<PathBuf>> {

@@ -64,6 +64,16 @@ pub trait Host: Send + Sync {
     /// The path of the working directory of a process until that was deleted; `None` if it was not, or nobody can tell.
     fn former_cwd(&self, pid: u32) -> Option<PathBuf>;
 
+    /// What a process takes itself for. A host without namespaces has one view for all.
+    fn selfhood(&self, pid: u32) -> Fact<Selfhood> {
+        Fact::Seen(Selfhood { pid, is_of_our_time: true })
+    }
+
+    /// The PID namespace in which all of this is seen; `None` where that cannot be told.
+    fn namespace(&self) -> Option<String> {
+        None
+    }
+
     /// On whose behalf a process acts.
     fn rights(&self, pid: u32) -> Fact<Rights>;
 
@@ -90,6 +100,12 @@ pub trait Host: Send + Sync {
     /// Whether somebody listens on a Unix socket.
     fn listener(&self, socket: &Path) -> Listener;
 
+    /// Whether a Unix socket is somebody's, in whichever namespace. Nobody hears that this was asked.
+    fn is_bound(&self, socket: &Path) -> bool {
+        let _ = socket;
+        true
+    }
+
     /// The paths of all Unix sockets somebody listens on, as they were when that began: a socket that was renamed or removed
     /// since keeps its first one. `Absent`: this system does not tell.
     fn listening(&self) -> Fact<Vec<PathBuf>>;
@@ -107,6 +123,15 @@ pub struct Lineage {
     pub parent: u32,
     /// Its short name (`comm`).
     pub name: String,
+}
+
+/// What a process takes itself for, and so how the files it writes name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Selfhood {
+    /// Its id in its own PID namespace.
+    pub pid: u32,
+    /// Whether the clock since boot is the same for it as for us, and so the start it reads of a process.
+    pub is_of_our_time: bool,
 }
 
 /// On whose behalf a process acts, and so which files it may write.

@@ -61,6 +61,13 @@ fn attempt(path: &Path) -> Result<Peer, Errno> {
     Ok(peer(&socket))
 }
 
+/// Whether a socket is somebody's. Asked by a connection of another kind, which the kernel turns down before its owner hears of it;
+/// a socket that is nobody's any more refuses any.
+pub(super) fn is_bound(path: &Path) -> bool {
+    let asked = SocketAddrUnix::new(path).and_then(|address| connect(&socket_of(SocketType::DGRAM)?, &address));
+    !matches!(asked, Err(Errno::CONNREFUSED | Errno::NOENT | Errno::NOTDIR))
+}
+
 /// That whoever hung up is told as an error. Elsewhere that is so anyway: Rust's runtime ignores the signal.
 #[cfg(target_os = "linux")]
 pub(crate) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
@@ -70,12 +77,16 @@ pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 /// A Unix socket that waits for nothing and that no child inherits.
 pub(crate) fn unix_socket() -> Result<OwnedFd, Errno> {
+    socket_of(SocketType::STREAM)
+}
+
+fn socket_of(kind: SocketType) -> Result<OwnedFd, Errno> {
     #[cfg(target_os = "linux")]
-    return socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None);
+    return socket_with(AddressFamily::UNIX, kind, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None);
     #[cfg(not(target_os = "linux"))]
     {
         // Elsewhere that is said afterwards; a child that is started in between inherits it.
-        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+        let socket = rustix::net::socket(AddressFamily::UNIX, kind, None)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
         Ok(socket)
@@ -130,7 +141,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("with space");
         assert_eq!(listener(&path), Listener::Nobody);
+        assert!(!is_bound(&path));
         let server = UnixListener::bind(&path).unwrap();
+        assert!(is_bound(&path));
+        server.set_nonblocking(true).unwrap();
+        assert!(server.accept().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock), "it heard of that");
         assert_eq!(listener(&path), Listener::Listening(Peer::Process(std::process::id())));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(listener(&path), Listener::Unreachable);
@@ -141,6 +156,7 @@ mod tests {
         assert_eq!(listener(&path), Listener::Nobody);
         drop(UnixListener::bind(&path).unwrap());
         assert_eq!(listener(&path), Listener::Nobody, "a socket nobody listens on any more");
+        assert!(!is_bound(&path));
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "no socket").unwrap();
         assert_eq!(listener(&path), Listener::Nobody);

@@ -1,7 +1,8 @@
-//! Spreading many small readings over a few threads. Knows nothing of what is read.
+//! Spreading many small readings over a few threads, as far as the system gives any. Knows nothing of what is read.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{available_parallelism, scope};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, Scope, ScopedJoinHandle, available_parallelism, scope};
 
 /// Below this a thread costs more than it saves.
 const WORTH_A_THREAD: usize = 24;
@@ -27,7 +28,8 @@ pub(crate) fn spread<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) 
         }
     };
     let mut parts = scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        // Where there are no more threads to be had, those that are there do it all.
+        let others: Vec<_> = (1..threads).map_while(|_| Builder::new().spawn_scoped(scope, work).ok()).collect();
         let mut parts = work();
         for other in others {
             match other.join() {
@@ -41,9 +43,71 @@ pub(crate) fn spread<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) 
     parts.into_iter().flat_map(|(_, results)| results).collect()
 }
 
+/// Something that is being done on another thread, or, where the system gave none, was done at once.
+pub(crate) enum Alongside<'scope, T> {
+    /// It is being done.
+    Thread(ScopedJoinHandle<'scope, Option<T>>),
+    /// It is done.
+    Done(Option<T>),
+}
+
+/// Does something alongside.
+pub(crate) fn alongside<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Alongside<'scope, T> {
+    begin(scope, Builder::new(), work)
+}
+
+fn begin<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    thread: Builder,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Alongside<'scope, T> {
+    // A thread that could not be started gives nothing back, so it is only lent what it would do.
+    let work = Arc::new(Mutex::new(Some(work)));
+    let lent = Arc::clone(&work);
+    match thread.spawn_scoped(scope, move || perform(&lent)) {
+        Ok(thread) => Alongside::Thread(thread),
+        Err(_) => Alongside::Done(perform(&work)),
+    }
+}
+
+fn perform<T>(work: &Mutex<Option<impl FnOnce() -> T>>) -> Option<T> {
+    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    work.map(|work| work())
+}
+
+impl<T> Alongside<'_, T> {
+    /// Whether waiting for it takes no time.
+    pub(crate) fn is_finished(&self) -> bool {
+        match self {
+            Self::Thread(thread) => thread.is_finished(),
+            Self::Done(_) => true,
+        }
+    }
+
+    /// Waits for what came of it; `None` if it panicked.
+    pub(crate) fn join(self) -> Option<T> {
+        match self {
+            Self::Thread(thread) => thread.join().ok().flatten(),
+            Self::Done(done) => done,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_gets_no_thread_of_its_own_is_done_all_the_same() {
+        let huge = Builder::new().stack_size(1 << 50);
+        scope(|scope| {
+            assert_eq!(begin(scope, Builder::new(), || 7).join(), Some(7));
+            assert!(matches!(begin(scope, huge, || 8), Alongside::Done(Some(8))));
+        });
+    }
 
     #[test]
     fn every_item_is_done_once_and_in_order() {

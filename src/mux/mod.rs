@@ -4,6 +4,7 @@ pub mod tmux;
 pub mod zellij;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
@@ -40,6 +41,9 @@ pub trait Mux: Send + Sync {
 
     /// Which sessions a server holds, and no more than that: where it is cheaper than a list. `None` says nothing.
     fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll>;
+
+    /// The directory the sockets of a server are in, whether or not it is there; `None` if that cannot be told.
+    fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf>;
 
     /// The process of a server, where that can be told without waiting for an answer.
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32>;

@@ -11,6 +11,7 @@ mod copilot;
 mod custom;
 mod elsewhere;
 mod gemini;
+mod hidden;
 mod identity;
 mod opencode;
 mod peers;

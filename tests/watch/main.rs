@@ -10,6 +10,7 @@ mod elsewhere;
 mod ends;
 mod events;
 mod hook;
+mod inherited;
 mod inside;
 mod manifest;
 mod run;

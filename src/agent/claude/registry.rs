@@ -2,6 +2,7 @@
 //! another process left behind is told by its start ticks.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -38,13 +39,17 @@ struct Doing<'a> {
     waiting_for: Option<Cow<'a, str>>,
 }
 
-fn file(home: &Path, process: &ProcessInfo) -> PathBuf {
-    home.join(format!("sessions/{}.json", process.pid))
+fn file(home: &Path, pid: u32) -> PathBuf {
+    home.join(format!("sessions/{pid}.json"))
 }
 
-fn read(path: &Path, process: &ProcessInfo) -> Fact<Found> {
+/// What a file says of a process that it would call by this id; `None` if it speaks of no such process.
+fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<Found>> {
     match files::small(path, MOST) {
-        Fact::Seen(text) => verify(&text, process).unwrap_or_else(|why| Fact::Unknown(format!("{}: {why}", path.display()))),
+        Fact::Seen(text) => match verify(&text, pid, process) {
+            Ok(found) => Fact::Seen(found),
+            Err(why) => Fact::Unknown(format!("{}: {why}", path.display())),
+        },
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     }
@@ -52,16 +57,49 @@ fn read(path: &Path, process: &ProcessInfo) -> Fact<Found> {
 
 /// What the registry says of an agent.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
-    let fact = subject.first_seen(|process| read(&file(subject.home, process), process));
-    Reading { rung: Rung::Registry, looked_at: file(subject.home, subject.topmost()).display().to_string(), fact }
+    let looked_at = RefCell::new(file(subject.home, subject.topmost().pid));
+    let fact = subject.first_seen(|process| registered(subject, process, &looked_at));
+    Reading { rung: Rung::Registry, looked_at: looked_at.into_inner().display().to_string(), fact }
+}
+
+/// What the registry says of a process, which may be in a container and know itself by another id, or count time otherwise. Nothing
+/// weaker counts where a file may be its and cannot be told from another's.
+fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<PathBuf>) -> Fact<Found> {
+    let path = file(subject.home, process.pid);
+    let is_there = match read(&path, process.pid, process) {
+        Fact::Seen(Some(found)) => return Fact::Seen(found),
+        Fact::Unknown(why) => return Fact::Unknown(why),
+        Fact::Seen(None) => true,
+        Fact::Absent => false,
+    };
+    let own = match subject.selfhood(process) {
+        Fact::Seen(own) => own,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    let doubt = |path: &Path, why: &str| {
+        Fact::Unknown(format!("{} may be of process {} all the same: {why}", path.display(), process.pid))
+    };
+    const OTHER_TIME: &str = "it is in another time namespace, so its start cannot be compared";
+    if own.pid == process.pid {
+        return if is_there && !own.is_of_our_time { doubt(&path, OTHER_TIME) } else { Fact::Absent };
+    }
+    let path = file(subject.home, own.pid);
+    looked_at.replace(path.clone());
+    match read(&path, own.pid, process) {
+        Fact::Seen(Some(found)) => Fact::Seen(found),
+        Fact::Seen(None) if !own.is_of_our_time => doubt(&path, OTHER_TIME),
+        Fact::Seen(None) => doubt(&path, "in its container it has this number, as others may in theirs"),
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
 }
 
 /// What the registry in `home` says of this process, if it knows it.
 pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
-    let path = file(home, process);
-    let fact = read(&path, process);
-    let looked_at = fact.seen().map(|_| path.display().to_string())?;
-    Some(Reading { rung: Rung::Registry, looked_at, fact })
+    let path = file(home, process.pid);
+    let found = read(&path, process.pid, process).into_seen()??;
+    Some(Reading { rung: Rung::Registry, looked_at: path.display().to_string(), fact: Fact::Seen(found) })
 }
 
 /// What the registry says this very process is doing, if it says it of this very conversation.
@@ -83,15 +121,15 @@ pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
 
 /// What `tell` reads off the file of a process that is in this conversation by the same file.
 fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fact<T> {
-    let path = file(scene.home, scene.process);
+    let path = file(scene.home, scene.process.pid);
     let unknown = |why: String| Fact::Unknown(format!("{}: {why}", path.display()));
     let text = match files::small(&path, MOST) {
         Fact::Seen(text) => text,
         Fact::Absent => return Fact::Absent,
         Fact::Unknown(why) => return Fact::Unknown(why),
     };
-    match verify(&text, scene.process) {
-        Ok(Fact::Seen(Found::Id(id))) if id == *scene.id => {}
+    match verify(&text, scene.process.pid, scene.process) {
+        Ok(Some(Found::Id(id))) if id == *scene.id => {}
         Ok(_) => return Fact::Absent,
         Err(why) => return unknown(why),
     }
@@ -101,8 +139,8 @@ fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fa
     }
 }
 
-/// The id, if the file is this very process's.
-fn verify(text: &[u8], process: &ProcessInfo) -> Result<Fact<Found>, String> {
+/// The id, if the file is this very process's, which it calls by `pid`.
+fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Found>, String> {
     let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
     // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
     if !files::is_uuid(&entry.session_id) {
@@ -112,10 +150,10 @@ fn verify(text: &[u8], process: &ProcessInfo) -> Result<Fact<Found>, String> {
         return Err("the start of the process it belongs to cannot be compared".to_owned());
     };
     let claimed: u64 = claimed.parse().map_err(|_| "its procStart is no number".to_owned())?;
-    if entry.pid != process.pid || claimed != ticks {
-        return Ok(Fact::Absent);
+    if entry.pid != pid || claimed != ticks {
+        return Ok(None);
     }
-    Ok(Fact::Seen(Found::Id(ConversationId(entry.session_id.into_owned()))))
+    Ok(Some(Found::Id(ConversationId(entry.session_id.into_owned()))))
 }
 
 #[cfg(test)]
@@ -192,10 +230,11 @@ mod tests {
 
     #[test]
     fn a_file_speaks_only_for_the_process_that_wrote_it() {
-        let id = Fact::Seen(Found::Id(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
+        let id = Some(Found::Id(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
+        let verify = |text: &[u8], process: &ProcessInfo| verify(text, process.pid, process);
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_874))), Ok(id));
-        assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_875))), Ok(Fact::Absent), "a reused pid");
-        assert_eq!(verify(ENTRY.as_bytes(), &process(28208, Some(367_874))), Ok(Fact::Absent));
+        assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_875))), Ok(None), "a reused pid");
+        assert_eq!(verify(ENTRY.as_bytes(), &process(28208, Some(367_874))), Ok(None));
         assert!(verify(ENTRY.as_bytes(), &process(28207, None)).is_err());
         assert!(verify(ENTRY.replace("procStart", "other").as_bytes(), &process(28207, Some(367_874))).is_err());
         for odd in ["", "latest", "../../etc/passwd", "7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90/.."] {

@@ -15,7 +15,7 @@ use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Reading, Rung};
-use crate::host::ProcessInfo;
+use crate::host::{ProcessInfo, Selfhood};
 
 /// Where conversations are, below the home.
 pub(super) const SESSIONS: &str = "session-state";
@@ -34,7 +34,44 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let innermost = chain.last().map_or(subject.topmost().pid, |process| process.pid);
     let looked_at = sessions.join(format!("*/inuse.{innermost}.lock")).display().to_string();
     let open = |process: &ProcessInfo| subject.open_files(process);
-    Reading { rung: Rung::Registry, looked_at, fact: locked(&sessions, &chain, open) }
+    let selfhoods: Vec<Fact<Selfhood>> = chain.iter().map(|process| subject.selfhood(process)).collect();
+    Reading { rung: Rung::Registry, looked_at, fact: known(&sessions, &chain, &selfhoods, open) }
+}
+
+/// The same for processes that may be in a container: their files name them by the ids they have there, and what no process
+/// holds open may be that of another of this number, in another container.
+fn known(
+    sessions: &Path,
+    chain: &[&ProcessInfo],
+    selfhoods: &[Fact<Selfhood>],
+    open: impl Fn(&ProcessInfo) -> Fact<Vec<PathBuf>>,
+) -> Fact<Found> {
+    if let Some(why) = selfhoods.iter().find_map(Fact::why_unknown) {
+        return Fact::Unknown(why.to_owned());
+    }
+    let own = |selfhood: &Fact<Selfhood>, process: &ProcessInfo| selfhood.seen().map_or(process.pid, |own| own.pid);
+    let named: Vec<ProcessInfo> =
+        chain.iter().zip(selfhoods).map(|(process, it)| ProcessInfo { pid: own(it, process), ..(*process).clone() }).collect();
+    if named.iter().zip(chain).all(|(named, process)| named.pid == process.pid) {
+        return locked(sessions, chain, open);
+    }
+    let real = sessions.canonicalize().unwrap_or_else(|_| sessions.to_path_buf());
+    let is_held = |id: &ConversationId| {
+        named.iter().zip(chain).any(|(named, process)| {
+            let hold = real.join(id.as_str()).join(format!("inuse.{}.hold", named.pid));
+            open(process).seen().is_some_and(|paths| paths.contains(&hold))
+        })
+    };
+    let open_as = |named_one: &ProcessInfo| {
+        let at = named.iter().position(|named| std::ptr::eq(named, named_one));
+        at.and_then(|at| chain.get(at)).map_or(Fact::Absent, |process| open(process))
+    };
+    match locked(sessions, &named.iter().collect::<Vec<_>>(), open_as) {
+        Fact::Seen(Found::Id(id)) if !is_held(&id) => {
+            Fact::Unknown(format!("{id} has a lock of the number the process has in its container, as others may in theirs"))
+        }
+        told => told,
+    }
 }
 
 fn locked(sessions: &Path, chain: &[&ProcessInfo], open: impl Fn(&ProcessInfo) -> Fact<Vec<PathBuf>>) -> Fact<Found> {

@@ -9,7 +9,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::fleet::Screen;
 use crate::cli::render::{fleet, json};
-use crate::cli::{Context, broker, interrupt};
+use crate::cli::{Context, broker, signals};
 use crate::control::fleet::{FleetEnded, FleetOptions, read, watch};
 use crate::core::fleet::report::{FleetEvent, FleetReport};
 
@@ -26,7 +26,7 @@ fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
     if args.watch {
         return follow(args, pictures, options, context);
     }
-    interrupt::end_on_interrupt();
+    signals::end_on_interrupt();
     let report = read(options).map_err(|error| unreachable(&error))?;
     if args.json {
         context.out.answer_by(|stdout| json::write(&report, stdout))?;

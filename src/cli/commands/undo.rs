@@ -4,7 +4,7 @@ use crate::cli::args::UndoArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::patch;
-use crate::cli::{Context, interrupt, session};
+use crate::cli::{Context, session, signals};
 use crate::control::undo::{Request, UndoError, undo};
 use crate::core::text::printable;
 use crate::store::paths::StateHome;
@@ -16,7 +16,7 @@ pub(crate) fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CliError> 
     let world = session::world(&state_home);
     let request =
         Request { manifest: found.path, state_home, entry: args.entry, dry_run: args.dry_run, update: args.lock.update() };
-    interrupt::end_on_interrupt();
+    signals::end_on_interrupt();
     let undone = undo(&world, &request).map_err(|error| told(error, context.out.color_errors))?;
     session::say_saved(&undone.saved, context);
     let entry = &undone.entry;

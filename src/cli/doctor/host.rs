@@ -23,7 +23,7 @@ fn boot(examiner: &Examiner) -> Row {
 }
 
 fn processes(examiner: &Examiner) -> Row {
-    if !Path::new("/proc/self/stat").exists() {
+    if !cfg!(target_os = "linux") && !Path::new("/proc/self/stat").exists() {
         return Row::warn(
             WHAT,
             "no /proc here; `ps` is used",

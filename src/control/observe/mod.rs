@@ -8,6 +8,7 @@ mod recall;
 mod transcripts;
 mod tree;
 mod turns;
+pub(in crate::control) mod vantage;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -15,7 +16,6 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use super::timing::timed;
@@ -25,7 +25,7 @@ use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Observation, Process, Server, Stray};
-use crate::host::spread::spread;
+use crate::host::spread::{Alongside, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, PaneFacts, ReadAhead, Standing};
@@ -33,7 +33,7 @@ use recall::Past;
 pub use recall::Recall;
 
 /// A server that is being asked on another thread.
-type Asked<'scope> = ScopedJoinHandle<'scope, Told>;
+type Asked<'scope> = Alongside<'scope, Told>;
 
 /// What is known of a server.
 struct Told {
@@ -43,7 +43,7 @@ struct Told {
 }
 
 /// The default server, being asked on another thread, with what was read of its processes so far.
-pub type Ahead<'scope> = ScopedJoinHandle<'scope, HeadStart>;
+pub(in crate::control) type Ahead<'scope> = Alongside<'scope, HeadStart>;
 
 /// What was seen of the default server before it was known what is of interest.
 pub struct HeadStart {
@@ -193,7 +193,7 @@ pub fn observe(world: &World, manifest: &Manifest) -> Observation {
 }
 
 /// The same, with the default server already being asked.
-pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_>>) -> Observation {
+pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_>>) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
@@ -217,6 +217,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
     timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
 
+    let vantage = vantage::of(world, &servers);
     let own_homes: BTreeMap<_, _> = manifest.kinds().map(|kind| (kind, World::home(kind, &world.env))).collect();
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
     let mut observation = Observation {
@@ -231,6 +232,7 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
         real_paths,
         fallback_homes,
         own_homes,
+        vantage,
     };
     let shelf = world.recall.shelf(inspector.past().is_some());
     let find = || transcripts::find(&shelf, manifest, &local, &observation, inspector.past());
@@ -278,11 +280,11 @@ fn list(
     // Who has the manifest already knows which processes matter.
     let enough = AtomicBool::new(true);
     std::thread::scope(|scope| {
-        let default = default.unwrap_or_else(|| scope.spawn(|| look_ahead(world, &enough)));
-        let asked: Vec<_> = keys.iter().map(|key| scope.spawn(move || ask(world, key))).collect();
+        let default = default.unwrap_or_else(|| alongside(scope, || look_ahead(world, &enough)));
+        let asked: Vec<_> = keys.iter().map(|key| alongside(scope, move || ask(world, key))).collect();
         let real_paths = timed("resolve the workspaces", || real_paths(manifest));
         let standing = timed("see who still stands", || inspector.still_standing());
-        let is_enough = || default.is_finished() && asked.iter().all(Asked::is_finished);
+        let is_enough = || default.is_finished() && asked.iter().all(Alongside::is_finished);
         if inspector.past().is_none() {
             inspector.read_ahead(recorded.iter().copied(), is_enough);
         }
@@ -299,14 +301,11 @@ fn list(
         }
         let why = || Fact::Unknown("a defect of headcount ended the probe of this server".to_owned());
         let failed = || Told { server: why(), is_believed: false };
-        let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(|_| failed());
-        let default = default.join().map_or_else(
-            |_| failed(),
-            |HeadStart { told, read }| {
-                inspector.take_over(read);
-                told
-            },
-        );
+        let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(failed);
+        let default = default.join().map_or_else(failed, |HeadStart { told, read }| {
+            inspector.take_over(read);
+            told
+        });
         let others = keys.iter().cloned().zip(asked.into_iter().map(answer));
         let sure = |(key, told)| {
             let server = doubt_absence(world, local, inspector.past(), &key, told);

@@ -9,6 +9,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::ServerKey;
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::{MuxSession, Pane, Server};
+use crate::host::spread::alongside;
 use crate::mux;
 
 /// How many sessions are asked about at a time: each may cost a program.
@@ -31,7 +32,7 @@ pub(super) fn ask(world: &World, local: &[&Session], servers: &mut BTreeMap<Serv
     for some in lost.chunks_mut(AT_A_TIME) {
         std::thread::scope(|scope| {
             for (entry, session) in some {
-                scope.spawn(|| {
+                alongside(scope, || {
                     let mux = mux::of(entry.key.mux);
                     let others = mux.other_panes(world.host.as_ref(), &world.env, &entry.key.server, session);
                     // What was told of an earlier look may be here already.

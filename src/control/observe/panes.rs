@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::World;
 use super::recall::{Past, Witness};
 use super::tree::{Families, Sighting, Tree};
+use super::{HookReader, World};
 use crate::agent::subject::{Chain, proves};
 use crate::agent::{Agents, Subject};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
-use crate::core::observe::identity::{Ladder, Reading, Rung};
+use crate::core::ids::AgentKind;
+use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
 use crate::core::observe::{Agent, Process, Stray};
 use crate::host::spread::spread;
 use crate::host::{Environ, Host, ProcessInfo};
@@ -217,8 +218,7 @@ impl<'a> Inspector<'a> {
         };
         let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
         if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
-            let fact = subject
-                .first_seen(|process| process.start_ticks.map_or(Fact::Absent, |ticks| hook(agent.kind(), process.pid, ticks)));
+            let fact = subject.first_seen(|process| self.hooked(hook, agent.kind(), process));
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
             readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
@@ -227,6 +227,23 @@ impl<'a> Inspector<'a> {
         let ladder = Ladder { readings, peers: Fact::Absent, said };
         let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
         Some((agent, Witness::from(&itself)))
+    }
+
+    /// The newest hook event of a process. It names it by the id it has for itself, and by a start on its own clock.
+    fn hooked(&self, hook: &HookReader, kind: AgentKind, process: &ProcessInfo) -> Fact<Found> {
+        let Some(ticks) = process.start_ticks else { return Fact::Absent };
+        let told = hook(kind, process.pid, ticks);
+        if !told.is_absent() {
+            return told;
+        }
+        match self.world.host.selfhood(process.pid) {
+            Fact::Seen(own) if !own.is_of_our_time => {
+                Fact::Unknown(format!("process {} is in another time namespace, so its start cannot be compared", process.pid))
+            }
+            Fact::Seen(own) if own.pid != process.pid => hook(kind, own.pid, ticks),
+            Fact::Seen(_) | Fact::Absent => Fact::Absent,
+            Fact::Unknown(why) => Fact::Unknown(why),
+        }
     }
 
     /// The agent itself, which may be below its process, and where it works and what it was started with. `None` if the process
@@ -302,7 +319,6 @@ fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::core::ids::AgentKind;
 
     #[test]
     fn what_could_not_be_read_is_kept_beside_the_agents_that_could() {

@@ -72,7 +72,12 @@ impl<'a> Families<'a> {
             return tree;
         }
         match self.table() {
-            Fact::Seen(children) => self.walk(pid, |pid| children.get(&pid).cloned().unwrap_or_default()),
+            // With `hidepid` the table leaves out what the cheap route names and nobody may read.
+            Fact::Seen(children) => self.walk(pid, |pid| {
+                let mut all = children.get(&pid).cloned().unwrap_or_default();
+                all.extend(self.host.children(pid));
+                all
+            }),
             Fact::Absent => tree,
             Fact::Unknown(why) => Tree { trouble: Some(why.clone()), ..tree },
         }

@@ -239,7 +239,31 @@ impl<'w, 'a> Claims<'w, 'a> {
             let key = index.and_then(|index| Some(&self.world.manifest.sessions.get(index)?.key));
             by_record || by_proof || self.world.memory.was_held_by_another(id, key)
         };
-        guess(live.agent, &claimed)
+        match (guess(live.agent, &claimed), self.out_of_sight_beside(live, index)) {
+            (Identity::Proven { id, .. }, Some(other)) => {
+                let why =
+                    format!("{} may be in it, of which nothing can be seen from this container or sandbox", other.key.name);
+                Identity::Ambiguous(vec![Candidate::new(&id, why)])
+            }
+            (told, _) => told,
+        }
+    }
+
+    /// A session whose agent may have begun what appeared beside this one, and cannot be counted among its peers: it is declared
+    /// for the same workspace, and where it runs is not seen.
+    fn out_of_sight_beside(&self, live: Live<'a>, index: Option<usize>) -> Option<&'w Session> {
+        let seen = self.world.observation;
+        if !seen.vantage.is_partial() {
+            return None;
+        }
+        let shares_workspace = |entry: &&Session| match (&entry.cwd, live.agent.cwd.seen()) {
+            (Some(cwd), Some(works_in)) => seen.real_path(cwd) == works_in,
+            _ => true,
+        };
+        let is_unseen = |entry: &&Session| matches!(self.standings.get(entry.index), Some(Standing::Unknown(_)));
+        let others = self.world.manifest.sessions.iter().filter(|entry| Some(entry.index) != index);
+        let alike = others.filter(|entry| entry.agent == live.agent.kind && entry.key.host == seen.host);
+        alike.filter(is_unseen).filter(|entry| entry.recorded.status == Some(Status::Running)).find(shares_workspace)
     }
 
     /// Why an id cannot be this agent's alone: another live session proves it too.

@@ -103,7 +103,7 @@ impl Unknown {
 
 /// Compares a manifest with an observation.
 pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
-    let atlas = Atlas::new(world.observation);
+    let atlas = Atlas::new(world.observation, world.memory);
     let undeclared = atlas.undeclared(&world.manifest.sessions);
     let standings = standings(world, &atlas);
     let claims = Claims::new(world, &standings);

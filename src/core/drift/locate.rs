@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
-use crate::core::manifest::Session;
+use crate::core::manifest::{Session, Status};
+use crate::core::memory::Memory;
 use crate::core::observe::{Agent, MuxSession, Observation, Pane};
 
 /// An agent that is alive in a pane.
@@ -72,21 +73,6 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// A session that is not where its entry says is absent, unless the process of its recorded pane is alive with the agent on a
-/// terminal and no server accounts for it: somebody holds that terminal, out of sight.
-fn missing<'a>(entry: &Session, observation: &Observation, how: String, doubt: &str) -> Standing<'a> {
-    let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
-    match pid.and_then(|pid| observation.strays.get(&pid)) {
-        Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
-            let pid = stray.process.pid;
-            let agent = entry.agent;
-            Standing::Unknown(format!("{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"))
-        }
-        Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
-        _ => Standing::Absent { how },
-    }
-}
-
 /// Why a pane's agents are not known: a process could not be read, or nobody looked.
 fn unread(pane: &Pane) -> Option<String> {
     match &pane.agents {
@@ -142,19 +128,20 @@ pub(super) struct Undeclared<'a> {
 /// The observed sessions by server and name, so that a thousand entries cost a thousand look-ups.
 pub(super) struct Atlas<'a> {
     observation: &'a Observation,
+    memory: &'a Memory,
     by_name: HashMap<(&'a ServerKey, &'a str), &'a MuxSession>,
 }
 
 impl<'a> Atlas<'a> {
     /// The index of an observation.
-    pub(super) fn new(observation: &'a Observation) -> Self {
+    pub(super) fn new(observation: &'a Observation, memory: &'a Memory) -> Self {
         let mut by_name = HashMap::new();
         for (key, fact) in &observation.servers {
             for session in fact.seen().map_or(&[][..], |server| &server.sessions) {
                 by_name.insert((key, session.name.as_str()), session);
             }
         }
-        Self { observation, by_name }
+        Self { observation, memory, by_name }
     }
 
     /// The session of a key on its server, or on that server under another name of it.
@@ -176,16 +163,72 @@ impl<'a> Atlas<'a> {
                     MuxKind::Tmux => "is TMUX_TMPDIR the same here?",
                     MuxKind::Zellij => "are ZELLIJ_SOCKET_DIR and XDG_RUNTIME_DIR the same here?",
                 };
-                missing(entry, self.observation, how, doubt)
+                self.missing(entry, how, doubt)
             }
             Fact::Seen(server) => match (self.session(key, &entry.key), &server.unlisted) {
                 (Some(session), _) => self.in_session(entry, session),
                 (None, Some(why)) => Standing::Unknown(why.clone()),
                 (None, None) => {
                     let how = format!("{key} answered without it");
-                    missing(entry, self.observation, how, "did another server take this socket over?")
+                    self.missing(entry, how, "did another server take this socket over?")
                 }
             },
+        }
+    }
+
+    /// A session that is not where its entry says is absent, unless it may be out of sight, or the process of its recorded pane is
+    /// alive with the agent on a terminal and no server accounts for it: somebody holds that terminal.
+    fn missing(&self, entry: &Session, how: String, doubt: &str) -> Standing<'a> {
+        if let Some(why) = self.out_of_sight(entry) {
+            return Standing::Unknown(format!("{how}, but {why}"));
+        }
+        let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
+        match pid.and_then(|pid| self.observation.strays.get(&pid)) {
+            Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
+                let pid = stray.process.pid;
+                let agent = entry.agent;
+                Standing::Unknown(format!(
+                    "{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"
+                ))
+            }
+            Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
+            _ => Standing::Absent { how },
+        }
+    }
+
+    /// Why a session that is not found may be there all the same: what can be seen here is not that among which it was last seen
+    /// alive. The same directory shows the same sockets, from wherever one looks.
+    fn out_of_sight(&self, entry: &Session) -> Option<&'static str> {
+        if entry.recorded.status != Some(Status::Running) {
+            return None;
+        }
+        let (here, server) = (&self.observation.vantage, entry.key.server_key());
+        let memory = self.memory.session(&entry.key);
+        let boot = self.observation.boot.seen();
+        if memory.and_then(|it| it.boot_id.as_ref()).zip(boot).is_some_and(|(then, now)| *then != now.id) {
+            return None;
+        }
+        let directory = here.directories.get(&server);
+        let is_guest = here.is_guest && !std::path::Path::new(&server.server).is_absolute();
+        let then = memory.and_then(|memory| memory.seen_from.as_ref());
+        if then.is_some_and(|then| directory.is_some() && directory == then.directory.as_ref()) {
+            return None;
+        }
+        if is_guest {
+            return Some("the manifest is another user's, whose servers have sockets of their own; run headcount as that user");
+        }
+        match then {
+            Some(then) => (here.pids.as_ref() != Some(&then.pids)).then_some(
+                "it was last seen alive from another PID namespace (a container, a sandbox, or outside of this one), where the \
+                 sockets are others; run headcount where the server runs",
+            ),
+            None => {
+                let has_no_place = directory.is_none() && self.observation.servers.get(&server).is_some_and(Fact::is_absent);
+                (here.is_partial() && has_no_place).then_some(
+                    "this is a container or a sandbox (a PID namespace of its own) without the directory of its socket; run \
+                     headcount where the server runs",
+                )
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
-use crate::core::memory::Memory;
+use crate::core::memory::{Memory, SeenFrom, SessionMemory};
+use crate::core::observe::Vantage;
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
 ///
@@ -35,6 +36,9 @@ pub fn remember<'a>(
             session.boot_id = boot.cloned();
             session.last_alive = Some(now);
         }
+        if verdict.standing.has_agent() {
+            note_vantage(session, &world.observation.vantage, &entry.key);
+        }
     }
     // What is declared stands in the manifest, whatever could be seen.
     let declared: BTreeSet<String> =
@@ -42,6 +46,15 @@ pub fn remember<'a>(
     memory.sessions.retain(|key, _| declared.contains(key));
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
+}
+
+/// Notes from where a session was seen alive, if it was from elsewhere before.
+fn note_vantage(session: &mut SessionMemory, vantage: &Vantage, key: &SessionKey) {
+    let (pids, directory) = (vantage.pids.as_ref(), vantage.directories.get(&key.server_key()));
+    let known = session.seen_from.as_ref();
+    if known.map(|seen| &seen.pids) != pids || known.and_then(|seen| seen.directory.as_ref()) != directory {
+        session.seen_from = pids.map(|pids| SeenFrom { pids: pids.clone(), directory: directory.cloned() });
+    }
 }
 
 fn remember_drifts<'a>(

@@ -39,12 +39,37 @@ pub struct Observation {
     pub fallback_homes: Vec<Fact<PathBuf>>,
     /// Where each agent keeps its files in our own environment: where top-level identities of the manifest are looked up.
     pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
+    /// From where all of this was seen.
+    pub vantage: Vantage,
 }
 
 impl Observation {
     /// The real path of a declared workspace.
     pub fn real_path<'a>(&'a self, declared: &'a Path) -> &'a Path {
         self.real_paths.get(declared).map_or(declared, PathBuf::as_path)
+    }
+}
+
+/// From where a look was made. In a container or a sandbox a server outside may be out of sight, and its sessions are no less
+/// alive for that.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Vantage {
+    /// Our PID namespace, as `/proc/self/ns/pid` names it; `None` where that cannot be told.
+    pub pids: Option<String>,
+    /// The directory the socket of each server is, or would be, in: known by what it is (inode and birth) and not by its name,
+    /// which leads elsewhere where files are mounted otherwise. Missing ones are left out.
+    pub directories: BTreeMap<ServerKey, String>,
+    /// Whether the manifest is another user's, whose servers have sockets of their own under the same names (`sudo`).
+    pub is_guest: bool,
+}
+
+impl Vantage {
+    /// The PID namespace that contains all others (`PROC_PID_INIT_INO` in `linux/proc_ns.h`).
+    pub const WHOLE: &str = "pid:[4026531836]";
+
+    /// Whether processes may run on this kernel that have no id here.
+    pub fn is_partial(&self) -> bool {
+        self.pids.as_deref().is_some_and(|pids| pids != Self::WHOLE)
     }
 }
 

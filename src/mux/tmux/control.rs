@@ -101,7 +101,9 @@ impl Client {
     /// If there is no server or it does not answer.
     pub fn listen(env: &Environ, socket: &Path, on: impl FnMut(Notice) + Send + 'static) -> Result<Self, ControlError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let channel = format!("headcount-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // Two containers may hold processes of the same id.
+        let now = chrono::Utc::now().timestamp_micros();
+        let channel = format!("headcount-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let words = ["wait-for", channel.as_str()];
         let waiting = Waiting { socket: socket.to_owned(), env: env.clone(), channel: channel.clone() };
         let client = Self::start(env, socket, &words, Role::Listening(waiting), on)?;

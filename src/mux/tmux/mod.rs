@@ -5,6 +5,8 @@ pub mod control;
 mod probe;
 mod rows;
 
+use std::path::{Path, PathBuf};
+
 use super::{Mux, Roll};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
@@ -38,6 +40,10 @@ impl Mux for Tmux {
 
     fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll> {
         probe::roll(host, &address::socket(server, env).ok()?)
+    }
+
+    fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {
+        address::socket(server, env).ok()?.parent().map(Path::to_path_buf)
     }
 
     fn process(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<u32> {

@@ -56,11 +56,13 @@ fn reach(host: &dyn Host, socket: &Path) -> Result<Peer, Fact<Server>> {
 
 /// Whether the process ids a server tells are not those of this host, so that each would be another process here or none at all.
 /// Somebody else may have made its socket (systemd can), and it may have been replaced just now: then its own process decides.
-fn is_elsewhere(host: &dyn Host, peer: Peer, server: Option<u32>) -> bool {
+pub(super) fn is_elsewhere(host: &dyn Host, peer: Peer, server: Option<u32>) -> bool {
     let is_tmux = |pid| host.glance(pid).seen().is_some_and(|process| process.name.contains("tmux"));
     match peer {
         Peer::Elsewhere => true,
         Peer::Process(_) if server == peer.pid() => false,
+        // It is the server itself, and calls itself by another number.
+        Peer::Process(pid) if is_tmux(pid) => true,
         Peer::Untold if cfg!(not(target_os = "linux")) => false,
         Peer::Process(_) | Peer::Untold => !server.is_some_and(is_tmux),
     }

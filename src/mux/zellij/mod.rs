@@ -11,6 +11,8 @@ mod program;
 mod sessions;
 mod wire;
 
+use std::path::PathBuf;
+
 use super::{Mux, Roll};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
@@ -56,6 +58,10 @@ impl Mux for Zellij {
     /// None: a list is as cheap.
     fn roll(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<Roll> {
         None
+    }
+
+    fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {
+        address::base(server, env).ok().map(|base| address::sockets(&base))
     }
 
     /// None: each session has a process of its own.

@@ -6,15 +6,17 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{address, panes, wire};
 use crate::core::fact::Fact;
-use crate::core::observe::{MuxSession, Pane, Server};
+use crate::core::observe::{MuxSession, Pane, Server, Vantage};
 use crate::host::{Answer, Host, Lineage, ProcessInfo};
 
 /// A server that has no pane at this age is no longer being set up.
 const GROWN: TimeDelta = TimeDelta::seconds(10);
+/// Nor is one that cannot be seen, if its socket has this age.
+const GROWN_UNSEEN: TimeDelta = TimeDelta::seconds(5);
 /// The socket of zellij's web server, which stands among those of the sessions (`WEBSERVER_SOCKET_PATH`).
 const WEB_SERVER: &str = "web_server_bus";
 
@@ -103,8 +105,17 @@ fn sessions(
     servers: &BTreeMap<u32, Running>,
 ) -> (Vec<MuxSession>, usize) {
     // A session has been set up before it can be renamed, so one that has not stands under the name its server began with.
-    let young: BTreeSet<&OsString> = servers.values().filter(|server| !server.is_set_up).map(|server| &server.name).collect();
-    let (waits, asked): (Vec<OsString>, Vec<OsString>) = names.into_iter().partition(|name| young.contains(name));
+    let named =
+        |is_set_up: bool| servers.values().filter(move |server| server.is_set_up == is_set_up).map(|server| &server.name);
+    let (young, grown): (BTreeSet<&OsString>, BTreeSet<&OsString>) = (named(false).collect(), named(true).collect());
+    // Of a server in another PID namespace only the socket tells how long it has been there. A renamed one is known by its old name.
+    let is_partial = Vantage { pids: host.namespace(), ..Vantage::default() }.is_partial();
+    let unmatched = names.iter().filter(|name| is_partial && !grown.contains(name) && !young.contains(name));
+    let unmatched: BTreeSet<OsString> = unmatched.filter(|name| host.is_bound(&directory.join(name))).cloned().collect();
+    let renamed = grown.iter().filter(|name| !names.contains(**name)).count();
+    let is_hidden = |name: &OsString| unmatched.len() > renamed && unmatched.contains(name);
+    let is_young = |name: &OsString| young.contains(name) || (is_hidden(name) && is_new(host, &directory.join(name)));
+    let (waits, asked): (Vec<OsString>, Vec<OsString>) = names.into_iter().partition(is_young);
     let sockets: Vec<PathBuf> = asked.iter().map(|name| directory.join(name)).collect();
     let answers = wire::greet(host, &sockets);
     let mut reached: Vec<MuxSession> =
@@ -113,6 +124,12 @@ fn sessions(
     reached.sort_by(|a, b| a.name.cmp(&b.name));
     let count = reached.len();
     (reached, count)
+}
+
+/// Whether a socket was made so lately that its server may not have been set up. Not even if the clock was set meanwhile.
+fn is_new(host: &dyn Host, socket: &Path) -> bool {
+    let made = socket.symlink_metadata().and_then(|metadata| metadata.modified()).ok().map(DateTime::<Utc>::from);
+    made.is_some_and(|made| (host.now() - made).abs() < GROWN_UNSEEN)
 }
 
 /// The session behind a socket; `None` if nobody is there.

@@ -13,14 +13,14 @@ use super::print_json;
 use crate::cli::args::{JobArgs, JobVerb};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
-use crate::cli::{Context, interrupt, registry};
+use crate::cli::{Context, registry, signals};
 use crate::core::job::{Job, JobId};
 use crate::store::jobs::{JobsError, Registry};
 use crate::store::paths::StateHome;
 
 /// Does what the verb says.
 pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
-    interrupt::end_on_interrupt();
+    signals::end_on_interrupt();
     let state = StateHome::from_environment(|name| std::env::var_os(name))?;
     // A registry may stand beside a manifest.
     let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;

@@ -60,7 +60,7 @@ impl Files {
         let mut placed = lock(&shared.placed);
         match RecommendedWatcher::new(handler, notify::Config::default()) {
             Ok(watcher) => placed.watcher = Some(watcher),
-            Err(error) => drop(placed.failed.insert(PathBuf::new(), error.to_string())),
+            Err(error) => drop(placed.failed.insert(PathBuf::new(), reason(&error))),
         }
         drop(placed);
         Self { shared }
@@ -170,6 +170,20 @@ impl Shared {
     }
 }
 
+/// Why there is no watch, and which limit of the system to raise. Which path it is about is told anyway.
+fn reason(error: &notify::Error) -> String {
+    let is_out_of = |errno: rustix::io::Errno, error: &std::io::Error| error.raw_os_error() == Some(errno.raw_os_error());
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "this user has no file watches left (sysctl fs.inotify.max_user_watches)".to_owned()
+        }
+        notify::ErrorKind::Io(error) if is_out_of(rustix::io::Errno::MFILE, error) => {
+            format!("{error}: either `ulimit -n` or sysctl fs.inotify.max_user_instances is too low")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// The directories to watch, by device and inode.
 fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
     let known: RefCell<HashMap<PathBuf, Option<(u64, u64)>>> = RefCell::default();
@@ -219,7 +233,7 @@ impl Placed {
                     self.dirs.insert(dir.clone(), *identity);
                     news.push(dir.clone());
                 }
-                Err(error) => drop(self.failed.insert(dir.clone(), error.to_string())),
+                Err(error) => drop(self.failed.insert(dir.clone(), reason(&error))),
             }
         }
         news

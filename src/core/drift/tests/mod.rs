@@ -7,4 +7,5 @@ mod order;
 mod properties;
 mod remember;
 mod settle;
+mod vantage;
 mod world;

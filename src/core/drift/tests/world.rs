@@ -11,7 +11,7 @@ use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::memory::{Memory, SessionMemory};
 use crate::core::observe::identity::{Appearance, Found, Ladder, Reading, Rung, Said};
-use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey};
+use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey, Vantage};
 
 pub(super) const HOST: &str = "dev1";
 pub(super) const HOME: &str = "/home/dev/.claude";
@@ -148,6 +148,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         real_paths: BTreeMap::new(),
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),
+        vantage: Vantage::default(),
     };
     let mut scene = Scene {
         manifest,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{ControlError, DEADLINE};
 use crate::core::text::printable;
-use crate::host::{Command, Host, Listener, Peer};
-use crate::mux::tmux::probe::ELSEWHERE;
+use crate::host::{Command, Host, Listener};
+use crate::mux::tmux::probe::{ELSEWHERE, is_elsewhere};
 
 /// The hooks that a client sets off by coming, being there or going.
 const HOOKS: [&str; 6] =
@@ -13,7 +13,11 @@ const HOOKS: [&str; 6] =
 
 /// A session that is fit for a client: `prefer`, or any other that is.
 pub(super) fn session(host: &dyn Host, socket: &Path, prefer: Option<&str>) -> Result<String, ControlError> {
-    if host.listener(socket) == Listener::Listening(Peer::Elsewhere) {
+    // A list that comes this way is believed, so it has to be one of processes that can be seen.
+    let pid = ask(host, socket, &["display-message", "-p", "#{pid}"])?.trim().parse().ok();
+    if let Listener::Listening(peer) = host.listener(socket)
+        && is_elsewhere(host, peer, pid)
+    {
         return Err(ControlError::Refused(ELSEWHERE.to_owned()));
     }
     let format = "#{session_id}|#{destroy-unattached}|#{exit-unattached}";

@@ -1,0 +1,43 @@
+//! What signals do to this process: Ctrl-C during a command that makes one pass, and what whoever started us left behind. Owns the
+//! exit code 130; never runs anything that could block.
+//!
+//! At an interrupt the process ends at once, wherever it is: a pass that is cut short leaves the old manifest or the new one,
+//! whole, exactly as after `kill -9`, and the kernel drops its lock. `watch` does not use this: it finishes its pass first.
+
+use super::error::Exit;
+
+/// From here on SIGINT ends the process with 130.
+#[allow(unsafe_code)]
+pub(crate) fn end_on_interrupt() {
+    // SAFETY: `on_interrupt` has the type a handler must have and calls only `_exit`, which is async-signal-safe. Children
+    // get the default action back: exec resets caught signals.
+    unsafe {
+        libc::signal(libc::SIGINT, on_interrupt as extern "C" fn(libc::c_int) as libc::sighandler_t);
+    }
+}
+
+#[allow(unsafe_code)]
+extern "C" fn on_interrupt(_signal: libc::c_int) {
+    // SAFETY: `_exit` is async-signal-safe and runs no destructors.
+    unsafe { libc::_exit(libc::c_int::from(Exit::Interrupted.code())) }
+}
+
+/// Undoes what a parent may have set and `exec` kept: with SIGCHLD ignored nobody hears how a child ended, and what is blocked
+/// never comes. From here on a file that may not grow (`ulimit -f`) is an error that is told, not the end.
+///
+/// To be called before there is any thread.
+#[allow(unsafe_code)]
+pub(crate) fn disinherit() {
+    // SAFETY: the calls take integers, a handler of the type it must have that does nothing, and a set that `sigemptyset` has
+    // made and that outlives the call. Children get the default actions back: exec resets caught signals.
+    unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        libc::signal(libc::SIGXFSZ, on_limit as extern "C" fn(libc::c_int) as libc::sighandler_t);
+        let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        if libc::sigemptyset(none.as_mut_ptr()) == 0 {
+            libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn on_limit(_signal: libc::c_int) {}
