@@ -12,6 +12,7 @@ mod events;
 mod hook;
 mod inside;
 mod manifest;
+mod panes;
 mod run;
 mod supervisor;
 mod wakes;

@@ -261,7 +261,8 @@ impl<'a> Inspector<'a> {
             (None, None) => Fact::Absent,
             (_, Some(why)) => Fact::Unknown(why),
             (Some(top), None) => {
-                let agents = tree.agents.iter().map(|sighting| sighting.agent.kind()).collect();
+                let agents = |it: &Sighting| (it.agent.kind(), Process::from(&it.process));
+                let agents = tree.agents.iter().map(agents).collect();
                 Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
         }

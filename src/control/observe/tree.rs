@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::agent::{Agent, Agents};
 use crate::core::fact::Fact;
+use crate::core::observe::Process;
 use crate::host::{Host, ProcessInfo};
 
 /// More processes than this below one pane are not looked at.
@@ -31,6 +32,13 @@ pub(super) struct Tree {
     pub(super) agents: Vec<Sighting>,
     /// Why some of it could not be told.
     pub(super) trouble: Option<String>,
+}
+
+/// The agents in the tree of a process by the cheap route, which may miss one that is only just beginning. Reads what it finds and no
+/// table.
+pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> Vec<Process> {
+    let tree = Families::new(host, agents.clone()).walk(pid, |pid| host.children(pid));
+    tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect()
 }
 
 impl<'a> Families<'a> {

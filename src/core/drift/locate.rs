@@ -77,7 +77,7 @@ impl<'a> Standing<'a> {
 fn missing<'a>(entry: &Session, observation: &Observation, how: String, doubt: &str) -> Standing<'a> {
     let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
     match pid.and_then(|pid| observation.strays.get(&pid)) {
-        Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
+        Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.iter().any(|(kind, _)| *kind == entry.agent) => {
             let pid = stray.process.pid;
             let agent = entry.agent;
             Standing::Unknown(format!("{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"))

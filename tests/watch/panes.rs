@@ -1,0 +1,146 @@
+//! Agents that begin where no multiplexer tells of it, and end where no server shows them.
+
+use std::path::Path;
+
+use crate::run::{Watch, declare, headcount, running, text};
+use crate::support::aider::{declaring, install};
+use crate::support::{World, await_some};
+
+/// An agent that leaves no file before its first prompt.
+const SILENT: &str = "#!/bin/sh\nwhile read -r line; do :; done\n";
+/// A shell as a person has it, with job control.
+const SHELL: &str = "exec bash --norc --noprofile -i";
+
+/// A watch whose resync is an hour away.
+fn patient(world: &World) -> Watch {
+    Watch::start(headcount(world, &["watch", "--json", "--interval", "1h", "--settle", "0s", "--heartbeat", "100ms"]))
+}
+
+fn declared(name: &str, agent: &str, cwd: &Path) -> String {
+    format!("  - {{ name: {name}, agent: {agent}, cwd: {:?}, status: running }}\n", cwd.display().to_string())
+}
+
+/// How many passes were made, once no more come for so many heartbeats.
+fn passes(watch: &mut Watch, beats: u32) -> u64 {
+    let (mut last, mut same) = (0, 0);
+    while same < beats {
+        let now = watch.until("heartbeat")["passes"].as_u64().unwrap();
+        (last, same) = (now, if now == last { same + 1 } else { 0 });
+    }
+    last
+}
+
+#[test]
+fn an_agent_that_begins_in_a_declared_session_without_one_is_seen_though_it_leaves_no_file() {
+    for (pane, typed) in [
+        (SHELL, "gemini"),
+        // In a shell within the shell, after something else.
+        (SHELL, "sh -c 'sleep 3; gemini; true'"),
+        // Without job control everything is in one process group.
+        ("read -r go; gemini; true", "go"),
+        ("read -r go; exec gemini", "go"),
+    ] {
+        let world = World::new();
+        world.program("gemini", SILENT);
+        let shop = world.workspace("shop");
+        world.session("s", &shop, pane);
+        declare(&world, &format!("version: 1\nsessions:\n{}", declared("s", "gemini", &shop)));
+        let mut watch = patient(&world);
+        watch.until("drift agent-gone flagged s");
+        // It has looked there once before.
+        passes(&mut watch, 25);
+        world.type_line("s", typed);
+        watch.until("drift moved applied s");
+        assert!(text(&world).contains("cmd: gemini"), "{pane}: {}", text(&world));
+        let reasons = watch.seen.last().unwrap()["reasons"].to_string();
+        assert!(reasons.contains("\"agent "), "{pane}: {reasons}");
+    }
+}
+
+#[test]
+fn an_agent_that_begins_in_an_undeclared_shell_is_registered_and_so_is_one_the_manifest_describes() {
+    let world = World::new();
+    install(&world);
+    world.program("gemini", SILENT);
+    let shop = world.workspace("shop");
+    declare(&world, &declaring::<&str>([]));
+    for name in ["x-creator-gemini", "y-creator-aider"] {
+        world.session(name, &shop, SHELL);
+    }
+    let mut watch = patient(&world);
+    passes(&mut watch, 5);
+    world.type_line("x-creator-gemini", "gemini");
+    watch.until("drift unregistered applied x-creator-gemini");
+    world.type_line("y-creator-aider", "aider");
+    watch.until("drift unregistered applied y-creator-aider");
+}
+
+#[test]
+fn what_else_runs_in_a_bare_shell_makes_no_pass() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.session("s", &shop, SHELL);
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world);
+    watch.until("drift agent-gone flagged s");
+    let before = passes(&mut watch, 10);
+    world.type_line("s", "for i in $(seq 200); do ls > /dev/null; (sleep 0.02); done; : > built; sleep 1000");
+    await_some("the build", || shop.join("built").exists().then_some(()));
+    // Two more looks at what goes on there.
+    assert_eq!(passes(&mut watch, 45), before);
+}
+
+/// Starts an agent that leaves no file when it ends either, and gives its pane's process.
+fn silent(world: &World, socket: &Path, command: &str) -> u32 {
+    world.program("gemini", SILENT);
+    let pid = world.session_on(socket, "s", &world.workspace("shop"), command);
+    await_some("the agent", || {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        let is_gemini = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "gemini\n");
+        children.split_whitespace().chain([pid.to_string().as_str()]).any(is_gemini).then_some(pid)
+    })
+}
+
+/// A watch of the entry `s`, whose recorded pane is not on any server it can see.
+fn with_stray(world: &World, pid: u32) -> Watch {
+    let pane = format!("    pane: {{ id: \"%0\", pid: {pid}, cmd: gemini, cwd: /x }}\n");
+    declare(world, &(running(world, &["s"]).replace("claude", "gemini") + &pane));
+    let mut watch = patient(world);
+    let said = watch.until("error unknown");
+    assert!(said["message"].as_str().unwrap().contains("still runs gemini"), "{said}");
+    passes(&mut watch, 5);
+    watch
+}
+
+#[test]
+fn the_end_of_an_agent_whose_server_is_out_of_sight_wakes_its_session() {
+    let world = World::new();
+    let elsewhere = world.named_socket("elsewhere");
+    let pid = silent(&world, &elsewhere, "exec gemini");
+    let mut watch = with_stray(&world, pid);
+    world.tmux_on(&elsewhere, ["kill-server"]);
+    watch.until("drift dead applied s");
+}
+
+#[test]
+fn the_end_of_an_agent_in_a_shell_that_stays_out_of_sight_wakes_its_session() {
+    let world = World::new();
+    let elsewhere = world.named_socket("elsewhere");
+    let pid = silent(&world, &elsewhere, "gemini; exec sleep 1000");
+    let mut watch = with_stray(&world, pid);
+    world.tmux_on(&elsewhere, ["send-keys", "-t", "=s:", "C-d"]);
+    watch.until("drift dead applied s");
+}
+
+#[test]
+fn the_end_of_an_agent_whose_server_another_one_stands_in_for_wakes_its_session() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let pid = silent(&world, &world.socket(), "exec gemini");
+    let hidden = world.named_socket("hidden");
+    std::fs::rename(world.socket(), &hidden).unwrap();
+    world.session("other", &shop, "exec sleep 1000");
+    let mut watch = with_stray(&world, pid);
+    world.tmux_on(&hidden, ["kill-server"]);
+    watch.until("drift dead applied s");
+}
