@@ -13,6 +13,7 @@ mod hook;
 mod inside;
 mod manifest;
 mod panes;
+mod restart;
 mod run;
 mod supervisor;
 mod wakes;
