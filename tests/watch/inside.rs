@@ -270,8 +270,13 @@ fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
     options.max_runtime = Some(Duration::from_millis(800));
     let began = Instant::now();
     let local = LocalHost::new(world.environ(&[]));
-    let ended = watch::run(world_of(&world, local), options, |_| ControlFlow::Continue(()));
+    let mut errors = Vec::new();
+    let ended = watch::run(world_of(&world, local), options, |event| {
+        errors.extend(if let Event::Error(error) = event { Some(error.message) } else { None });
+        ControlFlow::Continue(())
+    });
     assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+    assert!(errors.len() == 1 && errors[0].contains("not delivered within 300ms"), "{errors:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_gone(&child);
 }

@@ -112,6 +112,12 @@ fn with_stray(world: &World, pid: u32) -> Watch {
     watch
 }
 
+/// Waits until the process that ended makes it look.
+fn dead(watch: &mut Watch) {
+    let told = watch.until("drift dead applied s");
+    assert!(told["reasons"].to_string().contains("\"process "), "{told}");
+}
+
 #[test]
 fn the_end_of_an_agent_whose_server_is_out_of_sight_wakes_its_session() {
     let world = World::new();
@@ -119,7 +125,7 @@ fn the_end_of_an_agent_whose_server_is_out_of_sight_wakes_its_session() {
     let pid = silent(&world, &elsewhere, "exec gemini");
     let mut watch = with_stray(&world, pid);
     world.tmux_on(&elsewhere, ["kill-server"]);
-    watch.until("drift dead applied s");
+    dead(&mut watch);
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn the_end_of_an_agent_in_a_shell_that_stays_out_of_sight_wakes_its_session() {
     let pid = silent(&world, &elsewhere, "gemini; exec sleep 1000");
     let mut watch = with_stray(&world, pid);
     world.tmux_on(&elsewhere, ["send-keys", "-t", "=s:", "C-d"]);
-    watch.until("drift dead applied s");
+    dead(&mut watch);
 }
 
 #[test]
@@ -142,5 +148,5 @@ fn the_end_of_an_agent_whose_server_another_one_stands_in_for_wakes_its_session(
     world.session("other", &shop, "exec sleep 1000");
     let mut watch = with_stray(&world, pid);
     world.tmux_on(&hidden, ["kill-server"]);
-    watch.until("drift dead applied s");
+    dead(&mut watch);
 }

@@ -190,6 +190,23 @@ fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_i
 }
 
 #[test]
+fn a_server_that_hung_for_a_while_is_heard_of_again_soon_after() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    let mut watch = at_rest(&world);
+    let server: i32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let signal = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(server).unwrap(), signal).unwrap();
+    signal(Signal::STOP);
+    // Something makes it look while nobody answers.
+    declare(&world, &(text(&world) + "# touched\n"));
+    watch.until("error unknown");
+    signal(Signal::CONT);
+    world.session("keeper", &shop, "exec sleep 1000");
+    world.tmux(["kill-session", "-t", "=s"]);
+    watch.until("drift dead applied s");
+}
+
+#[test]
 fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_everything() {
     let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap_or_default();
     let Some(most) = most.trim().parse::<usize>().ok().filter(|most| *most <= 100_000) else {
@@ -217,4 +234,35 @@ fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_e
     let told = watch.until("drift new-id applied t");
     assert!(told["reasons"].as_array().unwrap().contains(&"overflow".into()), "{told}");
     assert!(text(&world).contains(now.id.as_str()));
+}
+
+#[test]
+fn files_that_cannot_be_watched_at_first_are_watched_once_they_can() {
+    let world = World::new();
+    declare(&world, &running(&world, &["one"]));
+    // In a namespace of its own there may be no watcher of files until somebody allows it.
+    let limit = "/proc/sys/user/max_inotify_instances";
+    let mut probe = std::process::Command::new("unshare");
+    if !probe.args(["-r", "sh", "-c", &format!("echo 0 > {limit}")]).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED a watch that may have no file watcher: no user namespace here");
+        return;
+    }
+    let script = format!(
+        "echo 0 > {limit}; {{ while [ ! -e allowed ]; do sleep 0.05; done; echo 9 > {limit}; : > done; }} & exec \"$0\" \"$@\""
+    );
+    let program = headcount(&world, &["watch", "--json", "--interval", "1s", "--settle", "0s", "--heartbeat", "100ms"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-r", "sh", "-c", &script]).arg(program.get_program()).args(program.get_args());
+    command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(world.root());
+    let mut watch = Watch::start(command);
+    let said = watch.until("error source");
+    assert!(said["message"].as_str().unwrap().starts_with("files are looked at only once an interval"), "{said}");
+    std::fs::write(world.root().join("allowed"), "").unwrap();
+    await_some("the allowance", || world.root().join("done").exists().then_some(()));
+    // The directories are looked at again after ten seconds.
+    let is_healed = (0..150).any(|_| watch.until("heartbeat")["degraded"].as_array().is_none_or(Vec::is_empty));
+    assert!(is_healed, "{:?}", watch.seen.last());
+    declare(&world, &running(&world, &["one", "two"]));
+    let told = watch.until("drift dead applied two");
+    assert!(told["reasons"].as_array().unwrap().contains(&"manifest".into()), "{told}");
 }
