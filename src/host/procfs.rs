@@ -55,7 +55,7 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
 
 /// A file of a process read whole. `/proc` gives no sizes, so a buffer on the stack is tried first; it fills a buffer as far
 /// as there is anything, so one that is not filled holds everything (`seq_file` and `environ_read` of the kernel).
-pub(super) fn slurp(path: &Path) -> io::Result<Vec<u8>> {
+fn slurp(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut first = [0; 8192];
     let filled = loop {

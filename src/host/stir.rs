@@ -1,30 +1,51 @@
-//! Whether a process did anything between two looks, for one small read. Never says what it did.
+//! Whether a process did anything since it was last asked after, for one small read. Never says what it did.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 
-use super::procfs::{file, slurp};
+use super::procfs::file;
 
 /// How long and how often the kernel has let the first thread of a process run. As long as that is the same, the thread began
 /// nothing and became no other program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stir(Vec<u8>);
+#[derive(Debug)]
+pub struct Stir {
+    pid: u32,
+    counted: File,
+    before: Counts,
+}
+
+/// Running time, waiting time and turns, as the kernel writes them: three numbers of at most 20 digits.
+type Counts = [u8; 64];
 
 impl Stir {
-    /// That of a process; `None` if there is none of that id, or the kernel does not count it.
+    /// That of a process by now; `None` if there is none of that id, or the kernel does not count it.
     pub fn of(pid: u32) -> Option<Self> {
-        // Running time, waiting time and turns; a kernel that does not count says nothing but noughts.
-        let counted = slurp(&file(pid, "schedstat")).ok()?;
-        (!counted.starts_with(b"0 0 0")).then_some(Self(counted))
+        let counted = File::open(file(pid, "schedstat")).ok()?;
+        let before = read(&counted)?;
+        Some(Self { pid, counted, before })
+    }
+
+    /// Whether it has done nothing since.
+    pub fn is_still(&self) -> bool {
+        read(&self.counted).is_some_and(|now| now == self.before)
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 }
 
-/// Whether a process is a single thread without children: whatever begins below it is begun by that thread. `false` if that cannot be
-/// told.
-pub fn is_alone(pid: u32) -> bool {
-    let is_single = || std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1);
-    // The kernel may miss some of several children, never all of them.
-    let children = slurp(&file(pid, &Path::new("task").join(pid.to_string()).join("children").to_string_lossy()));
-    children.is_ok_and(|children| children.is_empty()) && is_single()
+fn read(counted: &File) -> Option<Counts> {
+    let mut counts = [0; 64];
+    counted.read_at(&mut counts, 0).ok()?;
+    // A kernel that does not count says nothing but noughts.
+    (!counts.starts_with(b"0 0 0")).then_some(counts)
+}
+
+/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that cannot be told.
+pub fn is_single(pid: u32) -> bool {
+    std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1)
 }
 
 #[cfg(test)]
@@ -43,25 +64,27 @@ mod tests {
         let state = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let waits = || while !state(pid).contains(") S ") {};
         waits();
-        let (first, alone) = (Stir::of(pid).unwrap(), is_alone(pid));
-        assert!(alone && Stir::of(pid).unwrap() == first);
+        let first = Stir::of(pid).unwrap();
+        assert!(is_single(pid) && first.is_still() && first.is_still());
         stdin.write_all(b"sleep 600 & echo $!\n").unwrap();
         let child: u32 = said.next().unwrap().unwrap().parse().unwrap();
         waits();
-        assert!(Stir::of(pid).unwrap() != first && !is_alone(pid));
+        assert!(!first.is_still());
+        let second = Stir::of(pid).unwrap();
         stdin.write_all(b"kill $!; wait; exec sleep 600\n").unwrap();
         while !state(pid).contains("(sleep) S ") {}
-        assert_ne!(Stir::of(pid).unwrap(), first);
+        assert!(!second.is_still());
+        let third = Stir::of(pid).unwrap();
         shell.kill().unwrap();
         shell.wait().unwrap();
-        assert!(Stir::of(pid).is_none() && !is_alone(pid) && Stir::of(child).is_none());
+        assert!(!third.is_still() && Stir::of(pid).is_none() && !is_single(pid) && Stir::of(child).is_none());
     }
 
     #[test]
-    fn a_process_of_several_threads_is_not_alone() {
+    fn a_process_of_several_threads_is_not_single() {
         let (end, wait) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || wait.recv());
-        assert!(!is_alone(std::process::id()));
+        assert!(!is_single(std::process::id()));
         drop(end);
         assert!(thread.join().unwrap().is_err());
     }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::run::{Watch, declare, headcount, running, text};
 use crate::support::aider::{declaring, install};
 use crate::support::{World, await_some};
@@ -32,29 +34,34 @@ fn passes(watch: &mut Watch, beats: u32) -> u64 {
 
 #[test]
 fn an_agent_that_begins_in_a_declared_session_without_one_is_seen_though_it_leaves_no_file() {
-    for (pane, typed) in [
-        (SHELL, "gemini"),
+    let world = World::new();
+    world.program("gemini", SILENT);
+    let shop = world.workspace("shop");
+    let panes = [
+        ("typed", SHELL, "gemini"),
         // In a shell within the shell, after something else.
-        (SHELL, "sh -c 'sleep 3; gemini; true'"),
+        ("later", SHELL, "sh -c 'sleep 3; gemini; true'"),
         // Without job control everything is in one process group.
-        ("read -r go; gemini; true", "go"),
-        ("read -r go; exec gemini", "go"),
-    ] {
-        let world = World::new();
-        world.program("gemini", SILENT);
-        let shop = world.workspace("shop");
-        world.session("s", &shop, pane);
-        declare(&world, &format!("version: 1\nsessions:\n{}", declared("s", "gemini", &shop)));
-        let mut watch = patient(&world);
-        watch.until("drift agent-gone flagged s");
-        // It has looked there once before.
-        passes(&mut watch, 25);
-        world.type_line("s", typed);
-        watch.until("drift moved applied s");
-        assert!(text(&world).contains("cmd: gemini"), "{pane}: {}", text(&world));
-        let reasons = watch.seen.last().unwrap()["reasons"].to_string();
-        assert!(reasons.contains("\"agent "), "{pane}: {reasons}");
+        ("script", "read -r go; gemini; true", "go"),
+        ("exec", "read -r go; exec gemini", "go"),
+        ("below", "sh -c 'read -r go; gemini; true'; true", "go"),
+    ];
+    let mut text_of = "version: 1\nsessions:\n".to_owned();
+    for (name, pane, _) in panes {
+        world.session(name, &shop, pane);
+        text_of += &declared(name, "gemini", &shop);
     }
+    declare(&world, &text_of);
+    let mut watch = patient(&world);
+    watch.until("drift agent-gone flagged typed");
+    // It has looked there until it was sure that nothing goes on, and once more.
+    passes(&mut watch, 85);
+    for (name, _, typed) in panes {
+        world.type_line(name, typed);
+        let told = watch.until(&format!("drift moved applied {name}"));
+        assert!(told["reasons"].to_string().contains("\"agent "), "{told}");
+    }
+    assert_eq!(text(&world).matches("cmd: gemini").count(), panes.len());
 }
 
 #[test]
@@ -149,4 +156,29 @@ fn the_end_of_an_agent_whose_server_another_one_stands_in_for_wakes_its_session(
     let mut watch = with_stray(&world, pid);
     world.tmux_on(&hidden, ["kill-server"]);
     dead(&mut watch);
+}
+
+#[test]
+fn a_server_that_hung_for_a_while_is_heard_of_again_soon_after() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    silent(&world, &world.socket(), "exec gemini");
+    declare(&world, &format!("version: 1\nsessions:\n{}", declared("s", "gemini", &shop)));
+    let mut watch = patient(&world);
+    watch.until("drift moved applied s");
+    passes(&mut watch, 5);
+    let server: i32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let signal = |signal| kill_process(Pid::from_raw(server).unwrap(), signal).unwrap();
+    signal(Signal::STOP);
+    // Something makes it look while nobody answers.
+    declare(&world, &(text(&world) + "# touched\n"));
+    watch.until("error unknown");
+    // What else it does at once, such as giving up its client, is over.
+    for _ in 0..30 {
+        watch.until("heartbeat");
+    }
+    signal(Signal::CONT);
+    world.session("keeper", &shop, "exec sleep 1000");
+    world.tmux(["kill-session", "-t", "=s"]);
+    watch.until("drift dead applied s");
 }

@@ -190,23 +190,6 @@ fn a_watch_that_is_suspended_holds_up_no_server_that_ends_and_looks_again_when_i
 }
 
 #[test]
-fn a_server_that_hung_for_a_while_is_heard_of_again_soon_after() {
-    let world = World::new();
-    let shop = world.workspace("shop");
-    let mut watch = at_rest(&world);
-    let server: i32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
-    let signal = |signal| rustix::process::kill_process(rustix::process::Pid::from_raw(server).unwrap(), signal).unwrap();
-    signal(Signal::STOP);
-    // Something makes it look while nobody answers.
-    declare(&world, &(text(&world) + "# touched\n"));
-    watch.until("error unknown");
-    signal(Signal::CONT);
-    world.session("keeper", &shop, "exec sleep 1000");
-    world.tmux(["kill-session", "-t", "=s"]);
-    watch.until("drift dead applied s");
-}
-
-#[test]
 fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_everything() {
     let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap_or_default();
     let Some(most) = most.trim().parse::<usize>().ok().filter(|most| *most <= 100_000) else {

@@ -310,8 +310,14 @@ mod tests {
         let process = world.host.process(child.id()).seen().cloned().unwrap();
         let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex), process: process.clone() };
         let trouble = Some("permission denied".to_owned());
-        let facts =
-            |agents| Inspector::new(&world, &[]).facts(Tree { top: Some(process.clone()), agents, trouble: trouble.clone() });
+        let facts = |agents| {
+            Inspector::new(&world, &[]).facts(Tree {
+                top: Some(process.clone()),
+                agents,
+                members: HashSet::new(),
+                trouble: trouble.clone(),
+            })
+        };
         let (some, none) = (facts(vec![sighting]), facts(Vec::new()));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -30,15 +30,16 @@ pub(super) struct Tree {
     pub(super) top: Option<ProcessInfo>,
     /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
     pub(super) agents: Vec<Sighting>,
+    /// Every process in it, those below agents left out.
+    pub(super) members: HashSet<u32>,
     /// Why some of it could not be told.
     pub(super) trouble: Option<String>,
 }
 
-/// The agents in the tree of a process by the cheap route, which may miss one that is only just beginning. Reads what it finds and no
-/// table.
-pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> Vec<Process> {
+/// The agents in the tree of a process, and every process of it, by the cheap route: one that is only just beginning may be missed.
+pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> (Vec<Process>, HashSet<u32>) {
     let tree = Families::new(host, agents.clone()).walk(pid, |pid| host.children(pid));
-    tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect()
+    (tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect(), tree.members)
 }
 
 impl<'a> Families<'a> {
@@ -87,7 +88,7 @@ impl<'a> Families<'a> {
     }
 
     fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
-        let mut tree = Tree { top: None, agents: Vec::new(), trouble: None };
+        let mut tree = Tree { top: None, agents: Vec::new(), members: HashSet::new(), trouble: None };
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);
         while let Some(pid) = queue.pop_front() {
@@ -113,6 +114,7 @@ impl<'a> Families<'a> {
                 break;
             }
         }
+        tree.members = visited;
         tree
     }
 }

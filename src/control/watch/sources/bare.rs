@@ -1,7 +1,7 @@
 //! Wakes from agents that begin in a pane without one, of which tmux tells nobody. Starts no program; what it takes for an agent is
 //! for a pass to look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +14,12 @@ use crate::control::observe::agents_below;
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::SessionKey;
 use crate::core::observe::Process;
-use crate::host::stir::{Stir, is_alone};
+use crate::host::stir::{Stir, is_single};
 use crate::host::{Environ, LocalHost};
+
+/// The most processes of one pane, and of all, that are kept in view, which takes an open file each. Others are looked at anew.
+const MOST_QUIET: usize = 16;
+const MOST_KEPT: usize = 512;
 
 /// The panes without an agent.
 #[derive(Debug, Clone)]
@@ -36,17 +40,25 @@ struct Known {
 #[derive(Debug, Default)]
 struct Pane {
     sessions: BTreeSet<SessionKey>,
-    /// How it was when nothing was below it: as long as it has not stirred, nothing is.
-    quiet: Option<Stir>,
+    quiet: Quiet,
     /// What was told of. The pass that followed took it for no agent in this pane.
     told: BTreeSet<Process>,
+}
+
+/// What runs in a pane, as far as it can be seen to do nothing.
+#[derive(Debug, Default)]
+struct Quiet {
+    members: Vec<Stir>,
+    /// Whether none of them stirred while they were last looked at: then there is no agent among them until one does.
+    is_sure: bool,
 }
 
 /// What was found of a pane.
 struct Found {
     pid: u32,
-    quiet: Option<Stir>,
-    agents: Vec<Process>,
+    quiet: Quiet,
+    /// The agents, if it was looked at at all.
+    agents: Option<Vec<Process>>,
 }
 
 impl Bare {
@@ -91,16 +103,23 @@ impl Bare {
 
     fn look_once(&self, host: &LocalHost) {
         let (agents, panes) = {
-            let known = self.known();
-            let panes: Vec<(u32, Option<Stir>)> = known.panes.iter().map(|(pid, pane)| (*pid, pane.quiet.clone())).collect();
+            let mut known = self.known();
+            let panes: Vec<_> = known.panes.iter_mut().map(|(pid, pane)| (*pid, std::mem::take(&mut pane.quiet))).collect();
             (known.agents.clone(), panes)
         };
-        let found: Vec<Found> = panes.into_iter().filter_map(|(pid, quiet)| find(host, &agents, pid, quiet)).collect();
+        let mut kept = 0;
+        let look = |(pid, quiet)| {
+            let found = find(host, &agents, pid, quiet, MOST_KEPT.saturating_sub(kept));
+            kept += found.quiet.members.len();
+            found
+        };
+        let found: Vec<Found> = panes.into_iter().map(look).collect();
         let mut known = self.known();
         for Found { pid, quiet, agents } in found {
             // A pass may have found something there meanwhile.
             let Some(pane) = known.panes.get_mut(&pid) else { continue };
             pane.quiet = quiet;
+            let Some(agents) = agents else { continue };
             pane.told.retain(|told| agents.contains(told));
             for agent in agents {
                 if pane.told.insert(agent) {
@@ -115,14 +134,22 @@ impl Bare {
     }
 }
 
-/// What runs in a pane by now; `None` if nothing can have come since it was quiet.
-fn find(host: &LocalHost, agents: &Agents, pid: u32, quiet: Option<Stir>) -> Option<Found> {
-    // Asked first, so that what happens during the look makes another one.
-    let stir = Stir::of(pid);
-    if quiet.is_some() && quiet == stir {
-        return None;
+/// What runs in a pane by now. At most so many processes are kept in view.
+fn find(host: &LocalHost, agents: &Agents, pid: u32, quiet: Quiet, most: usize) -> Found {
+    // Asked before the look: who has not stirred by the next one was seen as it is.
+    let is_still = !quiet.members.is_empty() && quiet.members.iter().all(Stir::is_still);
+    if is_still && quiet.is_sure {
+        return Found { pid, quiet, agents: None };
     }
-    let agents = agents_below(host, agents, pid);
-    let quiet = stir.filter(|_| agents.is_empty() && is_alone(pid));
-    Some(Found { pid, quiet, agents })
+    let (agents, members) = agents_below(host, agents, pid);
+    let is_same = || members.len() == quiet.members.len() && quiet.members.iter().all(|it| members.contains(&it.pid()));
+    let quiet = if is_still && agents.is_empty() && is_same() {
+        let is_sure = members.iter().all(|pid| is_single(*pid));
+        Quiet { is_sure, ..quiet }
+    } else {
+        let members = if members.len() <= MOST_QUIET.min(most) { members } else { HashSet::new() };
+        let members: Option<Vec<Stir>> = members.into_iter().map(Stir::of).collect();
+        Quiet { members: members.unwrap_or_default(), is_sure: false }
+    };
+    Found { pid, quiet, agents: Some(agents) }
 }
