@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path};
 
 use chrono::{DateTime, Utc};
@@ -142,6 +142,16 @@ pub(super) fn is_latest(path: &Path) -> bool {
 pub(super) fn times(metadata: &Metadata) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
     let modified = metadata.modified().map_or(DateTime::UNIX_EPOCH, DateTime::from);
     (metadata.created().ok().map(DateTime::from), modified)
+}
+
+/// Whether no file of a directory can have come into being since then: that would have changed the directory, and here files
+/// tell when they were born, so that an older one that was only written to is known to be older.
+pub(super) fn is_unchanged_since(dir: &Path, since: DateTime<Utc>) -> bool {
+    let Ok(metadata) = std::fs::metadata(dir) else { return false };
+    let (born, modified) = times(&metadata);
+    // Whoever sets the time of modification back leaves a trace here.
+    let changed = DateTime::from_timestamp(metadata.ctime(), 0);
+    born.is_some() && modified < since && changed.is_some_and(|changed| changed < since)
 }
 
 /// The transcript at a path. Looks at the file's name only, so that one without permission to read is still there.

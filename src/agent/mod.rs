@@ -1,5 +1,6 @@
 //! Agent adapters, one file per agent. They read what agents leave on disk, read-only, and never write, move or delete any of it.
 
+mod absences;
 mod antigravity;
 mod argv;
 mod claude;
@@ -25,6 +26,7 @@ use crate::core::observe::identity::Reading;
 use crate::core::observe::{Transcript, Turn};
 use crate::host::{Environ, ProcessInfo};
 
+pub use absences::Absences;
 pub use places::{Places, Where};
 pub use recognise::{Invocation, Names, Program};
 pub use shelf::Shelf;

@@ -82,6 +82,9 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
 /// The transcripts in a directory that appeared since `started` and are of this workspace, whatever the directory's name says:
 /// it does not tell `a.b` from `a_b`.
 fn appeared(dir: &Path, cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Appearance>, String> {
+    if files::is_unchanged_since(dir, started - SLACK) {
+        return Ok(Vec::new());
+    }
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

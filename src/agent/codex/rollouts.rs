@@ -66,6 +66,9 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
     let mut found = Vec::new();
     for day in days(started, now) {
         let dir = sessions.join(day);
+        if files::is_unchanged_since(&dir, started - SLACK) {
+            continue;
+        }
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

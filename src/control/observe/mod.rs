@@ -19,7 +19,7 @@ use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use super::timing::timed;
-use crate::agent::{self, Shelf};
+use crate::agent;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
@@ -234,7 +234,8 @@ pub fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_
         fallback_homes,
         own_homes,
     };
-    let find = || transcripts::find(&Shelf::new(), manifest, &local, &observation, inspector.past());
+    let shelf = world.recall.shelf(inspector.past().is_some());
+    let find = || transcripts::find(&shelf, manifest, &local, &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
     if world.activity {
         (observation.turns, observation.awaited) = turns::ask(host, &inspector.families, &observation);

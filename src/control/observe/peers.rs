@@ -12,6 +12,8 @@ use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::{Agent as LiveAgent, Server};
+use crate::host::ProcessInfo;
+use crate::host::spread::spread;
 
 /// An agent anywhere on the host.
 struct Peer {
@@ -19,24 +21,29 @@ struct Peer {
     /// directory.
     pids: Vec<u32>,
     kind: AgentKind,
+    /// Where each of them may leave something, once somebody wants to know.
+    workplaces: OnceCell<Vec<Fact<Vec<PathBuf>>>>,
 }
 
 impl Inspector<'_> {
     /// Fills in the peers of every agent whose conversation only a weak rung names.
     pub(super) fn count_peers(&self, servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
+        // Most looks need none of this.
+        let processes = OnceCell::new();
+        let processes = || processes.get_or_init(|| self.every_process()).as_slice();
         let mut all: Option<Fact<Vec<Peer>>> = None;
         let mut serving: Option<Vec<(AgentKind, PathBuf)>> = None;
         for pane in panes_of(servers) {
             let Fact::Seen(agents) = &mut pane.agents else { continue };
             for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
-                let all = all.get_or_insert_with(|| self.every_agent());
+                let all = all.get_or_insert_with(|| self.every_agent(processes()));
                 agent.ladder.peers = match (&*all, &agent.cwd) {
                     (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent, cwd),
                     (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
                     (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
                 };
                 if let (Fact::Seen(peers), Fact::Seen(home)) = (&mut agent.ladder.peers, &agent.home) {
-                    let serving = serving.get_or_insert_with(|| self.every_server());
+                    let serving = serving.get_or_insert_with(|| self.every_server(processes()));
                     let home = real(home);
                     let beside = serving.iter().filter(|(kind, other)| *kind == agent.kind && *other == home);
                     *peers += u32::try_from(beside.count()).unwrap_or(u32::MAX);
@@ -66,46 +73,54 @@ impl Inspector<'_> {
 
     /// Whether what a peer leaves cannot be told from what is left in a workspace.
     fn shares(&self, peer: &Peer, cwd: &Path) -> Fact<bool> {
+        let confuses = |theirs: &PathBuf| agent::of(peer.kind).confuses(theirs, cwd);
         let mut verdict = Fact::Absent;
-        for pid in &peer.pids {
-            match (self.works_in(*pid, peer.kind, cwd), &verdict) {
-                (Fact::Seen(true), _) => return Fact::Seen(true),
+        for places in peer.workplaces.get_or_init(|| peer.pids.iter().map(|pid| self.workplaces(*pid)).collect()) {
+            match (places, &verdict) {
+                (Fact::Seen(places), _) if places.iter().any(confuses) => return Fact::Seen(true),
                 (Fact::Absent, _) | (Fact::Seen(_), Fact::Unknown(_)) => {}
-                (told, _) => verdict = told,
+                (Fact::Seen(_), _) => verdict = Fact::Seen(false),
+                (Fact::Unknown(why), _) => verdict = Fact::Unknown(why.clone()),
             }
         }
         verdict
     }
 
-    fn works_in(&self, pid: u32, kind: AgentKind, cwd: &Path) -> Fact<bool> {
+    /// The directories whose workspaces a process may leave something in.
+    fn workplaces(&self, pid: u32) -> Fact<Vec<PathBuf>> {
         let host = self.world.host.as_ref();
-        let confuses = |theirs: &Path| agent::of(kind).confuses(theirs, cwd);
-        let told = host.cwd(pid).map(|theirs| confuses(&theirs));
+        let told = host.cwd(pid).map(|cwd| vec![cwd]);
         let Some(former) = told.why_unknown().and_then(|_| host.former_cwd(pid)) else { return told };
         // Its directory is deleted, and may have been moved before: what it leaves may go on under the name it was started in.
         host.environ(pid).map(|environ| {
             let first = environ.path("PWD");
             let real = first.as_ref().and_then(|path| path.canonicalize().ok());
-            [Some(former), first, real].iter().flatten().any(|theirs| confuses(theirs))
+            [Some(former), first, real].into_iter().flatten().collect()
         })
+    }
+
+    /// Every process of the host that can be read.
+    fn every_process(&self) -> Vec<ProcessInfo> {
+        let host = self.world.host.as_ref();
+        let pids: Vec<u32> = self.families.table().seen().into_iter().flat_map(HashMap::values).flatten().copied().collect();
+        spread(&pids, |pid| host.process(*pid).into_seen()).into_iter().flatten().collect()
     }
 
     /// Every server of an agent and the home it keeps its files in. They begin conversations wherever they are asked to,
     /// whatever directory they work in. One whose environment cannot be read is another person's.
-    fn every_server(&self) -> Vec<(AgentKind, PathBuf)> {
+    fn every_server(&self, processes: &[ProcessInfo]) -> Vec<(AgentKind, PathBuf)> {
         let host = self.world.host.as_ref();
-        let server = |pid: &u32| {
-            let process = host.process(*pid).into_seen()?;
+        let server = |process: &ProcessInfo| {
             let program = Program::of(&process.argv)?;
             let agent = agent::all().iter().find(|agent| agent.names().matches_service(&program, agent.servers()))?;
-            Some((agent.kind(), real(&agent.home(host.environ(*pid).seen()?)?)))
+            Some((agent.kind(), real(&agent.home(host.environ(process.pid).seen()?)?)))
         };
-        self.families.table().seen().into_iter().flat_map(HashMap::values).flatten().filter_map(server).collect()
+        processes.iter().filter_map(server).collect()
     }
 
     /// Every agent of the host; a wrapper and what it wraps are one. An agent started by another agent's tool counts here: it
     /// leaves a transcript in the same place.
-    fn every_agent(&self) -> Fact<Vec<Peer>> {
+    fn every_agent(&self, processes: &[ProcessInfo]) -> Fact<Vec<Peer>> {
         let children = match self.families.table() {
             Fact::Seen(children) => children,
             Fact::Absent => return Fact::Absent,
@@ -114,12 +129,11 @@ impl Inspector<'_> {
         let parents: HashMap<u32, u32> =
             children.iter().flat_map(|(parent, children)| children.iter().map(move |child| (*child, *parent))).collect();
         let host = self.world.host.as_ref();
-        let identified = |pid: &u32| {
-            let process = host.process(*pid).seen().cloned()?;
-            let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(*pid))?;
-            Some((*pid, (agent, agent.is_wrapper(&invocation), invocation.via.is_some_and(Interpreter::is_of_scripts))))
+        let identified = |process: &ProcessInfo| {
+            let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(process.pid))?;
+            Some((process.pid, (agent, agent.is_wrapper(&invocation), invocation.via.is_some_and(Interpreter::is_of_scripts))))
         };
-        let agents: HashMap<u32, (&dyn Agent, bool, bool)> = parents.keys().filter_map(identified).collect();
+        let agents: HashMap<u32, (&dyn Agent, bool, bool)> = processes.iter().filter_map(identified).collect();
         // The nearest agent of its kind above a process, if that is its wrapper.
         let wrapper = |pid: u32| {
             let kind = agents.get(&pid)?.0.kind();
@@ -132,7 +146,11 @@ impl Inspector<'_> {
         let mut peers: HashMap<u32, Peer> = HashMap::new();
         for (pid, (agent, ..)) in agents.iter().filter(|(pid, (_, _, is_script))| !(*is_script && wrappers.contains(pid))) {
             let outermost = std::iter::successors(Some(*pid), |pid| wrapper(*pid)).take(64).last().unwrap_or(*pid);
-            let peer = peers.entry(outermost).or_insert_with(|| Peer { pids: Vec::new(), kind: agent.kind() });
+            let peer = peers.entry(outermost).or_insert_with(|| Peer {
+                pids: Vec::new(),
+                kind: agent.kind(),
+                workplaces: OnceCell::new(),
+            });
             peer.pids.push(*pid);
         }
         Fact::Seen(peers.into_values().collect())

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::panes::{FRESH, PaneFacts, Standing, needs_peers};
 use crate::agent::subject::proves;
+use crate::agent::{Absences, Shelf};
 use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
@@ -24,6 +25,8 @@ use crate::store::state::Known;
 #[derive(Debug, Default)]
 pub struct Recall {
     state: Mutex<State>,
+    /// Which transcripts were looked for in vain.
+    absences: Arc<Absences>,
     /// Which panes of before stand now: two ask at the same time, and the second waits for what the first finds.
     standing: Mutex<Option<Arc<Standing>>>,
 }
@@ -137,6 +140,11 @@ impl Recall {
             past.scope = Some(scope);
         }
         Some(Arc::clone(&state.past))
+    }
+
+    /// A shelf for one look, which may believe earlier ones of what is missing.
+    pub(super) fn shelf(&self, is_believed: bool) -> Shelf {
+        if self.is_kept() { Shelf::keeping(&self.absences, is_believed) } else { Shelf::new() }
     }
 
     /// Whether looks are kept.

@@ -127,6 +127,9 @@ fn interest(watched: &Watched) -> Interest {
     for path in &watched.registries {
         interest.add(absolute(path), Concern::Registry);
     }
+    for ((pid, _), sessions) in &watched.processes {
+        interest.add_process(*pid, sessions);
+    }
     if let Some(path) = &watched.jobs {
         interest.add(absolute(path), Concern::Jobs(watched.job_sessions.clone()));
     }

@@ -17,6 +17,8 @@ pub(super) enum Concern {
     Transcript(BTreeSet<SessionKey>),
     /// A registry of live agents.
     Registry,
+    /// What a registry says of the agent in these sessions.
+    Registered(BTreeSet<SessionKey>),
     /// The registry of delegated jobs, with the sessions that have one.
     Jobs(BTreeSet<SessionKey>),
     /// A server's socket, or the directory of its sockets.
@@ -30,6 +32,7 @@ impl Concern {
             Self::Manifest => (Reason::Manifest, Scope::All),
             Self::Transcript(sessions) => (Reason::Transcript, Scope::Sessions(sessions.clone())),
             Self::Registry => (Reason::Registry, Scope::All),
+            Self::Registered(sessions) => (Reason::Registry, Scope::Sessions(sessions.clone())),
             // Jobs are read anew by every pass, whatever it is about.
             Self::Jobs(sessions) => (Reason::Job, Scope::Sessions(sessions.clone())),
             Self::Socket(server) => (Reason::Server, Scope::Server(server.clone())),
@@ -61,6 +64,8 @@ pub(super) struct Answer {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Interest {
     paths: BTreeMap<PathBuf, Vec<Concern>>,
+    /// The sessions of each process that is known.
+    processes: BTreeMap<u32, BTreeSet<SessionKey>>,
 }
 
 impl Interest {
@@ -70,6 +75,11 @@ impl Interest {
         if !concerns.contains(&concern) {
             concerns.push(concern);
         }
+    }
+
+    /// Adds in which sessions a process is.
+    pub(super) fn add_process(&mut self, pid: u32, sessions: &BTreeSet<SessionKey>) {
+        self.processes.entry(pid).or_default().extend(sessions.iter().cloned());
     }
 
     /// Every path that matters, and whether what is directly in it does too.
@@ -90,7 +100,9 @@ impl Interest {
         let is_content = happening == Happening::Content;
         let in_place = |concern: &Concern| match concern {
             Concern::Manifest => true,
-            Concern::Transcript(_) | Concern::Registry => happening != Happening::Metadata,
+            // An entry is written under another name first, mostly a hidden one; a transcript may be called so for good.
+            Concern::Registry | Concern::Registered(_) => happening != Happening::Metadata && !is_hidden(path),
+            Concern::Transcript(_) => happening != Happening::Metadata,
             Concern::Jobs(_) => happening != Happening::Metadata && is_record(path),
             Concern::Socket(_) => happening == Happening::Shape,
         };
@@ -104,10 +116,24 @@ impl Interest {
         if path.file_name().is_some_and(|name| !is_scaffold(name)) {
             let around = path.parent().and_then(|dir| self.paths.get(dir)).into_iter().flatten();
             let around = around.filter(|it| **it != Concern::Manifest && in_place(it));
-            answer.concerns.extend(around.map(|it| (it.clone(), is_content && matches!(it, Concern::Transcript(_)))));
+            let whose = |it: &Concern| match it {
+                Concern::Registry => self.registered(path).unwrap_or(Concern::Registry),
+                other => other.clone(),
+            };
+            answer.concerns.extend(around.map(|it| (whose(it), is_content && matches!(it, Concern::Transcript(_)))));
         }
         answer
     }
+
+    /// Whom a file of a registry is about, if it is named after a process that is known: anything else may be an agent that is not.
+    fn registered(&self, path: &Path) -> Option<Concern> {
+        let pid = path.file_stem()?.to_str()?.parse().ok()?;
+        self.processes.get(&pid).map(|sessions| Concern::Registered(sessions.clone()))
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Whether a file of the registry of jobs can be a record; logs and audits follow it or are told by it.
@@ -118,8 +144,8 @@ fn is_record(path: &Path) -> bool {
 /// Files that are made only to write another: what is in them comes under another name, or is nobody's business.
 fn is_scaffold(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    let is_hidden = name.starts_with('.');
-    name.ends_with(".lock") || (is_hidden && (name.ends_with(".swap") || name.ends_with(".tmp"))) || name.contains(".saved-")
+    let is_swap = name.starts_with('.') && name.ends_with(".swap");
+    name.ends_with(".lock") || name.ends_with(".tmp") || is_swap || name.contains(".saved-")
 }
 
 /// The nearest directory that exists, of a path itself or above it. `itself`: whether the path may be that directory.
@@ -162,6 +188,7 @@ mod tests {
         interest.add("/w/agents.yaml".into(), Concern::Manifest);
         interest.add("/h/.claude/projects/-x".into(), transcript());
         interest.add("/h/.claude/sessions".into(), Concern::Registry);
+        interest.add_process(8, &BTreeSet::new());
         interest.add("/j/jobs".into(), jobs());
         interest.add("/t/tmux-0/default".into(), Concern::Socket(ServerKey::default_of(MuxKind::Tmux)));
         interest
@@ -187,6 +214,12 @@ mod tests {
             ("/h/.claude/projects", Shape, vec![(transcript(), false)], true),
             ("/h/.claude", Shape, vec![(transcript(), false), (Concern::Registry, false)], true),
             ("/h/.claude/sessions/7.json", Content, vec![(Concern::Registry, false)], false),
+            ("/h/.claude/sessions/8.json", Shape, vec![(Concern::Registered(BTreeSet::new()), false)], false),
+            ("/h/.claude/sessions/8.json", Content, vec![(Concern::Registered(BTreeSet::new()), false)], false),
+            ("/h/.claude/sessions/8.json", Metadata, vec![], false),
+            ("/h/.claude/sessions/.new", Shape, vec![], false),
+            ("/h/.claude/sessions/8.json.8.k2j4h.tmp", Shape, vec![], false),
+            ("/h/.claude/sessions", Shape, vec![(Concern::Registry, false)], true),
             ("/h/.claude/sessions/.7.tmp", Content, vec![], false),
             ("/h/.claude/sessions/7.lock", Shape, vec![], false),
             ("/j/jobs/abc12345.json", Shape, vec![(jobs(), false)], false),

@@ -150,14 +150,14 @@ impl Sources {
             && known.servers.keys().eq(watched.servers.keys())
             && sockets(known) == sockets(watched);
         let is_same = same_places && known.files == watched.files;
+        let (servers, processes) = (known.servers != watched.servers, known.processes != watched.processes);
         // A directory moved away by one above it is replaced unseen, so all are looked at now and then.
         if !same_places || self.looked.is_none_or(|at| at.elapsed() >= LOOK_AGAIN) {
             self.files.watch(watched);
             self.looked = Some(Instant::now());
-        } else if !is_same {
+        } else if !is_same || processes {
             self.files.concern(watched);
         }
-        let (servers, processes) = (self.watched.servers != watched.servers, self.watched.processes != watched.processes);
         if servers || processes {
             self.processes.watch(watched);
         }
