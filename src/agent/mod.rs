@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Reading;
+use crate::core::observe::identity::{Reading, Said};
 use crate::core::observe::{Transcript, Turn};
 use crate::host::{Environ, ProcessInfo};
 
@@ -51,6 +51,13 @@ pub trait Agent: Send + Sync {
     /// What each rung of the evidence ladder says about a live process of it, strongest first. Rungs it does not have, and
     /// rungs weaker than one that already proves an id (unless all are asked for), are left out.
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading>;
+
+    /// The conversations of its workspace in which something was said since the process started; asked of a process whose own
+    /// conversation no rung of 1 to 3 tells. `Absent`: whether it left one for another is not read for this agent.
+    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+        let _ = subject;
+        Fact::Absent
+    }
 
     /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and
     /// they do. That proves at one blow which agent the process is, that `home` is its home, and which conversation it is in.

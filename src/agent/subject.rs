@@ -153,6 +153,11 @@ impl<'a> Subject<'a> {
         self.chain.processes()
     }
 
+    /// When the youngest process of the chain started: a wrapper may have started what it wraps anew.
+    pub fn started(&self) -> chrono::DateTime<chrono::Utc> {
+        self.chain().map(|process| process.started).max().unwrap_or(self.topmost().started)
+    }
+
     /// The first thing `ask` sees along the chain. Without any, the first reason why it could not be told.
     pub fn first_seen<T>(&self, mut ask: impl FnMut(&ProcessInfo) -> Fact<T>) -> Fact<T> {
         let mut verdict = Fact::Absent;

@@ -15,9 +15,13 @@ use super::{Context, session};
 /// None is named, or what names it cannot be used.
 pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker, CliError> {
     let broker = Named::of(section(manifest))?.broker.ok_or_else(|| {
-        CliError::new(Exit::Failure, "no MQTT broker is named").hint(
+        let error = CliError::new(Exit::Failure, "no MQTT broker is named").hint(
             "set MQTT_BROKER (and MQTT_PORT, MQTT_TLS, MQTT_USERNAME, MQTT_PASSWORD), or `mqtt: { broker: … }` in the manifest",
-        )
+        );
+        match manifest.and_then(|path| Some((path.display(), why_unsaid(path)?))) {
+            Some((path, why)) => error.hint(format!("the manifest {path} {why}: see `headcount check {path}`")),
+            None => error,
+        }
     })?;
     if broker.tls && !cfg!(feature = "tls") {
         return Err(CliError::new(
@@ -30,6 +34,14 @@ pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker,
         context.out.note(&danger);
     }
     Ok(broker)
+}
+
+/// Why a manifest may say nothing of a broker although somebody wrote one into it.
+fn why_unsaid(manifest: &Path) -> Option<&'static str> {
+    match session::loaded(manifest) {
+        None => Some("cannot be used, so nothing in it counts"),
+        Some(loaded) => (!loaded.warnings.is_empty()).then_some("has keys that nothing knows, or the like"),
+    }
 }
 
 /// What is unsafe about a broker, one line each.

@@ -161,7 +161,13 @@ impl From<ManifestError> for CliError {
             ManifestError::NotRegular { .. } => {
                 told.hint("headcount rewrites the manifest in place, so it has to be a file on a disk")
             }
-            ManifestError::Unreadable { .. } => told.hint("give yourself read permission on it"),
+            ManifestError::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                told.hint("give yourself read permission on it")
+            }
+            ManifestError::Unreadable { .. } => told,
+            ManifestError::TooLarge { .. } => {
+                told.hint("is this the right file? A manifest of a thousand sessions has about 300,000 bytes")
+            }
             ManifestError::Locked { .. } => told.hint("another headcount is at it; try again when it is done"),
             ManifestError::Busy { .. } => told.hint("save and close it in the other program, then try again"),
             ManifestError::HardLinked { .. } => told.hint("replace the other names by symbolic links"),

@@ -57,9 +57,15 @@ pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<F
         .hint("name one with --manifest or $HEADCOUNT_MANIFEST, or let `headcount init` write one from what is running now"))
 }
 
+/// The manifest that the option or a variable names, whether or not it is there.
+pub(crate) fn meant(option: Option<&Path>, around: &Surroundings<'_>) -> Option<PathBuf> {
+    let variable = || VARIABLES.iter().find_map(|variable| set(variable, around)).map(PathBuf::from);
+    option.map(Path::to_path_buf).or_else(variable)
+}
+
 /// Whether somebody says which manifest it is. If nobody does, that there is none is no mistake.
 pub(crate) fn is_named(option: Option<&Path>, around: &Surroundings<'_>) -> bool {
-    option.is_some() || VARIABLES.iter().any(|variable| set(variable, around).is_some())
+    meant(option, around).is_some()
 }
 
 /// The manifest to use, if there is one: for what can do without.

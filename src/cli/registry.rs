@@ -23,6 +23,36 @@ pub(crate) fn find(option: Option<&Path>, manifest: Option<&Path>, state: &State
     registry
 }
 
+/// What somebody named and is not there, with what named it. One that nobody named is made when it is needed, and that is no news.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// The directory.
+    pub(crate) path: PathBuf,
+    /// Whether the option named it, and not the variable.
+    pub(crate) by_option: bool,
+}
+
+impl Missing {
+    /// The one that the option or the variable names, if it is not there.
+    pub(crate) fn find(option: Option<&Path>) -> Option<Self> {
+        let by_option = option.is_some();
+        let path = named(option, std::env::var_os(VARIABLE))?;
+        let is_missing = path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        is_missing.then_some(Self { path, by_option })
+    }
+
+    /// One line.
+    pub(crate) fn told(&self) -> String {
+        let source = if self.by_option { "--registry".to_owned() } else { format!("${VARIABLE}") };
+        format!("job registry {}: no such directory (named by {source})", self.path.display())
+    }
+}
+
+/// The registry that somebody named.
+fn named(option: Option<&Path>, variable: Option<OsString>) -> Option<PathBuf> {
+    option.map(Path::to_path_buf).or_else(|| variable.filter(|value| !value.is_empty()).map(PathBuf::from))
+}
+
 struct Search<'a> {
     variable: Option<OsString>,
     here: Option<&'a Path>,
@@ -31,9 +61,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn find(&self, option: Option<&Path>, manifest: Option<&Path>) -> Option<PathBuf> {
-        let named = option
-            .map(Path::to_path_buf)
-            .or_else(|| self.variable.clone().filter(|value| !value.is_empty()).map(PathBuf::from));
+        let named = named(option, self.variable.clone());
         if named.is_some() {
             return named;
         }

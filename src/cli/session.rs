@@ -72,6 +72,9 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+    if let Some(missing) = registry::Missing::find(None) {
+        context.out.note(&format!("{}; no job is known", missing.told()));
+    }
     let jobs = registry::find(None, Some(&found.path), &state_home);
     Ok(Options {
         manifest: found.path,
@@ -92,9 +95,14 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
 
 /// A manifest as it stands, if it can be used; nothing is said about one that cannot.
 pub(crate) fn declared(manifest: &Path) -> Option<Manifest> {
+    loaded(manifest).map(|loaded| loaded.manifest)
+}
+
+/// The same with what is odd about it.
+pub(crate) fn loaded(manifest: &Path) -> Option<yaml::Loaded> {
     let snapshot = ManifestFile::open(manifest).ok()?.read().ok()?;
     let text = yaml::decode(&snapshot.bytes).ok()?;
-    Some(yaml::load(text, &surroundings()).ok()?.manifest)
+    yaml::load(text, &surroundings()).ok()
 }
 
 /// This machine, with the hook events in our state directory.

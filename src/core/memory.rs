@@ -1,6 +1,7 @@
 //! What headcount remembers of one manifest between passes, as a value. Never reads or writes it; `store::state` does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,9 @@ pub struct SessionMemory {
     pub former_ids: Vec<ConversationId>,
     /// Whether the transcript of that id was ever on disk. Only a transcript that was there can be gone.
     pub transcript_seen: bool,
+    /// Where its agent kept its files when it was last seen alive: it may have been started with a home of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
 }
 
 impl SessionMemory {

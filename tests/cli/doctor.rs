@@ -208,6 +208,8 @@ fn the_registry_of_jobs_has_a_row_that_says_who_can_write_it_and_what_in_it_is_b
     assert!(row(&run(), "job registry").contains("chmod go-w"), "{}", run().stdout);
     std::fs::remove_dir_all(place.work().join(".mam/jobs")).unwrap();
     std::fs::write(place.work().join(".mam/jobs"), "").unwrap();
+    let ran = Ran::from(place.command().arg("doctor").env("HEADCOUNT_JOBS", "nosuch").output().unwrap());
+    assert!(row(&ran, "job registry").starts_with("warn") && ran.stdout.contains("named by $HEADCOUNT_JOBS"), "{}", ran.stdout);
     let ran = Ran::from(place.command().arg("doctor").env("HEADCOUNT_JOBS", ".mam/jobs").output().unwrap());
     assert!(row(&ran, "job registry").starts_with("fail"), "{}", ran.stdout);
 }

@@ -22,6 +22,7 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("manifest", "agent-sessions.schema.json"),
         ("report", "report.schema.json"),
         ("status", "status.schema.json"),
+        ("history", "history.schema.json"),
         ("events", "events.schema.json"),
         ("job", "job.schema.json"),
         ("job-event", "job-event.schema.json"),
@@ -44,9 +45,20 @@ fn the_reference_of_the_manifest_is_the_one_the_program_prints() {
 
 #[test]
 fn the_schemas_are_valid_schemas() {
-    for document in
-        ["manifest", "report", "status", "events", "job", "job-event", "host", "session", "drift", "fleet", "fleet-events"]
-    {
+    for document in [
+        "manifest",
+        "report",
+        "status",
+        "history",
+        "events",
+        "job",
+        "job-event",
+        "host",
+        "session",
+        "drift",
+        "fleet",
+        "fleet-events",
+    ] {
         let schema: serde_json::Value = serde_json::from_str(&Place::new().run(&["schema", document]).stdout).unwrap();
         assert!(jsonschema::meta::is_valid(&schema), "{document}");
     }

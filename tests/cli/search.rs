@@ -57,3 +57,54 @@ fn the_directory_of_multi_agent_mux_and_the_configuration_directory_are_searched
     std::fs::write(configured, GOOD).unwrap();
     assert_eq!(place.run(&["check"]).code, Some(0));
 }
+
+#[test]
+fn a_manifest_is_written_where_every_other_verb_will_look_for_it() {
+    let place = Place::new();
+    let named = place.home().join("named.yaml");
+    for verb in ["init", "check"] {
+        let output = place.command().arg(verb).env("HEADCOUNT_MANIFEST", &named).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{verb}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(named.exists());
+    assert_eq!(std::fs::read_dir(place.work()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_broker_in_a_manifest_that_cannot_be_read_or_under_a_mistyped_key_is_not_just_missing() {
+    let place = Place::new();
+    for (text, why) in [
+        ("version: 1\nmqtt: { broker: localhost, port: 99999 }\n", "cannot be used"),
+        ("version: 1\nmqtt: [\n", "cannot be used"),
+        ("version: 1\nmqtt: { brokr: localhost }\n", "nothing knows"),
+    ] {
+        place.write("m.yaml", text);
+        for verb in [&["fleet", "status"][..], &["watch", "--publish"], &["job", "publish", "abc12345", "started", "--mqtt"]] {
+            let ran = place.run(&[verb, &["-f", "m.yaml"]].concat());
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb:?}");
+            assert!(ran.stderr.contains("no MQTT broker is named") && ran.stderr.contains(why), "{verb:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains("`headcount check m.yaml`"), "{}", ran.stderr);
+        }
+    }
+    let ran = Place::new().command().args(["fleet", "status"]).env("HEADCOUNT_MANIFEST", "gone.yaml").output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(said.starts_with("error: manifest gone.yaml: no such file (named by $HEADCOUNT_MANIFEST)"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_to_end_a_watch_and_cannot_appear_where_it_is_named_is_said() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", GOOD);
+    let watch = |file: &str| place.run(&["watch", "--until-file", file, "--max-runtime", "100ms"]);
+    let ran = watch("/nowhere/at/all/stop");
+    assert!(ran.code == Some(0) && ran.stderr.contains("--until-file: /nowhere/at/all is not there"), "{ran:?}");
+    assert_eq!(watch("stop").stderr, "");
+}
+
+#[test]
+fn a_manifest_that_is_unreadable_for_no_want_of_permission_gets_no_advice_about_permission() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("loop.yaml", place.work().join("loop.yaml")).unwrap();
+    let ran = place.run(&["check", "loop.yaml"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("symbolic links") && !ran.stderr.contains("hint"), "{ran:?}");
+}

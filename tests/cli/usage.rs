@@ -20,6 +20,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["reconcile", "--emit-diff", "--consumer", "a b"], "letters, digits"),
         (&["explain"], "<SESSION>"),
         (&["history", "-n", "many"], "invalid value 'many'"),
+        (&["history", "-n", "0"], "expected a number such as 5"),
         (&["check", "a.yaml", "-f", "b.yaml"], "cannot be used with"),
         (&["schema"], "<DOCUMENT>"),
         (&["completions", "tcsh"], "possible values: bash"),

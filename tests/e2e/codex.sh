@@ -85,7 +85,21 @@ session daemon-creator-codex "$H/lab/daemon" FAKE_KEY=dummy CODEX_HOME="$H/daemo
 await 30 "codex with a daemon ready" is_ready daemon-creator-codex
 check "with a daemon it is alive all the same" alive "$(field daemon-creator-codex observed)"
 prompt daemon-creator-codex $'hello\n@@say all-done-42'
-is_known() { [ "$(field daemon-creator-codex session_id)" != None ]; }
+# In a zellij that is only just being started it has no row yet.
+is_known() { local id; id=$(field daemon-creator-codex session_id) && [ "$id" != None ]; }
 await 30 "the conversation the daemon runs" is_known
 check "with a daemon it is told by the rollout that appeared" appeared "$(field daemon-creator-codex id_rung)"
+printf '  - { name: daemon-creator-codex, agent: codex, cwd: ~/lab/daemon }\n' >>"$H/agent-sessions.yaml"
+record
+prompt daemon-creator-codex /new
+is_new() { [ "$(find "$H/daemon-home/thread-writer-locks" -name '[!.]*.lock' | wc -l)" = 2 ]; }
+await 20 "another thread" is_new
+prompt daemon-creator-codex $'hello\n@@say all-done-43'
+is_doubtful() { [[ " $(drifts) " = *" ambiguous:daemon-creator-codex "* ]]; }
+await 20 "doubt about the one with a daemon" is_doubtful
+echo "ok: a /new leaves what was recorded in doubt"
+end_session daemon-creator-codex
+await 20 "its end" eval '[ "$(field daemon-creator-codex observed)" = gone ]'
+case " $(drifts) " in *" stale-id:daemon-creator-codex "*) echo "FAILED: missed where it was not kept: $(drifts)" >&2; exit 1 ;;
+  *) echo "ok: after its end nothing is missed in a home it did not have" ;; esac
 echo "codex in $MUX: OK"

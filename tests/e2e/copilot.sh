@@ -80,6 +80,18 @@ session one "$H/lab/shared" "${ENV[@]}" -- copilot "--resume=$one"
 await 30 "one resumed" shows one '/ commands'
 check "resumed: told by its arguments" start "$(field one id_rung)"
 check "resumed: nothing is said of its turn" None "$(turn one)"
+known=$(ls "$H/.copilot/session-state")
+(cd "$H/lab/shared" && clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" copilot -p hello --allow-all-tools </dev/null >/dev/null 2>&1)
+prompt one "/resume $(comm -13 <(echo "$known") <(ls "$H/.copilot/session-state"))"
+is_doubtful() { [[ " $(drifts) " = *" ambiguous:one "* ]]; }
+await 20 "doubt about one" is_doubtful
+echo "ok: what it went on in without a prompt leaves the arguments in doubt"
+end_session one
+await 10 "the end of one" is_gone one
+record
+session one "$H/lab/shared" "${ENV[@]}" -- copilot "--resume=$one"
+await 30 "one resumed again" shows one '/ commands'
+check "it is told by its arguments again" start "$(field one id_rung)"
 prompt one $'again\n@@say all-done-44'
 await 20 "the lock of the resumed one" is_proven one
 check "a resume keeps the id" "$one" "$(field one session_id)"

@@ -177,6 +177,14 @@ has_ended() { [[ " $(drifts) " = *" agent-gone:shell "* ]]; }
 await 20 "agent-gone" has_ended
 echo "ok: an agent that ended in its shell is gone"
 
+await 20 "alone at rest" is_ready alone
+paste alone /clear
+read -rt 1 <> <(:) || true
+key alone Enter
+is_doubtful() { [[ " $(drifts) " = *" ambiguous:alone "* ]]; }
+await 20 "doubt about alone" is_doubtful
+check "after a /clear the arguments prove nothing" "recorded $alone" "$(field alone id_rung) $(field alone session_id)"
+
 mkdir "$WORLD/away"
 mv "$H"/.gemini/tmp/alone/chats/*-"${alone:0:8}".jsonl "$WORLD/away"
 is_stale() { [[ " $(drifts) " = *" stale-id:alone "* ]]; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real OpenCode: one alone, from the first prompt on; two in one workspace, whose conversations nothing tells apart; what a look
-# leaves beside the live database (nothing); kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
+# leaves beside the live database (nothing); an `opencode run` beside one that idles; a /new after an id in the arguments; kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell}
@@ -57,6 +57,10 @@ check "both began a conversation" 2 "$(list shared | wc -w)"
 for name in one two; do
   check "$name of two is given no conversation" None "$(field "$name-creator-opencode" session_id)"
 done
+(cd "$H/lab/shell" && listed run $'hello\n@@say all-done-40' </dev/null >/dev/null 2>&1)
+check "opencode run left a conversation" 1 "$(list shell | wc -w)"
+check "which is not taken for that of the one that idles beside it" None "$(field shell-creator-opencode session_id)"
+listed session delete "$(list shell)" >/dev/null
 prompt shell-creator-opencode $'hello\n@@say all-done-42'
 await 30 "the conversation of shell" has_id shell
 await 30 "the answer of shell" said shell
@@ -65,6 +69,9 @@ check "what can be told is recorded" "ambiguous:one-creator-opencode ambiguous:t
 
 # Nobody writes now: a look at the live database changes no byte, and makes and removes no file.
 state() { (cd "$DATA" && stat -c '%n %i %s %y' opencode.db* && sha256sum opencode.db*); }
+# What OpenCode does after an answer, it does seconds later.
+is_still() { local was; was=$(state); read -rt 3 <> <(:) || true; [ "$was" = "$(state)" ]; }
+await 60 "a database that nobody writes" is_still
 before=$(state)
 headcount status >/dev/null
 headcount diff >/dev/null || true
@@ -96,8 +103,17 @@ check "opened by its id it is proven by its arguments" "start $alone" \
 record
 check "and is recorded as running again" running "$(field alone-creator-opencode declared)"
 turn alone-creator-opencode idle
-prompt alone-creator-opencode $'once more\n@@slow 20\n@@say all-done-44'
+prompt alone-creator-opencode $'once more\n@@slow 5\n@@say all-done-44'
 turn alone-creator-opencode working
+turn alone-creator-opencode idle
+prompt alone-creator-opencode /new
+is_new() { screen alone-creator-opencode | grep -q 'Ask anything'; }
+await 20 "another conversation" is_new
+prompt alone-creator-opencode $'hello\n@@say all-done-45'
+is_doubtful() { [[ " $(drifts) " = *" ambiguous:alone-creator-opencode "* ]]; }
+await 30 "doubt about alone" is_doubtful
+check "after a /new the arguments prove nothing" "recorded None" \
+  "$(field alone-creator-opencode id_rung) $(field alone-creator-opencode turn)"
 for name in alone one two; do
   kill -9 "$(pane_pid "$name-creator-opencode")"
   closed "$name-creator-opencode"

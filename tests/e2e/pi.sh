@@ -82,7 +82,7 @@ prompt wrapped-creator-pi $'hello\n@@say all-done-42'
 await 30 "the answer below the wrapper" is_answered "$(encoded "${H#/}/lab/wrapped")"
 check "it is there" True "$(field wrapped-creator-pi transcript)"
 turn wrapped-creator-pi idle
-prompt wrapped-creator-pi $'again\n@@slow 20\n@@say all-done-43'
+prompt wrapped-creator-pi $'again\n@@slow 5\n@@say all-done-43'
 turn wrapped-creator-pi working
 
 key shell-creator-pi C-d
@@ -106,6 +106,19 @@ check "a recorded conversation stays" "$alone" "$(field alone-creator-pi session
 end_session alone-creator-pi
 await 10 "the end of alone" is_gone
 record
+turn wrapped-creator-pi idle
+prompt wrapped-creator-pi /new
+is_new() { screen wrapped-creator-pi | grep -q 'New session started'; }
+await 20 "another conversation" is_new
+prompt wrapped-creator-pi $'hello\n@@say all-done-44'
+is_doubtful() { [[ " $(drifts) " = *" ambiguous:wrapped-creator-pi "* ]]; }
+await 20 "doubt about wrapped" is_doubtful
+echo "ok: after a /new the arguments prove nothing"
+end_session moved-creator-pi
+is_gone() { [ "$(field moved-creator-pi observed)" = gone ]; }
+await 10 "the end of moved" is_gone
+case " $(drifts) " in *" stale-id:moved-creator-pi "*) echo "FAILED: missed where it was not kept: $(drifts)" >&2; exit 1 ;;
+  *) echo "ok: after its end nothing is missed in a home it did not have" ;; esac
 mkdir "$WORLD/away"
 mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;

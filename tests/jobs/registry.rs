@@ -47,6 +47,34 @@ fn looking_at_a_registry_that_is_not_there_makes_nothing() {
 }
 
 #[test]
+fn the_name_of_a_new_log_and_of_a_record_that_alone_says_so_are_made_safe_before_anybody_is_told() {
+    use rustix::fs::inotify;
+    let (_dir, registry) = registry();
+    let job = submitted(&registry, false);
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, registry.path(), inotify::WatchFlags::CREATE | inotify::WatchFlags::OPEN).unwrap();
+    // What happened to the directory: a name that was made in it, or that it was opened itself, which is to sync it.
+    let happened = || {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&watch, &mut buffer);
+        let mut all = Vec::new();
+        while let Ok(event) = reader.next() {
+            let name = event.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_made = event.events().contains(inotify::ReadFlags::CREATE) && name.ends_with(".events.log");
+            let is_synced = event.events().contains(inotify::ReadFlags::ISDIR) && name.is_empty();
+            all.extend([(is_made, "made"), (is_synced, "synced")].into_iter().filter(|(is, _)| *is).map(|(_, word)| word));
+        }
+        all
+    };
+    registry.publish(&job.id, event(EventKind::Started), Utc::now()).unwrap();
+    assert_eq!(happened(), ["made", "synced"]);
+    registry.publish(&job.id, event(EventKind::Progress), Utc::now()).unwrap();
+    assert_eq!(happened(), [""; 0], "its name is safe already");
+    registry.cancel(&job.id, Utc::now()).unwrap();
+    assert_eq!(happened(), ["synced"], "an event would be in the log; that it was called off is only in the record");
+}
+
+#[test]
 fn every_file_is_private_and_an_audit_holds_no_secret() {
     let (_dir, registry) = registry();
     let job = submitted(&registry, true);

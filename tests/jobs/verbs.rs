@@ -49,6 +49,42 @@ fn a_job_goes_from_submit_to_completed() {
 }
 
 #[test]
+fn a_registry_that_somebody_names_and_that_is_not_there_is_said_and_one_that_nobody_names_is_not() {
+    let place = Place::new();
+    assert_eq!(place.run(&["job", "list"]).stderr, "");
+    let elsewhere = place.work().join("jobs");
+    let named = elsewhere.to_str().unwrap();
+    for verb in [
+        &["list"][..],
+        &["list", "--json"],
+        &["prune"],
+        &["prune", "--json"],
+        &["show", "abc12345"],
+        &["events", "abc12345", "--json"],
+        &["cancel", "abc12345"],
+        &["wait", "abc12345"],
+        &["publish", "abc12345", "started"],
+    ] {
+        let ran = place.run(&[&["job"], verb, &["--registry", named]].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb:?}");
+        assert!(ran.stderr.contains(&format!("job registry {named}: no such directory (named by --registry)")), "{ran:?}");
+    }
+    let by_variable =
+        |arguments: &[&str]| -> Ran { place.command().args(arguments).env("HEADCOUNT_JOBS", named).output().unwrap().into() };
+    let ran = by_variable(&["job", "list", "--json"]);
+    assert_eq!((ran.code, &json(&ran)["jobs"]), (Some(0), &serde_json::json!([])));
+    assert!(ran.stderr.contains("named by $HEADCOUNT_JOBS"), "{}", ran.stderr);
+    place.write("agent-sessions.yaml", "version: 1\nsessions: []\n");
+    let ran = by_variable(&["status"]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("no such directory (named by $HEADCOUNT_JOBS)"), "{ran:?}");
+    assert!(!elsewhere.exists(), "looking makes nothing");
+    let ran = place.run(&["job", "submit", "--prompt", "x", "--registry", named]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("it was made"), "{ran:?}");
+    let ran = place.run(&["job", "list", "--registry", named]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn every_verb_of_jobs_has_help_with_examples_and_a_manual_page() {
     let place = Place::new();
     for verb in ["submit", "list", "show", "events", "publish", "cancel", "wait", "prune"] {

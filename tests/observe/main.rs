@@ -9,6 +9,7 @@ mod agents;
 mod codex;
 mod copilot;
 mod custom;
+mod elsewhere;
 mod gemini;
 mod identity;
 mod opencode;

@@ -22,7 +22,7 @@ use crate::{agents, look};
 const RECORDED: &str = "ses_e03da5ce8ffe1oElFNqYhDS7Qe";
 
 /// The database of a home with what a real OpenCode recorded, closed properly: nothing is beside it.
-fn recorded(home: &Path) -> PathBuf {
+pub(crate) fn recorded(home: &Path) -> PathBuf {
     let path = home.join("opencode.db");
     opencode::record(&path);
     assert_eq!(names(home), ["opencode.db"]);
@@ -108,7 +108,7 @@ fn writes_as_opencode_does() {
     }
 }
 
-fn insert(id: &str, directory: &Path, created: i64, parent: Option<&str>) -> String {
+pub(crate) fn insert(id: &str, directory: &Path, created: i64, parent: Option<&str>) -> String {
     let parent = parent.map_or("NULL".to_owned(), |parent| format!("'{parent}'"));
     format!(
         "INSERT INTO session (id, project_id, parent_id, slug, directory, title, version, time_created, time_updated) \
@@ -299,12 +299,12 @@ fn a_locked_database_is_unknown_in_bounded_time() {
 }
 
 /// The only agent of a session, once there is one.
-fn agent_of(world: &World, name: &str) -> Agent {
+pub(crate) fn agent_of(world: &World, name: &str) -> Agent {
     let manifest = entries([format!("name: {name}, agent: opencode")]);
     await_some(name, || agents(&look(world, &manifest), name).first().map(|agent| (*agent).clone()))
 }
 
-fn appeared(agent: &Agent) -> Vec<String> {
+pub(crate) fn appeared(agent: &Agent) -> Vec<String> {
     match agent.ladder.readings.iter().find(|reading| reading.rung == Rung::Appeared).map(|reading| &reading.fact) {
         Some(Fact::Seen(Found::Appeared(all))) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
         Some(Fact::Absent) => Vec::new(),

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use headcount::core::fact::Fact;
 use headcount::core::observe::Agent;
@@ -55,8 +56,10 @@ impl Lone {
     }
 }
 
+/// A name that nobody else has, nor another test of this process.
 fn own_name() -> String {
-    format!("loner-{}", std::process::id())
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("loner-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A process of a test, which ends with it.

@@ -183,6 +183,18 @@ fn a_manifest_that_does_not_load_is_never_written_and_its_place_is_shown() {
 }
 
 #[test]
+fn a_file_far_too_large_for_a_manifest_is_refused_without_reading_it() {
+    let world = World::new();
+    // A terabyte of nothing: whoever read it would not come back.
+    std::fs::File::create(world.manifest()).unwrap().set_len(1 << 40).unwrap();
+    for verb in ["status", "reconcile", "check"] {
+        let ran = world.run(&[verb]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{verb}");
+        assert!(ran.stderr.contains("too large: 1099511627776 bytes") && ran.stderr.contains("the right file?"), "{ran:?}");
+    }
+}
+
+#[test]
 fn what_is_no_manifest_is_named_for_what_it_is() {
     let world = World::new();
     let directory = world.root().to_str().unwrap();
@@ -289,4 +301,23 @@ fn a_conversation_in_a_database_that_cannot_be_read_is_unknown_and_not_stale() {
     let report = world.diff(&[]);
     assert_eq!((&report["in_sync"], &report["counts"]["drifts"]), (&false.into(), &0.into()), "{report}");
     assert!(report["unknown"][0]["why"].as_str().unwrap().contains("opencode.db: "), "{report}");
+}
+
+#[test]
+fn a_running_session_of_a_server_whose_key_is_mistyped_is_never_recorded_as_terminated() {
+    let world = one_gone();
+    let work = world.named_socket("work");
+    world.session_on(&work, "lab", world.root(), "exec sleep 1000");
+    let text = "version: 1\nsessions:\n  - name: lab\n    agent: claude\n    tmux_sever: work\n    status: running\n";
+    world.declare(text);
+    let ran = world.run(&["reconcile", "--emit-diff", "--exit-code", "--settle", "0s"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("did you mean `tmux_server`?"), "{}", ran.stderr);
+    let said = report(&ran);
+    assert_eq!(lines(&said), [] as [&str; 0]);
+    assert_eq!(said["unknown"][0]["scope"], "lab");
+    assert!(said["unknown"][0]["why"].as_str().unwrap().contains("`tmux_sever`"), "{said}");
+    assert_eq!(world.text(), text, "nothing is recorded");
+    world.declare(&text.replace("tmux_sever", "tmux_server"));
+    assert_eq!(lines(&world.diff(&[])), ["agent-gone flagged lab"], "corrected it is found and judged");
 }

@@ -23,6 +23,19 @@ fn a_change_is_taken_back_to_the_byte_and_the_journal_says_so() {
     let history = world.run(&["history"]).stdout;
     let entries: Vec<&str> = history.lines().filter(|line| line.starts_with("0000")).collect();
     assert!(entries.len() == 2 && entries[0].starts_with("000002"), "newest first: {history}");
+    let schema = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema/history.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&world.run(&["history", "--json"]).stdout).unwrap();
+    jsonschema::validator_for(&schema).unwrap().validate(&json).unwrap();
+    let [undo, death] = json["entries"].as_array().unwrap().as_slice() else { panic!("{json}") };
+    assert_eq!((&undo["id"], &undo["undoes"], &death["class"]), (&"000002".into(), &"000001".into(), &"dead".into()));
+    assert_eq!(death["edits"][0]["path"], "sessions[0].status");
+    assert_eq!((&death["edits"][0]["from"], &death["edits"][0]["to"]), (&"running".into(), &"terminated".into()));
+    let some = |arguments: &[&str]| -> usize {
+        let json: serde_json::Value = serde_json::from_str(&world.run(arguments).stdout).unwrap();
+        json["entries"].as_array().unwrap().len()
+    };
+    assert_eq!((some(&["history", "--json", "-n", "1"]), some(&["history", "--json", "other-*"])), (1, 0));
     let twice = world.run(&["undo", "1"]);
     assert_eq!(twice.code, 3, "{twice:?}");
     assert!(

@@ -187,3 +187,28 @@ fn an_undo_names_what_it_takes_back() {
     assert_eq!(newest.undoes, Some(undone.id));
     assert_eq!(newest.inverse(), entry("a").edits, "taking back what was taken back");
 }
+
+#[test]
+fn the_name_of_a_new_journal_is_made_safe_with_its_first_entry() {
+    use rustix::fs::inotify;
+    let (_temp, directory, journal) = place();
+    directory.create().unwrap();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&watch, directory.path(), inotify::WatchFlags::OPEN).unwrap();
+    // That the directory was opened itself, which is to sync it.
+    let synced = || {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = inotify::Reader::new(&watch, &mut buffer);
+        let mut count = 0;
+        while let Ok(event) = reader.next() {
+            count += usize::from(event.events().contains(inotify::ReadFlags::ISDIR) && event.file_name().is_none());
+        }
+        count
+    };
+    let first = journal.begin(vec![entry("a")], hash("old"), hash("new")).unwrap();
+    assert_eq!(synced(), 1, "before the manifest is replaced");
+    journal.commit(first).unwrap();
+    let second = journal.begin(vec![entry("b")], hash("new"), hash("newer")).unwrap();
+    journal.commit(second).unwrap();
+    assert_eq!(synced(), 0, "its name is safe already");
+}

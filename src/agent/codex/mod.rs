@@ -12,7 +12,7 @@ use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Reading;
+use crate::core::observe::identity::{Reading, Said};
 use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
@@ -54,6 +54,10 @@ impl Agent for Codex {
             readings.push(rollouts::reading(subject, subject.now()));
         }
         readings
+    }
+
+    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+        rollouts::said(subject)
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {

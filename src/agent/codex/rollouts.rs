@@ -2,6 +2,7 @@
 //! started. Reads their first line only.
 
 use std::borrow::Cow;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::{files, id_of};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
 
 /// How much earlier than the process a rollout may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -87,6 +88,33 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
     Ok(found)
 }
 
+/// The threads of the process's workspace in which something was said since it started: those of the last days, which people go
+/// back to. A rollout changes with every word and not otherwise.
+pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    let sessions = subject.home.join("sessions");
+    match subject.cwd {
+        Fact::Seen(cwd) => said_in(&sessions, cwd, subject.started(), subject.now()).map_or_else(Fact::Unknown, Fact::Seen),
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    }
+}
+
+fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Said>, String> {
+    let mut found = Vec::new();
+    let days = days(now - Days::new(MOST_DAYS), now);
+    for entry in days.iter().filter_map(|day| std::fs::read_dir(sessions.join(day)).ok()).flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(id) = name.to_str().and_then(id_of) else { continue };
+        let changed = path.symlink_metadata().ok().filter(Metadata::is_file).map(|file| files::times(&file).1);
+        if let Some(at) = changed.filter(|at| *at >= started)
+            && begun_here(&path, cwd)?.is_some()
+        {
+            found.push(Said { id: ConversationId(id.to_owned()), at });
+        }
+    }
+    Ok(found)
+}
+
 /// The directory of one day.
 pub(super) fn directory(day: NaiveDate) -> PathBuf {
     PathBuf::from(day.format("%Y/%m/%d").to_string())
@@ -125,14 +153,19 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
     if modified < since || born.is_some_and(|born| born < since) {
         return Ok(None);
     }
+    let begun = begun_here(path, cwd)?;
+    Ok(begun.map(|begun| born.unwrap_or(begun)).filter(|at| *at >= since))
+}
+
+/// When a thread was begun, if somebody did at a terminal in this workspace.
+fn begun_here(path: &Path, cwd: &Path) -> Result<Option<DateTime<Utc>>, String> {
     let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
     let Some(FirstLine { payload }) = first else {
         return Err(format!("{} does not say yet which workspace it is of", path.display()));
     };
     let is_here = !payload.is_unattended() && files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
-    let at = born.unwrap_or(payload.timestamp);
-    Ok((is_here && at >= since).then_some(at))
+    Ok(is_here.then_some(payload.timestamp))
 }
 
 #[cfg(test)]
@@ -192,7 +225,14 @@ mod tests {
         }
         write("/other");
         assert_eq!(seen(now - TimeDelta::seconds(9)).unwrap(), []);
+        let said = |after: i64| said_in(dir.path(), Path::new("/w"), now + TimeDelta::seconds(after), now).map(|all| all.len());
+        assert_eq!(said(-9), Ok(0), "elsewhere");
+        write("/w");
+        assert_eq!((said(-9), said(9)), (Ok(1), Ok(0)));
+        write_of("/w", json!("exec"));
+        assert_eq!(said(-9), Ok(0), "nobody is in it at a terminal");
         std::fs::write(day.join(format!("rollout-2026-01-01T00-00-00-{id}.jsonl")), "{\"half").unwrap();
         assert!(seen(now - TimeDelta::seconds(9)).is_err());
+        assert!(said(-9).is_err());
     }
 }

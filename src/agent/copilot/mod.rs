@@ -1,6 +1,7 @@
 //! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
 
 mod locks;
+mod opened;
 mod turn;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Reading;
+use crate::core::observe::identity::{Reading, Said};
 use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
@@ -48,6 +49,10 @@ impl Agent for Copilot {
             readings.push(argv::reading(subject, self, &FLAGS));
         }
         readings
+    }
+
+    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+        opened::of(subject)
     }
 
     fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {

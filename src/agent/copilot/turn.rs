@@ -17,7 +17,7 @@ use crate::core::observe::Turn;
 /// The list of open conversations, below the home.
 pub(super) const OPEN: &str = "open-sessions-state.json";
 /// The most it may hold.
-const MOST: u64 = 1 << 20;
+pub(super) const MOST: u64 = 1 << 20;
 
 /// A line of the event log.
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::{files, workspace};
+use super::{files, said, workspace};
 use crate::agent::{Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -24,23 +24,28 @@ const SLACK: TimeDelta = TimeDelta::seconds(1);
 /// process.
 const LAUNCH: TimeDelta = TimeDelta::seconds(30);
 
+/// How soon a launch makes its chat as a rule, and how soon a prompt follows that was among the arguments: some milliseconds. What
+/// came later and was prompted at once is of `gemini -p`, run beside this process; it also deletes the chat of a process that was not
+/// prompted yet.
+const HEADLESS: (TimeDelta, TimeDelta) = (TimeDelta::seconds(5), TimeDelta::seconds(1));
+
 /// The first line of a chat. One that lost it begins with something else.
 #[derive(Deserialize)]
-struct FirstLine {
+pub(super) struct FirstLine {
     #[serde(rename = "sessionId")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
     #[serde(rename = "startTime")]
-    started: Option<DateTime<Utc>>,
-    kind: Option<String>,
+    pub(super) started: Option<DateTime<Utc>>,
+    pub(super) kind: Option<String>,
 }
 
 /// The short id a file's name gives.
-fn short_id_of(name: &str) -> Option<&str> {
+pub(super) fn short_id_of(name: &str) -> Option<&str> {
     let stem = name.strip_prefix("session-")?.strip_suffix(".jsonl")?;
     stem.rsplit_once('-').map(|(_, short)| short).filter(|short| short.len() == 8)
 }
 
-fn first_line(path: &Path) -> Result<FirstLine, String> {
+pub(super) fn first_line(path: &Path) -> Result<FirstLine, String> {
     let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let line = edges.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     serde_json::from_slice(line).map_err(|_| format!("{} does not begin as a chat does", path.display()))
@@ -93,7 +98,7 @@ fn parent_name(path: &Path) -> Option<&str> {
 /// Rung 6: the chat that began with the process. A trust dialog starts the inner process anew, and with it the chat: the innermost
 /// process counts.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
-    let started = subject.chain().map(|process| process.started).max().unwrap_or(subject.topmost().started);
+    let started = subject.started();
     let (looked_at, fact) = match subject.cwd {
         Fact::Seen(cwd) => match workspace::chats(subject.home, cwd) {
             Ok(dirs) => {
@@ -113,7 +118,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
 fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
     let mut found = BTreeMap::new();
     for dir in dirs {
-        if let Err(why) = collect(dir, started - SLACK, &mut found) {
+        if let Err(why) = collect(dir, started, &mut found) {
             return Fact::Unknown(why);
         }
     }
@@ -132,8 +137,9 @@ fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
     }
 }
 
-/// Adds the conversations of a directory that appeared since then, each with its earliest file.
-fn collect(dir: &Path, since: DateTime<Utc>, found: &mut BTreeMap<String, DateTime<Utc>>) -> Result<(), String> {
+/// Adds the conversations of a directory that appeared since a process started, each with its earliest file.
+fn collect(dir: &Path, started: DateTime<Utc>, found: &mut BTreeMap<String, DateTime<Utc>>) -> Result<(), String> {
+    let since = started - SLACK;
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -163,7 +169,8 @@ fn collect(dir: &Path, since: DateTime<Utc>, found: &mut BTreeMap<String, DateTi
         let Some(at) = born.into_iter().chain(first.started).min() else {
             return Err(format!("{} does not say when it began", path.display()));
         };
-        if at >= since {
+        let is_prompted_at_once = || said::first_prompt(&path).is_some_and(|prompted| prompted <= at + HEADLESS.1);
+        if at >= since && !(at > started + HEADLESS.0 && is_prompted_at_once()) {
             let earliest = found.entry(id).or_insert(at);
             *earliest = at.min(*earliest);
         }

@@ -81,6 +81,20 @@ fn a_chat_that_came_long_after_the_launch_is_not_taken_for_the_one_that_is_gone(
 }
 
 #[test]
+fn what_gemini_p_leaves_is_not_taken_for_the_chat_of_one_that_idles_beside_it() {
+    let (chats, now) = (Chats::new(), Utc::now());
+    let prompt = |after: i64| {
+        let at = (now + TimeDelta::milliseconds(after)).to_rfc3339();
+        format!("{{\"id\":\"m\",\"timestamp\":\"{at}\",\"type\":\"user\",\"content\":[]}}\n")
+    };
+    chats.write(5, ONE, &(header(ONE, now, "main") + &prompt(12)));
+    assert_eq!(chats.begun(now - seconds(9)), Fact::Absent, "made later than a launch does, and prompted at once");
+    assert_eq!(ids(&chats.begun(now - seconds(3))), [ONE], "a prompt among its own arguments");
+    chats.write(5, ONE, &(header(ONE, now, "main") + &prompt(3_000)));
+    assert_eq!(ids(&chats.begun(now - seconds(9))), [ONE], "a slow launch, prompted by hand");
+}
+
+#[test]
 fn a_chat_that_lost_its_first_line_leaves_open_whose_it_is() {
     let (chats, now) = (Chats::new(), Utc::now());
     chats.write(5, TWO, &header(TWO, now, "main"));

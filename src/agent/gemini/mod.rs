@@ -1,6 +1,7 @@
 //! Gemini CLI. Reads its map of workspaces, the edges of its chats and its arguments. Nothing it leaves names its process.
 
 mod chats;
+mod said;
 mod turn;
 mod workspace;
 
@@ -12,7 +13,7 @@ use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Reading;
+use crate::core::observe::identity::{Found, Reading, Said};
 use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
@@ -55,6 +56,12 @@ impl Agent for Gemini {
             readings.push(chats::reading(subject));
         }
         readings
+    }
+
+    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+        let given = argv::reading(subject, self, &FLAGS).fact.into_seen();
+        let given = given.and_then(|found| if let Found::Id(id) = found { Some(id) } else { None });
+        said::of(subject, given.as_ref())
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {

@@ -12,7 +12,7 @@ use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
 
 /// How much earlier than the process a conversation may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -100,6 +100,51 @@ fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<F
     if found.is_empty() { Fact::Absent } else { Fact::Seen(Found::Appeared(found)) }
 }
 
+/// The conversations of the process's workspace in which something was said since it started.
+pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    let cwd = match subject.cwd {
+        Fact::Seen(cwd) => cwd,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why.clone()),
+    };
+    match databases(subject.home) {
+        Ok(databases) => said_in(&databases, cwd, subject.started()),
+        Err(why) => Fact::Unknown(why),
+    }
+}
+
+fn said_in(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<Said>> {
+    let mut found = Vec::new();
+    for path in databases {
+        let rows = match database::look(path, |connection| changed_since(connection, started)) {
+            Fact::Seen(rows) => rows,
+            Fact::Absent => continue,
+            Fact::Unknown(why) => return Fact::Unknown(why),
+        };
+        if rows.len() == NEWEST {
+            return Fact::Unknown(format!("{} holds more than {NEWEST} conversations that changed since then", path.display()));
+        }
+        // A new title is no word.
+        let ours = rows.into_iter().filter(|(_, directory, at)| *at >= started && is_of(directory, cwd));
+        found.extend(ours.map(|(id, _, at)| Said { id: ConversationId(id), at }));
+    }
+    Fact::Seen(found)
+}
+
+/// The conversations people have that changed since then: where they are, and when the last message of each was begun, or the
+/// conversation itself.
+fn changed_since(connection: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Vec<(String, String, DateTime<Utc>)>> {
+    let top = top(connection)?;
+    let last = "SELECT max(time_created) FROM message WHERE session_id = session.id";
+    let sql = format!(
+        "SELECT id, directory, max(time_created, coalesce(({last}), 0)) FROM session \
+         WHERE {top} AND time_updated >= ?1 LIMIT {NEWEST}"
+    );
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([since.timestamp_millis()], |row| Ok((row.get(0)?, row.get(1)?, time(row.get(2)?))))?;
+    rows.collect()
+}
+
 /// Whether a conversation's directory is this real path.
 fn is_of(directory: &str, cwd: &Path) -> bool {
     files::leads_to(Path::new(directory), cwd)
@@ -128,15 +173,22 @@ struct Row {
 /// Tells the conversations that people have: those of sub-agents have a parent, and an OpenCode without sub-agents no such
 /// column.
 fn top(connection: &Connection) -> rusqlite::Result<&'static str> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('session') WHERE name = 'parent_id')";
-    let has_parents: bool = connection.query_row(sql, [], |row| row.get(0))?;
-    Ok(if has_parents { "parent_id IS NULL" } else { "TRUE" })
+    Ok(if has(connection, "parent_id")? { "parent_id IS NULL" } else { "TRUE" })
 }
 
-/// The newest conversations that people have.
+fn has(connection: &Connection, column: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('session') WHERE name = ?1)";
+    connection.query_row(sql, [column], |row| row.get(0))
+}
+
+/// The newest conversations that were begun on a screen: what `opencode run` and other programs begin has rules of its own about
+/// permissions from the first, and ends without one who could be in it.
 fn newest(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     let top = top(connection)?;
-    let sql = format!("SELECT id, directory, time_created FROM session WHERE {top} ORDER BY rowid DESC LIMIT {NEWEST}");
+    let on_screen = if has(connection, "permission")? { "permission IS NULL" } else { "TRUE" };
+    let sql = format!(
+        "SELECT id, directory, time_created FROM session WHERE {top} AND {on_screen} ORDER BY rowid DESC LIMIT {NEWEST}"
+    );
     let mut statement = connection.prepare(&sql)?;
     let rows =
         statement.query_map([], |row| Ok(Row { id: row.get(0)?, directory: row.get(1)?, created: time(row.get(2)?) }))?;

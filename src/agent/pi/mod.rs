@@ -13,7 +13,7 @@ use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Found, Reading};
+use crate::core::observe::identity::{Found, Reading, Said};
 use crate::core::observe::{Transcript, Turn};
 use crate::host::Environ;
 
@@ -59,6 +59,10 @@ impl Agent for Pi {
             readings.push(sessions::reading(subject));
         }
         readings
+    }
+
+    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+        sessions::said(subject)
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {

@@ -9,12 +9,16 @@ use super::{files, store};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
 
 /// How much earlier than the process a conversation may seem to have begun and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
 /// A process begins its conversation when it starts. One begun later than this is another process's, or came after a `/new`.
 const LAUNCH: TimeDelta = TimeDelta::seconds(30);
+
+/// How soon a process begins its conversation, and how soon a prompt follows that was among the arguments: 0.6 s and 0.2 s were
+/// measured. What was begun later and prompted at once is of `pi -p`, run beside this process.
+const HEADLESS: (TimeDelta, TimeDelta) = (TimeDelta::seconds(3), TimeDelta::seconds(2));
 
 /// Rung 6: what appeared in the process's workspace since it started.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
@@ -62,6 +66,33 @@ fn in_directory(dir: &Path, cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Ap
     Ok(found)
 }
 
+/// The conversations of the process's workspace in which something was said since it started. A session file changes with every
+/// message and hardly otherwise.
+pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    let cwd = match subject.cwd {
+        Fact::Seen(cwd) => cwd,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why.clone()),
+    };
+    let all = store::directories(subject.home, cwd).and_then(|dirs| said_in(&dirs, cwd, subject.started()));
+    all.map_or_else(Fact::Unknown, Fact::Seen)
+}
+
+fn said_in(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Said>, String> {
+    let mut found = Vec::new();
+    for entry in dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(store::Name::of).map(|name| name.id) else { continue };
+        let changed = entry.path().symlink_metadata().ok().filter(std::fs::Metadata::is_file).map(|file| files::times(&file).1);
+        let Some(at) = changed.filter(|at| *at >= started) else { continue };
+        let header = store::header(&entry.path())?;
+        if header.id == id && files::leads_to(&header.cwd, cwd) {
+            found.push(Said { id: ConversationId(id.to_owned()), at });
+        }
+    }
+    Ok(found)
+}
+
 fn is_of_launch(begun: DateTime<Utc>, started: DateTime<Utc>) -> bool {
     (started - SLACK..=started + LAUNCH).contains(&begun)
 }
@@ -77,6 +108,10 @@ fn appearance(path: &Path, id: &str, cwd: &Path, started: DateTime<Utc>) -> Resu
     let header = store::header(path)?;
     let is_here = files::leads_to(&header.cwd, cwd);
     if header.id != id || !is_here || !is_of_launch(header.begun, started) {
+        return Ok(None);
+    }
+    let is_prompted_at_once = || store::first_prompt(path).is_some_and(|at| at <= header.begun + HEADLESS.1);
+    if header.begun > started + HEADLESS.0 && is_prompted_at_once() {
         return Ok(None);
     }
     Ok(Some(if header.begun < started { header.begun } else { born.unwrap_or(header.begun) }))
@@ -118,6 +153,53 @@ mod tests {
         assert_eq!(at(&begun(seconds(40), "/lab/a")), None, "of another process that came and went, or after /new");
         let doubtful = at(&begun(TimeDelta::milliseconds(-500), "/lab/a")).unwrap();
         assert!(Utc::now() - doubtful > TimeDelta::seconds(50), "dated by its beginning, which proves nothing");
+    }
+
+    #[test]
+    fn what_pi_p_leaves_is_not_taken_for_the_conversation_of_one_that_idles_beside_it() {
+        let ask = |begun_after: i64, prompted_after: i64| {
+            let dir = tempfile::tempdir().unwrap();
+            let started = Utc::now() - TimeDelta::minutes(1);
+            let begun = started + TimeDelta::milliseconds(begun_after);
+            let path = dir.path().join(format!("{}_x.jsonl", begun.format("%Y-%m-%dT%H-%M-%S-%3fZ")));
+            let first = serde_json::json!({ "type": "session", "id": "x", "cwd": "/lab/a", "timestamp": begun });
+            let message = |role: &str, after: i64| {
+                let at = begun + TimeDelta::milliseconds(after);
+                serde_json::json!({ "type": "message", "timestamp": at, "message": { "role": role, "content": [] } })
+            };
+            let (system, prompt) = (message("system", 100), message("user", prompted_after));
+            fs::write(path, format!("{first}\n{system}\n{prompt}\n")).unwrap();
+            at(&appeared(&[dir.path().to_path_buf()], Path::new("/lab/a"), started)).is_some()
+        };
+        assert!(!ask(4_000, 180), "begun later than the launch, and prompted at once");
+        assert!(ask(600, 180), "a prompt among its own arguments");
+        assert!(ask(4_000, 3_000), "a slow launch, prompted by hand");
+    }
+
+    #[test]
+    fn what_was_said_since_the_start_is_told_by_the_files_that_changed() {
+        let (dir, now) = (tempfile::tempdir().unwrap(), Utc::now());
+        let write = |id: &str, begun: DateTime<Utc>, cwd: &str| {
+            let line = serde_json::json!({ "type": "session", "id": id, "cwd": cwd, "timestamp": begun });
+            let path = dir.path().join(format!("{}_{id}.jsonl", begun.format("%Y-%m-%dT%H-%M-%S-%3fZ")));
+            fs::write(&path, format!("{line}\n")).unwrap();
+            path
+        };
+        let said = |started| {
+            let dirs = [dir.path().to_path_buf(), dir.path().join("none")];
+            let mut ids: Vec<_> = said_in(&dirs, Path::new("/lab/a"), started).unwrap().into_iter().map(|it| it.id.0).collect();
+            ids.sort();
+            ids
+        };
+        let old = write("old", now - TimeDelta::days(1), "/lab/a");
+        write("new", now, "/lab/a");
+        write("elsewhere", now, "/lab-a");
+        assert_eq!(said(now - TimeDelta::minutes(1)), ["new", "old"], "an old one that changed counts as well");
+        let file = fs::File::options().write(true).open(old).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3600)).unwrap();
+        assert_eq!(said(now - TimeDelta::minutes(1)), ["new"]);
+        fs::write(write("torn", now, "/lab/a"), "{\"half").unwrap();
+        assert!(said_in(&[dir.path().to_path_buf()], Path::new("/lab/a"), now - TimeDelta::minutes(1)).is_err());
     }
 
     #[test]

@@ -73,6 +73,22 @@ pub(super) fn header(path: &Path) -> Result<Header, String> {
     }
 }
 
+/// When the first prompt of a session file was given; `None` if its beginning does not tell.
+pub(super) fn first_prompt(path: &Path) -> Option<DateTime<Utc>> {
+    #[derive(Deserialize)]
+    struct Line {
+        timestamp: DateTime<Utc>,
+        message: Message,
+    }
+    #[derive(Deserialize)]
+    struct Message {
+        role: String,
+    }
+    let edges = files::edges(path).ok()?;
+    let mut messages = edges.lines().filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+    messages.find(|line| line.message.role == "user").map(|line| line.timestamp)
+}
+
 /// The directories in which session files of a workspace may be: its own, which other workspaces may share (the name tells
 /// neither `a-b` from `a/b`), the home itself where that is a directory of session files, and one that settings name.
 pub(super) fn directories(home: &Path, cwd: &Path) -> Result<Vec<PathBuf>, String> {

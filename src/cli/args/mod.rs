@@ -2,6 +2,7 @@
 
 mod fleet;
 mod job;
+mod schema;
 mod values;
 mod watch;
 
@@ -19,6 +20,7 @@ pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
+pub(crate) use schema::{Document, SchemaArgs};
 pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
@@ -330,7 +332,8 @@ pub(crate) struct ExplainArgs {
 Examples:
   headcount history                          everything, newest first
   headcount history lab-api-creator-codex    one session
-  headcount history -n 5")]
+  headcount history -n 5
+  headcount history --json | jq -r '.entries[].message'")]
 pub(crate) struct HistoryArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "SESSION")]
@@ -338,6 +341,9 @@ pub(crate) struct HistoryArgs {
     /// Show at most this many entries
     #[arg(long, short = 'n', value_name = "COUNT", value_parser = values::count)]
     pub(crate) limit: Option<usize>,
+    /// Print them as JSON (headcount/history/v1)
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Take one recorded change back
@@ -368,7 +374,9 @@ pub(crate) struct UndoArgs {
 /// Write a manifest from what is running now
 ///
 /// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
-/// workspace, pane, and the conversation if it is proven. Starts, stops and types into nothing.
+/// workspace, pane, and the conversation if it is proven. It goes where --manifest, $HEADCOUNT_MANIFEST or
+/// $AGENT_SESSIONS_YAML says, else to ./agent-sessions.yaml; a file that is there is never replaced. Starts, stops and types
+/// into nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -411,49 +419,6 @@ pub(crate) struct DemoArgs {}
 /// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
-
-/// Print a JSON Schema
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount schema manifest > agent-sessions.schema.json
-  headcount schema manifest --markdown | less    every key, for people
-  headcount schema report")]
-pub(crate) struct SchemaArgs {
-    /// Of which document
-    #[arg(value_name = "DOCUMENT")]
-    pub(crate) document: Document,
-    /// Print the reference of the manifest as a page for people
-    #[arg(long)]
-    pub(crate) markdown: bool,
-}
-
-/// The documents that have a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Document {
-    /// The manifest, for editors and validators
-    Manifest,
-    /// What `diff --json` and `reconcile --emit-diff` print
-    Report,
-    /// What `status --json` prints
-    Status,
-    /// What `watch --publish` says of a host
-    Host,
-    /// What `watch --publish` says of a session
-    Session,
-    /// What `watch --publish` says of a drift
-    Drift,
-    /// What `watch --json` prints, each line
-    Events,
-    /// What `fleet status --json` prints
-    Fleet,
-    /// What `fleet status --watch --json` prints, each line
-    FleetEvents,
-    /// The record of a delegated job
-    Job,
-    /// An event of a delegated job, as it is published
-    JobEvent,
-}
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

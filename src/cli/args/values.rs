@@ -61,7 +61,7 @@ fn expected(why: &str) -> String {
 
 /// How many.
 pub(super) fn count(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected a number such as 5".to_owned())
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a number such as 5".to_owned())
 }
 
 /// A label selector `key=value`.

@@ -38,8 +38,13 @@ fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
 
 fn options(args: &FleetStatusArgs, pictures: bool, context: &Context) -> Result<FleetOptions, CliError> {
     // A broker that the environment names needs no manifest.
-    let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
-    let broker = broker::find(manifest.as_deref(), context)?;
+    let option = context.globals.manifest.as_deref();
+    let manifest = manifest_path::if_any(option, &Surroundings::real())?;
+    let broker = broker::find(manifest.as_deref(), context).map_err(|error| {
+        // A manifest that somebody named and that is not there may be what would name it.
+        let missing = manifest_path::find(option, &Surroundings::real()).err();
+        missing.filter(|_| manifest_path::is_named(option, &Surroundings::real())).unwrap_or(error)
+    })?;
     let client_id = broker::passer_by(&broker);
     let (hosts, timeout) = (args.hosts.clone(), args.timeout);
     let output = io::stdout().as_fd().try_clone_to_owned().ok();
@@ -54,6 +59,12 @@ fn unreachable(error: &crate::control::fleet::FleetError) -> CliError {
 fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
     if !report.complete {
         let error = CliError::new(Exit::Failure, format!("the view is not complete: {}", report.incomplete.join("; ")));
+        if report.hosts.is_empty() {
+            return Err(error.hint(
+                "this user needs to read headcount/# (mosquitto grants it to everybody, and then delivers nothing), and a host to \
+                 publish: `headcount watch --publish`",
+            ));
+        }
         return Err(error.hint(
             "a longer --timeout may help; a broker may also drop what it cannot send at once (mosquitto: max_queued_messages), \
              or not let this user read headcount/+/session/+",

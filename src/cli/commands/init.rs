@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::InitArgs;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
 use crate::cli::{Context, session};
 use crate::control::init::compose;
 use crate::core::text::printable;
 use crate::store::paths::StateHome;
 
-/// Where it is written unless `--manifest` says otherwise.
+/// Where it is written unless somebody says otherwise.
 const HERE: &str = "agent-sessions.yaml";
 
 /// Composes the manifest and writes or prints it.
 pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> {
-    let path = context.globals.manifest.clone().unwrap_or_else(|| PathBuf::from(HERE));
+    // Where every other verb will look for it.
+    let meant = manifest_path::meant(context.globals.manifest.as_deref(), &Surroundings::real());
+    let path = meant.unwrap_or_else(|| PathBuf::from(HERE));
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
     let first = compose(session::world(&state_home)).map_err(|refusal| CliError::caused_by(Exit::Failure, &refusal))?;
     for line in &first.left_out {

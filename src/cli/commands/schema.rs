@@ -15,6 +15,7 @@ use crate::core::job::{JobEvent, Record};
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
+use crate::core::report::history::HistoryReport;
 use crate::core::report::status::StatusReport;
 
 /// Prints one schema, or the page.
@@ -44,6 +45,7 @@ fn of(document: Document) -> Value {
         Document::Fleet => generate::<FleetReport>("headcount fleet v1"),
         Document::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
         Document::Status => generate::<StatusReport>("headcount status v1"),
+        Document::History => generate::<HistoryReport>("headcount history v1"),
     }
 }
 

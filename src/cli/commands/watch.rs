@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         }),
         false => None,
     };
+    if let Some(directory) = args.until_file.as_deref().and_then(missing_directory) {
+        context.out.note(&format!("--until-file: {} is not there, so nothing can appear in it yet", directory.display()));
+    }
     let world = session::world(&pass.state_home);
     let _claims = match &mqtt {
         Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
@@ -83,6 +87,11 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         Ended::Interrupted => Ok(Exit::Interrupted),
         Ended::Terminated | Ended::UntilFile | Ended::MaxRuntime | Ended::OutputClosed => Ok(Exit::Done),
     }
+}
+
+/// The directory of a file that is to appear, if it is not there.
+fn missing_directory(file: &Path) -> Option<&Path> {
+    file.parent().filter(|directory| !directory.as_os_str().is_empty() && !directory.is_dir())
 }
 
 /// One event as a line.

@@ -26,7 +26,10 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
     // Without a place for state there is a row about that already.
     if let Ok(state) = StateHome::from_environment(|name| examiner.variable(name)) {
         let registry = registry::find(None, manifest, &state);
-        rows.push(jobs(&registry));
+        rows.push(match registry::Missing::find(None) {
+            Some(missing) => Row::warn("job registry", missing.told(), "check the name; `headcount job submit` makes it"),
+            None => jobs(&registry),
+        });
         if registry.path().join(".lock").exists() {
             rows.push(lock_row("job lock", &registry.path().join(".lock")));
         }

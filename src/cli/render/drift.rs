@@ -81,6 +81,10 @@ pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) ->
         let _ = writeln!(text, "{}{apart}{next}", hanging(&what, 0, Style::Strong, look));
     } else if report.in_sync {
         let counts = report.counts;
+        if asked == Asked::Selected && counts.declared == 0 {
+            text.push_str("No session that is judged here matches. Nothing to record.\n");
+            return text;
+        }
         let words = match asked {
             Asked::Everything => "In sync:",
             Asked::Selected => "Nothing selected has drifted:",

@@ -16,8 +16,12 @@ use crate::core::text::{printable, stamp};
 pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
     if report.hosts.is_empty() {
         let broker = printable(&report.broker);
-        let denied = "A broker may also grant a subscription and deliver nothing: this user needs to read `headcount/#`.";
-        return format!("No host has published anything on {broker}. `headcount watch --publish` does.\n{denied}\n");
+        if report.complete {
+            // Everything came, and nothing of it was asked for.
+            return format!("No host of that name has published anything on {broker}.\n");
+        }
+        let why: String = report.incomplete.iter().map(|why| format!("Not complete: {}\n", printable(why))).collect();
+        return format!("No host came from {broker}.\n{why}");
     }
     let mut text = hosts(&report.hosts, look);
     if report.hosts.iter().any(|host| !host.sessions.is_empty()) {
@@ -58,23 +62,25 @@ fn row(host: &HostView, now: DateTime<Utc>) -> Vec<Cell> {
         Cell::or_dash(ago(host.observed_at).as_deref(), Style::Plain),
         Cell::or_dash(host.version.as_deref(), Style::Plain),
         Cell::or_dash(host.manifest.as_deref(), Style::Dim),
-        Cell::new(&note(host), Style::Dim),
+        Cell::new(&note(host, now), Style::Dim),
     ]
 }
 
-/// Since when it is so. When a host went is only known to whoever was there; for others it is later than this.
+/// Since when it is so. When a host went is only known to whoever was there; others can only say when it was there last.
 fn since(host: &HostView, now: DateTime<Utc>) -> Option<String> {
     let is_over = matches!(host.status, HostStatus::Lost | HostStatus::Offline);
-    match (host.ended_at, host.since, is_over) {
-        (Some(at), _, true) => Some(age(at, now)),
-        (None, Some(at), true) => Some(format!("<{}", age(host.observed_at.map_or(at, |seen| seen.max(at)), now))),
-        (_, at, false) | (None, at, true) => at.map(|at| age(at, now)),
+    match (host.ended_at, is_over) {
+        (Some(at), true) => Some(age(at, now)),
+        (None, true) => Some("?".to_owned()),
+        (_, false) => host.since.map(|at| age(at, now)),
     }
 }
 
-fn note(host: &HostView) -> String {
+fn note(host: &HostView, now: DateTime<Utc>) -> String {
+    let is_over = matches!(host.status, HostStatus::Lost | HostStatus::Offline) && host.ended_at.is_none();
+    let last = host.last_known.filter(|_| is_over).map(|at| format!("last known there {} ago", age(at, now)));
     let missing = (host.missing > 0).then(|| format!("{} did not come", plural(host.missing, "session", "sessions")));
-    [host.note.clone(), missing].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [host.note.clone(), last, missing].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 const fn host_style(status: HostStatus) -> Style {
@@ -175,7 +181,7 @@ pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
     let (at, text, style) = match event {
         FleetEvent::View(report) => return render(report, &Look { now: report.observed_at, ..*look }),
         FleetEvent::Host { at, host } => {
-            let note = note(host);
+            let note = note(host, *at);
             let note = if note.is_empty() { note } else { format!(" ({note})") };
             (at, format!("{}: {}{note}", host.host, host.status.as_str()), host_style(host.status))
         }

@@ -263,6 +263,10 @@ fn the_count_line_says_what_to_do_next() {
     );
     let selected = drift::count(&quiet, Doing::Looking, Asked::Selected, &look(None));
     assert_eq!(selected, "Nothing selected has drifted: 6 declared, 2 running. Nothing to record.\n");
+    let mut nobody = quiet.clone();
+    nobody.counts.declared = 0;
+    let said = drift::count(&nobody, Doing::Looking, Asked::Selected, &look(None));
+    assert_eq!(said, "No session that is judged here matches. Nothing to record.\n");
 }
 
 #[test]

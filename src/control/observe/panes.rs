@@ -157,7 +157,7 @@ impl<'a> Inspector<'a> {
         if cwd.is_absent() {
             return None;
         }
-        let ladder = Ladder { readings: vec![reading], peers: Fact::Absent };
+        let ladder = Ladder { readings: vec![reading], ..Ladder::default() };
         let agent = Agent { kind, process: Process::from(&process), cwd, home: Fact::Seen(home), ladder };
         Some(PaneFacts {
             agents: Fact::Seen(vec![agent]),
@@ -222,7 +222,9 @@ impl<'a> Inspector<'a> {
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
             readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
-        let ladder = Ladder { readings, peers: Fact::Absent };
+        let is_followed = home.is_absent() || readings.iter().any(|it| it.rung < Rung::Start && !it.fact.is_absent());
+        let said = if is_followed { Fact::Absent } else { agent.said(&subject) };
+        let ladder = Ladder { readings, peers: Fact::Absent, said };
         let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
         Some((agent, Witness::from(&itself)))
     }

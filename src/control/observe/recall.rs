@@ -349,6 +349,8 @@ impl PaneFacts {
             agent.cwd.seen().is_some()
                 && agent.home.seen().is_some()
                 && proves(readings)
+                // What is said in another conversation of the workspace wakes us, and makes this one doubtful.
+                && agent.ladder.said.is_absent()
                 && !needs_peers(&agent.ladder)
                 && readings.iter().all(|reading| reading.fact.why_unknown().is_none())
         };

@@ -124,7 +124,7 @@ mod tests {
             home: Fact::Seen(home.path().to_path_buf()),
             ladder: Ladder {
                 readings: vec![Reading { rung: Rung::Registry, looked_at: "the registry".to_owned(), fact }],
-                peers: Fact::Absent,
+                ..Ladder::default()
             },
         };
         let id = || Fact::Seen(Found::Id(ConversationId(ID.to_owned())));

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::identity::{Candidate, Identity, guess, proof_of};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::identity::{Candidate, Identity, guess, later, proof_of};
 use super::locate::{Atlas, Live, Standing, agents_of};
 use super::{Disposition, World, new_id};
 use crate::core::ids::{ConversationId, ServerKey};
 use crate::core::manifest::{Session, Status};
-use crate::core::observe::identity::Rung;
+use crate::core::observe::identity::{Rung, Said};
 use crate::core::observe::{MuxSession, Process};
 
 /// What a live agent's conversation is, all claims considered.
@@ -134,6 +136,12 @@ impl<'w, 'a> Claims<'w, 'a> {
                 if let Some(why) = self.also_proven(&id, live, Some(entry.index)) {
                     return Ruling::Ambiguous(vec![Candidate::new(&id, why)]);
                 }
+                if rung == Rung::Start
+                    && let Some(doubt) =
+                        self.doubt(&id, "in the arguments the process was started with", live, Some(entry.index))
+                {
+                    return if self.is_settled(entry, &doubt, live) { Ruling::Nothing } else { doubt };
+                }
                 if recorded == Some(&id) {
                     return Ruling::Proven { id, rung, formerly: None };
                 }
@@ -148,8 +156,31 @@ impl<'w, 'a> Claims<'w, 'a> {
                 self.holders(&id, Some(entry.index), rung)
             }
             Identity::Unknown(why) => Ruling::Unknown(why),
-            Identity::Nothing | Identity::Ambiguous(_) if recorded.is_some() => Ruling::Nothing,
-            Identity::Nothing | Identity::Ambiguous(_) => self.weak(live, Some(entry.index)),
+            Identity::Nothing | Identity::Ambiguous(_) => match recorded {
+                Some(id) => self.doubt(id, "recorded", live, Some(entry.index)).unwrap_or(Ruling::Nothing),
+                None => self.weak(live, Some(entry.index)),
+            },
+        }
+    }
+
+    /// What speaks against a live agent still being in the conversation it is said to be in, which nothing of the process itself
+    /// tells: something was said later in another one of its workspace that is nobody else's.
+    fn doubt(&self, id: &ConversationId, as_what: &str, live: Live<'a>, index: Option<usize>) -> Option<Ruling> {
+        let is_anothers = |said: &Said| {
+            let by_proof = self.proven.get(&said.id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
+            let others = self.recorded.get(&said.id).into_iter().flatten().filter(|holder| Some(**holder) != index);
+            by_proof || others.into_iter().any(|holder| self.was_in(*holder, said.at))
+        };
+        match later(live.agent, id, &is_anothers) {
+            Ok(later) if later.is_empty() => None,
+            Ok(later) => {
+                let why = format!("used after {id} was, by this agent or another");
+                let own = Candidate::new(id, format!("{as_what}, but another of the workspace was used later"));
+                Some(Ruling::Ambiguous(
+                    [own].into_iter().chain(later.iter().map(|id| Candidate::new(id, why.clone()))).collect(),
+                ))
+            }
+            Err(why) => Some(Ruling::Unknown(why)),
         }
     }
 
@@ -169,6 +200,10 @@ impl<'w, 'a> Claims<'w, 'a> {
         match proof_of(live.agent) {
             Identity::Proven { id, rung } => match self.also_proven(&id, live, None) {
                 Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                None if rung == Rung::Start => {
+                    let doubt = self.doubt(&id, "in the arguments the process was started with", live, None);
+                    doubt.unwrap_or_else(|| self.holders(&id, None, rung))
+                }
                 None => self.holders(&id, None, rung),
             },
             Identity::Unknown(why) => Ruling::Unknown(why),
@@ -184,7 +219,10 @@ impl<'w, 'a> Claims<'w, 'a> {
                 let rival = rivals.then(|| "another session's agent could be in it as well".to_owned());
                 match rival.or_else(|| self.shared_process(live, index)) {
                     Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
-                    None => Ruling::Proven { id, rung, formerly: None },
+                    None => {
+                        let doubt = self.doubt(&id, "appeared since the process started", live, index);
+                        doubt.unwrap_or(Ruling::Proven { id, rung, formerly: None })
+                    }
                 }
             }
             Identity::Ambiguous(candidates) => Ruling::Ambiguous(candidates),
@@ -222,6 +260,25 @@ impl<'w, 'a> Claims<'w, 'a> {
         let other = entries.iter().find(|other| Some(**other) != index)?;
         let name = &self.world.manifest.sessions.get(*other)?.key.name;
         Some(format!("session {name} shows the same process, pid {}", live.agent.process.pid))
+    }
+
+    /// Whether the record says which of several conversations it is: it was made after the process started, and nothing was said
+    /// later than there.
+    fn is_settled(&self, entry: &Session, doubt: &Ruling, live: Live<'a>) -> bool {
+        let (Some(recorded), Ruling::Ambiguous(candidates)) = (&entry.recorded.session_id, doubt) else { return false };
+        candidates.iter().skip(1).any(|candidate| candidate.id == *recorded)
+            && !self.started_after_record(entry, live)
+            && self.doubt(recorded, "recorded", live, Some(entry.index)).is_none()
+    }
+
+    /// Whether an entry's agent was still in the conversation the entry records when something was said there.
+    fn was_in(&self, holder: usize, at: DateTime<Utc>) -> bool {
+        let recorded = self.world.manifest.sessions.get(holder).map(|entry| &entry.recorded);
+        let ended = recorded.and_then(|recorded| recorded.terminated_at);
+        // An end is recorded in whole seconds, and in the pass after it.
+        self.standings.get(holder).is_some_and(Standing::has_agent)
+            || recorded.is_some_and(|recorded| recorded.status == Some(Status::Running))
+            || ended.is_some_and(|ended| at < ended + TimeDelta::seconds(1))
     }
 
     /// What other entries' records of a proven id mean for recording it.
@@ -270,8 +327,11 @@ fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = Place<'a>> {
 /// The standings of all entries of this host, suspended ones included: they hold their ids too.
 pub(super) fn standings<'a>(world: &World<'a>, atlas: &Atlas<'a>) -> Vec<Standing<'a>> {
     let here = |entry: &Session| entry.key.host == world.observation.host;
-    let locate = |entry: &Session| {
-        if here(entry) { atlas.locate(entry) } else { Standing::Unknown(format!("it belongs to host {}", entry.key.host)) }
+    let locate = |entry: &Session| match &entry.doubt {
+        _ if !here(entry) => Standing::Unknown(format!("it belongs to host {}", entry.key.host)),
+        // What is at its place, or is not, may be about another session than the one that was meant.
+        Some(doubt) => Standing::Unknown(doubt.why.clone()),
+        None => atlas.locate(entry),
     };
     world.manifest.sessions.iter().map(locate).collect()
 }

@@ -1,6 +1,7 @@
 //! From manifest and observation to drifts: the order in which an entry is judged. Pure.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::claims::{Claims, Ruling, standings};
 use super::locate::{Atlas, Standing, Undeclared};
@@ -126,6 +127,7 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
     let strangers: Vec<&Undeclared<'a>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
     let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
     for (other, discovered) in unregistered::discover(world, &strangers, shown) {
+        let discovered = unregistered::unless_meant(world, other, discovered);
         judge_undeclared(world, other, discovered, &claims, &mut verdict);
     }
     verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));
@@ -281,6 +283,8 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
     let fallback = world.observation.fallback_homes.get(entry.index);
     let home = match standing.live() {
         Some(live) => &live.agent.home,
+        // It may have been started with a home of its own, and nobody looked there.
+        None if is_elsewhere(world, entry, fallback?.seen()) => return None,
         None => fallback?,
     };
     match home {
@@ -291,6 +295,12 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
         Fact::Absent => None,
         Fact::Unknown(why) => Some(Fact::Unknown(why.clone())),
     }
+}
+
+/// Whether the agent of an entry kept its files elsewhere than in `home` when it was last seen.
+fn is_elsewhere(world: &World<'_>, entry: &Session, home: Option<&PathBuf>) -> bool {
+    let last = world.memory.session(&entry.key).and_then(|memory| memory.home.as_ref());
+    last.is_some_and(|last| home.is_some_and(|home| home != last))
 }
 
 /// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.

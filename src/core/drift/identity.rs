@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Rung};
+use crate::core::observe::identity::{Found, Rung, Said};
 use crate::core::observe::{Agent, Process};
 
 /// How near to the start of the process an appearance proves nothing either way.
@@ -88,6 +88,23 @@ pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> bool) ->
     }
     candidates.dedup_by(|a, b| a.id == b.id);
     if candidates.is_empty() { Identity::Nothing } else { Identity::Ambiguous(candidates) }
+}
+
+/// The conversations in which something was said after the last word in `id`, and since the agent started: it may have gone on in
+/// one of them. `is_anothers` tells the words that somebody else has said.
+pub(super) fn later(
+    agent: &Agent,
+    id: &ConversationId,
+    is_anothers: &dyn Fn(&Said) -> bool,
+) -> Result<Vec<ConversationId>, String> {
+    let said = match &agent.ladder.said {
+        Fact::Seen(said) => said,
+        Fact::Absent => return Ok(Vec::new()),
+        Fact::Unknown(why) => return Err(why.clone()),
+    };
+    let last = said.iter().filter(|it| it.id == *id).map(|it| it.at).max();
+    let is_later = |it: &&Said| it.id != *id && last.is_none_or(|last| it.at > last) && !is_anothers(it);
+    Ok(said.iter().filter(is_later).map(|it| it.id.clone()).collect())
 }
 
 /// The unclaimed conversations a weak rung speaks for: those that came after the process, and those too near to its start.

@@ -25,6 +25,11 @@ pub fn remember<'a>(
         if matches!(verdict.transcript, Some(Fact::Seen(_))) {
             session.transcript_seen = true;
         }
+        if let Some(home) =
+            verdict.standing.live().and_then(|live| live.agent.home.seen()).filter(|home| session.home.as_ref() != Some(home))
+        {
+            session.home = Some(home.clone());
+        }
         let boot = world.observation.boot.seen().map(|boot| &boot.id);
         if verdict.standing.has_agent() && session.boot_id.as_ref() != boot {
             session.boot_id = boot.cloned();

@@ -98,6 +98,26 @@ pub(super) fn discover<'w, 'a>(
     all
 }
 
+/// The same, unless an unknown key may mean that this session has an entry, or should have none: registered now, it would be
+/// declared twice, or in the wrong place, once that key is corrected.
+pub(super) fn unless_meant<'a>(world: &World<'_>, other: &Undeclared<'a>, discovered: Discovered<'a>) -> Discovered<'a> {
+    let kinds = match &discovered {
+        Discovered::Ours(live) => vec![live.agent.kind],
+        Discovered::Several(kind, _) => vec![*kind],
+        Discovered::NotOurs | Discovered::Unknown(..) | Discovered::View(..) => return discovered,
+    };
+    let name = &other.key.name;
+    let meaning = world.manifest.sessions.iter().find_map(|entry| {
+        let doubt = entry.doubt.as_ref()?;
+        let is_its = entry.key.names().any(|known| known == name.as_str()) || doubt.other_name.as_ref() == Some(name);
+        is_its.then(|| format!("the entry {:?} may mean it: {}", entry.key.name, doubt.why))
+    });
+    match meaning.or_else(|| world.manifest.registers_nothing.clone()) {
+        Some(why) => Discovered::Unknown(kinds, why),
+        None => discovered,
+    }
+}
+
 /// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that
 /// keeps a copy of its id as history.
 pub(super) fn judge(

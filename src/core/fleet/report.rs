@@ -107,6 +107,11 @@ pub struct HostView {
     #[serde(with = "seconds::option")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub ended_at: Option<DateTime<Utc>>,
+    /// The latest moment it is known to have been there: when it last said that it looked, or when its connection began. One that
+    /// was lost left nothing later behind.
+    #[serde(with = "seconds::option", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub last_known: Option<DateTime<Utc>>,
     /// The manifest it watches.
     pub manifest: Option<String>,
     /// When it is known to have looked, UTC.

@@ -1,5 +1,6 @@
 //! The manifest as a value: what people declared and what headcount recorded. Never reads or writes text; `yaml` does.
 
+mod doubt;
 pub mod names;
 pub mod page;
 pub mod pattern;
@@ -77,6 +78,8 @@ pub struct Manifest {
     pub dialect: Dialect,
     /// Where a session is whose entry does not say: what an entry need not repeat.
     pub usual: Place,
+    /// Why no session may be registered in it: what an unknown key was probably meant to say decides whether one has an entry.
+    pub registers_nothing: Option<String>,
     /// The agents it declares, in the order of the file.
     pub agents: Vec<&'static Definition>,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
@@ -120,6 +123,8 @@ pub struct Session {
     pub index: usize,
     /// Its key.
     pub key: SessionKey,
+    /// Why it cannot be told which session the entry is about, or where that is.
+    pub doubt: Option<Doubt>,
     /// The agent that runs in it.
     pub agent: AgentKind,
     /// The workspace as written, with `~` expanded; `None` if the entry names none.
@@ -136,6 +141,15 @@ pub struct Session {
     pub recorded: Recorded,
     /// Which keys the entry has and how they came there.
     pub entry: Entry,
+}
+
+/// Why the key of an entry may not be what was meant: what is found at that place, or not, says nothing about the entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// One line.
+    pub why: String,
+    /// The name it may have been meant to have instead.
+    pub other_name: Option<String>,
 }
 
 /// What headcount recorded in an entry.

@@ -213,6 +213,11 @@ impl Field {
     }
 }
 
+/// Whether a key is the user's own, or the merge key: nothing is said about it.
+pub(super) fn is_own_key(key: &str) -> bool {
+    key.starts_with("x-") || key == "<<"
+}
+
 /// The older dialect's own-id key for an agent: `claude_session_id_own`, `antigravity_conversation_id_own`.
 pub fn own_id_key(agent: AgentKind) -> String {
     let noun = if agent.says_conversation() { "conversation" } else { "session" };

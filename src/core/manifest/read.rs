@@ -5,7 +5,8 @@ use std::path::{Path as FilePath, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::names::{Field, identity, top};
+use super::doubt::{self, Doubts, meant};
+use super::names::{Field, identity, is_own_key, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
 use super::read_mqtt::section;
@@ -83,6 +84,13 @@ impl Remarks {
         self.0.push(Remark { path, about_key: false, fatal: false, message: message.into(), hint });
     }
 
+    /// A key nothing knows that was probably meant to be `meant`, which says where a session is; and whom that concerns.
+    pub(super) fn doubtful_key(&mut self, path: Path, key: &str, meant: &str, whom: &str) {
+        let hint =
+            format!("did you mean `{meant}`? Until that is settled {whom} not judged; a key of your own begins with `x-`");
+        self.push(Remark { path, about_key: true, fatal: false, message: format!("unknown key `{key}`"), hint: Some(hint) });
+    }
+
     /// Any other remark.
     pub(super) fn push(&mut self, remark: Remark) {
         self.0.push(remark);
@@ -90,7 +98,7 @@ impl Remarks {
 
     /// A key nothing knows, with what may have been meant. Keys beginning with `x-` are the user's own.
     pub(super) fn unknown_key(&mut self, path: Path, key: &str, known: impl Iterator<Item = String>) {
-        if key.starts_with("x-") || key == "<<" {
+        if is_own_key(key) {
             return;
         }
         let hint = closest(key, known).map(|word| format!("did you mean `{word}`?"));
@@ -98,15 +106,19 @@ impl Remarks {
     }
 }
 
-/// The known word closest to a mistyped one, if any is close: one that begins alike, or that a slip of the fingers or two (a
-/// letter too many, missing, wrong, or two swapped) makes of it.
-pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>) -> Option<String> {
-    let length = word.chars().count();
-    let allowed = match length {
+/// How many slips of the fingers may be in a word of this length.
+pub(super) fn slips_allowed(word: &str) -> usize {
+    match word.chars().count() {
         0 | 1 => 0,
         2..=5 => 1,
         _ => 2,
-    };
+    }
+}
+
+/// The known word closest to a mistyped one, if any is close: one that begins alike, or that a slip of the fingers or two (a
+/// letter too many, missing, wrong, or two swapped) makes of it.
+pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>) -> Option<String> {
+    let allowed = slips_allowed(word);
     known
         .map(|candidate| -> String { candidate.into() })
         .filter_map(|candidate| {
@@ -155,7 +167,13 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     for key in document.keys() {
         match key.as_str() {
             Some(key) if known.contains(&key) => {}
-            Some(key) => remarks.unknown_key(Path::root().key(key), key, known.iter().map(|word| (*word).to_owned())),
+            Some(key) => match doubt::of_a_file(key, older) {
+                Some(meant) => {
+                    let meant = format!("{}: {{ {meant}: … }}", top::DEFAULTS);
+                    remarks.doubtful_key(Path::root().key(key), key, &meant, "sessions that do not say it are");
+                }
+                None => remarks.unknown_key(Path::root().key(key), key, known.iter().map(|word| (*word).to_owned())),
+            },
             None => remarks.warn(Path::root(), format!("a key here is {}, not text", noun(key)), None),
         }
     }
@@ -165,7 +183,8 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         Dialect::MultiAgentMux => Vec::new(),
     };
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
-    let defaults = defaults(document.get(top::DEFAULTS), remarks);
+    let defaults = defaults(document.get(top::DEFAULTS), older, remarks);
+    let doubts = Doubts::of(document, &defaults, older);
     let usual = usual(&defaults, environment);
     let empty = Vec::new();
     let path = Path::root().key(top::SESSIONS);
@@ -187,12 +206,13 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     let mqtt = section(document.get(top::MQTT), environment, remarks);
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
-        let reader = EntryReader { index, dialect, environment, defaults: &defaults, agents: &agents };
+        let reader = EntryReader { index, dialect, environment, defaults: &defaults, agents: &agents, doubts: &doubts };
         sessions.extend(reader.read(raw, item, remarks));
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
-    Some(Manifest { dialect, usual, agents, discovery, sessions_node, sessions, identities, mqtt })
+    let registers_nothing = doubts.of_new_entries(document, &defaults);
+    Some(Manifest { dialect, usual, registers_nothing, agents, discovery, sessions_node, sessions, identities, mqtt })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
@@ -246,7 +266,7 @@ fn discovery(node: Option<&Value>, remarks: &mut Remarks) -> Vec<NamePattern> {
     }
 }
 
-fn defaults(node: Option<&Value>, remarks: &mut Remarks) -> Mapping {
+fn defaults(node: Option<&Value>, older: bool, remarks: &mut Remarks) -> Mapping {
     let path = Path::root().key(top::DEFAULTS);
     let fields = match node {
         None | Some(Value::Null) => return Mapping::new(),
@@ -263,7 +283,10 @@ fn defaults(node: Option<&Value>, remarks: &mut Remarks) -> Mapping {
                 let hint = "only declared fields can have a default".to_owned();
                 remarks.fatal(path.key(key), format!("`{key}` belongs to one session"), Some(hint));
             }
-            None => remarks.unknown_key(path.key(key), key, Field::all_names().map(str::to_owned)),
+            None => match meant(key, older) {
+                Some((_, meant)) => remarks.doubtful_key(path.key(key), key, meant, "sessions that do not say it are"),
+                None => remarks.unknown_key(path.key(key), key, Field::all_names().map(str::to_owned)),
+            },
         }
     }
     fields

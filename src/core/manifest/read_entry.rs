@@ -7,6 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde_yaml::{Mapping, Value};
 
+use super::doubt::{Doubts, Found};
 use super::names::{Field, identity, own_id_agent, own_id_keys};
 use super::pattern::NamePattern;
 use super::read::{Environment, Remarks, closest, noun};
@@ -28,6 +29,8 @@ pub(super) struct EntryReader<'a> {
     pub(super) defaults: &'a Mapping,
     /// The agents the manifest declares.
     pub(super) agents: &'a [&'static Definition],
+    /// What stands outside the entries and was probably meant for them.
+    pub(super) doubts: &'a Doubts,
 }
 
 /// Where a field was found. Made into a path only when there is something to say: most fields of most entries are in order.
@@ -55,7 +58,8 @@ impl EntryReader<'_> {
             return None;
         };
         let mut fields = Fields { path: path.clone(), own, defaults: self.defaults, remarks };
-        fields.refuse_unknown_keys();
+        let doubtful = self.doubts.own(own);
+        fields.refuse_unknown_keys(doubtful.map(|found| (found.key, found.meant)));
         // Everything is read before giving up on the entry, so that all of its mistakes are told at once.
         let name = self.name(&mut fields);
         let agent = self.agent(&mut fields, name.as_deref());
@@ -73,7 +77,8 @@ impl EntryReader<'_> {
         let recorded = fields.recorded(agent, &entry);
         let agent = agent?;
         let key = SessionKey { name: name?, mux, server, host };
-        Some(Session { index: self.index, key, agent, cwd, labels, suspend, ignore, env, recorded, entry })
+        let doubt = doubtful.map(Found::doubt).or_else(|| self.doubts.shared(own, self.defaults));
+        Some(Session { index: self.index, key, doubt, agent, cwd, labels, suspend, ignore, env, recorded, entry })
     }
 
     fn name(&self, fields: &mut Fields<'_>) -> Option<String> {
@@ -183,10 +188,15 @@ fn identity_place(
 }
 
 impl<'a> Fields<'a> {
-    fn refuse_unknown_keys(&mut self) {
+    /// `doubtful` is the key that keeps the entry from being judged.
+    fn refuse_unknown_keys(&mut self, doubtful: Option<(&str, &str)>) {
         for key in self.own.keys() {
             match key.as_str() {
                 Some(key) if Field::of_key(key).is_some() || key.ends_with("_at") => {}
+                Some(key) if doubtful.is_some_and(|(it, _)| it == key) => {
+                    let meant = doubtful.map_or("", |(_, meant)| meant);
+                    self.remarks.doubtful_key(self.path.key(key), key, meant, "this session is");
+                }
                 Some(key) => {
                     let known =
                         Field::all_names().map(str::to_owned).chain(AgentKind::ALL.iter().flat_map(|a| own_id_keys(*a)));

@@ -155,7 +155,8 @@ fn what_is_wrong_is_told_with_its_place_and_a_hint() {
 fn unknown_keys_are_warned_about_with_what_was_meant() {
     let text = "version: 1\nx-mine: 1\nsesions: []\nsessions: [{ name: s, agent: pi, x-a: 1, seen_at: z, wrkspace: /w }]\n";
     let (_, remarks) = try_read(text).unwrap();
-    let shown: Vec<_> = remarks.iter().map(|r| (r.path.to_string(), r.about_key, r.hint.clone().unwrap_or_default())).collect();
+    let question = |remark: &Remark| remark.hint.clone().unwrap_or_default().split_inclusive('?').next().unwrap().to_owned();
+    let shown: Vec<_> = remarks.iter().map(|r| (r.path.to_string(), r.about_key, question(r))).collect();
     assert_eq!(
         shown,
         [
@@ -182,7 +183,8 @@ fn a_slip_of_the_fingers_is_understood_even_in_a_short_word() {
         ("lable", "labels"),
     ] {
         let (_, remarks) = try_read(&format!("version: 1\nsessions: [{{ name: s, agent: pi, {typed}: x }}]\n")).unwrap();
-        assert_eq!(remarks[0].hint.as_deref(), Some(format!("did you mean `{meant}`?").as_str()), "{typed}");
+        let hint = remarks[0].hint.clone().unwrap_or_default();
+        assert!(hint.starts_with(&format!("did you mean `{meant}`?")), "{typed}: {hint}");
     }
     for far in ["note", "colour", "q", "zz"] {
         let (_, remarks) = try_read(&format!("version: 1\nsessions: [{{ name: s, agent: pi, {far}: x }}]\n")).unwrap();
@@ -316,4 +318,52 @@ fn a_declaration_is_bounded_in_every_direction() {
     }
     let most = (0..64).map(|at| format!("  a{at}: {{ programs: [p{at}] }}\n")).collect::<String>();
     assert_eq!(good(&format!("version: 1\nagents:\n{most}sessions: []\n")).agents.len(), 64);
+}
+
+#[test]
+fn an_entry_whose_place_may_be_meant_by_an_unknown_key_is_in_doubt_and_no_other() {
+    let doubt = |text: &str| try_read(text).unwrap().0.sessions[0].doubt.clone();
+    let v1 = |fields: &str| format!("version: 1\nsessions: [{{ name: s, agent: pi{fields} }}]\n");
+    for key in ["tmux_sever", "Server", "tmux_socket", "hots", "hostname", "mxu", "cdw", "tmux_sesion"] {
+        let text = v1(&format!(", {key}: work"));
+        let why = doubt(&text).unwrap_or_else(|| panic!("{key}")).why;
+        assert!(why.starts_with(&format!("its entry has the unknown key `{key}`, which may mean `")), "{why}");
+        let hint = try_read(&text).unwrap().1[0].hint.clone().unwrap();
+        assert!(hint.contains("this session is not judged"), "the warning says it too: {hint}");
+    }
+    for fields in [
+        ", tmux_sever: work, server: work",
+        ", servr: null",
+        ", x-server: work",
+        ", cmd: pi",
+        ", lables: {}",
+        ", nmae: s",
+        ", agnet: pi",
+        ", tmux_window: 2",
+    ] {
+        assert_eq!(doubt(&v1(fields)), None, "{fields}");
+    }
+    let older = "sessions: [{ tmux_session: s, agent: pi, tmux_socket: work }]\n";
+    assert!(doubt(older).unwrap().why.contains("may mean `tmux_server`"), "in the file's own words");
+}
+
+#[test]
+fn what_was_probably_meant_for_all_sessions_puts_those_in_doubt_that_do_not_say_it() {
+    let sessions = "sessions: [{ name: a, agent: pi }, { name: b, agent: pi, server: own }]\n";
+    for (outside, why) in [
+        ("defaults: { servr: work }\n", "`defaults` has the unknown key `servr`, which may mean `server`"),
+        ("default: { tmux_server: work }\n", "outside its sessions the manifest has the unknown key `default`"),
+        ("tmux_server: work\n", "outside its sessions the manifest has `tmux_server`, which decides nothing there"),
+        ("hostname: elsewhere\n", "the unknown key `hostname`, which may mean `host`"),
+    ] {
+        let (manifest, remarks) = try_read(&format!("version: 1\n{outside}{sessions}")).unwrap();
+        let [a, b] = manifest.sessions.as_slice() else { panic!("{manifest:?}") };
+        assert!(a.doubt.as_ref().is_some_and(|doubt| doubt.why.contains(why)), "{outside}: {:?}", a.doubt);
+        assert_eq!(b.doubt.is_some(), outside.starts_with("hostname"), "{outside}: {:?}", b.doubt);
+        assert!(remarks.iter().any(|remark| !remark.fatal && remark.hint.is_some()), "{outside}: {remarks:?}");
+    }
+    for outside in ["name: mine\n", "default: { labels: {} }\n", "defaults: { servr: work, server: work }\n", "notes: x\n"] {
+        let (manifest, _) = try_read(&format!("version: 1\n{outside}{sessions}")).unwrap();
+        assert!(manifest.sessions.iter().all(|session| session.doubt.is_none()), "{outside}");
+    }
 }

@@ -77,6 +77,15 @@ pub struct Appearance {
     pub at: DateTime<Utc>,
 }
 
+/// A conversation and when something was last said in it, by whomever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The conversation.
+    pub id: ConversationId,
+    /// When its last message was begun.
+    pub at: DateTime<Utc>,
+}
+
 /// One rung as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
@@ -96,6 +105,9 @@ pub struct Ladder {
     /// How many live agents of this kind work in the same real path on this host, itself included. Rungs 5 and 6 need 1.
     /// `Absent` means it was not needed.
     pub peers: Fact<u32>,
+    /// The conversations of its workspace in which something was said since the process started, its own among them. What only
+    /// its arguments, a record or a weak rung name, it may have left for one of these. `Absent` where a stronger rung tells.
+    pub said: Fact<Vec<Said>>,
 }
 
 impl Ladder {
@@ -122,6 +134,6 @@ impl Reading {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { readings: Vec::new(), peers: Fact::Absent }
+        Self { readings: Vec::new(), peers: Fact::Absent, said: Fact::Absent }
     }
 }

@@ -164,8 +164,9 @@ fn counted(count: usize, noun: &str) -> String {
 fn turn_line(world: &World<'_>, row: &Row<'_>, live: Live<'_>) -> String {
     let entry = row.entry.and_then(|(_, entry)| entry.lives_in.as_ref());
     let found = row.found.and_then(|found| found.proven.as_ref()).map(|(id, _)| id);
-    // What the process itself proves is its own, whoever else claims it.
-    let id = entry.or(found).or_else(|| Some(live.agent.ladder.proof().into_seen()?.0));
+    // What the process itself proves is its own, whoever else claims it; its arguments alone do not.
+    let own = live.agent.ladder.proof().into_seen().filter(|(_, rung)| *rung < Rung::Start);
+    let id = entry.or(found).or(own.map(|(id, _)| id));
     let place = id.map(|id| (live.agent.process, id.clone()));
     match place.as_ref().and_then(|place| world.observation.turns.get(place)) {
         Some(Fact::Seen(turn)) => match place.as_ref().and_then(|place| world.observation.awaited.get(place)) {

@@ -1,6 +1,7 @@
 //! The report of a pass, version 1. Pure: values in, values out; rendering is elsewhere.
 
 pub mod explain;
+pub mod history;
 pub mod make;
 pub mod rows;
 pub mod status;

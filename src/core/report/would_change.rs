@@ -28,6 +28,9 @@ fn about_session(row: &Row<'_>) -> String {
         Observed::Gone if is_running => format!("a session of this name with {agent} in it: not dead"),
         Observed::Gone => format!("a session of this name with {agent} in it: revived"),
         Observed::NoAgent => format!("{agent} started in any pane of the session"),
+        Observed::Unknown if row.entry.is_some_and(|(entry, _)| entry.doubt.is_some()) => {
+            "that key corrected in the manifest: then it is looked for where it is".to_owned()
+        }
         Observed::Unknown => "an answer to what could not be told".to_owned(),
         Observed::Elsewhere => format!("running headcount on host {}", row.row.session.host),
         Observed::Suspended => "removing `suspend: true`".to_owned(),

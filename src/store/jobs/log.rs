@@ -116,7 +116,14 @@ pub(super) fn append(path: &Path, lines: &[u8], durable: Durable) -> Result<(), 
     }
     let torn = is_torn(&file, metadata.len()).map_err(io_error("read", path))?;
     let text = if torn { [b"\n", lines].concat() } else { lines.to_vec() };
-    let synced = |file: &File| if durable == Durable::Yes { file.sync_data() } else { Ok(()) };
+    let synced = |file: &File| {
+        if durable != Durable::Yes {
+            return Ok(());
+        }
+        file.sync_data()?;
+        // A log that is new is only as safe as its name in the directory.
+        path.parent().filter(|_| metadata.len() == 0).map_or(Ok(()), files::sync)
+    };
     file.write_all(&text).and_then(|()| synced(&file)).map_err(|source| {
         let _ = file.set_len(metadata.len());
         io_error("write", path)(source)

@@ -123,6 +123,8 @@ pub(super) fn cancel(registry: &Registry, id: &JobId, at: DateTime<Utc>) -> Resu
     let job = caught_up(registry, existing(registry, id)?, at)?;
     let cancelled = job::cancel(&job, at).ok_or(JobsError::Ended { id: id.clone(), status: job.status })?;
     save(registry, &cancelled)?;
+    // Unlike an event, it stands nowhere but in the record.
+    files::sync(registry.path()).map_err(io_error("sync", registry.path()))?;
     audit(registry, &cancelled, &[])?;
     Ok(cancelled)
 }

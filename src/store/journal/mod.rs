@@ -249,7 +249,9 @@ impl Journal {
             serde_json::to_writer(&mut text, line).map_err(JournalError::Encode)?;
             text.push(b'\n');
         }
-        let written = file.write_all(&text).and_then(|()| file.sync_data());
+        // A file that is new is only as safe as its name in the directory.
+        let named = || if length == 0 { replace::sync(&path) } else { Ok(()) };
+        let written = file.write_all(&text).and_then(|()| file.sync_data()).and_then(|()| named());
         written.map_err(|source| {
             // Half an entry would be skipped anyway; on a full disk the space is better given back.
             let _ = file.set_len(length);

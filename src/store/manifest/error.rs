@@ -38,6 +38,14 @@ pub enum ManifestError {
         /// Why.
         source: io::Error,
     },
+    /// It is larger than any manifest is; nothing of it was read.
+    #[error("manifest {} is too large: {size} bytes, at most {} are read", path.display(), crate::yaml::MAX_BYTES)]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
     /// Somebody else kept the lock for too long.
     #[error("manifest is locked: {} is held by {}, waited {:.1} s", lock.display(), Holder(*holder), waited.as_secs_f32())]
     Locked {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::super::TextHash;
 use super::super::lease::{self, Asked, Lease};
 use super::{ManifestError, Pace, Snapshot};
+use crate::yaml::MAX_BYTES;
 
 /// How long a name may be missing while an editor moves files about.
 const MISSING: Duration = Duration::from_millis(300);
@@ -164,6 +165,7 @@ pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -
     let mut before: Option<(TextHash, Stat, Instant)> = None;
     loop {
         let now = Instant::now();
+        refuse_a_huge_one(path)?;
         match look(path) {
             Ok(look) => {
                 let quiet = look.is_quiet();
@@ -184,6 +186,13 @@ pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -
         }
         std::thread::sleep(pace.again);
     }
+}
+
+/// What is no manifest need not be read to say so.
+fn refuse_a_huge_one(path: &Path) -> Result<(), ManifestError> {
+    let size = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file).map_or(0, |metadata| metadata.len());
+    let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    if size > most { Err(ManifestError::TooLarge { path: path.to_owned(), size }) } else { Ok(()) }
 }
 
 fn snapshot(path: &Path, look: Look, settled: bool) -> Snapshot {

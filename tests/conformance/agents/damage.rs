@@ -86,7 +86,7 @@ impl Horror {
 fn ask(den: &Den<'_>, process: &headcount::host::ProcessInfo, what: &str) -> Said {
     std::thread::scope(|scope| {
         let (done, answer) = mpsc::channel();
-        scope.spawn(move || done.send(den.ask(process)));
+        scope.spawn(move || drop(done.send(den.ask(process))));
         match answer.recv_timeout(BOUND) {
             Ok(said) => said,
             // A thread that hangs cannot be ended, only the whole program.

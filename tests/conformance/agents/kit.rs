@@ -94,7 +94,7 @@ impl<'a> Den<'a> {
         let home = self.home();
         let agents = agent::Agents::default();
         let subject = Subject::new(Chain::new(&self.host, (self.agent(), &agents), process, &children), (&cwd, &home), true);
-        Ladder { readings: self.agent().ladder(&subject), ..Ladder::default() }
+        Ladder { readings: self.agent().ladder(&subject), said: self.agent().said(&subject), ..Ladder::default() }
     }
 
     /// Where the conversation is.

@@ -25,9 +25,16 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
     // A registry may stand beside a manifest.
     let manifest = manifest_path::if_any(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = manifest.as_deref();
+    let missing = missing(args, context)?;
     let registry = registry::find(args.registry.as_deref(), manifest, &state);
     match &args.verb {
-        JobVerb::Submit(args) => submit::run(args, &registry, manifest, context),
+        JobVerb::Submit(args) => {
+            let submitted = submit::run(args, &registry, manifest, context)?;
+            if let Some(missing) = missing {
+                context.out.note(&format!("{}; it was made", missing.told()));
+            }
+            Ok(submitted)
+        }
         JobVerb::List(args) => list::run(args, &registry, context),
         JobVerb::Show(args) => show::run(args, &registry, context),
         JobVerb::Events(args) => events::run(args, &registry, context),
@@ -36,6 +43,20 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
         JobVerb::Wait(args) => wait::run(args, &registry, context),
         JobVerb::Prune(args) => prune::run(args, &registry, context),
     }
+}
+
+/// A registry that somebody named and is not there: mistyped, unless it is about to be made; then it is given.
+fn missing(args: &JobArgs, context: &Context) -> Result<Option<registry::Missing>, CliError> {
+    let missing = registry::Missing::find(args.registry.as_deref());
+    match (&args.verb, &missing) {
+        (JobVerb::Submit(_), _) | (_, None) => {}
+        (_, Some(missing)) if missing.by_option => {
+            let error = CliError::new(Exit::Failure, missing.told());
+            return Err(error.hint("check the name; `headcount job submit` makes a registry that is not there"));
+        }
+        (_, Some(missing)) => context.out.note(&format!("{}; `headcount job submit` makes it", missing.told())),
+    }
+    Ok(missing)
 }
 
 fn existing(registry: &Registry, id: &JobId) -> Result<Job, CliError> {

@@ -113,9 +113,12 @@ impl Interest {
             let here = self.paths.get(path).into_iter().flatten().filter(|it| in_place(it));
             answer.concerns.extend(here.map(|it| (it.clone(), is_content && matches!(it, Concern::Transcript(_)))));
         }
-        if path.file_name().is_some_and(|name| !is_scaffold(name)) {
+        if let Some(name) = path.file_name() {
             let around = path.parent().and_then(|dir| self.paths.get(dir)).into_iter().flatten();
-            let around = around.filter(|it| **it != Concern::Manifest && in_place(it));
+            // A registry may be of locks: then each is an entry of it.
+            let is_lock = name.to_string_lossy().ends_with(".lock");
+            let is_entry = |it: &Concern| !is_scaffold(name) || (*it == Concern::Registry && is_lock);
+            let around = around.filter(|it| **it != Concern::Manifest && in_place(it) && is_entry(it));
             let whose = |it: &Concern| match it {
                 Concern::Registry => self.registered(path).unwrap_or(Concern::Registry),
                 other => other.clone(),
@@ -221,7 +224,9 @@ mod tests {
             ("/h/.claude/sessions/8.json.8.k2j4h.tmp", Shape, vec![], false),
             ("/h/.claude/sessions", Shape, vec![(Concern::Registry, false)], true),
             ("/h/.claude/sessions/.7.tmp", Content, vec![], false),
-            ("/h/.claude/sessions/7.lock", Shape, vec![], false),
+            ("/h/.claude/sessions/7.lock", Shape, vec![(Concern::Registry, false)], false),
+            ("/h/.claude/sessions/.coordination.lock", Shape, vec![], false),
+            ("/h/.claude/projects/-x/1.lock", Shape, vec![], false),
             ("/j/jobs/abc12345.json", Shape, vec![(jobs(), false)], false),
             ("/j/jobs/abc12345.json", Content, vec![(jobs(), false)], false),
             ("/j/jobs/abc12345.json", Metadata, vec![], false),

@@ -65,6 +65,75 @@ fn arguments_replace_a_recorded_id_only_if_the_process_is_younger_than_the_recor
 }
 
 #[test]
+fn what_a_record_or_arguments_name_is_doubtful_once_something_was_said_later_elsewhere() {
+    type Words = &'static [(&'static str, i64)];
+    let words = |recorded: &str, agent: Agent| scene(entries(&[("s", recorded)]), vec![alive("s", agent)]).words();
+    let table: [(Words, &[&str]); 7] = [
+        (&[], &[]),
+        (&[("a", 30)], &[]),
+        (&[("a", 30), ("b", 20)], &[]),
+        (&[("a", 30), ("b", 30)], &[]),
+        (&[("b", 20)], &["ambiguous:flag"]),
+        (&[("a", 30), ("b", 40)], &["ambiguous:flag"]),
+        (&[("a", 30), ("b", 40), ("a", 50)], &[]),
+    ];
+    for (said, expected) in table {
+        assert_eq!(words("a", agent(1).proves(Rung::Start, "a").said(said)), expected, "in the arguments, {said:?}");
+        assert_eq!(words("a", agent(1).said(said)), expected, "recorded, {said:?}");
+        assert_eq!(words("a", agent(1).appeared(&[("b", 10)]).said(said)), expected, "recorded beside a weak rung, {said:?}");
+        let fresh = if expected.is_empty() { ["new-id:record"] } else { ["ambiguous:flag"] };
+        assert_eq!(words("null", agent(1).proves(Rung::Start, "a").said(said)), fresh, "not recorded yet, {said:?}");
+        assert_eq!(words("null", agent(1).appeared(&[("a", 10)]).said(said)), fresh, "it appeared, {said:?}");
+    }
+    for rung in [Rung::Registry, Rung::Held, Rung::Hook] {
+        assert!(words("a", agent(1).proves(rung, "a").said(&[("b", 20)])).is_empty(), "{rung:?} is of the process itself");
+    }
+    let mut unread = agent(1).proves(Rung::Start, "a");
+    unread.ladder.said = Fact::Unknown("torn".to_owned());
+    let scene = scene(entries(&[("s", "a")]), vec![alive("s", unread)]);
+    let world = scene.world();
+    let verdict = super::super::classify(&world);
+    assert!(verdict.drifts.is_empty() && verdict.unknown.len() == 1);
+}
+
+#[test]
+fn a_record_made_since_the_start_says_which_conversation_the_arguments_were_left_for() {
+    let words = |id_since: i64, said: &[(&str, i64)]| {
+        let left = alive("s", agent(1).proves(Rung::Start, "a").said(said));
+        let since = SessionMemory { recorded_id: Some(id("b")), id_since: Some(ago(id_since)), ..SessionMemory::default() };
+        scene(entries(&[("s", "b")]), vec![left]).remembers("s", since).words()
+    };
+    assert!(words(599, &[("a", 10), ("b", 20)]).is_empty());
+    assert_eq!(words(601, &[("a", 10), ("b", 20)]), ["ambiguous:flag"], "it is older than the process");
+    assert_eq!(words(599, &[("a", 10), ("b", 20), ("c", 30)]), ["ambiguous:flag"], "left again");
+    assert_eq!(words(599, &[("b", 10), ("a", 20)]), ["ambiguous:flag"], "gone back to");
+}
+
+#[test]
+fn what_was_said_in_the_conversation_of_another_live_agent_casts_no_doubt() {
+    let in_question = || alive("s", agent(1).proves(Rung::Start, "a").said(&[("a", 10), ("b", 20)]));
+    let words = |other: Option<Agent>| {
+        let sessions = [Some(in_question()), other.map(|other| alive("other", other))];
+        scene(entries(&[("s", "a"), ("other", "b")]), sessions.into_iter().flatten().collect()).words()
+    };
+    assert!(words(Some(agent(2).works_in("/x"))).is_empty(), "it is recorded on a live one");
+    assert_eq!(words(None), ["dead:record"], "on one that has just ended");
+    for (ended, expected) in [(500, &[] as &[&str]), (590, &["ambiguous:flag"])] {
+        // Said 580 seconds ago: before the end of who was in it, or after.
+        let mut scene = scene(entries(&[("s", "a"), ("other", "b")]), vec![in_question()]);
+        let other = &mut scene.manifest.sessions[1].recorded;
+        (other.status, other.terminated_at) = (Some(crate::core::manifest::Status::Terminated), Some(ago(ended)));
+        assert_eq!(scene.words(), expected, "on one that ended {ended} seconds ago");
+    }
+    let named = |other| {
+        let sessions = vec![in_question(), alive("other", other)];
+        scene(entries(&[("s", "a"), ("other", "null")]), sessions).words()
+    };
+    assert_eq!(named(agent(2).proves(Rung::Start, "b").said(&[("a", 10), ("b", 20)])), ["new-id:record"]);
+    assert_eq!(named(agent(2).works_in("/x")), ["ambiguous:flag"]);
+}
+
+#[test]
 fn the_strongest_rung_decides_and_an_unreadable_one_stops_the_rest() {
     let both = agent(1).proves(Rung::Start, "argv").proves(Rung::Registry, "live");
     assert_eq!(scene(entries(&[("s", "live")]), vec![alive("s", both)]).words(), [] as [&str; 0]);

@@ -341,6 +341,20 @@ fn a_lost_transcript_accompanies_an_end_but_not_an_archive() {
 }
 
 #[test]
+fn a_transcript_is_not_missed_where_the_agent_that_ended_did_not_keep_its_files() {
+    let gone = || scene(one(", status: running, session_id: b3a7"), Vec::new()).transcript("b3a7", Fact::Absent);
+    let kept_in = |home: &str| SessionMemory { home: Some(home.into()), transcript_seen: true, ..SessionMemory::default() };
+    assert_eq!(gone().remembers("s", kept_in(HOME)).words(), ["dead:record", "stale-id:flag"]);
+    assert_eq!(gone().remembers("s", kept_in("/home/dev/other")).words(), ["dead:record"]);
+    let alive = || scene(one(&format!(", status: running, session_id: b3a7{PANE}")), vec![claude("s", 7)]);
+    let missing = alive().transcript("b3a7", Fact::Absent).remembers("s", kept_in("/home/dev/other"));
+    assert_eq!(missing.words(), ["stale-id:flag"], "where a live one keeps its files is known");
+    let world = missing.world();
+    let memory = crate::core::drift::remember(&world, &super::super::classify(&world), std::iter::empty(), None);
+    assert_eq!(memory.session(&world.manifest.sessions[0].key).and_then(|it| it.home.clone()), Some(HOME.into()));
+}
+
+#[test]
 fn a_top_level_identity_is_checked_once_under_its_own_path() {
     let text = "agent_identities:\n  claude: { session_id: b3a7, project_cwd: /w }\nsessions:\n  - { tmux_session: s, agent: claude, workspace: /w, status: terminated }\n";
     let scene = scene(manifest(text), Vec::new()).transcript("b3a7", Fact::Absent);
@@ -394,4 +408,53 @@ fn an_agent_is_not_gone_while_a_process_beside_another_agent_could_not_be_read()
     assert!(scene.words().is_empty());
     let verdict = super::super::classify(&scene.world());
     assert_eq!(verdict.entries[0].unknown.as_deref(), Some("permission denied"));
+}
+
+#[test]
+fn an_entry_with_a_mistyped_key_for_its_place_is_unknown_whatever_is_seen_there() {
+    let alive_elsewhere = session("s", vec![pane(9, vec![agent(9).kind(AgentKind::Codex)])]);
+    for sessions in [Vec::new(), vec![claude("s", 8)], vec![alive_elsewhere]] {
+        let scene = scene(one(&format!(", tmux_sever: work, status: running{PANE}")), sessions);
+        let world = scene.world();
+        let verdict = super::super::classify(&world);
+        assert!(verdict.drifts.is_empty(), "{:?}", verdict.drifts);
+        let [unknown] = verdict.unknown.as_slice() else { panic!("{:?}", verdict.unknown) };
+        assert_eq!(unknown.scope(), "s");
+        assert!(unknown.why.contains("`tmux_sever`"), "{}", unknown.why);
+    }
+}
+
+#[test]
+fn nothing_is_registered_while_a_mistyped_key_may_say_that_it_has_an_entry_or_should_have_none() {
+    let sessions = || vec![claude("ours-creator-claude", 7)];
+    let words = |text: &str| scene(manifest(&format!("version: 1\n{text}")), sessions()).words();
+    for text in [
+        "sesions: [{ name: ours-creator-claude, agent: claude }]\n",
+        "discovry: { names: [mine-*] }\n",
+        "discovery: { nams: [mine-*] }\n",
+        "defaults: { tmux_sever: work }\n",
+        "hostname: dev1\n",
+    ] {
+        assert_eq!(words(text), [] as [&str; 0], "{text}");
+    }
+    for text in ["sessions: []\nsession: x\n", "defaults: { tmux_sever: work, server: default }\n", "discovery: {}\n"] {
+        assert_eq!(words(text), ["unregistered:record"], "{text}");
+    }
+}
+
+#[test]
+fn a_session_that_an_entry_in_doubt_may_mean_is_not_registered_beside_it() {
+    let entry = |fields: &str| {
+        manifest(&format!("version: 1\nsessions:\n  - {{ agent: claude, cwd: /w, status: running, {fields} }}\n"))
+    };
+    let ours = || vec![claude("ours-creator-claude", 7)];
+    assert_eq!(scene(entry("name: other"), ours()).words(), ["dead:record", "unregistered:record"]);
+    for fields in ["name: ours-creator-claude, server: /x/y, hots: z", "name: other, tmux_sesion: ours-creator-claude"] {
+        let scene = scene(entry(fields), ours());
+        assert_eq!(scene.words(), [] as [&str; 0], "{fields}");
+        let world = scene.world();
+        let unknown = super::super::classify(&world).unknown;
+        let about: Vec<String> = unknown.iter().map(super::super::Unknown::scope).collect();
+        assert!(about.contains(&"ours-creator-claude".to_owned()) && unknown.len() == 2, "{unknown:?}");
+    }
 }

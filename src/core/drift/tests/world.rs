@@ -10,7 +10,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::memory::{Memory, SessionMemory};
-use crate::core::observe::identity::{Appearance, Found, Ladder, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Found, Ladder, Reading, Rung, Said};
 use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey};
 
 pub(super) const HOST: &str = "dev1";
@@ -75,6 +75,14 @@ impl Agent {
             all.iter().map(|(text, after)| Appearance { id: id(text), at: started + TimeDelta::seconds(*after) }).collect();
         self.ladder.peers = Fact::Seen(1);
         self.reads(Rung::Appeared, Fact::Seen(Found::Appeared(appearances)))
+    }
+
+    /// Something was last said in these conversations of the workspace, so many seconds after the process started.
+    pub(super) fn said(mut self, all: &[(&str, i64)]) -> Self {
+        let started = self.process.started;
+        let said = all.iter().map(|(text, after)| Said { id: id(text), at: started + TimeDelta::seconds(*after) });
+        self.ladder.said = Fact::Seen(said.collect());
+        self
     }
 
     pub(super) fn peers(mut self, peers: Fact<u32>) -> Self {

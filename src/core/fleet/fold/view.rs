@@ -73,6 +73,7 @@ impl Known {
             version: state.map(|state| state.version.clone()),
             since: state.map(|state| state.since),
             ended_at: newest.and_then(|it| it.ended_at),
+            last_known: state.map(|state| state.observed_at.map_or(state.since, |at| at.max(state.since))),
             manifest: its.map(str::to_owned),
             observed_at: state.and_then(|state| state.observed_at),
             counts: state.and_then(|state| state.counts),

@@ -1,0 +1,48 @@
+//! What can be typed after `headcount schema`. Owns the names of the documents and their help; never prints one.
+
+use clap::{Args, ValueEnum};
+
+/// Print a JSON Schema
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount schema manifest > agent-sessions.schema.json
+  headcount schema manifest --markdown | less    every key, for people
+  headcount schema report")]
+pub(crate) struct SchemaArgs {
+    /// Of which document
+    #[arg(value_name = "DOCUMENT")]
+    pub(crate) document: Document,
+    /// Print the reference of the manifest as a page for people
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+/// The documents that have a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// The manifest, for editors and validators
+    Manifest,
+    /// What `diff --json` and `reconcile --emit-diff` print
+    Report,
+    /// What `status --json` prints
+    Status,
+    /// What `history --json` prints
+    History,
+    /// What `watch --publish` says of a host
+    Host,
+    /// What `watch --publish` says of a session
+    Session,
+    /// What `watch --publish` says of a drift
+    Drift,
+    /// What `watch --json` prints, each line
+    Events,
+    /// What `fleet status --json` prints
+    Fleet,
+    /// What `fleet status --watch --json` prints, each line
+    FleetEvents,
+    /// The record of a delegated job
+    Job,
+    /// An event of a delegated job, as it is published
+    JobEvent,
+}

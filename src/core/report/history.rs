@@ -1,0 +1,52 @@
+//! What `history` says of each recorded change, as values. Pure; the journal is read elsewhere.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::EditReport;
+use crate::core::drift::{Class, Evidence};
+use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::text::seconds;
+
+/// The value of a history document's `schema` field. Within `v1` fields are only ever added.
+pub const SCHEMA: &str = "headcount/history/v1";
+
+/// What was recorded in one manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryReport {
+    /// Always `headcount/history/v1`.
+    pub schema: String,
+    /// The absolute path of the manifest.
+    pub manifest: String,
+    /// The recorded changes, newest first.
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One recorded change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryEntry {
+    /// Its number, as `headcount undo` takes it.
+    pub id: String,
+    /// When it was recorded, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// The class of the drift it answered.
+    pub class: Class,
+    /// The letter of the class, A to I.
+    pub code: char,
+    /// The session.
+    pub session: SessionKey,
+    /// Its agent, by its canonical name.
+    pub agent: AgentKind,
+    /// One line about it.
+    pub message: String,
+    /// What it rested on.
+    pub evidence: Vec<Evidence>,
+    /// The edits, in the order they were made.
+    pub edits: Vec<EditReport>,
+    /// The number of the entry it took back, if it is an `undo`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undoes: Option<String>,
+}
