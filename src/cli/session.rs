@@ -89,6 +89,7 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
         jobs: Some(jobs),
         tells_settling: true,
         tells_jobs: false,
+        held: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! One pass: load, observe, classify, plan, apply, report. Owns the order of the stages; decides nothing itself.
 
 mod error;
+mod held;
 mod jobs;
 mod passer;
 mod versions;
@@ -40,6 +41,7 @@ use crate::store::paths::{ManifestDir, StateHome};
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic, Loaded};
 pub use error::PassError;
+pub use held::{Held, note_told};
 pub use passer::Passer;
 pub use versions::{Shrunken, Versions};
 
@@ -73,6 +75,8 @@ pub struct Options {
     pub tells_settling: bool,
     /// Whether the consumer is told what becomes of jobs, which a pass that records then notes.
     pub tells_jobs: bool,
+    /// How much the consumer is told at most; without it, everything.
+    pub held: Option<Held>,
 }
 
 /// What a pass may write.

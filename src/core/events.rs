@@ -12,7 +12,7 @@ use super::ids::{AgentKind, SessionKey};
 use super::job::{EventKind, JobId, JobStatus, TimeOut};
 use super::report::DriftReport;
 use super::text::seconds;
-pub use announcer::{Announcer, Limit};
+pub use announcer::{Announcer, Limit, Room};
 pub use jobs::JobTeller;
 
 /// One thing `watch` says. Fields are only ever added.
@@ -49,6 +49,15 @@ impl Event {
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
             Self::Stopped(event) => event.at,
+        }
+    }
+
+    /// The session whose drift it is about, if it is about one.
+    pub const fn session(&self) -> Option<&SessionKey> {
+        match self {
+            Self::Drift(event) => Some(&event.drift.session),
+            Self::Resolved(event) => Some(&event.session),
+            Self::Started(_) | Self::Job(_) | Self::Broker(_) | Self::Heartbeat(_) | Self::Error(_) | Self::Stopped(_) => None,
         }
     }
 

@@ -13,6 +13,7 @@ mod question;
 mod run;
 mod socket;
 pub(crate) mod spread;
+pub mod stir;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -215,7 +215,11 @@ fn what_an_agent_does_is_told_of_a_conversation_that_appeared_while_it_is_in_no_
     write("old", begun - chrono::TimeDelta::days(1), "user");
     let seen = row(&scene, "s");
     assert!(seen["turn"].is_null() && seen["session_id"] == "one", "{seen}");
-    assert!(scene.run(&["explain", "s"]).stdout.contains("what it is doing: its files do not tell\n"));
+    let text = scene.run(&["explain", "s"]).stdout;
+    assert!(
+        text.contains("what it is doing: not asked") && text.contains("cannot tell which conversation is its own"),
+        "{text}"
+    );
     write("one", begun, "assistant");
     await_field(&scene, "s", "turn", "idle");
     write("two", begun, "user");

@@ -78,6 +78,7 @@ impl Scene {
             jobs: None,
             tells_settling: true,
             tells_jobs: false,
+            held: None,
         }
     }
 

@@ -104,6 +104,7 @@ impl Play {
             jobs: None,
             tells_settling: false,
             tells_jobs: true,
+            held: None,
         };
         let passer = Passer::new(Arc::new(fake.world()), options.clone());
         Self {

@@ -262,7 +262,8 @@ fn a_live_agent_behind_a_recorded_pane_is_a_stray_when_its_server_is_elsewhere()
     let seen = look_with(&world, &[("TMUX_TMPDIR", elsewhere.to_str().unwrap())], &manifest);
     assert!(seen.servers[&server("default")].is_absent());
     let stray = seen.strays[&claude.pid].seen().unwrap();
-    assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
+    let kinds: Vec<_> = stray.agents.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!((kinds, stray.has_terminal), (vec![headcount::core::ids::AgentKind::Claude], true));
     assert!(seen.strays[&bare].seen().unwrap().agents.is_empty());
     assert!(seen.strays[&gone.id()].is_absent());
     assert!(look(&world, &manifest).strays.values().all(Fact::is_absent), "a server that answers accounts for its panes");
@@ -279,7 +280,8 @@ fn a_live_agent_whose_servers_socket_another_server_took_over_is_a_stray() {
     let seen = look(&world, &manifest);
     assert_eq!(default_server(&seen).sessions.len(), 1);
     let stray = seen.strays[&claude.pid].seen().unwrap();
-    assert_eq!((stray.agents.as_slice(), stray.has_terminal), ([headcount::core::ids::AgentKind::Claude].as_slice(), true));
+    let kinds: Vec<_> = stray.agents.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!((kinds, stray.has_terminal), (vec![headcount::core::ids::AgentKind::Claude], true));
 }
 
 #[test]

@@ -111,35 +111,59 @@ fn people_get_one_line_an_event_and_a_hostile_name_stays_on_it() {
     assert!(said.contains("Marked terminated. (dead)"), "{said}");
 }
 
-#[test]
-fn a_full_disk_is_told_once_and_leaves_the_manifest_whole() {
-    let world = World::new();
-    declare(&world, &running(&world, &["gone"]));
-    let before = text(&world);
-    // A disk of 64 KiB in a namespace of its own, filled to the brim.
+/// A watch of a manifest on a disk that is filled to the brim, and where that disk is seen from here; `None`, and said, where there
+/// can be none.
+fn on_a_full_disk(world: &World, interval: &str) -> Option<(Watch, std::path::PathBuf)> {
+    // A disk of 64 KiB in a namespace of its own.
     let script = "mkdir small && mount -t tmpfs -o size=64k none small && cp home/agent-sessions.yaml small/ && \
                   { head -c 1000000 /dev/zero > small/fill 2>/dev/null; : > ready; exec \"$0\" \"$@\"; }";
     let program = env!("CARGO_BIN_EXE_headcount");
     let mut probe = std::process::Command::new("unshare");
     let probed = probe.args(["-rm", "sh", "-c", "mount -t tmpfs none /mnt"]).output();
     if !probed.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: no private mount namespace here");
-        return;
+        eprintln!("SKIPPED a full disk: no private mount namespace here");
+        return None;
     }
     let mut command = std::process::Command::new("unshare");
     command.args(["-rm", "sh", "-c", script, program, "watch", "--json", "-f", "small/agent-sessions.yaml"]);
-    command.args(["--interval", "100ms", "--settle", "0s", "--heartbeat", "100ms"]);
+    command.args(["--interval", interval, "--settle", "0s", "--heartbeat", "100ms"]);
     command.env_clear().envs(world.variables()).current_dir(world.root());
-    let mut watch = Watch::start(command);
+    let watch = Watch::start(command);
+    let small = format!("/proc/{}/root{}/small", watch.pid().as_raw_nonzero(), world.root().display());
+    Some((watch, small.into()))
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_leaves_the_manifest_whole() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let before = text(&world);
+    let Some((mut watch, small)) = on_a_full_disk(&world, "100ms") else { return };
     let error = watch.until("error pass");
     assert!(error["message"].as_str().unwrap().contains("space"), "{error}");
     watch.passes(2);
-    let inside = format!("/proc/{}/root{}/small/agent-sessions.yaml", watch.pid().as_raw_nonzero(), world.root().display());
-    assert_eq!(std::fs::read_to_string(inside).unwrap(), before);
+    assert_eq!(std::fs::read_to_string(small.join("agent-sessions.yaml")).unwrap(), before);
     let words = watch.terminate().words();
     assert_eq!(words.iter().filter(|word| *word == "error pass").count(), 1, "{words:?}");
     assert!(!words.iter().any(|word| word.contains("applied")), "{words:?}");
     assert!(manifest(&world).exists());
+}
+
+#[test]
+fn what_a_full_disk_kept_from_being_recorded_is_recorded_soon_after_there_is_room_again() {
+    let world = World::new();
+    declare(&world, &running(&world, &["gone"]));
+    let Some((mut watch, small)) = on_a_full_disk(&world, "1h") else { return };
+    watch.until("error pass");
+    // What follows the first looks, such as sources being set up, is over.
+    for _ in 0..20 {
+        watch.until("heartbeat");
+    }
+    std::fs::remove_file(small.join("fill")).unwrap();
+    watch.until("drift dead applied gone");
+    assert!(std::fs::read_to_string(small.join("agent-sessions.yaml")).unwrap().contains("status: terminated"));
+    let words = watch.terminate().words();
+    assert_eq!(words.iter().filter(|word| *word == "error pass").count(), 1, "{words:?}");
 }
 
 #[test]

@@ -109,6 +109,7 @@ fn options(world: &World) -> WatchOptions {
             jobs: None,
             tells_settling: false,
             tells_jobs: true,
+            held: None,
         },
         interval: Duration::from_millis(100),
         heartbeat: Duration::ZERO,
@@ -147,6 +148,47 @@ fn a_panic_in_a_pass_is_told_and_the_next_pass_is_made() {
     assert_eq!(errors[0].source, "panic");
     assert!(errors[0].message.contains("an ordered failure"), "{errors:?}");
     assert!(text(&world).contains("status: terminated"));
+}
+
+#[test]
+fn what_a_pass_was_made_for_that_panicked_is_looked_at_again_soon_and_one_that_always_does_is_not_made_all_the_time() {
+    for always in [false, true] {
+        let world = World::new();
+        declare(&world, &running(&world, &["gone"]));
+        let panic_in = Arc::new(AtomicUsize::new(0));
+        let local = LocalHost::new(world.environ(&[]));
+        let host = Odd { local, ahead: Arc::default(), panic_in: Arc::clone(&panic_in) };
+        let mut options = options(&world);
+        options.interval = Duration::from_secs(3600);
+        options.heartbeat = Duration::from_millis(10);
+        if always {
+            options.max_runtime = Some(Duration::from_secs(5));
+        }
+        let (mut drift, mut passes) = (None, 0);
+        let ended = watch::run(world_of(&world, host), options, |event| match event {
+            Event::Heartbeat(beat) => {
+                if always {
+                    panic_in.store(0, Ordering::SeqCst);
+                }
+                passes = beat.passes;
+                ControlFlow::Continue(())
+            }
+            Event::Drift(event) => {
+                drift = Some(event);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        if always {
+            assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+            // At once, and then a second, two and four apart.
+            assert!((2..=4).contains(&passes), "{passes} passes in 5 s");
+        } else {
+            assert_eq!(ended.unwrap(), Ended::OutputClosed, "the drift was found by a later pass");
+            let reasons = drift.unwrap().reasons;
+            assert!(reasons.contains(&"started".to_owned()), "{reasons:?}");
+        }
+    }
 }
 
 #[test]
@@ -228,8 +270,13 @@ fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
     options.max_runtime = Some(Duration::from_millis(800));
     let began = Instant::now();
     let local = LocalHost::new(world.environ(&[]));
-    let ended = watch::run(world_of(&world, local), options, |_| ControlFlow::Continue(()));
+    let mut errors = Vec::new();
+    let ended = watch::run(world_of(&world, local), options, |event| {
+        errors.extend(if let Event::Error(error) = event { Some(error.message) } else { None });
+        ControlFlow::Continue(())
+    });
     assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+    assert!(errors.len() == 1 && errors[0].contains("not delivered within 300ms"), "{errors:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_gone(&child);
 }

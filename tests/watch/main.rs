@@ -13,6 +13,8 @@ mod hook;
 mod inherited;
 mod inside;
 mod manifest;
+mod panes;
+mod restart;
 mod run;
 mod supervisor;
 mod wakes;

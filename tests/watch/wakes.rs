@@ -218,3 +218,34 @@ fn what_was_lost_because_too_much_happened_at_once_is_made_up_for_by_a_look_at_e
     assert!(told["reasons"].as_array().unwrap().contains(&"overflow".into()), "{told}");
     assert!(text(&world).contains(now.id.as_str()));
 }
+
+#[test]
+fn files_that_cannot_be_watched_at_first_are_watched_once_they_can() {
+    let world = World::new();
+    declare(&world, &running(&world, &["one"]));
+    // In a namespace of its own there may be no watcher of files until somebody allows it.
+    let limit = "/proc/sys/user/max_inotify_instances";
+    let mut probe = std::process::Command::new("unshare");
+    if !probe.args(["-r", "sh", "-c", &format!("echo 0 > {limit}")]).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED a watch that may have no file watcher: no user namespace here");
+        return;
+    }
+    let script = format!(
+        "echo 0 > {limit}; {{ while [ ! -e allowed ]; do sleep 0.05; done; echo 9 > {limit}; : > done; }} & exec \"$0\" \"$@\""
+    );
+    let program = headcount(&world, &["watch", "--json", "--interval", "1s", "--settle", "0s", "--heartbeat", "100ms"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-r", "sh", "-c", &script]).arg(program.get_program()).args(program.get_args());
+    command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(world.root());
+    let mut watch = Watch::start(command);
+    let said = watch.until("error source");
+    assert!(said["message"].as_str().unwrap().starts_with("files are looked at only once an interval"), "{said}");
+    std::fs::write(world.root().join("allowed"), "").unwrap();
+    await_some("the allowance", || world.root().join("done").exists().then_some(()));
+    // The directories are looked at again after ten seconds.
+    let is_healed = (0..150).any(|_| watch.until("heartbeat")["degraded"].as_array().is_none_or(Vec::is_empty));
+    assert!(is_healed, "{:?}", watch.seen.last());
+    declare(&world, &running(&world, &["one", "two"]));
+    let told = watch.until("drift dead applied two");
+    assert!(told["reasons"].as_array().unwrap().contains(&"manifest".into()), "{told}");
+}

@@ -31,6 +31,8 @@ use crate::mux;
 use panes::{Inspector, PaneFacts, ReadAhead, Standing};
 use recall::Past;
 pub use recall::Recall;
+pub(in crate::control) use recall::stray_pids;
+pub(in crate::control) use tree::agents_below;
 
 /// A server that is being asked on another thread.
 type Asked<'scope> = Alongside<'scope, Told>;

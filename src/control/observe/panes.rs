@@ -280,7 +280,8 @@ impl<'a> Inspector<'a> {
             (None, None) => Fact::Absent,
             (_, Some(why)) => Fact::Unknown(why),
             (Some(top), None) => {
-                let agents = tree.agents.iter().map(|sighting| sighting.agent.kind()).collect();
+                let agents = |it: &Sighting| (it.agent.kind(), Process::from(&it.process));
+                let agents = tree.agents.iter().map(agents).collect();
                 Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
         }
@@ -327,8 +328,14 @@ mod tests {
         let process = world.host.process(child.id()).seen().cloned().unwrap();
         let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex), process: process.clone() };
         let trouble = Some("permission denied".to_owned());
-        let facts =
-            |agents| Inspector::new(&world, &[]).facts(Tree { top: Some(process.clone()), agents, trouble: trouble.clone() });
+        let facts = |agents| {
+            Inspector::new(&world, &[]).facts(Tree {
+                top: Some(process.clone()),
+                agents,
+                members: HashSet::new(),
+                trouble: trouble.clone(),
+            })
+        };
         let (some, none) = (facts(vec![sighting]), facts(Vec::new()));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -15,7 +15,7 @@ use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{Agent, MuxSession, Observation, Server, Transcript, TranscriptKey};
+use crate::core::observe::{Agent, MuxSession, Observation, Server, Stray, Transcript, TranscriptKey};
 use crate::host::{Host, ProcessInfo};
 use crate::mux::Roll;
 use crate::store::TextHash;
@@ -48,6 +48,8 @@ pub(super) struct Past {
     /// The agents the manifest declared when they were looked for.
     declared: Vec<&'static Definition>,
     panes: HashMap<u32, PaneFacts>,
+    /// The processes of recorded panes that no server showed.
+    strays: BTreeSet<u32>,
     servers: BTreeMap<ServerKey, Server>,
     transcripts: BTreeMap<TranscriptKey, Transcript>,
 }
@@ -165,7 +167,8 @@ impl Recall {
     /// Whether the last look found neither this process nor, where they are named, these sessions: that it ended says nothing new.
     pub(in crate::control) fn is_known_gone(&self, pid: u32, sessions: Option<&BTreeSet<SessionKey>>) -> bool {
         let past = Arc::clone(&self.state().past);
-        let is_kept = past.panes.values().flat_map(|facts| &facts.witnesses).any(|witness| witness.pid == pid);
+        let is_kept = past.strays.contains(&pid)
+            || past.panes.values().flat_map(|facts| &facts.witnesses).any(|witness| witness.pid == pid);
         let is_listed = |key: &SessionKey| {
             past.servers.get(&key.server_key()).is_none_or(|server| sessions_of(server, key).next().is_some())
         };
@@ -187,10 +190,18 @@ impl Recall {
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
-        let past = Past { scope: None, declared: declared.to_vec(), panes, servers, transcripts };
+        let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
+        let past = Past { scope: None, declared: declared.to_vec(), panes, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
     }
+}
+
+/// The processes of a recorded pane that no server shows whose end says something; none where there is nothing.
+pub(in crate::control) fn stray_pids(pid: u32, stray: &Fact<Stray>) -> impl Iterator<Item = u32> {
+    let agents = stray.seen().map_or(&[][..], |stray| &stray.agents);
+    let itself = (!stray.is_absent()).then_some(pid);
+    itself.into_iter().chain(agents.iter().map(|(_, process)| process.pid))
 }
 
 /// The sessions of a server that a key may mean.

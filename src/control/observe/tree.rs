@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::agent::{Agent, Agents};
 use crate::core::fact::Fact;
+use crate::core::observe::Process;
 use crate::host::{Host, ProcessInfo};
 
 /// More processes than this below one pane are not looked at.
@@ -29,8 +30,16 @@ pub(super) struct Tree {
     pub(super) top: Option<ProcessInfo>,
     /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
     pub(super) agents: Vec<Sighting>,
+    /// Every process in it, those below agents left out.
+    pub(super) members: HashSet<u32>,
     /// Why some of it could not be told.
     pub(super) trouble: Option<String>,
+}
+
+/// The agents in the tree of a process, and every process of it, by the cheap route: one that is only just beginning may be missed.
+pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> (Vec<Process>, HashSet<u32>) {
+    let tree = Families::new(host, agents.clone()).walk(pid, |pid| host.children(pid));
+    (tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect(), tree.members)
 }
 
 impl<'a> Families<'a> {
@@ -84,7 +93,7 @@ impl<'a> Families<'a> {
     }
 
     fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
-        let mut tree = Tree { top: None, agents: Vec::new(), trouble: None };
+        let mut tree = Tree { top: None, agents: Vec::new(), members: HashSet::new(), trouble: None };
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);
         while let Some(pid) = queue.pop_front() {
@@ -110,6 +119,7 @@ impl<'a> Families<'a> {
                 break;
             }
         }
+        tree.members = visited;
         tree
     }
 }

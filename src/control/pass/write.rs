@@ -120,8 +120,12 @@ fn memory_after(
     jobs: Option<&[Job]>,
 ) -> Memory {
     let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != State::Settling;
-    let told = report.drifts.iter().filter(is_told).map(|drift| drift.id.as_str());
-    let mut memory = remember(world, verdict, told, options.consumer.as_deref());
+    let told: Vec<&DriftReport> = report.drifts.iter().filter(is_told).collect();
+    let told = match &options.held {
+        Some(held) => held.told(told),
+        None => told,
+    };
+    let mut memory = remember(world, verdict, told.iter().map(|drift| drift.id.as_str()), options.consumer.as_deref());
     // Jobs that could not be read are as they were told.
     if let (true, Some(consumer), Some(jobs)) = (options.tells_jobs, &options.consumer, jobs) {
         memory.note_jobs(consumer, jobs, report.observed_at);

@@ -11,6 +11,9 @@ use crate::core::report::Report;
 /// concern.
 const LASTING: Duration = Duration::from_secs(3);
 
+/// The longest wait before a doubt is looked at again: nobody says that it is over.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// What could not be told by every pass since.
 #[derive(Debug, Default)]
 pub(super) struct Doubts(BTreeMap<String, Instant>);
@@ -20,7 +23,7 @@ pub(super) struct Doubts(BTreeMap<String, Instant>);
 pub(super) struct Standing {
     /// What has lasted.
     pub(super) stands: BTreeSet<String>,
-    /// When to look again whether the rest does.
+    /// When to look again: whether the rest does, and whether what has lasted still does.
     pub(super) again: Option<Duration>,
 }
 
@@ -42,7 +45,9 @@ impl Doubts {
             .collect();
         let age = |since: &Instant| now.saturating_duration_since(*since);
         let stands = self.0.iter().filter(|(_, since)| age(since) >= LASTING).map(|(doubt, _)| doubt.clone()).collect();
-        let again = self.0.values().filter_map(|since| LASTING.checked_sub(age(since))).filter(|wait| !wait.is_zero()).min();
+        // What has lasted long is looked at after as long again.
+        let wait = |age: Duration| if age < LASTING { LASTING - age } else { age.min(LONGEST) };
+        let again = self.0.values().map(|since| wait(age(since))).min();
         Standing { stands, again }
     }
 }
@@ -56,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_stands_once_it_has_lasted_and_is_looked_at_again_until_then() {
+    fn a_doubt_stands_once_it_has_lasted_and_is_looked_at_again_less_and_less_often() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut doubts = Doubts::default();
@@ -68,8 +73,9 @@ mod tests {
             (2, &["b"], &[], wait(2)),
             (3, &["a", "b"], &[], wait(1)),
             (4, &["a", "b"], &["b"], wait(2)),
-            (9, &["a", "b"], &["a", "b"], None),
-            (10, &[], &[], None),
+            (9, &["a", "b"], &["a", "b"], wait(6)),
+            (99, &["a", "b"], &["a", "b"], wait(30)),
+            (100, &[], &[], None),
         ] {
             let expected = Standing { stands: told(stands), again };
             assert_eq!(doubts.note(told(said), at(second)), expected, "at {second} s");

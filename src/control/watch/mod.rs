@@ -8,9 +8,11 @@ mod notify;
 mod on_drift;
 mod pause;
 pub mod queue;
+mod retry;
 mod run;
 pub mod sources;
 mod turn;
+mod waits;
 pub mod wake;
 mod watched;
 

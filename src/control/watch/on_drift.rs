@@ -48,7 +48,9 @@ impl Runner {
     /// Lets what is queued be delivered, for the grace at most, and gives how the commands ended.
     pub(super) async fn finish(mut self) -> Vec<Result<(), String>> {
         self.events = None;
-        if tokio::time::timeout(self.options.grace, &mut self.task).await.is_err() {
+        let grace = self.options.grace;
+        let is_late = tokio::time::timeout(grace, &mut self.task).await.is_err();
+        if is_late {
             self.task.abort();
             // The group is killed when the task is dropped.
             let _ = (&mut self.task).await;
@@ -56,6 +58,10 @@ impl Runner {
         let mut outcomes = Vec::new();
         while let Ok(outcome) = self.outcomes.try_recv() {
             outcomes.push(outcome);
+        }
+        if is_late {
+            let why = "the command was killed because the watch ended, and drifts that waited for it were not delivered";
+            outcomes.push(Err(format!("{why} within {grace:?}")));
         }
         outcomes
     }

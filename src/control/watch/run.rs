@@ -1,6 +1,5 @@
 //! The loop itself: one pass at a time, whatever wakes it, until something ends it. Decides when to look, never what is true.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::broker::{Happening, Link, Mqtt, Watching};
@@ -19,12 +18,14 @@ use super::ends::Ends;
 use super::on_drift::Runner;
 use super::pause::{Pause, stop_here};
 use super::queue::Queue;
+use super::retry::Retry;
 use super::sources::{ControlLists, SourceOptions, Sources};
 use super::turn::{Turn, Turns, line};
+use super::waits::{Running, at, happening, joined, next, outcome, panic_message};
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
 use crate::control::observe::{Lister, World};
-use crate::control::pass::{Mode, PassError};
+use crate::control::pass::{self, Held, Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::Server;
@@ -60,6 +61,9 @@ impl Ended {
 
 /// How many wakes may wait. Sources drop nothing when it is full: they wait, and what they say then is as good.
 const WAKES: usize = 1024;
+
+/// How long noting what was told may hold up the end.
+const NOTING: Duration = Duration::from_secs(2);
 
 /// Watches until something ends it. `sink` is given each event as it happens, and breaks if nobody reads them any more.
 ///
@@ -119,21 +123,22 @@ struct Loop<S> {
     settled: Option<Instant>,
     /// When the next job runs out of time.
     times_out: Option<Instant>,
-}
-
-/// A pass that runs.
-struct Running {
-    turn: JoinHandle<Option<Turn>>,
-    reasons: Vec<String>,
-    since: Instant,
+    /// How much is told, for passes to know what is not.
+    held: Held,
+    /// Passes that panicked in a row, what they were made for, and when that is looked at again.
+    panics: Retry,
+    lost: Vec<Reason>,
+    again: Option<Instant>,
 }
 
 impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     fn new(world: World, options: WatchOptions, sink: S, sources: Sources) -> Self {
         let world = Arc::new(world);
         let publishes = options.mqtt.as_ref().is_some_and(|mqtt| mqtt.publish);
+        let held = Held::default();
+        let passes = pass::Options { held: Some(held.clone()), ..options.pass.clone() };
         Self {
-            turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), options.pass.clone(), publishes))),
+            turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), passes, publishes))),
             link: options.mqtt.clone().map(|mqtt| link(mqtt, &world, &options)),
             job_sessions: BTreeSet::new(),
             announcer: Announcer::new(options.limit),
@@ -152,6 +157,10 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             is_closed: false,
             settled: None,
             times_out: None,
+            held,
+            panics: Retry::default(),
+            lost: Vec::new(),
+            again: None,
         }
     }
 
@@ -195,10 +204,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                     self.times_out = None;
                     self.queue.push(self.about_jobs());
                 }
-                () = at(due) => {
-                    let events = self.announcer.due(self.world.host.now());
-                    self.tell(events);
-                }
+                () = at(self.again), if is_idle => self.look_again(),
+                () = at(due) => self.release(),
                 () = at(heartbeat) => {
                     heartbeat = next(self.options.heartbeat);
                     self.beat();
@@ -227,15 +234,16 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     /// Starts a pass for what is pending.
     fn begin(&mut self) -> Option<Running> {
         let batch = self.queue.take()?;
-        let reasons = batch.reasons.iter().map(Reason::to_string).collect();
+        let reasons = batch.reasons.clone();
         tracing::info!(?reasons, "pass");
+        self.held.set(self.announcer.room(self.now()));
         let turns = Arc::clone(&self.turns);
         let turn = tokio::task::spawn_blocking(move || turns.lock().unwrap_or_else(PoisonError::into_inner).answer(batch));
         Some(Running { turn, reasons, since: Instant::now() })
     }
 
     /// Says what a pass found.
-    async fn finished(&mut self, turn: Result<Option<Turn>, JoinError>, reasons: Vec<String>) {
+    async fn finished(&mut self, turn: Result<Option<Turn>, JoinError>, reasons: Vec<Reason>) {
         let turn = match turn {
             // It was only our own write that was heard of.
             Ok(None) => return,
@@ -246,13 +254,16 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             }
             Err(error) => {
                 self.passes += 1;
-                self.settled = None;
+                self.lost.extend(reasons);
+                self.again = Instant::now().checked_add(self.panics.after_failure());
                 let message =
                     format!("a defect of headcount ended the pass: {}; the next one begins anew", panic_message(error));
                 return self.complain("panic", [message].into());
             }
         };
+        self.panics.succeeded();
         self.complain("panic", BTreeSet::new());
+        let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
         // A manifest that lost most of its entries is only waited for.
         let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();
         self.complain("pass", errors);
@@ -291,6 +302,35 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
+    }
+
+    /// Wakes for what passes that panicked were made for. What they knew may be broken, so everything is looked at.
+    fn look_again(&mut self) {
+        self.again = None;
+        for reason in std::mem::take(&mut self.lost).into_iter().chain([Reason::Resync]) {
+            self.queue.push(Wake { reason, scope: Scope::All });
+        }
+    }
+
+    /// Tells what was held back long enough. A pass notes that it was told.
+    fn release(&mut self) {
+        let events = self.announcer.due(self.now());
+        let sessions: BTreeSet<_> = events.iter().filter_map(Event::session).cloned().collect();
+        self.tell(events);
+        if !sessions.is_empty() {
+            self.queue.push(Wake { reason: Reason::Settled, scope: Scope::Sessions(sessions) });
+        }
+    }
+
+    /// Notes what was told only because the watch ends. What cannot be noted in time is told again by the next one.
+    async fn note_told(&self) {
+        let told = self.announcer.standing().map(str::to_owned).collect();
+        let (world, options) = (Arc::clone(&self.world), self.options.pass.clone());
+        let noting = tokio::task::spawn_blocking(move || pass::note_told(&world, &options, told));
+        match tokio::time::timeout(NOTING, noting).await {
+            Ok(Ok(Ok(()))) => {}
+            missed => tracing::info!(?missed, "what was told cannot be noted"),
+        }
     }
 
     /// Says each complaint of a place that it did not have last time.
@@ -386,8 +426,13 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     async fn stop(&mut self, ended: Ended) {
         self.options.supervisor.say("STOPPING=1");
+        let is_full = self.announcer.is_full();
         let held = self.announcer.ending(self.now());
         self.tell(held);
+        // What nobody reads was not told.
+        if is_full && ended != Ended::OutputClosed && !self.is_closed && self.options.pass.mode == Mode::Record {
+            self.note_told().await;
+        }
         if let Some(link) = self.link.take() {
             link.stop().await;
         }
@@ -421,45 +466,4 @@ fn link(mqtt: Mqtt, world: &World, options: &WatchOptions) -> Link {
 
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
-}
-
-/// A period from now; never, if it is nothing or too long to count.
-fn next(period: Duration) -> Option<Instant> {
-    if period.is_zero() { None } else { Instant::now().checked_add(period) }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn joined(running: &mut Option<Running>) -> (Result<Option<Turn>, JoinError>, Vec<String>) {
-    match running {
-        Some(running) => ((&mut running.turn).await, running.reasons.clone()),
-        None => std::future::pending().await,
-    }
-}
-
-async fn happening(link: &mut Option<Link>) -> Happening {
-    match link {
-        Some(link) => link.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn outcome(hook: &mut Option<Runner>) -> Result<(), String> {
-    match hook {
-        Some(hook) => hook.outcome().await,
-        None => std::future::pending().await,
-    }
-}
-
-fn panic_message(error: JoinError) -> String {
-    let text = |panic: Box<dyn Any + Send>| match panic.downcast::<String>() {
-        Ok(text) => *text,
-        Err(panic) => panic.downcast::<&str>().map_or_else(|_| "unknown".to_owned(), |text| (*text).to_owned()),
-    };
-    error.try_into_panic().map_or_else(|error| error.to_string(), text)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::due::until;
 use super::queue::Batch;
+use super::retry::Retry;
 use super::sources::Watched;
 use super::wake::{Reason, Scope};
 use super::watched::watched;
@@ -18,7 +19,7 @@ use crate::core::job::{Job, JobId};
 use crate::core::memory::JobTold;
 use crate::core::report::status::StatusReport;
 use crate::core::report::{DriftReport, Report, State};
-use crate::store::manifest::{ManifestFile, Pace};
+use crate::store::manifest::{ManifestError, ManifestFile, Pace};
 
 /// What is kept between turns.
 pub(super) struct Turns {
@@ -32,6 +33,8 @@ pub(super) struct Turns {
     /// Whether the rows of `status` are wanted as well.
     with_status: bool,
     is_first: bool,
+    /// Writes that failed in a row.
+    failures: Retry,
 }
 
 /// What a turn gives back.
@@ -67,7 +70,17 @@ impl Turns {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = Options { versions, tells_settling: false, tells_jobs: true, ..options };
         let passer = Passer::new(Arc::clone(&world), options.clone());
-        Self { world, options, passer, last_good: None, is_told: false, warned: Vec::new(), with_status, is_first: true }
+        Self {
+            world,
+            options,
+            passer,
+            last_good: None,
+            is_told: false,
+            warned: Vec::new(),
+            with_status,
+            is_first: true,
+            failures: Retry::default(),
+        }
     }
 
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left, or only
@@ -126,6 +139,7 @@ impl Turns {
                 self.warn(&pass);
                 let turn = self.turn(pass);
                 self.is_first = false;
+                self.failures.succeeded();
                 turn
             }
             Err(error) => self.last_good_one(error),
@@ -142,7 +156,7 @@ impl Turns {
     }
 
     /// The last good manifest stays in force: it is judged, and nothing is recorded.
-    fn last_good_one(&self, error: PassError) -> Turn {
+    fn last_good_one(&mut self, error: PassError) -> Turn {
         let looking = Options { mode: Mode::Look, ..self.options.clone() };
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
@@ -155,7 +169,14 @@ impl Turns {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
             PassError::BeingWritten { .. } => Some(SOON),
             PassError::Manifest(error) if error.is_busy() => Some(SOON),
-            _ => None,
+            // Whoever puts it there, or mends it, is heard of.
+            PassError::Manifest(
+                ManifestError::Missing { .. } | ManifestError::Directory { .. } | ManifestError::NotRegular { .. },
+            )
+            | PassError::Invalid { .. }
+            | PassError::UnknownAgent { .. } => None,
+            // Nobody says that a disk has room again, or that a file system may be written to.
+            PassError::Manifest(_) | PassError::Journal(_) => Some(self.failures.after_failure()),
         };
         turn.error = Some(error);
         turn

@@ -39,6 +39,8 @@ pub enum Reason {
     Server,
     /// A watched process ended.
     Process(u32),
+    /// A process that may be an agent began in a pane without one.
+    Agent(u32),
     /// A source lost track of what it missed.
     Overflow,
 }
@@ -89,6 +91,7 @@ impl std::fmt::Display for Reason {
             Self::Mux(server) => write!(f, "mux {server}"),
             Self::Server => f.write_str("server"),
             Self::Process(pid) => write!(f, "process {pid}"),
+            Self::Agent(pid) => write!(f, "agent {pid}"),
             Self::Overflow => f.write_str("overflow"),
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::sources::{ServerWatch, Watched};
 use crate::agent::{self, Where};
-use crate::control::observe::World;
+use crate::control::observe::{World, stray_pids};
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
@@ -23,6 +23,7 @@ pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass:
         resolved: pass.path().to_owned(),
         jobs: jobs.map(Path::to_owned),
         job_sessions: job_sessions(pass),
+        declared: pass.manifest().agents.clone(),
         servers: seen
             .servers
             .iter()
@@ -53,8 +54,18 @@ pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass:
             watched.processes.entry((pid, 0)).or_default().insert(key.clone());
         }
         for pane in &session.panes {
-            // A pane that nobody asked about holds nothing of ours.
-            let Fact::Seen(agents) = &pane.agents else { continue };
+            let agents = match &pane.agents {
+                Fact::Seen(agents) => agents.as_slice(),
+                // What could not be read ends all the same.
+                Fact::Unknown(_) => &[],
+                // A pane that nobody asked about holds nothing of ours.
+                Fact::Absent => continue,
+            };
+            let is_bare = pane.agents.seen().is_some_and(Vec::is_empty) && pane.dead.is_none();
+            // zellij's panes are looked at in any case.
+            if let Some(pid) = pane.pid.filter(|_| is_bare && server.mux == MuxKind::Tmux) {
+                watched.bare.entry(pid).or_default().insert(key.clone());
+            }
             let pids = pane.pid.into_iter().chain(agents.iter().map(|agent| agent.process.pid));
             for pid in pids {
                 watched.processes.entry((pid, 0)).or_default().insert(key.clone());
@@ -65,6 +76,7 @@ pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass:
             }
         }
     }
+    strays(&mut watched, pass);
     traces.places(&mut watched, seen);
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
@@ -92,6 +104,17 @@ impl<'a> Traces<'a> {
             for place in places.transcripts {
                 watched.files.entry(place).or_default().extend(sessions.iter().map(|session| session.as_ref().clone()));
             }
+        }
+    }
+}
+
+/// What runs in recorded panes that no server shows: of its end nobody else tells.
+fn strays(watched: &mut Watched, pass: &Pass) {
+    let seen = pass.observation();
+    for entry in pass.manifest().sessions.iter().filter(|entry| entry.key.host == seen.host) {
+        let Some(pid) = entry.recorded.pane.as_ref().and_then(|pane| pane.pid) else { continue };
+        for pid in seen.strays.get(&pid).into_iter().flat_map(|stray| stray_pids(pid, stray)) {
+            watched.processes.entry((pid, 0)).or_default().insert(entry.key.clone());
         }
     }
 }

@@ -184,7 +184,7 @@ impl<'a> Atlas<'a> {
         }
         let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
         match pid.and_then(|pid| self.observation.strays.get(&pid)) {
-            Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.contains(&entry.agent) => {
+            Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.iter().any(|(kind, _)| *kind == entry.agent) => {
                 let pid = stray.process.pid;
                 let agent = entry.agent;
                 Standing::Unknown(format!(

@@ -32,6 +32,22 @@ impl Default for Limit {
     }
 }
 
+/// How many more events sessions may cause before they are held back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Those that caused some lately.
+    left: BTreeMap<SessionKey, usize>,
+    /// All others.
+    usual: usize,
+}
+
+impl Room {
+    /// Whether a session may cause so many.
+    pub fn has(&self, session: &SessionKey, events: usize) -> bool {
+        events <= self.left.get(session).copied().unwrap_or(self.usual)
+    }
+}
+
 /// Once so many fingerprints are known, those of drifts long gone are forgotten.
 const MOST_KNOWN: usize = 4096;
 
@@ -75,6 +91,26 @@ impl Announcer {
         self.open.len()
     }
 
+    /// The fingerprints of those.
+    pub fn standing(&self) -> impl Iterator<Item = &str> {
+        self.open.keys().map(String::as_str)
+    }
+
+    /// How much may be told now.
+    pub fn room(&self, at: DateTime<Utc>) -> Room {
+        let left = |window: &Window| {
+            let told = if self.is_over(window.began, at) { window.held.len() } else { window.events };
+            self.limit.events.saturating_sub(told)
+        };
+        let left = self.windows.iter().map(|(session, window)| (session.clone(), left(window))).collect();
+        Room { left, usual: self.limit.events }
+    }
+
+    /// Whether a session has caused as much as it may.
+    pub fn is_full(&self) -> bool {
+        self.windows.values().any(|window| window.events >= self.limit.events)
+    }
+
     /// What is to be said after a pass.
     pub fn after(&mut self, report: &Report, reasons: &[String], at: DateTime<Utc>) -> Vec<Event> {
         let mut events = self.due(at);
@@ -95,20 +131,21 @@ impl Announcer {
 
     /// The newest held events of each session whose window is over.
     pub fn due(&mut self, at: DateTime<Utc>) -> Vec<Event> {
-        let window = self.limit.window;
+        let due = self.windows.iter().filter(|(_, window)| self.is_over(window.began, at)).map(|(key, _)| key.clone());
+        self.release(due.collect(), at)
+    }
+
+    fn is_over(&self, began: DateTime<Utc>, at: DateTime<Utc>) -> bool {
         // A window that began in the future is one the clock was set back behind.
-        let is_over = |began: DateTime<Utc>| began > at || began.checked_add_signed(window).is_none_or(|end| end <= at);
-        self.release(at, |window| is_over(window.began))
+        began > at || began.checked_add_signed(self.limit.window).is_none_or(|end| end <= at)
     }
 
     /// The newest held events of every session: nobody will be there when their windows are over.
     pub fn ending(&mut self, at: DateTime<Utc>) -> Vec<Event> {
-        self.release(at, |_| true)
+        self.release(self.windows.keys().cloned().collect(), at)
     }
 
-    fn release(&mut self, at: DateTime<Utc>, is_due: impl Fn(&Window) -> bool) -> Vec<Event> {
-        let due: Vec<SessionKey> =
-            self.windows.iter().filter(|(_, window)| is_due(window)).map(|(key, _)| key.clone()).collect();
+    fn release(&mut self, due: Vec<SessionKey>, at: DateTime<Utc>) -> Vec<Event> {
         let mut events = Vec::new();
         for key in due {
             let Some(Window { mut held, left_out, .. }) = self.windows.remove(&key) else { continue };
@@ -172,7 +209,7 @@ impl Announcer {
 
     /// The event, unless its session has caused too many.
     fn limited(&mut self, mut event: Event, at: DateTime<Utc>) -> Option<Event> {
-        let Some(session) = session(&event).cloned() else { return Some(event) };
+        let Some(session) = event.session().cloned() else { return Some(event) };
         let limit = self.limit;
         let window = self.windows.entry(session).or_insert(Window { began: at, events: 0, held: Vec::new(), left_out: 0 });
         window.events += 1;
@@ -193,16 +230,6 @@ impl Announcer {
     fn count(&mut self, event: Event) -> Event {
         self.told += u64::from(matches!(event, Event::Drift(_)));
         event
-    }
-}
-
-fn session(event: &Event) -> Option<&SessionKey> {
-    match event {
-        Event::Drift(event) => Some(&event.drift.session),
-        Event::Resolved(event) => Some(&event.session),
-        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
-            None
-        }
     }
 }
 

@@ -180,8 +180,8 @@ pub struct Process {
 pub struct Stray {
     /// The process.
     pub process: Process,
-    /// The kinds of agent in its tree.
-    pub agents: Vec<AgentKind>,
+    /// The agents in its tree: of which kind, and by which process.
+    pub agents: Vec<(AgentKind, Process)>,
     /// Whether it has a controlling terminal.
     pub has_terminal: bool,
 }

@@ -40,6 +40,7 @@ struct Shared {
     interest: Mutex<Interest>,
     /// The watcher and what it watches, by device and inode: a directory that was replaced has to be watched anew.
     placed: Mutex<Placed>,
+    runtime: Handle,
     moved: Notify,
     outbox: Outbox,
 }
@@ -50,20 +51,14 @@ struct Placed {
     dirs: BTreeMap<PathBuf, (u64, u64)>,
     /// What could not be watched, and why.
     failed: BTreeMap<PathBuf, String>,
+    is_over: bool,
 }
 
 impl Files {
-    /// Starts the watcher, which watches nothing yet. Needs a tokio runtime.
+    /// Watches nothing yet. Needs a tokio runtime.
     pub(super) fn start(outbox: Outbox) -> Self {
-        let shared = Arc::new(Shared { interest: Mutex::default(), placed: Mutex::default(), moved: Notify::new(), outbox });
-        let handler = Handler { shared: Arc::downgrade(&shared), runtime: Handle::current(), young: HashMap::new() };
-        let mut placed = lock(&shared.placed);
-        match RecommendedWatcher::new(handler, notify::Config::default()) {
-            Ok(watcher) => placed.watcher = Some(watcher),
-            Err(error) => drop(placed.failed.insert(PathBuf::new(), reason(&error))),
-        }
-        drop(placed);
-        Self { shared }
+        let (interest, placed, runtime) = (Mutex::default(), Mutex::default(), Handle::current());
+        Self { shared: Arc::new(Shared { interest, placed, runtime, moved: Notify::new(), outbox }) }
     }
 
     /// Moves watches whenever a directory that matters came or went.
@@ -87,7 +82,10 @@ impl Files {
 
     /// Watches nothing any more.
     pub(super) fn stop(&self) {
-        let watcher = lock(&self.shared.placed).watcher.take();
+        let mut placed = lock(&self.shared.placed);
+        placed.is_over = true;
+        let watcher = placed.watcher.take();
+        drop(placed);
         drop(watcher);
     }
 
@@ -146,8 +144,13 @@ fn interest(watched: &Watched) -> Interest {
 impl Shared {
     /// Puts the watches where they belong by now. A directory that came to be watched is said to have changed, because what was
     /// put in it before was not heard of.
-    fn place(&self) {
+    fn place(self: &Arc<Self>) {
         let mut placed = lock(&self.placed);
+        // Tried again each time: there may be too many watchers of others only now.
+        if placed.watcher.is_none() && !placed.is_over {
+            let handler = Handler { shared: Arc::downgrade(self), runtime: self.runtime.clone(), young: HashMap::new() };
+            placed.take_on(RecommendedWatcher::new(handler, notify::Config::default()));
+        }
         // Each round may find that a directory appeared below one that was only just watched.
         for _ in 0..ROUNDS {
             let interest = lock(&self.interest).clone();
@@ -214,6 +217,18 @@ fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
 }
 
 impl Placed {
+    fn take_on(&mut self, watcher: notify::Result<RecommendedWatcher>) {
+        // Of no directory in particular.
+        let nowhere = PathBuf::new();
+        match watcher {
+            Ok(watcher) => {
+                self.watcher = Some(watcher);
+                self.failed.remove(&nowhere);
+            }
+            Err(error) => drop(self.failed.insert(nowhere, reason(&error))),
+        }
+    }
+
     /// Watches these directories and no others; gives those that are watched newly.
     fn change(&mut self, wanted: &BTreeMap<PathBuf, (u64, u64)>) -> Vec<PathBuf> {
         let Some(watcher) = &mut self.watcher else { return Vec::new() };

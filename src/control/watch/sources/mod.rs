@@ -1,6 +1,7 @@
-//! What wakes the loop: a timer, files, processes, multiplexer servers. A source only says that something may have happened; it
+//! What wakes the loop: a timer, files, processes, panes, multiplexer servers. A source only says that something may have happened; it
 //! never says what is true and changes nothing.
 
+mod bare;
 mod files;
 mod interest;
 mod outbox;
@@ -17,8 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::wake::Wake;
+use crate::core::agents::Definition;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::host::{Environ, limits};
+use bare::Bare;
 use files::Files;
 use outbox::Outbox;
 use processes::Processes;
@@ -80,6 +83,10 @@ pub struct Watched {
     pub servers: BTreeMap<ServerKey, ServerWatch>,
     /// Agent and pane processes (pid, start in clock ticks since boot; 0 if not known) with the sessions they are in.
     pub processes: BTreeMap<(u32, u64), BTreeSet<SessionKey>>,
+    /// The processes of the panes of tmux that hold no agent, with the sessions they are in.
+    pub bare: BTreeMap<u32, BTreeSet<SessionKey>>,
+    /// The agents that the manifest declares.
+    pub declared: Vec<&'static Definition>,
 }
 
 /// A multiplexer server that is looked at.
@@ -103,6 +110,7 @@ pub struct Sources {
     looked: Option<Instant>,
     files: Files,
     processes: Processes,
+    bare: Bare,
     servers: Servers,
     limit: Option<String>,
     tasks: JoinSet<()>,
@@ -116,13 +124,15 @@ impl Sources {
         let limit = limits::raise_open_files().err().map(|error| format!("few files may be held open: {error}"));
         let files = Files::start(outbox.clone());
         let processes = Processes::new(outbox.clone());
+        let bare = Bare::new(outbox.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.clone().pump(wakes));
         tasks.spawn(timer::resync(options.interval, options.jitter, outbox.clone()));
         tasks.spawn(files.clone().follow());
         tasks.spawn(processes.clone().ask(options.poll));
+        tasks.spawn(bare.clone().look(options.env.clone(), options.poll));
         let servers = Servers::new(options, outbox);
-        Self { watched: Watched::default(), names: Vec::new(), looked: None, files, processes, servers, limit, tasks }
+        Self { watched: Watched::default(), names: Vec::new(), looked: None, files, processes, bare, servers, limit, tasks }
     }
 
     /// Watches this from now on and nothing else. Costs next to nothing where nothing changed. What happens between a pass and
@@ -154,7 +164,11 @@ impl Sources {
         if servers {
             self.servers.watch(watched);
         }
-        if !is_same || servers || processes {
+        let bare = (&self.watched.bare, &self.watched.declared) != (&watched.bare, &watched.declared);
+        if bare {
+            self.bare.watch(watched);
+        }
+        if !is_same || servers || processes || bare {
             self.watched.clone_from(watched);
             self.names = names;
         }

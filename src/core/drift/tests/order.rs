@@ -52,16 +52,17 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
 
 #[test]
 fn a_missing_session_is_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
-    let stray = |agents, has_terminal| Stray { process: Process { pid: 7, started: ago(600) }, agents, has_terminal };
+    let process = Process { pid: 7, started: ago(600) };
+    let stray = |kind, has_terminal| Stray { process, agents: vec![(kind, process)], has_terminal };
     let running = format!(", status: running{PANE}");
     let without_server = || scene(one(&running), Vec::new()).server(Fact::Absent);
     let answered_without_it = || scene(one(&running), vec![session("other", vec![pane(9, Vec::new())])]);
     assert_eq!(without_server().words(), ["dead:record"]);
     assert_eq!(answered_without_it().words(), ["dead:record"]);
     for (fact, expected) in [
-        (Fact::Seen(stray(vec![AgentKind::Claude], true)), 0),
-        (Fact::Seen(stray(vec![AgentKind::Claude], false)), 1),
-        (Fact::Seen(stray(vec![AgentKind::Codex], true)), 1),
+        (Fact::Seen(stray(AgentKind::Claude, true)), 0),
+        (Fact::Seen(stray(AgentKind::Claude, false)), 1),
+        (Fact::Seen(stray(AgentKind::Codex, true)), 1),
         (Fact::Absent, 1),
         (Fact::Unknown("no permission".to_owned()), 0),
     ] {

@@ -153,6 +153,13 @@ fn a_flapping_session_is_held_back_and_its_newest_event_is_told_when_the_window_
         said.extend(words(&announcer.after(&report(drifts), &[], at(second))));
     }
     assert_eq!(said, ["drift s flagged", "resolved s gone", "drift s flagged muted"]);
+    let fits = |announcer: &Announcer, name: &str, events: usize, second: i64| {
+        let of = drift("0", name, State::Flagged).session;
+        announcer.room(at(second)).has(&of, events)
+    };
+    assert!(announcer.is_full() && !fits(&announcer, "s", 1, 10) && fits(&announcer, "quiet", 3, 10));
+    assert!(!fits(&announcer, "quiet", 4, 10), "it would be held back as well");
+    assert!(fits(&announcer, "s", 2, 60) && !fits(&announcer, "s", 3, 60), "what was held back comes first");
     // Others are not held back by it.
     let quiet = vec![drift("2", "quiet", State::Flagged)];
     assert_eq!(words(&announcer.after(&report(quiet), &[], at(10))), ["drift quiet flagged"]);

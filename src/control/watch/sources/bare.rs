@@ -1,0 +1,155 @@
+//! Wakes from agents that begin in a pane without one, of which tmux tells nobody. Starts no program; what it takes for an agent is
+//! for a pass to look at.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::Watched;
+use super::outbox::Outbox;
+use crate::agent::Agents;
+use crate::control::observe::agents_below;
+use crate::control::watch::wake::{Reason, Scope};
+use crate::core::ids::SessionKey;
+use crate::core::observe::Process;
+use crate::host::stir::{Stir, is_single};
+use crate::host::{Environ, LocalHost};
+
+/// The most processes of one pane, and of all, that are kept in view, which takes an open file each. Others are looked at anew.
+const MOST_QUIET: usize = 16;
+const MOST_KEPT: usize = 512;
+
+/// The panes without an agent.
+#[derive(Debug, Clone)]
+pub(super) struct Bare {
+    known: Arc<Mutex<Known>>,
+    news: Arc<Notify>,
+    outbox: Outbox,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// What is taken for an agent.
+    agents: Agents,
+    /// By the pane's own process.
+    panes: BTreeMap<u32, Pane>,
+}
+
+#[derive(Debug, Default)]
+struct Pane {
+    sessions: BTreeSet<SessionKey>,
+    quiet: Quiet,
+    /// What was told of. The pass that followed took it for no agent in this pane.
+    told: BTreeSet<Process>,
+}
+
+/// What runs in a pane, as far as it can be seen to do nothing.
+#[derive(Debug, Default)]
+struct Quiet {
+    members: Vec<Stir>,
+    /// Whether none of them stirred while they were last looked at: then there is no agent among them until one does.
+    is_sure: bool,
+}
+
+/// What was found of a pane.
+struct Found {
+    pid: u32,
+    quiet: Quiet,
+    /// The agents, if it was looked at at all.
+    agents: Option<Vec<Process>>,
+}
+
+impl Bare {
+    /// Looks at none yet.
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Self { known: Arc::default(), news: Arc::default(), outbox }
+    }
+
+    /// Looks at these from now on, and at each of them once in any case: what began since the pass is not told of otherwise.
+    pub(super) fn watch(&self, watched: &Watched) {
+        let mut known = self.known();
+        let mut before = std::mem::take(&mut known.panes);
+        let pane = |(pid, sessions): (&u32, &BTreeSet<SessionKey>)| {
+            (*pid, Pane { sessions: sessions.clone(), ..before.remove(pid).unwrap_or_default() })
+        };
+        known.panes = watched.bare.iter().map(pane).collect();
+        known.agents = Agents::with(&watched.declared);
+        drop(known);
+        self.news.notify_one();
+    }
+
+    /// Looks at them for ever; sleeps where there are none. Needs a tokio runtime.
+    pub(super) async fn look(self, env: Environ, every: Duration) {
+        // Where that is not counted, every look would be a long one.
+        if Stir::of(std::process::id()).is_none() {
+            return;
+        }
+        let host = Arc::new(LocalHost::new(env));
+        loop {
+            if self.known().panes.is_empty() {
+                self.news.notified().await;
+                continue;
+            }
+            tokio::time::sleep(every).await;
+            // On a thread of its own: what a process was started with cannot be read while the kernel is busy with its memory.
+            let (this, host) = (self.clone(), Arc::clone(&host));
+            if let Err(error) = tokio::task::spawn_blocking(move || this.look_once(&host)).await {
+                tracing::debug!(%error, "bare panes could not be looked at");
+            }
+        }
+    }
+
+    fn look_once(&self, host: &LocalHost) {
+        let (agents, panes) = {
+            let mut known = self.known();
+            let panes: Vec<_> = known.panes.iter_mut().map(|(pid, pane)| (*pid, std::mem::take(&mut pane.quiet))).collect();
+            (known.agents.clone(), panes)
+        };
+        let mut kept = 0;
+        let look = |(pid, quiet)| {
+            let found = find(host, &agents, pid, quiet, MOST_KEPT.saturating_sub(kept));
+            kept += found.quiet.members.len();
+            found
+        };
+        let found: Vec<Found> = panes.into_iter().map(look).collect();
+        let mut known = self.known();
+        for Found { pid, quiet, agents } in found {
+            // A pass may have found something there meanwhile.
+            let Some(pane) = known.panes.get_mut(&pid) else { continue };
+            pane.quiet = quiet;
+            let Some(agents) = agents else { continue };
+            pane.told.retain(|told| agents.contains(told));
+            for agent in agents {
+                if pane.told.insert(agent) {
+                    self.outbox.send(Reason::Agent(agent.pid), Scope::Sessions(pane.sessions.clone()));
+                }
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What runs in a pane by now. At most so many processes are kept in view.
+fn find(host: &LocalHost, agents: &Agents, pid: u32, quiet: Quiet, most: usize) -> Found {
+    // Asked before the look: who has not stirred by the next one was seen as it is.
+    let is_still = !quiet.members.is_empty() && quiet.members.iter().all(Stir::is_still);
+    if is_still && quiet.is_sure {
+        return Found { pid, quiet, agents: None };
+    }
+    let (agents, members) = agents_below(host, agents, pid);
+    let is_same = || members.len() == quiet.members.len() && quiet.members.iter().all(|it| members.contains(&it.pid()));
+    let quiet = if is_still && agents.is_empty() && is_same() {
+        let is_sure = members.iter().all(|pid| is_single(*pid));
+        Quiet { is_sure, ..quiet }
+    } else {
+        let members = if members.len() <= MOST_QUIET.min(most) { members } else { HashSet::new() };
+        let members: Option<Vec<Stir>> = members.into_iter().map(Stir::of).collect();
+        Quiet { members: members.unwrap_or_default(), is_sure: false }
+    };
+    Found { pid, quiet, agents: Some(agents) }
+}
