@@ -226,6 +226,10 @@ impl Host for LocalHost {
         }
     }
 
+    fn is_childless(&self, pid: u32) -> bool {
+        self.ps.is_none() && procfs::is_childless(pid)
+    }
+
     fn table(&self) -> Fact<Vec<Lineage>> {
         match &self.ps {
             None => procfs::table(),
@@ -272,6 +276,7 @@ mod tests {
         let again = host.boot().seen().map(|_| host.process(child.id()));
         let (cwd, exe) = (host.cwd(child.id()), host.exe(child.id()));
         let children = host.children(std::process::id());
+        let childless = (host.is_childless(child.id()), host.is_childless(std::process::id()));
         let table = host.table();
         child.kill().unwrap();
         child.wait().unwrap();
@@ -284,6 +289,7 @@ mod tests {
         assert_eq!(cwd, Fact::Seen(PathBuf::from("/")));
         assert!(exe.is_some());
         assert!(children.contains(&child.id()));
+        assert_eq!(childless, (true, false), "that we have none is true of our first thread only");
         let mine = |it: &Lineage| (it.pid, it.parent, it.name.as_str()) == (child.id(), std::process::id(), "sleep");
         assert!(table.seen().unwrap().iter().any(mine));
         assert_eq!(host.process(child.id()), Fact::Absent);

@@ -95,6 +95,11 @@ pub trait Host: Send + Sync {
     /// below a process has to look at [`Host::table`] as well.
     fn children(&self, pid: u32) -> Vec<u32>;
 
+    /// Whether a process has no children for sure, by a cheap route. `false` says nothing.
+    fn is_childless(&self, _pid: u32) -> bool {
+        false
+    }
+
     /// Every process of the host (zombies left out) with its parent.
     fn table(&self) -> Fact<Vec<Lineage>>;
 

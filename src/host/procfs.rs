@@ -273,6 +273,12 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
     lists.flat_map(|list| parse_children(&list)).collect()
 }
 
+/// Whether a process has no children at all, for sure: the kernel never calls a list empty that is not, and of one thread there is
+/// one.
+pub(super) fn is_childless(pid: u32) -> bool {
+    super::stir::is_single(pid) && slurp(&file(pid, &format!("task/{pid}/children"))).is_ok_and(|list| list.is_empty())
+}
+
 fn parse_children(list: &[u8]) -> Vec<u32> {
     String::from_utf8_lossy(list).split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect()
 }

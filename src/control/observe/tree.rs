@@ -77,7 +77,8 @@ impl<'a> Families<'a> {
     /// The tree below a process.
     pub(super) fn tree(&self, pid: u32) -> Tree {
         let tree = self.walk(pid, |pid| self.host.children(pid));
-        if !tree.agents.is_empty() || tree.top.is_none() {
+        // A shell that waits, as most panes without an agent hold, is not worth reading every process of the host.
+        if !tree.agents.is_empty() || tree.top.is_none() || tree.trouble.is_none() && self.host.is_childless(pid) {
             return tree;
         }
         match self.table() {

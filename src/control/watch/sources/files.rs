@@ -13,7 +13,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::interest::{Concern, Happening, Interest, links, place};
+use super::interest::{Answer, Concern, Happening, Interest, links, place};
 use super::outbox::Outbox;
 use super::{ServerWatch, Watched};
 use crate::control::watch::wake::{Reason, Scope};
@@ -278,7 +278,8 @@ impl notify::EventHandler for Handler {
         let now = Instant::now();
         for path in &event.paths {
             let answer = lock(&shared.interest).answer(path, happening);
-            if answer.moves_watches || happening == Happening::Shape && shared.is_watched(path) {
+            let moves = answer.moves_watches && !is_only_rewritten(path, &answer);
+            if moves || happening == Happening::Shape && shared.is_watched(path) {
                 shared.moved.notify_one();
             }
             if answer.concerns.is_empty() {
@@ -320,6 +321,13 @@ impl Shared {
     fn is_watched(&self, path: &Path) -> bool {
         self.placed.try_lock().map_or(true, |placed| placed.dirs.contains_key(path))
     }
+}
+
+/// Whether all that came or went is the manifest itself, as with each of our own writes: then the directories that matter are the
+/// same. A link may lead elsewhere.
+fn is_only_rewritten(path: &Path, answer: &Answer) -> bool {
+    answer.concerns.iter().all(|(concern, _)| *concern == Concern::Manifest)
+        && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 async fn probe_again(outbox: Outbox, server: ServerKey) {
