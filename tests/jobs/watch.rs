@@ -1,7 +1,6 @@
 //! A watch hears of jobs by the registry's directory alone: links them, and tells what becomes of them.
 
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::{Child, Stdio};
 
 use serde_json::Value;
@@ -20,10 +19,6 @@ impl Watching {
     }
 
     fn with(place: &Place, more: &[&str]) -> Self {
-        // In a container a session is missed only where there is a directory its socket could be in.
-        let user = rustix::process::getuid().as_raw();
-        let sockets = place.home().with_file_name("tmux").join(format!("tmux-{user}"));
-        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(sockets).unwrap();
         let mut command = place.command();
         command.args(["watch", "--json", "--interval", "1h", "--heartbeat", "0", "--settle", "0s", "--max-runtime", "60s"]);
         command.args(more);

@@ -223,10 +223,12 @@ impl<'a> Atlas<'a> {
                  sockets are others; run headcount where the server runs",
             ),
             None => {
+                // Its pane was recorded by somebody who saw it, and that was not here.
+                let is_known_elsewhere = here.is_partial() && entry.recorded.pane.is_some();
                 let has_no_place = directory.is_none() && self.observation.servers.get(&server).is_some_and(Fact::is_absent);
-                (here.is_partial() && has_no_place).then_some(
-                    "this is a container or a sandbox (a PID namespace of its own) without the directory of its socket; run \
-                     headcount where the server runs",
+                (is_known_elsewhere && has_no_place).then_some(
+                    "this is a container or a sandbox (a PID namespace of its own) without the directory of its socket, and its \
+                     pane was recorded elsewhere; run headcount where the server runs",
                 )
             }
         }

@@ -51,6 +51,8 @@ fn a_session_is_gone_only_for_who_sees_the_sockets_it_was_seen_by() {
         assert_eq!(told(nobody().remembers("s", memory.clone()), &vantage), without_server, "{case}");
         assert_eq!(told(another().remembers("s", memory), &vantage), without_session, "{case}");
     }
+    let never_recorded = scene(one(", status: running"), Vec::new()).server(Fact::Absent);
+    assert_eq!(told(never_recorded, &here("q", None)), "dead", "nobody ever saw it elsewhere");
     let ended = scene(one(", status: terminated"), Vec::new()).remembers("s", seen("boot-2", "p", "d"));
     assert_eq!(told(ended, &here("q", None)), "in order", "nothing has to be told of an entry that has ended");
 }
