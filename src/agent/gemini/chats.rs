@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{files, said, workspace};
 use crate::agent::{Shelf, Subject};
@@ -37,6 +38,34 @@ pub(super) struct FirstLine {
     #[serde(rename = "startTime")]
     pub(super) started: Option<DateTime<Utc>>,
     pub(super) kind: Option<String>,
+}
+
+/// A message of a chat; its other lines are something else, and have no id of their own.
+#[derive(Deserialize)]
+pub(super) struct Message {
+    #[serde(rename = "id")]
+    _id: String,
+    pub(super) timestamp: DateTime<Utc>,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) content: Value,
+}
+
+/// The chats in a directory, each with its short id; none if there is no such directory.
+pub(super) fn listed(dir: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(files::unreadable(dir, &error)),
+    };
+    let mut chats = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
+        let short = entry.file_name().to_str().and_then(short_id_of).map(str::to_owned);
+        chats.extend(short.map(|short| (entry.path(), short)));
+    }
+    Ok(chats)
 }
 
 /// The short id a file's name gives.
@@ -140,16 +169,7 @@ fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
 /// Adds the conversations of a directory that appeared since a process started, each with its earliest file.
 fn collect(dir: &Path, started: DateTime<Utc>, found: &mut BTreeMap<String, DateTime<Utc>>) -> Result<(), String> {
     let since = started - SLACK;
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(files::unreadable(dir, &error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
-        let name = entry.file_name();
-        let Some(short) = name.to_str().and_then(short_id_of) else { continue };
-        let path = entry.path();
+    for (path, short) in listed(dir)? {
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -163,7 +183,7 @@ fn collect(dir: &Path, started: DateTime<Utc>, found: &mut BTreeMap<String, Date
         if first.kind.is_some_and(|kind| kind != "main") {
             continue;
         }
-        let Some(id) = first.id.filter(|id| files::is_uuid(id) && id.starts_with(short)) else {
+        let Some(id) = first.id.filter(|id| files::is_uuid(id) && id.starts_with(&short)) else {
             return Err(format!("{} does not say which conversation it is", path.display()));
         };
         let Some(at) = born.into_iter().chain(first.started).min() else {

@@ -3,27 +3,16 @@
 //!
 //! A chat that lost its first line does not say which conversation it is: it is the one among the arguments, by its name, or left out.
 
-use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
-use super::{chats, files, tail, workspace};
+use super::chats::{self, Message};
+use super::{files, tail, workspace};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::Said;
-
-/// A message; other lines of a chat have no id of their own.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "id")]
-    _id: String,
-    timestamp: DateTime<Utc>,
-    #[serde(rename = "type")]
-    kind: String,
-}
 
 /// When a chat was first prompted; `None` if its beginning does not tell.
 pub(super) fn first_prompt(chat: &Path) -> Option<DateTime<Utc>> {
@@ -53,16 +42,7 @@ pub(super) fn of(subject: &Subject<'_>, given: Option<&ConversationId>) -> Fact<
 }
 
 fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, found: &mut Vec<Said>) -> Result<(), String> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(files::unreadable(dir, &error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
-        let name = entry.file_name();
-        let Some(short) = name.to_str().and_then(chats::short_id_of) else { continue };
-        let path = entry.path();
+    for (path, short) in chats::listed(dir)? {
         let changed = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => files::times(&metadata).1,
             _ => continue,
@@ -74,7 +54,7 @@ fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, fou
         if kind.is_some_and(|kind| kind != "main") {
             continue;
         }
-        let nameless = || given.filter(|given| given.as_str().starts_with(short)).cloned();
+        let nameless = || given.filter(|given| given.as_str().starts_with(&short)).cloned();
         let Some(id) = id.map(ConversationId).or_else(nameless) else { continue };
         let last = tail::records::<Message>(&path)?.last().map(|message| message.timestamp);
         // A new chat has no message yet; it was begun all the same.

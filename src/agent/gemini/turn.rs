@@ -4,25 +4,12 @@
 //! done, at work on a tool or waits for leave to run it, the chat does not say.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::Value;
 
+use super::chats::Message;
 use super::tail;
 use crate::agent::Scene;
 use crate::core::fact::Fact;
 use crate::core::observe::Turn;
-
-/// A message of a chat; its other lines are something else.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "id")]
-    _id: String,
-    timestamp: DateTime<Utc>,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    content: Value,
-}
 
 pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
@@ -47,7 +34,7 @@ fn told(messages: &[Message], since: DateTime<Utc>) -> Option<Turn> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
