@@ -1,96 +1,22 @@
 //! The loop as a library: a pass that panics, a clock that is set back, a command that hangs.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use headcount::control::observe;
 use headcount::control::pass;
 use headcount::control::watch::{self, Ended, OnDrift, Supervisor, WatchOptions};
 use headcount::core::events::{Event, Limit};
-use headcount::core::fact::Fact;
 use headcount::core::manifest::select::Selection;
-use headcount::core::observe::Boot;
-use headcount::host::{
-    Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, Rights, RunError,
-};
+use headcount::host::{Host, LocalHost};
 use headcount::store::paths::StateHome;
 
+use crate::odd::Odd;
 use crate::run::{declare, manifest, running, text};
 use crate::support::World;
-
-/// This machine with a clock that can be moved and a failure that can be ordered.
-struct Odd {
-    local: LocalHost,
-    ahead: Arc<AtomicI64>,
-    /// How many boots may still be asked for before one panics.
-    panic_in: Arc<AtomicUsize>,
-}
-
-impl Host for Odd {
-    fn name(&self) -> &str {
-        self.local.name()
-    }
-    fn now(&self) -> DateTime<Utc> {
-        self.local.now() + TimeDelta::seconds(self.ahead.load(Ordering::SeqCst))
-    }
-    fn boot(&self) -> Fact<Boot> {
-        assert!(self.panic_in.fetch_sub(1, Ordering::SeqCst) != 0, "an ordered failure");
-        self.local.boot()
-    }
-    fn run(&self, command: &Command) -> Result<Output, RunError> {
-        self.local.run(command)
-    }
-    fn process(&self, pid: u32) -> Fact<ProcessInfo> {
-        self.local.process(pid)
-    }
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
-        self.local.glance(pid)
-    }
-    fn exe(&self, pid: u32) -> Option<String> {
-        self.local.exe(pid)
-    }
-    fn cwd(&self, pid: u32) -> Fact<PathBuf> {
-        self.local.cwd(pid)
-    }
-    fn former_cwd(&self, pid: u32) -> Option<PathBuf> {
-        self.local.former_cwd(pid)
-    }
-    fn rights(&self, pid: u32) -> Fact<Rights> {
-        self.local.rights(pid)
-    }
-    fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
-        self.local.open_files(pid)
-    }
-    fn lockers(&self, path: &Path) -> Fact<Vec<u32>> {
-        self.local.lockers(path)
-    }
-    fn shares(&self, pid: u32, path: &Path) -> Fact<bool> {
-        self.local.shares(pid, path)
-    }
-    fn environ(&self, pid: u32) -> Fact<Environ> {
-        self.local.environ(pid)
-    }
-
-    fn children(&self, pid: u32) -> Vec<u32> {
-        self.local.children(pid)
-    }
-    fn table(&self) -> Fact<Vec<Lineage>> {
-        self.local.table()
-    }
-    fn listener(&self, socket: &Path) -> Listener {
-        self.local.listener(socket)
-    }
-    fn listening(&self) -> Fact<Vec<PathBuf>> {
-        self.local.listening()
-    }
-    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
-        self.local.ask(sockets, question, deadline)
-    }
-}
 
 fn options(world: &World) -> WatchOptions {
     let home = world.home();
@@ -132,8 +58,8 @@ fn world_of(world: &World, host: impl Host + 'static) -> observe::World {
 fn a_panic_in_a_pass_is_told_and_the_next_pass_is_made() {
     let world = World::new();
     declare(&world, &running(&world, &["gone"]));
-    let host =
-        Odd { local: LocalHost::new(world.environ(&[])), ahead: Arc::default(), panic_in: Arc::new(AtomicUsize::new(0)) };
+    let host = Odd::new(LocalHost::new(world.environ(&[])));
+    host.panic_in.store(0, Ordering::SeqCst);
     let mut errors = Vec::new();
     let ended = watch::run(world_of(&world, host), options(&world), |event| match event {
         Event::Error(error) => {
@@ -155,9 +81,9 @@ fn what_a_pass_was_made_for_that_panicked_is_looked_at_again_soon_and_one_that_a
     for always in [false, true] {
         let world = World::new();
         declare(&world, &running(&world, &["gone"]));
-        let panic_in = Arc::new(AtomicUsize::new(0));
-        let local = LocalHost::new(world.environ(&[]));
-        let host = Odd { local, ahead: Arc::default(), panic_in: Arc::clone(&panic_in) };
+        let host = Odd::new(LocalHost::new(world.environ(&[])));
+        let panic_in = Arc::clone(&host.panic_in);
+        panic_in.store(0, Ordering::SeqCst);
         let mut options = options(&world);
         options.interval = Duration::from_secs(3600);
         options.heartbeat = Duration::from_millis(10);
@@ -196,12 +122,8 @@ fn a_clock_that_is_set_back_holds_up_no_pass_and_no_decision() {
     let world = World::new();
     declare(&world, "version: 1\nsessions: []\n");
     world.claude_session("x-creator-claude", &world.workspace("shop"));
-    let ahead = Arc::new(AtomicI64::new(0));
-    let host = Odd {
-        local: LocalHost::new(world.environ(&[])),
-        ahead: Arc::clone(&ahead),
-        panic_in: Arc::new(AtomicUsize::new(usize::MAX)),
-    };
+    let host = Odd::new(LocalHost::new(world.environ(&[])));
+    let ahead = Arc::clone(&host.ahead);
     let mut options = options(&world);
     // Without the change of the clock it would take an hour to decide.
     options.pass.settle = Duration::from_secs(3600);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
+#[path = "../support/odd.rs"]
+mod odd;
 #[path = "../support/mod.rs"]
 mod support;
 
