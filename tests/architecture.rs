@@ -91,6 +91,16 @@ fn no_source_file_is_longer_than_the_limit() {
 }
 
 #[test]
+fn a_module_with_a_folder_is_the_mod_file_of_that_folder() {
+    let files = sources(&["src"]);
+    let beside = |(path, _): &(PathBuf, String)| {
+        let folder = path.with_extension("");
+        files.iter().any(|(other, _)| other.starts_with(&folder)).then(|| format!("{}: move it to mod.rs", path.display()))
+    };
+    assert_none(files.iter().filter_map(beside).collect());
+}
+
+#[test]
 fn every_module_says_first_what_it_owns() {
     let silent =
         |(path, text): &(PathBuf, String)| (!text.starts_with("//! ")).then(|| format!("{}: no module doc", path.display()));

@@ -443,5 +443,4 @@ fn view(state: SessionState) -> SessionView {
 }
 
 #[cfg(test)]
-#[path = "fold_tests.rs"]
 mod tests;
