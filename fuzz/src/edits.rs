@@ -54,7 +54,7 @@ fn plain(text: &str) -> Option<Value> {
             _ => true,
         }
     }
-    let raw = serde_yaml::from_str(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()?;
+    let raw = exact::raw_value(text)?;
     is_plain(&raw).then(|| serde_json::to_value(raw).ok()).flatten()
 }
 

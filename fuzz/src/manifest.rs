@@ -21,8 +21,21 @@ pub fn run(data: &[u8]) {
 
 pub fn seeds() -> Vec<Vec<u8>> {
     let yaml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
-    files(&data("manifests")).iter().filter(|path| yaml(path)).map(|path| std::fs::read(path).unwrap()).collect()
+    let mut seeds: Vec<Vec<u8>> =
+        files(&data("manifests")).iter().filter(|path| yaml(path)).map(|path| std::fs::read(path).unwrap()).collect();
+    // What YAML 1.2 allows and YAML 1.1 reads otherwise or not at all.
+    seeds.extend(STANDARD.map(|text| text.as_bytes().to_vec()));
+    seeds
 }
+
+const STANDARD: [&str; 6] = [
+    "{\"version\": 1, \"sessions\": [{\"name\"\n: \"a \\ud83d\\ude80 b\", \"agent\": \"claude\", \"cwd\": \"\\/x\"}]}\n",
+    "%FOO x\n%YAML 1.3\n---\nversion: 1\n\t\n\t# c\nsessions:\n  - name: a \u{2028} b\n    agent: claude # \u{85} c\n",
+    "version: 1\nx-a: &a.b c\nsessions:\n  - name: *a.b\n    agent: claude\n    status: !!null\n    session_id: !!null ''\n",
+    "{version: 1, sessions: [\n\t{name: a, agent: claude, status: , session_id:}, # c\n\t{? name\n: ?b, : x, agent: pi}]}\n",
+    "version: 1\nsessions:\n-\tname: 'a\u{7f}b'\n  agent: ! claude\n  : x\n",
+    "version: 1\nsessions:\n  - name: a\n    agent: claude\n    prompt: |+\n      do it",
+];
 
 fn env() -> Environment {
     Environment { home: PathBuf::from("/home/dev"), host: "dev1".to_owned() }

@@ -48,7 +48,10 @@ fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps:
         None => Ok(()),
         Some(path) => {
             let span = Tree::parse(old).span(&path, false);
-            Err(Refusal::Guard { reason: format!("the change would reach {path} through a merge key"), span })
+            Err(Refusal::Guard {
+                reason: format!("the change would reach {path} through a merge key; write that value out there"),
+                span,
+            })
         }
     }
 }
@@ -126,14 +129,21 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
     // headcount writes no comments, so every one was put there by a person, even inside a node that headcount wrote.
     let inside = if text[splice.range.clone()].contains('#') { tree.comments(&splice.range) } else { Vec::new() };
     if let Some(comment) = inside.into_iter().next() {
-        let reason = format!("a comment at {} would be lost (line {})", splice.path, position(text, comment.start).0);
+        let reason = format!(
+            "a comment at {} would be lost (line {}); move it above the entry",
+            splice.path,
+            position(text, comment.start).0
+        );
         return refuse(reason, comment);
     }
     if splice.purpose == Purpose::Remove
         && let Some(comment) = comments_below(text, tree, &entry)
     {
         let line = position(text, comment.start).0;
-        return refuse(format!("a comment of {} would be left without it (line {line})", splice.path), comment);
+        return refuse(
+            format!("a comment of {} would be left without it (line {line}); move it above the entry", splice.path),
+            comment,
+        );
     }
     Ok(())
 }

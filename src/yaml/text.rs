@@ -48,7 +48,7 @@ pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The byte offset of a line and a column, both from 1 and counted as libyaml does.
+/// The byte offset of a line and a column, both from 1.
 pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     let mut start = if text.starts_with(BOM) { BOM.len_utf8() } else { 0 };
     let mut rest = &text[start..];
@@ -61,11 +61,10 @@ pub(super) fn offset_of(text: &str, line: usize, column: usize) -> usize {
     start + within
 }
 
-/// Just after the first line break; NEL, LS and PS count here, because libyaml counts them.
+/// Just after the first line break.
 fn yaml_break(text: &str) -> Option<usize> {
-    let index = text.find(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])?;
-    let rest = &text[index..];
-    Some(index + if rest.starts_with("\r\n") { 2 } else { rest.chars().next().map_or(1, char::len_utf8) })
+    let index = text.find(['\n', '\r'])?;
+    Some(index + if text[index..].starts_with("\r\n") { 2 } else { 1 })
 }
 
 fn breaks(text: &str) -> usize {

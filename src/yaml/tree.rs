@@ -46,6 +46,11 @@ impl Tree {
         Self { root, fault, children: RefCell::default(), aliases: OnceCell::new() }
     }
 
+    /// The first token of the text.
+    pub(super) fn first_token(&self) -> Option<Token> {
+        self.root.first_token()
+    }
+
     /// The documents of the text.
     pub(super) fn documents(&self) -> impl Iterator<Item = Node> {
         self.root.children().filter(|node| node.kind() == Kind::DOCUMENT)

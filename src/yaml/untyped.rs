@@ -8,6 +8,7 @@ use serde_yaml::mapping::Entry;
 use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 
+use super::reader;
 use super::text::BOM;
 use crate::core::edit::{Path, Segment};
 
@@ -38,7 +39,22 @@ pub(super) enum Cause {
 }
 
 /// Reads one document. `<<` stays an ordinary key; aliases are replaced by what they stand for.
+///
+/// libyaml reads YAML 1.1: what it does not read, or takes for a line break, is read as YAML 1.2 says.
 pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
+    let plain = reader::without_separators(text);
+    let first = match &plain {
+        Some(readable) => read_as_is(&readable.text).map(|value| readable.meant(value)),
+        None => read_as_is(text),
+    };
+    first.or_else(|unreadable| match reader::rewritten(text).filter(|_| unreadable.cause == Cause::Reader) {
+        Some(readable) => read_as_is(&readable.text).map(|value| readable.meant(value)),
+        None => Err(unreadable),
+    })
+}
+
+/// Reads one document as libyaml does.
+fn read_as_is(text: &str) -> Result<Value, Unreadable> {
     let limits = Limits {
         left: Cell::new(FREE_NODES + text.len().saturating_mul(10)),
         cause: RefCell::new(Cause::Reader),
@@ -185,6 +201,10 @@ impl<'de> Visitor<'de> for Node<'_> {
             return Err(A::Error::custom("a tag without a name"));
         }
         let value = contents.newtype_variant_seed(self)?;
+        // A lone `!` says no more than that the value is what it looks like.
+        if tag == "!" && matches!(value, Value::String(_) | Value::Sequence(_) | Value::Mapping(_)) {
+            return Ok(value);
+        }
         Ok(Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value })))
     }
 }

@@ -5,11 +5,12 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
 use super::batch::Splice;
-use super::layout::{end_with_comments, indent_of, item_at, lines_at, lines_end, pair};
+use super::layout::{end_with_comments, indent_of, is_block_scalar, item_at, lines_at, lines_end, pair};
 use super::place::{Site, quotes_in};
 use crate::core::edit::Path;
 use crate::yaml::scalar::{inline_in, pair_in};
-use crate::yaml::tree::{Node, entry_of, is_flow, significant, span_of, token_of};
+use crate::yaml::text::{break_at, column, line_end};
+use crate::yaml::tree::{Node, Token, entry_of, is_flow, last_significant, significant, span_of, token_of};
 
 impl Site<'_> {
     /// The splices that give the mapping at `parent` a key of its own.
@@ -51,7 +52,25 @@ impl Site<'_> {
     fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
         let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
         let offset = end_with_comments(self.text, entry, end);
-        Ok(vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))])
+        let mut splices = vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))];
+        if offset == self.text.len() && !self.text.ends_with(['\n', '\r']) {
+            splices.extend(self.stripped(path, entry));
+        }
+        Ok(splices)
+    }
+
+    /// A block scalar that the text ends in without a line break would get one at its own end by what follows: `|-` says that
+    /// it has none.
+    fn stripped(&self, path: &Path, entry: &Node) -> Option<Splice> {
+        let scalar = last_significant(entry)?.parent_ancestors().find(is_block_scalar)?;
+        let start = usize::from(scalar.text_range().start());
+        let line = &self.text[start..line_end(self.text, start)];
+        let header = line.split([' ', '\t']).next().unwrap_or(line);
+        if header.contains('-') {
+            return None;
+        }
+        let (parent, _) = path.split_last()?;
+        Some(Splice::replace(&parent, start..start + header.len(), format!("{}-", header.replace('+', ""))))
     }
 
     /// The blanks between the dash of an item and what follows on its line.
@@ -73,7 +92,22 @@ impl Site<'_> {
     ) -> Result<Vec<Splice>, Refusal> {
         let unknown = || self.refuse(path, "its place is not known", Some(flow));
         if let Some(entry) = before {
-            let end = significant(entry).ok_or_else(unknown)?.end;
+            let span = significant(entry).ok_or_else(unknown)?;
+            let end = span.end;
+            // A comment behind the entry on its line stays with it.
+            let comma = comma_after(entry).map(|comma| span_of(&comma).end);
+            let after = comma.unwrap_or(end);
+            let line = line_end(self.text, after);
+            if self.text[after..line].trim_start_matches([' ', '\t']).starts_with('#') {
+                let margin = " ".repeat(column(self.text, span.start));
+                let (eol, closing) = (break_at(self.text, line), if comma.is_some() { "," } else { "" });
+                let mut splices = vec![Splice::insert(path, line, format!("{eol}{margin}{what}{closing}"))];
+                if comma.is_none() {
+                    let space = if self.text[..end].ends_with(':') { " " } else { "" };
+                    splices.insert(0, Splice::insert(path, end, format!("{space},")));
+                }
+                return Ok(splices);
+            }
             // `{ a:, b: 1 }` would be read as the text `a:`.
             let space = if self.text[..end].ends_with(':') { " " } else { "" };
             return Ok(vec![Splice::insert(path, end, format!("{space}, {what}"))]);
@@ -84,4 +118,13 @@ impl Site<'_> {
         let right = if is_mapping { " " } else { "" };
         Ok(vec![Splice::insert(path, close, format!("{left}{what}{right}"))])
     }
+}
+
+/// The comma behind an entry, wherever it stands.
+fn comma_after(entry: &Node) -> Option<Token> {
+    let blank = |token: &Token| {
+        matches!(token.kind(), Kind::WHITESPACE | Kind::INDENT | Kind::NEWLINE | Kind::COMMENT) || token.text_range().is_empty()
+    };
+    let last = last_significant(entry)?;
+    std::iter::successors(last.next_token(), Token::next_token).find(|it| !blank(it)).filter(|it| it.kind() == Kind::COMMA)
 }

@@ -23,13 +23,14 @@ impl Site<'_> {
                 && untagged(content).kind() == Kind::ALIAS
             {
                 let name = content.text().to_string();
-                return Err(self.refuse(path, format!("it is the alias {name}"), Some(content)));
+                return Err(self.refuse(path, format!("it is the alias {name}; write its value there instead"), Some(content)));
             }
             if let Some(anchor) = place.anchor() {
                 let name = anchor.text().trim_start_matches('&');
                 if let Some((_, alias)) = self.tree.aliases().iter().find(|(alias, _)| alias == name) {
                     let line = line_of(self.text, alias);
-                    let reason = format!("it belongs to the anchor &{name}, which line {line} repeats");
+                    let reason =
+                        format!("it belongs to the anchor &{name}, which line {line} repeats; write the value out there");
                     let span = Some(span_of(&anchor));
                     return Err(Refusal::NotEditable { path: path.clone(), reason, span });
                 }
@@ -41,7 +42,7 @@ impl Site<'_> {
             return Ok(place);
         }
         let last = trail.pop().map(|place| place.entry);
-        Err(self.refuse(path, "it is not written there itself", last.as_ref()))
+        Err(self.refuse(path, "it is not written there itself; write it out in its place", last.as_ref()))
     }
 
     /// The mapping or sequence at `path`.

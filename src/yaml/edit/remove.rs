@@ -20,7 +20,9 @@ impl Site<'_> {
         let holder = self.locate(&parent)?;
         let mut trail = self.tree.trail(path);
         let place = trail.pop().filter(|_| trail.len() == path.0.len());
-        let entry = place.ok_or_else(|| self.refuse(path, "it is not written there itself", Some(&holder.entry)))?.entry;
+        let entry = place
+            .ok_or_else(|| self.refuse(path, "it is not written there itself; write it out in its place", Some(&holder.entry)))?
+            .entry;
         let unknown = || self.refuse(path, "its place is not known", Some(&entry));
         let span = significant(&entry).ok_or_else(unknown)?;
         self.keeps_its_aliases(path, &entry)?;
@@ -95,7 +97,7 @@ impl Site<'_> {
             let repeats = self.tree.aliases().iter().find(|(alias, place)| alias == name && !inside.contains(&place.start));
             if let Some((_, alias)) = repeats {
                 let line = line_of(self.text, alias);
-                let reason = format!("it holds the anchor &{name}, which line {line} repeats");
+                let reason = format!("it holds the anchor &{name}, which line {line} repeats; write the value out there");
                 return Err(Refusal::NotEditable { path: path.clone(), reason, span: Some(span_of(&anchor)) });
             }
         }
