@@ -71,7 +71,7 @@ impl Connection {
                         publisher.connected();
                     }
                     Packet::Publish(publish) => {
-                        let Ok(()) = forward(self.number, publish, &ends).await else { break How::Disconnected };
+                        forward(self.number, publish, &ends).await;
                     }
                     Packet::SubAck(ack) => {
                         let asked = self.subscribe.iter().zip(&ack.return_codes);
@@ -110,8 +110,9 @@ impl Connection {
     }
 }
 
-/// Hands a message on. While nobody takes them, the network is not read: the broker keeps what is not acknowledged.
-async fn forward(connection: u64, publish: Publish, ends: &Ends) -> Result<(), ()> {
+/// Hands a message on. While nobody takes them, the network is not read: the broker keeps what is not acknowledged. Once nobody
+/// ever will, the connection still has its farewell to say: to break it off would make the broker say that it was lost.
+async fn forward(connection: u64, publish: Publish, ends: &Ends) {
     let length = publish.payload.len();
     let payload = match length > MAX_PAYLOAD {
         true => Payload::TooLong(length),
@@ -119,10 +120,8 @@ async fn forward(connection: u64, publish: Publish, ends: &Ends) -> Result<(), (
     };
     let receipt = Receipt { connection, packet: publish.pkid };
     let message = Message { topic: publish.topic, payload, retained: publish.retain, receipt };
-    match ends.forward.try_send(message) {
-        Ok(()) => Ok(()),
-        Err(TrySendError::Full(message)) => ends.forward.send(message).await.map_err(|_| ()),
-        Err(TrySendError::Closed(_)) => Err(()),
+    if let Err(TrySendError::Full(message)) = ends.forward.try_send(message) {
+        let _ = ends.forward.send(message).await;
     }
 }
 

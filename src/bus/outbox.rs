@@ -63,6 +63,13 @@ impl Outbox {
         self.changed.insert(topic.to_owned());
     }
 
+    /// The broker has another value than ours: it is published again.
+    pub(super) fn again(&mut self, topic: &str) {
+        if self.values.contains_key(topic) {
+            self.changed.insert(topic.to_owned());
+        }
+    }
+
     /// Adds an event.
     pub(super) fn push(&mut self, topic: &str, payload: Vec<u8>) {
         if payload.len() > MAX_PAYLOAD {

@@ -70,6 +70,18 @@ impl Publisher {
         }
     }
 
+    /// Says again how this host is if the broker now has the end of another of its connections at that topic: a Last Will that
+    /// came late.
+    pub fn outlive(&self, kept: &HostState) {
+        let mut held = self.held();
+        let Some(presence) = &held.presence else { return };
+        if held.is_connected && presence.outlives(kept) {
+            let topic = HostTopics::new(&presence.host).state();
+            held.outbox.again(&topic);
+            held.pump();
+        }
+    }
+
     /// How many statements were left out so far: too many while the broker was away, or too long.
     pub fn left_out(&self) -> u64 {
         self.held().outbox.left_out()

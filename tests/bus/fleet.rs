@@ -65,6 +65,28 @@ fn a_watch_that_is_killed_leaves_its_host_offline() {
 }
 
 #[test]
+fn a_late_last_will_of_an_earlier_connection_does_not_hide_a_host_that_lives() {
+    let Some(place) = Place::new(OPEN) else { return };
+    let state = format!("{}/state", host(&place));
+    let first = place.watch(&["--publish"], &[]);
+    place.broker.retains(&state, |value| value.contains("\"counts\""));
+    first.signal(Signal::KILL);
+    let will = place.broker.retains(&state, |value| value.contains("\"lost\":true"));
+    let watch = place.watch(&["--publish"], &[]);
+    let born = place.broker.retains(&state, |value| value.contains("\"counts\""));
+    let born = HostState::parse(born.as_bytes()).unwrap();
+    let earlier_boot = HostState { boot_id: "another".to_owned(), seq: born.seq + 1, ..born.last_will() };
+    for late in [will.into_bytes(), serde_json::to_vec(&earlier_boot).unwrap()] {
+        place.broker.publish(&state, &late, &["-r", "-q", "1"]);
+        let kept = place.broker.retains(&state, |value| value.contains("\"online\":true"));
+        assert_eq!(HostState::parse(kept.as_bytes()).unwrap().seq, born.seq);
+    }
+    assert_eq!(watch.terminate().status.code(), Some(0));
+    let kept = HostState::parse(place.broker.retained(&state).as_bytes()).unwrap();
+    assert!(!kept.online && !kept.lost, "it ended in order: {kept:?}");
+}
+
+#[test]
 fn another_manifests_sessions_are_left_alone() {
     let Some(place) = Place::new(OPEN) else { return };
     let base = host(&place);

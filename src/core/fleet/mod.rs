@@ -163,6 +163,14 @@ impl HostState {
         }
     }
 
+    /// Whether this connection, which lives, has to say so again because of what the broker keeps: the end of an earlier
+    /// connection of this boot, or of another boot. Such a Last Will can come after the birth of this one, and hides it from
+    /// everyone who looks later.
+    pub fn outlives(&self, kept: &Self) -> bool {
+        let is_earlier = self.boot_id != kept.boot_id || kept.seq < self.seq;
+        self.online && !kept.online && is_earlier
+    }
+
     /// What the broker is to say of it when it goes without a word.
     #[must_use]
     pub fn last_will(&self) -> Self {
@@ -291,6 +299,19 @@ mod tests {
         assert!(host("b", 8, true).replaces(&born));
         assert!(!host("a", 9, false).replaces(&born), "the end of an earlier boot, whatever its clock said");
         assert!(host("c", 1, true).replaces(&born), "the host was booted anew");
+    }
+
+    #[test]
+    fn a_live_connection_speaks_again_only_after_the_end_of_another() {
+        let born = host("b", 7, true);
+        assert!(born.outlives(&host("b", 6, true).last_will()));
+        assert!(born.outlives(&host("b", 6, false)), "an earlier connection that ended in order");
+        assert!(born.outlives(&host("a", 9, false)), "an earlier boot, whatever its clock said");
+        assert!(!born.outlives(&born), "our own statement comes back to us as well");
+        assert!(!born.outlives(&born.last_will()));
+        assert!(!born.outlives(&host("b", 8, false)), "the end of a later one");
+        assert!(!born.outlives(&host("b", 6, true)));
+        assert!(!host("b", 7, false).outlives(&host("b", 6, false)), "who has gone says nothing more");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::bus::{Message, Payload, Publisher};
 use crate::control::pass::PassError;
-use crate::core::fleet::SessionState;
+use crate::core::fleet::{HostState, SessionState};
 use crate::core::job::Dropped;
 use crate::store::jobs::{self, JobsError, Registry};
 
@@ -42,12 +42,21 @@ pub(super) struct Intake {
     task: JoinHandle<()>,
 }
 
+/// What of the topics that a host publishes is this watch's.
+pub(super) struct Ours {
+    /// The topic of the host's state.
+    pub(super) state: String,
+    /// What topics of sessions begin with.
+    pub(super) sessions: String,
+    /// The manifest whose sessions are ours.
+    pub(super) manifest: String,
+}
+
 struct Work {
     publisher: Publisher,
     registry: Option<Registry>,
     root: String,
-    /// What topics of sessions begin with, and the manifest whose sessions are ours.
-    sessions: Option<(String, String)>,
+    ours: Option<Ours>,
     tell: mpsc::Sender<Heard>,
 }
 
@@ -57,11 +66,11 @@ impl Intake {
         publisher: Publisher,
         registry: Option<Registry>,
         root: String,
-        sessions: Option<(String, String)>,
+        ours: Option<Ours>,
     ) -> (Self, mpsc::Receiver<Heard>) {
         let (tell, heard) = mpsc::channel(1);
         let (stop, stopped) = watch::channel(false);
-        let work = Work { publisher, registry, root, sessions, tell };
+        let work = Work { publisher, registry, root, ours, tell };
         (Self { stop, task: tokio::spawn(work.go(messages, stopped)) }, heard)
     }
 
@@ -100,9 +109,16 @@ impl Work {
         let mut heard = Heard::default();
         let mut events = Vec::with_capacity(batch.len());
         for message in batch {
-            let session = self.sessions.as_ref().filter(|(base, _)| message.topic.starts_with(base));
+            let ours = self.ours.as_ref();
+            let session = ours.filter(|ours| message.topic.starts_with(&ours.sessions)).map(|ours| &ours.manifest);
             match (&message.payload, session) {
-                (Payload::Whole(payload), Some((_, manifest))) => {
+                (Payload::Whole(payload), None) if ours.is_some_and(|ours| ours.state == message.topic) => {
+                    if let Ok(kept) = HostState::parse(payload) {
+                        self.publisher.outlive(&kept);
+                    }
+                    self.publisher.acknowledge(&[message]);
+                }
+                (Payload::Whole(payload), Some(manifest)) => {
                     // Ours come back to us as well; only what the broker had kept can be an earlier run's.
                     let is_left =
                         message.retained && SessionState::parse(payload).is_ok_and(|state| state.manifest == *manifest);

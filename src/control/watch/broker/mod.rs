@@ -16,7 +16,7 @@ use crate::core::fleet::{DriftNote, HOST_SCHEMA, HostCounts, HostState, REFRESH,
 use crate::core::mqtt::{self, Broker, HostTopics};
 use crate::core::report::status::StatusReport;
 use crate::store::jobs::Registry;
-use intake::{Heard, Intake};
+use intake::{Heard, Intake, Ours};
 use teller::Teller;
 
 /// How long a farewell may take.
@@ -91,6 +91,8 @@ impl Link {
         if publish {
             // What an earlier run said of sessions that are no more would stay for ever.
             filters.push(topics.sessions());
+            // A late Last Will would hide this host from everyone who looks after it.
+            filters.push(topics.state());
         }
         let teller = Teller::new(broker.address(), subscribe);
         let client_id = mqtt::client_id(&broker.client_id_prefix, &host, &manifest, &consumer);
@@ -110,8 +112,12 @@ impl Link {
         });
         let options = BusOptions { subscribe: filters, presence, ..BusOptions::new(broker, client_id) };
         let (bus, inbox) = Bus::start(options);
-        let sessions = publish.then(|| (topics.sessions().trim_end_matches('+').to_owned(), manifest));
-        let (intake, heard) = Intake::start(inbox.messages, bus.publisher(), registry, root, sessions);
+        let ours = publish.then(|| Ours {
+            state: topics.state(),
+            sessions: topics.sessions().trim_end_matches('+').to_owned(),
+            manifest,
+        });
+        let (intake, heard) = Intake::start(inbox.messages, bus.publisher(), registry, root, ours);
         Self {
             bus,
             states: inbox.states,
