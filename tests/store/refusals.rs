@@ -3,10 +3,11 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use headcount::store::manifest::{Cause, ManifestError, ManifestFile, Options, Replace};
+use headcount::store::manifest::{Cause, ManifestError, ManifestFile, Options, Replace, UpdateError};
 
 use crate::support::{Place, again, append, subject_of, wrapped};
 
@@ -27,6 +28,7 @@ fn a_hard_linked_manifest_is_refused() {
     fs::hard_link(&place.path, &twin).unwrap();
     let error = refusal(&place, &Options::default());
     assert!(matches!(error, ManifestError::HardLinked { links: 2, .. }) && error.is_refusal());
+    assert_eq!(place.manifest().check_replaceable().unwrap_err().to_string(), error.to_string());
     fs::remove_file(twin).unwrap();
     place.assert_no_litter();
 }
@@ -37,6 +39,7 @@ fn a_manifest_without_write_permission_is_refused_even_for_root() {
     fs::set_permissions(&place.path, Permissions::from_mode(0o444)).unwrap();
     let error = refusal(&place, &Options::default());
     assert!(matches!(error, ManifestError::ReadOnlyFile { .. }) && error.is_refusal());
+    assert_eq!(place.manifest().check_replaceable().unwrap_err().to_string(), error.to_string());
     place.assert_no_litter();
 }
 
@@ -65,6 +68,13 @@ fn staged(mut command: Command, what: &str) -> bool {
     }
     assert!(status.success() && told.contains("staged"), "{told}");
     true
+}
+
+/// What an update ended with is what can be seen beforehand, as `headcount doctor` does.
+fn assert_foretold<E: std::fmt::Debug>(path: &Path, error: &UpdateError<E>) {
+    let seen = ManifestFile::open(path).unwrap().check_replaceable().unwrap_err();
+    let Cause::Manifest(ended) = &error.cause else { panic!("{error:?}") };
+    assert_eq!(seen.to_string(), ended.to_string());
 }
 
 /// A mount namespace of its own, so that nothing stays mounted; 77 if that is not permitted.
@@ -129,6 +139,7 @@ fn child_on_a_mount_point() {
     println!("staged");
     let error = ManifestFile::open(&path).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
     assert!(matches!(error.cause, Cause::Manifest(ManifestError::MountPoint { .. })), "{error:?}");
+    assert_foretold(&path, &error);
 }
 
 #[test]
@@ -150,6 +161,7 @@ fn child_in_a_read_only_directory() {
     assert_eq!(manifest.read().unwrap().bytes, b"text\n", "reading needs nothing beside it");
     let error = manifest.update(&Options::default(), append("more\n")).unwrap_err();
     assert!(matches!(error.cause, Cause::Manifest(ManifestError::ReadOnlyDirectory { .. })), "{error:?}");
+    assert_foretold(&path, &error);
 }
 
 #[test]
@@ -185,6 +197,7 @@ fn child_that_is_not_the_owner() {
     println!("staged");
     let error = ManifestFile::open(&path).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
     assert!(matches!(&error.cause, Cause::Manifest(ManifestError::Attributes { what, .. }) if what == "owner"), "{error:?}");
+    assert_foretold(&path, &error);
 }
 
 #[test]

@@ -5,8 +5,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
-
 use super::{Examiner, Grade, Row};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
@@ -26,12 +24,12 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
             let row = if manifest_path::is_named(option, &around) { Row::fail } else { Row::warn };
             rows.push(row("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
         }
-        Ok(found) => match ManifestFile::open(&found.path).and_then(|file| Ok((file.resolved()?, file.read()?))) {
+        Ok(found) => match ManifestFile::open(&found.path).and_then(|file| Ok((file.resolved()?, file.read()?, file))) {
             Err(error) => {
                 let error = crate::cli::error::CliError::from(error);
                 rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
             }
-            Ok((resolved, snapshot)) => {
+            Ok((resolved, snapshot, file)) => {
                 rows.push(match manifest(&found.path, &found.source, &snapshot.bytes) {
                     Row { grade: Grade::Fail, found, .. } if !snapshot.settled => {
                         Row::warn("manifest", found, "it is being saved just now; ask again")
@@ -39,7 +37,7 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
                     row => row,
                 });
                 rows.push(lock(&resolved));
-                rows.push(permissions(&resolved));
+                rows.push(permissions(&file));
                 rows.push(exchange(&resolved));
                 rows.push(leases(&resolved));
             }
@@ -106,26 +104,16 @@ fn holder(list: &str, inode: u64) -> Option<u32> {
     list.lines().filter_map(|line| locks::of(line, inode)).find(is_flock).map(|lock| lock.pid)
 }
 
-fn permissions(manifest: &Path) -> Row {
+/// The writer's own check says whether it can write.
+fn permissions(manifest: &ManifestFile) -> Row {
     const WHAT: &str = "permissions";
-    let directory = parent(manifest);
-    let may = |path: &Path, access: Access| rustix::fs::access(path, access).is_ok();
-    if !may(directory, Access::WRITE_OK | Access::EXEC_OK) {
-        let found = format!("the directory {} cannot be written", directory.display());
-        return Row::fail(WHAT, found, "the new text is written beside the old one; make the directory writable");
+    match manifest.check_replaceable() {
+        Ok(()) => Row::fine(WHAT, "the manifest and its directory can be written"),
+        Err(error) => {
+            let error = crate::cli::error::CliError::from(error);
+            Row::fail(WHAT, error.message(), error.hints().collect::<Vec<_>>().join("; "))
+        }
     }
-    let metadata = match manifest.metadata() {
-        Ok(metadata) => metadata,
-        Err(error) => return Row::fail(WHAT, error.to_string(), "make the manifest readable"),
-    };
-    if metadata.permissions().mode() & 0o222 == 0 || !may(manifest, Access::WRITE_OK) {
-        return Row::fail(WHAT, "the manifest is read-only", format!("chmod u+w {}", manifest.display()));
-    }
-    if metadata.nlink() > 1 {
-        let found = format!("the manifest is hard-linked ({} names)", metadata.nlink());
-        return Row::fail(WHAT, found, "replacing it would part the names; use symbolic links instead");
-    }
-    Row::fine(WHAT, "the manifest and its directory can be written")
 }
 
 fn exchange(manifest: &Path) -> Row {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fs4::TryLockError;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::swap::Beside;
 use super::{ManifestError, ManifestFile, Options, Step, look};
@@ -70,6 +72,15 @@ fn sidecars(given: &Path, resolved: &Path) -> Vec<PathBuf> {
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// Whether the sidecar that decides could be opened, without opening or making it.
+pub(super) fn refuse(manifest: &Path) -> Result<(), ManifestError> {
+    let own = sidecar(manifest);
+    match access(&own, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(ManifestError::beside("open", &own, manifest, errno)),
+    }
 }
 
 fn sidecar(path: &Path) -> PathBuf {

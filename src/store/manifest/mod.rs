@@ -287,6 +287,18 @@ impl ManifestFile {
             .map(|(snapshot, _)| snapshot)
     }
 
+    /// Whether an update would be refused, as far as that can be seen without locking or making anything: by the same checks.
+    ///
+    /// # Errors
+    /// What the update would end with.
+    pub fn check_replaceable(&self) -> Result<(), ManifestError> {
+        let resolved = self.resolved()?;
+        let (_, stat) = look::open(&resolved).map_err(|failure| failure.about(&resolved))?;
+        temp::refuse(&resolved, &stat)?;
+        lock::refuse(&resolved)?;
+        temp::refuse_owner(&resolved, &stat)
+    }
+
     /// Locks it and clears what a killed update left.
     ///
     /// # Errors

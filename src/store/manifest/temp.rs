@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{Access, XattrFlags, access, fgetxattr, flistxattr, fsetxattr};
 use rustix::io::Errno;
+use rustix::process::getgroups;
 
 use super::look::{self, Stat};
 use super::{ManifestError, Step, Steps};
@@ -29,6 +30,16 @@ pub(super) fn refuse(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> 
         return Err(ManifestError::ReadOnlyFile { path: path() });
     }
     Ok(())
+}
+
+/// What would be refused once the new file is there: an owner or a group that we cannot give it.
+pub(super) fn refuse_owner(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+    let is_in = |gid: u32| group.as_raw() == gid || getgroups().is_ok_and(|all| all.iter().any(|one| one.as_raw() == gid));
+    if user.is_root() || (user.as_raw() == stat.owner.0 && is_in(stat.owner.1)) {
+        return Ok(());
+    }
+    Err(ManifestError::Attributes { path: manifest.to_owned(), what: "owner".to_owned(), source: Errno::PERM.into() })
 }
 
 #[cfg(target_os = "linux")]
