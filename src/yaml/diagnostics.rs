@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::private;
 use super::text::{BOM, first_line, line_end, line_start, position};
 use crate::core::text::printable;
 
@@ -88,6 +89,7 @@ impl Shown {
             return Err((number, column));
         }
         let start = line_start(text, span.start);
+        let private = private::values(text, &(start..line_end(text, span.start)));
         let mut line = String::new();
         let mut mark = 0..0;
         let mut after = 0;
@@ -106,6 +108,7 @@ impl Shown {
             // Every character stays one character, so that columns stay true.
             match c {
                 BOM if at == 0 => {}
+                c if private.iter().any(|value| value.contains(&at)) && !c.is_whitespace() => line.push('*'),
                 '\t' => line.push(' '),
                 c if printable(c.encode_utf8(&mut [0; 4])).len() != c.len_utf8() => line.push('\u{fffd}'),
                 c => line.push(c),
@@ -155,6 +158,14 @@ mod tests {
         }
         assert!(!shown.contains('\r'));
         assert!(shown.contains(":1:4\n"), "{shown}");
+    }
+
+    #[test]
+    fn no_value_of_an_env_is_shown() {
+        let text = "sessions:\n  - { name: a, env: { TOKEN: hush }, statsu: running }\n";
+        let start = text.find("statsu").unwrap();
+        let shown = render(&[at("m", Some(start..start + 6))], "f", text, false);
+        assert!(!shown.contains("hush") && shown.contains("env: * ****** **** *, statsu: running"), "{shown}");
     }
 
     #[test]

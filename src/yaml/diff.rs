@@ -1,9 +1,10 @@
 //! Unified diffs that `patch` applies. Never decides what to change.
 
-use std::fmt::Write as _;
+use std::ops::Range;
 
 use similar::{Algorithm, DiffTag, TextDiff};
 
+use super::private;
 use crate::core::text::printable;
 
 /// Lines of context around a change.
@@ -12,36 +13,105 @@ const CONTEXT: usize = 3;
 /// The unified diff from `old` to `new`; empty if they are equal.
 ///
 /// `label` is the name of both sides. `patch -p0` and `patch FILE` apply the result, whatever the line ends and whether or
-/// not there is a final newline.
+/// not there is a final newline. No value of an `env` is in it: such a line is no context, and where one changes itself it is
+/// masked, so that its hunk is for reading alone.
 pub fn unified_diff(old: &str, new: &str, label: &str) -> String {
     if old == new {
         return String::new();
     }
-    // Lines end with LF only: to `patch`, a CR is a character of its line.
-    let before: Vec<&str> = old.split_inclusive('\n').collect();
-    let after: Vec<&str> = new.split_inclusive('\n').collect();
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before, &after);
+    let (before, after) = (Side::of(old), Side::of(new));
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before.lines, &after.lines);
     let name = printable(label);
     // A tab ends a name that holds blanks.
     let end = if name.contains(char::is_whitespace) { "\t" } else { "" };
     let mut out = format!("--- {name}{end}\n+++ {name}{end}\n");
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
-        let old_range = first.old_range().start..last.old_range().end;
-        let new_range = first.new_range().start..last.new_range().end;
-        let _ = writeln!(out, "@@ -{} +{} @@", extent(&old_range), extent(&new_range));
+        let (hidden_before, hidden_after) = (
+            before.private(first.old_range().start..last.old_range().end),
+            after.private(first.new_range().start..last.new_range().end),
+        );
+        let mut lines = Vec::new();
         for op in &group {
-            let old_lines = before.get(op.old_range()).unwrap_or_default();
-            let new_lines = after.get(op.new_range()).unwrap_or_default();
             if op.tag() == DiffTag::Equal {
-                old_lines.iter().for_each(|line| push(&mut out, ' ', line));
+                lines.extend(op.old_range().zip(op.new_range()).map(|(old, new)| Line { sign: ' ', old, new }));
             } else {
-                old_lines.iter().for_each(|line| push(&mut out, '-', line));
-                new_lines.iter().for_each(|line| push(&mut out, '+', line));
+                lines.extend(op.old_range().map(|old| Line { sign: '-', old, new: op.new_range().start }));
+                lines.extend(op.new_range().map(|new| Line { sign: '+', old: op.old_range().end, new }));
+            }
+        }
+        let is_hidden = |line: &Line| line.sign == ' ' && before.masked(line.old, &hidden_before).is_some();
+        let hunks: Vec<&[Line]> = lines.split(is_hidden).collect();
+        for (index, hunk) in hunks.iter().enumerate() {
+            let hunk = with_even_context(hunk, (index > 0, index + 1 < hunks.len()));
+            if !hunk.is_empty() {
+                out.push_str(&header(hunk));
+            }
+            for Line { sign, old, new } in hunk {
+                let (side, number, hidden) =
+                    if *sign == '+' { (&after, *new, &hidden_after) } else { (&before, *old, &hidden_before) };
+                let masked = side.masked(number, hidden);
+                push(&mut out, *sign, masked.as_deref().unwrap_or_else(|| side.lines.get(number).copied().unwrap_or_default()));
             }
         }
     }
     out
+}
+
+/// A line of a hunk: its sign, and the numbers of the lines of both sides at it, from 0.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    sign: char,
+    old: usize,
+    new: usize,
+}
+
+/// One text of a diff. Lines end with LF only: to `patch`, a CR is a character of its line.
+struct Side<'a> {
+    text: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Side<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, lines: text.split_inclusive('\n').collect() }
+    }
+
+    /// Where a line stands in the text.
+    fn range(&self, line: usize) -> Range<usize> {
+        let Some(text) = self.lines.get(line) else { return self.text.len()..self.text.len() };
+        let start = text.as_ptr() as usize - self.text.as_ptr() as usize;
+        start..start + text.len()
+    }
+
+    fn private(&self, lines: Range<usize>) -> Vec<Range<usize>> {
+        private::values(self.text, &(self.range(lines.start).start..self.range(lines.end).start))
+    }
+
+    /// A line as it may be shown; `None` if it may as it is.
+    fn masked(&self, line: usize, private: &[Range<usize>]) -> Option<String> {
+        private::masked(self.text, self.range(line), private)
+    }
+}
+
+/// A hunk that was cut from its neighbours: as many lines of context on both sides, because `patch` takes one with fewer on one side
+/// to be at that end of the file. Empty if nothing in it changes.
+fn with_even_context(hunk: &[Line], is_cut: (bool, bool)) -> &[Line] {
+    let is_context = |line: &&Line| line.sign == ' ';
+    let before = hunk.iter().take_while(is_context).count();
+    if before == hunk.len() {
+        return &[];
+    }
+    let after = hunk.iter().rev().take_while(is_context).count();
+    let even = before.min(after).min(CONTEXT);
+    let (before, after) = if is_cut == (false, false) { (0, 0) } else { (before - even, after - even) };
+    hunk.get(before..hunk.len() - after).unwrap_or_default()
+}
+
+fn header(hunk: &[Line]) -> String {
+    let count = |sign: char| hunk.iter().filter(|line| line.sign != sign).count();
+    let (old, new) = hunk.first().map_or((0, 0), |line| (line.old, line.new));
+    format!("@@ -{} +{} @@\n", extent(&(old..old + count('+'))), extent(&(new..new + count('-'))))
 }
 
 fn push(out: &mut String, sign: char, line: &str) {
@@ -53,7 +123,7 @@ fn push(out: &mut String, sign: char, line: &str) {
 }
 
 /// The lines of one side, as a hunk's header says them: an empty range names the line before it.
-fn extent(range: &std::ops::Range<usize>) -> String {
+fn extent(range: &Range<usize>) -> String {
     match range.len() {
         0 => format!("{},0", range.start),
         1 => format!("{}", range.start + 1),
@@ -63,6 +133,7 @@ fn extent(range: &std::ops::Range<usize>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -83,6 +154,49 @@ mod tests {
         assert_eq!(
             unified_diff("a", "a\nb", "my file"),
             "--- my file\t\n+++ my file\t\n@@ -1 +1,2 @@\n-a\n\\ No newline at end of file\n+a\n+b\n\\ No newline at end of file\n"
+        );
+    }
+
+    /// The text that `patch` makes of another, and whether it could.
+    fn patched(old: &str, diff: &str) -> Option<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, hunks) = (dir.path().join("m.yaml"), dir.path().join("diff"));
+        std::fs::write(&file, old).unwrap();
+        std::fs::write(&hunks, diff).unwrap();
+        let ran = std::process::Command::new("patch").arg("--fuzz=0").arg(&file).arg(&hunks).output().unwrap();
+        ran.status.success().then(|| std::fs::read_to_string(&file).unwrap())
+    }
+
+    #[test]
+    fn context_shows_no_value_of_an_env_and_the_hunk_still_applies() {
+        let env = "    env:\n      TOKEN: hush\n      OTHER: hush\n";
+        let flow = "    env: { TOKEN: hush }\n";
+        for env in [env, flow] {
+            for text in [
+                format!("version: 1\nsessions:\n  - name: a\n    status: running\n{env}  - name: b\n    agent: pi\n"),
+                format!("version: 1\nsessions:\n  - name: a\n{env}    status: running\n    agent: pi\n"),
+                format!(
+                    "version: 1\nsessions:\n  - name: a\n    status: running\n{env}    x: 1\n    status2: running\n    pane: 1\n"
+                ),
+                format!("version: 1\nsessions:\n  - name: a\n{env}    agent: pi\n    status: running"),
+                format!("version: 1\ndefaults:\n{}sessions:\n  - status: running\n", env.replace("    ", "  ")),
+                format!("version: 1\nsessions:\n  - name: a\n{env}{}    status: running\n", "    x: 1\n".repeat(3)),
+            ] {
+                let new = text.replace("running", "terminated\n    terminated_at: now");
+                let diff = unified_diff(&text, &new, "m.yaml");
+                assert!(!diff.contains("hush") && diff.contains("+"), "{diff}");
+                assert_eq!(patched(&text, &diff).as_deref(), Some(new.as_str()), "{text}\n{diff}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_line_with_a_value_of_an_env_is_masked() {
+        let old = "version: 1\nsessions:\n  - { name: a, env: { TOKEN: hush }, status: running }\n";
+        let diff = unified_diff(old, &old.replace("running", "stopped"), "m.yaml");
+        assert!(
+            diff.contains("-  - { name: a, env: ***, status: running }\n+  - { name: a, env: ***, status: stopped }\n"),
+            "{diff}"
         );
     }
 

@@ -56,9 +56,31 @@ impl Items {
         (untyped::read(&frame).ok()? == without_items(value)?).then_some(items)
     }
 
+    /// Where the items of a text seem to stand: nothing is proven of them.
+    pub(super) fn guess(text: &str) -> Option<Self> {
+        bounds(text).filter(|_| is_plain(text)).map(|(_, bounds)| Self { bounds })
+    }
+
+    /// The bytes of all items.
+    pub(super) fn whole(&self) -> Range<usize> {
+        self.bounds.first().copied().unwrap_or_default()..self.bounds.last().copied().unwrap_or_default()
+    }
+
+    /// The items that a range of bytes touches.
+    pub(super) fn touching(&self, range: &Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let spans = self.bounds.windows(2).map(|pair| pair[0]..pair[1]).enumerate();
+        let range = range.clone();
+        spans.filter(move |(_, span)| span.start < range.end && range.start < span.end)
+    }
+
     /// The lines of an item.
     pub(super) fn chunk<'a>(&self, text: &'a str, index: usize) -> Option<&'a str> {
         text.get(self.range(index)?)
+    }
+
+    /// How far the places in a text of one item alone are from those in the whole.
+    pub(super) const fn shift(start: usize) -> usize {
+        start.saturating_sub(HEAD.len())
     }
 
     fn range(&self, index: usize) -> Option<Range<usize>> {

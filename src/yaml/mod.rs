@@ -7,6 +7,7 @@ mod edit;
 mod guard;
 mod items;
 mod load;
+mod private;
 mod reader;
 mod scalar;
 mod text;

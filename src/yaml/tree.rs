@@ -116,6 +116,11 @@ impl Tree {
         })
     }
 
+    /// Every node of the text.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.root.descendants()
+    }
+
     /// The comments that begin within a range.
     pub(super) fn comments(&self, range: &Range<usize>) -> Vec<Range<usize>> {
         let (Ok(start), Ok(end)) = (u32::try_from(range.start), u32::try_from(range.end)) else { return Vec::new() };
