@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use headcount::core::edit::{Edit, Path, Segment};
-use headcount::yaml::{Refusal, apply, unified_diff};
+use headcount::yaml::{Refusal, apply, unified_diff, unified_diff_between};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -138,7 +138,11 @@ fn the_diff_of_every_case_is_applied_by_patch() {
         let Ok(after) = apply(&case.before, &case.edits) else { continue };
         let place = tempfile::tempdir().expect("a folder");
         fs::write(place.path().join("m.yaml"), &case.before).expect("to write");
-        fs::write(place.path().join("d.patch"), unified_diff(&case.before, &after, "m.yaml")).expect("to write");
+        fs::write(
+            place.path().join("d.patch"),
+            unified_diff_between(&case.before, &after, "m.yaml", ["(declared)", "(observed)"]),
+        )
+        .expect("to write");
         let output = std::process::Command::new("patch")
             .args(["-p0", "--binary", "--fuzz=0", "-i", "d.patch"])
             .current_dir(place.path())

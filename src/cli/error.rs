@@ -18,12 +18,14 @@ use crate::yaml::{self, Diagnostic};
 pub(crate) enum Exit {
     /// Done, or in sync.
     Done,
-    /// It failed, or could not be told.
+    /// It failed.
     Failure,
     /// Something drifted.
     Drift,
     /// A change was refused.
     Refused,
+    /// Something is unknown.
+    Unknown,
     /// The command line makes no sense.
     Usage,
     /// Something is locked by another, or not over yet; trying again may work.
@@ -40,6 +42,7 @@ impl Exit {
             Self::Failure => 1,
             Self::Drift => 2,
             Self::Refused => 3,
+            Self::Unknown => 4,
             Self::Usage => 64,
             Self::Busy => 75,
             Self::Interrupted => 130,
@@ -271,6 +274,7 @@ mod tests {
             (Exit::Failure, 1),
             (Exit::Drift, 2),
             (Exit::Refused, 3),
+            (Exit::Unknown, 4),
             (Exit::Usage, 64),
             (Exit::Busy, 75),
             (Exit::Interrupted, 130),

@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use args::{Cli, Globals, Verb};
 use error::{CliError, Exit};
@@ -61,7 +62,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
     match verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default())) {
         Verb::Status(args) => commands::status::run(&args, context),
         Verb::Diff(args) => commands::diff::run(&args, context),
-        Verb::Reconcile(args) => commands::reconcile::run(&args, context),
+        Verb::Record(args) => commands::record::run(&args, context),
         Verb::Watch(args) => commands::watch::run(&args, context),
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
@@ -78,11 +79,29 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
     }
 }
 
+/// What to run instead of a command that people know from other programs.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("log", "`headcount history` shows what headcount recorded, newest first"),
+    ("list", "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
+    ("describe", "`headcount explain SESSION` shows all that is known of a session, and why"),
+];
+
+/// The answer to such a command.
+fn elsewhere(error: &clap::Error) -> Option<CliError> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let (word, hint) = ELSEWHERE.iter().find(|(word, _)| word == typed)?;
+    Some(CliError::new(Exit::Usage, format!("there is no command `{word}`")).hint(*hint))
+}
+
 /// Help, the version, or a usage error: what the parser has to say instead of a value.
 fn unparsed(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let globals = Globals::guess(arguments);
     let out = Output::new(&globals);
     let text = error.render();
+    if let Some(answer) = elsewhere(error) {
+        out.error(&answer);
+        return answer.exit();
+    }
     if error.use_stderr() {
         out.stderr(&if out.color_errors { text.ansi().to_string() } else { text.to_string() });
         return Exit::Usage;

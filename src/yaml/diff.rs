@@ -16,15 +16,21 @@ const CONTEXT: usize = 3;
 /// not there is a final newline. No value of an `env` is in it: such a line is no context, and where one changes itself it is
 /// masked, so that its hunk is for reading alone.
 pub fn unified_diff(old: &str, new: &str, label: &str) -> String {
+    unified_diff_between(old, new, label, ["", ""])
+}
+
+/// The same, with a word behind the name that says what each side is. `patch` takes it for a time that it cannot read.
+pub fn unified_diff_between(old: &str, new: &str, label: &str, sides: [&str; 2]) -> String {
     if old == new {
         return String::new();
     }
     let (before, after) = (Side::of(old), Side::of(new));
     let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before.lines, &after.lines);
     let name = printable(label);
-    // A tab ends a name that holds blanks.
-    let end = if name.contains(char::is_whitespace) { "\t" } else { "" };
-    let mut out = format!("--- {name}{end}\n+++ {name}{end}\n");
+    // A tab ends a name that holds blanks, or that something follows.
+    let end =
+        |side: &str| if side.is_empty() && !name.contains(char::is_whitespace) { String::new() } else { format!("\t{side}") };
+    let mut out = format!("--- {name}{}\n+++ {name}{}\n", end(sides[0]), end(sides[1]));
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (hidden_before, hidden_after) = (
@@ -147,6 +153,12 @@ mod tests {
             unified_diff("a\nb\nc\n", "a\nB\nc\n", "m.yaml"),
             "--- m.yaml\n+++ m.yaml\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
         );
+    }
+
+    #[test]
+    fn what_each_side_is_stands_behind_its_name() {
+        let diff = unified_diff_between("a\n", "b\n", "m.yaml", ["(declared)", "(observed)"]);
+        assert!(diff.starts_with("--- m.yaml\t(declared)\n+++ m.yaml\t(observed)\n@@"), "{diff}");
     }
 
     #[test]

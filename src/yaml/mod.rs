@@ -1,5 +1,6 @@
 //! Manifest text: loading with spans, byte-preserving edits, the guard, diagnostics. Pure text; never opens a file.
 
+mod block;
 mod diagnostics;
 mod diff;
 mod document;
@@ -14,8 +15,9 @@ mod text;
 mod tree;
 mod untyped;
 
+pub use block::block;
 pub use diagnostics::{Diagnostic, render};
-pub use diff::unified_diff;
+pub use diff::{unified_diff, unified_diff_between};
 pub use document::Document;
 pub use edit::{Refusal, apply};
 pub use load::{Loaded, load};

@@ -73,11 +73,11 @@ fn diff_ends_with_2_on_drift_0_in_sync_and_writes_nothing() {
     let ran = scene.run(&["diff", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), ""), "{}", ran.stdout);
     assert!(ran.stdout.contains("- gone-creator-claude\n    dead "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("Run `headcount reconcile` to record them.\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Run `headcount record` to record them.\n"), "{}", ran.stdout);
     assert_eq!(scene.text(), before);
     assert!(!scene.world.home().join(".local").exists());
 
-    assert_eq!(scene.run(&["reconcile", "--settle", "0s"]).code, Some(0));
+    assert_eq!(scene.run(&["record", "--settle", "0s"]).code, Some(0));
     let ran = scene.run(&["diff", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "In sync: 2 declared, 1 running. Nothing to record.\n"));
 }
@@ -89,8 +89,8 @@ fn verbose_adds_the_evidence_and_to_a_diff_the_edits_that_its_patch_shows_anyway
     for (arguments, edits, facts) in [
         (&["diff", "--settle", "0s"][..], false, false),
         (&["diff", "--settle", "0s", "-v"], true, true),
-        (&["reconcile", "--settle", "0s", "--dry-run"], true, false),
-        (&["reconcile", "--settle", "0s", "--dry-run", "-v"], true, true),
+        (&["record", "--settle", "0s", "--dry-run"], true, false),
+        (&["record", "--settle", "0s", "--dry-run", "-v"], true, true),
     ] {
         let stdout = scene.run(arguments).stdout;
         assert_eq!((stdout.contains(edit), stdout.contains(fact)), (edits, facts), "{arguments:?}\n{stdout}");
@@ -101,7 +101,7 @@ fn verbose_adds_the_evidence_and_to_a_diff_the_edits_that_its_patch_shows_anyway
 }
 
 #[test]
-fn the_patch_that_diff_prints_gives_what_reconcile_writes() {
+fn the_patch_that_diff_prints_gives_what_record_writes() {
     let scene = Scene::drifted();
     let ran = scene.run(&["diff", "--settle", "0s"]);
     let patched = scene.world.root().join("patched.yaml");
@@ -110,15 +110,15 @@ fn the_patch_that_diff_prints_gives_what_reconcile_writes() {
     std::fs::write(&patch, &ran.stdout).unwrap();
     let status = Command::new("patch").args(["-s", "-p0"]).arg(&patched).arg(&patch).status().unwrap();
     assert!(status.success());
-    scene.run(&["reconcile", "--settle", "0s"]);
+    scene.run(&["record", "--settle", "0s"]);
     let stamp = |text: &str| text.lines().filter(|line| !line.contains("terminated_at")).collect::<Vec<_>>().join("\n");
     assert_eq!(stamp(&std::fs::read_to_string(patched).unwrap()), stamp(&scene.text()));
 }
 
 #[test]
-fn reconcile_records_says_what_and_keeps_comments() {
+fn record_records_says_what_and_keeps_comments() {
     let scene = Scene::drifted();
-    let ran = scene.run(&["reconcile", "--once", "--settle", "0s"]);
+    let ran = scene.run(&["record", "--once", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     assert!(
         ran.stdout.contains("Marked terminated.\n") && ran.stdout.contains("~ status: running → terminated"),
@@ -137,7 +137,7 @@ fn reconcile_records_says_what_and_keeps_comments() {
 fn a_dry_run_says_the_same_and_records_nothing() {
     let scene = Scene::drifted();
     let before = scene.text();
-    let ran = scene.run(&["reconcile", "--dry-run", "--settle", "0s"]);
+    let ran = scene.run(&["record", "--dry-run", "--settle", "0s"]);
     assert_eq!(ran.code, Some(0));
     assert!(
         ran.stdout.contains("To be marked terminated.\n") && ran.stdout.contains("Not recorded (dry run)"),
@@ -149,32 +149,34 @@ fn a_dry_run_says_the_same_and_records_nothing() {
 }
 
 #[test]
-fn with_exit_code_status_and_reconcile_tell_drift_too() {
+fn with_exit_code_status_and_record_tell_drift_too() {
     let scene = Scene::drifted();
     assert_eq!(scene.run(&["status"]).code, Some(0));
     assert_eq!(scene.run(&["status", "--exit-code"]).code, Some(2));
-    assert_eq!(scene.run(&["reconcile", "--exit-code", "--settle", "0s"]).code, Some(2));
-    assert_eq!(scene.run(&["reconcile", "--exit-code", "--settle", "0s"]).code, Some(0));
+    assert_eq!(scene.run(&["record", "--exit-code", "--settle", "0s"]).code, Some(2));
+    assert_eq!(scene.run(&["record", "--exit-code", "--settle", "0s"]).code, Some(0));
     assert_eq!(scene.run(&["status", "--exit-code", "--settle", "0s"]).code, Some(0));
 }
 
 #[test]
-fn what_cannot_be_told_is_1_never_in_sync() {
+fn what_is_unknown_is_4_never_in_sync() {
     let manifest =
         "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, cwd: /tmp, server: canary, status: running }\n";
     let scene = Scene::new(manifest);
     // A server that accepts and never answers.
     let _wedged = UnixListener::bind(scene.world.named_socket("canary")).unwrap();
     let ran = scene.run(&["diff"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    assert_eq!(ran.code, Some(4), "{}", ran.stdout);
     assert!(ran.stdout.starts_with("No drift seen, but not everything could be told.\n"), "{}", ran.stdout);
     assert!(ran.stdout.contains("Cannot tell:\n  tmux:canary"), "{}", ran.stdout);
-    assert_eq!(scene.run(&["reconcile"]).code, Some(0));
+    assert_eq!(scene.run(&["status", "--exit-code"]).code, Some(4));
+    assert_eq!(scene.run(&["record", "--exit-code"]).code, Some(4));
+    assert_eq!(scene.run(&["record"]).code, Some(0));
     assert_eq!(scene.text(), manifest);
 }
 
 #[test]
-fn the_documents_agree_with_their_schemas_and_reconcile_announces_a_drift_once() {
+fn the_documents_agree_with_their_schemas_and_record_announces_a_drift_once() {
     let scene = Scene::drifted();
     let status = scene.document(&["status", "--json"], "status");
     assert_eq!(status["sessions"].as_array().unwrap().len(), 2);
@@ -182,11 +184,58 @@ fn the_documents_agree_with_their_schemas_and_reconcile_announces_a_drift_once()
     assert_eq!((diff["dry_run"].as_bool(), diff["drifts"][0]["class"].as_str()), (Some(true), Some("dead")));
     std::fs::write(scene.manifest(), format!("version: 1\nsessions:\n{DEAD}    ignore: [dead]\n  - {{ name: b-creator-claude, agent: claude, cwd: /tmp, status: stopped, session_id: 00000000-0000-4000-8000-000000000000 }}\n")).unwrap();
     let news = |arguments: &[&str]| scene.document(arguments, "report")["counts"]["new"].as_u64().unwrap();
-    let first = news(&["reconcile", "--emit-diff", "--settle", "0s", "b-*"]);
+    let first = news(&["record", "--json", "--settle", "0s", "b-*"]);
     assert_eq!(first, 1);
-    assert_eq!(news(&["reconcile", "--emit-diff", "--settle", "0s", "b-*"]), 0);
-    assert_eq!(news(&["reconcile", "--emit-diff", "--settle", "0s", "b-*", "--consumer", "ci"]), 1);
-    assert_eq!(news(&["reconcile", "--emit-diff", "--settle", "0s", "b-*", "--consumer", "ci"]), 0);
+    assert_eq!(news(&["record", "--json", "--settle", "0s", "b-*"]), 0);
+    assert_eq!(news(&["record", "--json", "--settle", "0s", "b-*", "--consumer", "ci"]), 1);
+    assert_eq!(news(&["record", "--json", "--settle", "0s", "b-*", "--consumer", "ci"]), 0);
+}
+
+/// Scripts know `record` as `reconcile`, with these flags.
+#[test]
+fn the_older_name_of_record_does_the_same_with_all_its_flags() {
+    let scene = Scene::drifted();
+    let older =
+        ["reconcile", "--once", "--emit-diff", "--dry-run", "--settle", "0s", "--consumer", "ci", "--lock-timeout", "1s"];
+    let newer = ["record", "--json", "--dry-run", "--settle", "0s", "--consumer", "ci"];
+    let report = |arguments: &[&str]| {
+        let mut report = scene.document(arguments, "report");
+        report["observed_at"] = serde_json::Value::Null;
+        report
+    };
+    assert_eq!(report(&older), report(&newer));
+    assert_eq!(scene.run(&["reconcile", "--exit-code", "--settle", "0s"]).code, Some(2));
+    assert!(scene.text().contains("terminated"), "{}", scene.text());
+}
+
+#[test]
+fn other_words_for_a_command_do_the_same() {
+    let scene = Scene::drifted();
+    for word in ["ls", "ps"] {
+        assert_eq!(scene.run(&[word, "-o", "name"]).stdout, scene.run(&["status", "-o", "name"]).stdout);
+    }
+    assert_eq!(scene.run(&["validate"]).stdout, scene.run(&["check"]).stdout);
+}
+
+/// The same document, whichever way it is asked for.
+#[test]
+fn every_document_is_there_as_json_and_as_yaml() {
+    let scene = Scene::drifted();
+    scene.run(&["record", "--settle", "0s"]);
+    for verb in [&["status"][..], &["diff"], &["record", "--dry-run"], &["history"], &["job", "list"]] {
+        let run = |more: &[&str]| scene.run(&[verb, more].concat()).stdout;
+        let mut documents = [
+            serde_json::from_str::<serde_json::Value>(&run(&["--json"])).unwrap(),
+            serde_json::from_str(&run(&["-o", "json"])).unwrap(),
+            serde_yaml::from_str(&run(&["-o", "yaml"])).unwrap(),
+        ];
+        for document in &mut documents {
+            assert!(document["schema"].as_str().unwrap().starts_with("headcount/"), "{verb:?}");
+            document.as_object_mut().unwrap().remove("observed_at");
+        }
+        assert_eq!(documents[0], documents[1], "{verb:?}");
+        assert_eq!(documents[0], documents[2], "{verb:?}");
+    }
 }
 
 #[test]
@@ -201,7 +250,7 @@ fn selection_narrows_what_is_shown_and_recorded() {
     assert_eq!(names(&["--class", "A"]), "gone-creator-claude\n");
     assert_eq!(names(&["--agent", "claude-code"]), "alive-creator-claude\ngone-creator-claude\n");
     assert_eq!(names(&["--agent", "codex,pi"]), "");
-    scene.run(&["reconcile", "--settle", "0s", "alive-*"]);
+    scene.run(&["record", "--settle", "0s", "alive-*"]);
     assert!(scene.text().contains("status: running\n    session_id") || scene.text().contains("pane:"), "{}", scene.text());
     assert!(!scene.text().contains("terminated"), "{}", scene.text());
 }
@@ -217,7 +266,7 @@ fn a_full_name_that_is_not_there_is_an_error_with_a_hint() {
         assert!(ran.stderr.starts_with("error: no session is called lab-typo\nhint: "), "{verb}: {}", ran.stderr);
     }
     let before = scene.text();
-    assert_eq!(scene.run(&["reconcile", "lab-typo"]).code, Some(1));
+    assert_eq!(scene.run(&["record", "lab-typo"]).code, Some(1));
     assert_eq!(scene.text(), before);
     assert_eq!(scene.run(&["status", "lab-*"]).code, Some(0));
 }
@@ -238,7 +287,7 @@ fn explain_names_the_rungs_and_the_verdict() {
 fn a_change_that_is_refused_is_3_and_the_manifest_stays() {
     let anchored = "version: 1\nsessions:\n  - { name: a-creator-claude, agent: claude, cwd: /tmp, status: &s running }\n  - { name: b-creator-claude, agent: claude, cwd: /tmp, status: *s }\n";
     let scene = Scene::new(anchored);
-    let ran = scene.run(&["reconcile", "--settle", "0s"]);
+    let ran = scene.run(&["record", "--settle", "0s"]);
     assert_eq!(ran.code, Some(3), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("(refused: "), "{}", ran.stdout);
     assert_eq!(scene.text(), anchored);
@@ -246,7 +295,7 @@ fn a_change_that_is_refused_is_3_and_the_manifest_stays() {
     let scene = Scene::drifted();
     let other = scene.world.root().join("other.yaml");
     std::fs::hard_link(scene.manifest(), &other).unwrap();
-    let ran = scene.run(&["reconcile", "--settle", "0s"]);
+    let ran = scene.run(&["record", "--settle", "0s"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(3), ""));
     assert!(ran.stderr.starts_with("error: refusing to replace manifest"), "{}", ran.stderr);
 }
@@ -259,9 +308,8 @@ fn a_lock_that_is_held_is_75_with_the_holder_and_ctrl_c_while_waiting_is_130() {
     fs4::FileExt::try_lock(&sidecar).unwrap();
     assert_eq!(scene.run(&["diff", "--settle", "0s"]).code, Some(2), "looking takes no lock");
 
-    let waiting =
-        scene.command(&["reconcile", "--settle", "0s"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut interrupted = scene.command(&["reconcile", "--settle", "0s"]).stdout(Stdio::null()).spawn().unwrap();
+    let waiting = scene.command(&["record", "--settle", "0s"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut interrupted = scene.command(&["record", "--settle", "0s"]).stdout(Stdio::null()).spawn().unwrap();
     let pid = interrupted.id();
     // It has the sidecar open only once it waits for it.
     let lock = scene.world.root().join("agent-sessions.yaml.lock");
@@ -283,7 +331,7 @@ fn a_lock_that_is_held_is_75_with_the_holder_and_ctrl_c_while_waiting_is_130() {
 fn a_manifest_that_does_not_parse_is_1_with_its_place_and_is_not_written() {
     let broken = "version: 1\nsessions:\n  - name: [\n";
     let scene = Scene::new(broken);
-    for verb in ["status", "diff", "reconcile"] {
+    for verb in ["status", "diff", "record"] {
         let ran = scene.run(&[verb]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb}");
         assert!(ran.stderr.contains("agent-sessions.yaml:"), "{verb}: {}", ran.stderr);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::values;
+use super::{FormatArgs, values};
 
 /// Show what every host has published on the MQTT broker
 ///
@@ -34,10 +34,11 @@ pub(crate) enum FleetVerb {
 /// says it is online and has not said for long that it looks. Of a host that is not online the sessions are those it last told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --watch and --json, each line is an event (`headcount schema fleet-events`).
+JSON and YAML: headcount/fleet/v1 (`headcount schema fleet`); with --watch, each line of \
+JSON is an event (`headcount schema fleet-events`).
 
-Exit codes: 0 all that the broker keeps was shown, 1 it could not be reached, or not \
-everything came; with --watch 0 on SIGTERM, 130 on SIGINT.
+Exit codes: 0 all that the broker keeps was shown, 1 the broker could not be reached, 4 the \
+view is incomplete; with --watch 0 on SIGTERM, 130 on SIGINT.
 
 Examples:
   headcount fleet status
@@ -48,11 +49,10 @@ pub(crate) struct FleetStatusArgs {
     #[arg(value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
     /// Go on, and show what changes as it does
-    #[arg(long)]
+    #[arg(long, short = 'w')]
     pub(crate) watch: bool,
-    /// Print the view as JSON (headcount/fleet/v1)
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
     /// How long it may take until everything has come
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::period)]
     pub(crate) timeout: Duration,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{LockArgs, values};
+use super::{FormatArgs, LockArgs, values};
 use crate::core::ids::{AgentKind, MuxKind};
 use crate::core::job::{EventKind, JobId, JobStatus};
 
@@ -82,9 +82,8 @@ pub(crate) struct SubmitArgs {
     /// Print that token too, on a second line; it is shown nowhere else
     #[arg(long, requires = "auth")]
     pub(crate) print_token: bool,
-    /// Print the job as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
 }
@@ -100,9 +99,8 @@ pub(crate) struct ListArgs {
     /// Only jobs of these statuses
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub(crate) status: Vec<Status>,
-    /// Print the list as JSON (headcount/jobs/v1)
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Show one job and its last events
@@ -115,9 +113,8 @@ pub(crate) struct ShowArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: JobId,
-    /// Print the job as JSON (headcount/job/v1)
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Print the events of a job, one a line
@@ -134,9 +131,8 @@ pub(crate) struct EventsArgs {
     /// Go on printing events as they come, until the job has ended
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Print each event as one line of JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Write an event of a job into the registry
@@ -170,9 +166,8 @@ pub(crate) struct PublishArgs {
     /// signed with the token in $HEADCOUNT_JOB_TOKEN if there is one.
     #[arg(long)]
     pub(crate) mqtt: bool,
-    /// Print the event as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Call a job off
@@ -188,9 +183,8 @@ pub(crate) struct CancelArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: JobId,
-    /// Print the job as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Wait until a job has ended
@@ -210,9 +204,8 @@ pub(crate) struct WaitArgs {
     /// Wait no longer than this, whatever the job's own times say
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Print the job as JSON once it has ended
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Remove jobs that have ended
@@ -230,9 +223,8 @@ pub(crate) struct PruneArgs {
     /// Only say which
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Print them as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// A status, as an option's value.

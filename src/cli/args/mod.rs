@@ -1,8 +1,12 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod fleet;
+mod format;
 mod job;
+mod look;
+mod record;
 mod schema;
+mod setup;
 mod values;
 mod watch;
 
@@ -15,12 +19,15 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
-use crate::store::journal::EntryId;
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
+pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
+pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
+pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{Document, SchemaArgs};
+pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use watch::WatchArgs;
 
 /// Keep one YAML file of coding-agent sessions true.
@@ -48,7 +55,7 @@ const AFTER_HELP: &str = "\
 Examples:
   headcount                    what is declared, what is there, what drifted
   headcount diff               what a pass would record, as a plan and a patch
-  headcount reconcile          record it
+  headcount record             record it
   headcount watch              keep recording it, and say each drift once
   headcount explain 'lab-*'    why headcount believes what it believes
 
@@ -59,9 +66,10 @@ The manifest is the first of these:
 
 Exit codes:
   0   done, or in sync
-  1   failure, or something could not be told
-  2   drift (diff; other verbs with --exit-code)
+  1   failure
+  2   drift (diff; other commands with --exit-code)
   3   a change was refused
+  4   something is unknown (diff; other commands with --exit-code; fleet status)
   64  usage
   75  locked, or not over yet (job wait): try again
   130 interrupted";
@@ -118,14 +126,17 @@ pub(crate) enum LogFormat {
 /// The verbs. Each has a file of its name in `commands/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    #[command(visible_aliases = ["ls", "ps"])]
     Status(StatusArgs),
     Diff(DiffArgs),
-    Reconcile(ReconcileArgs),
+    #[command(visible_alias = "reconcile")]
+    Record(RecordArgs),
     Watch(WatchArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
     Undo(UndoArgs),
     Init(InitArgs),
+    #[command(visible_alias = "validate")]
     Check(CheckArgs),
     Job(JobArgs),
     Fleet(FleetArgs),
@@ -194,259 +205,6 @@ impl LockArgs {
     pub(crate) fn update(&self) -> crate::store::manifest::Options {
         crate::store::manifest::Options { lock_wait: self.lock_timeout, ..Default::default() }
     }
-}
-
-/// Show every session: declared, observed, its conversation and its drift
-///
-/// One row per session of the manifest, then the sessions found running without an entry. Looks only: takes no lock and
-/// creates no file.
-#[derive(Debug, Default, Args)]
-#[command(after_help = "\
-Examples:
-  headcount status                        everything
-  headcount status 'lab-*' --agent codex
-  headcount status -l team=web -o wide    and how to resume each conversation
-  headcount status --class dead -o name   names only, for scripts")]
-pub(crate) struct StatusArgs {
-    /// Names of sessions; `*` and `?` are wildcards
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    /// Print the status as JSON (headcount/status/v1)
-    #[arg(long, conflicts_with = "output")]
-    pub(crate) json: bool,
-    /// Another form of the table
-    #[arg(long, short = 'o', value_name = "FORM")]
-    pub(crate) output: Option<StatusOutput>,
-    /// Exit 2 if anything drifted, 1 if something could not be told
-    #[arg(long)]
-    pub(crate) exit_code: bool,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
-}
-
-/// Other forms of `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StatusOutput {
-    /// More columns, nothing cut off
-    Wide,
-    /// Names only, one a line
-    Name,
-}
-
-/// Show what drifted, and the change to the manifest that would record it
-///
-/// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff
-/// of the manifest, which `patch` applies. With -v also what each drift rests on and the values that would change. Looks
-/// only: takes no lock and creates no file.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Exit codes: 0 in sync, 2 any drift, 1 no drift but something could not be told.
-
-Examples:
-  headcount diff
-  headcount diff --class dead,moved
-  headcount diff --json | jq '.drifts[].message'")]
-pub(crate) struct DiffArgs {
-    /// Names of sessions; `*` and `?` are wildcards
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    /// Print the report as JSON (headcount/report/v1)
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
-}
-
-/// Record in the manifest what is really there
-///
-/// One pass: observe, compare, record. Only the values that changed are written; comments, order and quoting stay. Nothing
-/// is started, stopped or typed into. With -v also what each drift rests on.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Exit codes: 0 all that could be recorded was, 3 a change was refused, \
-75 the manifest is locked.
-
-Examples:
-  headcount reconcile
-  headcount reconcile --dry-run      only say what would be recorded
-  headcount reconcile --emit-diff    print the report; a drift is `new` once
-  headcount reconcile --settle 0s    decide everything now")]
-pub(crate) struct ReconcileArgs {
-    /// Names of sessions; `*` and `?` are wildcards
-    #[arg(value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    /// Make one pass and end, which is what it does anyway
-    #[arg(long)]
-    pub(crate) once: bool,
-    /// Print the report as JSON (headcount/report/v1), and remember its drifts as reported
-    #[arg(long)]
-    pub(crate) emit_diff: bool,
-    /// Record nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Who reads the report: `new` is kept apart for each consumer
-    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "emit_diff")]
-    pub(crate) consumer: Option<String>,
-    /// Exit 2 if anything drifted, 1 if something could not be told
-    #[arg(long)]
-    pub(crate) exit_code: bool,
-    /// Go on as `headcount watch --subscribe` does; with --emit-diff its events are JSON
-    #[arg(long, conflicts_with_all = ["once", "exit_code"])]
-    pub(crate) subscribe: bool,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
-}
-
-/// Say why headcount believes what it believes about a session
-///
-/// Every rung of the evidence for its conversation, what was found there, what follows from it, and what would change
-/// headcount's mind. Looks only.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount explain lab-api-creator-codex
-  headcount explain --class ambiguous    every session with that drift")]
-pub(crate) struct ExplainArgs {
-    /// Names of sessions; `*` and `?` are wildcards
-    #[arg(value_name = "SESSION", required_unless_present_any = ["labels", "classes", "agents"])]
-    pub(crate) names: Vec<String>,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
-}
-
-/// Show what headcount recorded, newest first
-///
-/// Reads the journal of this manifest.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount history                          everything, newest first
-  headcount history lab-api-creator-codex    one session
-  headcount history -n 5
-  headcount history --json | jq -r '.entries[].message'")]
-pub(crate) struct HistoryArgs {
-    /// Names of sessions; `*` and `?` are wildcards
-    #[arg(value_name = "SESSION")]
-    pub(crate) names: Vec<String>,
-    /// Show at most this many entries
-    #[arg(long, short = 'n', value_name = "COUNT", value_parser = values::count)]
-    pub(crate) limit: Option<usize>,
-    /// Print them as JSON (headcount/history/v1)
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Take one recorded change back
-///
-/// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-A later pass records the same again if the world still says so; `ignore: [CLASS]` in \
-the entry keeps it from counting.
-
-Exit codes: 0 taken back, 3 refused.
-
-Examples:
-  headcount history          shows the numbers
-  headcount undo 123
-  headcount undo 123 --dry-run")]
-pub(crate) struct UndoArgs {
-    /// The number of the entry, as `headcount history` shows it
-    #[arg(value_name = "ENTRY")]
-    pub(crate) entry: EntryId,
-    /// Only show what would be changed
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
-}
-
-/// Write a manifest from what is running now
-///
-/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
-/// workspace, pane, and the conversation if it is proven. It goes where --manifest, $HEADCOUNT_MANIFEST or
-/// $AGENT_SESSIONS_YAML says, else to ./agent-sessions.yaml; a file that is there is never replaced. Starts, stops and types
-/// into nothing.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount init                      writes ./agent-sessions.yaml
-  headcount init -f ~/sessions.yaml
-  headcount init --dry-run            prints it instead")]
-pub(crate) struct InitArgs {
-    /// Print the manifest instead of writing it
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-/// Validate a manifest
-///
-/// Prints every error and warning with its place in the file. Looks at nothing but the file.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount check
-  headcount check examples/minimal.yaml
-  headcount check --strict               unknown keys are errors too")]
-pub(crate) struct CheckArgs {
-    /// The file; without it the manifest that would be used
-    #[arg(value_name = "FILE", conflicts_with = "manifest")]
-    pub(crate) file: Option<PathBuf>,
-    /// Treat warnings as errors
-    #[arg(long)]
-    pub(crate) strict: bool,
-}
-
-/// Show what headcount does, on a private tmux server
-///
-/// Builds a temporary HOME with stand-in agents and one drift of each class, shows them, records them, shows that a second
-/// pass is quiet, and removes it all again. Touches nothing of yours.
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {}
-
-/// Check that this machine lets headcount see and write what it needs
-///
-/// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
-#[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {}
-
-/// Print a completion script for a shell
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  source <(headcount completions bash)    in ~/.bashrc
-  source <(headcount completions zsh)     in ~/.zshrc, after compinit
-  headcount completions fish | source     in ~/.config/fish/config.fish")]
-pub(crate) struct CompletionsArgs {
-    /// The shell
-    #[arg(value_name = "SHELL")]
-    pub(crate) shell: clap_complete::Shell,
-}
-
-/// Print a manual page
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  headcount man | man -l -
-  headcount man job submit > headcount-job-submit.1
-  headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
-pub(crate) struct ManArgs {
-    /// The verb, and the verb below it; without one the page of headcount itself
-    #[arg(value_name = "VERB", num_args = 0..=2)]
-    pub(crate) verbs: Vec<String>,
-    /// Write every page into this directory instead, which is made if it is not there
-    #[arg(long, value_name = "DIR", conflicts_with = "verbs")]
-    pub(crate) dir: Option<PathBuf>,
 }
 
 #[cfg(test)]

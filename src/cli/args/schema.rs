@@ -23,7 +23,7 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum Document {
     /// The manifest, for editors and validators
     Manifest,
-    /// What `diff --json` and `reconcile --emit-diff` print
+    /// What `diff --json` and `record --json` print
     Report,
     /// What `status --json` prints
     Status,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{JudgeArgs, LockArgs, ReconcileArgs, SelectionArgs, values};
+use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 
 /// Keep recording what is really there, and say each drift once
 ///
@@ -28,14 +28,15 @@ Examples:
   headcount watch --dry-run --class dead
   headcount watch --on-drift 'jq -r \".[].message\" | mail -s drift me'
   headcount watch --subscribe --publish
-  headcount watch --until-file /tmp/stop --max-runtime 8h")]
+  headcount watch --until-file /tmp/stop --max-runtime 8h
+
+JSON: each event is one line; YAML: one document (`headcount schema events`).")]
 pub(crate) struct WatchArgs {
     /// Names of sessions; `*` and `?` are wildcards
     #[arg(value_name = "NAME")]
     pub(crate) names: Vec<String>,
-    /// Print each event as one line of JSON (`headcount schema events`)
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
     /// The longest time between two looks
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period)]
     pub(crate) interval: Duration,
@@ -75,11 +76,11 @@ pub(crate) struct WatchArgs {
 }
 
 impl WatchArgs {
-    /// What `reconcile --subscribe` stands for.
-    pub(crate) fn subscribed(args: &ReconcileArgs) -> Self {
+    /// What `record --subscribe` stands for.
+    pub(crate) fn subscribed(args: &RecordArgs) -> Self {
         Self {
             names: args.names.clone(),
-            json: args.emit_diff,
+            format: FormatArgs::from(args.document()),
             // The defaults of `watch`, which a test compares.
             interval: Duration::from_secs(30),
             heartbeat: Duration::from_secs(300),
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn reconcile_subscribe_is_watch_subscribe() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().verb.unwrap();
-        let Verb::Reconcile(args) = parse("headcount reconcile --subscribe x --settle 3s") else { panic!() };
+        let Verb::Record(args) = parse("headcount reconcile --subscribe x --settle 3s") else { panic!() };
         let Verb::Watch(expected) = parse("headcount watch --subscribe x --settle 3s") else { panic!() };
         assert_eq!(format!("{:?}", WatchArgs::subscribed(&args)), format!("{expected:?}"));
         assert!(Cli::try_parse_from(["headcount", "reconcile", "--subscribe", "--once"]).is_err());

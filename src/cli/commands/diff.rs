@@ -1,6 +1,6 @@
 //! `headcount diff`: what drifted and the change that would record it. Records nothing.
 
-use super::{drift_exit, print_json};
+use super::{drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
@@ -14,8 +14,8 @@ pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> 
     let asked = Asked::from(&selection);
     let pass = session::pass(Request::look(selection, &args.judge), context)?;
     let report = &pass.report;
-    if args.json {
-        print_json(report, context)?;
+    if let Some(format) = args.format.document() {
+        print_document(report, format, context)?;
     } else {
         let look = &context.out.look;
         // The patch shows the edits.

@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 
-use crate::cli::args::{FleetArgs, FleetStatusArgs, FleetVerb};
+use super::{document_line, print_document};
+use crate::cli::args::{FleetArgs, FleetStatusArgs, FleetVerb, Format};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::fleet::Screen;
@@ -21,17 +22,18 @@ pub(crate) fn run(args: &FleetArgs, context: &Context) -> Result<Exit, CliError>
 }
 
 fn status(args: &FleetStatusArgs, context: &Context) -> Result<Exit, CliError> {
-    let pictures = args.watch && !args.json && context.out.look.tty;
+    let pictures = args.watch && args.format.document().is_none() && context.out.look.tty;
     let options = options(args, pictures, context)?;
     if args.watch {
         return follow(args, pictures, options, context);
     }
     signals::end_on_interrupt();
     let report = read(options).map_err(|error| unreachable(&error))?;
-    if args.json {
-        context.out.answer_by(|stdout| json::write(&report, stdout))?;
-    } else {
-        context.out.answer(&fleet::render(&report, &context.out.look))?;
+    match args.format.document() {
+        // The longest of all answers is never held whole.
+        Some(Format::Json) => context.out.answer_by(|stdout| json::write(&report, stdout))?,
+        Some(Format::Yaml) => print_document(&report, Format::Yaml, context)?,
+        None => context.out.answer(&fleet::render(&report, &context.out.look))?,
     }
     end(&report, args)
 }
@@ -58,7 +60,7 @@ fn unreachable(error: &crate::control::fleet::FleetError) -> CliError {
 /// Says what is missing, and picks the exit.
 fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
     if !report.complete {
-        let error = CliError::new(Exit::Failure, format!("the view is not complete: {}", report.incomplete.join("; ")));
+        let error = CliError::new(Exit::Unknown, format!("the view is not complete: {}", report.incomplete.join("; ")));
         if report.hosts.is_empty() {
             return Err(error.hint(
                 "this user needs to read headcount/# (mosquitto grants it to everybody, and then delivers nothing), and a host to \
@@ -84,8 +86,8 @@ fn follow(args: &FleetStatusArgs, pictures: bool, options: FleetOptions, context
         let text = if pictures {
             screen.size(terminal_size::terminal_size_of(io::stdout()).map(|(width, height)| (width.0.into(), height.0.into())));
             Ok(screen.show(event))
-        } else if args.json {
-            json::line(&event)
+        } else if let Some(format) = args.format.document() {
+            document_line(&event, format)
         } else {
             Ok(fleet::line(&event, &context.out.look))
         };

@@ -1,6 +1,6 @@
 //! `headcount history`: what was recorded. Reads the journal; writes nothing.
 
-use super::print_json;
+use super::print_document;
 use crate::cli::Context;
 use crate::cli::args::HistoryArgs;
 use crate::cli::error::{CliError, Exit};
@@ -22,9 +22,9 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
     let entries = Journal::new(&directory).entries(None, None)?;
     let wanted = |entry: &&Entry| args.names.is_empty() || args.names.iter().any(|name| glob(name, &entry.session.name));
     let wanted = entries.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX));
-    if args.json {
+    if let Some(format) = args.format.document() {
         let (schema, manifest) = (SCHEMA.to_owned(), manifest.to_string_lossy().into_owned());
-        print_json(&HistoryReport { schema, manifest, entries: wanted.map(document).collect() }, context)?;
+        print_document(&HistoryReport { schema, manifest, entries: wanted.map(document).collect() }, format, context)?;
     } else {
         let lines: Vec<Line> = wanted.map(line).collect();
         context.out.answer(&history::render(&lines, &args.names, &context.out.look))?;

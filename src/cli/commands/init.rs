@@ -55,9 +55,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 fn failed(path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
-        return CliError::new(Exit::Refused, format!("{path} is there already")).hint(
-            "`headcount init --dry-run` prints the manifest; `headcount reconcile` adds new sessions to an existing one",
-        );
+        return CliError::new(Exit::Refused, format!("{path} is there already"))
+            .hint("`headcount init --dry-run` prints the manifest; `headcount record` adds new sessions to an existing one");
     }
     CliError::new(Exit::Failure, format!("cannot write {path}: {error}")).hint("--manifest names another place")
 }

@@ -11,7 +11,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod man;
-pub(crate) mod reconcile;
+pub(crate) mod record;
 pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod undo;
@@ -20,21 +20,33 @@ pub(crate) mod watch;
 use serde::Serialize;
 
 use super::Context;
+use super::args::Format;
 use super::error::{CliError, Exit};
-use super::render::json;
+use super::render::{json, yaml};
 use crate::core::report::Counts;
 
 /// Prints a document for programs.
-fn print_json(document: &impl Serialize, context: &Context) -> Result<(), CliError> {
-    let text = json::render(document).map_err(|error| CliError::caused_by(Exit::Failure, &error))?;
-    context.out.answer(&text)
+fn print_document(document: &impl Serialize, format: Format, context: &Context) -> Result<(), CliError> {
+    let text = match format {
+        Format::Json => json::render(document),
+        Format::Yaml => yaml::render(document),
+    };
+    context.out.answer(&text.map_err(|error| CliError::caused_by(Exit::Failure, &error))?)
 }
 
-/// The exit code that tells drift: 2 any drift, 1 no drift but something unknown, 0 in sync.
+/// One of many documents for programs: a line of JSON, or a document of a YAML stream.
+fn document_line(document: &impl Serialize, format: Format) -> Result<String, serde_json::Error> {
+    match format {
+        Format::Json => json::line(document),
+        Format::Yaml => yaml::line(document),
+    }
+}
+
+/// The exit code that tells drift: 2 any drift, 4 no drift but something unknown, 0 in sync.
 fn drift_exit(counts: &Counts, in_sync: bool) -> Exit {
     match (counts.drifts, in_sync) {
         (1.., _) => Exit::Drift,
-        (0, false) => Exit::Failure,
+        (0, false) => Exit::Unknown,
         (0, true) => Exit::Done,
     }
 }
@@ -49,6 +61,6 @@ mod tests {
         assert_eq!(drift_exit(&counts(0, 0), true), Exit::Done);
         assert_eq!(drift_exit(&counts(1, 0), false), Exit::Drift);
         assert_eq!(drift_exit(&counts(1, 1), false), Exit::Drift);
-        assert_eq!(drift_exit(&counts(0, 1), false), Exit::Failure);
+        assert_eq!(drift_exit(&counts(0, 1), false), Exit::Unknown);
     }
 }

@@ -4,9 +4,9 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
-use super::print_json;
+use super::print_document;
 use crate::cli::Context;
-use crate::cli::args::{Document, SchemaArgs};
+use crate::cli::args::{Document, Format, SchemaArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::core::events::Event;
 use crate::core::fleet::report::{FleetEvent, FleetReport};
@@ -21,7 +21,7 @@ use crate::core::report::status::StatusReport;
 /// Prints one schema, or the page.
 pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError> {
     match (args.markdown, args.document) {
-        (false, document) => print_json(&of(document), context)?,
+        (false, document) => print_document(&of(document), Format::Json, context)?,
         (true, Document::Manifest) => context.out.answer(&page())?,
         (true, _) => {
             let error = CliError::new(Exit::Usage, "only of the manifest is there a page for people");

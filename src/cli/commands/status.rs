@@ -1,8 +1,8 @@
 //! `headcount status`: every session, declared and observed. Records nothing.
 
-use super::{drift_exit, print_json};
+use super::{drift_exit, print_document};
 use crate::cli::Context;
-use crate::cli::args::{StatusArgs, StatusOutput};
+use crate::cli::args::{StatusArgs, StatusForm};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::Asked;
 use crate::cli::render::status;
@@ -14,12 +14,13 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError
     let asked = Asked::from(&look.selection);
     let pass = session::pass(Request { activity: true, ..look }, context)?;
     let report = &pass.status();
-    if args.json {
-        print_json(report, context)?;
-    } else if args.output == Some(StatusOutput::Name) {
+    let form = args.form();
+    if let Some(format) = form.and_then(StatusForm::format) {
+        print_document(report, format, context)?;
+    } else if form == Some(StatusForm::Name) {
         context.out.answer(&status::names(report))?;
     } else {
-        let wide = args.output == Some(StatusOutput::Wide);
+        let wide = form == Some(StatusForm::Wide);
         context.out.answer(&status::render(report, asked, wide, &context.out.look))?;
     }
     Ok(if args.exit_code { drift_exit(&report.counts, report.in_sync) } else { Exit::Done })

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use crate::cli::args::WatchArgs;
+use super::document_line;
+use crate::cli::args::{Format, WatchArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::outlet::Outlet;
-use crate::cli::render::{event, json, plural};
+use crate::cli::render::{event, plural};
 use crate::cli::session::{self, Request};
 use crate::cli::{Context, broker, heap};
 use crate::control::pass::{Mode, Options};
@@ -63,13 +64,13 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     let outlet = Outlet::start(io::stdout()).map_err(cannot)?;
     let mut failed = None;
     let mut last = None;
-    let ended = watch::run(world, options, |event| match line(&event, args.json, context) {
+    let ended = watch::run(world, options, |event| match line(&event, args.format.document(), context) {
         // There is always room for the last one.
         Ok(line) if matches!(event, Event::Stopped(_)) => {
             last = Some(line);
             ControlFlow::Continue(())
         }
-        Ok(line) => outlet.say(line, |count| left_out(count, args.json, context)).unwrap_or_else(|error| {
+        Ok(line) => outlet.say(line, |count| left_out(count, args.format.document(), context)).unwrap_or_else(|error| {
             failed = Some(cannot(error));
             ControlFlow::Break(())
         }),
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
             ControlFlow::Break(())
         }
     });
-    let finished = outlet.finish(last, |count| left_out(count, args.json, context), FAREWELL).map_err(cannot);
+    let finished = outlet.finish(last, |count| left_out(count, args.format.document(), context), FAREWELL).map_err(cannot);
     if let Some(error) = failed {
         return Err(error);
     }
@@ -95,21 +96,20 @@ fn missing_directory(file: &Path) -> Option<&Path> {
 }
 
 /// One event as a line.
-fn line(event: &Event, as_json: bool, context: &Context) -> Result<String, CliError> {
-    if as_json {
-        json::line(event).map_err(|error| CliError::caused_by(Exit::Failure, &error))
-    } else {
-        Ok(event::line(event, &context.out.look))
+fn line(event: &Event, format: Option<Format>, context: &Context) -> Result<String, CliError> {
+    match format {
+        Some(format) => document_line(event, format).map_err(|error| CliError::caused_by(Exit::Failure, &error)),
+        None => Ok(event::line(event, &context.out.look)),
     }
 }
 
 /// The line that stands for those that nobody read in time.
-fn left_out(count: u64, as_json: bool, context: &Context) -> String {
+fn left_out(count: u64, format: Option<Format>, context: &Context) -> String {
     let lines = plural(usize::try_from(count).unwrap_or(usize::MAX), "event", "events");
     let message =
         format!("nobody read for so long that {lines} before this one had to be left out; what was recorded is recorded");
     let event = Event::Error(Failure { at: Utc::now(), source: "output".to_owned(), message });
-    line(&event, as_json, context).unwrap_or_default()
+    line(&event, format, context).unwrap_or_default()
 }
 
 /// Claims to be the only one who listens as this client, and the only one who speaks for this host, at this broker. Two would

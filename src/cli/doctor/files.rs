@@ -134,7 +134,7 @@ fn leases(manifest: &Path) -> Row {
     match File::open(manifest).and_then(|file| lease::ask(&file)) {
         Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: an editor that has the manifest open is noticed"),
         Ok(Asked::Writer) => {
-            Row::warn(WHAT, "a program has the manifest open for writing", "reconcile waits until it is closed")
+            Row::warn(WHAT, "a program has the manifest open for writing", "headcount waits until it is closed")
         }
         Ok(Asked::Unavailable) => Row::warn(
             WHAT,

@@ -1,4 +1,4 @@
-//! `diff` and `reconcile` for people: the drifts of each session as a plan, and the line that counts them. Decides nothing.
+//! `diff` and `record` for people: the drifts of each session as a plan, and the line that counts them. Decides nothing.
 
 use std::fmt::Write as _;
 
@@ -115,7 +115,7 @@ fn next(report: &Report, doing: Doing) -> String {
             (false, _) => format!("{pending} of them"),
         };
         said.push(match doing {
-            Doing::Looking => format!("Run `headcount reconcile` to record {which}."),
+            Doing::Looking => format!("Run `headcount record` to record {which}."),
             Doing::Recording => format!("Not recorded (dry run): {pending}."),
         });
     }

@@ -27,9 +27,15 @@ pub(crate) fn write(document: &impl Serialize, to: impl io::Write) -> io::Result
 }
 
 fn safe(text: &str) -> String {
+    let mut safe = escaped(text);
+    safe.push('\n');
+    safe
+}
+
+/// A text whose strings know the escapes of JSON, without the characters a terminal could obey.
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     escape(text, &mut safe);
-    safe.push('\n');
     safe
 }
 

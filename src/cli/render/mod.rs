@@ -13,6 +13,7 @@ pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod yaml;
 
 use anstyle::{AnsiColor, Effects};
 use chrono::{DateTime, Utc};

@@ -384,7 +384,8 @@ impl Stage {
         let draft = timed("draft the edits", || self.draft(&verdict, &options.selection));
         let label = options.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let report = timed("report", || {
-            let diff = yaml::unified_diff(self.edition.text(), draft.edition.text(), &label);
+            let diff =
+                yaml::unified_diff_between(self.edition.text(), draft.edition.text(), &label, ["(declared)", "(observed)"]);
             self.report(&world, &verdict, (&draft.plan, &diff), options, dry_run)
         });
         let judged = Judged { draft, report };

@@ -216,8 +216,8 @@ fn judge(stage: &Stage, verb: Verb, before: &oracle::Before, ran: &Ran) -> Outco
     let says = |list: &str| ran.json().is_some_and(|answer| answer[list].as_array().is_some_and(|items| !items.is_empty()));
     let told = |word: &str| ran.err.contains(word) || ran.out.contains(word);
     match ran.code {
-        Some(0..=2) if says("unknown") => Outcome::CannotTell,
-        Some(0 | 1) if !ran.err.contains("error:") && (told("annot tell") || told("annot be told") || told("left out")) => {
+        Some(0..=2 | 4) if says("unknown") => Outcome::CannotTell,
+        Some(0 | 1 | 4) if !ran.err.contains("error:") && (told("annot tell") || told("annot be told") || told("left out")) => {
             Outcome::CannotTell
         }
         Some(code) if code != 0 && ran.err.contains("error:") => Outcome::Error(code),

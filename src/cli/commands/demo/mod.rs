@@ -82,8 +82,8 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let chapters: [(&str, &[&str]); 6] = [
         ("What is declared, and what is really there:", &["status"]),
         ("What a pass would record, as a plan and a patch:", &["diff"]),
-        ("Record it. Only what changed is written; comments and order stay:", &["reconcile"]),
-        ("A second pass has nothing left to record; what is only flagged stays for you to decide:", &["reconcile"]),
+        ("Record it. Only what changed is written; comments and order stay:", &["record"]),
+        ("A second pass has nothing left to record; what is only flagged stays for you to decide:", &["record"]),
         ("Every change is in the journal, and can be taken back with `headcount undo`:", &["history"]),
         ("Why headcount believes what it believes:", &["explain", "shop-creator-claude"]),
     ];

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{print_json, unencodable};
+use super::{print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::CancelArgs;
 use crate::cli::error::{CliError, Exit};
@@ -11,8 +11,8 @@ use crate::store::jobs::Registry;
 /// Calls it off.
 pub(crate) fn run(args: &CancelArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let job = registry.cancel(&args.id, Utc::now())?;
-    if args.json {
-        print_json(&job.shown().map_err(unencodable)?, context)?;
+    if let Some(format) = args.format.document() {
+        print_document(&job.shown().map_err(unencodable)?, format, context)?;
     } else {
         context.out.answer(&format!("{}: cancelled.\n", job.id))?;
     }

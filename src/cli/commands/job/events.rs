@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{existing, unencodable};
+use super::{document_line, existing, unencodable};
 use crate::cli::Context;
-use crate::cli::args::EventsArgs;
+use crate::cli::args::{EventsArgs, Format};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::{job, json, plural};
+use crate::cli::render::{job, plural};
 use crate::control::jobs::Changes;
 use crate::core::job::{JobStatus, Logged};
 use crate::store::jobs::Registry;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
             let lines = plural(news.unreadable, "line", "lines");
             context.out.note(&format!("passed over {lines} of the log: no events"));
         }
-        if !say(&news.events, args.json, context)? {
+        if !say(&news.events, args.format.document(), context)? {
             return Ok(Exit::Done);
         }
         match &changes {
@@ -53,10 +53,13 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
 }
 
 /// Writes events at once; tells whether anybody still reads.
-fn say(events: &[Logged], as_json: bool, context: &Context) -> Result<bool, CliError> {
+fn say(events: &[Logged], format: Option<Format>, context: &Context) -> Result<bool, CliError> {
     let mut text = String::new();
     for event in events {
-        text.push_str(&if as_json { json::line(event).map_err(unencodable)? } else { job::event(event, &context.out.look) });
+        text.push_str(&match format {
+            Some(format) => document_line(event, format).map_err(unencodable)?,
+            None => job::event(event, &context.out.look),
+        });
     }
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

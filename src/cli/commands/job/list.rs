@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{print_json, unencodable};
+use super::{print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::ListArgs;
 use crate::cli::error::{CliError, Exit};
@@ -23,9 +23,9 @@ pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Re
     for (_, why) in &problems {
         context.out.note(why);
     }
-    if args.json {
+    if let Some(format) = args.format.document() {
         let document = job::list_json(&registry.path().to_string_lossy(), &listing.jobs, &problems, Utc::now());
-        print_json(&document.map_err(unencodable)?, context)?;
+        print_document(&document.map_err(unencodable)?, format, context)?;
     } else {
         context.out.answer(&job::table(&listing.jobs, registry.path(), &context.out.look))?;
     }

@@ -9,7 +9,7 @@ mod show;
 mod submit;
 mod wait;
 
-use super::print_json;
+use super::{document_line, print_document};
 use crate::cli::args::{JobArgs, JobVerb};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};

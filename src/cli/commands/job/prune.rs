@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::print_json;
+use super::print_document;
 use crate::cli::Context;
 use crate::cli::args::PruneArgs;
 use crate::cli::error::{CliError, Exit};
@@ -18,9 +18,9 @@ pub(crate) fn run(args: &PruneArgs, registry: &Registry, context: &Context) -> R
     for path in &pruned.kept {
         context.out.note(&format!("{} holds files that are not ours and was left", path.display()));
     }
-    if args.json {
+    if let Some(format) = args.format.document() {
         let ids: Vec<&str> = pruned.jobs.iter().map(|job| job.id.as_str()).collect();
-        print_json(&json!({"schema": "headcount/jobs-pruned/v1", "dry_run": args.dry_run, "jobs": ids}), context)?;
+        print_document(&json!({"schema": "headcount/jobs-pruned/v1", "dry_run": args.dry_run, "jobs": ids}), format, context)?;
     } else {
         let verb = if args.dry_run { "Would remove" } else { "Removed" };
         let lines: String = pruned.jobs.iter().map(|job| format!("{} {}\n", job.id, job.status)).collect();

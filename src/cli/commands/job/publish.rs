@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::{print_json, unencodable};
+use super::{print_document, unencodable};
 use crate::bus;
 use crate::cli::args::PublishArgs;
 use crate::cli::error::{CliError, Exit};
@@ -69,5 +69,8 @@ fn send(broker: &Broker, topic: &str, event: &JobEvent) -> Result<(), CliError> 
 }
 
 fn say(event: &JobEvent, said: &str, args: &PublishArgs, context: &Context) -> Result<(), CliError> {
-    if args.json { print_json(&serde_json::to_value(event).map_err(unencodable)?, context) } else { context.out.answer(said) }
+    match args.format.document() {
+        Some(format) => print_document(&serde_json::to_value(event).map_err(unencodable)?, format, context),
+        None => context.out.answer(said),
+    }
 }

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{existing, print_json, unencodable};
+use super::{existing, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::ShowArgs;
 use crate::cli::error::{CliError, Exit};
@@ -16,9 +16,9 @@ const EVENTS: usize = 10;
 pub(crate) fn run(args: &ShowArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let found = existing(registry, &args.id)?;
     let mut events = registry.events(&args.id).news()?.events;
-    if args.json {
+    if let Some(format) = args.format.document() {
         let document = job::show_json(&registry.path().to_string_lossy(), &found, &events, Utc::now());
-        print_json(&document.map_err(unencodable)?, context)?;
+        print_document(&document.map_err(unencodable)?, format, context)?;
     } else {
         let last = events.split_off(events.len().saturating_sub(EVENTS));
         context.out.answer(&job::card(&found, &last, &context.out.look))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use serde_json::json;
 
-use super::{print_json, unencodable};
+use super::{print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::{JudgeArgs, SubmitArgs};
 use crate::cli::broker::{self, Named};
@@ -57,12 +57,12 @@ pub(crate) fn run(
     })?;
     // Said before anything else can go wrong: the job is there.
     let token = job.auth_token.as_ref().filter(|_| args.print_token);
-    if args.json {
+    if let Some(format) = args.format.document() {
         let mut shown = job.shown().map_err(unencodable)?;
         if let Some(token) = token {
             shown.insert("auth_token".to_owned(), json!(token.expose()));
         }
-        print_json(&shown, context)?;
+        print_document(&shown, format, context)?;
     } else {
         let token = token.map(|token| format!("{}\n", token.expose())).unwrap_or_default();
         context.out.answer(&format!("{}\n{token}", job.id))?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use super::{existing, print_json, unencodable};
+use super::{existing, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::WaitArgs;
 use crate::cli::error::{CliError, Exit};
@@ -42,8 +42,8 @@ pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Re
 }
 
 fn ended(job: &Job, args: &WaitArgs, context: &Context) -> Result<Exit, CliError> {
-    if args.json {
-        print_json(&job.shown().map_err(unencodable)?, context)?;
+    if let Some(format) = args.format.document() {
+        print_document(&job.shown().map_err(unencodable)?, format, context)?;
     } else {
         context.out.answer(&format!("{}: {}.\n", job.id, job.status))?;
     }

@@ -1,8 +1,8 @@
-//! `headcount reconcile`: one pass that records. Starts, stops and types into nothing.
+//! `headcount record`: one pass that records. Starts, stops and types into nothing.
 
-use super::{drift_exit, print_json, watch};
+use super::{drift_exit, print_document, watch};
 use crate::cli::Context;
-use crate::cli::args::{ReconcileArgs, WatchArgs};
+use crate::cli::args::{RecordArgs, WatchArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::drift::{self, Asked, Detail, Doing};
 use crate::cli::session::{self, Request};
@@ -10,7 +10,7 @@ use crate::control::pass::{DEFAULT_CONSUMER, Mode};
 use crate::core::report::{Report, State};
 
 /// Records what drifted and says what was done.
-pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliError> {
+pub(crate) fn run(args: &RecordArgs, context: &Context) -> Result<Exit, CliError> {
     if args.subscribe {
         return watch::run(&WatchArgs::subscribed(args), context);
     }
@@ -23,8 +23,8 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
     let request = Request { mode, consumer: consumer(args), update: args.lock.update(), ..look };
     let pass = session::pass(request, context)?;
     let report = &pass.report;
-    if args.emit_diff {
-        print_json(report, context)?;
+    if let Some(format) = args.document() {
+        print_document(report, format, context)?;
     } else {
         let look = &context.out.look;
         let detail = Detail { evidence: context.globals.verbose > 0, edits: true };
@@ -34,8 +34,8 @@ pub(crate) fn run(args: &ReconcileArgs, context: &Context) -> Result<Exit, CliEr
 }
 
 /// Only a report that is printed tells anyone of a drift.
-fn consumer(args: &ReconcileArgs) -> Option<String> {
-    args.emit_diff.then(|| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()))
+fn consumer(args: &RecordArgs) -> Option<String> {
+    args.document().map(|_| args.consumer.clone().unwrap_or_else(|| DEFAULT_CONSUMER.to_owned()))
 }
 
 /// 3 if a change was refused; else, if asked, whether anything drifted.

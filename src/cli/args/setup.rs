@@ -1,0 +1,48 @@
+//! What can be typed after the verbs that set headcount up: `demo`, `doctor`, `completions`, `man`. Owns names, defaults and
+//! help; never acts on them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Show what headcount does, on a private tmux server
+///
+/// Builds a temporary HOME with stand-in agents and one drift of each class, shows them, records them, shows that a second
+/// pass is quiet, and removes it all again. Touches nothing of yours.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {}
+
+/// Check that this machine lets headcount see and write what it needs
+///
+/// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(headcount completions bash)    in ~/.bashrc
+  source <(headcount completions zsh)     in ~/.zshrc, after compinit
+  headcount completions fish | source     in ~/.config/fish/config.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Print a manual page
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  headcount man | man -l -
+  headcount man job submit > headcount-job-submit.1
+  headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
+pub(crate) struct ManArgs {
+    /// The verb, and the verb below it; without one the page of headcount itself
+    #[arg(value_name = "VERB", num_args = 0..=2)]
+    pub(crate) verbs: Vec<String>,
+    /// Write every page into this directory instead, which is made if it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "verbs")]
+    pub(crate) dir: Option<PathBuf>,
+}
