@@ -16,6 +16,16 @@ pub(crate) fn end_on_interrupt() {
     }
 }
 
+/// Takes that back, for what ends in its own time: a handler that is set later would end the process at once all the same,
+/// because it calls the one before it.
+#[allow(unsafe_code)]
+pub(crate) fn default_on_interrupt() {
+    // SAFETY: the call takes integers.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+    }
+}
+
 #[allow(unsafe_code)]
 extern "C" fn on_interrupt(_signal: libc::c_int) {
     // SAFETY: `_exit` is async-signal-safe and runs no destructors.

@@ -2,6 +2,7 @@
 
 mod edition;
 pub mod fleet;
+pub mod follow;
 pub mod init;
 pub mod jobs;
 pub mod observe;

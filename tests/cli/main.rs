@@ -7,6 +7,7 @@ mod check;
 mod color;
 mod doctor;
 mod examples;
+mod following;
 mod generated;
 mod help;
 mod history;

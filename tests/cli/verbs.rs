@@ -24,7 +24,7 @@ impl Scene {
     }
 
     /// One session that is alive, one that is gone.
-    fn drifted() -> Self {
+    pub(crate) fn drifted() -> Self {
         let scene = Self::new("");
         let cwd = scene.world.workspace("alive");
         scene.world.claude_session("alive-creator-claude", &cwd);
@@ -36,15 +36,15 @@ impl Scene {
         scene
     }
 
-    fn manifest(&self) -> PathBuf {
+    pub(crate) fn manifest(&self) -> PathBuf {
         self.world.root().join("agent-sessions.yaml")
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         std::fs::read_to_string(self.manifest()).unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).env_clear().envs(self.world.variables()).current_dir(self.world.root()).stdin(Stdio::null());
         command

@@ -1,6 +1,8 @@
 //! What can be typed after the verbs that only look: `status`, `diff`, `explain`, `history`. Owns names, defaults and help;
 //! never acts on them.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
 use super::format::{Format, FormatArgs};
@@ -10,13 +12,19 @@ use super::{JudgeArgs, SelectionArgs, values};
 ///
 /// One row per session of the manifest, then the sessions found running without an entry. Looks only: takes no lock and
 /// creates no file.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   headcount status                        everything
   headcount status 'lab-*' --agent codex
   headcount status -l team=web -o wide    and how to resume each conversation
   headcount status --class dead -o name   names only, for scripts
+  headcount status -w                     keep the table up to date
+
+With --watch a terminal shows the current table until you press Ctrl-C. Anything else gets \
+the answer again whenever it changes; each is one line of JSON or one YAML document.
+
+Exit codes: 0 done; with --exit-code 2 and 4; with --watch 0 on SIGTERM, 130 on SIGINT.
 
 JSON and YAML: headcount/status/v1 (`headcount schema status`).")]
 pub(crate) struct StatusArgs {
@@ -29,6 +37,12 @@ pub(crate) struct StatusArgs {
     /// Print another form
     #[arg(long, short = 'o', value_name = "FORM")]
     output: Option<StatusForm>,
+    /// Look again and again, and show what changes
+    #[arg(long, short = 'w', conflicts_with = "exit_code")]
+    pub(crate) watch: bool,
+    /// How often to look, with --watch
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::period)]
+    pub(crate) interval: Duration,
     /// Exit 2 if anything drifted, else 4 if something is unknown
     #[arg(long)]
     pub(crate) exit_code: bool,
@@ -36,6 +50,21 @@ pub(crate) struct StatusArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+impl Default for StatusArgs {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            json: false,
+            output: None,
+            watch: false,
+            interval: Duration::from_secs(2),
+            exit_code: false,
+            selection: SelectionArgs::default(),
+            judge: JudgeArgs::default(),
+        }
+    }
 }
 
 impl StatusArgs {

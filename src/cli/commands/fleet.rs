@@ -8,7 +8,7 @@ use super::{document_line, print_document};
 use crate::cli::args::{FleetArgs, FleetStatusArgs, FleetVerb, Format};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
-use crate::cli::render::fleet::Screen;
+use crate::cli::render::fleet::FleetScreen;
 use crate::cli::render::{fleet, json};
 use crate::cli::{Context, broker, signals};
 use crate::control::fleet::{FleetEnded, FleetOptions, read, watch};
@@ -81,7 +81,7 @@ fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
 
 fn follow(args: &FleetStatusArgs, pictures: bool, options: FleetOptions, context: &Context) -> Result<Exit, CliError> {
     let mut failed = None;
-    let mut screen = Screen::new(context.out.look);
+    let mut screen = FleetScreen::new(context.out.look);
     let mut tell = |event: FleetEvent| {
         let text = if pictures {
             screen.size(terminal_size::terminal_size_of(io::stdout()).map(|(width, height)| (width.0.into(), height.0.into())));

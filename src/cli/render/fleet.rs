@@ -1,9 +1,10 @@
-//! A fleet for people: the tables, a line for each change, and a picture that is drawn anew in place. Decides nothing.
+//! A fleet for people: the tables, a line for each change, and a picture that is redrawn in place. Decides nothing.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
+use super::screen::Screen;
 use super::table::{Cell, Column};
 use super::{Look, Style, age, class_style, plural, table};
 use crate::core::fleet::Told;
@@ -202,33 +203,24 @@ pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
     format!("{} {}\n", look.paint(Style::Dim, &stamp(*at)), look.paint(style, &printable(&text)))
 }
 
-/// Ends the alternate screen, and shows the cursor again.
-const LEAVE: &str = "\u{1b}[?25h\u{1b}[?1049l";
-
-/// Begins the alternate screen, without a cursor.
-const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l";
-
-/// A terminal that shows a fleet: each picture is drawn over the one before, so that nothing flickers.
+/// A terminal that shows a fleet.
 #[derive(Debug)]
-pub(crate) struct Screen {
+pub(crate) struct FleetScreen {
     look: Look,
-    height: usize,
-    is_entered: bool,
+    screen: Screen,
     last: Option<FleetReport>,
     trouble: Option<String>,
 }
 
-impl Screen {
+impl FleetScreen {
     /// Nothing shown yet.
     pub(crate) const fn new(look: Look) -> Self {
-        Self { look, height: 24, is_entered: false, last: None, trouble: None }
+        Self { look, screen: Screen::new(), last: None, trouble: None }
     }
 
     /// The terminal has so many columns and lines.
     pub(crate) fn size(&mut self, size: Option<(usize, usize)>) {
-        if let Some((width, height)) = size {
-            (self.look.width, self.height) = (Some(width), height.max(2));
-        }
+        self.screen.size(size, &mut self.look);
     }
 
     /// What is to be written to show what was told.
@@ -247,30 +239,12 @@ impl Screen {
             let _ = writeln!(picture, "{}\n", self.look.paint(Style::Dim, &format!("{broker}  {}", stamp(report.observed_at))));
             picture.push_str(&render(report, &self.look));
         }
-        let mut text = if std::mem::replace(&mut self.is_entered, true) { String::new() } else { ENTER.to_owned() };
-        text.push_str("\u{1b}[H");
-        let lines: Vec<&str> = picture.lines().collect();
-        let room = if lines.len() > self.height { self.height - 1 } else { lines.len() };
-        for line in &lines[..room] {
-            let _ = write!(text, "{line}\u{1b}[K\r\n");
-        }
-        if room < lines.len() {
-            let more = format!("… {} more lines", lines.len() - room);
-            text.push_str(&self.look.paint(Style::Dim, &more));
-        } else {
-            // No line break in the last line of the terminal: it would scroll.
-            text.truncate(text.trim_end_matches("\r\n").len());
-        }
-        text.push_str("\u{1b}[K\u{1b}[J");
-        text
+        self.screen.draw(&picture, &self.look)
     }
 
     /// What is to be written at the end: the terminal as it was, and the last picture below.
     pub(crate) fn leave(&self) -> String {
-        if !self.is_entered {
-            return String::new();
-        }
         let last = self.last.as_ref().map(|report| render(report, &self.look)).unwrap_or_default();
-        format!("{LEAVE}{last}")
+        self.screen.leave(&last)
     }
 }

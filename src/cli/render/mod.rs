@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod patch;
+pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
