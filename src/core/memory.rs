@@ -91,6 +91,23 @@ pub struct SessionMemory {
     /// Where its agent kept its files when it was last seen alive: it may have been started with a home of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<PathBuf>,
+    /// Which process the agent was when it was last known to be in a conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_in: Option<KnownIn>,
+    /// Why the recorded conversation may not be the one its agent was in last, one line. It outlives the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+}
+
+/// A conversation and the process that was in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownIn {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The process.
+    pub pid: u32,
+    /// When the process started.
+    pub started: DateTime<Utc>,
 }
 
 impl SessionMemory {
@@ -106,6 +123,8 @@ impl SessionMemory {
     pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>) {
         if self.recorded_id.as_ref() != id {
             if let Some(former) = std::mem::replace(&mut self.recorded_id, id.cloned()) {
+                // Whoever takes a record away, or puts another in its place, settles whose it was.
+                self.known_in.take_if(|known| known.id == former);
                 self.former_ids.retain(|known| *known != former);
                 self.former_ids.push(former);
                 let surplus = self.former_ids.len().saturating_sub(Self::MOST_FORMER);
@@ -113,6 +132,7 @@ impl SessionMemory {
             }
             self.id_since = id.map(|_| now);
             self.transcript_seen = false;
+            self.doubt = None;
         }
     }
 }
@@ -173,9 +193,13 @@ mod tests {
         memory.transcript_seen = true;
         memory.note_recorded_id(Some(&one), now);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(then), true));
+        let known_in = |id: &ConversationId| Some(KnownIn { id: id.clone(), pid: 1, started: then });
+        memory.known_in = known_in(&two);
         memory.note_recorded_id(Some(&two), now);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(now), false));
+        assert_eq!(memory.known_in, known_in(&two), "it was known before it was recorded");
         memory.note_recorded_id(None, now);
+        assert_eq!(memory.known_in, None);
         assert_eq!((memory.recorded_id, memory.id_since), (None, None));
     }
 

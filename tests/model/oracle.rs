@@ -162,7 +162,8 @@ fn written(
 }
 
 /// The sessions without an entry that the sessions of entries may have become: they hold its pane, or one of them alone, and not for
-/// its pane another's, its conversation. Those of servers that do not answer, too, if they may be known from before.
+/// its pane another's, its conversation. Those of servers that do not answer and of processes that may not be read, too, if they
+/// may be known from before.
 fn renames(all: &[Entry], truth: &Truth, from_before: bool) -> BTreeMap<Name, Vec<Name>> {
     let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
     let seen = |session: &Name| !declared.contains(session) && (from_before || truth.answers(&session.0));
@@ -180,7 +181,8 @@ fn renames(all: &[Entry], truth: &Truth, from_before: bool) -> BTreeMap<Name, Ve
     for entry in absent().filter(|entry| entry.is_running()) {
         let is_in = |agent: &Agent| agent.id.is_some() && agent.id.as_deref() == entry.text("session_id");
         let proves = |(session, agents): &(&Name, &Vec<Agent>)| {
-            seen(session) && is_searched(session, &declared) && agents.iter().any(is_in)
+            let is_read = from_before || !truth.hidden.contains(*session);
+            seen(session) && is_read && is_searched(session, &declared) && agents.iter().any(is_in)
         };
         let mut proving = truth.sessions.iter().filter(proves).map(|(session, _)| session);
         if let (Some(only), None) = (proving.next(), proving.next())

@@ -320,14 +320,15 @@ impl Past {
         self.transcripts.get(key)
     }
 
-    /// The processes of the panes of the sessions in scope.
+    /// The processes of the panes of the sessions in scope, under the names they have now and those of the last look: a session
+    /// may have been renamed since somebody woke us for it.
     pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
         let Some(keys) = self.scope.as_ref().and_then(Scope::sessions) else { return BTreeSet::new() };
         let ours = keys.iter().filter(|key| key.host == host);
         let names: BTreeSet<_> = ours.flat_map(|key| key.names().map(|name| (name, key.server_key()))).collect();
         let mut pids = BTreeSet::new();
-        for (key, server) in servers {
-            let Fact::Seen(server) = server else { continue };
+        let now = servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
+        for (key, server) in now.chain(&self.servers) {
             let here = server.sessions.iter().filter(|session| names.contains(&(session.name.as_str().into(), key.clone())));
             pids.extend(here.flat_map(|session| &session.panes).filter_map(|pane| pane.pid));
         }

@@ -111,6 +111,7 @@ fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item 
             && old.ignore == new.ignore
             && old.env == new.env
             && old.recorded == new.recorded
+            && old.entry.declares == new.entry.declares
     };
     let other = after.sessions.iter().filter(move |new| !before.find(&new.key).is_some_and(|old| same(old, new)));
     let gone = before.sessions.iter().filter(|old| after.find(&old.key).is_none());
@@ -152,6 +153,14 @@ mod tests {
         assert_eq!(see(&versions, &["name: b", "name: c"], 30).unwrap(), ["a"], "one that is no more, too");
         // The clock was set back: a change in the future counts as old.
         assert_eq!(see(&versions, &["name: b", "name: c"], 2).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_default_value_that_a_person_writes_down_opens_a_window() {
+        let versions = Versions::default();
+        assert_eq!(see(&versions, &["name: a"], 0).unwrap(), [""; 0]);
+        assert_eq!(see(&versions, &["name: a, suspend: false"], 10).unwrap(), ["a"]);
+        assert_eq!(see(&versions, &["name: a, suspend: false, note: x"], 20).unwrap(), [""; 0], "a note decides nothing");
     }
 
     #[test]

@@ -157,10 +157,47 @@ impl<'w, 'a> Claims<'w, 'a> {
             }
             Identity::Unknown(why) => Ruling::Unknown(why),
             Identity::Nothing | Identity::Ambiguous(_) => match recorded {
-                Some(id) => self.doubt(id, "recorded", live, Some(entry.index)).unwrap_or(Ruling::Nothing),
+                Some(id) => match self.contradiction(entry, id, live) {
+                    Some(why) => Ruling::Ambiguous(vec![Candidate::new(id, why)]),
+                    None => self.doubt(id, "recorded", live, Some(entry.index)).unwrap_or(Ruling::Nothing),
+                },
                 None => self.weak(live, Some(entry.index)),
             },
         }
+    }
+
+    /// Why an id that only the record names may not be the live agent's: another agent proves it, another live entry records it
+    /// too, or it was recorded for another process.
+    fn contradiction(&self, entry: &Session, id: &ConversationId, live: Live<'a>) -> Option<String> {
+        let mut provers = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
+        if let Some((process, places)) = provers.next() {
+            let name = places.first().map_or("another", |(_, session)| session.name.as_str());
+            return Some(format!("recorded, but the agent of session {name}, pid {}, proves to be in it", process.pid));
+        }
+        if let Some(other) = self.live_holder(entry, id) {
+            return Some(format!("recorded on {} too, which is alive", other.key.name));
+        }
+        let known = self.world.memory.session(&entry.key)?.known_in.as_ref().filter(|known| known.id == *id)?;
+        let process = live.agent.process;
+        // The clock by which a start is told may be corrected a little.
+        let is_same = known.pid == process.pid && (known.started - process.started).abs() <= TimeDelta::seconds(2);
+        (!is_same)
+            .then(|| format!("recorded for pid {}, and its agent is now pid {}, started without it", known.pid, process.pid))
+    }
+
+    /// Another entry that is alive and keeps a record of an id.
+    fn live_holder(&self, entry: &Session, id: &ConversationId) -> Option<&'w Session> {
+        let others = self.recorded.get(id).into_iter().flatten().filter(|holder| **holder != entry.index);
+        let mut alive = others
+            .filter(|holder| !self.releasing.contains(holder) && self.standings.get(**holder).is_some_and(Standing::has_agent));
+        self.world.manifest.sessions.get(*alive.next()?)
+    }
+
+    /// Says of a conversation that an entry records and its agent proves that another live entry records it as well.
+    pub(super) fn also_held(&self, entry: &Session, id: &ConversationId) -> Option<Candidate> {
+        entry.recorded.session_id.as_ref().filter(|recorded| *recorded == id)?;
+        let other = self.live_holder(entry, id)?;
+        Some(Candidate::new(id, format!("its agent is in it, but {}, which is alive, records it too", other.key.name)))
     }
 
     /// What speaks against a live agent still being in the conversation it is said to be in, which nothing of the process itself

@@ -44,6 +44,8 @@ pub struct EntryVerdict<'a> {
     pub lives_in: Option<ConversationId>,
     /// What was concluded about the conversation, one line.
     pub about_id: String,
+    /// Why the recorded conversation may not be that of its live agent, one line.
+    pub doubt: Option<String>,
     /// Whether the transcript of its conversation is there; `None` if nobody asked or there is no conversation.
     pub transcript: Option<Fact<Transcript>>,
     /// Why a class could not be judged.
@@ -149,6 +151,7 @@ fn judge<'a>(
         proven: None,
         lives_in: None,
         about_id: String::new(),
+        doubt: None,
         transcript: transcript_of(world, entry, standing),
         unknown: None,
     };
@@ -175,7 +178,12 @@ fn judge<'a>(
         }
         Standing::Alive(live) => {
             drifts.extend(revived::judge(world, entry, live.session));
-            rule_on_id(world, entry, live.agent, claims.ruling(entry, *live), &mut verdict, drifts);
+            let ruling = claims.ruling(entry, *live);
+            if let Ruling::Proven { id, .. } = &ruling {
+                let held = claims.also_held(entry, id);
+                drifts.extend(held.map(|candidate| ambiguous::judge_conversation(world, entry, &[candidate])));
+            }
+            rule_on_id(world, entry, live.agent, ruling, &mut verdict, drifts);
             let proven = verdict.proven.as_ref().map(|(id, _)| id.clone());
             verdict.lives_in = proven.or_else(|| claims.in_recorded(entry, *live));
         }
@@ -213,7 +221,10 @@ fn rule_on_id(
             }
             verdict.proven = Some((id, rung));
         }
-        Ruling::Ambiguous(candidates) => drifts.push(ambiguous::judge_conversation(world, entry, &candidates)),
+        Ruling::Ambiguous(candidates) => {
+            verdict.doubt = Some(verdict.about_id.clone());
+            drifts.push(ambiguous::judge_conversation(world, entry, &candidates));
+        }
         Ruling::Nothing => {}
         Ruling::Unknown(why) => verdict.unknown = Some(why),
     }

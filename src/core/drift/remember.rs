@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Verdict, World};
+use super::{EntryVerdict, Verdict, World};
 use crate::core::fact::Fact;
-use crate::core::ids::SessionKey;
-use crate::core::memory::{Memory, SeenFrom, SessionMemory};
+use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory};
 use crate::core::observe::Vantage;
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
@@ -31,6 +31,7 @@ pub fn remember<'a>(
         {
             session.home = Some(home.clone());
         }
+        note_conversation(session, verdict, entry.recorded.session_id.as_ref());
         let boot = world.observation.boot.seen().map(|boot| &boot.id);
         if verdict.standing.has_agent() && session.boot_id.as_ref() != boot {
             session.boot_id = boot.cloned();
@@ -46,6 +47,17 @@ pub fn remember<'a>(
     memory.sessions.retain(|key, _| declared.contains(key));
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
+}
+
+/// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
+fn note_conversation(session: &mut SessionMemory, verdict: &EntryVerdict<'_>, recorded: Option<&ConversationId>) {
+    let Some(live) = verdict.standing.live().filter(|_| verdict.unknown.is_none()) else { return };
+    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some());
+    let proven = verdict.proven.as_ref().map(|(id, _)| id);
+    if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
+        let process = live.agent.process;
+        session.known_in = Some(KnownIn { id: id.clone(), pid: process.pid, started: process.started });
+    }
 }
 
 /// Notes from where a session was seen alive, if it was from elsewhere before.

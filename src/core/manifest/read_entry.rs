@@ -161,8 +161,10 @@ impl EntryReader<'_> {
         let is_written = |key: &str| Field::of_key(key).is_some_and(|field| !field.is_declared());
         let own = keys().filter(|(key, _)| is_written(key));
         let own = own.map(|(key, value)| (key.to_owned(), serde_json::to_value(value).unwrap_or_default())).collect();
+        let is_declared = |key: &str| Field::of_key(key).is_some_and(Field::is_declared);
+        let declares = keys().filter(|(key, _)| is_declared(key)).map(|(key, _)| key.to_owned()).collect();
         let last_key = keys().last().map(|(key, _)| key.to_owned());
-        Entry { dialect: self.dialect, path, own, last_key, identity: None }
+        Entry { dialect: self.dialect, path, own, declares, last_key, identity: None }
     }
 }
 

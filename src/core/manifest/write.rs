@@ -1,5 +1,7 @@
 //! Where a recorded field of an entry is written. Makes edits; applies none.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Dialect;
@@ -17,6 +19,8 @@ pub struct Entry {
     pub path: Path,
     /// Its own name and recorded fields, in the order of the file.
     pub own: Map<String, Value>,
+    /// Which declared fields stand in it, by the keys people wrote, also those that only say what holds anyway.
+    pub declares: BTreeSet<String>,
     /// Its last own key, declared or recorded.
     pub last_key: Option<String>,
     /// Where a per-session identity that is valid here keeps the id, and what stands there.

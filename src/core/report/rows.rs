@@ -125,6 +125,7 @@ fn entry_row(
     let id = proven.or_else(|| Some((session.recorded.session_id.as_ref()?, None)));
     let transcript = id.and_then(|(id, _)| transcript_of(world, session, entry, id));
     let (observed, note) = observed(world, session, entry, transcript.as_ref(), proven.is_some());
+    let note = with_doubt(world, session, entry, note);
     let home =
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
     let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
@@ -226,6 +227,17 @@ fn observed(
             (None, Some(Fact::Absent)) if proven => (Observed::Alive, note("no transcript yet")),
             _ => (Observed::Alive, None),
         },
+    }
+}
+
+/// The note of an entry without a live agent, with the doubt about its conversation that the session left behind.
+fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict<'_>, note: Option<String>) -> Option<String> {
+    let memory = world.memory.session(&session.key).filter(|memory| memory.recorded_id == session.recorded.session_id);
+    let doubt = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !entry.standing.has_agent());
+    let doubt = doubt.map(|doubt| format!("conversation doubtful: {}", printable(doubt)));
+    match (note, doubt) {
+        (Some(note), Some(doubt)) => Some(format!("{note}; {doubt}")),
+        (note, doubt) => note.or(doubt),
     }
 }
 

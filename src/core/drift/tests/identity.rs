@@ -4,7 +4,7 @@ use super::world::*;
 use crate::core::drift::Class;
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey};
-use crate::core::memory::SessionMemory;
+use crate::core::memory::{KnownIn, SessionMemory};
 use crate::core::observe::identity::{Found, Rung};
 use crate::core::observe::{Agent, MuxSession, Server};
 
@@ -230,7 +230,7 @@ fn two_live_sessions_of_one_name_on_two_servers_are_two_when_they_prove_one_id()
 fn a_live_holder_keeps_its_id_and_an_ended_one_keeps_it_as_history() {
     let taker = || alive("b", agent(2).proves(Rung::Registry, "x"));
     let held = scene(entries(&[("a", "x"), ("b", "null")]), vec![alive("a", agent(1)), taker()]);
-    assert_eq!(held.words(), ["ambiguous:flag"]);
+    assert_eq!(held.words(), ["ambiguous:flag", "ambiguous:flag"], "a record is the weakest evidence");
     let ended = scene(entries(&[("a", "x"), ("b", "null")]), vec![taker()]);
     assert_eq!(ended.words(), ["dead:record", "new-id:record"]);
     let message = ended.drifts()[1].message(true);
@@ -288,4 +288,38 @@ fn a_reason_that_names_the_file_is_not_given_it_again() {
         let agent = agent(7).reads(Rung::Registry, Fact::Unknown(why.to_owned()));
         assert_eq!(super::super::identity::proof_of(&agent), super::super::Identity::Unknown(expected.to_owned()), "{why}");
     }
+}
+
+#[test]
+fn two_live_entries_that_record_one_conversation_are_both_reported_and_its_prover_keeps_it() {
+    let both = || entries(&[("a", "x"), ("b", "x")]);
+    let neither = scene(both(), vec![alive("a", agent(1)), alive("b", agent(2))]);
+    assert_eq!(neither.words(), ["ambiguous:flag", "ambiguous:flag"]);
+    for rung in [Rung::Registry, Rung::Held, Rung::Hook, Rung::Start] {
+        let proven = scene(both(), vec![alive("a", agent(1)), alive("b", agent(2).proves(rung, "x"))]);
+        assert_eq!(proven.words(), ["ambiguous:flag", "ambiguous:flag"], "{rung:?}");
+        let world = proven.world();
+        let verdict = crate::core::drift::classify(&world);
+        assert_eq!(verdict.entries[0].proven, None);
+        assert_eq!(verdict.entries[1].proven, Some((id("x"), rung)));
+        assert!(proven.drifts()[0].matter.contains("session b"), "{}", proven.drifts()[0].matter);
+    }
+    let leaving = scene(both(), vec![alive("a", agent(1).proves(Rung::Registry, "y")), alive("b", agent(2))]);
+    assert_eq!(leaving.words(), ["new-id:record"], "one that gives it up in this pass holds it no longer");
+}
+
+#[test]
+fn an_id_recorded_for_another_process_is_ambiguous_until_something_proves_it() {
+    let known = |pid, seconds| SessionMemory {
+        recorded_id: Some(id("x")),
+        known_in: Some(KnownIn { id: id("x"), pid, started: ago(seconds) }),
+        ..SessionMemory::default()
+    };
+    let seen = |agent, memory| scene(entries(&[("a", "x")]), vec![alive("a", agent)]).remembers("a", memory).words();
+    assert_eq!(seen(agent(1), known(1, 600)), [""; 0], "the same process");
+    assert_eq!(seen(agent(1), known(1, 601)), [""; 0], "a corrected clock");
+    assert_eq!(seen(agent(1), known(1, 9000)), ["ambiguous:flag"], "a reused pid");
+    assert_eq!(seen(agent(1), known(7, 9000)), ["ambiguous:flag"]);
+    assert_eq!(seen(agent(1).proves(Rung::Start, "x"), known(7, 9000)), [""; 0], "it was started with the id");
+    assert_eq!(seen(agent(1), SessionMemory::default()), [""; 0], "a person recorded it, and nothing contradicts it");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::core::drift::{Disposition, Standing, classify};
+use crate::core::drift::{Class, Disposition, Standing, classify};
 use crate::core::edit::{Edit, Segment};
 use crate::core::fact::Fact;
 use crate::core::manifest::select::Selection;
@@ -148,8 +148,17 @@ fn remembered(scene: &Scene) -> crate::core::memory::Memory {
     crate::core::drift::remember(&world, &verdict, report.drifts.iter().map(|drift| drift.id.as_str()), None)
 }
 
-/// Ids held by two entries of which at least one lives, that were not already so.
+/// Ids held by two live entries, by the entries' names.
 fn shared_ids(scene: &Scene) -> Vec<String> {
+    let all = &scene.manifest.sessions;
+    let name = |(one, other): (usize, usize)| {
+        format!("{} {} {:?}", all[one].key.name, all[other].key.name, all[one].recorded.session_id)
+    };
+    live_pairs(scene).into_iter().map(name).collect()
+}
+
+/// The pairs of live entries that record one id.
+fn live_pairs(scene: &Scene) -> Vec<(usize, usize)> {
     let world = scene.world();
     let verdict = classify(&world);
     let lives = |index: usize| matches!(verdict.entries[index].standing, Standing::Alive(_) | Standing::Several { .. });
@@ -158,7 +167,7 @@ fn shared_ids(scene: &Scene) -> Vec<String> {
         for other in &scene.manifest.sessions {
             let same = one.recorded.session_id.is_some() && one.recorded.session_id == other.recorded.session_id;
             if same && one.index < other.index && lives(one.index) && lives(other.index) {
-                shared.push(format!("{} {} {:?}", one.key.name, other.key.name, one.recorded.session_id));
+                shared.push((one.index, other.index));
             }
         }
     }
@@ -195,6 +204,20 @@ proptest! {
         after.memory = remembered(&before);
         for shared in shared_ids(&after) {
             prop_assert!(shared_before.contains(&shared), "{shared} after {:?}", first.edits());
+        }
+        let world = after.world();
+        let verdict = classify(&world);
+        for (one, other) in live_pairs(&after) {
+            for index in [one, other] {
+                let entry = &after.manifest.sessions[index];
+                let is_reported = verdict.drifts.iter().any(|drift| {
+                    drift.session == entry.key && matches!(drift.class, Class::Ambiguous | Class::NewId)
+                });
+                prop_assert!(
+                    is_reported || entry.suspend || verdict.entries[index].unknown.is_some(),
+                    "{} shares its conversation and is in order", entry.key.name
+                );
+            }
         }
         let second = pass(&after, &selection);
         prop_assert_eq!(second.edits(), Vec::new(), "second pass after {:?}", first.edits());
