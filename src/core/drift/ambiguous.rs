@@ -2,6 +2,7 @@
 
 use super::locate::Live;
 use super::{Candidate, Class, Disposition, Drift, Evidence, World};
+use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
 
 /// The drift of an entry whose agent may be in one of several conversations.
@@ -16,6 +17,14 @@ pub(super) fn judge_conversation(world: &World<'_>, entry: &Session, candidates:
         _ => format!("cannot tell which conversation is its own: {}", ids.join(", ")),
     };
     flag(world, entry, matter, ids.join(" "), evidence)
+}
+
+/// The drift of an entry whose agent is in its conversation while another live entry records the same one.
+pub(super) fn judge_shared(world: &World<'_>, entry: &Session, id: &ConversationId, other: &Session) -> Drift {
+    let other = &other.key;
+    let matter = format!("its agent is in conversation {id}, but {} is alive and records it too; remove it there", other.name);
+    let evidence = vec![Evidence::new("manifest", format!("{other} records {id}"))];
+    flag(world, entry, matter, format!("{id} {other}"), evidence)
 }
 
 /// The drift of an entry several of whose processes could be its agent.

@@ -193,11 +193,10 @@ impl<'w, 'a> Claims<'w, 'a> {
         self.world.manifest.sessions.get(*alive.next()?)
     }
 
-    /// Says of a conversation that an entry records and its agent proves that another live entry records it as well.
-    pub(super) fn also_held(&self, entry: &Session, id: &ConversationId) -> Option<Candidate> {
+    /// The live entry that also records the conversation an entry records and its agent proves.
+    pub(super) fn also_held(&self, entry: &Session, id: &ConversationId) -> Option<&'w Session> {
         entry.recorded.session_id.as_ref().filter(|recorded| *recorded == id)?;
-        let other = self.live_holder(entry, id)?;
-        Some(Candidate::new(id, format!("its agent is in it, but {}, which is alive, records it too", other.key.name)))
+        self.live_holder(entry, id)
     }
 
     /// What speaks against a live agent still being in the conversation it is said to be in, which nothing of the process itself

@@ -180,8 +180,8 @@ fn judge<'a>(
             drifts.extend(revived::judge(world, entry, live.session));
             let ruling = claims.ruling(entry, *live);
             if let Ruling::Proven { id, .. } = &ruling {
-                let held = claims.also_held(entry, id);
-                drifts.extend(held.map(|candidate| ambiguous::judge_conversation(world, entry, &[candidate])));
+                let other = claims.also_held(entry, id);
+                drifts.extend(other.map(|other| ambiguous::judge_shared(world, entry, id, other)));
             }
             rule_on_id(world, entry, live.agent, ruling, &mut verdict, drifts);
             let proven = verdict.proven.as_ref().map(|(id, _)| id.clone());

@@ -207,17 +207,21 @@ proptest! {
         }
         let world = after.world();
         let verdict = classify(&world);
+        let has = |index: usize, class: Class| {
+            let key = &after.manifest.sessions[index].key;
+            verdict.drifts.iter().any(|drift| drift.session == *key && drift.class == class)
+        };
         for (one, other) in live_pairs(&after) {
-            for index in [one, other] {
-                let entry = &after.manifest.sessions[index];
-                let is_reported = verdict.drifts.iter().any(|drift| {
-                    drift.session == entry.key && matches!(drift.class, Class::Ambiguous | Class::NewId)
-                });
-                prop_assert!(
-                    is_reported || entry.suspend || verdict.entries[index].unknown.is_some(),
-                    "{} shares its conversation and is in order", entry.key.name
-                );
-            }
+            // One that is proven to be in another conversation, and not yet recorded there, contests nothing.
+            let leaves = |index| has(index, Class::NewId);
+            let is_reported = |index: usize| {
+                has(index, Class::Ambiguous)
+                    || leaves(index)
+                    || verdict.entries[index].unknown.is_some()
+                    || after.manifest.sessions[index].suspend
+            };
+            let is_told = is_reported(one) && is_reported(other) || leaves(one) || leaves(other);
+            prop_assert!(is_told, "{:?} share their conversation and are in order", shared_ids(&after));
         }
         let second = pass(&after, &selection);
         prop_assert_eq!(second.edits(), Vec::new(), "second pass after {:?}", first.edits());

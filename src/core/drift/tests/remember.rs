@@ -8,6 +8,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::ServerKey;
 use crate::core::manifest::select::Selection;
 use crate::core::memory::Memory;
+use crate::core::observe::identity::Rung;
 use crate::core::plan::Plan;
 use crate::core::report::Report;
 use crate::core::report::make::{Outcome, make};
@@ -100,4 +101,48 @@ fn what_an_older_version_remembered_is_kept_until_everything_is_in_sight() {
         scene.memory = old();
         assert_eq!(pass(&scene).0.reported["c"].contains("f00"), kept);
     }
+}
+
+#[test]
+fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_person_writes_another() {
+    let entry = |id: &str| one(&format!(", status: running, session_id: {id}"));
+    let pass = |text: &str, sessions, memory: &Memory| {
+        let mut scene = scene(entry(text), sessions);
+        scene.memory = memory.clone();
+        let world = scene.world();
+        remember(&world, &classify(&world), std::iter::empty(), None)
+    };
+    let doubt = |memory: &Memory| memory.sessions.values().next().and_then(|session| session.doubt.clone());
+    let first = pass("x", vec![claude("s", 1)], &Memory::default());
+    assert_eq!(doubt(&first), None);
+    let doubted = pass("x", vec![claude("s", 2)], &first);
+    assert!(doubt(&doubted).is_some_and(|why| why.contains("recorded for pid 1")), "{doubted:?}");
+    let ended = pass("x", Vec::new(), &doubted);
+    assert_eq!(doubt(&ended), doubt(&doubted));
+    let mut scene = scene(entry("x"), Vec::new());
+    scene.memory = ended.clone();
+    let world = scene.world();
+    let verdict = classify(&world);
+    let plan = Plan::default();
+    let outcome = Outcome {
+        manifest: "/m",
+        dry_run: true,
+        plan: &plan,
+        diff: "",
+        reported: &BTreeSet::new(),
+        first_seen: &BTreeMap::new(),
+        selection: &Selection::default(),
+    };
+    let report = make(&world, &verdict, &outcome);
+    let resume = |_, id: &crate::core::ids::ConversationId, _: Option<&std::path::Path>, _: Option<&std::path::Path>| {
+        Some(format!("claude --resume {id}"))
+    };
+    let rows = crate::core::report::rows::rows(&world, &verdict, &report, &Selection::default(), &resume);
+    let row = &rows[0].row;
+    assert!(row.resume.is_some() && row.note.as_ref().is_some_and(|note| note.contains("doubtful")), "{row:?}");
+    let lines = crate::core::report::explain::explain(&world, &rows[0], &report).observed;
+    assert!(lines.iter().any(|line| line.contains("doubtful")), "{lines:?}");
+    let proven = session("s", vec![pane(3, vec![agent(3).proves(Rung::Registry, "x")])]);
+    assert_eq!(doubt(&pass("x", vec![proven], &ended)), None);
+    assert_eq!(doubt(&pass("y", Vec::new(), &ended)), None);
 }
