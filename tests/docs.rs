@@ -1,4 +1,4 @@
-//! The pages under `docs/` say what is so: their commands parse, their links lead somewhere, their examples are right.
+//! The README and the pages under `docs/` are right: their commands parse, their links lead somewhere, their examples hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -8,21 +8,24 @@ use std::process::{Command, Output, Stdio};
 
 use headcount::bus::{MAX_PACKET, MAX_PAYLOAD};
 use headcount::core::fleet::REFRESH;
-use headcount::core::ids::{MuxKind, SessionKey};
+use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
 use headcount::core::job::{DEFAULT_ROOT, JobEvent, Token, events_topic, sign};
+use headcount::core::manifest::names::{Field, top};
 use headcount::core::mqtt::{HostTopics, VARIABLES};
+use headcount::core::observe::identity::Rung;
 use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page with its text.
+/// The README and every page with its text.
 fn pages() -> Vec<(PathBuf, String)> {
     let entries = std::fs::read_dir(root().join("docs")).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let paths = paths.chain([root().join("README.md")]);
     let pages: Vec<_> = paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect();
-    assert!(pages.len() >= 5, "the pages were not found");
+    assert!(pages.len() >= 13, "the pages were not found");
     pages
 }
 
@@ -58,7 +61,7 @@ fn every_command_line_shown_parses() {
     for (path, text) in pages() {
         let typed = blocks_of(&text, "").join("\n");
         let typed = typed.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned());
-        for line in typed.chain(code_spans(&text)).filter(|line| line.starts_with("headcount ")) {
+        for line in typed.chain(code_spans(&text)).filter(|line| line == "headcount" || line.starts_with("headcount ")) {
             let mut arguments = shell_words::split(&line).unwrap();
             arguments.push("--help".to_owned());
             let arguments: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
@@ -73,7 +76,7 @@ fn every_command_line_shown_parses() {
             count += 1;
         }
     }
-    assert!(count >= 10, "{count}");
+    assert!(count >= 30, "{count}");
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn every_link_leads_to_a_file_and_a_place_in_it() {
             }
         }
     }
-    assert!(count > 30, "{count}");
+    assert!(count > 90, "{count}");
 }
 
 #[test]
@@ -139,6 +142,53 @@ fn every_manifest_shown_is_valid() {
         std::fs::write(&file, &manifest).unwrap();
         let output = headcount(&["check", "--strict", file.path().to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "{manifest}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_manifest_reference_names_every_field_in_every_spelling_and_every_agent() {
+    let reference = page("manifest.md");
+    let agents = AgentKind::ALL.iter().flat_map(|kind| kind.names());
+    let keys = top::ALL.iter().copied();
+    for word in Field::all_names().chain(agents).chain(keys) {
+        let named = reference.split('`').skip(1).step_by(2).any(|span| span.split([':', ' ']).next() == Some(word));
+        assert!(named, "`{word}` is not in the reference");
+    }
+    let mut rows = 0;
+    for section in ["A session, declared", "A session, recorded"] {
+        let (_, text) = reference.split_once(&format!("\n## {section}\n")).unwrap();
+        let text = text.split("\n## ").next().unwrap();
+        for key in text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()) {
+            assert!(Field::of_key(key).is_some(), "`{key}` is no field");
+            rows += 1;
+        }
+    }
+    assert!(rows > 20, "{rows}");
+}
+
+#[test]
+fn the_ladder_has_every_rung_in_its_order() {
+    let listed: Vec<String> = page("evidence.md")
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .filter_map(|line| Some(line.split_once('*')?.0.to_owned() + line.split('*').nth(1)?))
+        .collect();
+    assert_eq!(listed, Rung::ALL.map(|rung| format!("{}. {}", rung.number(), rung.as_str())));
+}
+
+#[test]
+fn the_report_shown_has_only_fields_that_reports_have() {
+    let schema = std::fs::read_to_string(root().join("schema/report.schema.json")).unwrap();
+    let reports = blocks_of(&page("json.md"), "json");
+    assert_eq!(reports.len(), 1);
+    let report: Value = serde_json::from_str(&reports[0]).unwrap();
+    let mut waiting = vec![&report];
+    while let Some(value) = waiting.pop() {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            assert!(schema.contains(&format!("\"{key}\": {{")), "{key} is no field of a report");
+            waiting.push(value);
+        }
+        waiting.extend(value.as_array().into_iter().flatten());
     }
 }
 
@@ -219,15 +269,25 @@ fn the_topics_variables_and_limits_told_are_those_of_the_program() {
     }
     assert!(text.contains(&format!("`{DEFAULT_ROOT}`")));
     assert_eq!((MAX_PAYLOAD, MAX_PACKET, REFRESH), (64 << 10, 1 << 20, 300), "64 KiB, 1 MiB and five minutes are told");
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     for variable in VARIABLES {
-        assert!(readme.contains(variable), "{variable} is not in the README");
+        assert!(text.contains(variable), "{variable} is not on the page");
+    }
+}
+
+#[test]
+fn no_line_is_too_wide_to_review() {
+    for (path, text) in pages().into_iter().filter(|(path, _)| !path.ends_with("docs/manifest.md")) {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 160, "{}: {line}", path.display());
+        }
     }
 }
 
 #[test]
 fn no_path_of_a_developers_machine_is_shown() {
-    for (page, text) in pages() {
+    let others = ["ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name));
+    let others = others.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()));
+    for (page, text) in pages().into_iter().chain(others) {
         // Where every tmux has its sockets is nobody's own path.
         let text = text.replace("/tmp/tmux-UID", "");
         for path in ["/root", "/work", "/tmp/"] {

@@ -87,7 +87,7 @@ fn mqtt(manifest: Option<&Path>) -> Row {
         Ok(Named { broker: None, .. }) => {
             return Row::fine(WHAT, "none is named, and none is needed: jobs and drifts are told on this machine only");
         }
-        Err(error) => return Row::fail(WHAT, error.message(), "see MQTT in the README; `mqtt:` in the manifest or MQTT_…"),
+        Err(error) => return Row::fail(WHAT, error.message(), "see docs/mqtt.md; `mqtt:` in the manifest or MQTT_…"),
     };
     let Broker { tls, username, .. } = &broker;
     let how = format!(
