@@ -72,6 +72,11 @@ pub trait Agent: Send + Sync {
         true
     }
 
+    /// Whether one file holds all conversations, so that its owner says nothing of who began one of them.
+    fn shares_its_store(&self) -> bool {
+        false
+    }
+
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
 

@@ -83,6 +83,10 @@ impl Agent for Opencode {
         sessions::said(subject)
     }
 
+    fn shares_its_store(&self) -> bool {
+        true
+    }
+
     fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         sessions::find(home, id)
     }

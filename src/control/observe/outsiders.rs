@@ -13,32 +13,40 @@ use crate::host::{Host, Rights};
 /// For the group and for everybody. Where a list of further users stands, the group's bits are the most these may do.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// The conversations the ladder of an agent shows, all of them in files of one user that nobody else may write.
+/// The conversations the ladder of an agent shows, all of them in files of one user.
 pub(super) struct Shown {
     owner: u32,
+    /// Whether each is in a file of its own, made by whoever owns it. A database tells only who may write it.
+    is_made_by_owner: bool,
 }
 
 impl Shown {
-    /// `None` if one of them is not, or cannot be looked at.
+    /// `None` if one of them is in another user's file, in a database that others may write, or cannot be looked at.
     pub(super) fn of(host: &dyn Host, agent: &Agent, cwd: &Path) -> Option<Self> {
         let Rights { users: [.., owner], .. } = host.rights(agent.process.pid).into_seen()?;
         let home = agent.home.seen()?;
+        let adapter = agent::of(agent.kind);
+        let is_made_by_owner = !adapter.shares_its_store();
         let shelf = Shelf::new();
         let is_owners = |path: &Path| {
-            let is = |file: std::fs::Metadata| file.is_file() && file.uid() == owner && file.mode() & WRITABLE_BY_OTHERS == 0;
+            let is_closed = |file: &std::fs::Metadata| is_made_by_owner || file.mode() & WRITABLE_BY_OTHERS == 0;
+            let is = |file: std::fs::Metadata| file.is_file() && file.uid() == owner && is_closed(&file);
             path.symlink_metadata().is_ok_and(is)
         };
-        let all = ids(agent).all(|id| match agent::of(agent.kind).transcript(&shelf, home, id, &[cwd]) {
+        let all = ids(agent).all(|id| match adapter.transcript(&shelf, home, id, &[cwd]) {
             Fact::Seen(transcript) => is_owners(&transcript.path),
             Fact::Absent | Fact::Unknown(_) => false,
         });
-        all.then_some(Self { owner })
+        all.then_some(Self { owner, is_made_by_owner })
     }
 
-    /// Whether a process cannot have written them: it acts for other users only, and has no capability to be more than they.
+    /// Whether a process cannot have begun them: it acts for other users only, so a file it makes is not the owner's, root's no
+    /// less than anybody's. Into a database of the owner root and one with a capability may write all the same.
     pub(super) fn is_beyond(&self, host: &dyn Host, pid: u32) -> bool {
-        let is_other =
-            |rights: &Rights| !rights.has_capabilities && rights.users.iter().all(|user| *user != self.owner && *user != 0);
+        let is_mighty = |rights: &Rights| rights.has_capabilities || rights.users.contains(&0);
+        let is_other = |rights: &Rights| {
+            !rights.users.contains(&self.owner) && (self.is_made_by_owner || !is_mighty(rights))
+        };
         host.rights(pid).seen().is_some_and(is_other)
     }
 }
