@@ -44,9 +44,7 @@ impl Shown {
     /// less than anybody's. Into a database of the owner root and one with a capability may write all the same.
     pub(super) fn is_beyond(&self, host: &dyn Host, pid: u32) -> bool {
         let is_mighty = |rights: &Rights| rights.has_capabilities || rights.users.contains(&0);
-        let is_other = |rights: &Rights| {
-            !rights.users.contains(&self.owner) && (self.is_made_by_owner || !is_mighty(rights))
-        };
+        let is_other = |rights: &Rights| !rights.users.contains(&self.owner) && (self.is_made_by_owner || !is_mighty(rights));
         host.rights(pid).seen().is_some_and(is_other)
     }
 }
