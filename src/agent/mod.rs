@@ -123,6 +123,12 @@ pub trait Agent: Send + Sync {
         self.names().is_wrapper(invocation)
     }
 
+    /// Whether it, called like this, says that it is another agent's child: a teammate, a sub-agent. It is nobody's agent, and
+    /// neither a session's pane nor its conversation is ever its own.
+    fn is_led(&self, invocation: &Invocation<'_>) -> bool {
+        recognise::has_flag(invocation.args, "--parent-session-id")
+    }
+
     /// Whether what live agents in two workspaces leave on disk cannot be told apart by where it lies.
     fn confuses(&self, one: &Path, other: &Path) -> bool {
         one == other

@@ -51,6 +51,10 @@ pub struct Program<'a> {
     args: &'a [String],
 }
 
+/// Names under which an agent's own binary, or one beside it, serves an agent instead of being one: Codex' sandbox, its patch
+/// tool and its code-mode host (0.147 and later).
+const HELPERS: &[&str] = &["codex-linux-sandbox", "codex-execve-wrapper", "codex-code-mode-host", "apply_patch", "applypatch"];
+
 /// The last component of a path.
 fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -70,10 +74,16 @@ impl Names {
 
     fn are_of(&self, program: &Program<'_>, exe: &str) -> bool {
         let Some(path) = program.path else { return false };
-        let mut words = [base(path), if program.via.is_none() { exe } else { "" }].into_iter();
+        let name = base(path);
+        if HELPERS.contains(&name.strip_suffix(".exe").unwrap_or(name)) {
+            return false;
+        }
+        let mut words = [name, if program.via.is_none() { exe } else { "" }].into_iter();
         let named = words.any(|word| self.programs.contains(&word.strip_suffix(".exe").unwrap_or(word)));
+        // Packages bring binaries of other programs with them, such as `rg`; the agent's own is called after its version.
+        let is_own = || program.via.is_some() || is_version(name);
         let packaged = || path.contains('/') && self.packages.iter().any(|package| has_directory(path, package));
-        named || packaged()
+        named || is_own() && packaged()
     }
 
     /// Whether an agent called like this is only a wrapper, with the agent itself below it.
@@ -84,6 +94,18 @@ impl Names {
             None => false,
         }
     }
+}
+
+/// Whether a flag is among an agent's own arguments: as a word or in front of a `=`, and not behind a `--`.
+pub(super) fn has_flag(args: &[String], flag: &str) -> bool {
+    let mut own = args.iter().take_while(|word| *word != "--");
+    own.any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
+}
+
+/// Whether a name is a version's: `2.1.329`.
+fn is_version(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte))
 }
 
 /// Whether `directory` (one or more components) stands whole in `path`, above the last component.
@@ -205,6 +227,11 @@ mod tests {
             ("copilot", "/opt/node_modules/@github/copilot-linux-x64/copilot --resume=u", Copilot),
             ("copilot", "/x/node_modules/@github/copilot/node_modules/@github/copilot-linux-x64/copilot", Copilot),
             ("bun", "bun run /opt/bin/opencode", Opencode),
+            // Words that name a service only where they stand first.
+            ("claude", "claude --resume u daemon", Claude),
+            ("claude", "claude 'daemon run'", Claude),
+            ("claude", "claude attach 1a2b3c4d", Claude),
+            ("codex", "codex 'app-server, explained'", Codex),
             ("python3.11", "python3.11 -u -W error /opt/bin/claude", Claude),
         ] {
             assert_eq!(kind(exe, line), Some(expected), "{exe}: {line}");
@@ -236,6 +263,17 @@ mod tests {
             ("less", "less /opt/@openai/codex/README"),
             ("codex", "codex app-server --listen unix:///x"),
             ("claude", "claude mcp serve"),
+            ("claude.exe", "claude daemon run --origin transient"),
+            ("claude.exe", "claude bg-pty-host --bg-pty-host /tmp/cc-daemon-0/x.sock 200 50 -- claude --session-id u"),
+            ("2.1.329", "/home/dev/.local/share/claude/versions/2.1.329 bg-spare --bg-spare /tmp/y.claim.sock"),
+            ("rg", "/opt/node_modules/@anthropic-ai/claude-code/vendor/ripgrep/x64-linux/rg TODO"),
+            ("codex-code-mode-host", "/opt/node_modules/@openai/codex/vendor/bin/codex-code-mode-host"),
+            ("codex", "codex-code-mode-host"),
+            ("codex", "codex-linux-sandbox --sandbox-policy x -- bash -c true"),
+            ("codex", "/tmp/arg0/apply_patch"),
+            ("codex", "codex exec-server"),
+            ("codex", "codex responses-api-proxy --port 1"),
+            ("codex", "/x/packages/app-server-daemon/codex app-server --listen unix:///x"),
             ("node", "node /usr/bin/gemini mcp list"),
             ("node", "node /usr/bin/gemini extensions list"),
             ("node", "node /usr/bin/gemini skills list"),
@@ -254,6 +292,30 @@ mod tests {
             assert_eq!(kind(exe, line), None, "{exe}: {line}");
         }
         assert!(Agents::default().identify(&[], || None).is_none());
+    }
+
+    #[test]
+    fn an_agent_that_names_its_parent_is_led_and_one_that_only_mentions_a_parent_is_not() {
+        for (line, expected) in [
+            ("claude --agent-id mate@team --agent-name mate --team-name team", true),
+            ("claude.exe --agent-id=mate@team", true),
+            ("claude --model opus --parent-session-id 11111111-2222-4333-8444-555555555555", true),
+            ("codex --parent-session-id u", true),
+            ("node /usr/bin/gemini --parent-session-id=u", true),
+            ("pi --parent-session-id u", true),
+            ("claude", false),
+            ("claude --agent reviewer", false),
+            ("claude --agents '{}' --agent-idle", false),
+            ("claude -- --agent-id mate", false),
+            ("claude 'what does --parent-session-id do?'", false),
+            // No flag of any other agent's that means a parent.
+            ("codex --agent-id x", false),
+        ] {
+            let argv = shell_words::split(line).unwrap();
+            let agents = Agents::default();
+            let (agent, invocation) = agents.identify(&argv, || None).unwrap();
+            assert_eq!(agent.is_led(&invocation), expected, "{line}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<'a> Chain<'a> {
         for child in (self.children)(pid) {
             let Fact::Seen(process) = self.host.process(child) else { continue };
             match self.agents.identify(&process.argv, || self.host.exe(child)) {
-                Some((agent, _)) if agent.kind() == self.agent.kind() => {
+                Some((agent, invocation)) if agent.kind() == self.agent.kind() && !agent.is_led(&invocation) => {
                     let goes_on = self.is_wrapper(&process);
                     found.push(process);
                     if goes_on {

@@ -5,10 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use headcount::control::observe::{World as Looking, observe};
 use headcount::core::fact::Fact;
 use headcount::core::ids::AgentKind;
+use headcount::host::LocalHost;
 
-use crate::support::{World, await_some, entries};
+use crate::support::{HOST, World, await_some, entries};
 use crate::{agents, look, session};
 
 #[test]
@@ -62,6 +64,33 @@ fn what_an_agent_runs_as_a_tool_is_not_the_agent_of_the_pane() {
     });
     let found = agents(&seen, "s");
     assert_eq!(found.iter().map(|agent| (agent.kind, agent.process.pid)).collect::<Vec<_>>(), [(AgentKind::Claude, pid)]);
+}
+
+#[test]
+fn what_another_agent_leads_is_nobodys_agent_even_where_a_registry_file_names_it() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let lead = world.claude_session("s", &cwd);
+    let led = format!("exec claude --agent-id mate@team --agent-name mate --parent-session-id {}", lead.id);
+    world.tmux(["split-window", "-d", "-t", "=s:", "-c", cwd.to_str().unwrap(), &led]);
+    let panes = world.tmux(["list-panes", "-s", "-t", "=s:", "-F", "#{pane_pid}"]);
+    let mate: u32 = panes.lines().find(|pid| *pid != lead.pid.to_string()).unwrap().parse().unwrap();
+    world.registered(mate);
+    let manifest = entries(["name: s, agent: claude"]);
+    let pids = |seen: &_| agents(seen, "s").iter().map(|agent| agent.process.pid).collect::<Vec<_>>();
+    for every_rung in [false, true] {
+        let env = world.environ(&[]);
+        let host = Box::new(LocalHost::named(HOST, env.clone()));
+        let seen = observe(&Looking { host, every_rung, ..Looking::local(env) }, &manifest);
+        assert_eq!(pids(&seen), [lead.pid], "every rung: {every_rung}");
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_raw(lead.pid as i32).unwrap(), rustix::process::Signal::KILL)
+        .unwrap();
+    let seen =
+        await_some("the end of the lead", || Some(look(&world, &manifest)).filter(|seen| !pids(seen).contains(&lead.pid)));
+    assert_eq!(pids(&seen), [0; 0], "the one it led is not its heir");
+    let panes = &session(&seen, "s").panes;
+    assert!(panes.iter().any(|pane| pane.runs == "claude that another agent leads"), "{panes:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod transcripts;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Invocation, Names, has_flag};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
@@ -23,7 +23,8 @@ pub(super) struct Claude;
 static NAMES: Names = Names {
     programs: &["claude"],
     packages: &["@anthropic-ai/claude-code", "claude/versions"],
-    services: &["mcp"],
+    // Its daemon, what holds the terminals of its background jobs, and those that wait to become one; then its tools.
+    services: &["daemon", "bg-pty-host", "bg-spare", "mcp", "plugin", "update", "install", "doctor", "setup-token"],
     // Installed by npm before it was native, it ran in node itself.
     has_node_loader: false,
 };
@@ -41,6 +42,10 @@ impl Agent for Claude {
 
     fn names(&self) -> &'static Names {
         &NAMES
+    }
+
+    fn is_led(&self, invocation: &Invocation<'_>) -> bool {
+        ["--parent-session-id", "--agent-id"].iter().any(|flag| has_flag(invocation.args, flag))
     }
 
     fn home(&self, env: &Environ) -> Option<PathBuf> {

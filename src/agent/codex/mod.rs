@@ -23,8 +23,18 @@ pub(super) struct Codex;
 static NAMES: Names = Names {
     programs: &["codex"],
     packages: &["@openai/codex"],
-    // The background daemon, its updater and the MCP server: they outlive the pane or serve another agent.
-    services: &["app-server", "pid-update-loop", "mcp-server", "mcp"],
+    // The background daemon, its updater and other servers: they outlive the pane or serve another agent.
+    services: &[
+        "app-server",
+        "pid-update-loop",
+        "mcp-server",
+        "mcp",
+        "exec-server",
+        "responses-api-proxy",
+        "stdio-to-uds",
+        "sandbox",
+        "login",
+    ],
     has_node_loader: true,
 };
 

@@ -9,7 +9,7 @@ use super::recall::{Past, Witness};
 use super::tree::{Families, Sighting, Tree};
 use super::{HookReader, World};
 use crate::agent::subject::{Chain, proves};
-use crate::agent::{Agents, Subject};
+use crate::agent::{self, Agents, Subject};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
@@ -154,6 +154,12 @@ impl<'a> Inspector<'a> {
             agent.vouched(&process, home).map(|reading| (agent.kind(), home.clone(), reading))
         };
         let (kind, home, reading) = self.own_homes.iter().find_map(vouch)?;
+        // The file of another agent's child says no more of itself than any other: its arguments do.
+        let argv = host.process(pid).into_seen()?.argv;
+        let agent = agent::of(kind);
+        if agent.recognise("", &argv).is_none_or(|invocation| agent.is_led(&invocation)) {
+            return None;
+        }
         let cwd = host.cwd(pid);
         if cwd.is_absent() {
             return None;
@@ -171,7 +177,10 @@ impl<'a> Inspector<'a> {
     fn facts(&self, tree: Tree) -> PaneFacts {
         let runs = match (tree.agents.first(), &tree.top) {
             (Some(sighting), _) => sighting.agent.kind().as_str().to_owned(),
-            (None, Some(top)) => self.foreground(top),
+            (None, Some(top)) => match tree.led {
+                Some(kind) => format!("{kind} that another agent leads"),
+                None => self.foreground(top),
+            },
             (None, None) => String::new(),
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
@@ -333,6 +342,7 @@ mod tests {
                 top: Some(process.clone()),
                 agents,
                 members: HashSet::new(),
+                led: None,
                 trouble: trouble.clone(),
             })
         };

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::agent::{Agent, Agents};
 use crate::core::fact::Fact;
+use crate::core::ids::AgentKind;
 use crate::core::observe::Process;
 use crate::host::{Host, ProcessInfo};
 
@@ -32,6 +33,8 @@ pub(super) struct Tree {
     pub(super) agents: Vec<Sighting>,
     /// Every process in it, those below agents left out.
     pub(super) members: HashSet<u32>,
+    /// Which agent stands in it as another agent's child, if one does.
+    pub(super) led: Option<AgentKind>,
     /// Why some of it could not be told.
     pub(super) trouble: Option<String>,
 }
@@ -94,7 +97,7 @@ impl<'a> Families<'a> {
     }
 
     fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
-        let mut tree = Tree { top: None, agents: Vec::new(), members: HashSet::new(), trouble: None };
+        let mut tree = Tree { top: None, agents: Vec::new(), members: HashSet::new(), led: None, trouble: None };
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);
         while let Some(pid) = queue.pop_front() {
@@ -106,13 +109,22 @@ impl<'a> Families<'a> {
                     continue;
                 }
             };
-            let agent = self.agents.identify(&process.argv, || self.host.exe(pid)).map(|(agent, _)| agent);
+            let agent = self.agents.identify(&process.argv, || self.host.exe(pid));
+            let agent = agent.map(|(agent, invocation)| (agent, agent.is_led(&invocation)));
             if pid == top {
                 tree.top = Some(process.clone());
             }
-            if let Some(agent) = agent {
-                tree.agents.push(Sighting { agent, process });
-                continue;
+            match agent {
+                // Another agent's child is nobody's agent, and what it starts is not either.
+                Some((agent, true)) => {
+                    tree.led.get_or_insert(agent.kind());
+                    continue;
+                }
+                Some((agent, false)) => {
+                    tree.agents.push(Sighting { agent, process });
+                    continue;
+                }
+                None => {}
             }
             queue.extend(children(pid).into_iter().filter(|child| visited.insert(*child)));
             if visited.len() > MOST {

@@ -102,6 +102,8 @@ fn what_is_there(session: &MuxSession) -> String {
     let others = agents_of(session).map(|live| format!("{} runs there", live.agent.kind));
     let panes = session.panes.iter().map(|pane| match &pane.dead {
         Some(how) => format!("pane {} is dead ({how})", pane.id),
+        // More than a name: what it is stands in it.
+        None if pane.runs.contains(' ') => format!("a {} in pane {}", pane.runs, pane.id),
         None => format!("a bare {} in pane {}", pane.runs, pane.id),
     });
     let mut seen: Vec<String> = others.collect();
