@@ -80,6 +80,18 @@ pub trait Agent: Send + Sync {
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
 
+    /// The conversation that this one went on in, where its transcript says so. `Absent`: it goes on in itself.
+    fn continued_in(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+        let _ = (shelf, home, id, cwds);
+        Fact::Absent
+    }
+
+    /// What a live process of it is doing, whichever conversation it is in: [`Turn::Starting`] or [`Turn::Parked`].
+    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+        let _ = (process, home);
+        Fact::Absent
+    }
+
     /// What a live agent in this conversation is doing. `Absent`: its files do not tell.
     fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
         let _ = scene;
@@ -93,7 +105,7 @@ pub trait Agent: Send + Sync {
         false
     }
 
-    /// What a waiting agent says it waits for; asked only of one whose turn is [`Turn::Waiting`]. Raw text from outside.
+    /// What a waiting agent says it waits for, or what runs on beside an idle one. Raw text from outside.
     fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
         let _ = scene;
         None

@@ -128,6 +128,11 @@ impl<'a> Subject<'a> {
         self.chain.host.selfhood(process.pid)
     }
 
+    /// Any process of the host.
+    pub fn process(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.chain.host.process(pid)
+    }
+
     /// Who holds a file locked; `Absent`: nobody does.
     pub fn locker(&self, path: &Path) -> Fact<Locker> {
         let Chain { host, agent, .. } = &self.chain;

@@ -159,6 +159,10 @@ impl Host for LocalHost {
         }
     }
 
+    fn is_stopped(&self, pid: u32) -> bool {
+        self.ps.is_none() && procfs::is_stopped(pid)
+    }
+
     fn exe(&self, pid: u32) -> Option<String> {
         if self.ps.is_some() { None } else { procfs::exe(pid) }
     }

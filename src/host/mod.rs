@@ -56,6 +56,11 @@ pub trait Host: Send + Sync {
     /// The same without its arguments, which are left empty: they cost as much again as all the rest.
     fn glance(&self, pid: u32) -> Fact<ProcessInfo>;
 
+    /// Whether a process is stopped, as by Ctrl-Z; `false` where that cannot be told.
+    fn is_stopped(&self, _pid: u32) -> bool {
+        false
+    }
+
     /// The base name of the file a process executes; `None` if that cannot be told.
     fn exe(&self, pid: u32) -> Option<String>;
 

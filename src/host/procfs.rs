@@ -92,6 +92,11 @@ fn is_zombie(pid: u32) -> bool {
     slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| matches!(stat.state, b'Z' | b'X'))
 }
 
+/// Whether a process is stopped by a signal. One that is traced is not: a debugger lets it go on.
+pub(super) fn is_stopped(pid: u32) -> bool {
+    slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| stat.state == b'T')
+}
+
 /// When a process started, in clock ticks since boot; `None` if it is gone or a zombie.
 pub(super) fn start_ticks(pid: u32) -> io::Result<Option<u64>> {
     match slurp(&file(pid, "stat")) {

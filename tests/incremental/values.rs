@@ -110,7 +110,7 @@ impl Run {
         self.next += 1;
         let Some(ticks) = self.fake.table().processes.get(&pid).map(|process| process.ticks) else { return };
         let id = format!("00000000-0000-4000-8000-{:012}", self.next);
-        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\"}}");
+        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\",\"status\":\"idle\"}}");
         fs::write(self.fake.registry(pid), entry).unwrap();
     }
 

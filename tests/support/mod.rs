@@ -18,7 +18,8 @@ use headcount::core::manifest::{Environment, Manifest, Remark, read};
 use headcount::host::Environ;
 
 /// What Claude Code leaves behind, in a few lines of shell: a registry entry at once (unless told not to), a transcript at the
-/// first prompt. Typing a line is a prompt; `/clear` begins another conversation, as does starting with `--fork-session`;
+/// first prompt. Typing a line is a prompt; `/clear` begins another conversation, with a transcript at once; so does starting with
+/// `--fork-session`, without one;
 /// `/turn STATUS [WAITING FOR]` says what it is doing; `/exit` ends it in order.
 const CLAUDE: &str = r#"#!/bin/bash
 id=; registry=yes; transcript=; fork=; status=idle
@@ -57,7 +58,7 @@ begin
 while read -r line; do
   case $line in
     /exit) rm -f "$home/sessions/$$.json"; exit 0 ;;
-    /clear) id=; begin ;;
+    /clear) read -r id < /proc/sys/kernel/random/uuid; prompt; begin ;;
     /turn\ *) status=${line#/turn }; begin ;;
     *) prompt ;;
   esac

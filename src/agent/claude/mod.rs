@@ -71,6 +71,14 @@ impl Agent for Claude {
         transcripts::find(shelf, home, id, cwds)
     }
 
+    fn continued_in(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+        transcripts::continued_in(shelf, home, id, cwds)
+    }
+
+    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+        registry::phase(process, home)
+    }
+
     fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
         registry::turn(scene)
     }

@@ -1,14 +1,16 @@
 //! Claude Code's live registry, `sessions/<pid>.json`: which conversation a process is in and what it is doing. A file that
-//! another process left behind is told by its start ticks.
+//! another process left behind is told by its start ticks. Follows a parked pane to its background job; never guesses which.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::files;
-use crate::agent::{Scene, Subject};
+use super::{Claude, files, transcripts};
+use crate::agent::{Agent as _, Scene, Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Turn;
@@ -17,6 +19,9 @@ use crate::host::ProcessInfo;
 
 /// The most a registry file may hold; real ones hold some hundred bytes.
 const MOST: u64 = 64 << 10;
+
+/// More registry files than this are not searched for a job.
+const MOST_FILES: usize = 4096;
 
 /// The fields that identify.
 #[derive(Deserialize)]
@@ -27,6 +32,26 @@ struct Entry<'a> {
     /// Field 22 of `/proc/PID/stat`.
     #[serde(rename = "procStart", borrow, default)]
     proc_start: Option<Cow<'a, str>>,
+    /// Missing while a picker or a dialog of the start is open: the id is a placeholder then.
+    #[serde(default)]
+    status: Option<IgnoredAny>,
+    /// The background job in which the conversation goes on (2.1.329: the first 8 digits of its new id).
+    #[serde(rename = "parkedJobId", borrow, default)]
+    parked_in: Option<Cow<'a, str>>,
+    /// The job that this process is.
+    #[serde(rename = "jobId", borrow, default)]
+    job: Option<Cow<'a, str>>,
+}
+
+/// What a file of a live process says of its conversation.
+#[derive(Debug, PartialEq, Eq)]
+enum Entered {
+    /// It is in this one.
+    In(ConversationId),
+    /// It has not chosen one yet.
+    Choosing,
+    /// It was in this one, which went on in a background job.
+    Parked { id: ConversationId, job: String },
 }
 
 /// The fields that say what it is doing. Apart from the others, so that a surprise in them leaves the identity what it is.
@@ -44,10 +69,10 @@ fn file(home: &Path, pid: u32) -> PathBuf {
 }
 
 /// What a file says of a process that it would call by this id; `None` if it speaks of no such process.
-fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<Found>> {
+fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<Entered>> {
     match files::small(path, MOST) {
         Fact::Seen(text) => match verify(&text, pid, process) {
-            Ok(found) => Fact::Seen(found),
+            Ok(entered) => Fact::Seen(entered),
             Err(why) => Fact::Unknown(format!("{}: {why}", path.display())),
         },
         Fact::Absent => Fact::Absent,
@@ -67,7 +92,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
 fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<PathBuf>) -> Fact<Found> {
     let path = file(subject.home, process.pid);
     let is_there = match read(&path, process.pid, process) {
-        Fact::Seen(Some(found)) => return Fact::Seen(found),
+        Fact::Seen(Some(entered)) => return conversation(subject, entered),
         Fact::Unknown(why) => return Fact::Unknown(why),
         Fact::Seen(None) => true,
         Fact::Absent => false,
@@ -82,12 +107,12 @@ fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<
     };
     const OTHER_TIME: &str = "it is in another time namespace, so its start cannot be compared";
     if own.pid == process.pid {
-        return if is_there && !own.is_of_our_time { doubt(&path, OTHER_TIME) } else { Fact::Absent };
+        return if is_there && !own.is_of_our_time { doubt(&path, OTHER_TIME) } else { attached(subject, process) };
     }
     let path = file(subject.home, own.pid);
     looked_at.replace(path.clone());
     match read(&path, own.pid, process) {
-        Fact::Seen(Some(found)) => Fact::Seen(found),
+        Fact::Seen(Some(entered)) => conversation(subject, entered),
         Fact::Seen(None) if !own.is_of_our_time => doubt(&path, OTHER_TIME),
         Fact::Seen(None) => doubt(&path, "in its container it has this number, as others may in theirs"),
         Fact::Absent => Fact::Absent,
@@ -95,17 +120,101 @@ fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<
     }
 }
 
-/// What the registry in `home` says of this process, if it knows it.
+/// The conversation a process shows. Nothing yet while it is choosing: what its arguments say still counts then.
+fn conversation(subject: &Subject<'_>, entered: Entered) -> Fact<Found> {
+    match entered {
+        Entered::In(id) => Fact::Seen(Found::Id(id)),
+        Entered::Choosing => Fact::Absent,
+        Entered::Parked { id, job } => match job_conversation(subject, &job) {
+            Fact::Absent => {
+                let cwds: Vec<&Path> = subject.cwd.seen().map(PathBuf::as_path).into_iter().collect();
+                match transcripts::continued_in(&Shelf::new(), subject.home, &id, &cwds) {
+                    Fact::Seen(heir) => Fact::Seen(Found::Id(heir)),
+                    Fact::Absent => Fact::Unknown(format!(
+                        "{id} went on in background job {job}, and no file names that job's conversation"
+                    )),
+                    Fact::Unknown(why) => Fact::Unknown(why),
+                }
+            }
+            told => told,
+        },
+    }
+}
+
+/// The job that a process without a file of its own shows: `claude attach JOB`.
+fn attached(subject: &Subject<'_>, process: &ProcessInfo) -> Fact<Found> {
+    match args(process) {
+        [verb, job, ..] if verb == "attach" => job_conversation(subject, job),
+        _ => Fact::Absent,
+    }
+}
+
+/// The conversation of a live background job, by the registry file that names the job as its own.
+fn job_conversation(subject: &Subject<'_>, job: &str) -> Fact<Found> {
+    let mut found: Option<ConversationId> = None;
+    for path in entries(subject.home) {
+        let Fact::Seen(text) = files::small(&path, MOST) else { continue };
+        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&text) else { continue };
+        if entry.job.as_deref() != Some(job) {
+            continue;
+        }
+        let Fact::Seen(process) = subject.process(entry.pid) else { continue };
+        match verify(&text, process.pid, &process) {
+            Ok(Some(Entered::In(id))) if found.as_ref().is_some_and(|other| *other != id) => {
+                return Fact::Unknown(format!("several live processes say that they are background job {job}"));
+            }
+            Ok(Some(Entered::In(id))) => found = Some(id),
+            _ => {}
+        }
+    }
+    found.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(id)))
+}
+
+/// The registry files in a home.
+fn entries(home: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(home.join("sessions")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "json")).take(MOST_FILES)
+}
+
+/// The conversations that registry files of other processes name: none of them is this one's.
+pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
+    let read = |path: PathBuf| {
+        let text = files::small(&path, MOST).into_seen()?;
+        let entry: Entry<'_> = serde_json::from_slice(&text).ok()?;
+        (entry.pid != pid).then(|| entry.session_id.into_owned())
+    };
+    entries(home).filter_map(read).collect()
+}
+
+/// What the registry in `home` says of this process, if that is plain: it is in this conversation.
 pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
     let path = file(home, process.pid);
-    let found = read(&path, process.pid, process).into_seen()??;
-    Some(Reading { rung: Rung::Registry, looked_at: path.display().to_string(), fact: Fact::Seen(found) })
+    let Entered::In(id) = read(&path, process.pid, process).into_seen()?? else { return None };
+    Some(Reading { rung: Rung::Registry, looked_at: path.display().to_string(), fact: Fact::Seen(Found::Id(id)) })
+}
+
+/// What a process is doing, whichever conversation it is in: it has not begun one, or it shows a background job's.
+pub(super) fn phase(process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+    match read(&file(home, process.pid), process.pid, process) {
+        Fact::Seen(Some(Entered::In(_))) => Fact::Absent,
+        Fact::Seen(Some(Entered::Parked { .. })) => Fact::Seen(Turn::Parked),
+        // The agents view and an attached pane have no file of their own.
+        _ if args(process).first().is_some_and(|verb| verb == "attach" || verb == "agents") => Fact::Seen(Turn::Parked),
+        Fact::Seen(Some(Entered::Choosing) | None) | Fact::Absent => Fact::Seen(Turn::Starting),
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
+/// The arguments behind the program's name, whatever runs it.
+fn args(process: &ProcessInfo) -> &[String] {
+    Claude.recognise("", &process.argv).map_or(&[], |invocation| invocation.args)
 }
 
 /// What the registry says this very process is doing, if it says it of this very conversation.
 pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
     doing(scene, |doing| match doing.status.as_deref() {
-        Some("idle") => Some(Turn::Idle),
+        // The turn is over; a shell that it began runs on (2.1.329).
+        Some("idle" | "shell") => Some(Turn::Idle),
         Some("busy") => Some(Turn::Working),
         Some("waiting") => Some(Turn::Waiting),
         // A status nobody has measured says nothing.
@@ -113,10 +222,14 @@ pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
     })
 }
 
-/// What it waits for, in its own words: `permission prompt`.
+/// What it waits for, in its own words (`permission prompt`), or what runs on beside it.
 pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
-    let waiting = |doing: &Doing<'_>| doing.status.as_deref() == Some("waiting");
-    doing(scene, |doing| waiting(doing).then(|| doing.waiting_for.as_deref().map(str::to_owned)).flatten()).into_seen()
+    let told = |doing: &Doing<'_>| match doing.status.as_deref() {
+        Some("waiting") => doing.waiting_for.as_deref().map(str::to_owned),
+        Some("shell") => Some("a background shell runs".to_owned()),
+        _ => None,
+    };
+    doing(scene, told).into_seen()
 }
 
 /// What `tell` reads off the file of a process that is in this conversation by the same file.
@@ -129,7 +242,7 @@ fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fa
         Fact::Unknown(why) => return Fact::Unknown(why),
     };
     match verify(&text, scene.process.pid, scene.process) {
-        Ok(Some(Found::Id(id))) if id == *scene.id => {}
+        Ok(Some(Entered::In(id))) if id == *scene.id => {}
         Ok(_) => return Fact::Absent,
         Err(why) => return unknown(why),
     }
@@ -139,8 +252,8 @@ fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fa
     }
 }
 
-/// The id, if the file is this very process's, which it calls by `pid`.
-fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Found>, String> {
+/// What the file says, if it is this very process's, which it calls by `pid`.
+fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Entered>, String> {
     let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
     // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
     if !files::is_uuid(&entry.session_id) {
@@ -153,7 +266,12 @@ fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Found>,
     if entry.pid != pid || claimed != ticks {
         return Ok(None);
     }
-    Ok(Some(Found::Id(ConversationId(entry.session_id.into_owned()))))
+    let id = ConversationId(entry.session_id.into_owned());
+    Ok(Some(match (entry.parked_in, entry.status) {
+        (Some(job), _) => Entered::Parked { id, job: job.into_owned() },
+        (None, Some(_)) => Entered::In(id),
+        (None, None) => Entered::Choosing,
+    }))
 }
 
 #[cfg(test)]
@@ -161,7 +279,7 @@ fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Found>,
 mod tests {
     use super::*;
 
-    const ENTRY: &str = r#"{"pid":28207,"sessionId":"7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90","cwd":"/x","procStart":"367874","peerFeatures":["a"],"status":null}"#;
+    const ENTRY: &str = r#"{"pid":28207,"sessionId":"7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90","cwd":"/x","procStart":"367874","peerFeatures":["a"],"status":"idle"}"#;
 
     fn process(pid: u32, ticks: Option<u64>) -> ProcessInfo {
         ProcessInfo {
@@ -221,7 +339,8 @@ mod tests {
             (ask(home.path(), &live, RECORDED), of(&live, home.path()).is_some())
         };
         assert_eq!(write("\"dreaming\""), ((Fact::Absent, None), true));
-        assert_eq!(write("null"), ((Fact::Absent, None), true));
+        assert_eq!(write("null"), ((Fact::Absent, None), false), "without a status it has not chosen a conversation");
+        assert_eq!(write("\"shell\""), ((Fact::Seen(Turn::Idle), Some("a background shell runs".to_owned())), true));
         let (said, is_known) = write("[7]");
         assert!(said.0.why_unknown().is_some() && is_known, "{said:?}");
         let (said, is_known) = write("\"bu");
@@ -229,8 +348,29 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_starting_until_its_file_has_a_status_and_parked_once_that_names_a_job() {
+        let live = process(28207, Some(367_874));
+        for (state, expected) in [("start", Fact::Seen(Turn::Starting)), ("idle", Fact::Absent), ("waiting", Fact::Absent)] {
+            let (home, _) = recorded(state);
+            assert_eq!(phase(&live, home.path()), expected, "{state}");
+            let missing = process(28208, Some(367_874));
+            assert_eq!(phase(&missing, home.path()), Fact::Seen(Turn::Starting), "no file yet");
+            let called = |line: &str| ProcessInfo { argv: line.split(' ').map(str::to_owned).collect(), ..missing.clone() };
+            assert_eq!(phase(&called("claude attach 1a2b3c4d"), home.path()), Fact::Seen(Turn::Parked));
+            assert_eq!(phase(&called("claude agents"), home.path()), Fact::Seen(Turn::Parked));
+            assert_eq!(phase(&called("claude hello agents"), home.path()), Fact::Seen(Turn::Starting));
+        }
+        let (home, text) = recorded("idle");
+        let parked = text.replace("\"status\"", "\"parkedJobId\":\"1a2b3c4d\",\"status\"");
+        std::fs::write(home.path().join("sessions/28207.json"), &parked).unwrap();
+        assert_eq!(phase(&live, home.path()), Fact::Seen(Turn::Parked));
+        assert!(of(&live, home.path()).is_none(), "the id it was frozen at proves nothing");
+        assert_eq!(ask(home.path(), &live, RECORDED), (Fact::Absent, None));
+    }
+
+    #[test]
     fn a_file_speaks_only_for_the_process_that_wrote_it() {
-        let id = Some(Found::Id(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
+        let id = Some(Entered::In(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
         let verify = |text: &[u8], process: &ProcessInfo| verify(text, process.pid, process);
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_874))), Ok(id));
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_875))), Ok(None), "a reused pid");

@@ -17,6 +17,9 @@ use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
 /// How much earlier than the process a transcript may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
 
+/// How much of a transcript's end is read for a move; what follows one is short.
+const TAIL: u64 = 16 << 10;
+
 /// What is read of a line.
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -55,6 +58,52 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
     }
 }
 
+/// More moves than this are not followed.
+const MOST_MOVES: usize = 16;
+
+/// The last words of a transcript that say whether the conversation goes on in it.
+#[derive(Deserialize)]
+struct Word<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Cow<'a, str>,
+    #[serde(rename = "continuedInSessionId", borrow, default)]
+    heir: Option<Cow<'a, str>>,
+}
+
+/// The conversation that one went on in, to the end of a chain of such moves (2.1.329: `/bg`, the agents view). A word that was
+/// said in the old one afterwards takes that back.
+pub(super) fn continued_in(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+    let mut chain = vec![id.clone()];
+    loop {
+        let last = chain.last().unwrap_or(id);
+        let transcript = match find(shelf, home, last, cwds) {
+            Fact::Seen(transcript) => transcript,
+            // An heir without a transcript has not been told anything yet.
+            Fact::Absent => break,
+            Fact::Unknown(why) => return Fact::Unknown(why),
+        };
+        let heir = match heir(&transcript.path) {
+            Ok(Some(heir)) => heir,
+            Ok(None) => break,
+            Err(why) => return Fact::Unknown(why),
+        };
+        if chain.contains(&heir) || chain.len() > MOST_MOVES {
+            return Fact::Unknown(format!("the moves of conversation {id} go in a circle or never end"));
+        }
+        chain.push(heir);
+    }
+    chain.split_off(1).pop().map_or(Fact::Absent, Fact::Seen)
+}
+
+/// The conversation a transcript says at its end that it went on in.
+fn heir(path: &Path) -> Result<Option<ConversationId>, String> {
+    let (tail, _) = files::tail(path, TAIL).map_err(|error| files::unreadable(path, &error))?;
+    let words = tail.split(|byte| *byte == b'\n').rev().filter_map(|line| serde_json::from_slice::<Word<'_>>(line).ok());
+    let last = words.into_iter().find(|word| matches!(word.kind.as_ref(), "continued-in" | "user" | "assistant"));
+    let heir = last.filter(|word| word.kind == "continued-in").and_then(|word| word.heir);
+    Ok(heir.filter(|heir| files::is_uuid(heir)).map(|heir| ConversationId(heir.into_owned())))
+}
+
 /// Rung 6: what appeared in the process's workspace since it started.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let projects = subject.home.join("projects");
@@ -65,6 +114,14 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
             let found = names.iter().try_fold(Vec::new(), |mut all, name| {
                 all.extend(appeared(&projects.join(name), cwd, subject.topmost().started)?);
                 Ok::<_, String>(all)
+            });
+            // Background jobs keep transcripts in the same place, and their registry files name them.
+            let found = found.map(|mut found: Vec<Appearance>| {
+                if !found.is_empty() {
+                    let others = super::registry::of_others(subject.home, subject.topmost().pid);
+                    found.retain(|it| !others.contains(it.id.as_str()));
+                }
+                found
             });
             let fact = match found {
                 Ok(found) if found.is_empty() => Fact::Absent,
@@ -203,6 +260,41 @@ mod tests {
         let long = format!("{{\"type\":\"queue-operation\",\"content\":\"{}\"}}\n", "x".repeat(200_000));
         fs::write(&path, long + &line("/lab", "2026-11-21T03:00:00Z")).unwrap();
         assert_eq!(appeared(dir.path(), Path::new("/lab"), Utc::now() - TimeDelta::minutes(1)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_conversation_is_followed_to_where_it_went_on_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        fs::create_dir_all(home.join("projects/-lab")).unwrap();
+        let id = |n: u32| ConversationId(format!("{n:08}-2222-4333-8444-555555555555"));
+        let path = |n: u32| home.join(format!("projects/-lab/{}.jsonl", id(n)));
+        let moved = |from: u32, to: &str| {
+            format!("{{\"type\":\"continued-in\",\"sessionId\":\"{}\",\"continuedInSessionId\":\"{to}\"}}\n", id(from))
+        };
+        let said = line("/lab", "2026-11-29T03:00:00Z");
+        let ask = |n: u32| continued_in(&Shelf::new(), home, &id(n), &[Path::new("/lab")]);
+        assert_eq!(ask(1), Fact::Absent, "no transcript");
+        fs::write(path(1), &said).unwrap();
+        assert_eq!(ask(1), Fact::Absent);
+        fs::write(path(1), said.clone() + &moved(1, id(2).as_str())).unwrap();
+        assert_eq!(ask(1), Fact::Seen(id(2)), "whose transcript is not there yet");
+        let parting = "{\"type\":\"last-prompt\",\"lastPrompt\":\"x\"}\n{\"type\":\"mode\",\"mode\":\"normal\"}\n";
+        fs::write(path(1), said.clone() + &moved(1, id(2).as_str()) + parting).unwrap();
+        fs::write(path(2), said.clone() + &moved(2, id(3).as_str())).unwrap();
+        assert_eq!(ask(1), Fact::Seen(id(3)), "through a chain, and past what an end leaves");
+        fs::write(path(2), said.clone() + &moved(2, id(3).as_str()) + &said).unwrap();
+        assert_eq!(ask(1), Fact::Seen(id(2)), "somebody resumed it: what was said since takes the move back");
+        fs::write(path(2), said.clone() + &moved(2, id(1).as_str())).unwrap();
+        assert!(ask(1).why_unknown().unwrap().contains("circle"), "{:?}", ask(1));
+        for odd in ["", "latest", "../../etc/passwd"] {
+            fs::write(path(1), said.clone() + &moved(1, odd)).unwrap();
+            assert_eq!(ask(1), Fact::Absent, "{odd:?}");
+        }
+        for n in 1..40 {
+            fs::write(path(n), said.clone() + &moved(n, id(n + 1).as_str())).unwrap();
+        }
+        assert!(ask(1).why_unknown().is_some(), "a chain without an end");
     }
 
     #[test]

@@ -195,8 +195,8 @@ pub(super) fn note(row: &SessionRow) -> Option<String> {
 fn observed_style(row: &SessionRow) -> Style {
     match row.observed {
         Observed::Alive => match row.turn {
-            Some(Turn::Idle) => Style::Plain,
-            Some(Turn::Waiting) => Style::Warn,
+            Some(Turn::Idle | Turn::Parked) => Style::Plain,
+            Some(Turn::Waiting | Turn::Starting | Turn::Suspended) => Style::Warn,
             Some(Turn::Working) | None => Style::Good,
         },
         Observed::Gone if row.declared == "running" => Style::Bad,

@@ -1,5 +1,6 @@
 //! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
 
+mod continued;
 mod others;
 mod outsiders;
 mod panes;
@@ -231,6 +232,8 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
         transcripts: BTreeMap::new(),
         turns: BTreeMap::new(),
         awaited: BTreeMap::new(),
+        phases: BTreeMap::new(),
+        continued: BTreeMap::new(),
         real_paths,
         fallback_homes,
         own_homes,
@@ -239,8 +242,10 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
     let shelf = world.recall.shelf(inspector.past().is_some());
     let find = || transcripts::find(&shelf, manifest, &local, &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
+    observation.continued = timed("follow the moved", || continued::find(&shelf, &local, &observation));
     if world.activity {
         (observation.turns, observation.awaited) = turns::ask(host, &inspector.families, &observation);
+        observation.phases = turns::phases(host, &inspector.families, &observation);
     }
     drop(inspector);
     if let Some(kept) = kept {

@@ -9,11 +9,12 @@ use crate::agent::subject::Chain;
 use crate::agent::{self, Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
 use crate::host::spread::spread;
 use crate::host::{Host, ProcessInfo};
 
-/// What an agent answers: its turn, and what it waits for if it does.
+/// What an agent answers: its turn, and what there is to say beside it.
 type Answer = (Fact<Turn>, Option<String>);
 
 /// The transcripts that were looked for.
@@ -44,6 +45,42 @@ pub(super) fn ask(
         turns.insert(place, turn);
     }
     (turns, awaited)
+}
+
+/// What live agents are doing whichever conversation they are in: starting, parked, suspended.
+pub(super) fn phases(host: &dyn Host, families: &Families<'_>, seen: &Observation) -> BTreeMap<Process, Turn> {
+    let agents: Vec<&Agent> = live_agents(seen).map(|(_, _, agent)| agent).collect();
+    let phases = spread(&agents, |agent| Some((agent.process, phase(host, families, agent)?)));
+    phases.into_iter().flatten().collect()
+}
+
+/// The phase of one agent, wrappers and what they wrap together.
+fn phase(host: &dyn Host, families: &Families<'_>, agent: &Agent) -> Option<Turn> {
+    let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
+    let adapter = agent::of(agent.kind);
+    let children = |pid| families.children(pid);
+    let chain = Chain::new(host, (adapter, families.agents()), &top, &children);
+    // A wrapper whose agent is stopped waits for it; a loader is stopped with what it loads.
+    if host.is_stopped(chain.itself().pid) || chain.processes().any(|process| host.is_stopped(process.pid)) {
+        return lives(host, &top).then_some(Turn::Suspended);
+    }
+    let home = agent.home.seen()?;
+    let told: Vec<Fact<Turn>> = chain.processes().map(|process| adapter.phase(process, home)).collect();
+    let phase = match told.iter().find(|told| told.seen().is_some_and(|turn| *turn != Turn::Starting)) {
+        Some(told) => told.seen().copied(),
+        // One of them that has begun, or cannot be told of, makes the whole begun.
+        None => told.iter().all(|told| *told == Fact::Seen(Turn::Starting)).then_some(Turn::Starting),
+    };
+    phase.filter(|phase| *phase != Turn::Starting || !has_begun(agent)).filter(|_| lives(host, &top))
+}
+
+/// Whether anything else says that an agent is in a conversation: a strong rung but its arguments, or one that appeared beside it.
+fn has_begun(agent: &Agent) -> bool {
+    match agent.ladder.proof() {
+        Fact::Seen((_, rung)) => rung < Rung::Start,
+        Fact::Absent => agent.ladder.readings.iter().any(|reading| reading.fact.seen().is_some()),
+        Fact::Unknown(_) => true,
+    }
 }
 
 /// The conversation an agent is proven to be in; without proof those that came into being beside it, if it is alone.
@@ -86,7 +123,8 @@ fn answer(
         if turn.is_absent() {
             continue;
         }
-        let awaited = (turn == Fact::Seen(Turn::Waiting)).then(|| adapter.awaited(&scene)).flatten();
+        let has_more = matches!(turn, Fact::Seen(Turn::Waiting | Turn::Idle));
+        let awaited = has_more.then(|| adapter.awaited(&scene)).flatten();
         return (lives(host, process) && lives(host, &top)).then_some((turn, awaited));
     }
     Some((Fact::Absent, None))
@@ -102,7 +140,7 @@ fn lives(host: &dyn Host, process: &ProcessInfo) -> bool {
 mod tests {
     use super::*;
     use crate::core::ids::{AgentKind, ConversationId};
-    use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
+    use crate::core::observe::identity::{Found, Ladder, Reading};
     use crate::host::{Environ, LocalHost};
 
     const ID: &str = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001";

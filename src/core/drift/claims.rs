@@ -220,6 +220,15 @@ impl<'w, 'a> Claims<'w, 'a> {
         }
     }
 
+    /// Which live agent has a conversation that is not this entry's, by proof or by record.
+    pub(super) fn live_owner(&self, id: &ConversationId, entry: &Session) -> Option<String> {
+        let others = self.recorded.get(id).into_iter().flatten().filter(|holder| **holder != entry.index);
+        let mut alive = others.filter(|holder| self.standings.get(**holder).is_some_and(Standing::has_agent));
+        let by_record = alive.next().and_then(|holder| Some(self.world.manifest.sessions.get(*holder)?.key.name.clone()));
+        let by_proof = || self.proven.get(id)?.values().flatten().next().map(|(_, session)| session.name.clone());
+        by_record.or_else(by_proof)
+    }
+
     /// The recorded conversation of an entry if its live agent began it, as far as anybody can tell: weak rungs would have it
     /// recorded were it not.
     pub(super) fn in_recorded(&self, entry: &Session, live: Live<'a>) -> Option<ConversationId> {

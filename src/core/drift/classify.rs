@@ -46,10 +46,21 @@ pub struct EntryVerdict<'a> {
     pub about_id: String,
     /// Why the recorded conversation may not be that of its live agent, one line.
     pub doubt: Option<String>,
+    /// Where the recorded conversation went on, if its transcript says so and nothing live proves what the entry is in.
+    pub continued: Option<Continued>,
     /// Whether the transcript of its conversation is there; `None` if nobody asked or there is no conversation.
     pub transcript: Option<Fact<Transcript>>,
     /// Why a class could not be judged.
     pub unknown: Option<String>,
+}
+
+/// The conversation that a recorded one went on in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continued {
+    /// It.
+    pub id: ConversationId,
+    /// Another session whose live agent has it: it is that one's.
+    pub owner: Option<String>,
 }
 
 /// A session of ours without an entry.
@@ -152,6 +163,7 @@ fn judge<'a>(
         lives_in: None,
         about_id: String::new(),
         doubt: None,
+        continued: None,
         transcript: transcript_of(world, entry, standing),
         unknown: None,
     };
@@ -188,6 +200,7 @@ fn judge<'a>(
             verdict.lives_in = proven.or_else(|| claims.in_recorded(entry, *live));
         }
     }
+    follow(world, entry, claims, &mut verdict, drifts);
     let replaced = drifts.last().is_some_and(|drift| drift.class == Class::NewId && drift.session == entry.key);
     match &verdict.transcript {
         Some(Fact::Unknown(why)) if !replaced && verdict.unknown.is_none() => verdict.unknown = Some(why.clone()),
@@ -202,6 +215,45 @@ fn judge<'a>(
         drifts.extend(moved::judge(world, entry, *live));
     }
     verdict
+}
+
+/// What it means that the recorded conversation of an entry went on elsewhere, where no live agent proves what it is in.
+fn follow(
+    world: &World<'_>,
+    entry: &Session,
+    claims: &Claims<'_, '_>,
+    verdict: &mut EntryVerdict<'_>,
+    drifts: &mut Vec<Drift>,
+) {
+    if verdict.doubt.is_some() || verdict.unknown.is_some() {
+        return;
+    }
+    let Some(old) = entry.recorded.session_id.as_ref().filter(|_| verdict.proven.is_none()) else {
+        return;
+    };
+    let home = match &verdict.standing {
+        Standing::Alive(live) => live.agent.home.seen(),
+        Standing::Absent { .. } | Standing::NoAgent { .. } => {
+            let home = world.observation.fallback_homes.get(entry.index).and_then(Fact::seen);
+            home.filter(|home| !is_elsewhere(world, entry, Some(home)))
+        }
+        Standing::Unknown(_) | Standing::Several { .. } => None,
+    };
+    let Some(home) = home else { return };
+    let key = TranscriptKey { kind: entry.agent, home: home.clone(), id: old.clone() };
+    match world.observation.continued.get(&key) {
+        Some(Fact::Seen(id)) => {
+            let owner = claims.live_owner(id, entry);
+            // What a top-level identity lends is its to change.
+            if owner.is_none() && !entry.recorded.id_is_lent {
+                drifts.push(new_id::judge_continued(world, entry, old, id));
+            }
+            verdict.about_id = format!("{old} went on in {id}, as its transcript says");
+            verdict.continued = Some(Continued { id: id.clone(), owner });
+        }
+        Some(Fact::Unknown(why)) => verdict.unknown = Some(why.clone()),
+        Some(Fact::Absent) | None => {}
+    }
 }
 
 /// What a ruling about the conversation means for an entry.

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::settle::contradict;
 use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
 use crate::core::manifest::names::Field;
-use crate::core::observe::Agent;
 use crate::core::observe::identity::Rung;
+use crate::core::observe::{Agent, TranscriptKey};
 
 /// The drift of an entry whose live agent is proven to be in conversation `id`. `formerly` names an ended entry that keeps a
 /// copy of the id as history.
@@ -26,18 +27,61 @@ pub(super) fn judge(
     };
     let formerly = formerly.map(as_history).unwrap_or_default();
     let edits: Vec<_> = entry.entry.set(Field::SessionId, entry.agent, json!(id.as_str())).into_iter().collect();
+    let wish = if is_unspoken(world, entry, agent, id, rung) { Disposition::Flag } else { Disposition::Record };
+    let kept = if wish == Disposition::Flag { "; nothing was said in it yet, so the recorded one is kept" } else { "" };
+    let disposition = world.disposition(entry, Class::NewId, wish, contradict(&edits), None);
+    Drift {
+        class: Class::NewId,
+        session: entry.key.clone(),
+        agent: entry.agent,
+        matter: format!("conversation is {id}{was} ({}){formerly}{kept}", rung.as_str()),
+        remedy: (wish == Disposition::Record).then_some(Remedy::RecordId),
+        detail: id.as_str().to_owned(),
+        evidence: evidence(agent, rung, id),
+        edits: if wish == Disposition::Flag { Vec::new() } else { edits },
+        disposition,
+    }
+}
+
+/// The drift of an entry without a live agent that proves what it is in, whose recorded conversation went on in `id`.
+pub(super) fn judge_continued(world: &World<'_>, entry: &Session, old: &ConversationId, id: &ConversationId) -> Drift {
+    let edits: Vec<_> = entry.entry.set(Field::SessionId, entry.agent, json!(id.as_str())).into_iter().collect();
     let disposition = world.disposition(entry, Class::NewId, Disposition::Record, contradict(&edits), None);
     Drift {
         class: Class::NewId,
         session: entry.key.clone(),
         agent: entry.agent,
-        matter: format!("conversation is {id}{was} ({}){formerly}", rung.as_str()),
+        matter: format!("conversation went on in {id}, was {old}"),
         remedy: Some(Remedy::RecordId),
         detail: id.as_str().to_owned(),
-        evidence: evidence(agent, rung, id),
+        evidence: vec![Evidence::new("transcript", format!("that of {old} ends with continued-in {id}"))],
         edits,
         disposition,
     }
+}
+
+/// Whether a registry names a conversation in which nothing was said yet, in place of one that has a transcript: a picker or a
+/// dialog may be open, and nothing of the new one would be lost. Not if another agent proves to be in the recorded one.
+fn is_unspoken(world: &World<'_>, entry: &Session, agent: &Agent, id: &ConversationId, rung: Rung) -> bool {
+    let Some((home, old)) = agent.home.seen().zip(entry.recorded.session_id.as_ref()) else { return false };
+    let transcript = |id: &ConversationId| {
+        let key = TranscriptKey { kind: entry.agent, home: home.clone(), id: id.clone() };
+        world.observation.transcripts.get(&key)
+    };
+    let is_proven = |other: &Agent| {
+        other.process != agent.process && other.ladder.proof().into_seen().is_some_and(|(proven, _)| proven == old)
+    };
+    rung == Rung::Registry
+        && transcript(id).is_some_and(Fact::is_absent)
+        && transcript(old).is_some_and(|transcript| transcript.seen().is_some())
+        && !agents(world).any(is_proven)
+}
+
+/// Every agent that was seen.
+fn agents<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Agent> {
+    let servers = world.observation.servers.values().filter_map(Fact::seen);
+    let panes = servers.flat_map(|server| &server.sessions).flat_map(|session| &session.panes);
+    panes.filter_map(|pane| pane.agents.seen()).flatten()
 }
 
 /// Says that an ended entry keeps a copy of the id.

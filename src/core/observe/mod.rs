@@ -31,8 +31,12 @@ pub struct Observation {
     /// What live agents are doing if they are in this conversation, which only a verdict says; empty where nobody asked. An agent
     /// that is not in it was not asked, or was another process by the time it had answered.
     pub turns: BTreeMap<(Process, ConversationId), Fact<Turn>>,
-    /// What those among them that wait say they wait for, raw: show it only through [`crate::core::text::printable`].
+    /// What live agents are doing whichever conversation they are in; empty where nobody asked. It outdoes their turn.
+    pub phases: BTreeMap<Process, Turn>,
+    /// What those among them that wait say they wait for, or what runs on beside an idle one, raw: show it only through [`crate::core::text::printable`].
     pub awaited: BTreeMap<(Process, ConversationId), String>,
+    /// The conversations that recorded ones without a proven agent went on in, by the transcript that says so.
+    pub continued: BTreeMap<TranscriptKey, Fact<ConversationId>>,
     /// Declared workspaces whose real path is another one (a symlink on the way), with that path.
     pub real_paths: BTreeMap<PathBuf, PathBuf>,
     /// For each entry of the manifest, in order: where its agent would keep its files if no process tells.
@@ -153,6 +157,12 @@ pub enum Turn {
     Working,
     /// It waits for a person's answer, such as a permission.
     Waiting,
+    /// It is in no conversation yet: it has only begun, or a dialog or a picker of its start is open.
+    Starting,
+    /// Its conversation went on in the background, and its pane shows that from outside.
+    Parked,
+    /// Its process is stopped, as by Ctrl-Z.
+    Suspended,
 }
 
 impl Turn {
@@ -162,6 +172,9 @@ impl Turn {
             Self::Idle => "idle",
             Self::Working => "working",
             Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Parked => "parked",
+            Self::Suspended => "suspended",
         }
     }
 }

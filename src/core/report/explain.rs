@@ -6,6 +6,7 @@ use super::{DriftReport, Report, would_change};
 use crate::core::drift::{Live, Standing, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
+use crate::core::observe::Turn;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::core::text::{printable, stamp};
 
@@ -167,10 +168,14 @@ fn turn_line(world: &World<'_>, row: &Row<'_>, live: Live<'_>) -> String {
     // What the process itself proves is its own, whoever else claims it; its arguments alone do not.
     let own = live.agent.ladder.proof().into_seen().filter(|(_, rung)| *rung < Rung::Start);
     let id = entry.or(found).or(own.map(|(id, _)| id));
+    if let Some(phase) = world.observation.phases.get(&live.agent.process) {
+        return format!("what it is doing: {}", phase.as_str());
+    }
     let place = id.map(|id| (live.agent.process, id.clone()));
     match place.as_ref().and_then(|place| world.observation.turns.get(place)) {
         Some(Fact::Seen(turn)) => match place.as_ref().and_then(|place| world.observation.awaited.get(place)) {
-            Some(what) => format!("what it is doing: {}, for {what}", turn.as_str()),
+            Some(what) if *turn == Turn::Waiting => format!("what it is doing: {}, for {what}", turn.as_str()),
+            Some(what) => format!("what it is doing: {}; {what}", turn.as_str()),
             None => format!("what it is doing: {}", turn.as_str()),
         },
         Some(Fact::Absent) => "what it is doing: its files do not tell".to_owned(),

@@ -13,7 +13,6 @@ use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{Job, timed_out};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
-use crate::core::observe::identity::Rung;
 use crate::core::observe::{Transcript, TranscriptKey, Turn};
 use crate::core::text::printable;
 
@@ -22,6 +21,9 @@ pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Opti
 
 /// What `id_rung` says of an id nothing live proves.
 const RECORDED: &str = "recorded";
+
+/// What it says of an id that the transcript of the recorded one ends with.
+const CONTINUED: &str = "continued-in";
 
 /// The most characters shown of what an agent says it waits for.
 const MOST_AWAITED: usize = 80;
@@ -121,10 +123,13 @@ fn entry_row(
     resume: Resume<'_>,
 ) -> SessionRow {
     let live = entry.standing.live();
-    let proven = entry.proven.as_ref().map(|(id, rung)| (id, Some(*rung)));
-    let id = proven.or_else(|| Some((session.recorded.session_id.as_ref()?, None)));
+    let proven = entry.proven.as_ref().map(|(id, rung)| (id, rung.as_str()));
+    let continued = entry.continued.as_ref().map(|it| (&it.id, CONTINUED));
+    let id = proven.or(continued).or_else(|| Some((session.recorded.session_id.as_ref()?, RECORDED)));
     let transcript = id.and_then(|(id, _)| transcript_of(world, session, entry, id));
     let (observed, note) = observed(world, session, entry, transcript.as_ref(), proven.is_some());
+    let owner = entry.continued.as_ref().and_then(|it| it.owner.as_deref());
+    let note = note.or_else(|| Some(format!("its conversation went on in session {}", printable(owner?))));
     let note = with_doubt(world, session, entry, note);
     let home =
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
@@ -143,7 +148,7 @@ fn entry_row(
         pane: live.map(|live| live.pane.id.clone()),
         pid: live.map(|live| live.agent.process.pid),
         session_id: id.map(|(id, _)| id.clone()),
-        id_rung: id.map(|(_, rung)| rung_word(rung)),
+        id_rung: id.map(|(_, proof)| proof.to_owned()),
         transcript: transcript.as_ref().and_then(is_there),
         last_activity: transcript.as_ref().and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
         job: session.recorded.delegate_job_id.clone(),
@@ -152,7 +157,10 @@ fn entry_row(
         job_timed_out: None,
         drifts: classes(report, &session.key, |state| state != State::Applied),
         ignored: classes(report, &session.key, |state| state == State::Ignored),
-        resume: id.and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
+        // One that another live session has is not offered here.
+        resume: id
+            .filter(|_| owner.is_none())
+            .and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
     }
 }
 
@@ -184,7 +192,7 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         pane: live.map(|live| live.pane.id.clone()),
         pid: live.map(|live| live.agent.process.pid),
         session_id: id.map(|(id, _)| id.clone()),
-        id_rung: id.map(|(_, rung)| rung_word(Some(*rung))),
+        id_rung: id.map(|(_, rung)| rung.as_str().to_owned()),
         transcript: transcript.and_then(is_there),
         last_activity: transcript.and_then(|transcript| transcript.seen()).map(|transcript| transcript.modified),
         job: None,
@@ -241,13 +249,16 @@ fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict<'_>, no
     }
 }
 
-/// What a live agent is doing, and what it waits for. Only of one whose conversation is known: what a transcript tells, it tells
-/// of whoever is in it.
+/// What a live agent is doing, and what there is to say beside it. Beside its phase only of one whose conversation is known: what
+/// a transcript tells, it tells of whoever is in it.
 fn turn_of(world: &World<'_>, live: Option<Live<'_>>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
+    if let Some(phase) = live.and_then(|live| world.observation.phases.get(&live.agent.process)) {
+        return (Some(*phase), None);
+    }
     let Some((live, id)) = live.zip(id) else { return (None, None) };
     let place = (live.agent.process, id.clone());
     let turn = world.observation.turns.get(&place).and_then(Fact::seen).copied();
-    let awaited = world.observation.awaited.get(&place).filter(|_| turn == Some(Turn::Waiting));
+    let awaited = world.observation.awaited.get(&place).filter(|_| turn.is_some());
     (turn, awaited.map(|text| printable(text).chars().take(MOST_AWAITED).collect()))
 }
 
@@ -272,10 +283,6 @@ fn is_there(transcript: &Fact<Transcript>) -> Option<bool> {
         Fact::Absent => Some(false),
         Fact::Unknown(_) => None,
     }
-}
-
-fn rung_word(rung: Option<Rung>) -> String {
-    rung.map_or(RECORDED, Rung::as_str).to_owned()
 }
 
 fn classes(report: &Report, key: &SessionKey, is_wanted: impl Fn(State) -> bool) -> Vec<Class> {

@@ -48,10 +48,11 @@ pub struct SessionRow {
     pub declared: String,
     /// What was observed.
     pub observed: Observed,
-    /// What its live agent is doing, if its conversation is proven and its files tell.
+    /// What its live agent is doing: `starting`, `parked` or `suspended` whichever conversation it is in, else if its conversation
+    /// is proven and its files tell.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turn: Option<Turn>,
-    /// What an agent that is `waiting` says it waits for.
+    /// What an agent that is `waiting` says it waits for, or what runs on beside one that is `idle`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turn_note: Option<String>,
     /// One line about it where the word is not enough.
@@ -69,7 +70,8 @@ pub struct SessionRow {
     /// The conversation it is in, or was in last.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session_id: Option<ConversationId>,
-    /// What proves that id now: `registry`, `hook`, …; `recorded` if only the manifest says so.
+    /// What proves that id now: `registry`, `hook`, …; `recorded` if only the manifest says so, `continued-in` if the
+    /// transcript of the recorded one does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id_rung: Option<String>,
     /// Whether the transcript of that id is on disk; `None` if that could not be told.

@@ -31,7 +31,7 @@ impl Play {
             ids.push(id.clone());
         }
         let ticks = self.fake.table().processes[&pid].ticks;
-        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\"}}");
+        let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\",\"status\":\"idle\"}}");
         fs::write(self.fake.registry(pid), entry).unwrap();
     }
 

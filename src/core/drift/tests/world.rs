@@ -145,6 +145,8 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         transcripts: BTreeMap::new(),
         turns: BTreeMap::new(),
         awaited: BTreeMap::new(),
+        phases: BTreeMap::new(),
+        continued: BTreeMap::new(),
         real_paths: BTreeMap::new(),
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),

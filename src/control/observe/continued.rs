@@ -1,0 +1,46 @@
+//! Where recorded conversations went on that nothing live proves: an agent may move one to the background and end. Reads the end
+//! of their transcripts only; decides nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::transcripts::live_agents;
+use crate::agent::{self, Shelf};
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::manifest::{Session, Status};
+use crate::core::observe::{Agent, Observation, TranscriptKey};
+use crate::host::spread::spread;
+
+/// The heirs of the recorded conversations of entries without a live agent that proves what it is in.
+pub(super) fn find(shelf: &Shelf, local: &[&Session], seen: &Observation) -> BTreeMap<TranscriptKey, Fact<ConversationId>> {
+    let mut live: HashMap<(&crate::core::ids::ServerKey, &str), Vec<&Agent>> = HashMap::new();
+    for (server, session, agent) in live_agents(seen) {
+        live.entry((server, session.name.as_str())).or_default().push(agent);
+    }
+    let mut requests: Vec<(TranscriptKey, Vec<&Path>)> = Vec::new();
+    for session in local.iter().filter(|it| !it.suspend && it.recorded.status != Some(Status::Archived)) {
+        let Some(id) = &session.recorded.session_id else { continue };
+        let server = session.key.server_key();
+        let names: Vec<_> = session.key.names().collect();
+        let agents = names.iter().find_map(|name| live.get(&(&server, name.as_ref())));
+        let agents: Vec<&Agent> = agents.into_iter().flatten().copied().filter(|agent| agent.kind == session.agent).collect();
+        let home = match agents.first() {
+            None => seen.fallback_homes.get(session.index).and_then(Fact::seen),
+            Some(_) if agents.iter().any(|agent| !agent.ladder.proof().is_absent()) => continue,
+            Some(agent) => agent.home.seen(),
+        };
+        let Some(home) = home else { continue };
+        let key = TranscriptKey { kind: session.agent, home: home.clone(), id: id.clone() };
+        // What has no transcript says nothing.
+        if seen.transcripts.get(&key).is_some_and(|transcript| transcript.seen().is_some()) {
+            let cwds = agents.iter().filter_map(|agent| agent.cwd.seen()).map(PathBuf::as_path).chain(session.cwd.as_deref());
+            requests.push((key, cwds.collect()));
+        }
+    }
+    let heirs = spread(&requests, |(key, cwds)| {
+        let heir = agent::of(key.kind).continued_in(shelf, &key.home, &key.id, cwds);
+        (!heir.is_absent()).then(|| (key.clone(), heir))
+    });
+    heirs.into_iter().flatten().collect()
+}
