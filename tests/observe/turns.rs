@@ -49,6 +49,92 @@ fn claude_is_idle_works_and_waits_as_its_registry_says() {
     assert!(other.turns.is_empty() && other.awaited.is_empty(), "only who wants to know makes it read");
 }
 
+/// What the only agent of the session is doing whichever conversation it is in.
+fn phase(seen: &Observation) -> Option<Turn> {
+    agents(seen, "s").first().and_then(|agent| seen.phases.get(&agent.process).copied())
+}
+
+/// Changes a registry file as its process would.
+fn amend(world: &World, pid: u32, change: impl Fn(&mut serde_json::Value)) {
+    let file = world.home().join(format!(".claude/sessions/{pid}.json"));
+    let mut entry = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    change(&mut entry);
+    fs::write(file, entry.to_string()).unwrap();
+}
+
+#[test]
+fn claude_is_idle_while_a_shell_of_its_last_turn_runs_on() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    world.claude_session("s", &cwd);
+    world.type_line("s", "/turn shell");
+    let seen = await_some("the shell", || Some(ask(&world, "claude")).filter(|seen| !seen.awaited.is_empty()));
+    assert_eq!(turn(&seen), Some(&Fact::Seen(Turn::Idle)));
+    assert_eq!(seen.awaited.values().collect::<Vec<_>>(), ["a background shell runs"]);
+}
+
+#[test]
+fn a_stopped_agent_is_suspended_whatever_its_files_say() {
+    // tmux lets a pane's own process go on at once, so each stands below a shell, as one that Ctrl-Z reaches does.
+    for (agent, command) in [("claude", "claude; true"), ("codex", "(exec -a codex sleep 600); true")] {
+        let world = World::new();
+        let cwd = world.workspace("w");
+        world.session("s", &cwd, &format!("exec bash -c '{command}'"));
+        let pid = await_some("the agent", || Some(agents(&ask(&world, agent), "s").first()?.process.pid));
+        if agent == "claude" {
+            world.registered(pid);
+            world.type_line("s", "/turn busy");
+            await_turn(&world, agent, &Fact::Seen(Turn::Working));
+        }
+        let raw = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
+        await_some("the stop", || (phase(&ask(&world, agent)) == Some(Turn::Suspended)).then_some(()));
+        rustix::process::kill_process(raw, rustix::process::Signal::CONT).unwrap();
+        await_some("its going on", || (phase(&ask(&world, agent)).is_none()).then_some(()));
+    }
+}
+
+#[test]
+fn a_claude_that_has_not_registered_or_not_chosen_is_starting_and_proves_nothing() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let claude = world.claude_session("s", &cwd);
+    assert_eq!(phase(&ask(&world, "claude")), None);
+    amend(&world, claude.pid, |entry| drop(entry.as_object_mut().unwrap().remove("status")));
+    let choosing = ask(&world, "claude");
+    assert_eq!(phase(&choosing), Some(Turn::Starting));
+    assert!(agents(&choosing, "s")[0].ladder.proof().is_absent(), "the id is a placeholder");
+    fs::remove_file(world.home().join(format!(".claude/sessions/{}.json", claude.pid))).unwrap();
+    assert_eq!(phase(&ask(&world, "claude")), Some(Turn::Starting), "a dialog is open");
+    assert!(look(&world, &entries(["name: s, agent: claude"])).phases.is_empty(), "only who wants to know makes it read");
+}
+
+#[test]
+fn a_parked_pane_is_followed_to_its_job_and_then_by_the_transcript() {
+    let world = World::new();
+    let (cwd, other) = (world.workspace("w"), world.workspace("other"));
+    let pane = world.claude_session("s", &cwd);
+    let old = world.prompt("s", &cwd, &pane);
+    let job = world.claude_session("job", &other);
+    let new = job.id.as_str();
+    amend(&world, pane.pid, |entry| entry["parkedJobId"] = new[..8].into());
+    let proof = || {
+        let seen = ask(&world, "claude");
+        assert_eq!(phase(&seen), Some(Turn::Parked));
+        agents(&seen, "s")[0].ladder.proof().map(|(id, _)| id.as_str().to_owned())
+    };
+    assert!(proof().why_unknown().is_some_and(|why| why.contains("background job")), "{:?}", proof());
+    amend(&world, job.pid, |entry| entry["jobId"] = new[..8].into());
+    assert_eq!(proof(), Fact::Seen(new.to_owned()), "by the registry file of the job");
+    world.tmux(["kill-session", "-t", "=job"]);
+    crate::support::await_end(job.pid);
+    let _ = fs::remove_file(world.home().join(format!(".claude/sessions/{}.json", job.pid)));
+    assert!(proof().why_unknown().is_some(), "the job has ended, and nothing else names it");
+    let moved = serde_json::json!({ "type": "continued-in", "sessionId": pane.id.as_str(), "continuedInSessionId": new });
+    fs::write(&old, format!("{}{moved}\n", fs::read_to_string(&old).unwrap())).unwrap();
+    assert_eq!(proof(), Fact::Seen(new.to_owned()), "by the end of the transcript");
+}
+
 #[test]
 fn the_agent_inside_a_wrapper_answers_for_it() {
     let world = World::new();

@@ -152,6 +152,27 @@ fn clear_is_followed_and_a_deleted_transcript_is_flagged() {
 }
 
 #[test]
+fn a_session_that_ended_in_the_background_is_recorded_and_offered_where_it_went_on() {
+    let world = World::new();
+    let shop = world.workspace("shop");
+    world.session("keeper", &shop, "exec sleep 1000");
+    let claude = world.claude_session("shop", &shop);
+    let transcript = world.prompt("shop", &shop, &claude);
+    world.declare(&format!("version: 1\nsessions:\n{}", entry("shop", &shop)));
+    world.reconcile(&[]);
+    let heir = "99999999-2222-4333-8444-555555555555";
+    let moved = serde_json::json!({ "type": "continued-in", "sessionId": claude.id.as_str(), "continuedInSessionId": heir });
+    std::fs::write(&transcript, format!("{}{moved}\n", std::fs::read_to_string(&transcript).unwrap())).unwrap();
+    world.tmux(["kill-session", "-t", "=shop"]);
+    let offered = world.run(&["status", "-o", "wide"]).stdout;
+    assert!(offered.contains(&format!("--resume {heir}")), "{offered}");
+    assert!(!offered.contains(&format!("--resume {}", claude.id.as_str())), "{offered}");
+    assert_eq!(lines(&world.reconcile(&[])), ["dead applied shop", "new-id applied shop"]);
+    assert!(world.text().contains(heir) && !world.text().contains(claude.id.as_str()), "{}", world.text());
+    assert!(lines(&world.reconcile(&[])).iter().all(|line| !line.starts_with("new-id")), "once");
+}
+
+#[test]
 fn a_drift_is_new_once_per_consumer_until_it_went_away_and_returned() {
     let world = World::new();
     let ops = world.workspace("ops");

@@ -32,7 +32,7 @@ use super::manifest::{Manifest, Status};
 use super::memory::Memory;
 use super::observe::Observation;
 use super::text::printable;
-pub use classify::{About, EntryVerdict, Found, Unknown, Verdict, classify};
+pub use classify::{About, Continued, EntryVerdict, Found, Unknown, Verdict, classify};
 pub use delegated::delegations;
 pub use identity::{Candidate, Identity};
 pub use locate::{Live, Standing};

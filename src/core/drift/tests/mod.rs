@@ -1,6 +1,7 @@
 //! Tables and properties of the classification, over a small language of worlds.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod continued;
 mod delegated;
 mod identity;
 mod order;

@@ -184,6 +184,12 @@ impl Scene {
         self
     }
 
+    /// The transcript of `old` says that its conversation went on in what the fact names.
+    pub(super) fn continued(mut self, old: &str, fact: Fact<ConversationId>) -> Self {
+        self.observation.continued.insert(Self::key(&id(old)), fact);
+        self
+    }
+
     pub(super) fn remembers(mut self, name: &str, memory: SessionMemory) -> Self {
         let session = self.manifest.sessions.iter().find(|session| session.key.name == name).unwrap();
         self.memory.sessions.insert(crate::core::memory::session_key(&session.key), memory);
