@@ -24,9 +24,21 @@ enum When {
 }
 
 const DOCKER: &[&str] = &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "--connection", "--url"];
-const COMPOSE: &[&str] =
-    &["-H", "--host", "-c", "--context", "-f", "--file", "-p", "--project-name", "--profile", "--env-file", "--project-directory"];
-const KUBECTL: &[&str] = &["-n", "--namespace", "--context", "--kubeconfig", "--cluster", "--user", "-s", "--server", "--as", "--token"];
+const COMPOSE: &[&str] = &[
+    "-H",
+    "--host",
+    "-c",
+    "--context",
+    "-f",
+    "--file",
+    "-p",
+    "--project-name",
+    "--profile",
+    "--env-file",
+    "--project-directory",
+];
+const KUBECTL: &[&str] =
+    &["-n", "--namespace", "--context", "--kubeconfig", "--cluster", "--user", "-s", "--server", "--as", "--token"];
 
 const fn words(words: &'static [&'static [&'static str]], valued: &'static [&'static str]) -> When {
     When::Words { words, valued }
@@ -55,10 +67,7 @@ static DOORS: &[Door] = &[
         ],
         when: When::Always,
     },
-    Door {
-        names: &["docker", "podman", "nerdctl", "finch"],
-        when: words(&[&["exec", "run", "attach", "start"]], DOCKER),
-    },
+    Door { names: &["docker", "podman", "nerdctl", "finch"], when: words(&[&["exec", "run", "attach", "start"]], DOCKER) },
     Door {
         names: &["docker", "podman", "nerdctl", "finch"],
         when: words(&[&["container", "sandbox"], &["exec", "run", "attach", "start"]], DOCKER),
@@ -69,7 +78,10 @@ static DOORS: &[Door] = &[
     },
     Door { names: &["docker-compose", "podman-compose"], when: words(&[&["exec", "run", "attach"]], COMPOSE) },
     Door { names: &["kubectl", "oc"], when: words(&[&["exec", "attach", "run", "debug", "rsh"]], KUBECTL) },
-    Door { names: &["machinectl"], when: words(&[&["shell", "login"]], &["-H", "--host", "-M", "--machine", "--uid", "-E", "--setenv"]) },
+    Door {
+        names: &["machinectl"],
+        when: words(&[&["shell", "login"]], &["-H", "--host", "-M", "--machine", "--uid", "-E", "--setenv"]),
+    },
     Door { names: &["incus", "lxc", "multipass"], when: words(&[&["exec", "shell", "console"]], &["--project"]) },
     Door { names: &["limactl"], when: words(&[&["shell"]], &[]) },
     Door { names: &["distrobox", "toolbox", "pct"], when: words(&[&["enter", "run", "exec"]], &["-n", "--name"]) },
@@ -92,8 +104,19 @@ static DOORS: &[Door] = &[
         names: &["zellij"],
         when: When::Client {
             commands: &["attach", "a", "options"],
-            valued: &["-s", "--session", "-l", "--layout", "-n", "--new-session-with-layout", "-c", "--config", "--config-dir",
-                "--data-dir", "--max-panes"],
+            valued: &[
+                "-s",
+                "--session",
+                "-l",
+                "--layout",
+                "-n",
+                "--new-session-with-layout",
+                "-c",
+                "--config",
+                "--config-dir",
+                "--data-dir",
+                "--max-panes",
+            ],
         },
     },
     Door { names: &["shpool"], when: words(&[&["attach"]], &["-s", "--socket", "-c", "--config-file"]) },
