@@ -41,7 +41,7 @@ fn a_wedged_server_is_unknown_and_nobody_is_dead() {
     let wedged = world.run(&["diff", "--json", "--settle", "0s"]);
     let written = world.run(&["reconcile"]);
     assert!(Command::new("kill").args(["-s", "CONT", &pid]).status().unwrap().success());
-    assert_eq!((wedged.code, written.code), (1, 0), "{wedged:?} {written:?}");
+    assert_eq!((wedged.code, written.code), (4, 0), "{wedged:?} {written:?}");
     let wedged = report(&wedged);
     assert_eq!(lines(&wedged), [] as [&str; 0]);
     assert_eq!(wedged["counts"]["unknown"], 1);
@@ -75,7 +75,7 @@ fn the_socket_of_a_dead_server_means_dead_and_a_removed_one_means_unknown() {
 fn without_tmux_a_live_server_is_unknown_and_the_reason_is_said() {
     let world = one_gone();
     let output = world.headcount(&["diff", "--json"]).env("PATH", "/nowhere").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(4));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(report["unknown"][0]["why"].as_str().unwrap().contains("PATH"), "{report}");
 }
@@ -311,7 +311,7 @@ fn a_running_session_of_a_server_whose_key_is_mistyped_is_never_recorded_as_term
     let text = "version: 1\nsessions:\n  - name: lab\n    agent: claude\n    tmux_sever: work\n    status: running\n";
     world.declare(text);
     let ran = world.run(&["reconcile", "--emit-diff", "--exit-code", "--settle", "0s"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(ran.code, 4, "{ran:?}");
     assert!(ran.stderr.contains("did you mean `tmux_server`?"), "{}", ran.stderr);
     let said = report(&ran);
     assert_eq!(lines(&said), [] as [&str; 0]);
