@@ -58,9 +58,9 @@ fn names(data: &[u8]) {
             Pane { id: format!("%{at}"), pid: Some(7), dead: None, runs: String::new(), agents: Fact::Absent, unread: None };
         let created = chrono::DateTime::from_timestamp(60, 0);
         let name = String::from_utf8_lossy(name).into_owned();
-        MuxSession { id: format!("${at}"), name, created, process: None, panes: vec![pane] }
+        MuxSession { id: format!("${at}"), name, created, process: None, panes: vec![pane.into()] }
     };
-    let sessions = pieces(data).take(20).enumerate().map(session).collect();
+    let sessions = pieces(data).take(20).enumerate().map(session).map(Into::into).collect();
     let server = Server { pid: Some(77), version: "3.4".to_owned(), sessions, unlisted: None };
     assert_eq!(list(&rows(&server)), Fact::Seen(server));
 }

@@ -7,7 +7,6 @@ mod claude;
 mod codex;
 mod copilot;
 mod custom;
-pub mod doors;
 mod files;
 mod gemini;
 mod opencode;

@@ -65,7 +65,7 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
         .map(|drift| drift.message(false))
         .chain(verdict.unknown.iter().map(|unknown| format!("{}: {}", unknown.scope(), unknown.why)))
         .collect();
-    let plan = plan::make(&manifest, &verdict.drifts, &Selection::default(), &|_| false);
+    let plan = plan::make(&manifest, &verdict, &Selection::default());
     left_out.extend(plan.refused.values().cloned());
     let edits: Vec<Edit> = plan.edits().into_iter().map(without_note).collect();
     let text = yaml::apply(HEAD, &edits)?;

@@ -1,6 +1,6 @@
 //! What headcount remembers of one manifest between passes, as a value. Never reads or writes it; `store::state` does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -114,11 +114,6 @@ impl SessionMemory {
     /// How many former ids are remembered.
     pub const MOST_FORMER: usize = 64;
 
-    /// Whether this was, or is, one of the session's conversations.
-    pub fn has_held(&self, id: &ConversationId) -> bool {
-        self.recorded_id.as_ref() == Some(id) || self.former_ids.contains(id)
-    }
-
     /// Notes the id the entry holds now. Another id than before starts afresh: since `now`, its transcript not yet seen.
     pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>) {
         if self.recorded_id.as_ref() != id {
@@ -148,10 +143,15 @@ impl Memory {
         self.sessions.entry(session_key(key)).or_default()
     }
 
-    /// Whether another session than this one was ever in a conversation.
-    pub fn was_held_by_another(&self, id: &ConversationId, than: Option<&SessionKey>) -> bool {
-        let own = than.map(session_key);
-        self.sessions.iter().any(|(key, session)| Some(key) != own.as_ref() && session.has_held(id))
+    /// The sessions that are, or once were, in each conversation, by [`session_key`].
+    pub fn holders(&self) -> HashMap<&ConversationId, Vec<&str>> {
+        let mut holders: HashMap<&ConversationId, Vec<&str>> = HashMap::new();
+        for (key, session) in &self.sessions {
+            for id in session.recorded_id.iter().chain(&session.former_ids) {
+                holders.entry(id).or_default().push(key);
+            }
+        }
+        holders
     }
 
     /// Notes that a consumer is told how these jobs are.

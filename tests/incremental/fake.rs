@@ -129,12 +129,12 @@ impl Fake {
             name: name.clone(),
             created: Some(panes.first().and_then(|pid| table.made.get(pid)).copied().unwrap_or_default()),
             process: None,
-            panes: panes.iter().map(pane).collect(),
+            panes: panes.iter().map(pane).map(Into::into).collect(),
         };
         Some(Server {
             pid: Some(pid_of(name)),
             version: "3.5".to_owned(),
-            sessions: sessions.iter().map(session).collect(),
+            sessions: sessions.iter().map(session).map(Into::into).collect(),
             unlisted: None,
         })
     }
@@ -194,7 +194,7 @@ impl Host for Fake {
                 self.asked.fetch_add(1, Ordering::Relaxed);
                 let Some(server) = server else { return Err(RunError::NotFound(program())) };
                 let pid = server.pid.unwrap();
-                let row = |it: &MuxSession| format!("{pid}|{}|{}:{}\n", it.id, it.name.len(), it.name);
+                let row = |it: &std::sync::Arc<MuxSession>| format!("{pid}|{}|{}:{}\n", it.id, it.name.len(), it.name);
                 let stdout = server.sessions.iter().map(row).collect::<String>().into_bytes();
                 Ok(Output { code: Some(0), signal: None, stdout, stderr: Vec::new() })
             }

@@ -11,7 +11,6 @@ mod agents;
 mod codex;
 mod copilot;
 mod custom;
-mod doors;
 mod elsewhere;
 mod gemini;
 mod hidden;
@@ -59,7 +58,10 @@ fn session<'a>(seen: &'a Observation, name: &str) -> &'a MuxSession {
 /// The agents in all panes of a session of the default server.
 fn agents<'a>(seen: &'a Observation, name: &str) -> Vec<&'a Agent> {
     let panes = session(seen, name).panes.iter();
-    panes.flat_map(|pane| pane.agents.seen().unwrap_or_else(|| panic!("{name}: {:?}", pane.agents))).collect()
+    panes
+        .flat_map(|pane| pane.agents.seen().unwrap_or_else(|| panic!("{name}: {:?}", pane.agents)))
+        .map(std::sync::Arc::as_ref)
+        .collect()
 }
 
 /// Runs one test of this program again as a user who owns nothing here. Only root can; others ask the question themselves.

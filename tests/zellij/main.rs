@@ -59,7 +59,12 @@ fn session<'a>(fact: &'a Fact<Server>, name: &str) -> &'a MuxSession {
 
 /// The agents in a session, all of whose panes must have been looked into.
 fn agents(session: &MuxSession) -> Vec<&Agent> {
-    session.panes.iter().flat_map(|pane| pane.agents.seen().unwrap_or_else(|| panic!("{:?}", pane.agents))).collect()
+    session
+        .panes
+        .iter()
+        .flat_map(|pane| pane.agents.seen().unwrap_or_else(|| panic!("{:?}", pane.agents)))
+        .map(std::sync::Arc::as_ref)
+        .collect()
 }
 
 /// Why what is in a session cannot be told.

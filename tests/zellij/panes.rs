@@ -55,7 +55,8 @@ fn a_program_that_cleared_its_environment_is_found_all_the_same() {
     // Until `sh` has become the agent, it knows its pane.
     await_some("the agent, in a pane without an id", || {
         let found = look(&zellij, &entry("name: bare"));
-        let is_it = |pane: &Pane| pane.id == "terminal_?" && pane.agents.seen().is_some_and(|it| !it.is_empty());
+        let is_it =
+            |pane: &std::sync::Arc<Pane>| pane.id == "terminal_?" && pane.agents.seen().is_some_and(|it| !it.is_empty());
         session(&found, "bare").panes.iter().any(is_it).then_some(())
     });
 }

@@ -118,9 +118,9 @@ mod tests {
         };
         let session = |panes| MuxSession { id: "lab".to_owned(), name: "lab".to_owned(), created: None, process: None, panes };
         let row = |server: Server| sessions(Path::new("/z"), &Fact::Seen(server));
-        let fine = row(Server { sessions: vec![session(Vec::new())], ..Server::default() });
+        let fine = row(Server { sessions: vec![session(Vec::new()).into()], ..Server::default() });
         assert_eq!((fine.grade, fine.found.as_str()), (Grade::Fine, "1 at /z"));
-        let odd = row(Server { sessions: vec![session(vec![silent])], ..Server::default() });
+        let odd = row(Server { sessions: vec![session(vec![silent.into()]).into()], ..Server::default() });
         assert_eq!((odd.grade, odd.found.as_str()), (Grade::Warn, "lab: silent"));
         let hidden = row(Server { unlisted: Some("hidden".to_owned()), ..Server::default() });
         assert_eq!((hidden.grade, hidden.found.as_str()), (Grade::Warn, "hidden"));

@@ -432,7 +432,8 @@ fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<It
         Fact::Seen(server) => Some(server),
         Fact::Absent | Fact::Unknown(_) => None,
     });
-    seen.flat_map(|server| &mut server.sessions).flat_map(|session| &mut session.panes)
+    let sessions = seen.flat_map(|server| &mut server.sessions).map(Arc::make_mut);
+    sessions.flat_map(|session| &mut session.panes).map(Arc::make_mut)
 }
 
 /// The processes behind recorded panes of sessions that are missing, if no server shows them: where such a process lives, its

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::World;
 use crate::core::fact::Fact;
@@ -22,10 +23,10 @@ pub(super) fn ask(world: &World, local: &[&Session], servers: &mut BTreeMap<Serv
         let Fact::Seen(server) = server else { continue };
         let entries = OnceCell::new();
         // An agent nearly always stands in its session, so hardly any server needs the entries' names.
-        for session in server.sessions.iter_mut().filter(|session| session.panes.iter().all(holds_nothing)) {
+        for session in server.sessions.iter_mut().filter(|session| session.panes.iter().all(|pane| holds_nothing(pane))) {
             let entries = entries.get_or_init(|| running(local, key));
             if let Some(entry) = entries.get(session.name.as_str()) {
-                lost.push((entry, session));
+                lost.push((entry, Arc::make_mut(session)));
             }
         }
     }
@@ -37,7 +38,7 @@ pub(super) fn ask(world: &World, local: &[&Session], servers: &mut BTreeMap<Serv
                     let others = mux.other_panes(world.host.as_ref(), &world.env, &entry.key.server, session);
                     // What was told of an earlier look may be here already.
                     session.panes.retain(|pane| pane.pid.is_some());
-                    session.panes.extend(others);
+                    session.panes.extend(others.into_iter().map(Arc::new));
                 });
             }
         });

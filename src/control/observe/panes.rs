@@ -27,7 +27,7 @@ const PATIENCE: (u32, Duration) = (20, Duration::from_millis(1));
 /// What was found of a pane's process.
 #[derive(Debug, Clone)]
 pub(super) struct PaneFacts {
-    pub(super) agents: Fact<Vec<Agent>>,
+    pub(super) agents: Fact<Vec<Arc<Agent>>>,
     pub(super) unread: Option<String>,
     pub(super) runs: String,
     /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
@@ -167,7 +167,7 @@ impl<'a> Inspector<'a> {
         let ladder = Ladder { readings: vec![reading], ..Ladder::default() };
         let agent = Agent { kind, process: Process::from(&process), cwd, home: Fact::Seen(home), ladder };
         Some(PaneFacts {
-            agents: Fact::Seen(vec![agent]),
+            agents: Fact::Seen(vec![Arc::new(agent)]),
             unread: None,
             runs: kind.as_str().to_owned(),
             witnesses: vec![Witness::from(&process)],
@@ -185,24 +185,14 @@ impl<'a> Inspector<'a> {
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
         let mut witnesses: Vec<Witness> = tree.top.iter().chain(sighted).map(Witness::from).collect();
-        let (agents, inner): (Vec<Agent>, Vec<Witness>) =
-            tree.agents.iter().filter_map(|sighting| self.agent(sighting)).unzip();
+        let found = tree.agents.iter().filter_map(|sighting| self.agent(sighting));
+        let (agents, inner): (Vec<Arc<Agent>>, Vec<Witness>) = found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
-        let out_of_sight = self.out_of_sight(&tree);
         let (agents, unread) = match tree.trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
-            trouble => (Fact::Seen(agents), trouble.or(out_of_sight)),
+            trouble => (Fact::Seen(agents), trouble),
         };
         PaneFacts { agents, unread, runs, witnesses }
-    }
-
-    /// Why an agent that a person at the pane would see may be none of these: the foreground leads elsewhere. A shell that runs a
-    /// script shares its process group with what the script runs.
-    fn out_of_sight(&self, tree: &Tree) -> Option<String> {
-        let group = tree.top.as_ref()?.foreground;
-        let is_in_front = |pid: u32| group.is_none() || self.world.host.group(pid) == group;
-        let (_, door) = tree.doors.iter().find(|(pid, _)| is_in_front(*pid))?;
-        Some(format!("`{door}` runs in its pane, and what is behind that cannot be seen from here"))
     }
 
     /// The name of what a person at the pane would see: the foreground process, else the pane's own.
@@ -353,7 +343,6 @@ mod tests {
                 agents,
                 members: HashSet::new(),
                 led: None,
-                doors: Vec::new(),
                 trouble: trouble.clone(),
             })
         };

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::outsiders::Shown;
 use super::panes::{Inspector, needs_peers};
@@ -35,7 +36,7 @@ impl Inspector<'_> {
         let mut serving: Option<Vec<(AgentKind, PathBuf)>> = None;
         for pane in panes_of(servers) {
             let Fact::Seen(agents) = &mut pane.agents else { continue };
-            for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)) {
+            for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)).map(Arc::make_mut) {
                 let all = all.get_or_insert_with(|| self.every_agent(processes()));
                 agent.ladder.peers = match (&*all, &agent.cwd) {
                     (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent, cwd),

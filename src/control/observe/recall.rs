@@ -206,14 +206,15 @@ pub(in crate::control) fn stray_pids(pid: u32, stray: &Fact<Stray>) -> impl Iter
 
 /// The sessions of a server that a key may mean.
 fn sessions_of<'a>(server: &'a Server, key: &SessionKey) -> impl Iterator<Item = &'a MuxSession> {
-    server.sessions.iter().filter(move |session| key.names().any(|name| name == session.name.as_str()))
+    server.sessions.iter().map(Arc::as_ref).filter(move |session| key.names().any(|name| name == session.name.as_str()))
 }
 
 /// A server as its multiplexer lists it: what was found in its panes is kept apart, by process.
 fn bare(server: &Server) -> Server {
     let mut server = server.clone();
     // What has no process was told by the multiplexer as it is.
-    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes).filter(|pane| pane.pid.is_some()) {
+    let panes = server.sessions.iter_mut().flat_map(|session| &mut Arc::make_mut(session).panes);
+    for pane in panes.filter(|pane| pane.pid.is_some()).map(Arc::make_mut) {
         (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new());
     }
     server
@@ -345,7 +346,7 @@ impl PaneFacts {
     /// Whether this is the whole truth for as long as these processes live and nothing wakes us: agents whose conversation is
     /// proven, and nothing unknown about them. A bare shell may become an agent's parent at any moment.
     fn is_steady(&self) -> bool {
-        let is_settled = |agent: &Agent| {
+        let is_settled = |agent: &Arc<Agent>| {
             let readings = &agent.ladder.readings;
             agent.cwd.seen().is_some()
                 && agent.home.seen().is_some()

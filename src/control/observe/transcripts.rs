@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::recall::Past;
 use crate::agent::{self, Shelf};
@@ -36,7 +37,7 @@ pub(super) fn find(
     past: Option<&Past>,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
     let mut requests = Requests::default();
-    let live: Vec<(&ServerKey, &MuxSession, &Agent)> = live_agents(seen).collect();
+    let live: Vec<(&ServerKey, &Arc<MuxSession>, &Arc<Agent>)> = live_agents(seen).collect();
     for (_, _, agent) in &live {
         let cwd = agent.cwd.seen().map(PathBuf::as_path);
         for id in ids(agent) {
@@ -88,7 +89,7 @@ pub(super) fn find(
 fn in_question<'a>(
     past: &Past,
     local: &[&'a Session],
-    live: &[(&'a ServerKey, &'a MuxSession, &'a Agent)],
+    live: &[(&'a ServerKey, &'a Arc<MuxSession>, &'a Arc<Agent>)],
     host: &str,
 ) -> HashSet<&'a str> {
     let recorded = local.iter().filter(|session| past.is_in_scope(&session.key));
@@ -102,7 +103,7 @@ fn in_question<'a>(
 }
 
 /// Every agent that was seen, with its session and server.
-pub(super) fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession, &Agent)> {
+pub(super) fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &Arc<MuxSession>, &Arc<Agent>)> {
     let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     let sessions = servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)));
     let panes = sessions.flat_map(|(key, session)| session.panes.iter().map(move |pane| (key, session, pane)));

@@ -33,7 +33,7 @@ pub(super) fn ask(
     seen: &Observation,
 ) -> (BTreeMap<Place, Fact<Turn>>, BTreeMap<Place, String>) {
     // Grouped sessions show one process several times.
-    let agents: BTreeMap<Process, &Agent> = live_agents(seen).map(|(_, _, agent)| (agent.process, agent)).collect();
+    let agents: BTreeMap<Process, &Agent> = live_agents(seen).map(|(_, _, agent)| (agent.process, agent.as_ref())).collect();
     let places: Vec<(&Agent, &ConversationId)> =
         agents.into_values().flat_map(|agent| conversations(agent).into_iter().map(move |id| (agent, id))).collect();
     let answers = spread(&places, |(agent, id)| {
@@ -49,7 +49,7 @@ pub(super) fn ask(
 
 /// What live agents are doing whichever conversation they are in: starting, parked, suspended.
 pub(super) fn phases(host: &dyn Host, families: &Families<'_>, seen: &Observation) -> BTreeMap<Process, Turn> {
-    let agents: Vec<&Agent> = live_agents(seen).map(|(_, _, agent)| agent).collect();
+    let agents: Vec<&Agent> = live_agents(seen).map(|(_, _, agent)| agent.as_ref()).collect();
     let phases = spread(&agents, |agent| Some((agent.process, phase(host, families, agent)?)));
     phases.into_iter().flatten().collect()
 }

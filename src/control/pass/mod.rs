@@ -19,7 +19,7 @@ use super::edition::Edition;
 use super::observe::{self, World};
 use super::timing::timed;
 use crate::agent;
-use crate::core::drift::{self, Verdict, classify};
+use crate::core::drift::{self, Fingerprint, Verdict, classify};
 use crate::core::ids::SessionKey;
 use crate::core::job::{Job, JobId};
 use crate::core::manifest::select::Selection;
@@ -95,6 +95,7 @@ pub struct Pass {
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
     written: Option<Arc<Edition>>,
+    verdict: Verdict,
     stage: Stage,
     selection: Selection,
     consumer: Option<String>,
@@ -155,29 +156,25 @@ impl Pass {
         let names = self.selection.names.iter().map(String::as_str).filter(|name| !name.contains(['*', '?']));
         let mut missing: Vec<&str> = names.filter(|name| !declared(name) && !drifted(name)).collect();
         if !missing.is_empty() {
-            let world = self.stage.world();
-            let found = classify(&world).found;
-            missing.retain(|name| !found.iter().any(|found| found.key.name == *name));
+            missing.retain(|name| !self.verdict.found.iter().any(|found| found.key.name == *name));
         }
         missing
     }
 
     /// The rows of `status`, for the selected sessions.
     pub fn status(&self) -> StatusReport {
-        self.rows(|_, rows| rows::status(&self.report, rows))
+        rows::status(&self.report, &self.rows())
     }
 
     /// One explanation per row of [`Pass::status`], in the same order.
     pub fn explanations(&self) -> Vec<Explanation> {
-        self.rows(|judged, rows| rows.iter().map(|row| explain(judged, row, &self.report)).collect())
+        let judged = self.stage.world();
+        self.rows().iter().map(|row| explain(&judged, row, &self.report)).collect()
     }
 
-    fn rows<T>(&self, show: impl FnOnce(&drift::World<'_>, &[rows::Row<'_>]) -> T) -> T {
-        let judged = self.stage.world();
-        let verdict = classify(&judged);
+    fn rows(&self) -> Vec<rows::Row<'_>> {
         let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &self.env);
-        let rows = rows::rows(&judged, &verdict, &self.report, &self.selection, &resume);
-        show(&judged, &rows)
+        rows::rows(&self.stage.world(), &self.verdict, &self.report, &self.selection, &resume)
     }
 }
 
@@ -263,6 +260,7 @@ struct Draft {
 
 /// What one classification of a world comes to: everything that a pass needs of it.
 struct Judged {
+    verdict: Verdict,
     draft: Draft,
     report: Report,
 }
@@ -354,9 +352,8 @@ impl Stage {
     }
 
     /// What a pass that records would write: the plan less the steps whose edits are refused, and the text they make.
-    fn draft(&self, verdict: &Verdict<'_>, selection: &Selection) -> Draft {
-        let alive = |index: usize| verdict.entries.get(index).is_some_and(|entry| entry.standing.has_agent());
-        let mut plan = plan::make(self.manifest(), &verdict.drifts, selection, &alive);
+    fn draft(&self, verdict: &Verdict, selection: &Selection) -> Draft {
+        let mut plan = plan::make(self.manifest(), verdict, selection);
         while !plan.steps.is_empty() {
             match self.edition.edited(&plan.edits()) {
                 Ok(edition) => return Draft { plan, edition: Arc::new(edition) },
@@ -368,17 +365,12 @@ impl Stage {
 
     /// Judges, drafts and reports; nothing is written.
     fn look_only(self, world: &World, options: &Options) -> Pass {
-        let judged = self.judge(options, true, |_, _, _| ());
-        self.finish(world, options, judged.0, Vec::new())
+        let judged = self.judge(options, true);
+        self.finish(world, options, judged, Vec::new())
     }
 
-    /// Classifies once and drafts what follows from it; `more` takes what else is needed of the verdict.
-    fn judge<T>(
-        &self,
-        options: &Options,
-        dry_run: bool,
-        more: impl FnOnce(&drift::World<'_>, &Verdict<'_>, &Judged) -> T,
-    ) -> (Judged, T) {
+    /// Classifies, once a pass, and drafts what follows from it.
+    fn judge(&self, options: &Options, dry_run: bool) -> Judged {
         let world = self.world();
         let verdict = timed("classify", || classify(&world));
         let draft = timed("draft the edits", || self.draft(&verdict, &options.selection));
@@ -388,19 +380,18 @@ impl Stage {
                 yaml::unified_diff_between(self.edition.text(), draft.edition.text(), &label, ["(declared)", "(observed)"]);
             self.report(&world, &verdict, (&draft.plan, &diff), options, dry_run)
         });
-        let judged = Judged { draft, report };
-        let more = more(&world, &verdict, &judged);
-        (judged, more)
+        Judged { verdict, draft, report }
     }
 
     /// The pass that this was.
     fn finish(self, world: &World, options: &Options, judged: Judged, saved: Vec<PathBuf>) -> Pass {
-        let Judged { draft, report } = judged;
+        let Judged { verdict, draft, report } = judged;
         let written = (!report.dry_run).then_some(draft.edition);
         Pass {
             report,
             saved,
             written,
+            verdict,
             stage: self,
             selection: options.selection.clone(),
             consumer: options.consumer.clone(),
@@ -411,7 +402,7 @@ impl Stage {
     fn report(
         &self,
         judged: &drift::World<'_>,
-        verdict: &Verdict<'_>,
+        verdict: &Verdict,
         (plan, diff): (&Plan, &str),
         options: &Options,
         dry_run: bool,
@@ -447,24 +438,24 @@ pub fn environment(world: &World) -> Environment {
 
 /// The drifts whose steps cannot be applied to a text, and why: by halving, so that one bad step among a thousand costs ten
 /// tries.
-fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<usize, String> {
+fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<Fingerprint, String> {
     let mut found = BTreeMap::new();
     halve(edition, steps, &mut found);
     if found.is_empty() {
         // No part is bad by itself: the last step is the one that does not go with the others.
         let why = "it cannot be applied together with the other changes; it will be tried again".to_owned();
-        found.extend(steps.last().map(|step| (step.drift, why)));
+        found.extend(steps.last().and_then(|step| Some((step.cause.drift()?.clone(), why))));
     }
     found
 }
 
-fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<usize, String>) {
-    let edits: Vec<_> = steps.iter().flat_map(|step| step.edits.iter().cloned()).collect();
+fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<Fingerprint, String>) {
+    let edits: Vec<_> = steps.iter().flat_map(|step| step.edits().iter().cloned()).collect();
     let Err(refusal) = edition.edited(&edits) else { return };
     match steps {
         [] => {}
         [step] => {
-            found.insert(step.drift, refusal.why());
+            found.extend(step.cause.drift().map(|drift| (drift.clone(), refusal.why())));
         }
         _ => {
             let (left, right) = steps.split_at(steps.len() / 2);

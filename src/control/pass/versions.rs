@@ -103,6 +103,7 @@ impl Versions {
 /// The entries that one version does not have like the other: changed, added or taken away. Where an entry stands in the file says
 /// nothing.
 fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item = &'a SessionKey> {
+    let (old, new) = (before.by_key(), after.by_key());
     let same = |old: &Session, new: &Session| {
         old.agent == new.agent
             && old.cwd == new.cwd
@@ -113,8 +114,8 @@ fn changed<'a>(before: &'a Manifest, after: &'a Manifest) -> impl Iterator<Item 
             && old.recorded == new.recorded
             && old.entry.declares == new.entry.declares
     };
-    let other = after.sessions.iter().filter(move |new| !before.find(&new.key).is_some_and(|old| same(old, new)));
-    let gone = before.sessions.iter().filter(|old| after.find(&old.key).is_none());
+    let other = after.sessions.iter().filter(move |new| !old.get(&new.key).is_some_and(|old| same(old, new)));
+    let gone = before.sessions.iter().filter(move |old| !new.contains_key(&old.key));
     other.chain(gone).map(|session| &session.key)
 }
 

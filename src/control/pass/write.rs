@@ -1,13 +1,14 @@
 //! The part of a pass that writes: manifest, journal, memory, in that order of trust. Plans again on whatever text it finds
 //! under the lock.
 
+use std::collections::HashMap;
+
 use crate::control::observe::World;
 use crate::control::timing::timed;
-use crate::core::drift::{self, Verdict, classify, remember};
-use crate::core::job::Job;
+use crate::core::drift::{Drift, Fingerprint, Verdict, remember};
 use crate::core::memory::Memory;
-use crate::core::plan::Plan;
-use crate::core::report::{DriftReport, Report, State};
+use crate::core::plan::{Plan, Step};
+use crate::core::report::{DriftReport, State};
 use crate::store::journal::{Intent, Journal, NewEntry};
 use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot};
 
@@ -15,9 +16,10 @@ use super::{Draft, Judged, Options, Pass, PassError, Stage, state_file};
 
 /// Records what drifted and remembers what was seen.
 pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
-    let (judged, more) = judge(&stage, options);
+    let judged = stage.judge(options, false);
+    let memory = timed("remember", || memory_after(&stage, &judged, options));
     let writes = !judged.draft.plan.steps.is_empty();
-    if !writes && more.memory == stage.memory {
+    if !writes && memory == stage.memory {
         return Ok(stage.finish(world, options, judged, Vec::new()));
     }
     let mut locked = match file.lock(&options.update) {
@@ -31,9 +33,9 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     };
     let directory = options.state_home.of_manifest(locked.path());
     let journal = Journal::new(&directory);
-    let mut attempt = Attempt { world, options, journal: &journal, stage, judged, more, intent: None };
+    let mut attempt = Attempt { world, options, journal: &journal, stage, judged, memory, intent: None };
     let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
-    let Attempt { mut stage, judged, more, intent, .. } = attempt;
+    let Attempt { mut stage, judged, memory, intent, .. } = attempt;
     if let Change::Written { .. } = outcome.change {
         world.recall.keep_edition(&judged.draft.edition);
         if let Some(versions) = &options.versions {
@@ -47,21 +49,8 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
-    timed("save the memory", || save_memory(&mut stage, world, options, (&judged, more), &locked));
+    timed("save the memory", || save_memory(&mut stage, world, options, &judged, memory, &locked));
     Ok(stage.finish(world, options, judged, outcome.saved))
-}
-
-/// What recording needs of a verdict beside the draft and the report.
-struct More {
-    entries: Vec<NewEntry>,
-    memory: Memory,
-}
-
-fn judge(stage: &Stage, options: &Options) -> (Judged, More) {
-    stage.judge(options, false, |world, verdict, judged| More {
-        entries: entries(stage, verdict, &judged.draft.plan),
-        memory: timed("remember", || memory_after(world, verdict, &judged.report, options, stage.jobs.as_deref())),
-    })
 }
 
 /// One try after another to plan on the text that is really there.
@@ -71,7 +60,7 @@ struct Attempt<'a> {
     journal: &'a Journal,
     stage: Stage,
     judged: Judged,
-    more: More,
+    memory: Memory,
     intent: Option<Intent>,
 }
 
@@ -81,21 +70,23 @@ impl Attempt<'_> {
     fn plan(&mut self, snapshot: &Snapshot) -> Result<Option<Vec<u8>>, PassError> {
         if snapshot.hash != self.stage.edition.hash() {
             self.stage = Stage::load(self.world, self.options, snapshot)?;
-            (self.judged, self.more) = judge(&self.stage, self.options);
+            self.judged = self.stage.judge(self.options, false);
+            self.memory = memory_after(&self.stage, &self.judged, self.options);
         }
-        let Draft { plan, edition } = &self.judged.draft;
+        let Judged { verdict, draft: Draft { plan, edition }, .. } = &self.judged;
         if plan.steps.is_empty() || edition.hash() == self.stage.edition.hash() {
             return Ok(None);
         }
-        self.intent = Some(self.journal.begin(self.more.entries.clone(), snapshot.hash, edition.hash())?);
+        self.intent = Some(self.journal.begin(entries(&self.stage, verdict, plan), snapshot.hash, edition.hash())?);
         Ok(Some(edition.text().as_bytes().to_vec()))
     }
 }
 
 /// The journal's entries for a plan.
-fn entries(stage: &Stage, verdict: &Verdict<'_>, plan: &Plan) -> Vec<NewEntry> {
-    let entry = |step: &crate::core::plan::Step| {
-        let drift = verdict.drifts.get(step.drift)?;
+fn entries(stage: &Stage, verdict: &Verdict, plan: &Plan) -> Vec<NewEntry> {
+    let drifts: HashMap<Fingerprint, &Drift> = verdict.drifts.iter().map(|drift| (drift.fingerprint(), drift)).collect();
+    let entry = |step: &Step| {
+        let drift = drifts.get(step.cause.drift()?)?;
         Some(NewEntry {
             at: stage.observation.at,
             manifest: stage.path.clone(),
@@ -104,7 +95,7 @@ fn entries(stage: &Stage, verdict: &Verdict<'_>, plan: &Plan) -> Vec<NewEntry> {
             agent: drift.agent,
             message: drift.message(true),
             evidence: drift.evidence.clone(),
-            edits: step.edits.clone(),
+            edits: step.edits().to_vec(),
             undoes: None,
         })
     };
@@ -112,38 +103,32 @@ fn entries(stage: &Stage, verdict: &Verdict<'_>, plan: &Plan) -> Vec<NewEntry> {
 }
 
 /// What is remembered after a report was given.
-fn memory_after(
-    world: &drift::World<'_>,
-    verdict: &Verdict<'_>,
-    report: &Report,
-    options: &Options,
-    jobs: Option<&[Job]>,
-) -> Memory {
+fn memory_after(stage: &Stage, judged: &Judged, options: &Options) -> Memory {
+    let Judged { verdict, report, .. } = judged;
     let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != State::Settling;
     let told: Vec<&DriftReport> = report.drifts.iter().filter(is_told).collect();
     let told = match &options.held {
         Some(held) => held.told(told),
         None => told,
     };
-    let mut memory = remember(world, verdict, told.iter().map(|drift| drift.id.as_str()), options.consumer.as_deref());
+    let mut memory = remember(&stage.world(), verdict, told.iter().map(|drift| drift.id.as_str()), options.consumer.as_deref());
     // Jobs that could not be read are as they were told.
-    if let (true, Some(consumer), Some(jobs)) = (options.tells_jobs, &options.consumer, jobs) {
+    if let (true, Some(consumer), Some(jobs)) = (options.tells_jobs, &options.consumer, stage.jobs.as_deref()) {
         memory.note_jobs(consumer, jobs, report.observed_at);
     }
     memory
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.
-fn save_memory(stage: &mut Stage, world: &World, options: &Options, (judged, more): (&Judged, More), locked: &LockedManifest) {
+fn save_memory(stage: &mut Stage, world: &World, options: &Options, judged: &Judged, memory: Memory, locked: &LockedManifest) {
     let state = state_file(world, &options.state_home.of_manifest(locked.path()));
     let current = state.load().memory;
     let after = if current == stage.memory {
-        more.memory
+        memory
     } else {
         // Another pass has noted something since: what it knows is kept.
         let before = std::mem::replace(&mut stage.memory, current);
-        let judged_by = stage.world();
-        let after = memory_after(&judged_by, &classify(&judged_by), &judged.report, options, stage.jobs.as_deref());
+        let after = memory_after(stage, judged, options);
         stage.memory = before;
         after
     };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::sources::{ServerWatch, Watched};
 use crate::agent::{self, Where};
@@ -130,7 +131,7 @@ fn job_sessions(pass: &Pass) -> BTreeSet<SessionKey> {
     entries.map(|entry| entry.key.clone()).collect()
 }
 
-fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &MuxSession)> {
+fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &Arc<MuxSession>)> {
     let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)))
 }

@@ -1,6 +1,6 @@
 //! Class E: the session lives, its agent does not. Only flagged: the person may be about to start it again.
 
-use super::{Class, Disposition, Drift, Evidence, World};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World};
 use crate::core::manifest::Session;
 use crate::core::observe::MuxSession;
 
@@ -12,12 +12,11 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession, in
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("{} gone from its session: {instead}", entry.agent),
-        remedy: None,
+        remedy: Remedy::Flag,
         detail: String::new(),
         evidence: vec![Evidence::new(entry.key.mux.as_str(), format!("session {} is alive", session.id)), {
             Evidence::new("process", instead)
         }],
-        edits: Vec::new(),
         disposition: world.disposition(entry, Class::AgentGone, Disposition::Flag, true, until),
     }
 }

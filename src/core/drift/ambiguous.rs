@@ -1,7 +1,7 @@
 //! Class H: more than one answer. Shown with the candidates; nothing is recorded.
 
 use super::locate::Live;
-use super::{Candidate, Class, Disposition, Drift, Evidence, World};
+use super::{Candidate, Class, Disposition, Drift, Evidence, Remedy, World};
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
 
@@ -42,10 +42,9 @@ fn flag(world: &World<'_>, entry: &Session, matter: String, detail: String, evid
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: None,
+        remedy: Remedy::Flag,
         detail,
         evidence,
-        edits: Vec::new(),
         disposition: world.disposition(entry, Class::Ambiguous, Disposition::Flag, false, None),
     }
 }

@@ -1,14 +1,17 @@
 //! Who claims which conversation: one conversation, one owner. Pure.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::identity::{Candidate, Identity, guess, later, proof_of};
 use super::locate::{Atlas, Live, Standing, agents_of};
 use super::{Disposition, World, new_id};
-use crate::core::ids::{ConversationId, ServerKey};
+use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
+use crate::core::memory::session_key;
 use crate::core::observe::identity::{Rung, Said};
 use crate::core::observe::{MuxSession, Process};
 
@@ -33,7 +36,7 @@ pub(super) enum Ruling {
 }
 
 /// A session and the server it is on: the same name on two servers is two sessions.
-type Place<'a> = (&'a ServerKey, &'a MuxSession);
+type Place<'a> = (&'a ServerKey, &'a Arc<MuxSession>);
 
 /// Every claim to a conversation: by record and by live proof.
 pub(super) struct Claims<'w, 'a> {
@@ -47,6 +50,8 @@ pub(super) struct Claims<'w, 'a> {
     entry_of: HashMap<Process, Vec<usize>>,
     /// Which processes rungs 5 and 6 guess to be in a conversation.
     guessed: HashMap<ConversationId, BTreeSet<Process>>,
+    /// Which sessions are, or once were, in a conversation, as far as earlier passes know.
+    held: OnceCell<HashMap<&'a ConversationId, Vec<&'a str>>>,
     /// Entries whose record of an id is replaced in this very pass, so that they hold it no longer.
     releasing: BTreeSet<usize>,
 }
@@ -74,8 +79,8 @@ impl<'w, 'a> Claims<'w, 'a> {
                 entry_of.entry(live.agent.process).or_default().push(index);
             }
         }
-        let (guessed, releasing) = (HashMap::new(), BTreeSet::new());
-        let mut claims = Self { world, standings, recorded, proven, entry_of, guessed, releasing };
+        let (guessed, held, releasing) = (HashMap::new(), OnceCell::new(), BTreeSet::new());
+        let mut claims = Self { world, standings, recorded, proven, entry_of, guessed, held, releasing };
         claims.collect_guesses();
         claims.settle_releases();
         claims
@@ -282,7 +287,7 @@ impl<'w, 'a> Claims<'w, 'a> {
             let by_record = self.recorded.get(id).is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != index));
             let by_proof = self.proven.get(id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
             let key = index.and_then(|index| Some(&self.world.manifest.sessions.get(index)?.key));
-            by_record || by_proof || self.world.memory.was_held_by_another(id, key)
+            by_record || by_proof || self.was_held_by_another(id, key)
         };
         match (guess(live.agent, &claimed), self.out_of_sight_beside(live, index)) {
             (Identity::Proven { id, .. }, Some(other)) => {
@@ -292,6 +297,14 @@ impl<'w, 'a> Claims<'w, 'a> {
             }
             (told, _) => told,
         }
+    }
+
+    /// Whether another session than this one was ever in a conversation.
+    fn was_held_by_another(&self, id: &ConversationId, than: Option<&SessionKey>) -> bool {
+        // Most passes guess nothing.
+        let holders = self.held.get_or_init(|| self.world.memory.holders()).get(id);
+        let own = than.map(session_key);
+        holders.is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != own.as_deref()))
     }
 
     /// A session whose agent may have begun what appeared beside this one, and cannot be counted among its peers: it is declared
@@ -315,7 +328,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     fn also_proven(&self, id: &ConversationId, live: Live<'a>, index: Option<usize>) -> Option<String> {
         let others = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
         for (process, places) in others {
-            if let Some((server, session)) = places.iter().find(|(_, session)| !std::ptr::eq(*session, live.session)) {
+            if let Some((server, session)) = places.iter().find(|(_, session)| !Arc::ptr_eq(session, live.session)) {
                 let place = if session.name == live.session.name { format!(" on {server}") } else { String::new() };
                 return Some(format!("also live in session {}{place}, pid {}", session.name, process.pid));
             }

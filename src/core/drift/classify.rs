@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::claims::{Claims, Ruling, standings};
-use super::locate::{Atlas, Standing, Undeclared};
+use super::locate::{Atlas, Live, Standing, Undeclared};
+use super::presence::{LiveAgent, Presence};
 use super::unregistered::Discovered;
 use super::{
     Class, Drift, World, agent_gone, ambiguous, dead, delegated, delegations, moved, new_id, revived, stale_id, unregistered,
@@ -17,11 +18,11 @@ use crate::core::observe::{Agent, Transcript, TranscriptKey};
 
 /// What a pass concluded.
 #[derive(Debug, Clone)]
-pub struct Verdict<'a> {
+pub struct Verdict {
     /// One per entry of the manifest, in its order.
-    pub entries: Vec<EntryVerdict<'a>>,
+    pub entries: Vec<EntryVerdict>,
     /// Sessions of ours that have no entry.
-    pub found: Vec<Found<'a>>,
+    pub found: Vec<Unregistered>,
     /// The drifts: those of the entries in their order, then those without an entry.
     pub drifts: Vec<Drift>,
     /// What could not be told.
@@ -30,11 +31,11 @@ pub struct Verdict<'a> {
 
 /// What was concluded about one entry.
 #[derive(Debug, Clone)]
-pub struct EntryVerdict<'a> {
+pub struct EntryVerdict {
     /// Whether it is judged here at all: this host's, and not suspended.
     pub judged: bool,
     /// Where its session is.
-    pub standing: Standing<'a>,
+    pub presence: Presence,
     /// The session it was renamed to, or the sessions it may be, if it was.
     pub renamed_to: Option<String>,
     /// The conversation its live agent is proven to be in, and the rung.
@@ -54,6 +55,24 @@ pub struct EntryVerdict<'a> {
     pub unknown: Option<String>,
 }
 
+impl EntryVerdict {
+    /// The verdict about an entry whose session and agent are there, before anything else is concluded.
+    pub(crate) fn at(judged: bool, presence: Presence) -> Self {
+        Self {
+            judged,
+            presence,
+            renamed_to: None,
+            proven: None,
+            lives_in: None,
+            about_id: String::new(),
+            doubt: None,
+            continued: None,
+            transcript: None,
+            unknown: None,
+        }
+    }
+}
+
 /// The conversation that a recorded one went on in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Continued {
@@ -65,11 +84,11 @@ pub struct Continued {
 
 /// A session of ours without an entry.
 #[derive(Debug, Clone)]
-pub struct Found<'a> {
+pub struct Unregistered {
     /// Its key.
     pub key: SessionKey,
     /// Its agents of the kind its name tells.
-    pub agents: Vec<super::Live<'a>>,
+    pub agents: Vec<LiveAgent>,
     /// The conversation its only agent is proven to be in.
     pub proven: Option<(ConversationId, Rung)>,
     /// What was concluded about the conversation, one line.
@@ -115,7 +134,7 @@ impl Unknown {
 }
 
 /// Compares a manifest with an observation.
-pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
+pub fn classify(world: &World<'_>) -> Verdict {
     let atlas = Atlas::new(world.observation, world.memory);
     let undeclared = atlas.undeclared(&world.manifest.sessions);
     let standings = standings(world, &atlas);
@@ -137,7 +156,7 @@ pub fn classify<'a>(world: &World<'a>) -> Verdict<'a> {
         verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
     let renamed: BTreeSet<&SessionKey> = renames.values().flat_map(|rename| &rename.to).map(|other| &other.key).collect();
-    let strangers: Vec<&Undeclared<'a>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
+    let strangers: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
     let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
     for (other, discovered) in unregistered::discover(world, &strangers, shown) {
         let discovered = unregistered::unless_meant(world, other, discovered);
@@ -154,18 +173,10 @@ fn judge<'a>(
     claims: &Claims<'_, 'a>,
     rename: Option<&moved::Rename<'_, 'a>>,
     drifts: &mut Vec<Drift>,
-) -> EntryVerdict<'a> {
+) -> EntryVerdict {
     let mut verdict = EntryVerdict {
-        judged: world.is_judged(entry),
-        standing: standing.clone(),
-        renamed_to: None,
-        proven: None,
-        lives_in: None,
-        about_id: String::new(),
-        doubt: None,
-        continued: None,
         transcript: transcript_of(world, entry, standing),
-        unknown: None,
+        ..EntryVerdict::at(world.is_judged(entry), standing.keep())
     };
     if let Some(rename) = rename {
         verdict.renamed_to = Some(rename.names());
@@ -218,26 +229,20 @@ fn judge<'a>(
 }
 
 /// What it means that the recorded conversation of an entry went on elsewhere, where no live agent proves what it is in.
-fn follow(
-    world: &World<'_>,
-    entry: &Session,
-    claims: &Claims<'_, '_>,
-    verdict: &mut EntryVerdict<'_>,
-    drifts: &mut Vec<Drift>,
-) {
+fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: &mut EntryVerdict, drifts: &mut Vec<Drift>) {
     if verdict.doubt.is_some() || verdict.unknown.is_some() {
         return;
     }
     let Some(old) = entry.recorded.session_id.as_ref().filter(|_| verdict.proven.is_none()) else {
         return;
     };
-    let home = match &verdict.standing {
-        Standing::Alive(live) => live.agent.home.seen(),
-        Standing::Absent { .. } | Standing::NoAgent { .. } => {
+    let home = match &verdict.presence {
+        Presence::Alive(live) => live.agent.home.seen(),
+        Presence::Absent { .. } | Presence::NoAgent { .. } => {
             let home = world.observation.fallback_homes.get(entry.index).and_then(Fact::seen);
             home.filter(|home| !is_elsewhere(world, entry, Some(home)))
         }
-        Standing::Unknown(_) | Standing::Several { .. } => None,
+        Presence::Unknown(_) | Presence::Several { .. } => None,
     };
     let Some(home) = home else { return };
     let key = TranscriptKey { kind: entry.agent, home: home.clone(), id: old.clone() };
@@ -262,7 +267,7 @@ fn rule_on_id(
     entry: &Session,
     agent: &Agent,
     ruling: Ruling,
-    verdict: &mut EntryVerdict<'_>,
+    verdict: &mut EntryVerdict,
     drifts: &mut Vec<Drift>,
 ) {
     verdict.about_id = describe(&ruling, entry.recorded.session_id.as_ref());
@@ -305,10 +310,11 @@ fn judge_undeclared<'a>(
     other: &Undeclared<'a>,
     discovered: Discovered<'a>,
     claims: &Claims<'_, 'a>,
-    verdict: &mut Verdict<'a>,
+    verdict: &mut Verdict,
 ) {
-    let mut found = |agents, about_id, proven, view_of| {
-        verdict.found.push(Found { key: other.key.clone(), agents, proven, about_id, view_of });
+    let mut found = |agents: Vec<Live<'a>>, about_id, proven, view_of| {
+        let agents = agents.into_iter().map(Live::keep).collect();
+        verdict.found.push(Unregistered { key: other.key.clone(), agents, proven, about_id, view_of });
     };
     match discovered {
         Discovered::NotOurs => {}
@@ -367,7 +373,7 @@ fn is_elsewhere(world: &World<'_>, entry: &Session, home: Option<&PathBuf>) -> b
 }
 
 /// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.
-fn unknown_of(world: &World<'_>, entries: &[EntryVerdict<'_>]) -> Vec<Unknown> {
+fn unknown_of(world: &World<'_>, entries: &[EntryVerdict]) -> Vec<Unknown> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| {
         let why = server.why_unknown()?;
         let needed = world.is_searched(key) || world.needs(key).any(|entry| world.is_judged(entry));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Recorded, Session, Status};
 use crate::core::text::stamp;
@@ -36,10 +36,9 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, how: &str) -> Drift {
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("{} gone{cause}{was}", entry.key.mux),
-        remedy: Some(Remedy::Mark(Status::Terminated)),
+        remedy: Remedy::Record { edits, how: Recording::Mark(Status::Terminated) },
         detail: String::new(),
         evidence,
-        edits,
         disposition,
     }
 }

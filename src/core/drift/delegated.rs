@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
 use crate::core::job::{Job, TimeOut, timed_out};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
@@ -53,16 +53,16 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, job: &Job) -> Option<Dri
         None => String::new(),
     };
     let edits: Vec<_> = entry.entry.set(Field::DelegateJobId, entry.agent, json!(job.id)).into_iter().collect();
+    let disposition = world.disposition(entry, Class::Delegated, Disposition::Record, contradict(&edits), None);
     let named = job.agent_session.as_deref().unwrap_or_default();
     Some(Drift {
         class: Class::Delegated,
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("job {} is delegated to it{was}", job.id),
-        remedy: Some(Remedy::RecordJob),
+        remedy: Remedy::Record { edits, how: Recording::Job },
         detail: job.id.to_string(),
         evidence: vec![Evidence::new("job registry", format!("job {} ({}) names {named}", job.id, job.status))],
-        disposition: world.disposition(entry, Class::Delegated, Disposition::Record, contradict(&edits), None),
-        edits,
+        disposition,
     })
 }

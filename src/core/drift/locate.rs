@@ -3,7 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::presence::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
@@ -12,18 +14,25 @@ use crate::core::observe::{Agent, MuxSession, Observation, Pane};
 
 /// An agent that is alive in a pane.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Live<'a> {
+pub(super) struct Live<'a> {
     /// The session it is in.
-    pub session: &'a MuxSession,
+    pub(super) session: &'a Arc<MuxSession>,
     /// Its pane.
-    pub pane: &'a Pane,
+    pub(super) pane: &'a Arc<Pane>,
     /// The agent.
-    pub agent: &'a Agent,
+    pub(super) agent: &'a Arc<Agent>,
 }
 
-/// How an entry's session stands in the world.
+impl Live<'_> {
+    /// The same, to keep.
+    pub(super) fn keep(self) -> LiveAgent {
+        LiveAgent { session: Arc::clone(self.session), pane: Arc::clone(self.pane), agent: Arc::clone(self.agent) }
+    }
+}
+
+/// How an entry's session stands in the world, while it is judged. A verdict keeps it as a [`Presence`].
 #[derive(Debug, Clone, PartialEq)]
-pub enum Standing<'a> {
+pub(super) enum Standing<'a> {
     /// It could not be told, and why.
     Unknown(String),
     /// Its server is not there, or answered without it.
@@ -34,14 +43,14 @@ pub enum Standing<'a> {
     /// The session is alive, its agent is not in it.
     NoAgent {
         /// The session.
-        session: &'a MuxSession,
+        session: &'a Arc<MuxSession>,
         /// What is there instead, one line.
         instead: String,
     },
     /// Several processes could be its agent.
     Several {
         /// The session.
-        session: &'a MuxSession,
+        session: &'a Arc<MuxSession>,
         /// The agents.
         candidates: Vec<Live<'a>>,
     },
@@ -51,7 +60,7 @@ pub enum Standing<'a> {
 
 impl<'a> Standing<'a> {
     /// The agent, or those that could be it.
-    pub fn agents(&self) -> &[Live<'a>] {
+    pub(super) fn agents(&self) -> &[Live<'a>] {
         match self {
             Self::Alive(live) => std::slice::from_ref(live),
             Self::Several { candidates, .. } => candidates,
@@ -60,21 +69,35 @@ impl<'a> Standing<'a> {
     }
 
     /// Whether the session is alive with its agent, be it one or several.
-    pub fn has_agent(&self) -> bool {
+    pub(super) fn has_agent(&self) -> bool {
         matches!(self, Self::Alive(_) | Self::Several { .. })
     }
 
     /// The agent, if it is exactly one.
-    pub fn live(&self) -> Option<Live<'a>> {
+    pub(super) fn live(&self) -> Option<Live<'a>> {
         match self {
             Self::Alive(live) => Some(*live),
             _ => None,
         }
     }
+
+    /// The same, to keep.
+    pub(super) fn keep(&self) -> Presence {
+        match self {
+            Self::Unknown(why) => Presence::Unknown(why.clone()),
+            Self::Absent { how } => Presence::Absent { how: how.clone() },
+            Self::NoAgent { session, instead } => Presence::NoAgent { session: Arc::clone(session), instead: instead.clone() },
+            Self::Several { session, candidates } => Presence::Several {
+                session: Arc::clone(session),
+                candidates: candidates.iter().map(|live| live.keep()).collect(),
+            },
+            Self::Alive(live) => Presence::Alive(live.keep()),
+        }
+    }
 }
 
 /// Why a pane's agents are not known: a process could not be read, or nobody looked.
-fn unread(pane: &Pane) -> Option<String> {
+fn unread(pane: &Arc<Pane>) -> Option<String> {
     match &pane.agents {
         Fact::Seen(_) => None,
         Fact::Unknown(why) => Some(why.clone()),
@@ -83,7 +106,7 @@ fn unread(pane: &Pane) -> Option<String> {
 }
 
 /// Every agent in a session.
-pub(super) fn agents_of(session: &MuxSession) -> impl Iterator<Item = Live<'_>> {
+pub(super) fn agents_of(session: &Arc<MuxSession>) -> impl Iterator<Item = Live<'_>> {
     session.panes.iter().flat_map(move |pane| {
         let agents = pane.agents.seen().map_or(&[][..], Vec::as_slice);
         agents.iter().map(move |agent| Live { session, pane, agent })
@@ -98,7 +121,7 @@ pub(super) fn is_recorded_pane(entry: &Session, pane: &Pane) -> bool {
 }
 
 /// What a session without its agent holds, one line.
-fn what_is_there(session: &MuxSession) -> String {
+fn what_is_there(session: &Arc<MuxSession>) -> String {
     let others = agents_of(session).map(|live| format!("{} runs there", live.agent.kind));
     let panes = session.panes.iter().map(|pane| match &pane.dead {
         Some(how) => format!("pane {} is dead ({how})", pane.id),
@@ -124,14 +147,14 @@ pub(super) struct Undeclared<'a> {
     /// Its key.
     pub(super) key: SessionKey,
     /// The session.
-    pub(super) session: &'a MuxSession,
+    pub(super) session: &'a Arc<MuxSession>,
 }
 
 /// The observed sessions by server and name, so that a thousand entries cost a thousand look-ups.
 pub(super) struct Atlas<'a> {
     observation: &'a Observation,
     memory: &'a Memory,
-    by_name: HashMap<(&'a ServerKey, &'a str), &'a MuxSession>,
+    by_name: HashMap<(&'a ServerKey, &'a str), &'a Arc<MuxSession>>,
 }
 
 impl<'a> Atlas<'a> {
@@ -147,7 +170,7 @@ impl<'a> Atlas<'a> {
     }
 
     /// The session of a key on its server, or on that server under another name of it.
-    fn session(&self, server: &ServerKey, key: &SessionKey) -> Option<&'a MuxSession> {
+    fn session(&self, server: &ServerKey, key: &SessionKey) -> Option<&'a Arc<MuxSession>> {
         key.names().find_map(|name| self.by_name.get(&(server, name.as_ref())).copied())
     }
 
@@ -280,7 +303,7 @@ impl<'a> Atlas<'a> {
 
     /// The agent of an entry in its session: the only one of its kind; of several the one in the recorded pane, else the only
     /// one that works in the entry's directory.
-    fn in_session(&self, entry: &Session, session: &'a MuxSession) -> Standing<'a> {
+    fn in_session(&self, entry: &Session, session: &'a Arc<MuxSession>) -> Standing<'a> {
         let candidates = agents_of(session).filter(|live| live.agent.kind == entry.agent).collect::<Vec<_>>();
         let mut recorded = candidates.iter().filter(|live| is_recorded_pane(entry, live.pane));
         match (recorded.next(), recorded.next()) {

@@ -10,6 +10,7 @@ mod identity;
 mod locate;
 mod moved;
 mod new_id;
+mod presence;
 mod remember;
 mod revived;
 mod settle;
@@ -32,10 +33,10 @@ use super::manifest::{Manifest, Status};
 use super::memory::Memory;
 use super::observe::Observation;
 use super::text::printable;
-pub use classify::{About, Continued, EntryVerdict, Found, Unknown, Verdict, classify};
+pub use classify::{About, Continued, EntryVerdict, Unknown, Unregistered, Verdict, classify};
 pub use delegated::delegations;
 pub use identity::{Candidate, Identity};
-pub use locate::{Live, Standing};
+pub use presence::{LiveAgent, Presence};
 pub use remember::remember;
 
 /// A class of drift. The letters are the codes of the reports.
@@ -151,64 +152,100 @@ pub struct Drift {
     pub agent: AgentKind,
     /// What is the matter, one line without the session's name, for instance `tmux gone (was pane 201132, cmd claude)`.
     pub matter: String,
-    /// What recording it does; `None` if it is only flagged.
-    pub remedy: Option<Remedy>,
+    /// What answers it.
+    pub remedy: Remedy,
     /// What tells this drift from another of the same class on the same session: the new id, the new pane.
     pub detail: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// The changes that would record the truth; empty if it is only flagged. The entry of an unregistered session is an
-    /// insertion whose index the plan decides.
-    pub edits: Vec<Edit>,
     /// What a pass may do about it now.
     pub disposition: Disposition,
 }
 
 impl Drift {
-    /// A fingerprint that stays the same as long as it is the same drift: 12 hexadecimal digits.
-    pub fn fingerprint(&self) -> String {
+    /// What stays the same as long as it is the same drift.
+    pub fn fingerprint(&self) -> Fingerprint {
         let SessionKey { name, mux, server, host } = &self.session;
         let text = [self.class.as_str(), host, mux.as_str(), server, name, &self.detail].join("\u{0}");
         let digest = Sha256::digest(text.as_bytes());
-        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        Fingerprint(digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// One line, ready to post as a comment.
     pub fn message(&self, recorded: bool) -> String {
         let name = printable(&self.session.name);
         let matter = printable(&self.matter);
-        match (self.remedy, recorded) {
-            (None, _) => format!("{name}: {matter}."),
-            (Some(remedy), true) => format!("{name}: {matter}. {}.", remedy.done()),
-            (Some(remedy), false) => format!("{name}: {matter}. {}.", remedy.to_do()),
+        match (&self.remedy, recorded) {
+            (Remedy::Flag, _) => format!("{name}: {matter}."),
+            (Remedy::Record { how, .. }, true) => format!("{name}: {matter}. {}.", how.done()),
+            (Remedy::Record { how, .. }, false) => format!("{name}: {matter}. {}.", how.to_do()),
+        }
+    }
+
+    /// The changes that would record the truth; none if it is only flagged.
+    pub fn edits(&self) -> &[Edit] {
+        match &self.remedy {
+            Remedy::Flag => &[],
+            Remedy::Record { edits, .. } => edits,
         }
     }
 }
 
+/// What stays the same as long as a drift is the same: 12 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What answers a drift.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Remedy {
+    /// Nothing: it is only shown.
+    Flag,
+    /// The manifest is made to say what is true.
+    Record {
+        /// The changes. The entry of an unregistered session is an insertion whose index the plan decides.
+        edits: Vec<Edit>,
+        /// What they come to.
+        how: Recording,
+    },
+}
+
 /// What recording a drift does, in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
+pub enum Recording {
     /// The status becomes this one.
     Mark(Status),
     /// The conversation id is written.
-    RecordId,
+    Id,
     /// The pane is written.
-    RecordPane,
+    Pane,
     /// An entry is added.
     Register,
     /// The job is written.
-    RecordJob,
+    Job,
 }
 
-impl Remedy {
+impl Recording {
     /// Once it is recorded: `Marked terminated`.
     pub fn done(self) -> String {
         match self {
             Self::Mark(status) => format!("Marked {}", status.as_str()),
-            Self::RecordId => "Id recorded".to_owned(),
-            Self::RecordPane => "Pane recorded".to_owned(),
+            Self::Id => "Id recorded".to_owned(),
+            Self::Pane => "Pane recorded".to_owned(),
             Self::Register => "Registered".to_owned(),
-            Self::RecordJob => "Job recorded".to_owned(),
+            Self::Job => "Job recorded".to_owned(),
         }
     }
 
@@ -216,10 +253,10 @@ impl Remedy {
     pub fn to_do(self) -> String {
         match self {
             Self::Mark(status) => format!("To be marked {}", status.as_str()),
-            Self::RecordId => "Id to be recorded".to_owned(),
-            Self::RecordPane => "Pane to be recorded".to_owned(),
+            Self::Id => "Id to be recorded".to_owned(),
+            Self::Pane => "Pane to be recorded".to_owned(),
             Self::Register => "To be registered".to_owned(),
-            Self::RecordJob => "Job to be recorded".to_owned(),
+            Self::Job => "Job to be recorded".to_owned(),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Standing, Undeclared, agents_of, is_recorded_pane};
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Identity, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Identity, Recording, Remedy, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::names::Field;
@@ -33,13 +33,12 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, live: Live<'_>) -> Optio
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: Some(Remedy::RecordPane),
+        remedy: Remedy::Record { edits, how: Recording::Pane },
         detail: now.clone(),
         evidence: vec![
             Evidence::new(entry.key.mux.as_str(), format!("pane {now} in session {}", live.session.id)),
             Evidence::new("process", format!("{} is pid {}", entry.agent, live.agent.process.pid)),
         ],
-        edits,
         disposition,
     })
 }
@@ -174,10 +173,9 @@ pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, rename: &Rename<
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: None,
+        remedy: Remedy::Flag,
         detail: format!("renamed {}", keys.join(" ")),
         evidence: seen.chain([rename.evidence.clone()]).collect(),
-        edits: Vec::new(),
         disposition: world.disposition(entry, Class::Moved, Disposition::Flag, true, None),
     }
 }

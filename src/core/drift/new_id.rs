@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
@@ -35,10 +35,9 @@ pub(super) fn judge(
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("conversation is {id}{was} ({}){formerly}{kept}", rung.as_str()),
-        remedy: (wish == Disposition::Record).then_some(Remedy::RecordId),
+        remedy: if wish == Disposition::Flag { Remedy::Flag } else { Remedy::Record { edits, how: Recording::Id } },
         detail: id.as_str().to_owned(),
         evidence: evidence(agent, rung, id),
-        edits: if wish == Disposition::Flag { Vec::new() } else { edits },
         disposition,
     }
 }
@@ -52,10 +51,9 @@ pub(super) fn judge_continued(world: &World<'_>, entry: &Session, old: &Conversa
         session: entry.key.clone(),
         agent: entry.agent,
         matter: format!("conversation went on in {id}, was {old}"),
-        remedy: Some(Remedy::RecordId),
+        remedy: Remedy::Record { edits, how: Recording::Id },
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("that of {old} ends with continued-in {id}"))],
-        edits,
         disposition,
     }
 }
@@ -81,7 +79,7 @@ fn is_unspoken(world: &World<'_>, entry: &Session, agent: &Agent, id: &Conversat
 fn agents<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Agent> {
     let servers = world.observation.servers.values().filter_map(Fact::seen);
     let panes = servers.flat_map(|server| &server.sessions).flat_map(|session| &session.panes);
-    panes.filter_map(|pane| pane.agents.seen()).flatten()
+    panes.filter_map(|pane| pane.agents.seen()).flatten().map(AsRef::as_ref)
 }
 
 /// Says that an ended entry keeps a copy of the id.

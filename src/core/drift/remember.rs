@@ -14,7 +14,7 @@ use crate::core::observe::Vantage;
 /// all others are.
 pub fn remember<'a>(
     world: &World<'_>,
-    verdict: &Verdict<'_>,
+    verdict: &Verdict,
     told: impl Iterator<Item = &'a str>,
     consumer: Option<&str>,
 ) -> Memory {
@@ -27,17 +27,17 @@ pub fn remember<'a>(
             session.transcript_seen = true;
         }
         if let Some(home) =
-            verdict.standing.live().and_then(|live| live.agent.home.seen()).filter(|home| session.home.as_ref() != Some(home))
+            verdict.presence.live().and_then(|live| live.agent.home.seen()).filter(|home| session.home.as_ref() != Some(home))
         {
             session.home = Some(home.clone());
         }
         note_conversation(session, verdict, entry.recorded.session_id.as_ref());
         let boot = world.observation.boot.seen().map(|boot| &boot.id);
-        if verdict.standing.has_agent() && session.boot_id.as_ref() != boot {
+        if verdict.presence.has_agent() && session.boot_id.as_ref() != boot {
             session.boot_id = boot.cloned();
             session.last_alive = Some(now);
         }
-        if verdict.standing.has_agent() {
+        if verdict.presence.has_agent() {
             note_vantage(session, &world.observation.vantage, &entry.key);
         }
     }
@@ -50,8 +50,8 @@ pub fn remember<'a>(
 }
 
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
-fn note_conversation(session: &mut SessionMemory, verdict: &EntryVerdict<'_>, recorded: Option<&ConversationId>) {
-    let Some(live) = verdict.standing.live().filter(|_| verdict.unknown.is_none()) else { return };
+fn note_conversation(session: &mut SessionMemory, verdict: &EntryVerdict, recorded: Option<&ConversationId>) {
+    let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
     session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some());
     let proven = verdict.proven.as_ref().map(|(id, _)| id);
     if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
@@ -72,12 +72,12 @@ fn note_vantage(session: &mut SessionMemory, vantage: &Vantage, key: &SessionKey
 fn remember_drifts<'a>(
     memory: &mut Memory,
     world: &World<'_>,
-    verdict: &Verdict<'_>,
+    verdict: &Verdict,
     now_told: impl Iterator<Item = &'a str>,
     consumer: Option<&str>,
 ) {
     let standing: BTreeMap<String, &SessionKey> =
-        verdict.drifts.iter().map(|drift| (drift.fingerprint(), &drift.session)).collect();
+        verdict.drifts.iter().map(|drift| (drift.fingerprint().to_string(), &drift.session)).collect();
     for (fingerprint, session) in &standing {
         memory.first_seen.entry(fingerprint.clone()).or_insert(world.observation.at);
         memory.about.entry(fingerprint.clone()).or_insert_with(|| (*session).clone());

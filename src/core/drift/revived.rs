@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::MuxSession;
@@ -18,29 +18,29 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession) ->
             (format!("alive again (was {})", ended.as_str()), Disposition::Record)
         }
     };
-    let edits: Vec<_> = if wanted == Disposition::Record {
-        [
+    let remedy = if wanted == Disposition::Record {
+        let edits = [
             entry.entry.set(Field::Status, entry.agent, json!(Status::Running.as_str())),
             entry.entry.null_if_there(Field::TerminatedAt),
             entry.entry.null_if_there(Field::TerminationMode),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        ];
+        Remedy::Record { edits: edits.into_iter().flatten().collect(), how: Recording::Mark(Status::Running) }
     } else {
-        Vec::new()
+        Remedy::Flag
     };
     let until = entry.recorded.status.and_then(|_| world.fresh_until(entry.recorded.terminated_at));
-    let contradicts = contradict(&edits) || wanted == Disposition::Flag;
+    let contradicts = match &remedy {
+        Remedy::Record { edits, .. } => contradict(edits),
+        Remedy::Flag => true,
+    };
     Some(Drift {
         class: Class::Revived,
         session: entry.key.clone(),
         agent: entry.agent,
         matter,
-        remedy: (wanted == Disposition::Record).then_some(Remedy::Mark(Status::Running)),
+        remedy,
         detail: String::new(),
         evidence: vec![Evidence::new(entry.key.mux.as_str(), format!("session {} is alive with {}", session.id, entry.agent))],
-        edits,
         disposition: world.disposition(entry, Class::Revived, wanted, contradicts, until),
     })
 }

@@ -1,6 +1,6 @@
 //! Class D: the transcript of a recorded id is gone. Only flagged: an id is never deleted.
 
-use super::{Class, Disposition, Drift, Evidence, World};
+use super::{Class, Disposition, Drift, Evidence, Remedy, World};
 use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::{Identity, Manifest, Session, Status};
@@ -50,10 +50,9 @@ fn stale(session: SessionKey, agent: crate::core::ids::AgentKind, id: &Conversat
         agent,
         // Whether it ever was there is not known: an agent that was never prompted may not have written one.
         matter: format!("transcript of conversation {id} is nowhere on disk"),
-        remedy: None,
+        remedy: Remedy::Flag,
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("none with id {id} in any project directory of {agent}"))],
-        edits: Vec::new(),
         disposition: Disposition::Flag,
     }
 }

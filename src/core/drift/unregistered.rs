@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
-use super::{Class, Disposition, Drift, Evidence, Remedy, World, moved, new_id};
+use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World, moved, new_id};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
@@ -141,10 +141,9 @@ pub(super) fn judge(
         session: undeclared.key.clone(),
         agent,
         matter: format!("{agent} runs here without an entry{formerly}"),
-        remedy: Some(Remedy::Register),
+        remedy: Remedy::Record { edits: vec![Edit::new(place, None, Some(entry))], how: Recording::Register },
         detail: String::new(),
         evidence,
-        edits: vec![Edit::new(place, None, Some(entry))],
         disposition: match world
             .young_until(undeclared.session)
             .max(world.shrunken_until())
@@ -165,10 +164,9 @@ pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candi
         session: undeclared.key.clone(),
         agent,
         matter: format!("no entry, and {} processes could be its agent: {}", candidates.len(), places.join(", ")),
-        remedy: None,
+        remedy: Remedy::Flag,
         detail: places.join(" "),
         evidence: places.iter().map(|place| Evidence::new("process", format!("{agent} in {place}"))).collect(),
-        edits: Vec::new(),
         disposition: Disposition::Flag,
     }
 }

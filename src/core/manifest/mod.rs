@@ -14,7 +14,7 @@ pub mod select;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -209,6 +209,11 @@ impl Manifest {
     /// Every agent it may speak of: those headcount knows by itself, then those it declares.
     pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
         kinds(&self.agents)
+    }
+
+    /// The entries by their keys, for whoever looks up many.
+    pub fn by_key(&self) -> HashMap<&SessionKey, &Session> {
+        self.sessions.iter().map(|session| (&session.key, session)).collect()
     }
 
     /// The entry with this key.

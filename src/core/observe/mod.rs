@@ -4,6 +4,7 @@ pub mod identity;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -94,7 +95,7 @@ pub struct Server {
     /// Its version as it says it, for instance `3.3a`.
     pub version: String,
     /// Its sessions.
-    pub sessions: Vec<MuxSession>,
+    pub sessions: Vec<Arc<MuxSession>>,
     /// Why a session that is not among them may be alive all the same; `None`: there are no others.
     pub unlisted: Option<String>,
 }
@@ -111,7 +112,7 @@ pub struct MuxSession {
     /// The process that serves this session and no other, where the multiplexer has one for each.
     pub process: Option<u32>,
     /// Its panes, in the multiplexer's order.
-    pub panes: Vec<Pane>,
+    pub panes: Vec<Arc<Pane>>,
 }
 
 /// A pane of a session.
@@ -127,7 +128,7 @@ pub struct Pane {
     pub runs: String,
     /// The agents in its process tree: the topmost process of each kind (several of one kind if they stand side by side).
     /// `Unknown` if there is none and a process could not be read; `Absent` if the pane was not asked about.
-    pub agents: Fact<Vec<Agent>>,
+    pub agents: Fact<Vec<Arc<Agent>>>,
     /// Why there may be more agents than those seen: a process beside them could not be read.
     pub unread: Option<String>,
 }

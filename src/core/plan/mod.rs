@@ -1,115 +1,191 @@
-//! The ordered edits that answer drifts. Pure: decides which drifts are recorded together and in which order; applies nothing.
+//! The ordered steps that answer drifts. Pure: decides which drifts are recorded together and in which order; applies nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::drift::{Disposition, Drift};
+use super::drift::{Disposition, Drift, Fingerprint, Remedy, Verdict};
 use super::edit::{Edit, Path, Segment};
-use super::ids::ConversationId;
+use super::ids::{ConversationId, SessionKey};
 use super::manifest::names::top;
 use super::manifest::select::Selection;
-use super::manifest::{Manifest, SessionsNode};
+use super::manifest::{Manifest, Session, SessionsNode};
 
-/// What a pass will write.
+/// What a pass will do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The steps: changes of existing entries first, then new entries.
     pub steps: Vec<Step>,
-    /// Drifts that may not be recorded after all, by position, and why.
-    pub refused: BTreeMap<usize, String>,
+    /// Drifts that may not be recorded after all, and why.
+    pub refused: BTreeMap<Fingerprint, String>,
 }
 
-/// The answer to one drift: all of its edits or none.
+/// The answer to one cause: all of it or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The position of the drift it answers.
-    pub drift: usize,
-    /// The edits, with the indexes new entries really get.
-    pub edits: Vec<Edit>,
+    /// What it answers.
+    pub cause: Cause,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+/// What a step answers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A drift between the manifest and the world.
+    Drift(Fingerprint),
+}
+
+impl Cause {
+    /// The drift it is, if it is one.
+    pub fn drift(&self) -> Option<&Fingerprint> {
+        match self {
+            Self::Drift(fingerprint) => Some(fingerprint),
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepKind {
+    /// It edits the manifest, with the indexes new entries really get.
+    Edit(Vec<Edit>),
+}
+
+impl Step {
+    /// Its edits of the manifest.
+    pub fn edits(&self) -> &[Edit] {
+        match &self.kind {
+            StepKind::Edit(edits) => edits,
+        }
+    }
 }
 
 impl Plan {
     /// Every edit, in order.
     pub fn edits(&self) -> Vec<Edit> {
-        self.steps.iter().flat_map(|step| step.edits.iter().cloned()).collect()
+        self.steps.iter().flat_map(|step| step.edits().iter().cloned()).collect()
     }
 
-    /// The plan without the steps of some drifts; new entries are numbered anew.
+    /// The steps by the drift they answer.
+    pub fn by_drift(&self) -> HashMap<&Fingerprint, &Step> {
+        self.steps.iter().filter_map(|step| Some((step.cause.drift()?, step))).collect()
+    }
+
+    /// The plan without the steps of some drifts; new entries are numbered again.
     #[must_use]
-    pub fn without(&self, manifest: &Manifest, drifts: &[Drift], dropped: &BTreeMap<usize, String>) -> Self {
+    pub fn without(&self, manifest: &Manifest, drifts: &[Drift], dropped: &BTreeMap<Fingerprint, String>) -> Self {
         let mut refused = self.refused.clone();
         refused.extend(dropped.clone());
-        let kept = self.steps.iter().map(|step| step.drift).filter(|drift| !dropped.contains_key(drift)).collect();
-        Self { steps: steps(manifest, drifts, &kept), refused }
+        let kept: BTreeSet<&Fingerprint> = self.steps.iter().filter_map(|step| step.cause.drift()).collect();
+        let kept = drifts.iter().filter(|drift| {
+            let fingerprint = drift.fingerprint();
+            kept.contains(&fingerprint) && !dropped.contains_key(&fingerprint)
+        });
+        Self { steps: steps(manifest, kept), refused }
     }
 }
 
-/// Whether a drift is among those a command was asked about.
-pub fn is_selected(manifest: &Manifest, drift: &Drift, selection: &Selection) -> bool {
-    let labels = manifest.find(&drift.session).map(|session| &session.labels);
-    let none = BTreeMap::new();
-    selection.covers_class(drift.class) && selection.covers(&drift.session.name, drift.agent, labels.unwrap_or(&none))
+/// Which drifts a command was asked about.
+pub struct Selected<'a> {
+    by_key: HashMap<&'a SessionKey, &'a Session>,
+    selection: &'a Selection,
+}
+
+impl<'a> Selected<'a> {
+    /// The drifts of a manifest that a selection covers.
+    pub fn new(manifest: &'a Manifest, selection: &'a Selection) -> Self {
+        Self { by_key: manifest.by_key(), selection }
+    }
+
+    /// The entry with this key.
+    pub fn entry(&self, key: &SessionKey) -> Option<&'a Session> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Whether a drift is among them.
+    pub fn covers(&self, drift: &Drift) -> bool {
+        let none = BTreeMap::new();
+        let labels = self.entry(&drift.session).map_or(&none, |session| &session.labels);
+        self.selection.covers_class(drift.class) && self.selection.covers(&drift.session.name, drift.agent, labels)
+    }
 }
 
 /// The plan that records every selected drift which may be recorded now.
 ///
 /// No plan puts a conversation id on an entry while another entry that it leaves alone still holds it and lives; such a step
 /// waits for the other one, whatever was selected.
-pub fn make(manifest: &Manifest, drifts: &[Drift], selection: &Selection, alive: &dyn Fn(usize) -> bool) -> Plan {
-    let recordable = |drift: &Drift| drift.disposition == Disposition::Record && is_selected(manifest, drift, selection);
-    let mut kept: BTreeSet<usize> =
-        drifts.iter().enumerate().filter(|(_, drift)| recordable(drift)).map(|(position, _)| position).collect();
-    let mut refused = BTreeMap::new();
-    while let Some((position, why)) = first_theft(manifest, drifts, &kept, alive) {
-        kept.remove(&position);
-        refused.insert(position, why);
-    }
-    Plan { steps: steps(manifest, drifts, &kept), refused }
+pub fn make(manifest: &Manifest, verdict: &Verdict, selection: &Selection) -> Plan {
+    let selected = Selected::new(manifest, selection);
+    let is_recordable = |drift: &&Drift| drift.disposition == Disposition::Record && selected.covers(drift);
+    let recordable: Vec<&Drift> = verdict.drifts.iter().filter(is_recordable).collect();
+    let refused = thefts(manifest, verdict, &recordable);
+    let kept = recordable.iter().enumerate().filter(|(position, _)| !refused.contains_key(position));
+    let steps = steps(manifest, kept.map(|(_, drift)| *drift));
+    let refused = refused.into_iter().filter_map(|(position, why)| Some((recordable.get(position)?.fingerprint(), why)));
+    Plan { steps, refused: refused.collect() }
 }
 
-/// The first kept drift that would give an entry an id another live entry goes on holding.
-fn first_theft(
-    manifest: &Manifest,
-    drifts: &[Drift],
-    kept: &BTreeSet<usize>,
-    alive: &dyn Fn(usize) -> bool,
-) -> Option<(usize, String)> {
-    let mut after: BTreeMap<usize, ConversationId> =
-        manifest.sessions.iter().filter_map(|session| Some((session.index, session.recorded.session_id.clone()?))).collect();
-    let given: Vec<(usize, Option<usize>, ConversationId)> = kept
-        .iter()
-        .filter_map(|position| {
-            let drift = drifts.get(*position)?;
-            let (index, id) = drift.edits.iter().find_map(|edit| given_id(manifest, edit))?;
-            Some((*position, index, id))
-        })
-        .collect();
-    for (_, index, id) in &given {
-        if let Some(index) = index {
-            after.insert(*index, id.clone());
+/// The id that a drift gives to an entry.
+struct Gift {
+    id: ConversationId,
+    /// The entry; a new one has no index yet.
+    to: Option<usize>,
+}
+
+/// The drifts, by position, that would give an entry an id another live entry goes on holding, and why not.
+fn thefts(manifest: &Manifest, verdict: &Verdict, drifts: &[&Drift]) -> BTreeMap<usize, String> {
+    let gift = |drift: &&Drift| drift.edits().iter().find_map(|edit| given_id(manifest, edit));
+    let mut gifts: BTreeMap<usize, Gift> = BTreeMap::new();
+    let (mut refused, mut taker) = (BTreeMap::new(), HashMap::new());
+    for (position, gift) in drifts.iter().enumerate().filter_map(|(position, drift)| Some((position, gift(drift)?))) {
+        if taker.contains_key(&gift.id) {
+            refused.insert(position, format!("conversation {} would be given to two sessions", gift.id));
+        } else {
+            taker.insert(gift.id.clone(), position);
+            gifts.insert(position, gift);
         }
     }
-    let twice = given.iter().enumerate().find(|(at, (.., id))| given[..*at].iter().any(|(.., earlier)| earlier == id));
-    if let Some((_, (position, _, id))) = twice {
-        return Some((*position, format!("conversation {id} would be given to two sessions")));
+    // Who holds which id once these are given; a refusal leaves the receiver what it had, which may be what another is to get.
+    let mut holders: HashMap<&ConversationId, BTreeSet<usize>> = HashMap::new();
+    let receiving: HashSet<usize> = gifts.values().filter_map(|gift| gift.to).collect();
+    for (index, session) in manifest.sessions.iter().enumerate().filter(|(index, _)| !receiving.contains(index)) {
+        if let Some(id) = &session.recorded.session_id {
+            holders.entry(id).or_default().insert(index);
+        }
     }
-    given.into_iter().find_map(|(position, own, id)| {
-        let holder = after.iter().find(|(index, held)| Some(**index) != own && **held == id && alive(**index))?;
-        let name = &manifest.sessions.get(*holder.0)?.key.name;
-        Some((position, format!("conversation {id} is still recorded on {name}, which is alive")))
-    })
+    let is_alive = |index: usize| verdict.entries.get(index).is_some_and(|entry| entry.presence.has_agent());
+    let mut doubtful: BTreeSet<usize> = gifts.keys().copied().collect();
+    while let Some(position) = doubtful.pop_first() {
+        let Some(gift) = gifts.get(&position) else { continue };
+        let mut others = holders.get(&gift.id).into_iter().flatten().filter(|index| Some(**index) != gift.to);
+        let Some(session) = others.find(|index| is_alive(**index)).and_then(|index| manifest.sessions.get(*index)) else {
+            continue;
+        };
+        let name = &session.key.name;
+        refused.insert(position, format!("conversation {} is still recorded on {name}, which is alive", gift.id));
+        let kept = gift.to.and_then(|index| Some((index, manifest.sessions.get(index)?.recorded.session_id.as_ref()?)));
+        if let Some((index, id)) = kept {
+            holders.entry(id).or_default().insert(index);
+            doubtful.extend(taker.get(id));
+        }
+        gifts.remove(&position);
+    }
+    refused
 }
 
-/// The entry an edit gives an id to, and the id. A new entry has no index yet.
-fn given_id(manifest: &Manifest, edit: &Edit) -> Option<(Option<usize>, ConversationId)> {
+/// The entry an edit gives an id to, and the id.
+fn given_id(manifest: &Manifest, edit: &Edit) -> Option<Gift> {
     use super::manifest::names::Field;
     let text = |value: &Value| value.as_str().map(|id| ConversationId(id.to_owned()));
     match edit.path.0.as_slice() {
         [Segment::Key(root), Segment::Index(index)] if root == top::SESSIONS && *index >= manifest.sessions.len() => {
             let fields = edit.to.as_ref()?.as_object()?;
             let id = fields.iter().find(|(key, _)| Field::of_key(key) == Some(Field::SessionId))?;
-            Some((None, text(id.1)?))
+            Some(Gift { id: text(id.1)?, to: None })
         }
         [Segment::Key(root), Segment::Index(index), Segment::Key(key), rest @ ..] if root == top::SESSIONS => {
             let is_id = match Field::of_key(key) {
@@ -117,25 +193,21 @@ fn given_id(manifest: &Manifest, edit: &Edit) -> Option<(Option<usize>, Conversa
                 Some(Field::AgentIdentities) => true,
                 _ => false,
             };
-            Some((Some(*index), is_id.then(|| text(edit.to.as_ref()?)).flatten()?))
+            Some(Gift { id: is_id.then(|| text(edit.to.as_ref()?)).flatten()?, to: Some(*index) })
         }
         _ => None,
     }
 }
 
-fn steps(manifest: &Manifest, drifts: &[Drift], kept: &BTreeSet<usize>) -> Vec<Step> {
+fn steps<'a>(manifest: &Manifest, drifts: impl Iterator<Item = &'a Drift>) -> Vec<Step> {
     let is_new = |edit: &Edit| matches!(edit.path.0.as_slice(), [_, Segment::Index(_)]) && edit.from.is_none();
-    let (mut changes, mut additions) = (Vec::new(), Vec::new());
-    for position in kept {
-        let Some(drift) = drifts.get(*position) else { continue };
-        if drift.edits.is_empty() {
-            continue;
-        }
-        let step = Step { drift: *position, edits: drift.edits.clone() };
-        if step.edits.iter().any(is_new) { additions.push(step) } else { changes.push(step) }
-    }
+    let recorded = drifts.filter_map(|drift| match &drift.remedy {
+        Remedy::Record { edits, .. } if !edits.is_empty() => Some((Cause::Drift(drift.fingerprint()), edits.clone())),
+        Remedy::Record { .. } | Remedy::Flag => None,
+    });
+    let (mut additions, changes): (Vec<_>, Vec<_>) = recorded.partition(|(_, edits)| edits.iter().any(is_new));
     let sessions = Path::root().key(top::SESSIONS);
-    let new_edits = additions.iter_mut().flat_map(|step: &mut Step| &mut step.edits);
+    let new_edits = additions.iter_mut().flat_map(|(_, edits)| edits);
     for (next, edit) in (manifest.sessions.len()..).zip(new_edits) {
         let has_list = manifest.sessions_node == SessionsNode::Sequence || next > manifest.sessions.len();
         if has_list {
@@ -146,6 +218,5 @@ fn steps(manifest: &Manifest, drifts: &[Drift], kept: &BTreeSet<usize>) -> Vec<S
             *edit = Edit::new(sessions.clone(), from, Some(Value::Array(vec![entry])));
         }
     }
-    changes.extend(additions);
-    changes
+    changes.into_iter().chain(additions).map(|(cause, edits)| Step { cause, kind: StepKind::Edit(edits) }).collect()
 }

@@ -3,7 +3,7 @@
 use super::rows::Row;
 use super::status::{Explanation, LadderLines, Observed, RungLine, SessionRow};
 use super::{DriftReport, Report, would_change};
-use crate::core::drift::{Live, Standing, World};
+use crate::core::drift::{LiveAgent, Presence, World};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
 use crate::core::observe::Turn;
@@ -12,18 +12,18 @@ use crate::core::text::{printable, stamp};
 
 /// The explanation of a row of `status`.
 pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation {
-    let (standing, about_id, proven) = match (row.entry, row.found) {
-        (Some((_, entry)), _) => (Some(&entry.standing), entry.about_id.as_str(), entry.proven.as_ref()),
+    let (presence, about_id, proven) = match (row.entry, row.found) {
+        (Some((_, entry)), _) => (Some(&entry.presence), entry.about_id.as_str(), entry.proven.as_ref()),
         (None, Some(found)) => (None, found.about_id.as_str(), found.proven.as_ref()),
         (None, None) => (None, "", None),
     };
-    let agents: &[Live<'_>] = match (standing, row.found) {
-        (Some(standing), _) => standing.agents(),
+    let agents: &[LiveAgent] = match (presence, row.found) {
+        (Some(presence), _) => presence.agents(),
         (None, Some(found)) => &found.agents,
         (None, None) => &[],
     };
     let live = match agents {
-        [live] => Some(*live),
+        [live] => Some(live),
         _ => None,
     };
     let decided = proven.map(|(_, rung)| *rung);
@@ -35,7 +35,7 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
         row: row.row.clone(),
         manifest: row.entry.map(|(session, _)| manifest_lines(session)).unwrap_or_default(),
         job: job_line(world, &row.row),
-        observed: observed_lines(world, row, standing, live),
+        observed: observed_lines(world, row, presence, live),
         ladders: asked.iter().map(|agent| ladder_lines(agent, decided.filter(|_| live.is_some()))).collect(),
         verdict: if about_id.is_empty() { other_verdict(row, agents) } else { printable(about_id).into_owned() },
         drifts: drifts.map(drift_line).collect(),
@@ -44,13 +44,15 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
 }
 
 /// An entry's agents in the session it was renamed to.
-fn agents_in<'a>(world: &World<'a>, entry: &Session, name: &str) -> Vec<Live<'a>> {
+fn agents_in(world: &World<'_>, entry: &Session, name: &str) -> Vec<LiveAgent> {
     let server = world.observation.servers.get(&entry.key.server_key()).and_then(Fact::seen);
     let sessions = server.into_iter().flat_map(|server| &server.sessions).filter(|session| session.name == name);
     let panes = sessions.flat_map(|session| session.panes.iter().map(move |pane| (session, pane)));
-    let agents = panes
-        .flat_map(|(session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| Live { session, pane, agent }));
-    agents.filter(|live| live.agent.kind == entry.agent).collect()
+    let agents = panes.flat_map(|(session, pane)| {
+        let agents = pane.agents.seen().into_iter().flatten().filter(|agent| agent.kind == entry.agent);
+        agents.map(move |agent| LiveAgent { session: session.clone(), pane: pane.clone(), agent: agent.clone() })
+    });
+    agents.collect()
 }
 
 /// A drift without the session's name, which stands above it.
@@ -111,7 +113,7 @@ fn manifest_lines(session: &Session) -> Vec<String> {
     lines.iter().map(|line| printable(line).into_owned()).collect()
 }
 
-fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'_>>, live: Option<Live<'_>>) -> Vec<String> {
+fn observed_lines(world: &World<'_>, row: &Row<'_>, presence: Option<&Presence>, live: Option<&LiveAgent>) -> Vec<String> {
     let key = row.row.session.server_key();
     let mut lines = match world.observation.servers.get(&key) {
         // The server of this name that was seen is this host's.
@@ -125,17 +127,17 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, standing: Option<&Standing<'
         Some(Fact::Unknown(why)) => vec![format!("{key}: {why}")],
         None => vec![format!("{key} was not looked at")],
     };
-    match standing {
-        Some(Standing::Absent { how }) => lines.push(how.clone()),
-        Some(Standing::NoAgent { session, instead }) => {
+    match presence {
+        Some(Presence::Absent { how }) => lines.push(how.clone()),
+        Some(Presence::NoAgent { session, instead }) => {
             lines.push(format!("session {} is alive without its agent: {instead}", session.id));
         }
-        Some(Standing::Several { session, candidates }) => {
+        Some(Presence::Several { session, candidates }) => {
             lines.push(format!("session {} holds {} processes that could be its agent", session.id, candidates.len()));
         }
-        Some(Standing::Unknown(why)) if lines.iter().any(|line| line.ends_with(why.as_str())) => {}
-        Some(Standing::Unknown(why)) => lines.push(why.clone()),
-        Some(Standing::Alive(_)) | None => {}
+        Some(Presence::Unknown(why)) if lines.iter().any(|line| line.ends_with(why.as_str())) => {}
+        Some(Presence::Unknown(why)) => lines.push(why.clone()),
+        Some(Presence::Alive(_)) | None => {}
     }
     if let Some(live) = live {
         let age = live.session.created.map(|at| format!(", made {}", stamp(at))).unwrap_or_default();
@@ -162,7 +164,7 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// What the agent is doing, or why that is not said.
-fn turn_line(world: &World<'_>, row: &Row<'_>, live: Live<'_>) -> String {
+fn turn_line(world: &World<'_>, row: &Row<'_>, live: &LiveAgent) -> String {
     let entry = row.entry.and_then(|(_, entry)| entry.lives_in.as_ref());
     let found = row.found.and_then(|found| found.proven.as_ref()).map(|(id, _)| id);
     // What the process itself proves is its own, whoever else claims it; its arguments alone do not.
@@ -193,8 +195,8 @@ fn path_line(fact: &Fact<std::path::PathBuf>) -> String {
 }
 
 /// The whole ladder of a process. `explain` has every rung read that an agent has, so one without a reading it does not have.
-fn ladder_lines(live: &Live<'_>, decided: Option<Rung>) -> LadderLines {
-    let agent = live.agent;
+fn ladder_lines(live: &LiveAgent, decided: Option<Rung>) -> LadderLines {
+    let agent = &live.agent;
     let unread = match &agent.home {
         Fact::Seen(_) => format!("{} has no such rung", agent.kind),
         Fact::Absent | Fact::Unknown(_) => "not read: where its files are cannot be told".to_owned(),
@@ -238,7 +240,7 @@ fn found_line(reading: &Reading) -> String {
 }
 
 /// The verdict where no single live agent was asked.
-fn other_verdict(row: &Row<'_>, agents: &[Live<'_>]) -> String {
+fn other_verdict(row: &Row<'_>, agents: &[LiveAgent]) -> String {
     let recorded = row.row.session_id.as_ref().map(|id| format!("{id} is recorded; "));
     let why = match row.row.observed {
         Observed::Suspended => "the entry is suspended, so nothing is judged",

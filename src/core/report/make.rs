@@ -1,16 +1,16 @@
 //! From a verdict and what became of it to a [`Report`]. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Counts, DriftReport, EditReport, Report, SCHEMA, State, UnknownReport};
-use crate::core::drift::{About, Disposition, Drift, Unknown, Verdict, World};
+use crate::core::drift::{About, Disposition, Drift, Fingerprint, Unknown, Verdict, World};
 use crate::core::edit::Edit;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Manifest, Session};
-use crate::core::plan::{Plan, is_selected};
+use crate::core::plan::{Plan, Selected, Step};
 use crate::core::text::printable;
 
 /// What a report needs to know beside the verdict.
@@ -33,18 +33,19 @@ pub struct Outcome<'a> {
 }
 
 /// The report of a pass.
-pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> Report {
+pub fn make(world: &World<'_>, verdict: &Verdict, outcome: &Outcome<'_>) -> Report {
+    let selected = Selected::new(world.manifest, outcome.selection);
+    let steps = outcome.plan.by_drift();
     let drifts: Vec<DriftReport> = verdict
         .drifts
         .iter()
-        .enumerate()
-        .filter(|(_, drift)| is_selected(world.manifest, drift, outcome.selection))
-        .map(|(position, drift)| drift_report(world, position, drift, outcome))
+        .filter(|drift| selected.covers(drift))
+        .map(|drift| drift_report(world, drift, &steps, outcome))
         .collect();
     let unknown: Vec<UnknownReport> = verdict
         .unknown
         .iter()
-        .filter(|unknown| is_asked_about(world, unknown, outcome.selection))
+        .filter(|unknown| is_asked_about(world, unknown, &selected, outcome.selection))
         .map(|unknown| UnknownReport {
             scope: printable(&unknown.scope()).into_owned(),
             why: printable(&unknown.why).into_owned(),
@@ -73,14 +74,14 @@ pub fn make(world: &World<'_>, verdict: &Verdict<'_>, outcome: &Outcome<'_>) -> 
 
 /// Whether something unknown keeps a selected session from being told: its own, or its server. Discovery asks about a server only
 /// if no sessions are named.
-fn is_asked_about(world: &World<'_>, unknown: &Unknown, selection: &Selection) -> bool {
+fn is_asked_about(world: &World<'_>, unknown: &Unknown, selected: &Selected<'_>, selection: &Selection) -> bool {
     let covers = |entry: &Session| selection.covers(&entry.key.name, entry.agent, &entry.labels);
     match &unknown.about {
         About::Server(server) => {
             (selection.covers_discovery() && world.is_searched(server))
                 || world.needs(server).any(|entry| world.is_judged(entry) && covers(entry))
         }
-        About::Session(key, agents) => match world.manifest.find(key) {
+        About::Session(key, agents) => match selected.entry(key) {
             Some(entry) => covers(entry),
             None => agents.iter().any(|agent| selection.covers(&key.name, *agent, &BTreeMap::new())),
         },
@@ -88,7 +89,7 @@ fn is_asked_about(world: &World<'_>, unknown: &Unknown, selection: &Selection) -
 }
 
 /// The counts of the selected entries.
-fn entry_counts(manifest: &Manifest, verdict: &Verdict<'_>, selection: &Selection) -> Counts {
+fn entry_counts(manifest: &Manifest, verdict: &Verdict, selection: &Selection) -> Counts {
     let judged = || {
         manifest
             .sessions
@@ -98,15 +99,16 @@ fn entry_counts(manifest: &Manifest, verdict: &Verdict<'_>, selection: &Selectio
     };
     Counts {
         declared: judged().count(),
-        running: judged().filter(|(_, entry)| entry.standing.has_agent()).count(),
+        running: judged().filter(|(_, entry)| entry.presence.has_agent()).count(),
         unknown: judged().filter(|(_, entry)| entry.unknown.is_some()).count(),
         ..Counts::default()
     }
 }
 
-fn drift_report(world: &World<'_>, position: usize, drift: &Drift, outcome: &Outcome<'_>) -> DriftReport {
-    let step = outcome.plan.steps.iter().find(|step| step.drift == position);
-    let refusal = outcome.plan.refused.get(&position);
+fn drift_report(world: &World<'_>, drift: &Drift, steps: &HashMap<&Fingerprint, &Step>, outcome: &Outcome<'_>) -> DriftReport {
+    let fingerprint = drift.fingerprint();
+    let step = steps.get(&fingerprint);
+    let refusal = outcome.plan.refused.get(&fingerprint);
     let (state, settles_at) = match (drift.disposition, step, refusal) {
         (Disposition::Ignored, ..) => (State::Ignored, None),
         (Disposition::Flag, ..) => (State::Flagged, None),
@@ -115,8 +117,8 @@ fn drift_report(world: &World<'_>, position: usize, drift: &Drift, outcome: &Out
         (Disposition::Record, Some(_), None) if !outcome.dry_run => (State::Applied, None),
         (Disposition::Record, ..) => (State::Pending, None),
     };
-    let id = drift.fingerprint();
-    let edits = step.map_or(&drift.edits, |step| &step.edits);
+    let id = fingerprint.to_string();
+    let edits = step.map_or(drift.edits(), |step| step.edits());
     DriftReport {
         class: drift.class,
         code: drift.class.code(),

@@ -1,13 +1,13 @@
 //! The rows of `status`: one per entry, then one per session of ours without an entry. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
 use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
-use super::{Report, State};
-use crate::core::drift::{Class, EntryVerdict, Found, Live, Standing, Verdict, World, delegations};
+use super::{DriftReport, Report, State};
+use crate::core::drift::{Class, EntryVerdict, LiveAgent, Presence, Unregistered, Verdict, World, delegations};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{Job, timed_out};
@@ -28,26 +28,30 @@ const CONTINUED: &str = "continued-in";
 /// The most characters shown of what an agent says it waits for.
 const MOST_AWAITED: usize = 80;
 
+/// The drifts of a report by their session.
+type DriftsBySession<'a> = HashMap<&'a SessionKey, Vec<&'a DriftReport>>;
+
 /// A row, and what it was made from.
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
     /// The row.
     pub row: SessionRow,
     /// The entry and what was concluded about it; `None` for a session without an entry.
-    pub entry: Option<(&'a Session, &'a EntryVerdict<'a>)>,
+    pub entry: Option<(&'a Session, &'a EntryVerdict)>,
     /// The session without an entry.
-    pub found: Option<&'a Found<'a>>,
+    pub found: Option<&'a Unregistered>,
 }
 
 /// The rows of the selected sessions. `report` is the report of the same pass.
 pub fn rows<'a>(
     world: &World<'a>,
-    verdict: &'a Verdict<'a>,
+    verdict: &'a Verdict,
     report: &Report,
     selection: &Selection,
     resume: Resume<'_>,
 ) -> Vec<Row<'a>> {
     let jobs = Jobs::new(world);
+    let drifts = by_session(report);
     let declared = world
         .manifest
         .sessions
@@ -55,14 +59,14 @@ pub fn rows<'a>(
         .zip(&verdict.entries)
         .filter(|(session, _)| selection.covers(&session.key.name, session.agent, &session.labels))
         .map(|(session, entry)| Row {
-            row: jobs.shown(entry_row(world, session, entry, report, resume), session.index),
+            row: jobs.shown(entry_row(world, session, entry, &drifts, resume), session.index),
             entry: Some((session, entry)),
             found: None,
         });
     let found = verdict.found.iter().filter_map(|found| {
         let agent = found.agents.first()?.agent.kind;
         let selected = selection.covers(&found.key.name, agent, &BTreeMap::new());
-        selected.then(|| Row { row: found_row(world, found, agent, report, resume), entry: None, found: Some(found) })
+        selected.then(|| Row { row: found_row(world, found, agent, &drifts, resume), entry: None, found: Some(found) })
     });
     declared.chain(found).filter(|row| is_wanted(&row.row, selection)).collect()
 }
@@ -118,11 +122,11 @@ pub fn status(report: &Report, rows: &[Row<'_>]) -> StatusReport {
 fn entry_row(
     world: &World<'_>,
     session: &Session,
-    entry: &EntryVerdict<'_>,
-    report: &Report,
+    entry: &EntryVerdict,
+    drifts: &DriftsBySession<'_>,
     resume: Resume<'_>,
 ) -> SessionRow {
-    let live = entry.standing.live();
+    let live = entry.presence.live();
     let proven = entry.proven.as_ref().map(|(id, rung)| (id, rung.as_str()));
     let continued = entry.continued.as_ref().map(|it| (&it.id, CONTINUED));
     let id = proven.or(continued).or_else(|| Some((session.recorded.session_id.as_ref()?, RECORDED)));
@@ -155,8 +159,8 @@ fn entry_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(report, &session.key, |state| state != State::Applied),
-        ignored: classes(report, &session.key, |state| state == State::Ignored),
+        drifts: classes(drifts, &session.key, |state| state != State::Applied),
+        ignored: classes(drifts, &session.key, |state| state == State::Ignored),
         // One that another live session has is not offered here.
         resume: id
             .filter(|_| owner.is_none())
@@ -164,9 +168,15 @@ fn entry_row(
     }
 }
 
-fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Report, resume: Resume<'_>) -> SessionRow {
-    let live: Option<Live<'_>> = match found.agents.as_slice() {
-        [live] => Some(*live),
+fn found_row(
+    world: &World<'_>,
+    found: &Unregistered,
+    agent: AgentKind,
+    drifts: &DriftsBySession<'_>,
+    resume: Resume<'_>,
+) -> SessionRow {
+    let live: Option<&LiveAgent> = match found.agents.as_slice() {
+        [live] => Some(live),
         _ => None,
     };
     let id = found.proven.as_ref();
@@ -199,8 +209,8 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(report, &found.key, |state| state != State::Applied),
-        ignored: classes(report, &found.key, |state| state == State::Ignored),
+        drifts: classes(drifts, &found.key, |state| state != State::Applied),
+        ignored: classes(drifts, &found.key, |state| state == State::Ignored),
         resume: id
             .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
     }
@@ -209,7 +219,7 @@ fn found_row(world: &World<'_>, found: &Found<'_>, agent: AgentKind, report: &Re
 fn observed(
     world: &World<'_>,
     session: &Session,
-    entry: &EntryVerdict<'_>,
+    entry: &EntryVerdict,
     transcript: Option<&Fact<Transcript>>,
     proven: bool,
 ) -> (Observed, Option<String>) {
@@ -220,17 +230,17 @@ fn observed(
     if session.suspend {
         return (Observed::Suspended, None);
     }
-    match &entry.standing {
-        Standing::Unknown(why) => (Observed::Unknown, note(why)),
-        Standing::Absent { .. } => match &entry.renamed_to {
+    match &entry.presence {
+        Presence::Unknown(why) => (Observed::Unknown, note(why)),
+        Presence::Absent { .. } => match &entry.renamed_to {
             Some(name) => (Observed::Alive, note(&format!("renamed to {name}"))),
             None => (Observed::Gone, None),
         },
-        Standing::NoAgent { instead, .. } => (Observed::NoAgent, note(instead)),
-        Standing::Several { candidates, .. } => {
+        Presence::NoAgent { instead, .. } => (Observed::NoAgent, note(instead)),
+        Presence::Several { candidates, .. } => {
             (Observed::Ambiguous, note(&format!("{} {} processes", candidates.len(), session.agent)))
         }
-        Standing::Alive(_) => match (&entry.unknown, transcript) {
+        Presence::Alive(_) => match (&entry.unknown, transcript) {
             (Some(why), _) => (Observed::Alive, note(why)),
             (None, Some(Fact::Absent)) if proven => (Observed::Alive, note("no transcript yet")),
             _ => (Observed::Alive, None),
@@ -239,9 +249,9 @@ fn observed(
 }
 
 /// The note of an entry without a live agent, with the doubt about its conversation that the session left behind.
-fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict<'_>, note: Option<String>) -> Option<String> {
+fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict, note: Option<String>) -> Option<String> {
     let memory = world.memory.session(&session.key).filter(|memory| memory.recorded_id == session.recorded.session_id);
-    let doubt = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !entry.standing.has_agent());
+    let doubt = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !entry.presence.has_agent());
     let doubt = doubt.map(|doubt| format!("conversation doubtful: {}", printable(doubt)));
     match (note, doubt) {
         (Some(note), Some(doubt)) => Some(format!("{note}; {doubt}")),
@@ -251,7 +261,7 @@ fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict<'_>, no
 
 /// What a live agent is doing, and what there is to say beside it. Beside its phase only of one whose conversation is known: what
 /// a transcript tells, it tells of whoever is in it.
-fn turn_of(world: &World<'_>, live: Option<Live<'_>>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
+fn turn_of(world: &World<'_>, live: Option<&LiveAgent>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
     if let Some(phase) = live.and_then(|live| world.observation.phases.get(&live.agent.process)) {
         return (Some(*phase), None);
     }
@@ -263,16 +273,11 @@ fn turn_of(world: &World<'_>, live: Option<Live<'_>>, id: Option<&ConversationId
 }
 
 /// The transcript of the conversation a row shows.
-fn transcript_of(
-    world: &World<'_>,
-    session: &Session,
-    entry: &EntryVerdict<'_>,
-    id: &ConversationId,
-) -> Option<Fact<Transcript>> {
+fn transcript_of(world: &World<'_>, session: &Session, entry: &EntryVerdict, id: &ConversationId) -> Option<Fact<Transcript>> {
     if Some(id) == session.recorded.session_id.as_ref() {
         return entry.transcript.clone();
     }
-    let home = entry.standing.live()?.agent.home.seen()?.clone();
+    let home = entry.presence.live()?.agent.home.seen()?.clone();
     let key = TranscriptKey { kind: session.agent, home, id: id.clone() };
     world.observation.transcripts.get(&key).cloned()
 }
@@ -285,6 +290,14 @@ fn is_there(transcript: &Fact<Transcript>) -> Option<bool> {
     }
 }
 
-fn classes(report: &Report, key: &SessionKey, is_wanted: impl Fn(State) -> bool) -> Vec<Class> {
-    report.drifts.iter().filter(|drift| drift.session == *key && is_wanted(drift.state)).map(|drift| drift.class).collect()
+fn by_session(report: &Report) -> DriftsBySession<'_> {
+    let mut drifts = DriftsBySession::new();
+    for drift in &report.drifts {
+        drifts.entry(&drift.session).or_default().push(drift);
+    }
+    drifts
+}
+
+fn classes(drifts: &DriftsBySession<'_>, key: &SessionKey, is_wanted: impl Fn(State) -> bool) -> Vec<Class> {
+    drifts.get(key).into_iter().flatten().filter(|drift| is_wanted(drift.state)).map(|drift| drift.class).collect()
 }

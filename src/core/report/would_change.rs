@@ -2,13 +2,13 @@
 
 use super::rows::Row;
 use super::status::Observed;
-use crate::core::drift::Live;
+use crate::core::drift::LiveAgent;
 use crate::core::fact::Fact;
 use crate::core::manifest::Status;
 use crate::core::observe::identity::Rung;
 
 /// The lines. `live` is the session's only agent, `decided` the rung that proves its conversation.
-pub(super) fn lines(row: &Row<'_>, live: Option<Live<'_>>, decided: Option<Rung>) -> Vec<String> {
+pub(super) fn lines(row: &Row<'_>, live: Option<&LiveAgent>, decided: Option<Rung>) -> Vec<String> {
     let mut lines = vec![about_session(row)];
     if let Some(live) = live {
         lines.extend(about_conversation(row, live, decided));
@@ -45,7 +45,7 @@ fn about_session(row: &Row<'_>) -> String {
 }
 
 /// What would change the conversation that is believed, or make one believed.
-fn about_conversation(row: &Row<'_>, live: Live<'_>, decided: Option<Rung>) -> Vec<String> {
+fn about_conversation(row: &Row<'_>, live: &LiveAgent, decided: Option<Rung>) -> Vec<String> {
     if row.found.is_some_and(|found| found.view_of.is_some()) {
         return vec!["an agent of its own in the session".to_owned()];
     }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rows;
@@ -71,7 +72,8 @@ pub(super) fn is_elsewhere(host: &dyn Host, peer: Peer, server: Option<u32>) -> 
 /// What is left of a server whose processes cannot be seen: its sessions.
 fn veiled(mut server: Server) -> Server {
     server.pid = None;
-    for pane in server.sessions.iter_mut().flat_map(|session| &mut session.panes).filter(|pane| pane.dead.is_none()) {
+    let panes = server.sessions.iter_mut().flat_map(|session| &mut Arc::make_mut(session).panes);
+    for pane in panes.filter(|pane| pane.dead.is_none()).map(Arc::make_mut) {
         (pane.pid, pane.agents) = (None, Fact::Unknown(ELSEWHERE.to_owned()));
     }
     server

@@ -1,6 +1,7 @@
 //! The rows of `list-panes -a`: the format asked for and its parser. Pure: bytes in, a server out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::DateTime;
 
@@ -60,19 +61,19 @@ pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
         }
         at = row.end;
         let place = *places.entry(row.session_id.as_bytes()).or_insert_with(|| {
-            server.sessions.push(MuxSession {
+            server.sessions.push(Arc::new(MuxSession {
                 id: row.session_id.to_owned(),
                 name: String::from_utf8_lossy(row.name).into_owned(),
                 created: DateTime::from_timestamp(row.created, 0),
                 process: None,
                 panes: Vec::new(),
-            });
+            }));
             server.sessions.len() - 1
         });
-        let panes = &mut server.sessions[place].panes;
+        let panes = &mut Arc::make_mut(&mut server.sessions[place]).panes;
         // A window linked twice into one session shows its panes twice.
         if !panes.iter().any(|pane| pane.id == row.pane_id) {
-            panes.push(row.pane());
+            panes.push(Arc::new(row.pane()));
         }
     }
     Ok(server)

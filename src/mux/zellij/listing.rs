@@ -1,6 +1,7 @@
 //! What the list of `zellij action list-panes --all --json` says, and what of it the processes of a session did not. Pure: bytes in, panes out.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -30,7 +31,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Listed>, String> {
 
 /// The panes of a list that are not among those whose processes were found: dead ones, and a doubt for each live one whose
 /// process is missing, as far as processes without an id cannot be theirs.
-pub(super) fn beside(listed: &[Listed], found: &[Pane]) -> Vec<Pane> {
+pub(super) fn beside(listed: &[Listed], found: &[Arc<Pane>]) -> Vec<Pane> {
     let known: BTreeSet<&str> = found.iter().filter(|pane| pane.pid.is_some()).map(|pane| pane.id.as_str()).collect();
     let mut nameless = found.iter().filter(|pane| pane.pid.is_some() && !pane.id.ends_with(char::is_numeric)).count();
     let mut others = Vec::new();
@@ -74,8 +75,8 @@ mod tests {
         parse(format!("[{}]\n", rows.join(",")).as_bytes()).unwrap()
     }
 
-    fn found(id: &str, pid: u32) -> Pane {
-        Pane { pid: Some(pid), agents: Fact::Absent, dead: None, ..dead(0, String::new()) }.named(id)
+    fn found(id: &str, pid: u32) -> Arc<Pane> {
+        Pane { pid: Some(pid), agents: Fact::Absent, dead: None, ..dead(0, String::new()) }.named(id).into()
     }
 
     impl Pane {

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -51,7 +52,7 @@ fn look(host: &dyn Host, base: &Path, elsewhere: Option<&Path>) -> Result<Server
     let (sessions, reached) = sessions(host, &directory, names, &servers);
     let unlisted = hidden(&listening, base, reached);
     let unlisted = unlisted.or_else(|| elsewhere.and_then(|other| alive_in(&listening, other)));
-    Ok(Server { unlisted, sessions, ..Server::default() })
+    Ok(Server { unlisted, sessions: sessions.into_iter().map(Arc::new).collect(), ..Server::default() })
 }
 
 /// A server's process.
@@ -147,7 +148,7 @@ fn session(name: OsString, servers: &BTreeMap<u32, Running>, answer: Answer) -> 
             Some(Running { process, panes, .. }) => Some(MuxSession {
                 created: Some(process.started),
                 process: Some(process.pid),
-                panes: panes.clone(),
+                panes: panes.iter().cloned().map(Arc::new).collect(),
                 ..named(name)
             }),
         },
@@ -161,7 +162,7 @@ fn named(name: OsString) -> MuxSession {
 
 /// A session of which nothing more can be told.
 fn unclear(name: OsString, why: String) -> MuxSession {
-    MuxSession { panes: vec![panes::doubt(why)], ..named(name) }
+    MuxSession { panes: vec![Arc::new(panes::doubt(why))], ..named(name) }
 }
 
 /// The sockets in a directory, in order.

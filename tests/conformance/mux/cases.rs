@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use headcount::core::fact::Fact;
@@ -23,7 +24,7 @@ fn list(bench: &dyn Bench) -> Fact<Server> {
     list_on(bench, ServerKey::DEFAULT)
 }
 
-fn sessions(fact: &Fact<Server>) -> &[MuxSession] {
+fn sessions(fact: &Fact<Server>) -> &[Arc<MuxSession>] {
     fact.seen().map_or(&[], |server| &server.sessions)
 }
 
@@ -40,7 +41,7 @@ fn pids(fact: &Fact<Server>, name: &str) -> Vec<u32> {
 /// Whether it is not told what a session holds: of the whole server, or of that session.
 fn is_unknown(fact: &Fact<Server>, name: &str) -> bool {
     let session = sessions(fact).iter().find(|session| session.name == name);
-    let doubtful = |session: &MuxSession| session.panes.iter().any(|pane| pane.agents.why_unknown().is_some());
+    let doubtful = |session: &Arc<MuxSession>| session.panes.iter().any(|pane| pane.agents.why_unknown().is_some());
     fact.why_unknown().is_some() || session.is_some_and(doubtful)
 }
 

@@ -30,7 +30,7 @@ fn with(fields: &str, jobs: Vec<Job>) -> Scene {
 fn linked(scene: &Scene) -> Vec<String> {
     let drifts = scene.drifts().into_iter().filter(|drift| drift.class == Class::Delegated);
     let edit = |edit: &crate::core::edit::Edit| format!("{}={}", edit.path, edit.to.clone().unwrap_or_default());
-    drifts.flat_map(|drift| drift.edits.iter().map(edit).collect::<Vec<_>>()).collect()
+    drifts.flat_map(|drift| drift.edits().iter().map(edit).collect::<Vec<_>>()).collect()
 }
 
 #[test]

@@ -219,7 +219,10 @@ fn two_live_sessions_of_one_name_on_two_servers_are_two_when_they_prove_one_id()
     ] {
         let mut scene = scene(manifest(&text(&entries)), vec![alive("x-creator-claude", agent(1).proves(Rung::Registry, "u"))]);
         let sessions = vec![alive("x-creator-claude", agent(2).proves(Rung::Registry, "u"))];
-        scene.observation.servers.insert(zellij.clone(), Fact::Seen(Server { sessions, ..Server::default() }));
+        scene.observation.servers.insert(
+            zellij.clone(),
+            Fact::Seen(Server { sessions: sessions.into_iter().map(Into::into).collect(), ..Server::default() }),
+        );
         assert_eq!(scene.words(), expected, "{entries}");
         assert!(scene.edits().iter().all(|edit| !edit.contains("session_id")), "{:?}", scene.edits());
         assert!(scene.drifts()[0].matter.contains("x-creator-claude on zellij:default"), "{:?}", scene.drifts()[0]);

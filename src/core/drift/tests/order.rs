@@ -361,7 +361,7 @@ fn a_top_level_identity_is_checked_once_under_its_own_path() {
     let drifts = scene.drifts();
     assert_eq!(drifts.len(), 1);
     assert_eq!(drifts[0].session.name, "agent_identities.claude.session_id");
-    assert!(drifts[0].edits.is_empty());
+    assert!(drifts[0].edits().is_empty());
 }
 
 #[test]

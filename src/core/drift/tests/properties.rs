@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::core::drift::{Class, Disposition, Standing, classify};
+use crate::core::drift::{Class, Disposition, Presence, classify};
 use crate::core::edit::{Edit, Segment};
 use crate::core::fact::Fact;
 use crate::core::manifest::select::Selection;
@@ -127,8 +127,7 @@ fn apply(document: &mut Value, edits: &[Edit]) {
 fn pass(scene: &Scene, selection: &Selection) -> plan::Plan {
     let world = scene.world();
     let verdict = classify(&world);
-    let alive = |index: usize| verdict.entries.get(index).is_some_and(|entry| entry.standing.has_agent());
-    plan::make(&scene.manifest, &verdict.drifts, selection, &alive)
+    plan::make(&scene.manifest, &verdict, selection)
 }
 
 /// What the next pass knows of the one made on this scene.
@@ -161,7 +160,7 @@ fn shared_ids(scene: &Scene) -> Vec<String> {
 fn live_pairs(scene: &Scene) -> Vec<(usize, usize)> {
     let world = scene.world();
     let verdict = classify(&world);
-    let lives = |index: usize| matches!(verdict.entries[index].standing, Standing::Alive(_) | Standing::Several { .. });
+    let lives = |index: usize| matches!(verdict.entries[index].presence, Presence::Alive(_) | Presence::Several { .. });
     let mut shared = Vec::new();
     for one in &scene.manifest.sessions {
         for other in &scene.manifest.sessions {

@@ -1,7 +1,7 @@
 //! What may be out of sight from where one looks, and is then neither dead nor in sync.
 
 use super::world::*;
-use crate::core::drift::{Standing, classify, remember};
+use crate::core::drift::{Presence, classify, remember};
 use crate::core::fact::Fact;
 use crate::core::memory::{Memory, SeenFrom, SessionMemory};
 use crate::core::observe::{Server, Vantage};
@@ -24,10 +24,10 @@ fn here(pids: &str, directory: Option<&str>) -> Vantage {
 fn told(mut scene: Scene, vantage: &Vantage) -> &'static str {
     scene.observation.vantage = vantage.clone();
     let verdict = classify(&scene.world());
-    match (&verdict.entries[0].standing, verdict.drifts.len()) {
-        (Standing::Unknown(_), 0) => "unknown",
-        (Standing::Absent { .. }, 0) => "in order",
-        (Standing::Absent { .. }, 1) => "dead",
+    match (&verdict.entries[0].presence, verdict.drifts.len()) {
+        (Presence::Unknown(_), 0) => "unknown",
+        (Presence::Absent { .. }, 0) => "in order",
+        (Presence::Absent { .. }, 1) => "dead",
         other => panic!("{other:?}"),
     }
 }

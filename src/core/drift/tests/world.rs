@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -103,14 +104,20 @@ pub(super) fn pane(pid: u32, agents: Vec<Agent>) -> Pane {
         pid: Some(pid),
         dead: None,
         runs: "bash".to_owned(),
-        agents: Fact::Seen(agents),
+        agents: Fact::Seen(agents.into_iter().map(Arc::new).collect()),
         unread: None,
     }
 }
 
 /// An hour-old session.
 pub(super) fn session(name: &str, panes: Vec<Pane>) -> MuxSession {
-    MuxSession { id: format!("${name}"), name: name.to_owned(), created: Some(ago(3600)), process: None, panes }
+    MuxSession {
+        id: format!("${name}"),
+        name: name.to_owned(),
+        created: Some(ago(3600)),
+        process: None,
+        panes: panes.into_iter().map(Arc::new).collect(),
+    }
 }
 
 /// A session with one claude, whose pane and process have this pid.
@@ -135,6 +142,7 @@ pub(super) struct Scene {
 /// A scene whose default server answers with these sessions. Every recorded or proven conversation has a transcript.
 pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
     let entries = manifest.sessions.len();
+    let sessions = sessions.into_iter().map(Arc::new).collect();
     let server = Fact::Seen(Server { pid: Some(1), version: "3.3a".to_owned(), sessions, unlisted: None });
     let observation = Observation {
         at: now(),
@@ -229,6 +237,6 @@ impl Scene {
     /// The edits as `path=value` lines.
     pub(super) fn edits(&self) -> Vec<String> {
         let line = |edit: &crate::core::edit::Edit| format!("{}={}", edit.path, edit.to.clone().unwrap_or_default());
-        self.drifts().iter().flat_map(|drift| drift.edits.iter().map(line)).collect()
+        self.drifts().iter().flat_map(|drift| drift.edits().iter().map(line)).collect()
     }
 }
