@@ -1,5 +1,5 @@
 //! `headcount diff` over 1, 100 and 1000 tmux sessions with 10,000 transcripts on disk, paired with one bare
-//! `tmux -u list-panes -a` on the same server: both medians, their ratio and the budget (2.0 × floor + 3 ms).
+//! `tmux -u list-panes -a` on the same server: both medians, their ratio and the budget.
 //!
 //! Owns its world: a private tmux server below a temp directory, a temp HOME. Never touches the default server. `BENCH_PAIRS` sets
 //! how often each is run (41), `BENCH_KEEP` keeps a world of so many sessions for a profiler.

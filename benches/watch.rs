@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use support::program::time;
 use support::report::{Measure, Reporter, median, millis};
 use support::watch::{Taken, Watch};
 use support::{World, age, number, ticks, write_synced};
@@ -142,40 +143,74 @@ fn idle(report: &mut Reporter) {
 }
 
 fn scale(report: &mut Reporter, tries: usize) {
-    let ten = among(10, tries);
-    let thousand = among(1000, tries);
+    let (ten, thousand) = (among(10, tries), among(1000, tries));
     let says = ["one session killed among 10 -> told", "one session killed among 1,000 -> told"];
-    for ((id, taken), says) in [("change.10", &ten.0), ("change.1000", &thousand.0)].into_iter().zip(says) {
-        let measure = taken.trouble().map_or_else(|| Measure::median(&taken.times), |why| Measure::none(&why));
-        report.measured(id, says, "ms", measure);
+    for ((id, change), says) in [("change.10", &ten), ("change.1000", &thousand)].into_iter().zip(says) {
+        report.measured(id, says, "ms", change.measure().over(SYNCED, change.synced));
     }
     let says = "processor time of one change among 1,000";
-    report.measured("change.1000.processor", says, "ms", Measure::single(thousand.1).over("one among 10", ten.1));
-    let measure = match (ten.0.trouble(), thousand.0.trouble()) {
-        (None, None) => Measure::median(&thousand.0.times).over("one among 10", median(&ten.0.times)),
-        (why, other) => Measure::none(&why.or(other).unwrap_or_default()),
+    report.measured(
+        "change.1000.processor",
+        says,
+        "ms",
+        Measure::single(thousand.processor).over("one among 10", ten.processor),
+    );
+    let (less, over) = match (ten.taken.trouble(), thousand.taken.trouble()) {
+        (None, None) => {
+            let rest: Vec<f64> = thousand.taken.times.iter().map(|took| took - thousand.synced).collect();
+            let floor = thousand.list + 4.0 * thousand.synced;
+            let over = thousand.measure().over("one list-panes -a and four synced writes", floor);
+            (Measure::median(&rest).over("one among 10", median(&ten.taken.times)), over)
+        }
+        (why, other) => {
+            let why = why.or(other).unwrap_or_default();
+            (Measure::none(&why), Measure::none(&why))
+        }
     };
-    report.budget("change.among.1000", measure);
+    report.budget("change.among.1000", less);
+    report.budget("watch.killed.1000", over);
 }
 
-/// What one change costs among so many sessions: until it is told, and in milliseconds of processor time.
-fn among(sessions: usize, tries: usize) -> (Taken, f64) {
+/// One change among so many sessions.
+struct Change {
+    /// Until it is told.
+    taken: Taken,
+    /// Its processor time in milliseconds.
+    processor: f64,
+    /// What one list of these sessions takes, and one synced write of their manifest, in milliseconds.
+    list: f64,
+    synced: f64,
+}
+
+impl Change {
+    fn measure(&self) -> Measure {
+        self.taken.trouble().map_or_else(|| Measure::median(&self.taken.times), |why| Measure::none(&why))
+    }
+}
+
+/// What one change costs among so many sessions. The floors are taken between the changes, on the same server and file system.
+fn among(sessions: usize, tries: usize) -> Change {
     // Ten sessions are used up soon: as many more worlds of ten.
     let per_world = tries.min(sessions / 2);
-    let (mut killed, mut ticks, mut n) = (Taken::default(), 0, 0);
+    let (mut taken, mut ticks, mut n) = (Taken::default(), 0, 0);
+    let (mut lists, mut synced) = (Vec::new(), Vec::new());
     while n < tries {
         let (world, watch) = watched(sessions);
-        let before = watch.processor();
         for (name, ..) in world.panes().iter().take(per_world) {
             n += 1;
-            if !killed.take(&watch, "dead", name, || kill(&world, name)) {
+            let before = watch.processor();
+            let is_noticed = taken.take(&watch, "dead", name, || kill(&world, name));
+            ticks += watch.processor() - before;
+            lists.push(millis(time(world.tmux().args(["-u", "list-panes", "-a"])).0));
+            synced.push(millis(write_synced(&world.path("floor.yaml"), world.recorded.as_bytes())));
+            if !is_noticed {
                 n = tries;
                 break;
             }
         }
-        ticks += watch.processor() - before;
     }
-    (killed, ticks as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64 / n as f64)
+    let processor = ticks as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64 / taken.times.len().max(1) as f64;
+    Change { taken, processor, list: median(&lists), synced: median(&synced) }
 }
 
 /// A thousand sessions that are declared begin at once and end at once. Counted is what the manifest says of them.
