@@ -37,7 +37,8 @@ pub struct Budget {
 
 const DIFF: &str = "`headcount diff` over N sessions, N = 1, 100, with 10,000 transcripts on disk: at most 2.0 times one \
     `tmux -u list-panes -a` + 3 ms";
-const UNRECORDED: &str = "`headcount diff` over 100 sessions of which nothing is recorded: at most 2.5 times one `tmux -u list-panes -a`";
+const UNRECORDED: &str =
+    "`headcount diff` over 100 sessions of which nothing is recorded: at most 2.5 times one `tmux -u list-panes -a`";
 const THOUSAND: &str = "`headcount diff` over 1,000 sessions: at most 1.7 times one `tmux -u list-panes -a`";
 const THOUSAND_UNRECORDED: &str =
     "`headcount diff` over 1,000 sessions of which nothing is recorded: at most 3 times one `tmux -u list-panes -a`";
@@ -47,7 +48,8 @@ const EVENT: &str = "MQTT event -> registry and report: p50 <= 30 ms";
 const BURST: &str = "MQTT: 50,000-event burst, none lost, memory flat";
 const IDLE: &str = "idle watch, 100 sessions, one server with a control client: <= 0.1 % of one core, 0 forks, <= 16 MiB RSS";
 const CHANGE: &str = "one change among 1,000, less one synced write of that manifest: <= 1.5 times one among 10";
-const OVER_FLOOR: &str = "watch: killed -> recorded, among 1,000: <= 2 times (one list-panes -a + four synced writes of that manifest)";
+const OVER_FLOOR: &str =
+    "watch: killed -> recorded, among 1,000: <= 2 times (one list-panes -a + four synced writes of that manifest)";
 
 const TWICE_AND_3: Limit = Limit::OverFloor { times: 2.0, plus: 3.0 };
 
