@@ -7,6 +7,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod custom;
+pub mod doors;
 mod files;
 mod gemini;
 mod opencode;

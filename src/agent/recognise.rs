@@ -129,6 +129,13 @@ impl<'a> Program<'a> {
         Some(Self { via: Some(via), path, args })
     }
 
+    /// Its name, as people say it; `None` for an interpreter that runs no script.
+    pub fn name(&self) -> Option<&'a str> {
+        let name = base(self.path?);
+        let name = name.strip_prefix('-').unwrap_or(name);
+        Some(name.strip_suffix(".exe").unwrap_or(name))
+    }
+
     /// Whether it is an interpreter, with or without a script.
     pub fn is_interpreter(&self) -> bool {
         self.via.is_some()

@@ -18,7 +18,7 @@ mod signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue};
 
 use args::{Cli, Globals, Verb};
@@ -39,7 +39,8 @@ pub(crate) struct Context {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let parsed = args::command().try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, arguments),
     };

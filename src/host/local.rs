@@ -207,6 +207,11 @@ impl Host for LocalHost {
         procfs::lockers(path)
     }
 
+    fn group(&self, pid: u32) -> Option<u32> {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
+        u32::try_from(rustix::process::getpgid(Some(pid)).ok()?.as_raw_nonzero().get()).ok()
+    }
+
     fn environ(&self, pid: u32) -> Fact<Environ> {
         if self.ps.is_some() {
             return Fact::Unknown("ps does not tell the environment of a process".to_owned());

@@ -89,6 +89,12 @@ pub trait Host: Send + Sync {
     /// The processes that hold a file locked. Those of whom this may not be read are left out.
     fn lockers(&self, path: &Path) -> Fact<Vec<u32>>;
 
+    /// The process group of a process, where that can be told.
+    fn group(&self, pid: u32) -> Option<u32> {
+        let _ = pid;
+        None
+    }
+
     /// The environment a process was started with.
     fn environ(&self, pid: u32) -> Fact<Environ>;
 

@@ -31,11 +31,27 @@ fn pages() -> Vec<Vec<String>> {
     pages
 }
 
+/// `-h` is read in a terminal that nobody has made larger.
+#[test]
+fn the_short_help_fits_a_terminal_of_24_lines_and_80_columns() {
+    for page in pages() {
+        let run =
+            |option: &str| Ran::from(Place::new().command().args(&page).arg(option).env("COLUMNS", "80").output().unwrap());
+        let (short, long) = (run("-h"), run("--help"));
+        assert_eq!(short.code, Some(0), "{page:?}: {}", short.stderr);
+        let lines = short.stdout.lines().count();
+        assert!(lines <= 24, "{page:?} has {lines} lines:\n{}", short.stdout);
+        assert!(short.stdout.lines().all(|line| line.chars().count() <= 80), "{page:?}:\n{}", short.stdout);
+        assert!(long.stdout.lines().count() > lines, "{page:?}");
+        assert!(short.stdout.contains("  -h, --help "), "{page:?}:\n{}", short.stdout);
+    }
+}
+
 /// What `--help` says below the options, on a terminal of this width.
 fn below_the_options(page: &[String], columns: &str) -> Vec<String> {
     let output = Place::new().command().args(page).arg("--help").env("COLUMNS", columns).output().unwrap();
     let help = Ran::from(output).stdout;
-    let options = help.rfind("[default: text]").expect("the last of the global options");
+    let options = help.rfind("-h, --help").expect("the last of the global options");
     help[options..].lines().skip(1).map(str::to_owned).collect()
 }
 
@@ -86,7 +102,7 @@ fn every_verb_has_a_manual_page_and_its_options_are_in_it() {
     }
     let ran = place.run(&["man", "frobnicate"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""));
-    assert!(ran.stderr.contains("hint: the verbs are status, "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: the commands are status, "), "{}", ran.stderr);
 }
 
 #[test]

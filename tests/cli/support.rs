@@ -74,14 +74,14 @@ pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_headcount"))
 }
 
-/// Every verb the help lists, `help` itself left out.
+/// Every verb the help lists.
 pub(crate) fn verbs() -> Vec<String> {
     let help = Place::new().run(&["--help"]).stdout;
     let verbs: Vec<String> = help
         .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| line.starts_with("  "))
+        .skip_while(|line| *line != "Look:")
+        .take_while(|line| *line != "Global options:")
+        .filter(|line| line.starts_with("  "))
         .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
         .filter(|verb| verb != "help")

@@ -11,6 +11,7 @@ mod agents;
 mod codex;
 mod copilot;
 mod custom;
+mod doors;
 mod elsewhere;
 mod gemini;
 mod hidden;

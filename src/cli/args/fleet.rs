@@ -10,7 +10,7 @@ use super::{FormatArgs, values};
 ///
 /// Hosts publish with `headcount watch --publish`. Reads only: nothing is published, and nothing on any host is asked.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 The broker is named as for `headcount watch`: MQTT_BROKER and the other variables, or \
 `mqtt:` in the manifest.
 
@@ -33,7 +33,7 @@ pub(crate) enum FleetVerb {
 /// A host is online while its watch is connected; offline if its watch has ended; lost if it went without a word; stale if it
 /// says it is online and has not said for long that it looks. Of a host that is not online the sessions are those it last told.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 JSON and YAML: headcount/fleet/v1 (`headcount schema fleet`); with --watch, each line of \
 JSON is an event (`headcount schema fleet-events`).
 

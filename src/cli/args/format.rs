@@ -9,7 +9,7 @@ pub(crate) struct FormatArgs {
     /// Print JSON; the same as -o json
     #[arg(long, group = "document", conflicts_with = "output")]
     json: bool,
-    /// Print a document for programs
+    /// Print as
     #[arg(long, short = 'o', value_name = "FORM", group = "document")]
     output: Option<Format>,
 }

@@ -15,7 +15,7 @@ use crate::core::job::{EventKind, JobId, JobStatus};
 /// A job is a file in a registry: what is to be done, by which agent, in which session, and how far it is. Events say what
 /// becomes of it. Nothing is typed into the session: whoever delegates does that.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 The registry is the first of these:
   --registry DIR, $HEADCOUNT_JOBS,
   .mam/jobs of the working directory or one above it,
@@ -27,7 +27,7 @@ Examples:
   headcount job publish abc12345 completed --detail 'all green'
   headcount job wait abc12345 && echo done")]
 pub(crate) struct JobArgs {
-    /// The registry to use instead of searching for one
+    /// The registry, instead of searching for one
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) registry: Option<PathBuf>,
     #[command(subcommand)]
@@ -52,35 +52,37 @@ pub(crate) enum JobVerb {
 /// With --agent-session the job is recorded in that session's entry of the manifest (`delegate_job_id`). If there is no such
 /// entry yet, the next pass that finds one records it.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount job submit --prompt 'write the report' --artifact report.md
   headcount job submit --agent-session tmux:lab --prompt - < task.md
   headcount job submit --prompt 'nightly' --timeout 8h --idle-timeout 0 --auth")]
 pub(crate) struct SubmitArgs {
-    /// What is to be done; `-` reads it from stdin
+    /// What to do; `-` reads it from stdin
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) prompt: String,
-    /// The agent that is to do it
-    #[arg(long, value_name = "AGENT", value_parser = values::AgentParser)]
+    /// The agent that does it
+    #[arg(long, value_name = "AGENT", hide_possible_values = true, long_help = format!("The agent that does it: {}", values::agents()), value_parser = values::AgentParser)]
     pub(crate) agent: Option<AgentKind>,
-    /// The session it is to be done in
+    /// The session it is done in
     #[arg(long, value_name = "MUX:NAME", value_parser = session)]
     pub(crate) agent_session: Option<(MuxKind, String)>,
     /// How long it may take; 0 for ever
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     pub(crate) timeout: Duration,
     /// How long it may be silent; 0 for ever
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
+    #[arg(long, hide_short_help = true, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
     pub(crate) idle_timeout: Duration,
-    /// A file it is to leave behind; may be given several times
+    /// A file it leaves behind
+    ///
+    /// Repeat it for several files.
     #[arg(long = "artifact", value_name = "PATH")]
     pub(crate) artifacts: Vec<String>,
     /// Accept only events signed with a token of this job
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) auth: bool,
     /// Print that token too, on a second line; it is shown nowhere else
-    #[arg(long, requires = "auth")]
+    #[arg(long, requires = "auth", hide_short_help = true)]
     pub(crate) print_token: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
@@ -90,7 +92,7 @@ pub(crate) struct SubmitArgs {
 
 /// List the jobs, the oldest first
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount job list
   headcount job list --status pending,running
@@ -105,7 +107,7 @@ pub(crate) struct ListArgs {
 
 /// Show one job and its last events
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount job show abc12345
   headcount job show abc12345 --json | jq .job.status")]
@@ -119,7 +121,7 @@ pub(crate) struct ShowArgs {
 
 /// Print the events of a job, one a line
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount job events abc12345
   headcount job events abc12345 --follow          until the job has ended
@@ -139,7 +141,7 @@ pub(crate) struct EventsArgs {
 ///
 /// The event gets the next number, and is signed if the job has a token. Without --mqtt no broker is needed or spoken to.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Exit codes: 0 written, 1 not taken by the broker, 3 the job has ended already.
 
 Examples:
@@ -174,7 +176,7 @@ pub(crate) struct PublishArgs {
 ///
 /// The registry says so from then on; nothing is typed into the session.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Exit codes: 0 called off, 3 the job has ended already.
 
 Examples:
@@ -191,7 +193,7 @@ pub(crate) struct CancelArgs {
 ///
 /// Gives up when the job has run out of its own time, in all or without an event.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Exit codes: 0 completed, 1 error or cancelled, 75 not ended in time: waiting again may work.
 
 Examples:
@@ -212,7 +214,7 @@ pub(crate) struct WaitArgs {
 ///
 /// With their logs and audits. What is not a job that has ended is never touched.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount job prune --dry-run
   headcount job prune --older-than 30d")]

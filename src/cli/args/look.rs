@@ -8,12 +8,12 @@ use clap::{Args, ValueEnum};
 use super::format::{Format, FormatArgs};
 use super::{JudgeArgs, SelectionArgs, values};
 
-/// Show every session: declared, observed, its conversation and its drift
+/// Show every session: declared, observed, conversation and drift
 ///
 /// One row per session of the manifest, then the sessions found running without an entry. Looks only: takes no lock and
 /// creates no file.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount status                        everything
   headcount status 'lab-*' --agent codex
@@ -34,7 +34,7 @@ pub(crate) struct StatusArgs {
     /// Print JSON; the same as -o json
     #[arg(long, conflicts_with = "output")]
     json: bool,
-    /// Print another form
+    /// Print as
     #[arg(long, short = 'o', value_name = "FORM")]
     output: Option<StatusForm>,
     /// Look again and again, and show what changes
@@ -43,7 +43,7 @@ pub(crate) struct StatusArgs {
     /// How often to look, with --watch
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::period)]
     pub(crate) interval: Duration,
-    /// Exit 2 if anything drifted, else 4 if something is unknown
+    /// Exit 2 on drift, else 4 if something is unknown
     #[arg(long)]
     pub(crate) exit_code: bool,
     #[command(flatten)]
@@ -98,13 +98,13 @@ impl StatusForm {
     }
 }
 
-/// Show what drifted, and the change to the manifest that would record it
+/// Show what drifted, and the change that would record it
 ///
 /// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff
 /// of the manifest, which `patch` applies. With -v also what each drift rests on and the values that would change. Looks
 /// only: takes no lock and creates no file.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Exit codes: 0 in sync, 2 any drift, 4 no drift but something is unknown.
 
 JSON and YAML: headcount/report/v1 (`headcount schema report`).
@@ -130,7 +130,7 @@ pub(crate) struct DiffArgs {
 /// Every rung of the evidence for its conversation, what was found there, what follows from it, and what would change
 /// headcount's mind. Looks only.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount explain lab-api-creator-codex
   headcount explain --class ambiguous    every session with that drift")]
@@ -148,7 +148,7 @@ pub(crate) struct ExplainArgs {
 ///
 /// Reads the journal of this manifest.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount history                          everything, newest first
   headcount history lab-api-creator-codex    one session

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod format;
+mod groups;
 mod job;
 mod look;
 mod record;
@@ -14,7 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Command, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
@@ -30,25 +31,40 @@ pub(crate) use schema::{Document, SchemaArgs};
 pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use watch::WatchArgs;
 
-/// Keep one YAML file of coding-agent sessions true.
+/// What is typed.
 #[derive(Debug, Parser)]
 #[command(
     name = "headcount",
     version,
-    about = "Keep one YAML file of coding-agent sessions true",
-    long_about = "Keep one YAML file of coding-agent sessions true.\n\n\
+    about = "Keep track of the coding agents you run in tmux and zellij",
+    long_about = "Keep track of the coding agents you run in tmux and zellij.\n\n\
         headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux and zellij sessions, processes \
-        and transcripts on disk. It says what drifted, and records the truth back without changing a byte it did not mean to \
-        change. It never starts, stops or types into a session.\n\n\
-        Without a verb it does what `headcount status` does.",
-    after_help = AFTER_HELP,
-    max_term_width = 100
+        and transcripts on disk. It says what drifted, and records the truth in the manifest without changing a byte it did \
+        not mean to change. It never starts, stops or types into a session.\n\n\
+        Without a command it does what `headcount status` does.",
+    after_long_help = AFTER_HELP,
+    max_term_width = 100,
+    disable_help_flag = true,
+    disable_version_flag = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
+    /// Print the version
+    #[arg(long, short = 'V', action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
+}
+
+/// The heading of the options that every command takes. Theirs is the last one, so `--help` is among them.
+const GLOBAL: &str = "Global options";
+
+/// The command line, with its help in groups.
+pub(crate) fn command() -> Command {
+    let command = Cli::command();
+    let [short, long] = [false, true].map(|long| groups::help(&command, long));
+    command.before_help(short).before_long_help(long).help_template(groups::TEMPLATE)
 }
 
 const AFTER_HELP: &str = "\
@@ -76,20 +92,23 @@ Exit codes:
 
 /// Options every verb takes.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
+#[command(next_help_heading = GLOBAL)]
 pub(crate) struct Globals {
     /// The manifest to use instead of searching for one
     #[arg(long, short = 'f', global = true, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
     /// When to colour; `auto`: on a terminal, without $NO_COLOR
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
     pub(crate) color: ColorChoice,
     /// Say more on stderr, -vv and -vvv even more ($RUST_LOG works too)
-    #[arg(long, short = 'v', global = true, action = ArgAction::Count)]
+    #[arg(long, short = 'v', global = true, action = ArgAction::Count, hide_short_help = true)]
     pub(crate) verbose: u8,
     /// The form of messages on stderr
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", hide_short_help = true)]
     pub(crate) log_format: LogFormat,
+    /// Print help; `--help` prints more than `-h`
+    #[arg(long, short = 'h', global = true, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 impl Globals {
@@ -102,7 +121,7 @@ impl Globals {
             None => None,
         });
         let color = color.and_then(|word| ColorChoice::from_str(word, false).ok()).unwrap_or(ColorChoice::Auto);
-        Self { manifest: None, color, verbose: 0, log_format: LogFormat::Text }
+        Self { manifest: None, color, verbose: 0, log_format: LogFormat::Text, help: None }
     }
 }
 
@@ -151,14 +170,16 @@ pub(crate) enum Verb {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Only sessions with such a label; several must all match
+    /// Only sessions with this label
+    ///
+    /// Repeat it to require several labels.
     #[arg(long = "label", short = 'l', value_name = "KEY=VALUE", value_delimiter = ',', value_parser = values::label)]
     pub(crate) labels: Vec<(String, String)>,
-    /// Only drifts of these classes
-    #[arg(long = "class", value_name = "CLASS", value_delimiter = ',', value_parser = values::class())]
+    /// Only drifts of these classes, such as dead or moved
+    #[arg(long = "class", value_name = "CLASS", hide_possible_values = true, long_help = values::class_help(), value_delimiter = ',', value_parser = values::class())]
     pub(crate) classes: Vec<Class>,
-    /// Only sessions of these agents, or of others that the manifest declares
-    #[arg(long = "agent", value_name = "AGENT", value_delimiter = ',', value_parser = values::AgentParser)]
+    /// Only sessions of these agents, such as claude
+    #[arg(long = "agent", value_name = "AGENT", hide_possible_values = true, long_help = values::agent_help(), value_delimiter = ',', value_parser = values::AgentParser)]
     pub(crate) agents: Vec<AgentKind>,
 }
 
@@ -178,11 +199,11 @@ impl SelectionArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Judging")]
 pub(crate) struct JudgeArgs {
-    /// How long something young is left to settle before it is decided
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration)]
+    /// Ignore changes younger than this
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::duration, hide_short_help = true)]
     pub(crate) settle: Duration,
     /// Treat warnings about the manifest as errors
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) strict: bool,
 }
 
@@ -196,7 +217,7 @@ impl Default for JudgeArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LockArgs {
     /// How long to wait while another program holds the manifest's lock
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = values::duration, hide_short_help = true)]
     pub(crate) lock_timeout: Duration,
 }
 
@@ -209,10 +230,8 @@ impl LockArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        super::command().debug_assert();
     }
 }

@@ -14,7 +14,7 @@ use crate::store::journal::EntryId;
 /// One pass: observe, compare, record. Only the values that changed are written; comments, order and quoting stay. Nothing
 /// is started, stopped or typed into. With -v also what each drift rests on.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Exit codes: 0 all that could be recorded was, 3 a change was refused, \
 75 the manifest is locked.
 
@@ -34,22 +34,22 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     /// Print the report as JSON: the older name of --json
-    #[arg(long, group = "document", conflicts_with_all = ["json", "output"])]
+    #[arg(long, group = "document", conflicts_with_all = ["json", "output"], hide_short_help = true)]
     emit_diff: bool,
     /// Run a single pass (the default)
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) once: bool,
     /// Record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Who reads the report: `new` is kept apart for each consumer
-    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "document")]
+    #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "document", hide_short_help = true)]
     pub(crate) consumer: Option<String>,
-    /// Exit 2 if anything drifted, else 4 if something is unknown
+    /// Exit 2 on drift, else 4 if something is unknown
     #[arg(long)]
     pub(crate) exit_code: bool,
     /// Go on as `headcount watch --subscribe` does
-    #[arg(long, conflicts_with_all = ["once", "exit_code"])]
+    #[arg(long, conflicts_with_all = ["once", "exit_code"], hide_short_help = true)]
     pub(crate) subscribe: bool,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
@@ -70,7 +70,7 @@ impl RecordArgs {
 ///
 /// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 A later pass records the same again if the world still says so; `ignore: [CLASS]` in \
 the entry keeps it from counting.
 
@@ -98,7 +98,7 @@ pub(crate) struct UndoArgs {
 /// $AGENT_SESSIONS_YAML says, else to ./agent-sessions.yaml; a file that is there is never replaced. Starts, stops and types
 /// into nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount init                      writes ./agent-sessions.yaml
   headcount init -f ~/sessions.yaml
@@ -113,7 +113,7 @@ pub(crate) struct InitArgs {
 ///
 /// Prints every error and warning with its place in the file. Looks at nothing but the file.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount check
   headcount check examples/minimal.yaml

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 /// Print a JSON Schema
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount schema manifest > agent-sessions.schema.json
   headcount schema manifest --markdown | less    every key, for people

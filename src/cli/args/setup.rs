@@ -20,7 +20,7 @@ pub(crate) struct DoctorArgs {}
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   source <(headcount completions bash)    in ~/.bashrc
   source <(headcount completions zsh)     in ~/.zshrc, after compinit
@@ -33,14 +33,14 @@ pub(crate) struct CompletionsArgs {
 
 /// Print a manual page
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   headcount man | man -l -
   headcount man job submit > headcount-job-submit.1
   headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
 pub(crate) struct ManArgs {
-    /// The verb, and the verb below it; without one the page of headcount itself
-    #[arg(value_name = "VERB", num_args = 0..=2)]
+    /// The command; without one the page of headcount itself
+    #[arg(value_name = "COMMAND", num_args = 0..=2)]
     pub(crate) verbs: Vec<String>,
     /// Write every page into this directory instead, which is made if it is not there
     #[arg(long, value_name = "DIR", conflicts_with = "verbs")]

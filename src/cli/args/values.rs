@@ -95,6 +95,22 @@ pub(super) fn class() -> impl TypedValueParser<Value = Class> {
         .try_map(|word| Class::ALL.into_iter().find(|class| letter(*class) == word).map_or_else(|| word.parse(), Ok))
 }
 
+/// What the long help says of `--class`.
+pub(super) fn class_help() -> String {
+    format!("Only drifts of these classes: {}", Class::ALL.map(Class::as_str).join(", "))
+}
+
+/// What the long help says of `--agent`.
+pub(super) fn agent_help() -> String {
+    format!("Only sessions of these agents: {}", agents())
+}
+
+/// Every agent, in words.
+pub(super) fn agents() -> String {
+    let known = AgentKind::ALL.map(|agent| agent.as_str().to_owned()).join(", ");
+    format!("{known}, or another one that the manifest declares")
+}
+
 const fn letter(class: Class) -> &'static str {
     match class {
         Class::Dead => "A",

@@ -14,7 +14,7 @@ use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 /// resolved, job, broker, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was
 /// gone. Nothing is started, stopped or typed into.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 A manifest that does not parse is reported once; the last good one stays in force and \
 nothing is written until the next save.
 
@@ -37,35 +37,41 @@ pub(crate) struct WatchArgs {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
-    /// The longest time between two looks
+    /// Look at least this often
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period)]
     pub(crate) interval: Duration,
-    /// How often to say that it is alive; 0 for never
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = values::duration)]
+    /// How often to print that it is alive; 0 for never
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = values::duration, hide_short_help = true)]
     pub(crate) heartbeat: Duration,
-    /// End after so long
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    /// End after this long
+    #[arg(long, hide_short_help = true, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) max_runtime: Option<Duration>,
     /// End once this file exists
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
     pub(crate) until_file: Option<PathBuf>,
     /// Record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Run this with `sh -c`; its stdin is a JSON array of drift events on one line. One at a time, 30s at most
+    /// Run this with `sh -c` at each drift
+    ///
+    /// Its stdin is a JSON array of drift events on one line. One runs at a time, for 30s at most.
     #[arg(long, value_name = "CMD")]
     pub(crate) on_drift: Option<OsString>,
-    /// Keep no listening control client on tmux servers; poll them instead
-    #[arg(long)]
+    /// Keep no control client on tmux servers; poll them instead
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_control_client: bool,
-    /// Listen to the events of delegated jobs on the MQTT broker (MQTT_BROKER …, or `mqtt:` in the manifest)
+    /// Listen to the events of jobs on the MQTT broker
+    ///
+    /// MQTT_BROKER and the other variables, or `mqtt:` in the manifest, name the broker.
     #[arg(long)]
     pub(crate) subscribe: bool,
-    /// Publish what is found on the MQTT broker: this host's state, its sessions and drifts
+    /// Publish sessions and drifts on the MQTT broker
+    ///
+    /// Also this host's state, for `headcount fleet status`.
     #[arg(long)]
     pub(crate) publish: bool,
-    /// Who reads the events: what was said is remembered apart for each consumer
-    #[arg(long, value_name = "NAME", default_value = crate::control::watch::CONSUMER, value_parser = values::consumer)]
+    /// Who reads the events: each consumer gets each drift once
+    #[arg(long, value_name = "NAME", default_value = crate::control::watch::CONSUMER, value_parser = values::consumer, hide_short_help = true)]
     pub(crate) consumer: String,
     #[command(flatten)]
     pub(crate) lock: LockArgs,

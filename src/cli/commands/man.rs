@@ -26,8 +26,8 @@ pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<Exit, CliError> {
     for verb in &args.verbs {
         let known: Vec<&str> = page.get_subcommands().map(Command::get_name).collect();
         let Some(found) = page.find_subcommand(verb) else {
-            let error = CliError::new(Exit::Usage, format!("no manual page for {verb}: no such verb"));
-            return Err(if known.is_empty() { error } else { error.hint(format!("the verbs are {}", known.join(", "))) });
+            let error = CliError::new(Exit::Usage, format!("no manual page for {verb}: no such command"));
+            return Err(if known.is_empty() { error } else { error.hint(format!("the commands are {}", known.join(", "))) });
         };
         page = found;
     }

@@ -188,11 +188,21 @@ impl<'a> Inspector<'a> {
         let found = tree.agents.iter().filter_map(|sighting| self.agent(sighting));
         let (agents, inner): (Vec<Arc<Agent>>, Vec<Witness>) = found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
+        let out_of_sight = self.out_of_sight(&tree);
         let (agents, unread) = match tree.trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
-            trouble => (Fact::Seen(agents), trouble),
+            trouble => (Fact::Seen(agents), trouble.or(out_of_sight)),
         };
         PaneFacts { agents, unread, runs, witnesses }
+    }
+
+    /// Why an agent that a person at the pane would see may be none of these: the foreground leads elsewhere. A shell that runs a
+    /// script shares its process group with what the script runs.
+    fn out_of_sight(&self, tree: &Tree) -> Option<String> {
+        let group = tree.top.as_ref()?.foreground;
+        let is_in_front = |pid: u32| group.is_none() || self.world.host.group(pid) == group;
+        let (_, door) = tree.doors.iter().find(|(pid, _)| is_in_front(*pid))?;
+        Some(format!("`{door}` runs in its pane, and what is behind that cannot be seen from here"))
     }
 
     /// The name of what a person at the pane would see: the foreground process, else the pane's own.
@@ -343,6 +353,7 @@ mod tests {
                 agents,
                 members: HashSet::new(),
                 led: None,
+                doors: Vec::new(),
                 trouble: trouble.clone(),
             })
         };

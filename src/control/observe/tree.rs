@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::OnceLock;
 
+use crate::agent::doors::door;
 use crate::agent::{Agent, Agents};
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
@@ -26,6 +27,7 @@ pub(super) struct Sighting {
 }
 
 /// What a tree holds.
+#[derive(Default)]
 pub(super) struct Tree {
     /// The process at its top, if it lives and could be read.
     pub(super) top: Option<ProcessInfo>,
@@ -35,6 +37,8 @@ pub(super) struct Tree {
     pub(super) members: HashSet<u32>,
     /// Which agent stands in it as another agent's child, if one does.
     pub(super) led: Option<AgentKind>,
+    /// Those of them that lead elsewhere, and through what.
+    pub(super) doors: Vec<(u32, String)>,
     /// Why some of it could not be told.
     pub(super) trouble: Option<String>,
 }
@@ -97,7 +101,7 @@ impl<'a> Families<'a> {
     }
 
     fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
-        let mut tree = Tree { top: None, agents: Vec::new(), members: HashSet::new(), led: None, trouble: None };
+        let mut tree = Tree::default();
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);
         while let Some(pid) = queue.pop_front() {
@@ -126,6 +130,7 @@ impl<'a> Families<'a> {
                 }
                 None => {}
             }
+            tree.doors.extend(door(&process.argv).map(|door| (pid, door)));
             queue.extend(children(pid).into_iter().filter(|child| visited.insert(*child)));
             if visited.len() > MOST {
                 tree.trouble = Some(format!("more than {MOST} processes below process {top}"));

@@ -1,0 +1,65 @@
+//! The commands in the groups that the help of headcount shows them in. Owns that order; never what a command does.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+use clap::builder::{StyledStr, Styles};
+
+/// The groups. Of the last one the short help shows only names.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Look", &["status", "diff", "explain", "history", "fleet"]),
+    ("Record", &["record", "watch", "undo"]),
+    ("Delegate", &["job"]),
+    (SET_UP, &["init", "check", "doctor", "demo", "schema", "completions", "man"]),
+];
+
+const SET_UP: &str = "Set up";
+
+/// The help of headcount: the groups stand where clap would list the commands.
+pub(super) const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Global options:\n{options}{after-help}";
+
+/// Every command with its one line; in the short help what is rarely used is only named.
+pub(super) fn help(command: &Command, long: bool) -> StyledStr {
+    let shown = |title: &str| long || title != SET_UP;
+    let verbs = || GROUPS.iter().filter(|(title, _)| shown(title)).flat_map(|(_, verbs)| verbs.iter());
+    let found = |verb: &str| command.find_subcommand(verb);
+    let label = |verb: &str| match found(verb).map(|verb| verb.get_visible_aliases().collect::<Vec<_>>()) {
+        Some(aliases) if long && !aliases.is_empty() => format!("{verb} ({})", aliases.join(", ")),
+        _ => verb.to_owned(),
+    };
+    let width = verbs().map(|verb| label(verb).len()).max().unwrap_or(0);
+    let header = Styles::styled().get_header().to_owned();
+    let mut text = String::new();
+    for (title, verbs) in GROUPS {
+        let _ = writeln!(text, "{header}{title}:{header:#}");
+        if !shown(title) {
+            let _ = writeln!(text, "  {}", verbs.join(", "));
+            continue;
+        }
+        for verb in verbs {
+            let about = found(verb).and_then(Command::get_about).map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(text, "  {:width$}  {about}", label(verb));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).collect();
+        let command = crate::cli::args::Cli::command();
+        let all: BTreeSet<&str> = command.get_subcommands().map(Command::get_name).collect();
+        assert_eq!(listed.iter().copied().collect::<BTreeSet<&str>>(), all);
+        assert_eq!(listed.len(), all.len());
+    }
+}
