@@ -157,7 +157,9 @@ pub(super) fn is_unchanged_since(dir: &Path, since: DateTime<Utc>) -> bool {
 /// The transcript at a path. Looks at the file's name only, so that one without permission to read is still there.
 pub(super) fn transcript(path: &Path) -> Fact<Transcript> {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => Fact::Seen(Transcript { path: path.to_path_buf(), modified: times(&metadata).1 }),
+        Ok(metadata) if metadata.is_file() => {
+            Fact::Seen(Transcript { path: path.to_path_buf(), modified: times(&metadata).1, is_archived: false })
+        }
         Ok(_) => Fact::Unknown(format!("{} is not a regular file", path.display())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Fact::Absent,
         Err(error) => Fact::Unknown(format!("cannot look at {}: {}", path.display(), reason(&error))),

@@ -40,8 +40,12 @@ impl Drop for Holder {
 #[test]
 fn hold() {
     let Some(path) = std::env::var_os("HC_LOCK").map(PathBuf::from) else { return };
-    let file = fs::File::create(&path).unwrap();
-    fs4::FileExt::lock(&file).unwrap();
+    let mut files = Vec::new();
+    for path in std::iter::once(path.clone()).chain(std::env::var_os("HC_LOCK_TOO").map(PathBuf::from)) {
+        let file = fs::File::create(&path).unwrap();
+        fs4::FileExt::lock(&file).unwrap();
+        files.push(file);
+    }
     fs::write(path.with_extension("held"), "").unwrap();
     std::thread::sleep(std::time::Duration::from_secs(600));
 }
@@ -98,4 +102,31 @@ fn a_lock_is_found_in_a_home_behind_a_link() {
     await_some("the lock", || lock.with_extension("held").exists().then_some(()));
     let held = codex(&world, "s").ladder.readings.into_iter().find(|reading| reading.rung == Rung::Held).unwrap();
     assert_eq!(held.fact, Fact::Seen(Found::Id(ConversationId(ID.to_owned()))));
+}
+
+#[test]
+fn a_codex_that_also_has_its_sub_agents_thread_open_is_in_its_own() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let (exe, lock) = (std::env::current_exe().unwrap(), lock(&world));
+    let other = "01a1fc1c-a7a8-7250-96eb-9fac0638249e";
+    let too = lock.with_file_name(format!("{other}.lock"));
+    let day = world.home().join(".codex/sessions/2026/11/29");
+    fs::create_dir_all(&day).unwrap();
+    let write = |id: &str, more: &str| {
+        let line = format!(
+            r#"{{"type":"session_meta","payload":{{"id":"{id}","cwd":{cwd:?},"timestamp":"2026-11-29T01:00:00Z"{more}}}}}"#
+        );
+        fs::write(day.join(format!("rollout-2026-11-29T01-00-00-{id}.jsonl")), line + "\n").unwrap();
+    };
+
+    let command =
+        format!("HC_LOCK={lock:?} HC_LOCK_TOO={too:?} exec bash -c 'exec -a codex {exe:?} --exact codex::hold --nocapture'");
+    world.session("s", &cwd, &command);
+    await_some("the locks", || lock.with_extension("held").exists().then_some(()));
+    write(ID, "");
+    write(other, &format!(r#","source":{{"subagent":{{"thread_spawn":{{"parent_thread_id":"{ID}"}}}}}}"#));
+    assert_eq!(proof(&codex(&world, "s")), Some((ID.to_owned(), Rung::Held)));
+    write(other, &format!(r#","forked_from_id":"{ID}""#));
+    assert_eq!(proof(&codex(&world, "s")), None, "it may show either");
 }

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::files;
-use crate::agent::Subject;
+use super::rollouts::is_sub_agents;
+use super::{Codex, files};
 use crate::agent::subject::Locker;
+use crate::agent::{Agent, Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::observe::Transcript;
 use crate::core::observe::identity::{Found, Reading, Rung};
 
 /// Where the locks are, below the home.
@@ -18,8 +20,10 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let locks = subject.home.join(LOCKS);
     // Open files are known by their real paths.
     let real = locks.canonicalize().unwrap_or_else(|_| locks.clone());
+    let shelf = Shelf::new();
+    let rollout = |id: &ConversationId| Codex.transcript(&shelf, subject.home, id, &[]).into_seen();
     let fact = subject.first_seen(|process| match subject.open_files(process) {
-        Fact::Seen(paths) => only(&real, &paths),
+        Fact::Seen(paths) => only(&real, &paths, rollout),
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     });
@@ -40,17 +44,29 @@ pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
     Reading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
 }
 
-/// The only thread whose lock is among the open files. A `/new` or `/resume` keeps the one before open as
-/// well, for a minute (0.169).
-fn only(locks: &Path, open: &[PathBuf]) -> Fact<Found> {
+/// The only thread whose lock is among the open files, sub-agents' left out: theirs stay locked after they are done. A `/new`,
+/// `/fork` or `/resume` keeps the one before open as well, until the process ends (0.169).
+fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Option<Transcript>) -> Fact<Found> {
     let held: BTreeSet<&str> = open.iter().filter_map(|path| thread(locks, path)).collect();
-    let mut held = held.into_iter();
-    match (held.next(), held.next()) {
-        (None, _) => Fact::Absent,
-        (Some(id), None) => Fact::Seen(Found::Id(ConversationId(id.to_owned()))),
-        (Some(one), Some(two)) => {
-            let more = if held.next().is_some() { " and more" } else { "" };
-            Fact::Unknown(format!("it has several threads open, {one}, {two}{more}, and no file tells which it shows"))
+    let mut held: Vec<ConversationId> = held.into_iter().map(|id| ConversationId(id.to_owned())).collect();
+    let mut last = None;
+    if held.len() > 1 {
+        let all: Vec<_> = held.into_iter().map(|id| (rollout(&id), id)).collect();
+        let shown = |(rollout, _): &&(Option<Transcript>, _)| !rollout.as_ref().is_some_and(|it| is_sub_agents(&it.path));
+        let shown: Vec<_> = all.iter().filter(shown).collect();
+        last = shown.iter().filter_map(|(rollout, id)| Some((rollout.as_ref()?.modified, id.clone()))).max();
+        held = shown.into_iter().map(|(_, id)| id.clone()).collect();
+        if held.is_empty() {
+            return Fact::Unknown("every thread it has open says that it is a sub-agent's".to_owned());
+        }
+    }
+    match held.as_slice() {
+        [] => Fact::Absent,
+        [id] => Fact::Seen(Found::Id(id.clone())),
+        [one, two, others @ ..] => {
+            let more = if others.is_empty() { "" } else { " and more" };
+            let last = last.map(|(_, id)| format!(" (the last one written to is {id})")).unwrap_or_default();
+            Fact::Unknown(format!("it has several threads open, {one}, {two}{more}{last}, and no file tells which it shows"))
         }
     }
 }
@@ -63,23 +79,67 @@ fn thread<'a>(locks: &Path, path: &'a Path) -> Option<&'a str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const ONE: &str = "01a1fc1b-b7b6-7361-96bb-4283a7de4ab6";
     const TWO: &str = "01a1fc1c-a7a8-7250-96eb-9fac0638249e";
 
-    fn held(files: &[&str]) -> Fact<Found> {
+    const THREE: &str = "01a1fc1d-a7a8-7250-96eb-9fac0638249e";
+
+    fn held(files: &[&str], home: &Path) -> Fact<Found> {
         let open: Vec<PathBuf> = files.iter().map(|name| Path::new("/c/thread-writer-locks").join(name)).collect();
-        only(Path::new("/c/thread-writer-locks"), &open)
+        let shelf = Shelf::new();
+        only(Path::new("/c/thread-writer-locks"), &open, |id| Codex.transcript(&shelf, home, id, &[]).into_seen())
     }
 
     #[test]
     fn exactly_one_thread_lock_is_proof() {
         let lock = |id: &str| format!("{id}.lock");
+        let held = |files: &[&str]| held(files, Path::new("/nowhere"));
         let proof = Fact::Seen(Found::Id(ConversationId(ONE.into())));
         assert_eq!(held(&[".coordination.lock", &lock(ONE), &lock(ONE)]), proof);
         assert!(held(&[".coordination.lock"]).is_absent());
         assert!(held(&[&lock(ONE), &lock(TWO)]).why_unknown().is_some());
         assert!(held(&["../elsewhere.lock", "/other/x.lock", "sub/x.lock"]).is_absent());
+    }
+
+    #[test]
+    fn a_sub_agents_thread_is_not_the_one_shown() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |id: &str, more: serde_json::Value| {
+            let mut payload = json!({ "id": id, "cwd": "/w", "timestamp": "2026-11-29T01:11:43Z", "source": "cli" });
+            payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let day = home.path().join("sessions/2026/11/29");
+            std::fs::create_dir_all(&day).unwrap();
+            let line = json!({ "type": "session_meta", "payload": payload });
+            std::fs::write(day.join(format!("rollout-2026-11-29T01-11-43-{id}.jsonl")), format!("{line}\n")).unwrap();
+        };
+        let lock = |id: &str| format!("{id}.lock");
+        let held = |ids: &[&str]| {
+            held(&ids.iter().map(|id| lock(id)).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>(), home.path())
+        };
+        let proof = Fact::Seen(Found::Id(ConversationId(ONE.into())));
+        write(ONE, json!({}));
+        for sub_agent in [
+            json!({ "source": { "subagent": { "other": "guardian" } } }),
+            json!({ "source": { "subagent": { "thread_spawn": { "parent_thread_id": ONE } } }, "thread_source": "subagent" }),
+            json!({ "parent_thread_id": ONE }),
+        ] {
+            write(TWO, sub_agent.clone());
+            assert_eq!(held(&[ONE, TWO]), proof, "{sub_agent}");
+            let why = held(&[ONE, TWO, THREE]).why_unknown().map(str::to_owned).unwrap();
+            assert!(why.contains(THREE) && !why.contains(TWO), "a new one has no rollout yet: {why}");
+        }
+        for own in [json!({ "forked_from_id": ONE }), json!({ "parent_thread_id": null }), json!({ "source": "exec" })] {
+            write(TWO, own.clone());
+            let why = held(&[ONE, TWO]).why_unknown().map(str::to_owned);
+            assert!(why.is_some_and(|why| why.contains(&format!("last one written to is {TWO}"))), "{own}");
+        }
+        write(ONE, json!({ "parent_thread_id": TWO }));
+        write(TWO, json!({ "parent_thread_id": ONE }));
+        assert!(held(&[ONE, TWO]).why_unknown().is_some());
+        assert_eq!(held(&[ONE]), proof, "somebody resumed it");
     }
 }

@@ -73,16 +73,22 @@ impl Agent for Codex {
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         let sessions = home.join("sessions");
         // Most are where their id says, which spares a look at years of other threads. What is not there may be anywhere.
-        let near = rollouts::days_of(id).into_iter().find_map(|day| {
-            files::first_transcript(shelf.find(&sessions.join(day), 0, id.as_str(), id_of).into_seen()?).into_seen()
-        });
+        let near = rollouts::days_of(id)
+            .into_iter()
+            .find_map(|day| plainest(shelf.find(&sessions.join(day), 0, id.as_str(), id_of).into_seen()?).into_seen());
         if let Some(found) = near {
             return Fact::Seen(found);
         }
-        match shelf.find(&sessions, 3, id.as_str(), id_of) {
-            Fact::Seen(paths) => files::first_transcript(paths),
+        let below = |root: &Path, depth: usize| match shelf.find(root, depth, id.as_str(), id_of) {
+            Fact::Seen(paths) => plainest(paths),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
+        };
+        match (below(&sessions, 3), below(&home.join(ARCHIVE), 0)) {
+            (Fact::Seen(found), _) => Fact::Seen(found),
+            (_, Fact::Seen(found)) => Fact::Seen(Transcript { is_archived: true, ..found }),
+            (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why),
+            (Fact::Absent, Fact::Absent) => Fact::Absent,
         }
     }
 
@@ -107,8 +113,59 @@ impl Agent for Codex {
     }
 }
 
-/// `rollout-<launch time>-<uuid>.jsonl`, three directories (year, month, day) down.
+/// The rollout among those of one thread; before a compressed one the file it was made of.
+fn plainest(mut paths: Vec<PathBuf>) -> Fact<Transcript> {
+    paths.sort();
+    files::first_transcript(paths)
+}
+
+/// Where `codex archive` puts rollouts, all in one directory.
+const ARCHIVE: &str = "archived_sessions";
+
+/// `rollout-<launch time>-<uuid>.jsonl`, three directories (year, month, day) down; with `.zst` behind it where it was compressed,
+/// which Codex undoes to resume it.
 fn id_of(name: &str) -> Option<&str> {
+    plain_id_of(name.strip_suffix(".zst").unwrap_or(name))
+}
+
+/// The same of one that can be read here. A compressed one says neither what it is of nor when it began.
+fn plain_id_of(name: &str) -> Option<&str> {
     let stem = name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
     stem.get(stem.len().checked_sub(36)?..).filter(|id| files::is_uuid(id))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollout_is_there_where_it_was_archived_or_compressed() {
+        let home = tempfile::tempdir().unwrap();
+        let id = ConversationId("01a224db-9dc7-7001-8002-6f92d4bc3cdb".into());
+        let find = || Codex.transcript(&Shelf::new(), home.path(), &id, &[]);
+        let (day, archive) = (home.path().join("sessions/2026/11/29"), home.path().join(ARCHIVE));
+        for dir in [&day, &archive] {
+            std::fs::create_dir_all(dir).unwrap();
+        }
+        assert!(find().is_absent());
+        let name = format!("rollout-2026-11-29T01-11-43-{id}.jsonl");
+        for (dir, suffix, is_archived) in
+            [(&archive, "", true), (&archive, ".zst", true), (&day, ".zst", false), (&day, "", false)]
+        {
+            let path = dir.join(format!("{name}{suffix}"));
+            std::fs::write(&path, "").unwrap();
+            let found = find().into_seen().unwrap();
+            assert_eq!((found.path, found.is_archived), (path.clone(), is_archived));
+            if *dir == archive {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        std::fs::write(archive.join(&name), "").unwrap();
+        assert!(!find().into_seen().unwrap().is_archived, "it was brought back, or copied");
+        for odd in ["rollout-x.jsonl.zst", "x.zst", "rollout-2026-11-29T01-11-43-01a224db-9dc7-7001-8002-6f92d4bc3cdb.jsonl.gz"]
+        {
+            assert_eq!(id_of(odd), None, "{odd}");
+        }
+    }
 }

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{files, id_of};
+use super::{files, plain_id_of};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -38,14 +39,22 @@ struct Meta<'a> {
     /// What began it: `cli` and `vscode` (by way of the daemon) in a terminal, `exec`, `mcp`, or an object for a sub-agent.
     #[serde(default)]
     source: Value,
+    /// The thread whose agent began it, if one did.
+    #[serde(default)]
+    parent_thread_id: Option<IgnoredAny>,
 }
 
 impl Meta<'_> {
     /// Whether nobody was ever in it at a terminal: `codex exec`, the MCP server, sub-agents. `codex exec` holds the lock of its
     /// thread, so it needs no rung of this strength itself.
     fn is_unattended(&self) -> bool {
-        let is_inner = |name| self.source.get(name).is_some();
-        matches!(self.source.as_str(), Some("exec" | "mcp")) || is_inner("subagent") || is_inner("internal")
+        matches!(self.source.as_str(), Some("exec" | "mcp")) || self.is_inner()
+    }
+
+    /// Whether another thread's agent began it for itself: a sub-agent, a review.
+    fn is_inner(&self) -> bool {
+        let is = |name| self.source.get(name).is_some();
+        self.parent_thread_id.is_some() || is("subagent") || is("internal")
     }
 }
 
@@ -78,7 +87,7 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
         for entry in entries {
             let entry = entry.map_err(|error| files::unreadable(&dir, &error))?;
             let name = entry.file_name();
-            let Some(id) = name.to_str().and_then(id_of) else { continue };
+            let Some(id) = name.to_str().and_then(plain_id_of) else { continue };
             if let Some(at) = appearance(&entry.path(), cwd, started - SLACK)? {
                 found.push(Appearance { id: ConversationId(id.to_owned()), at });
             }
@@ -104,7 +113,7 @@ fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Ut
     let days = days(now - Days::new(MOST_DAYS), now);
     for entry in days.iter().filter_map(|day| std::fs::read_dir(sessions.join(day)).ok()).flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());
-        let Some(id) = name.to_str().and_then(id_of) else { continue };
+        let Some(id) = name.to_str().and_then(plain_id_of) else { continue };
         let changed = path.symlink_metadata().ok().filter(Metadata::is_file).map(|file| files::times(&file).1);
         if let Some(at) = changed.filter(|at| *at >= started)
             && begun_here(&path, cwd)?.is_some()
@@ -159,13 +168,23 @@ fn appearance(path: &Path, cwd: &Path, since: DateTime<Utc>) -> Result<Option<Da
 
 /// When a thread was begun, if somebody did at a terminal in this workspace.
 fn begun_here(path: &Path, cwd: &Path) -> Result<Option<DateTime<Utc>>, String> {
+    with_first_line(path, |payload| {
+        let is_here = !payload.is_unattended() && files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
+        is_here.then_some(payload.timestamp)
+    })
+}
+
+/// Whether a rollout says that it is another thread's sub-agent's. False says nothing.
+pub(super) fn is_sub_agents(path: &Path) -> bool {
+    with_first_line(path, |payload| payload.is_inner()).unwrap_or(false)
+}
+
+fn with_first_line<T>(path: &Path, read: impl FnOnce(&Meta<'_>) -> T) -> Result<T, String> {
     let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
-    let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
-    let Some(FirstLine { payload }) = first else {
-        return Err(format!("{} does not say yet which workspace it is of", path.display()));
-    };
-    let is_here = !payload.is_unattended() && files::leads_to(Path::new(payload.cwd.as_ref()), cwd);
-    Ok(is_here.then_some(payload.timestamp))
+    match edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok()) {
+        Some(FirstLine { payload }) => Ok(read(&payload)),
+        None => Err(format!("{} does not say yet which workspace it is of", path.display())),
+    }
 }
 
 #[cfg(test)]

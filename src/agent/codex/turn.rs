@@ -93,7 +93,7 @@ mod tests {
             name: "codex".into(),
             argv: vec!["codex".into()],
         };
-        let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH };
+        let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into());
         of(&Scene { process: &process, home: Path::new("/nowhere"), id: &id, transcript: Some(&transcript) })
     }

@@ -27,7 +27,7 @@ fn ask(log: &Path, list: &Path, started: &str) -> Fact<Turn> {
         name: "node".into(),
         argv: Vec::new(),
     };
-    let transcript = Transcript { path: log.to_path_buf(), modified: process.started };
+    let transcript = Transcript { path: log.to_path_buf(), modified: process.started, is_archived: false };
     let (home, id) = (PathBuf::new(), ConversationId(ID.into()));
     of(&Scene { process: &process, home: &home, id: &id, transcript: Some(&transcript) }, list)
 }

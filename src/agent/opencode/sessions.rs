@@ -58,7 +58,7 @@ pub(super) fn find(home: &Path, id: &ConversationId) -> Fact<Transcript> {
             connection.query_row(sql, [id.as_str()], |row| row.get::<_, i64>(0)).optional()
         });
         match row {
-            Fact::Seen(Some(updated)) => return Fact::Seen(Transcript { path, modified: time(updated) }),
+            Fact::Seen(Some(updated)) => return Fact::Seen(Transcript { path, modified: time(updated), is_archived: false }),
             Fact::Unknown(why) if verdict.is_absent() => verdict = Fact::Unknown(why),
             Fact::Seen(None) | Fact::Absent | Fact::Unknown(_) => {}
         }

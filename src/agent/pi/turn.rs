@@ -87,7 +87,7 @@ mod tests {
             name: "pi".into(),
             argv: vec!["pi".into()],
         };
-        let transcript = Transcript { path, modified: DateTime::UNIX_EPOCH };
+        let transcript = Transcript { path, modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("x".into());
         of(&Scene { process: &process, home: Path::new("/h"), id: &id, transcript: Some(&transcript) })
     }

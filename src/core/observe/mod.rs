@@ -218,4 +218,6 @@ pub struct Transcript {
     pub path: PathBuf,
     /// When it last changed: the last activity.
     pub modified: DateTime<Utc>,
+    /// Whether the agent keeps it aside, among those that it lists no more and does not resume as they are.
+    pub is_archived: bool,
 }

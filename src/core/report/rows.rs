@@ -134,6 +134,8 @@ fn entry_row(
     let (observed, note) = observed(world, session, entry, transcript.as_ref(), proven.is_some());
     let owner = entry.continued.as_ref().and_then(|it| it.owner.as_deref());
     let note = note.or_else(|| Some(format!("its conversation went on in session {}", printable(owner?))));
+    let is_archived = transcript.as_ref().and_then(Fact::seen).is_some_and(|transcript| transcript.is_archived);
+    let note = note.or_else(|| is_archived.then(|| "its conversation is archived".to_owned()));
     let note = with_doubt(world, session, entry, note);
     let home =
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());

@@ -67,7 +67,7 @@ fn what_another_live_session_has_is_not_taken_and_what_cannot_be_told_is_unknown
 
 #[test]
 fn a_conversation_with_a_transcript_is_kept_until_something_is_said_in_the_new_one() {
-    let there = || Fact::Seen(Transcript { path: "/t".into(), modified: ago(60) });
+    let there = || Fact::Seen(Transcript { path: "/t".into(), modified: ago(60), is_archived: false });
     for (old, new, expected) in [
         (there(), Fact::Absent, "new-id:flag"),
         (there(), there(), "new-id:record"),

@@ -171,7 +171,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
     let recorded: Vec<ConversationId> =
         scene.manifest.sessions.iter().filter_map(|session| session.recorded.session_id.clone()).collect();
     for id in recorded {
-        let transcript = Transcript { path: PathBuf::from("/t"), modified: ago(60) };
+        let transcript = Transcript { path: PathBuf::from("/t"), modified: ago(60), is_archived: false };
         scene.observation.transcripts.insert(Scene::key(&id), Fact::Seen(transcript));
     }
     scene
