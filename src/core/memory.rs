@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ConversationId, SessionKey};
 use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
+use super::observe::{Boot, Process};
 
 /// Everything remembered of one manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -94,9 +95,18 @@ pub struct SessionMemory {
     /// Which process the agent was when it was last known to be in a conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_in: Option<KnownIn>,
-    /// Why the recorded conversation may not be the one its agent was in last, one line. It outlives the session.
+    /// Why the recorded conversation may not be the one its agent was in last. It outlives the session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<String>,
+    pub doubt: Option<Doubt>,
+}
+
+/// A doubt about a recorded conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Why, one line.
+    pub why: String,
+    /// Since when there has been one about this conversation. Whoever changes the entry later has seen it.
+    pub since: DateTime<Utc>,
 }
 
 /// A conversation and the process that was in it.
@@ -106,8 +116,35 @@ pub struct KnownIn {
     pub id: ConversationId,
     /// The process.
     pub pid: u32,
-    /// When the process started.
+    /// When the process started, by the clock of the time.
     pub started: DateTime<Utc>,
+    /// The same in milliseconds since the boot of this id began, where that is known: nobody sets that clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_boot: Option<(String, i64)>,
+    /// The PID namespace its id is of; `None` where that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pids: Option<String>,
+}
+
+impl KnownIn {
+    /// A process that is in a conversation now. `pids` is the PID namespace it was seen in.
+    pub fn new(id: ConversationId, process: Process, boot: Option<&Boot>, pids: Option<&str>) -> Self {
+        let since_boot = boot.map(|boot| (boot.id.clone(), (process.started - boot.at).num_milliseconds()));
+        Self { id, pid: process.pid, started: process.started, since_boot, pids: pids.map(str::to_owned) }
+    }
+
+    /// Whether it is this process: the same id, and the same start on either clock, which both may be read a little apart.
+    pub fn is(&self, process: Process, boot: Option<&Boot>, pids: Option<&str>) -> bool {
+        let is_near = |apart: TimeDelta| apart.abs() <= TimeDelta::seconds(2);
+        let by_boot = self.since_boot.as_ref().zip(boot).map(|((then, since), boot)| {
+            (*then == boot.id, is_near(TimeDelta::milliseconds(*since) - (process.started - boot.at)))
+        });
+        let by_clock = is_near(self.started - process.started);
+        let is_as_old = by_boot.map_or(by_clock, |(is_same_boot, is_as_old)| is_same_boot && (is_as_old || by_clock));
+        // An id says nothing among those of another namespace.
+        let is_other_namespace = self.pids.as_deref().zip(pids).is_some_and(|(then, now)| then != now);
+        is_as_old && (self.pid == process.pid || is_other_namespace)
+    }
 }
 
 impl SessionMemory {
@@ -193,7 +230,7 @@ mod tests {
         memory.transcript_seen = true;
         memory.note_recorded_id(Some(&one), now);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(then), true));
-        let known_in = |id: &ConversationId| Some(KnownIn { id: id.clone(), pid: 1, started: then });
+        let known_in = |id: &ConversationId| Some(KnownIn::new(id.clone(), Process { pid: 1, started: then }, None, None));
         memory.known_in = known_in(&two);
         memory.note_recorded_id(Some(&two), now);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(now), false));
@@ -201,6 +238,34 @@ mod tests {
         memory.note_recorded_id(None, now);
         assert_eq!(memory.known_in, None);
         assert_eq!((memory.recorded_id, memory.id_since), (None, None));
+    }
+
+    #[test]
+    fn a_process_stays_the_same_whatever_becomes_of_the_wall_clock() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("a time");
+        let boot = |id: &str, seconds| Boot { id: id.to_owned(), at: at(seconds) };
+        let process = |pid, seconds| Process { pid, started: at(seconds) };
+        let (first, ours) = (boot("a", 1000), Some("pid:[1]"));
+        let known = KnownIn::new(ConversationId("x".to_owned()), process(7, 1600), Some(&first), ours);
+        for (is_it, now, boot, pids, why) in [
+            (true, process(7, 1600), Some(first.clone()), ours, "nothing has changed"),
+            (true, process(7, 5200), Some(boot("a", 4600)), ours, "the clock was set an hour ahead"),
+            (true, process(7, 700), Some(boot("a", 100)), ours, "and back"),
+            (true, process(7, 1600), Some(boot("a", 4600)), ours, "the start was read before the clock was set"),
+            (true, process(7, 1602), Some(first.clone()), ours, "the clock was corrected a little"),
+            (true, process(7, 1600), None, ours, "the boot could not be read"),
+            (true, process(9, 1600), Some(first.clone()), Some("pid:[2]"), "its id outside of a container"),
+            (false, process(9, 1600), Some(first.clone()), ours, "another that started in the same moment"),
+            (false, process(9, 1600), Some(first.clone()), None, "another, as far as that can be told"),
+            (false, process(7, 1900), Some(first.clone()), ours, "a reused id"),
+            (false, process(9, 1900), Some(first.clone()), Some("pid:[2]"), "another in a container"),
+            (false, process(7, 1600), Some(boot("b", 1000)), ours, "the host was booted meanwhile"),
+        ] {
+            assert_eq!(known.is(now, boot.as_ref(), pids), is_it, "{why}");
+        }
+        let old: KnownIn =
+            serde_json::from_str(r#"{"id":"x","pid":7,"started":"1970-01-01T00:26:40Z"}"#).expect("older memory");
+        assert!(old.is(process(7, 1600), Some(&first), ours) && !old.is(process(7, 1700), Some(&first), ours));
     }
 
     #[test]

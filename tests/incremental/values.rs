@@ -327,6 +327,24 @@ fn only_what_a_look_is_about_is_read_again() {
 }
 
 #[test]
+fn a_session_that_somebody_names_as_it_was_called_before_is_looked_at_afresh() {
+    let mut run = Run::new();
+    for session in 0..2 {
+        run.apply(&Change::Create { server: 0, session, below_shell: false });
+    }
+    run.apply(&Change::Declare { server: 0, session: 0 });
+    let manifest = run.manifest();
+    run.narrow.recall.focus(&Scope::All);
+    observe(&run.narrow, &manifest);
+    // The source that hears of another conversation knows the session by the name of the last look.
+    run.apply(&Change::Rename { server: 0, session: 0, to: 2 });
+    run.apply(&Change::Clear { server: 0, session: 2 });
+    run.narrow.recall.focus(&Scope::Sessions([key(0, 0)].into()));
+    let narrow = observe(&run.narrow, &manifest);
+    assert_eq!(facts(&narrow), facts(&observe(&run.fake.world(), &manifest)));
+}
+
+#[test]
 fn a_session_that_is_missing_from_a_list_of_before_is_asked_about() {
     let mut run = Run::new();
     let look = |run: &Run, scope: &Scope| {

@@ -182,7 +182,8 @@ fn renames(all: &[Entry], truth: &Truth, from_before: bool) -> BTreeMap<Name, Ve
         let is_in = |agent: &Agent| agent.id.is_some() && agent.id.as_deref() == entry.text("session_id");
         let proves = |(session, agents): &(&Name, &Vec<Agent>)| {
             let is_read = from_before || !truth.hidden.contains(*session);
-            seen(session) && is_read && is_searched(session, &declared) && agents.iter().any(is_in)
+            // A session never changes its server.
+            session.0 == entry.name().0 && seen(session) && is_read && agents.iter().any(is_in)
         };
         let mut proving = truth.sessions.iter().filter(proves).map(|(session, _)| session);
         if let (Some(only), None) = (proving.next(), proving.next())
@@ -203,7 +204,8 @@ fn is_searched((server, _): &Name, declared: &BTreeSet<Name>) -> bool {
 /// Fails if a report says what is not so.
 pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool) {
     let all = entries(after);
-    let renamed = renames(&all, truth, true);
+    // What may not be read may be known from before, or not.
+    let renamed = [true, false].map(|from_before| renames(&all, truth, from_before));
     for drift in &report.drifts {
         let name = (drift.session.server.clone(), drift.session.name.clone());
         let (there, agents) = (truth.sessions.contains_key(&name), truth.agents(&name));
@@ -213,7 +215,7 @@ pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn
             Class::AgentGone => there && agents.is_empty(),
             Class::Unregistered => !agents.is_empty(),
             Class::NewId | Class::Revived => !agents.is_empty(),
-            Class::Moved => !agents.is_empty() || renamed.contains_key(&name),
+            Class::Moved => !agents.is_empty() || renamed.iter().any(|renamed| renamed.contains_key(&name)),
             Class::Ambiguous => !agents.is_empty(),
             Class::StaleId => entry.and_then(|entry| entry.text("session_id")).is_some_and(|id| !has_transcript(id)),
             _ => false,

@@ -48,6 +48,9 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     if let Some(resume) = &row.resume {
         heading(&mut text, "To resume it by hand", look);
         let _ = writeln!(text, "  {}", printable(resume));
+        if let Some(doubt) = &row.doubt {
+            let _ = writeln!(text, "  {}", hanging(&format!("doubtful: {doubt}"), 2, Style::Warn, look));
+        }
     }
     text
 }

@@ -13,7 +13,7 @@ pub(super) fn judge_conversation(world: &World<'_>, entry: &Session, candidates:
         .map(|candidate| Evidence::new("candidate", format!("{}: {}", candidate.id, candidate.why_not)))
         .collect();
     let matter = match candidates {
-        [one] => format!("conversation may be {}, which is not proven: {}", one.id, one.why_not),
+        [one] => format!("conversation {} is uncertain: {}", one.id, one.why_not),
         _ => format!("cannot tell which conversation is its own: {}", ids.join(", ")),
     };
     flag(world, entry, matter, ids.join(" "), evidence)

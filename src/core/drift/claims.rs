@@ -11,7 +11,7 @@ use super::locate::{Atlas, Live, Standing, agents_of};
 use super::{Disposition, World, new_id};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
-use crate::core::memory::session_key;
+use crate::core::memory::{SessionMemory, session_key};
 use crate::core::observe::identity::{Rung, Said};
 use crate::core::observe::{MuxSession, Process};
 
@@ -177,17 +177,30 @@ impl<'w, 'a> Claims<'w, 'a> {
         let mut provers = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
         if let Some((process, places)) = provers.next() {
             let name = places.first().map_or("another", |(_, session)| session.name.as_str());
-            return Some(format!("recorded, but the agent of session {name}, pid {}, proves to be in it", process.pid));
+            let pid = process.pid;
+            return Some(format!("recorded, but the agent of session {name}, pid {pid}, proves to be in it; remove it here"));
         }
         if let Some(other) = self.live_holder(entry, id) {
-            return Some(format!("recorded on {} too, which is alive", other.key.name));
+            return Some(format!("recorded on {} too, which is alive; remove it where it is wrong", other.key.name));
         }
-        let known = self.world.memory.session(&entry.key)?.known_in.as_ref().filter(|known| known.id == *id)?;
-        let process = live.agent.process;
-        // The clock by which a start is told may be corrected a little.
-        let is_same = known.pid == process.pid && (known.started - process.started).abs() <= TimeDelta::seconds(2);
-        (!is_same)
-            .then(|| format!("recorded for pid {}, and its agent is now pid {}, started without it", known.pid, process.pid))
+        let memory = self.world.memory.session(&entry.key)?;
+        let known = memory.known_in.as_ref().filter(|known| known.id == *id)?;
+        let (process, seen) = (live.agent.process, self.world.observation);
+        let is_same = known.is(process, seen.boot.seen(), seen.vantage.pids.as_deref());
+        (!is_same && !self.is_restated(entry, memory, process)).then(|| {
+            let (then, now) = (known.pid, process.pid);
+            format!(
+                "recorded for pid {then}, and its agent is now pid {now}, started without it; remove it, or, if it is right, \
+                 remove it for one pass and write it again"
+            )
+        })
+    }
+
+    /// Whether a person who has seen the doubt about an entry's conversation changed the entry and left the conversation there.
+    fn is_restated(&self, entry: &Session, memory: &SessionMemory, process: Process) -> bool {
+        let doubted = memory.doubt.as_ref().filter(|_| memory.recorded_id == entry.recorded.session_id);
+        let touched = self.world.touched.get(&entry.key);
+        touched.zip(doubted).is_some_and(|(touched, doubt)| *touched > doubt.since && *touched > process.started)
     }
 
     /// Another entry that is alive and keeps a record of an id.
@@ -377,7 +390,9 @@ impl<'w, 'a> Claims<'w, 'a> {
                     .then(|| format!("recorded on {name}, running on {}", entry.key.host))
             } else {
                 match self.standings.get(*holder) {
-                    Some(standing) if standing.has_agent() => Some(format!("recorded on {name}, which is alive")),
+                    Some(standing) if standing.has_agent() => {
+                        Some(format!("recorded on {name}, which is alive; remove it there, and it is recorded here"))
+                    }
                     Some(Standing::Unknown(why)) => Some(format!("recorded on {name}, which could not be seen: {why}")),
                     _ => None,
                 }

@@ -131,16 +131,19 @@ pub(super) fn renames<'w, 'a>(
 }
 
 fn holds_pane(entry: &Session, other: &Undeclared<'_>) -> bool {
-    other.key.mux == entry.key.mux
-        && other.key.server == entry.key.server
-        && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane))
+    is_beside(entry, other) && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane))
 }
 
 fn proves_id(entry: &Session, other: &Undeclared<'_>) -> bool {
     let recorded = entry.recorded.session_id.as_ref();
     let is_in_it =
         |live: Live<'_>| matches!(super::identity::proof_of(live.agent), Identity::Proven { id, .. } if Some(&id) == recorded);
-    other.key.mux == entry.key.mux && agents_of(other.session).any(|live| live.agent.kind == entry.agent && is_in_it(live))
+    is_beside(entry, other) && agents_of(other.session).any(|live| live.agent.kind == entry.agent && is_in_it(live))
+}
+
+/// Whether another session is on the server of an entry: no session changes its server, so elsewhere its conversation was resumed.
+fn is_beside(entry: &Session, other: &Undeclared<'_>) -> bool {
+    other.key.server_key() == entry.key.server_key()
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
@@ -150,15 +153,7 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 
 /// The drift of an entry whose session goes by another name now: shown with the name, never written.
 pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, rename: &Rename<'_, '_>) -> Drift {
-    let places: Vec<String> = rename
-        .to
-        .iter()
-        .map(|other| {
-            let elsewhere = other.key.server != entry.key.server;
-            let place = if elsewhere { format!(" on server {}", other.key.server) } else { String::new() };
-            format!("{:?}{place}", other.key.name)
-        })
-        .collect();
+    let places: Vec<String> = rename.to.iter().map(|other| format!("{:?}", other.key.name)).collect();
     let matter = match (places.as_slice(), rename.proposed) {
         ([place], true) => format!("renamed to {place}; change its name in the manifest to follow"),
         _ => format!("gone, but its pane lives on in {}; which is its own cannot be told", places.join(" and ")),

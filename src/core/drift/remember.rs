@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{EntryVerdict, Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, SessionKey};
-use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory};
+use crate::core::memory::{Doubt, KnownIn, Memory, SeenFrom, SessionMemory};
 use crate::core::observe::Vantage;
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
@@ -31,7 +31,7 @@ pub fn remember<'a>(
         {
             session.home = Some(home.clone());
         }
-        note_conversation(session, verdict, entry.recorded.session_id.as_ref());
+        note_conversation(world, session, verdict, entry.recorded.session_id.as_ref());
         let boot = world.observation.boot.seen().map(|boot| &boot.id);
         if verdict.presence.has_agent() && session.boot_id.as_ref() != boot {
             session.boot_id = boot.cloned();
@@ -50,13 +50,26 @@ pub fn remember<'a>(
 }
 
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
-fn note_conversation(session: &mut SessionMemory, verdict: &EntryVerdict, recorded: Option<&ConversationId>) {
+fn note_conversation(
+    world: &World<'_>,
+    session: &mut SessionMemory,
+    verdict: &EntryVerdict,
+    recorded: Option<&ConversationId>,
+) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
-    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some());
+    let since = session.doubt.as_ref().map_or(world.observation.at, |doubt| doubt.since);
+    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some()).map(|why| Doubt { why, since });
     let proven = verdict.proven.as_ref().map(|(id, _)| id);
     if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
-        let process = live.agent.process;
-        session.known_in = Some(KnownIn { id: id.clone(), pid: process.pid, started: process.started });
+        let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
+        // Only what says something new is noted: nothing is written about a quiet world.
+        let is_noted = session.known_in.as_ref().is_some_and(|known| {
+            let is_whole = known.since_boot.is_some() || boot.is_none();
+            is_whole && known.id == *id && known.pid == live.agent.process.pid && known.is(live.agent.process, boot, pids)
+        });
+        if !is_noted {
+            session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
+        }
     }
 }
 

@@ -136,7 +136,8 @@ fn entry_row(
     let note = note.or_else(|| Some(format!("its conversation went on in session {}", printable(owner?))));
     let is_archived = transcript.as_ref().and_then(Fact::seen).is_some_and(|transcript| transcript.is_archived);
     let note = note.or_else(|| is_archived.then(|| "its conversation is archived".to_owned()));
-    let note = with_doubt(world, session, entry, note);
+    let doubt = doubt_of(world, session, entry);
+    let note = with_doubt(note, doubt.as_deref());
     let home =
         live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
     let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
@@ -163,6 +164,7 @@ fn entry_row(
         job_timed_out: None,
         drifts: classes(drifts, &session.key, |state| state != State::Applied),
         ignored: classes(drifts, &session.key, |state| state == State::Ignored),
+        doubt,
         // One that another live session has is not offered here.
         resume: id
             .filter(|_| owner.is_none())
@@ -213,6 +215,7 @@ fn found_row(
         job_timed_out: None,
         drifts: classes(drifts, &found.key, |state| state != State::Applied),
         ignored: classes(drifts, &found.key, |state| state == State::Ignored),
+        doubt: None,
         resume: id
             .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
     }
@@ -250,11 +253,18 @@ fn observed(
     }
 }
 
-/// The note of an entry without a live agent, with the doubt about its conversation that the session left behind.
-fn with_doubt(world: &World<'_>, session: &Session, entry: &EntryVerdict, note: Option<String>) -> Option<String> {
+/// Why the conversation of an entry may not be its own: what is doubtful now, or was when its agent was last in sight.
+fn doubt_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Option<String> {
+    let is_told = entry.presence.live().is_some() && entry.unknown.is_none();
     let memory = world.memory.session(&session.key).filter(|memory| memory.recorded_id == session.recorded.session_id);
-    let doubt = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !entry.presence.has_agent());
-    let doubt = doubt.map(|doubt| format!("conversation doubtful: {}", printable(doubt)));
+    let remembered = memory.and_then(|memory| Some(memory.doubt.as_ref()?.why.as_str())).filter(|_| !is_told);
+    let doubt = entry.doubt.as_deref().filter(|_| session.recorded.session_id.is_some()).or(remembered)?;
+    Some(printable(doubt).into_owned())
+}
+
+/// A note, with the doubt that nobody should resume the conversation without.
+fn with_doubt(note: Option<String>, doubt: Option<&str>) -> Option<String> {
+    let doubt = doubt.map(|doubt| format!("conversation doubtful: {doubt}"));
     match (note, doubt) {
         (Some(note), Some(doubt)) => Some(format!("{note}; {doubt}")),
         (note, doubt) => note.or(doubt),

@@ -98,6 +98,9 @@ pub struct SessionRow {
     /// Those of them that its entry ignores: they are not counted.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ignored: Vec<Class>,
+    /// Why the conversation may not be the one its agent is in, or was in last. Whoever shows `resume` shows this beside it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub doubt: Option<String>,
     /// The command that would resume the conversation in its workspace; printed, never run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resume: Option<String>,

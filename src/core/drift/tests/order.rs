@@ -1,11 +1,12 @@
 //! Which classes an entry gets, and in which order.
 
 use super::world::*;
+use crate::core::drift::Class;
 use crate::core::fact::Fact;
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{MuxSession, Pane, Process, Stray};
+use crate::core::observe::{MuxSession, Pane, Process, Server, Stray};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -180,6 +181,34 @@ fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
     assert_eq!(scene(one(", status: running, session_id: b3a7"), vec![by_id]).words(), ["moved:flag"]);
     let reused = scene(one(", status: running, pane: { id: \"%7\", pid: 6 }"), vec![claude("t", 7)]);
     assert_eq!(reused.words(), ["dead:record"], "the pane id alone was reused");
+}
+
+#[test]
+fn a_conversation_that_lives_on_another_server_is_no_rename() {
+    let manifest = manifest(
+        "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, cwd: /w, status: running, session_id: b3a7 }\n  - { name: far, agent: claude, server: canary, status: terminated }\n",
+    );
+    let mut scene = scene(manifest, Vec::new());
+    let sessions =
+        vec![std::sync::Arc::new(session("y-creator-claude", vec![pane(9, vec![agent(9).proves(Rung::Registry, "b3a7")])]))];
+    let canary = ServerKey { server: "canary".to_owned(), ..default_server() };
+    scene.observation.servers.insert(canary, Fact::Seen(Server { sessions, ..Server::default() }));
+    let drifts = scene.drifts();
+    let dead = drifts.iter().find(|drift| drift.session.name == "x-creator-claude").map(|drift| drift.class);
+    assert_eq!(dead, Some(Class::Dead), "no session changes its server: {drifts:?}");
+}
+
+#[test]
+fn processes_that_cannot_be_read_show_a_rename_by_their_pane_and_never_by_a_conversation() {
+    let hidden = || {
+        let mut hidden = pane(7, Vec::new());
+        hidden.agents = Fact::Unknown("cannot read process 7".to_owned());
+        vec![session("t", vec![hidden])]
+    };
+    let by_pane = scene(one(&format!(", status: running, session_id: b3a7{PANE}")), hidden());
+    assert_eq!(by_pane.words(), ["moved:flag"]);
+    let by_id = scene(one(", status: running, session_id: b3a7"), hidden());
+    assert_eq!(by_id.words(), ["dead:record"], "nothing says that it is this one");
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_per
         let world = scene.world();
         remember(&world, &classify(&world), std::iter::empty(), None)
     };
-    let doubt = |memory: &Memory| memory.sessions.values().next().and_then(|session| session.doubt.clone());
+    let doubt = |memory: &Memory| memory.sessions.values().next().and_then(|session| Some(session.doubt.as_ref()?.why.clone()));
     let first = pass("x", vec![claude("s", 1)], &Memory::default());
     assert_eq!(doubt(&first), None);
     let doubted = pass("x", vec![claude("s", 2)], &first);
@@ -139,6 +139,7 @@ fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_per
     };
     let rows = crate::core::report::rows::rows(&world, &verdict, &report, &Selection::default(), &resume);
     let row = &rows[0].row;
+    assert_eq!(row.doubt, doubt(&ended));
     assert!(row.resume.is_some() && row.note.as_ref().is_some_and(|note| note.contains("doubtful")), "{row:?}");
     let lines = crate::core::report::explain::explain(&world, &rows[0], &report).observed;
     assert!(lines.iter().any(|line| line.contains("doubtful")), "{lines:?}");
