@@ -222,6 +222,40 @@ pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn
         };
         assert!(is_so, "it is not so: {}\n--- after\n{after}--- {truth}", drift.message);
     }
+    shared(&all, report, truth, &|why| panic!("{why}\n--- after\n{after}--- {truth}"));
+}
+
+/// A record is the weakest evidence: fails if two live entries record one conversation and that is not reported on both. One that
+/// is proven to be in another, which waits to be recorded, contests nothing.
+fn shared(all: &[Entry], report: &Report, truth: &Truth, fail: &dyn Fn(String)) {
+    let is_seen = |entry: &&Entry| {
+        let name = entry.name();
+        let is_told = truth.answers(&name.0) && !truth.hidden.contains(&name) && !entry.is_suspended();
+        is_told && entry.text("session_id").is_some() && !truth.agents(&name).is_empty()
+    };
+    let live: Vec<&Entry> = all.iter().filter(is_seen).collect();
+    let has = |entry: &Entry, class: Class| {
+        let (server, name) = entry.name();
+        report.drifts.iter().any(|drift| (&drift.session.server, &drift.session.name, drift.class) == (&server, &name, class))
+    };
+    for (at, one) in live.iter().enumerate() {
+        for other in live[at + 1..].iter().filter(|other| other.text("session_id") == one.text("session_id")) {
+            let leaves = has(one, Class::NewId) || has(other, Class::NewId);
+            if !leaves && !(has(one, Class::Ambiguous) && has(other, Class::Ambiguous)) {
+                fail(format!("{:?} and {:?} record one conversation, and that is not reported", one.name(), other.name()));
+            }
+        }
+        let own = one.own(truth.agents(&one.name()));
+        let is_proven = own.is_some_and(|own| own.id.is_some() && own.id.as_deref() == one.text("session_id"));
+        let is_alone = all.iter().filter(|other| other.text("session_id") == one.text("session_id")).count() == 1;
+        let id = one.text("session_id").unwrap_or_default();
+        let elsewhere = truth.sessions.iter().filter(|(name, _)| **name != one.name()).flat_map(|(_, agents)| agents);
+        let is_contested = elsewhere.into_iter().any(|agent| agent.id.as_deref() == Some(id));
+        let is_shown_twice = truth.agents(&one.name()).len() != 1;
+        if is_proven && is_alone && !is_contested && !is_shown_twice && has(one, Class::Ambiguous) {
+            fail(format!("{:?} proves what it records, and is called ambiguous", one.name()));
+        }
+    }
 }
 
 /// Fails if anything was missed: to be asked when everything answers and nothing has happened for longer than the window.

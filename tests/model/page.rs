@@ -135,6 +135,11 @@ impl Page {
                     self.set(&block, "suspend", if is { "false" } else { "true" });
                 }
             }
+            Deed::Awake(which) => {
+                if let Some(block) = self.block(which) {
+                    self.set(&block, "suspend", "false");
+                }
+            }
             Deed::Name(which, to) => {
                 if let Some(block) = self.block(which) {
                     let server = self.value(&block, "server").unwrap_or_else(|| SERVERS[0].to_owned());

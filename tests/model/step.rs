@@ -18,14 +18,17 @@ pub struct Place {
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// A session with an agent, in the pane itself or below a shell; in a new conversation, or one there was before.
-    Create { at: Place, below_shell: bool, resumes: Option<usize> },
+    /// A session with an agent, in the pane itself or below a shell; in a new conversation, or one there was before. One that is
+    /// `mute` enters itself nowhere: nobody can tell what it is in.
+    Create { at: Place, below_shell: bool, resumes: Option<usize>, mute: bool },
     /// A session ends, its processes with it.
     Kill(Place),
     /// The agent ends, its pane stays.
     Exit(Place),
     /// An agent starts below a shell that has none.
-    Launch(Place),
+    Launch { at: Place, mute: bool },
+    /// The agent ends, its conversation is resumed in another session, and a fresh agent begins in the old one.
+    Handover { at: Place, to: Place, mute: bool },
     /// The agent enters another conversation: a new one, or one there was before.
     Clear { at: Place, resumes: Option<usize> },
     /// Another name.
@@ -87,6 +90,8 @@ pub enum Deed {
     Id(usize, usize),
     /// An entry is suspended, or no more.
     Suspend(usize),
+    /// `suspend: false` is written down, also where it holds anyway.
+    Awake(usize),
     /// An entry is given the name of another session.
     Name(usize, usize),
     /// More than half of the entries are cut off.
@@ -106,10 +111,11 @@ impl Step {
     pub fn any(dice: &mut Dice) -> Self {
         let at = Place::any(dice);
         match dice.below(100) {
-            0..=13 => Self::Create { at, below_shell: dice.chance(2), resumes: known(dice) },
+            0..=12 => Self::Create { at, below_shell: dice.chance(2), resumes: known(dice), mute: dice.chance(6) },
+            13 => Self::Handover { at, to: Place::any(dice), mute: dice.chance(2) },
             14..=19 => Self::Kill(at),
             20..=22 => Self::Exit(at),
-            23..=25 => Self::Launch(at),
+            23..=25 => Self::Launch { at, mute: dice.chance(3) },
             26..=32 => Self::Clear { at, resumes: known(dice) },
             33..=35 => Self::Rename { at, to: dice.below(NAMES) },
             36..=37 => Self::Split(at),
@@ -150,6 +156,7 @@ impl Deed {
             14 => Self::Demote(which),
             15..=17 => Self::Status(which, dice.below(4)),
             18..=19 => Self::Id(which, dice.below(8)),
+            20 if dice.chance(3) => Self::Awake(which),
             20 => Self::Suspend(which),
             21 => Self::Name(which, dice.below(NAMES)),
             22 => Self::Halve,

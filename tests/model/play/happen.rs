@@ -59,11 +59,13 @@ impl Play {
     /// Changes the world, and gives what a source says of it.
     pub(super) fn happen(&mut self, step: &Step) -> Scope {
         match *step {
-            Step::Create { at, below_shell, resumes } => {
+            Step::Create { at, below_shell, resumes, mute } => {
                 if self.panes(at).is_empty() {
                     let top = self.start(1, if below_shell { "bash" } else { "claude" });
                     let agent = if below_shell { self.start(top, "claude") } else { top };
-                    self.enter(agent, resumes);
+                    if !mute {
+                        self.enter(agent, resumes);
+                    }
                     let now = self.fake.now();
                     let mut table = self.fake.table();
                     table.made.insert(top, now);
@@ -99,13 +101,27 @@ impl Play {
                 Scope::Sessions([key(&full(at))].into())
             }
             // A shell's children are seen by whoever looks at everything, or at them.
-            Step::Launch(at) => {
+            Step::Launch { at, mute } => {
                 let shell = self.panes(at).first().copied().filter(|pid| self.processes(&[*pid]) == [*pid]);
                 if let Some(shell) = shell.filter(|_| self.agent(at).is_none()) {
                     let pid = self.start(shell, "claude");
-                    self.enter(pid, None);
+                    if !mute {
+                        self.enter(pid, None);
+                    }
                 }
                 Scope::Sessions([key(&full(at))].into())
+            }
+            Step::Handover { at, to, mute } => {
+                let left = self.agent(at).filter(|agent| agent.pid != agent.pane && self.panes(to).is_empty());
+                if let Some(agent) = left {
+                    let ids = self.ids.lock().unwrap().clone();
+                    let resumes = ids.iter().rev().position(|id| agent.id.as_ref() == Some(id));
+                    let mut heard = self.happen(&Step::Exit(at));
+                    heard.unite(self.happen(&Step::Create { at: to, below_shell: false, resumes, mute: false }));
+                    heard.unite(self.happen(&Step::Launch { at, mute }));
+                    return heard;
+                }
+                none()
             }
             Step::Clear { at, resumes } => {
                 if let Some(agent) = self.agent(at) {
