@@ -93,11 +93,11 @@ fn a_view_in_which_nothing_came_is_never_called_complete() {
     let Some(mut place) = Place::new("allow_anonymous true\nacl_file DIR/none\n") else { return };
     let empty = |place: &Place| {
         let told = fleet(place, &[], &[]);
-        assert_eq!(told.code, Some(1), "{}", told.stdout);
+        assert_eq!(told.code, Some(4), "{}", told.stdout);
         assert!(told.stdout.starts_with("No host came from 127.0.0.1:"), "{}", told.stdout);
         assert!(told.stderr.contains("may not read headcount/#"), "{}", told.stderr);
         let told = fleet(place, &["--json"], &[]);
-        assert_eq!((told.code, &told.json()["complete"], told.hosts()), (Some(1), &json!(false), vec![]));
+        assert_eq!((told.code, &told.json()["complete"], told.hosts()), (Some(4), &json!(false), vec![]));
     };
     let acl = |place: &mut Place, text: &str| {
         std::fs::write(place.broker.dir.path().join("none"), text).unwrap();
@@ -259,7 +259,7 @@ fn hosts_that_the_broker_had_to_drop_make_the_view_incomplete() {
     let Some(place) = Place::new(OPEN) else { return };
     let port = stingy(false).to_string();
     let told = fleet(&place, &["--json", "--timeout", "20s"], &[("MQTT_PORT", &port)]);
-    assert_eq!((told.code, &told.json()["complete"]), (Some(1), &json!(false)));
+    assert_eq!((told.code, &told.json()["complete"]), (Some(4), &json!(false)));
     assert!(told.stderr.contains("drops some of the hosts"), "{}", told.stderr);
     assert_eq!(told.hosts(), [("h".to_owned(), "online".to_owned())], "what came is shown");
 }
@@ -270,7 +270,7 @@ fn a_broker_that_denies_reading_is_said_to_at_once() {
     let port = stingy(true).to_string();
     let before = std::time::Instant::now();
     let told = fleet(&place, &["--json", "--timeout", "60s"], &[("MQTT_PORT", &port)]);
-    assert_eq!((told.code, &told.json()["complete"]), (Some(1), &json!(false)));
+    assert_eq!((told.code, &told.json()["complete"]), (Some(4), &json!(false)));
     assert_eq!(told.json()["incomplete"], json!(["the broker denies reading headcount/+/state"]));
     assert!(told.stderr.contains("this user needs to read headcount/#"), "{}", told.stderr);
     assert!(before.elapsed() < PATIENCE, "waiting would not better it");
@@ -286,7 +286,7 @@ fn sessions_that_are_counted_and_do_not_come_make_the_view_incomplete() {
     assert!(place.broker.start());
     publish(&place.broker, "h", 2, 2);
     let told = fleet(&place, &["--timeout", "1s"], &[]);
-    assert_eq!(told.code, Some(1));
+    assert_eq!(told.code, Some(4));
     assert!(told.stderr.contains("h counts 2 sessions, and 2 of them did not come"), "{}", told.stderr);
     assert!(told.stdout.contains("online"), "what came is shown: {}", told.stdout);
     assert_eq!(fleet(&place, &["--json", "--timeout", "1s"], &[]).json()["complete"], false);
@@ -319,7 +319,7 @@ fn what_strangers_keep_on_the_broker_reaches_no_terminal_and_hides_no_host() {
     // Beyond what is read at all: said, and not waited for.
     place.broker.publish("headcount/huge/state", &vec![b'x'; 2 << 20], &["-r"]);
     let told = fleet(&place, &["--timeout", "60s"], &[]);
-    assert_eq!(told.code, Some(1));
+    assert_eq!(told.code, Some(4));
     assert!(told.stderr.contains("2097152 bytes") || told.stderr.contains("bytes, and no more than"), "{}", told.stderr);
 }
 
