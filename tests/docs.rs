@@ -295,3 +295,39 @@ fn no_path_of_a_developers_machine_is_shown() {
         }
     }
 }
+
+/// Every Rust source of the package, in one text.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            text += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_architecture_names_paths_and_types_that_exist() {
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let sources = ["src", "tests", "fuzz/src"].map(|folder| sources(&root().join(folder))).concat();
+    let words: BTreeSet<&str> = sources.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let (mut paths, mut names) = (0, 0);
+    for span in code_spans(&architecture) {
+        let is_path = span.contains('/') && !span.starts_with("./") && !span.contains([' ', '<']);
+        if is_path {
+            let places = [span.clone(), format!("src/{span}"), format!("src/{span}.rs"), format!("src/control/{span}.rs")];
+            assert!(places.iter().any(|place| root().join(place).exists()), "{span} does not exist");
+            paths += 1;
+        } else if span.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':')) && span.contains(char::is_uppercase) {
+            for word in span.split(':').filter(|word| !word.is_empty()) {
+                assert!(words.contains(word), "{span} does not exist");
+            }
+            names += 1;
+        }
+    }
+    assert!(paths > 30 && names > 20, "{paths} paths, {names} names");
+}
