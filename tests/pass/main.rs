@@ -7,6 +7,7 @@ mod support;
 
 mod custom;
 mod cycle;
+mod doubt;
 mod faults;
 mod run;
 mod undo;

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::core::drift::Class;
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey};
 use crate::core::memory::{Doubt, KnownIn, SessionMemory};
 use crate::core::observe::identity::{Found, Rung};
 use crate::core::observe::{Agent, MuxSession, Process, Server};
@@ -309,6 +309,28 @@ fn two_live_entries_that_record_one_conversation_are_both_reported_and_its_prove
     }
     let leaving = scene(both(), vec![alive("a", agent(1).proves(Rung::Registry, "y")), alive("b", agent(2))]);
     assert_eq!(leaving.words(), ["new-id:record"], "one that gives it up in this pass holds it no longer");
+}
+
+#[test]
+fn whatever_the_agents_two_live_entries_never_hold_one_conversation_in_order() {
+    let goose = AgentKind::named("goose").unwrap();
+    for kind in AgentKind::ALL.into_iter().chain([goose]) {
+        let both = || {
+            let mut both = entries(&[("a", "x"), ("b", "x")]);
+            both.sessions.iter_mut().for_each(|entry| entry.agent = kind);
+            both
+        };
+        let words = |one: Agent, other: Agent| scene(both(), vec![alive("a", one), alive("b", other)]).words();
+        let agent = |pid| agent(pid).kind(kind);
+        let told = ["ambiguous:flag", "ambiguous:flag"];
+        assert_eq!(words(agent(1), agent(2)), told, "{kind}: nobody proves anything");
+        for rung in &Rung::ALL[..4] {
+            assert_eq!(words(agent(1), agent(2).proves(*rung, "x")), told, "{kind}: {rung:?}");
+        }
+        for weak in [agent(2).appeared(&[("x", 30)]), agent(2).appeared(&[("y", 30)])] {
+            assert_eq!(words(agent(1), weak), told, "{kind}: a weak rung");
+        }
+    }
 }
 
 /// What is remembered of a process of this pid that started so many seconds ago and was in `x`.
