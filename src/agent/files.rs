@@ -126,15 +126,16 @@ pub(super) fn tail(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
     Ok((text, from == 0))
 }
 
-/// Whether no other file of its kind in its directory changed after it; not if that cannot be told.
+/// Whether no other file of its kind in its directory changed after it; not if that cannot be told. Files that links lead to count
+/// as if they lay there.
 pub(super) fn is_latest(path: &Path) -> bool {
-    let modified = |metadata: io::Result<Metadata>| metadata.and_then(|metadata| metadata.modified());
-    let Ok(own) = modified(path.symlink_metadata()) else { return false };
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+    let Ok(own) = modified(path) else { return false };
     let Some(Ok(mut entries)) = path.parent().map(std::fs::read_dir) else { return false };
     entries.all(|entry| {
         let Ok(entry) = entry else { return false };
         let other = entry.path();
-        other == path || other.extension() != path.extension() || modified(entry.metadata()).is_ok_and(|at| at <= own)
+        other == path || other.extension() != path.extension() || modified(&other).is_ok_and(|at| at <= own)
     })
 }
 

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use headcount::agent::{self, Scene, Shelf};
+use headcount::agent::{self, Scene, Shelf, Where};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::observe::identity::{Found, Rung};
@@ -138,6 +138,31 @@ fn a_conversation_is_a_row_and_gone_only_if_the_row_is() {
 }
 
 #[test]
+fn a_database_that_links_lead_to_is_one_database_and_read_with_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let (home, disk) = (root.join("opencode"), root.join("disk"));
+    fs::create_dir_all(&home).unwrap();
+    let real = recorded(&disk);
+    let mut writer = Writer::open(&real);
+    writer.run(&insert("ses_new", Path::new("/w"), 1, None));
+    for link in ["opencode.db", "opencode-dev.db", "opencode-old.db"] {
+        std::os::unix::fs::symlink(if link == "opencode.db" { &real } else { Path::new("opencode.db") }, home.join(link))
+            .unwrap();
+        let before = (snapshot(&disk), names(&home));
+        for (of, home) in [("home", home.as_path()), ("database", &home.join(link))] {
+            let found = find(home, "ses_new");
+            assert_eq!(found.seen().map(|it| &it.path), Some(&real), "{link}, by its {of}: {found:?}");
+            assert_eq!(find(home, "ses_none"), Fact::Absent, "{link}, by its {of}");
+        }
+        assert!((snapshot(&disk), names(&home)) == before, "{link}: nothing is made beside either name");
+    }
+    let places = agent::of(AgentKind::Opencode).places(Where { home: &home, cwd: None, now: chrono::Utc::now() });
+    assert_eq!(places.transcripts, [disk, home], "where its log is, and where another database may come to be");
+    writer.kill();
+}
+
+#[test]
 fn a_look_leaves_no_trace_whatever_state_the_database_is_in() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("opencode");
@@ -253,7 +278,7 @@ fn a_database_that_is_not_as_it_was_known_is_unknown_and_holds_nobody_up() {
         let begun = Instant::now();
         for id in [RECORDED, "ses_none"] {
             let found = find(&home, id);
-            assert!(found.why_unknown().is_some_and(|why| why.contains("opencode.db: ")), "{name}: {found:?}");
+            assert!(found.why_unknown().is_some_and(|why| why.contains("opencode.db")), "{name}: {found:?}");
         }
         // The work is limited, not the time: a busy machine takes longer over it.
         assert!(begun.elapsed() < Duration::from_secs(30), "{name}");
@@ -268,9 +293,13 @@ fn a_database_that_is_not_as_it_was_known_is_unknown_and_holds_nobody_up() {
         fs::remove_file(path).unwrap();
         fs::create_dir(path).unwrap();
     });
-    case("link", &|home, path| {
-        fs::rename(path, home.join("real")).unwrap();
-        std::os::unix::fs::symlink(home.join("real"), path).unwrap();
+    case("link", &|_, path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink("/nowhere", path).unwrap();
+    });
+    case("circle", &|_, path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(path, path).unwrap();
     });
     case("pipe", &|_, path| {
         fs::remove_file(path).unwrap();

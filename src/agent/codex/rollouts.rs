@@ -114,7 +114,7 @@ fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Ut
     for entry in days.iter().filter_map(|day| std::fs::read_dir(sessions.join(day)).ok()).flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());
         let Some(id) = name.to_str().and_then(plain_id_of) else { continue };
-        let changed = path.symlink_metadata().ok().filter(Metadata::is_file).map(|file| files::times(&file).1);
+        let changed = path.metadata().ok().filter(Metadata::is_file).map(|file| files::times(&file).1);
         if let Some(at) = changed.filter(|at| *at >= started)
             && begun_here(&path, cwd)?.is_some()
         {

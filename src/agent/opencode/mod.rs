@@ -100,9 +100,14 @@ impl Agent for Opencode {
     }
 
     fn places(&self, place: Where<'_>) -> Places {
-        // Every write goes into the log beside the database.
-        let dir = if place.home.is_file() { place.home.parent().unwrap_or(place.home) } else { place.home };
-        Places { registries: Vec::new(), transcripts: vec![dir.to_path_buf()] }
+        // Every write goes into the log beside the database, wherever links lead to that.
+        let databases = sessions::databases(place.home).unwrap_or_default();
+        let beside = databases.iter().filter_map(|database| database.parent()).map(Path::to_path_buf);
+        let named = if place.home.is_file() { place.home.parent().unwrap_or(place.home) } else { place.home };
+        let mut transcripts: Vec<PathBuf> = beside.chain([named.to_path_buf()]).collect();
+        transcripts.sort();
+        transcripts.dedup();
+        Places { registries: Vec::new(), transcripts }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -19,12 +19,13 @@ const SLACK: TimeDelta = TimeDelta::seconds(1);
 /// How many of the newest conversations are looked at. Directories have no index, so the order of insertion is followed.
 const NEWEST: usize = 256;
 
-/// The databases of a home: `opencode.db`, or another of a build of another channel; of a home that is a database, itself.
-fn databases(home: &Path) -> Result<Vec<PathBuf>, String> {
+/// The databases of a home: `opencode.db`, or another of a build of another channel; of a home that is a database, itself. Each
+/// is given once and by its real path, beside which SQLite keeps its log, whichever links lead there.
+pub(super) fn databases(home: &Path) -> Result<Vec<PathBuf>, String> {
     let wrong = |error: io::Error| format!("cannot list {}: {}", home.display(), files::reason(&error));
     let entries = match std::fs::read_dir(home) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(vec![home.to_path_buf()]),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return real(home).map(|path| vec![path]),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(wrong(error)),
     };
@@ -35,14 +36,25 @@ fn databases(home: &Path) -> Result<Vec<PathBuf>, String> {
         is_older |= name == "storage";
         let stem = name.to_str().and_then(|name| name.strip_suffix(".db")?.strip_prefix("opencode"));
         if stem.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
-            found.push(home.join(name));
+            found.push(real(&home.join(name))?);
         }
     }
     if found.is_empty() && is_older {
         return Err(format!("{} is of an OpenCode before its database, which is not read", home.join("storage").display()));
     }
     found.sort();
+    found.dedup();
     Ok(found)
+}
+
+/// The real path of a database. What is behind a link that leads nowhere, such as one to a disk that is not mounted, is unknown.
+fn real(path: &Path) -> Result<PathBuf, String> {
+    path.canonicalize().or_else(|error| match path.symlink_metadata() {
+        // Gone meanwhile, or in a directory that nobody may look into: whoever opens it says so.
+        Ok(metadata) if !metadata.is_symlink() => Ok(path.to_path_buf()),
+        Err(_) => Ok(path.to_path_buf()),
+        Ok(_) => Err(format!("{} is a link that leads to no database: {}", path.display(), files::reason(&error))),
+    })
 }
 
 /// Where a conversation is kept.

@@ -83,7 +83,7 @@ fn said_in(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Result<Vec<S
     for entry in dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten() {
         let name = entry.file_name();
         let Some(id) = name.to_str().and_then(store::Name::of).map(|name| name.id) else { continue };
-        let changed = entry.path().symlink_metadata().ok().filter(std::fs::Metadata::is_file).map(|file| files::times(&file).1);
+        let changed = entry.path().metadata().ok().filter(std::fs::Metadata::is_file).map(|file| files::times(&file).1);
         let Some(at) = changed.filter(|at| *at >= started) else { continue };
         let header = store::header(&entry.path())?;
         if header.id == id && files::leads_to(&header.cwd, cwd) {

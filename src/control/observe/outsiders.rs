@@ -31,7 +31,7 @@ impl Shown {
         let is_owners = |path: &Path| {
             let is_closed = |file: &std::fs::Metadata| is_made_by_owner || file.mode() & WRITABLE_BY_OTHERS == 0;
             let is = |file: std::fs::Metadata| file.is_file() && file.uid() == owner && is_closed(&file);
-            path.symlink_metadata().is_ok_and(is)
+            path.metadata().is_ok_and(is)
         };
         let all = ids(agent).all(|id| match adapter.transcript(&shelf, home, id, &[cwd]) {
             Fact::Seen(transcript) => is_owners(&transcript.path),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use headcount::agent::{self, Where};
 use headcount::core::ids::{AgentKind, ConversationId};
 
-use super::kit::{Den, environ};
+use super::kit::{Den, Said, environ, mentioned, proven};
 use super::specimens::all;
 
 #[test]
@@ -64,5 +64,39 @@ fn a_resume_command_is_the_same_words_whatever_the_id_is() {
             let expected: Vec<String> = usual.iter().map(|word| word.replace(specimen.id, id)).collect();
             assert_eq!(words, expected, "{}: {id:?}", specimen.kind);
         }
+    }
+}
+
+#[test]
+fn what_links_lead_to_is_read_as_if_it_lay_there() {
+    // What is said, without the names under which it was looked at.
+    let plain = |said: &Said| {
+        let path = said.transcript.seen().map(|it| it.path.canonicalize().unwrap());
+        let rungs: Vec<_> = said.ladder.readings.iter().map(|it| (it.rung, it.fact.clone())).collect();
+        (rungs, said.ladder.said.clone(), proven(&said.ladder), mentioned(&said.ladder), said.turn.clone(), path)
+    };
+    for specimen in &all() {
+        let den = Den::new(specimen);
+        let (home, disk) = (den.home(), den.root().join("disk"));
+        std::fs::rename(&home, &disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &home).unwrap();
+        let live = den.start("");
+        if let Some(vouch) = specimen.vouch {
+            vouch(&home, &live.process, specimen.id);
+        }
+        let linked = plain(&den.ask(&live.process));
+        std::fs::remove_file(&home).unwrap();
+        std::fs::rename(&disk, &home).unwrap();
+        let mut there = plain(&den.ask(&live.process));
+        let moved = |path: &PathBuf| disk.join(path.strip_prefix(&home).unwrap());
+        there.5 = there.5.as_ref().map(moved);
+        assert_eq!(linked, there, "{}: its home is a link", specimen.kind);
+        assert_eq!(linked.2.is_some(), specimen.vouch.is_some(), "{}", specimen.kind);
+        let Some(file) = den.transcript(specimen.id).into_seen().map(|it| it.path) else { continue };
+        std::fs::rename(&file, den.root().join("file")).unwrap();
+        std::os::unix::fs::symlink(den.root().join("file"), &file).unwrap();
+        let linked = plain(&den.ask(&live.process));
+        there.5 = Some(den.root().join("file"));
+        assert_eq!(linked, there, "{}: its transcript is a link", specimen.kind);
     }
 }
