@@ -68,7 +68,7 @@ fn each_change_is_one_more_document_and_a_quiet_world_prints_nothing() {
     let scene = Scene::drifted();
     let mut following = Following::start(&scene, &["-o", "json"]);
     assert_eq!(observed(&following.next(), ALIVE), "alive");
-    scene.world.tmux(&["kill-session", "-t", ALIVE]);
+    scene.world.tmux(["kill-session", "-t", ALIVE]);
     while observed(&following.next(), ALIVE) != "gone" {}
     // As many looks as would have shown it again.
     std::thread::sleep(std::time::Duration::from_millis(500));
