@@ -9,7 +9,7 @@ use headcount::core::report::Report;
 use serde_json::{Map, Value};
 
 use super::step::SERVERS;
-use super::truth::{Agent, Name, Truth};
+use super::truth::{Agent, KINDS, Name, Truth};
 
 /// The settle window of the worlds, in seconds.
 pub const WINDOW: i64 = 5;
@@ -28,6 +28,11 @@ impl Entry {
 
     pub fn name(&self) -> Name {
         (self.text("server").unwrap_or(SERVERS[0]).to_owned(), self.text("name").unwrap().to_owned())
+    }
+
+    /// Its agents among those of its session.
+    fn agents<'t>(&self, truth: &'t Truth) -> Vec<&'t Agent> {
+        truth.agents_of(&self.name(), self.text("agent").unwrap())
     }
 
     fn is_suspended(&self) -> bool {
@@ -56,11 +61,11 @@ impl Entry {
     }
 
     /// Which of the agents in its session is its own: the only one, or the one in its pane.
-    fn own<'t>(&self, agents: &'t [Agent]) -> Option<&'t Agent> {
-        match agents {
+    fn own<'t>(&self, truth: &'t Truth) -> Option<&'t Agent> {
+        match self.agents(truth).as_slice() {
             [only] => Some(only),
             several => {
-                let mut recorded = several.iter().filter(|agent| Some(agent.pane) == self.pane());
+                let mut recorded = several.iter().copied().filter(|agent| Some(agent.pane) == self.pane());
                 recorded.next().filter(|_| recorded.next().is_none())
             }
         }
@@ -125,7 +130,7 @@ fn written(
     truth: &Truth,
 ) -> Result<(), String> {
     let name = is.name();
-    let agents = truth.agents(&name);
+    let agents = is.agents(truth);
     let has_changed = |key: &str| was.0.get(key) != is.0.get(key);
     if has_changed("status") {
         match is.text("status") {
@@ -141,12 +146,12 @@ fn written(
     }
     if has_changed("session_id") {
         let id = is.text("session_id").ok_or("its conversation was taken away")?;
-        let own = is.own(agents).ok_or("a conversation, and none of its agents is its own")?;
+        let own = is.own(truth).ok_or("a conversation, and none of its agents is its own")?;
         if own.id.as_deref() != Some(id) {
             return Err(format!("given the conversation {id}, and its agent is in {:?}", own.id));
         }
         let holds = |other: &&Entry| other.name() != name && other.text("session_id") == Some(id);
-        if let Some(other) = all.iter().filter(holds).find(|other| !truth.agents(&other.name()).is_empty()) {
+        if let Some(other) = all.iter().filter(holds).find(|other| !other.agents(truth).is_empty()) {
             return Err(format!("given the conversation that {:?} holds", other.name()));
         }
         let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
@@ -179,7 +184,8 @@ fn renames(all: &[Entry], truth: &Truth, from_before: bool) -> BTreeMap<Name, Ve
         }
     }
     for entry in absent().filter(|entry| entry.is_running()) {
-        let is_in = |agent: &Agent| agent.id.is_some() && agent.id.as_deref() == entry.text("session_id");
+        let is_own = |agent: &Agent| entry.text("agent") == Some(agent.kind.as_str());
+        let is_in = |agent: &Agent| is_own(agent) && agent.id.is_some() && agent.id.as_deref() == entry.text("session_id");
         let proves = |(session, agents): &(&Name, &Vec<Agent>)| {
             let is_read = from_before || !truth.hidden.contains(*session);
             // A session never changes its server.
@@ -208,7 +214,7 @@ pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn
     let renamed = [true, false].map(|from_before| renames(&all, truth, from_before));
     for drift in &report.drifts {
         let name = (drift.session.server.clone(), drift.session.name.clone());
-        let (there, agents) = (truth.sessions.contains_key(&name), truth.agents(&name));
+        let (there, agents) = (truth.sessions.contains_key(&name), truth.agents_of(&name, drift.agent.as_str()));
         let entry = all.iter().find(|entry| entry.name() == name);
         let is_so = match drift.class {
             Class::Dead => !there,
@@ -231,7 +237,7 @@ fn shared(all: &[Entry], report: &Report, truth: &Truth, fail: &dyn Fn(String)) 
     let is_seen = |entry: &&Entry| {
         let name = entry.name();
         let is_told = truth.answers(&name.0) && !truth.hidden.contains(&name) && !entry.is_suspended();
-        is_told && entry.text("session_id").is_some() && !truth.agents(&name).is_empty()
+        is_told && entry.text("session_id").is_some() && !entry.agents(truth).is_empty()
     };
     let live: Vec<&Entry> = all.iter().filter(is_seen).collect();
     let has = |entry: &Entry, class: Class| {
@@ -245,7 +251,7 @@ fn shared(all: &[Entry], report: &Report, truth: &Truth, fail: &dyn Fn(String)) 
                 fail(format!("{:?} and {:?} record one conversation, and that is not reported", one.name(), other.name()));
             }
         }
-        let own = one.own(truth.agents(&one.name()));
+        let own = one.own(truth);
         let is_proven = own.is_some_and(|own| own.id.is_some() && own.id.as_deref() == one.text("session_id"));
         let is_alone = all.iter().filter(|other| other.text("session_id") == one.text("session_id")).count() == 1;
         let id = one.text("session_id").unwrap_or_default();
@@ -271,10 +277,14 @@ pub fn settled(text: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool)
     let stuck = stuck(&all, truth);
     for entry in all.iter().filter(|entry| !entry.is_suspended()) {
         let name = entry.name();
-        let Some(own) = entry.own(truth.agents(&name)) else { continue };
+        let Some(own) = entry.own(truth) else { continue };
         assert!(matches!(entry.text("status"), Some("running" | "archived")), "{name:?} runs{}", shown());
         assert_eq!(entry.pane(), Some(own.pane), "the pane of {name:?}{}", shown());
         let Some(id) = own.id.as_deref().filter(|id| !contested(id, &name, truth, &declared)) else { continue };
+        // What an agent was started with only fills what is empty: the record may be younger.
+        if !own.is_registered() && entry.text("session_id").is_some() {
+            continue;
+        }
         let blocks =
             |(at, other): (usize, &Entry)| other.name() != name && other.text("session_id") == Some(id) && stuck.contains(&at);
         // One in which nothing was said yet takes no conversation's place that is on disk, unless that is another's by now.
@@ -285,7 +295,9 @@ pub fn settled(text: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool)
     }
     for (name, agents) in truth.sessions.iter().filter(|(name, _)| is_searched(name, &declared)) {
         let is_known = declared.contains(name) || renamed.values().flatten().any(|other| other == name);
-        assert!(is_known || agents.len() != 1, "{name:?} has no entry{}", shown());
+        let kind = KINDS.iter().find(|kind| name.1.ends_with(*kind)).unwrap();
+        let ours = agents.iter().filter(|agent| agent.kind == *kind).count();
+        assert!(is_known || ours != 1, "{name:?} has no entry{}", shown());
     }
 }
 
@@ -300,9 +312,9 @@ fn contested(id: &str, of: &Name, truth: &Truth, declared: &BTreeSet<Name>) -> b
 /// recorded where it cannot be given up either.
 fn stuck(all: &[Entry], truth: &Truth) -> BTreeSet<usize> {
     let declared: BTreeSet<Name> = all.iter().map(Entry::name).collect();
-    let live = |entry: &Entry| !truth.agents(&entry.name()).is_empty();
+    let live = |entry: &Entry| !entry.agents(truth).is_empty();
     let proof = |entry: &Entry| {
-        let own = entry.own(truth.agents(&entry.name())).filter(|_| !entry.is_suspended())?;
+        let own = entry.own(truth).filter(|own| !entry.is_suspended() && own.is_registered())?;
         own.id.clone().filter(|id| !contested(id, &entry.name(), truth, &declared))
     };
     let mut stuck: BTreeSet<usize> =

@@ -1,7 +1,7 @@
 //! The manifest as a person edits it: lines. Keeps account of what the person wrote that nobody may lose.
 
 use super::step::{Deed, Place, SERVERS};
-use super::truth::name;
+use super::truth::{kind, name};
 
 /// What makes the text no YAML.
 const BROKEN: &str = "{ [ broken";
@@ -164,7 +164,7 @@ impl Page {
     fn declare(&mut self, Place { server, name: number }: Place) {
         let (server, name) = (SERVERS[server], name(number));
         if !self.has(server, &name) {
-            let lines = [format!("  - name: {name}"), "    agent: claude".to_owned(), "    cwd: /w".to_owned()];
+            let lines = [format!("  - name: {name}"), format!("    agent: {}", kind(number)), "    cwd: /w".to_owned()];
             self.lines.extend(lines);
             if server != SERVERS[0] {
                 self.lines.push(format!("    server: {server}"));

@@ -61,6 +61,10 @@ pub struct Play {
     pub passes: u64,
 }
 
+/// What a manifest begins with.
+const FIRST: &str =
+    "# the sessions of a test\nversion: 1\nagents:\n  robot: { programs: [robot], id_flags: [--resume] }\nsessions:\n";
+
 fn none() -> Scope {
     Scope::Sessions(BTreeSet::new())
 }
@@ -87,7 +91,7 @@ impl Play {
         let fake = Fake::new(dir.path());
         fs::create_dir_all(transcript(&fake, "x").parent().unwrap()).unwrap();
         let manifest = dir.path().join("agent-sessions.yaml");
-        save(&manifest, "# the sessions of a test\nversion: 1\nsessions:\n");
+        save(&manifest, FIRST);
         let (race, ids) = (Arc::<Mutex<Race>>::default(), Arc::<Mutex<Vec<String>>>::default());
         let listener = steps(manifest.clone(), Arc::clone(&race), Arc::clone(&ids));
         let update = headcount::store::manifest::Options { steps: listener, ..Default::default() };

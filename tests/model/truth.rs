@@ -18,9 +18,21 @@ pub struct Agent {
     pub pane: u32,
     /// Its own.
     pub pid: u32,
-    /// Its conversation, if it has entered it in its registry.
+    /// Its conversation, if it has entered it in its registry or was started with it.
     pub id: Option<String>,
+    /// What it is: the name of its program.
+    pub kind: String,
 }
+
+impl Agent {
+    /// Whether it proves its conversation of itself, and not only by what it was started with.
+    pub fn is_registered(&self) -> bool {
+        self.kind == KINDS[0]
+    }
+}
+
+/// The agents: one with a registry, and one that a manifest declares.
+pub const KINDS: [&str; 2] = ["claude", "robot"];
 
 /// A session, by server and name.
 pub type Name = (String, String);
@@ -54,7 +66,11 @@ impl Truth {
             for (name, panes) in sessions {
                 let key = (server.clone(), name.clone());
                 let agents = panes.iter().flat_map(|pane| agents_below(&table, *pane).map(move |pid| (*pane, pid)));
-                let agents = agents.map(|(pane, pid)| Agent { pane, pid, id: registered(&table, pid) });
+                let agents = agents.map(|(pane, pid)| {
+                    let argv = &table.processes[&pid].argv;
+                    let id = if argv[0] == KINDS[0] { registered(&table, pid) } else { argv.get(2).cloned() };
+                    Agent { pane, pid, id, kind: argv[0].clone() }
+                });
                 truth.sessions.insert(key.clone(), agents.collect());
                 let is_below = |pid: &u32| {
                     panes.contains(pid) || table.processes.get(pid).is_some_and(|process| panes.contains(&process.parent))
@@ -73,8 +89,14 @@ impl Truth {
         !self.mute.contains(server)
     }
 
+    /// All agents of a session.
     pub fn agents(&self, session: &Name) -> &[Agent] {
         self.sessions.get(session).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of a kind.
+    pub fn agents_of(&self, session: &Name, kind: &str) -> Vec<&Agent> {
+        self.agents(session).iter().filter(|agent| agent.kind == kind).collect()
     }
 }
 
@@ -85,8 +107,8 @@ impl fmt::Display for Truth {
             let panes = &self.panes[&(server.clone(), name.clone())];
             let mute = if self.mute.contains(server) { " (mute)" } else { "" };
             write!(f, "{server}{mute} {name} panes {panes:?}")?;
-            for Agent { pane, pid, id } in agents {
-                write!(f, ", {pid} in {pane} is in {}", id.as_deref().unwrap_or("nobody knows what"))?;
+            for Agent { pane, pid, id, kind } in agents {
+                write!(f, ", {kind} {pid} in {pane} is in {}", id.as_deref().unwrap_or("nobody knows what"))?;
             }
             writeln!(f)?;
         }
@@ -96,7 +118,7 @@ impl fmt::Display for Truth {
 
 /// The agents of a pane: its process, or else that process's children.
 fn agents_below(table: &Table, pane: u32) -> impl Iterator<Item = u32> {
-    let is_agent = |pid: &u32| table.processes.get(pid).is_some_and(|process| process.argv[0] == "claude");
+    let is_agent = |pid: &u32| table.processes.get(pid).is_some_and(|process| KINDS.contains(&process.argv[0].as_str()));
     let top = is_agent(&pane).then_some(pane);
     let below = table.processes.iter().filter(move |(pid, process)| process.parent == pane && is_agent(pid));
     let below: Vec<u32> = if top.is_some() { Vec::new() } else { below.map(|(pid, _)| *pid).collect() };
@@ -104,7 +126,12 @@ fn agents_below(table: &Table, pane: u32) -> impl Iterator<Item = u32> {
 }
 
 pub fn name(name: usize) -> String {
-    format!("s{name}-creator-claude")
+    format!("s{name}-creator-{}", kind(name))
+}
+
+/// The agent that belongs into the session of a name.
+pub fn kind(name: usize) -> &'static str {
+    KINDS[usize::from(name == 4)]
 }
 
 pub fn full(at: Place) -> Name {

@@ -8,7 +8,7 @@ use headcount::host::Host as _;
 use super::{Play, none, server};
 use crate::fake::Running;
 use crate::step::{Place, SERVERS, Step};
-use crate::truth::{Agent, Truth, full, key, name, transcript};
+use crate::truth::{Agent, KINDS, Truth, full, key, kind, name, transcript};
 
 impl Play {
     /// A process that begins now.
@@ -30,7 +30,16 @@ impl Play {
         if !ids.contains(&id) {
             ids.push(id.clone());
         }
-        let ticks = self.fake.table().processes[&pid].ticks;
+        let ticks = {
+            let mut table = self.fake.table();
+            let process = table.processes.get_mut(&pid).unwrap();
+            if process.argv[0] != KINDS[0] {
+                process.argv.truncate(1);
+                process.argv.extend(["--resume".to_owned(), id]);
+                return;
+            }
+            process.ticks
+        };
         let entry = format!("{{\"pid\":{pid},\"sessionId\":\"{id}\",\"procStart\":\"{ticks}\",\"status\":\"idle\"}}");
         fs::write(self.fake.registry(pid), entry).unwrap();
     }
@@ -61,8 +70,8 @@ impl Play {
         match *step {
             Step::Create { at, below_shell, resumes, mute } => {
                 if self.panes(at).is_empty() {
-                    let top = self.start(1, if below_shell { "bash" } else { "claude" });
-                    let agent = if below_shell { self.start(top, "claude") } else { top };
+                    let top = self.start(1, if below_shell { "bash" } else { kind(at.name) });
+                    let agent = if below_shell { self.start(top, kind(at.name)) } else { top };
                     if !mute {
                         self.enter(agent, resumes);
                     }
@@ -75,7 +84,7 @@ impl Play {
             }
             Step::Split(at) => {
                 if !self.panes(at).is_empty() {
-                    let pid = self.start(1, "claude");
+                    let pid = self.start(1, kind(at.name));
                     self.enter(pid, None);
                     let mut table = self.fake.table();
                     table.servers.get_mut(SERVERS[at.server]).unwrap().get_mut(&name(at.name)).unwrap().push(pid);
@@ -104,7 +113,7 @@ impl Play {
             Step::Launch { at, mute } => {
                 let shell = self.panes(at).first().copied().filter(|pid| self.processes(&[*pid]) == [*pid]);
                 if let Some(shell) = shell.filter(|_| self.agent(at).is_none()) {
-                    let pid = self.start(shell, "claude");
+                    let pid = self.start(shell, kind(at.name));
                     if !mute {
                         self.enter(pid, None);
                     }
@@ -124,7 +133,7 @@ impl Play {
                 none()
             }
             Step::Clear { at, resumes } => {
-                if let Some(agent) = self.agent(at) {
+                if let Some(agent) = self.agent(at).filter(Agent::is_registered) {
                     self.enter(agent.pid, resumes);
                 }
                 Scope::Sessions([key(&full(at))].into())
