@@ -16,7 +16,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["status", "-l", "team!=web"], "`!=` is not supported"),
         (&["diff", "--class", "dead,gone"], "invalid value 'gone'"),
         (&["diff", "--agent", "cl_od"], "invalid value 'cl_od'"),
-        (&["diff", "--settle", "5"], "say 5s for seconds"),
+        (&["diff", "--settle", "5"], "5 needs a unit"),
         (&["reconcile", "--settle", "soon"], "expected a duration such as 500ms"),
         (&["record", "--consumer", "ci"], "--json"),
         (&["record", "--emit-diff", "--json"], "cannot be used with"),

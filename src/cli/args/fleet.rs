@@ -6,13 +6,12 @@ use clap::{Args, Subcommand};
 
 use super::{FormatArgs, values};
 
-/// Show what every host has published on the MQTT broker
+/// Show what hosts have published on the MQTT broker
 ///
-/// Hosts publish with `headcount watch --publish`. Reads only: nothing is published, and nothing on any host is asked.
+/// Hosts publish with `headcount watch --publish`. This command only reads: it publishes nothing and asks no host.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-The broker is named as for `headcount watch`: MQTT_BROKER and the other variables, or \
-`mqtt:` in the manifest.
+MQTT_BROKER and related variables, or `mqtt:` in the manifest, name the broker.
 
 Examples:
   headcount fleet status
@@ -28,16 +27,17 @@ pub(crate) enum FleetVerb {
     Status(FleetStatusArgs),
 }
 
-/// Show every host and its sessions, as the broker has them
+/// Show every host and its sessions
 ///
-/// A host is online while its watch is connected; offline if its watch has ended; lost if it went without a word; stale if it
-/// says it is online and has not said for long that it looks. Of a host that is not online the sessions are those it last told.
+/// A host is online while its watch is connected, offline if its watch has ended, lost if its connection broke without a
+/// goodbye, and stale if it is online but has not published for long. For a host that is not online, the sessions are those it
+/// last published.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 JSON and YAML: headcount/fleet/v1 (`headcount schema fleet`); with --watch, each line of \
 JSON is an event (`headcount schema fleet-events`).
 
-Exit codes: 0 all that the broker keeps was shown, 1 the broker could not be reached, 4 the \
+Exit codes: 0 complete, 1 the broker could not be reached, 4 the \
 view is incomplete; with --watch 0 on SIGTERM, 130 on SIGINT.
 
 Examples:
@@ -48,12 +48,12 @@ pub(crate) struct FleetStatusArgs {
     /// Names of hosts; `*` and `?` are wildcards
     #[arg(value_name = "HOST")]
     pub(crate) hosts: Vec<String>,
-    /// Go on, and show what changes as it does
+    /// Keep running, and show changes as they happen
     #[arg(long, short = 'w')]
     pub(crate) watch: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
-    /// How long it may take until everything has come
+    /// How long to wait for everything to arrive
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = values::period)]
     pub(crate) timeout: Duration,
 }

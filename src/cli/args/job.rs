@@ -10,15 +10,15 @@ use super::{FormatArgs, LockArgs, values};
 use crate::core::ids::{AgentKind, MuxKind};
 use crate::core::job::{EventKind, JobId, JobStatus};
 
-/// Delegate jobs to sessions and follow what becomes of them
+/// Delegate jobs to sessions and follow them
 ///
-/// A job is a file in a registry: what is to be done, by which agent, in which session, and how far it is. Events say what
-/// becomes of it. Nothing is typed into the session: whoever delegates does that.
+/// A job is a file in a registry: what to do, which agent does it, in which session, and how far it is. Events report its
+/// progress. headcount types nothing into the session; you do.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-The registry is the first of these:
+headcount uses the first registry it finds, in this order:
   --registry DIR, $HEADCOUNT_JOBS,
-  .mam/jobs of the working directory or one above it,
+  .mam/jobs in the working directory or one above it,
   .mam/jobs beside the manifest, $XDG_STATE_HOME/headcount/jobs
 
 Examples:
@@ -49,8 +49,8 @@ pub(crate) enum JobVerb {
 
 /// Add a job and print its id
 ///
-/// With --agent-session the job is recorded in that session's entry of the manifest (`delegate_job_id`). If there is no such
-/// entry yet, the next pass that finds one records it.
+/// With --agent-session, headcount records the job in that session's entry (`delegate_job_id`). If there is no entry yet, the
+/// next pass that finds one records it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -64,16 +64,16 @@ pub(crate) struct SubmitArgs {
     /// The agent that does it
     #[arg(long, value_name = "AGENT", hide_possible_values = true, long_help = format!("The agent that does it: {}", values::agents()), value_parser = values::AgentParser)]
     pub(crate) agent: Option<AgentKind>,
-    /// The session it is done in
+    /// The session that does it
     #[arg(long, value_name = "MUX:NAME", value_parser = session)]
     pub(crate) agent_session: Option<(MuxKind, String)>,
-    /// How long it may take; 0 for ever
+    /// Limit of its time; 0 for none
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     pub(crate) timeout: Duration,
-    /// How long it may be silent; 0 for ever
+    /// Limit of its silence; 0 for none
     #[arg(long, hide_short_help = true, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
     pub(crate) idle_timeout: Duration,
-    /// A file it leaves behind
+    /// A file it will produce
     ///
     /// Repeat it for several files.
     #[arg(long = "artifact", value_name = "PATH")]
@@ -130,7 +130,7 @@ pub(crate) struct EventsArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: JobId,
-    /// Go on printing events as they come, until the job has ended
+    /// Keep printing events until the job has ended
     #[arg(long)]
     pub(crate) follow: bool,
     #[command(flatten)]
@@ -139,10 +139,10 @@ pub(crate) struct EventsArgs {
 
 /// Write an event of a job into the registry
 ///
-/// The event gets the next number, and is signed if the job has a token. Without --mqtt no broker is needed or spoken to.
+/// The event gets the next number, and a signature if the job has a token. Without --mqtt, headcount contacts no broker.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Exit codes: 0 written, 1 not taken by the broker, 3 the job has ended already.
+Exit codes: 0 written, 1 the broker did not take it, 3 the job has already ended.
 
 Examples:
   headcount job publish abc12345 started
@@ -162,22 +162,22 @@ pub(crate) struct PublishArgs {
     /// More about it, a JSON object
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub(crate) data: Option<Map<String, Value>>,
-    /// Publish it to the MQTT broker as well
+    /// Publish it to the MQTT broker too
     ///
-    /// A job that is not in the registry here is one of another machine: its event is only published, numbered by the clock, and
-    /// signed with the token in $HEADCOUNT_JOB_TOKEN if there is one.
+    /// If this registry does not know the job, it belongs to another machine: headcount only publishes the event, numbered by
+    /// the clock, and signs it with the token in $HEADCOUNT_JOB_TOKEN if there is one.
     #[arg(long)]
     pub(crate) mqtt: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
 
-/// Call a job off
+/// Cancel a job
 ///
-/// The registry says so from then on; nothing is typed into the session.
+/// Marks it as cancelled in the registry. headcount types nothing into the session.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Exit codes: 0 called off, 3 the job has ended already.
+Exit codes: 0 cancelled, 3 the job has already ended.
 
 Examples:
   headcount job cancel abc12345")]
@@ -191,10 +191,10 @@ pub(crate) struct CancelArgs {
 
 /// Wait until a job has ended
 ///
-/// Gives up when the job has run out of its own time, in all or without an event.
+/// Gives up when the job has run, or been silent, for longer than it may.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Exit codes: 0 completed, 1 error or cancelled, 75 not ended in time: waiting again may work.
+Exit codes: 0 completed, 1 error or cancelled, 75 not ended in time: retry.
 
 Examples:
   headcount job wait abc12345
@@ -203,7 +203,7 @@ pub(crate) struct WaitArgs {
     /// The job
     #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: JobId,
-    /// Wait no longer than this, whatever the job's own times say
+    /// Wait at most this long, whatever the job's own limits are
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
@@ -212,7 +212,7 @@ pub(crate) struct WaitArgs {
 
 /// Remove jobs that have ended
 ///
-/// With their logs and audits. What is not a job that has ended is never touched.
+/// Removes their logs and audits too, and leaves all other files alone.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -222,7 +222,7 @@ pub(crate) struct PruneArgs {
     /// Only jobs that ended longer ago than this
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = values::duration)]
     pub(crate) older_than: Duration,
-    /// Only say which
+    /// Only list them
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]

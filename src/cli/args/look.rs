@@ -10,8 +10,7 @@ use super::{JudgeArgs, SelectionArgs, values};
 
 /// Show every session: declared, observed, conversation and drift
 ///
-/// One row per session of the manifest, then the sessions found running without an entry. Looks only: takes no lock and
-/// creates no file.
+/// Prints one row per entry, then the sessions that run without one. Takes no lock and creates no file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -21,8 +20,8 @@ Examples:
   headcount status --class dead -o name   names only, for scripts
   headcount status -w                     keep the table up to date
 
-With --watch a terminal shows the current table until you press Ctrl-C. Anything else gets \
-the answer again whenever it changes; each is one line of JSON or one YAML document.
+With --watch a terminal shows the current table until you press Ctrl-C. \
+Elsewhere it prints the answer whenever it changes, each time as one line of JSON or one YAML document.
 
 Exit codes: 0 done; with --exit-code 2 and 4; with --watch 0 on SIGTERM, 130 on SIGINT.
 
@@ -37,10 +36,10 @@ pub(crate) struct StatusArgs {
     /// Print as
     #[arg(long, short = 'o', value_name = "FORM")]
     output: Option<StatusForm>,
-    /// Look again and again, and show what changes
+    /// Keep running, and show what changes
     #[arg(long, short = 'w', conflicts_with = "exit_code")]
     pub(crate) watch: bool,
-    /// How often to look, with --watch
+    /// How often to observe, with --watch
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = values::period)]
     pub(crate) interval: Duration,
     /// Exit 2 on drift, else 4 if something is unknown
@@ -100,9 +99,9 @@ impl StatusForm {
 
 /// Show what drifted, and the change that would record it
 ///
-/// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff
-/// of the manifest, which `patch` applies. With -v also what each drift rests on and the values that would change. Looks
-/// only: takes no lock and creates no file.
+/// Prints a plan (`+` a new entry, `~` a changed one, `-` one whose session is gone, `!` only flagged) and the unified diff of
+/// the manifest, which `patch` applies. -v adds the evidence and the values that would change. Takes no lock and creates no
+/// file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Exit codes: 0 in sync, 2 any drift, 4 no drift but something is unknown.
@@ -125,10 +124,9 @@ pub(crate) struct DiffArgs {
     pub(crate) judge: JudgeArgs,
 }
 
-/// Say why headcount believes what it believes about a session
+/// Show the evidence for what headcount reports about a session
 ///
-/// Every rung of the evidence for its conversation, what was found there, what follows from it, and what would change
-/// headcount's mind. Looks only.
+/// Shows each rung of evidence for its conversation, the verdict, and what would change it. Takes no lock and creates no file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -38,10 +38,10 @@ pub(crate) use watch::WatchArgs;
     version,
     about = "Keep track of the coding agents you run in tmux and zellij",
     long_about = "Keep track of the coding agents you run in tmux and zellij.\n\n\
-        headcount compares a manifest (agent-sessions.yaml) with what is really there: tmux and zellij sessions, processes \
-        and transcripts on disk. It says what drifted, and records the truth in the manifest without changing a byte it did \
-        not mean to change. It never starts, stops or types into a session.\n\n\
-        Without a command it does what `headcount status` does.",
+        headcount compares a manifest (agent-sessions.yaml) with the tmux and zellij sessions, processes and transcripts \
+        that exist. It reports each difference (drift), and records it in the manifest without changing any \
+        other byte. It never starts, stops or types into a session.\n\n\
+        Without a command it runs `headcount status`.",
     after_long_help = AFTER_HELP,
     max_term_width = 100,
     disable_help_flag = true,
@@ -69,13 +69,13 @@ pub(crate) fn command() -> Command {
 
 const AFTER_HELP: &str = "\
 Examples:
-  headcount                    what is declared, what is there, what drifted
-  headcount diff               what a pass would record, as a plan and a patch
+  headcount                    show every session and its drift
+  headcount diff               show what `record` would write
   headcount record             record it
-  headcount watch              keep recording it, and say each drift once
-  headcount explain 'lab-*'    why headcount believes what it believes
+  headcount watch              keep recording, and print each drift once
+  headcount explain 'lab-*'    show the evidence
 
-The manifest is the first of these:
+headcount uses the first manifest it finds, in this order:
   --manifest FILE, $HEADCOUNT_MANIFEST, $AGENT_SESSIONS_YAML,
   ./agent-sessions.yaml, ./.mam/agent-sessions.yaml,
   $XDG_CONFIG_HOME/headcount/agent-sessions.yaml
@@ -100,7 +100,7 @@ pub(crate) struct Globals {
     /// When to colour; `auto`: on a terminal, without $NO_COLOR
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
     pub(crate) color: ColorChoice,
-    /// Say more on stderr, -vv and -vvv even more ($RUST_LOG works too)
+    /// Log more to stderr; -vv and -vvv log even more ($RUST_LOG works too)
     #[arg(long, short = 'v', global = true, action = ArgAction::Count, hide_short_help = true)]
     pub(crate) verbose: u8,
     /// The form of messages on stderr

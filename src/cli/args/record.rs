@@ -9,20 +9,20 @@ use super::format::{Format, FormatArgs};
 use super::{JudgeArgs, LockArgs, SelectionArgs, values};
 use crate::store::journal::EntryId;
 
-/// Record in the manifest what is really there
+/// Record the drifts in the manifest
 ///
-/// One pass: observe, compare, record. Only the values that changed are written; comments, order and quoting stay. Nothing
-/// is started, stopped or typed into. With -v also what each drift rests on.
+/// Makes one pass: observe, compare, record. Writes only the values that changed; comments, order and quoting stay. Never
+/// starts, stops or types into a session. -v adds the evidence.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Exit codes: 0 all that could be recorded was, 3 a change was refused, \
+Exit codes: 0 done, 3 a change was refused, \
 75 the manifest is locked.
 
 Examples:
   headcount record
-  headcount record --dry-run      only say what would be recorded
+  headcount record --dry-run      show what would be recorded
   headcount record --json         print the report; a drift is `new` once
-  headcount record --settle 0s    decide everything now
+  headcount record --settle 0s    do not wait for changes to settle
 
 `reconcile` is the older name of this command; scripts that use it keep working.
 
@@ -42,13 +42,13 @@ pub(crate) struct RecordArgs {
     /// Record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Who reads the report: `new` is kept apart for each consumer
+    /// Name of the reader; headcount tracks per consumer what is `new`
     #[arg(long, value_name = "NAME", value_parser = values::consumer, requires = "document", hide_short_help = true)]
     pub(crate) consumer: Option<String>,
     /// Exit 2 on drift, else 4 if something is unknown
     #[arg(long)]
     pub(crate) exit_code: bool,
-    /// Go on as `headcount watch --subscribe` does
+    /// Keep running, as `headcount watch --subscribe`
     #[arg(long, conflicts_with_all = ["once", "exit_code"], hide_short_help = true)]
     pub(crate) subscribe: bool,
     #[command(flatten)]
@@ -68,11 +68,10 @@ impl RecordArgs {
 
 /// Take one recorded change back
 ///
-/// The same lock, guard and journal as recording it. Refused if the manifest is no longer what that change left.
+/// Uses the same lock, guard and journal as recording. Refuses if the manifest no longer holds what that change left.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A later pass records the same again if the world still says so; `ignore: [CLASS]` in \
-the entry keeps it from counting.
+If the drift still exists, a later pass records it again; `ignore: [CLASS]` in the entry prevents that.
 
 Exit codes: 0 taken back, 3 refused.
 
@@ -84,19 +83,18 @@ pub(crate) struct UndoArgs {
     /// The number of the entry, as `headcount history` shows it
     #[arg(value_name = "ENTRY")]
     pub(crate) entry: EntryId,
-    /// Only show what would be changed
+    /// Only show what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
 }
 
-/// Write a manifest from what is running now
+/// Write a manifest from the running agents
 ///
-/// Every session, on any tmux server of yours or in zellij's default one, in which a coding agent is alive: name, agent,
-/// workspace, pane, and the conversation if it is proven. It goes where --manifest, $HEADCOUNT_MANIFEST or
-/// $AGENT_SESSIONS_YAML says, else to ./agent-sessions.yaml; a file that is there is never replaced. Starts, stops and types
-/// into nothing.
+/// Lists every session with a live coding agent, on any of your tmux servers or on zellij's default one: name, agent,
+/// workspace, pane, and the conversation if it is proven. Writes to --manifest, $HEADCOUNT_MANIFEST, $AGENT_SESSIONS_YAML or
+/// ./agent-sessions.yaml, and never replaces a file. Never starts, stops or types into a session.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -111,7 +109,7 @@ pub(crate) struct InitArgs {
 
 /// Validate a manifest
 ///
-/// Prints every error and warning with its place in the file. Looks at nothing but the file.
+/// Prints every error and warning with its place. Reads only the file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -119,7 +117,7 @@ Examples:
   headcount check examples/minimal.yaml
   headcount check --strict               unknown keys are errors too")]
 pub(crate) struct CheckArgs {
-    /// The file; without it the manifest that would be used
+    /// The file to check instead of the manifest in use
     #[arg(value_name = "FILE", conflicts_with = "manifest")]
     pub(crate) file: Option<PathBuf>,
     /// Treat warnings as errors

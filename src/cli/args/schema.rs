@@ -10,7 +10,7 @@ Examples:
   headcount schema manifest --markdown | less    every key, for people
   headcount schema report")]
 pub(crate) struct SchemaArgs {
-    /// Of which document
+    /// The document
     #[arg(value_name = "DOCUMENT")]
     pub(crate) document: Document,
     /// Print the reference of the manifest as a page for people
@@ -29,11 +29,11 @@ pub(crate) enum Document {
     Status,
     /// What `history --json` prints
     History,
-    /// What `watch --publish` says of a host
+    /// What `watch --publish` publishes about a host
     Host,
-    /// What `watch --publish` says of a session
+    /// What `watch --publish` publishes about a session
     Session,
-    /// What `watch --publish` says of a drift
+    /// What `watch --publish` publishes about a drift
     Drift,
     /// What `watch --json` prints, each line
     Events,

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Show what headcount does, on a private tmux server
+/// Show one of each drift on a private tmux server
 ///
-/// Builds a temporary HOME with stand-in agents and one drift of each class, shows them, records them, shows that a second
-/// pass is quiet, and removes it all again. Touches nothing of yours.
+/// Builds a temporary HOME with stand-in agents and one drift of each class. Shows and records them, shows that a second pass
+/// is quiet, and removes everything. Leaves your own sessions and files alone.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {}
 
 /// Check that this machine lets headcount see and write what it needs
 ///
-/// Prints one row per check with what to do about it. Exits 1 if something fails; warnings do not count.
+/// Prints one row per check, and how to fix what is wrong. Exits 1 if a check fails; warnings do not count.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 
@@ -37,12 +37,12 @@ pub(crate) struct CompletionsArgs {
 Examples:
   headcount man | man -l -
   headcount man job submit > headcount-job-submit.1
-  headcount man --dir ~/.cargo/share/man/man1    all of them, to stay")]
+  headcount man --dir ~/.cargo/share/man/man1    install all of them")]
 pub(crate) struct ManArgs {
     /// The command; without one the page of headcount itself
     #[arg(value_name = "COMMAND", num_args = 0..=2)]
     pub(crate) verbs: Vec<String>,
-    /// Write every page into this directory instead, which is made if it is not there
+    /// Write every page into this directory, created if it is missing
     #[arg(long, value_name = "DIR", conflicts_with = "verbs")]
     pub(crate) dir: Option<PathBuf>,
 }

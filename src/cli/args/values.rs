@@ -33,9 +33,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         let (unit, tail) = tail.split_at(letters);
         let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(expected(&match unit {
-                "" if tail.is_empty() => format!("{number} what? say {number}s for seconds"),
-                "" => "fractions and signs are not understood".to_owned(),
-                unit => format!("{unit:?} is no unit"),
+                "" if tail.is_empty() => format!("{number} needs a unit; {number}s is seconds"),
+                "" => "fractions and signs are not supported".to_owned(),
+                unit => format!("{unit:?} is not a unit"),
             }));
         };
         total = number
@@ -108,7 +108,7 @@ pub(super) fn agent_help() -> String {
 /// Every agent, in words.
 pub(super) fn agents() -> String {
     let known = AgentKind::ALL.map(|agent| agent.as_str().to_owned()).join(", ");
-    format!("{known}, or another one that the manifest declares")
+    format!("{known}, or one that the manifest declares")
 }
 
 const fn letter(class: Class) -> &'static str {
@@ -177,12 +177,12 @@ mod tests {
     fn a_bad_duration_says_what_is_wrong_with_it() {
         for (text, part) in [
             ("", "it is empty"),
-            ("5", "5 what? say 5s"),
+            ("5", "5 needs a unit; 5s"),
             ("soon", "cannot begin with 's'"),
             ("-5s", "cannot begin with '-'"),
             ("1.5s", "fractions"),
             ("5 s", "fractions"),
-            ("5sec", "\"sec\" is no unit"),
+            ("5sec", "\"sec\" is not a unit"),
             ("99999999999999999999s", "too long"),
             ("18446744073709551615d", "too long"),
             ("5é", "fractions"),

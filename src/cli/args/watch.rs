@@ -8,17 +8,17 @@ use clap::Args;
 
 use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 
-/// Keep recording what is really there, and say each drift once
+/// Keep recording, and print each drift once
 ///
-/// Looks at once, then whenever something changes and at least once an interval. Says one line per event: started, drift,
-/// resolved, job, broker, heartbeat, error, stopped. A drift is said once, also across restarts, and again only after it was
-/// gone. Nothing is started, stopped or typed into.
+/// Makes a pass at once, then whenever something changes, and at least once per interval. Prints one line per event: started,
+/// drift, resolved, job, broker, heartbeat, error, stopped. Prints a drift once, also across restarts, and again only if it
+/// went away and came back. Never starts, stops or types into a session.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-A manifest that does not parse is reported once; the last good one stays in force and \
-nothing is written until the next save.
+If the manifest does not parse, watch reports it once. The last good version stays in force, \
+and nothing is written until the next save.
 
-SIGTERM and SIGINT let a running pass finish; a second one does not.
+SIGTERM and SIGINT let the current pass finish; a second signal ends watch at once.
 
 Exit codes: 0 on SIGTERM, --until-file and --max-runtime, 130 on SIGINT.
 
@@ -37,10 +37,10 @@ pub(crate) struct WatchArgs {
     pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
-    /// Look at least this often
+    /// Make a pass at least this often
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period)]
     pub(crate) interval: Duration,
-    /// How often to print that it is alive; 0 for never
+    /// Print a heartbeat this often; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = values::duration, hide_short_help = true)]
     pub(crate) heartbeat: Duration,
     /// End after this long
@@ -52,25 +52,25 @@ pub(crate) struct WatchArgs {
     /// Record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Run this with `sh -c` at each drift
+    /// Run this with `sh -c` for new drifts
     ///
-    /// Its stdin is a JSON array of drift events on one line. One runs at a time, for 30s at most.
+    /// Its stdin is a JSON array of drift events on one line. One command runs at a time, for at most 30s.
     #[arg(long, value_name = "CMD")]
     pub(crate) on_drift: Option<OsString>,
-    /// Keep no control client on tmux servers; poll them instead
+    /// Poll tmux servers instead of keeping a control client
     #[arg(long, hide_short_help = true)]
     pub(crate) no_control_client: bool,
-    /// Listen to the events of jobs on the MQTT broker
+    /// Receive the events of jobs from the MQTT broker
     ///
-    /// MQTT_BROKER and the other variables, or `mqtt:` in the manifest, name the broker.
+    /// MQTT_BROKER and related variables, or `mqtt:` in the manifest, name the broker.
     #[arg(long)]
     pub(crate) subscribe: bool,
     /// Publish sessions and drifts on the MQTT broker
     ///
-    /// Also this host's state, for `headcount fleet status`.
+    /// Publishes this host's state too, for `headcount fleet status`.
     #[arg(long)]
     pub(crate) publish: bool,
-    /// Who reads the events: each consumer gets each drift once
+    /// Name of the reader; each consumer gets each drift once
     #[arg(long, value_name = "NAME", default_value = crate::control::watch::CONSUMER, value_parser = values::consumer, hide_short_help = true)]
     pub(crate) consumer: String,
     #[command(flatten)]

@@ -53,7 +53,7 @@ pub struct FleetOptions {
     pub client_id: String,
     /// Globs of the hosts that are asked about; all, without any.
     pub hosts: Vec<String>,
-    /// How long it may take until everything has come.
+    /// How long to wait for everything to arrive.
     pub timeout: Duration,
     /// Whether pictures are wanted of a fleet that is watched, or events.
     pub pictures: bool,

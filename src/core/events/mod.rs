@@ -180,7 +180,7 @@ pub struct JobChange {
     /// Whether it has run out of time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timed_out: Option<TimeOut>,
-    /// The session it is done in, as its record says: `tmux:NAME`.
+    /// The session that does it, as its record says: `tmux:NAME`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent_session: Option<String>,
     /// One line, ready to post as a comment.

@@ -70,7 +70,7 @@ pub struct Job {
     pub prompt: Option<String>,
     /// The agent that does it, as written.
     pub agent: Option<String>,
-    /// The session it is done in, as written: `tmux:NAME`. See [`Job::session`].
+    /// The session that does it, as written: `tmux:NAME`. See [`Job::session`].
     pub agent_session: Option<String>,
     /// The broker its events go through.
     pub broker: Option<Broker>,

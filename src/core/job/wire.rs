@@ -32,7 +32,7 @@ pub struct Record {
     pub prompt: Option<String>,
     /// The agent that does it.
     pub agent: Option<String>,
-    /// The session it is done in: `tmux:NAME`.
+    /// The session that does it: `tmux:NAME`.
     pub agent_session: Option<String>,
     /// The broker its events go through.
     pub broker: Option<Broker>,
