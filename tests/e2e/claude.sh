@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real Claude Code: five hand-written sessions, two of them in one workspace and one below a wrapper; /clear, kill -9, a transcript
-# moved away.
+# Real Claude Code: five hand-written sessions, two of them in one workspace and one below a wrapper; /clear, the picker of a start,
+# a pane parked by the agents view, /bg, kill -9, a transcript moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
@@ -88,5 +88,59 @@ record
 mkdir "$WORLD/away"
 mv "$H"/.claude/projects/*dots-v2 "$WORLD/away"
 check "a transcript moved away is stale" "stale-id:dots" "$(drifts)"
+# A picker is open: the registry names a placeholder, and the conversation is the recorded one.
+kept=$(field wrapped session_id)
+prompt wrapped $'hello\n@@say done'
+has_spoken() { [ "$(field wrapped transcript)" = True ]; }
+await 20 "the transcript of wrapped" has_spoken
+await 20 "wrapped idle" is_turn wrapped idle
+record
+end_session wrapped
+record
+session wrapped "$H/lab/plain" "${ENV[@]}" -- bash -c "$(printf '%q ' "${CLAUDE[@]}" --resume); exit 0"
+has_placeholder() { registry_of wrapped && [ "$(id_in_registry wrapped)" != "$kept" ]; }
+await 20 "the placeholder" has_placeholder
+check "an open picker is starting" starting "$(field wrapped turn)"
+record
+check "and its placeholder is not recorded" "$kept" "$(field wrapped session_id)"
+
+# Left on an empty composer: the conversation goes on in the background under another id.
+prompt one-creator-claude $'hello\n@@say done'
+has_spoken() { [ "$(field one-creator-claude transcript)" = True ]; }
+await 20 "the transcript of one" has_spoken
+await 20 "one idle" is_turn one-creator-claude idle
+record
+parked=$(field one-creator-claude session_id)
+key one-creator-claude Left
+await 20 "one parked" is_turn one-creator-claude parked
+heir_of() { python3 -c '
+import glob, json, sys
+lines = [json.loads(line) for path in glob.glob(sys.argv[1] + "/.claude/projects/*/" + sys.argv[2] + ".jsonl") for line in open(path)]
+print(next(line["continuedInSessionId"] for line in lines if line["type"] == "continued-in"))' "$H" "$1"; }
+await 20 "the end of its transcript" heir_of "$parked"
+# Its job registers itself a moment after that.
+is_heir() { [ "$(field "$1" session_id)" = "$(heir_of "$2")" ]; }
+await 20 "the job of one" is_heir one-creator-claude "$parked"
+check "a parked pane is in the conversation of its job" "$(heir_of "$parked")" "$(field one-creator-claude session_id)"
+# Nothing was said there yet: what would be lost is the recorded one.
+record
+grep -q "$parked" "$H/agent-sessions.yaml"
+
+# /bg: the pane ends, the conversation goes on in the background.
+prompt two-creator-claude $'hello\n@@say done'
+has_spoken() { [ "$(field two-creator-claude transcript)" = True ]; }
+await 20 "the transcript of two" has_spoken
+await 20 "two idle" is_turn two-creator-claude idle
+record
+left=$(field two-creator-claude session_id)
+prompt two-creator-claude /bg
+has_left() { case $(field two-creator-claude observed) in gone | no-agent) ;; *) return 1 ;; esac; }
+await 30 "the end of the pane of two" has_left
+await 20 "the end of its transcript" heir_of "$left"
+await 20 "the job of two" is_heir two-creator-claude "$left"
+check "a session that ended in the background is offered where it went on" "$(heir_of "$left")" "$(field two-creator-claude session_id)"
+record
+check "what stays is said" "ambiguous:wrapped new-id:one-creator-claude new-id:two-creator-claude stale-id:dots" \
+  "$(drifts | tr ' ' '\n' | sort | xargs)"
 grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
 echo "claude in $MUX: OK"

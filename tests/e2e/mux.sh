@@ -95,12 +95,13 @@ paste() {
   tm set-buffer -b p -- "$2"
   tm paste-buffer -p -r -d -b p -t "=$1:"
 }
-# key NAME KEY: a letter, or Enter, Escape, C-c, C-d
+# key NAME KEY: a letter, or Enter, Escape, Left, C-c, C-d
 key() {
   if [ "$MUX" = tmux ]; then tm send-keys -t "=$1:" "$2"; return; fi
   case $2 in
     Enter) action "$1" write 13 ;;
     Escape) action "$1" write 27 ;;
+    Left) action "$1" write 27 91 68 ;;
     C-c) action "$1" write 3 ;;
     C-d) action "$1" write 4 ;;
     *) action "$1" write-chars "$2" ;;

@@ -163,6 +163,7 @@ fn a_session_that_ended_in_the_background_is_recorded_and_offered_where_it_went_
     let heir = "99999999-2222-4333-8444-555555555555";
     let moved = serde_json::json!({ "type": "continued-in", "sessionId": claude.id.as_str(), "continuedInSessionId": heir });
     std::fs::write(&transcript, format!("{}{moved}\n", std::fs::read_to_string(&transcript).unwrap())).unwrap();
+    std::fs::write(transcript.with_file_name(format!("{heir}.jsonl")), "{\"type\":\"mode\"}\n").unwrap();
     world.tmux(["kill-session", "-t", "=shop"]);
     let offered = world.run(&["status", "-o", "wide"]).stdout;
     assert!(offered.contains(&format!("--resume {heir}")), "{offered}");

@@ -186,6 +186,11 @@ pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
     entries(home).filter_map(read).collect()
 }
 
+/// Whether a registry file names a conversation.
+pub(super) fn names(home: &Path, id: &ConversationId) -> bool {
+    of_others(home, 0).contains(id.as_str())
+}
+
 /// What the registry in `home` says of this process, if that is plain: it is in this conversation.
 pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
     let path = file(home, process.pid);

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::{encode, files};
+use super::{encode, files, registry};
 use crate::agent::{Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -18,7 +18,7 @@ use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
 const SLACK: TimeDelta = TimeDelta::seconds(1);
 
 /// How much of a transcript's end is read for a move; what follows one is short.
-const TAIL: u64 = 16 << 10;
+const TAIL: u64 = 64 << 10;
 
 /// What is read of a line.
 #[derive(Deserialize)]
@@ -78,8 +78,13 @@ pub(super) fn continued_in(shelf: &Shelf, home: &Path, id: &ConversationId, cwds
         let last = chain.last().unwrap_or(id);
         let transcript = match find(shelf, home, last, cwds) {
             Fact::Seen(transcript) => transcript,
-            // An heir without a transcript has not been told anything yet.
-            Fact::Absent => break,
+            Fact::Absent => {
+                // Nothing was said yet in an heir without a transcript. If its job has ended as well, there is none.
+                if chain.len() > 1 && !registry::names(home, last) {
+                    chain.pop();
+                }
+                break;
+            }
             Fact::Unknown(why) => return Fact::Unknown(why),
         };
         let heir = match heir(&transcript.path) {
@@ -118,7 +123,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
             // Background jobs keep transcripts in the same place, and their registry files name them.
             let found = found.map(|mut found: Vec<Appearance>| {
                 if !found.is_empty() {
-                    let others = super::registry::of_others(subject.home, subject.topmost().pid);
+                    let others = registry::of_others(subject.home, subject.topmost().pid);
                     found.retain(|it| !others.contains(it.id.as_str()));
                 }
                 found
@@ -278,10 +283,16 @@ mod tests {
         fs::write(path(1), &said).unwrap();
         assert_eq!(ask(1), Fact::Absent);
         fs::write(path(1), said.clone() + &moved(1, id(2).as_str())).unwrap();
-        assert_eq!(ask(1), Fact::Seen(id(2)), "whose transcript is not there yet");
+        assert_eq!(ask(1), Fact::Absent, "a job that has ended before anything was said in it");
+        fs::create_dir(home.join("sessions")).unwrap();
+        let job =
+            format!("{{\"pid\":7,\"sessionId\":\"{}\",\"procStart\":\"1\",\"jobId\":\"00000002\",\"kind\":\"bg\"}}", id(2));
+        fs::write(home.join("sessions/7.json"), job).unwrap();
+        assert_eq!(ask(1), Fact::Seen(id(2)), "a job in which nothing was said yet");
         let parting = "{\"type\":\"last-prompt\",\"lastPrompt\":\"x\"}\n{\"type\":\"mode\",\"mode\":\"normal\"}\n";
         fs::write(path(1), said.clone() + &moved(1, id(2).as_str()) + parting).unwrap();
         fs::write(path(2), said.clone() + &moved(2, id(3).as_str())).unwrap();
+        fs::write(path(3), &said).unwrap();
         assert_eq!(ask(1), Fact::Seen(id(3)), "through a chain, and past what an end leaves");
         fs::write(path(2), said.clone() + &moved(2, id(3).as_str()) + &said).unwrap();
         assert_eq!(ask(1), Fact::Seen(id(2)), "somebody resumed it: what was said since takes the move back");

@@ -9,11 +9,18 @@ use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::{Session, Status};
-use crate::core::observe::{Agent, Observation, TranscriptKey};
+use crate::core::observe::{Agent, Observation, Transcript, TranscriptKey};
 use crate::host::spread::spread;
 
-/// The heirs of the recorded conversations of entries without a live agent that proves what it is in.
-pub(super) fn find(shelf: &Shelf, local: &[&Session], seen: &Observation) -> BTreeMap<TranscriptKey, Fact<ConversationId>> {
+/// Conversations by those that went on in them.
+type Heirs = BTreeMap<TranscriptKey, Fact<ConversationId>>;
+
+/// The heirs of the recorded conversations of entries without a live agent that proves what it is in, and their transcripts.
+pub(super) fn find(
+    shelf: &Shelf,
+    local: &[&Session],
+    seen: &Observation,
+) -> (Heirs, BTreeMap<TranscriptKey, Fact<Transcript>>) {
     let mut live: HashMap<(&crate::core::ids::ServerKey, &str), Vec<&Agent>> = HashMap::new();
     for (server, session, agent) in live_agents(seen) {
         live.entry((server, session.name.as_str())).or_default().push(agent);
@@ -38,9 +45,16 @@ pub(super) fn find(shelf: &Shelf, local: &[&Session], seen: &Observation) -> BTr
             requests.push((key, cwds.collect()));
         }
     }
-    let heirs = spread(&requests, |(key, cwds)| {
-        let heir = agent::of(key.kind).continued_in(shelf, &key.home, &key.id, cwds);
-        (!heir.is_absent()).then(|| (key.clone(), heir))
+    let found = spread(&requests, |(key, cwds)| {
+        let adapter = agent::of(key.kind);
+        let heir = adapter.continued_in(shelf, &key.home, &key.id, cwds);
+        let transcript = heir.seen().map(|heir| {
+            let of = TranscriptKey { id: heir.clone(), ..key.clone() };
+            let transcript = adapter.transcript(shelf, &of.home, &of.id, cwds);
+            (of, transcript)
+        });
+        (!heir.is_absent()).then(|| ((key.clone(), heir), transcript))
     });
-    heirs.into_iter().flatten().collect()
+    let (heirs, transcripts): (Heirs, Vec<_>) = found.into_iter().flatten().unzip();
+    (heirs, transcripts.into_iter().flatten().collect())
 }

@@ -242,7 +242,9 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
     let shelf = world.recall.shelf(inspector.past().is_some());
     let find = || transcripts::find(&shelf, manifest, &local, &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
-    observation.continued = timed("follow the moved", || continued::find(&shelf, &local, &observation));
+    let (continued, transcripts) = timed("follow the moved", || continued::find(&shelf, &local, &observation));
+    observation.continued = continued;
+    observation.transcripts.extend(transcripts);
     if world.activity {
         (observation.turns, observation.awaited) = turns::ask(host, &inspector.families, &observation);
         observation.phases = turns::phases(host, &inspector.families, &observation);

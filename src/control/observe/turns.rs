@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::transcripts::{ids, live_agents};
 use super::tree::Families;
 use crate::agent::subject::Chain;
 use crate::agent::{self, Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::Rung;
+use crate::core::observe::identity::{Found, Rung};
 use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
 use crate::host::spread::spread;
 use crate::host::{Host, ProcessInfo};
@@ -76,9 +78,15 @@ fn phase(host: &dyn Host, families: &Families<'_>, agent: &Agent) -> Option<Turn
 
 /// Whether anything else says that an agent is in a conversation: a strong rung but its arguments, or one that appeared beside it.
 fn has_begun(agent: &Agent) -> bool {
+    // What appeared nearer to its start than this may be its forerunner's.
+    let is_after = |at: DateTime<Utc>| at > agent.process.started + TimeDelta::seconds(1);
     match agent.ladder.proof() {
         Fact::Seen((_, rung)) => rung < Rung::Start,
-        Fact::Absent => agent.ladder.readings.iter().any(|reading| reading.fact.seen().is_some()),
+        Fact::Absent => agent.ladder.readings.iter().filter_map(|reading| reading.fact.seen()).any(|found| match found {
+            Found::Id(_) => true,
+            Found::Mapped { changed, .. } => changed.is_some_and(is_after),
+            Found::Appeared(all) => all.iter().any(|it| is_after(it.at)),
+        }),
         Fact::Unknown(_) => true,
     }
 }
@@ -140,7 +148,7 @@ fn lives(host: &dyn Host, process: &ProcessInfo) -> bool {
 mod tests {
     use super::*;
     use crate::core::ids::{AgentKind, ConversationId};
-    use crate::core::observe::identity::{Found, Ladder, Reading};
+    use crate::core::observe::identity::{Ladder, Reading};
     use crate::host::{Environ, LocalHost};
 
     const ID: &str = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001";

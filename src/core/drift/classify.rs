@@ -251,7 +251,9 @@ fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: 
             let owner = claims.live_owner(id, entry);
             // What a top-level identity lends is its to change.
             if owner.is_none() && !entry.recorded.id_is_lent {
-                drifts.push(new_id::judge_continued(world, entry, old, id));
+                let heir = TranscriptKey { id: id.clone(), ..key.clone() };
+                let is_spoken = !world.observation.transcripts.get(&heir).is_some_and(Fact::is_absent);
+                drifts.push(new_id::judge_continued(world, entry, old, id, is_spoken));
             }
             verdict.about_id = format!("{old} went on in {id}, as its transcript says");
             verdict.continued = Some(Continued { id: id.clone(), owner });

@@ -11,6 +11,9 @@ use crate::core::manifest::names::Field;
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, TranscriptKey};
 
+/// Why an id is not recorded over another.
+const KEPT: &str = "; nothing was said in it yet, so the recorded one is kept";
+
 /// The drift of an entry whose live agent is proven to be in conversation `id`. `formerly` names an ended entry that keeps a
 /// copy of the id as history.
 pub(super) fn judge(
@@ -28,7 +31,7 @@ pub(super) fn judge(
     let formerly = formerly.map(as_history).unwrap_or_default();
     let edits: Vec<_> = entry.entry.set(Field::SessionId, entry.agent, json!(id.as_str())).into_iter().collect();
     let wish = if is_unspoken(world, entry, agent, id, rung) { Disposition::Flag } else { Disposition::Record };
-    let kept = if wish == Disposition::Flag { "; nothing was said in it yet, so the recorded one is kept" } else { "" };
+    let kept = if wish == Disposition::Flag { KEPT } else { "" };
     let disposition = world.disposition(entry, Class::NewId, wish, contradict(&edits), None);
     Drift {
         class: Class::NewId,
@@ -43,15 +46,23 @@ pub(super) fn judge(
 }
 
 /// The drift of an entry without a live agent that proves what it is in, whose recorded conversation went on in `id`.
-pub(super) fn judge_continued(world: &World<'_>, entry: &Session, old: &ConversationId, id: &ConversationId) -> Drift {
+/// `is_spoken`: whether the heir has a transcript. Without one the recorded one is kept, which has.
+pub(super) fn judge_continued(
+    world: &World<'_>,
+    entry: &Session,
+    old: &ConversationId,
+    id: &ConversationId,
+    is_spoken: bool,
+) -> Drift {
     let edits: Vec<_> = entry.entry.set(Field::SessionId, entry.agent, json!(id.as_str())).into_iter().collect();
-    let disposition = world.disposition(entry, Class::NewId, Disposition::Record, contradict(&edits), None);
+    let (wish, kept) = if is_spoken { (Disposition::Record, "") } else { (Disposition::Flag, KEPT) };
+    let disposition = world.disposition(entry, Class::NewId, wish, contradict(&edits), None);
     Drift {
         class: Class::NewId,
         session: entry.key.clone(),
         agent: entry.agent,
-        matter: format!("conversation went on in {id}, was {old}"),
-        remedy: Remedy::Record { edits, how: Recording::Id },
+        matter: format!("conversation went on in {id}, was {old}{kept}"),
+        remedy: if is_spoken { Remedy::Record { edits, how: Recording::Id } } else { Remedy::Flag },
         detail: id.as_str().to_owned(),
         evidence: vec![Evidence::new("transcript", format!("that of {old} ends with continued-in {id}"))],
         disposition,

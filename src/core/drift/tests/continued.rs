@@ -60,6 +60,10 @@ fn what_another_live_session_has_is_not_taken_and_what_cannot_be_told_is_unknown
     let history = scene(ended, Vec::new()).continued("old", Fact::Seen(id("heir")));
     assert_eq!(ids(&history), ["sessions[0].session_id=\"heir\""], "an ended entry keeps its copy as history");
 
+    let unspoken = entries(&[("s", "terminated", "old")]);
+    let unspoken = scene(unspoken, Vec::new()).continued("old", Fact::Seen(id("heir"))).transcript("heir", Fact::Absent);
+    assert_eq!((new_ids(&unspoken), ids(&unspoken)), (vec!["new-id:flag".to_owned()], Vec::new()), "nothing was said in it");
+
     let circle = scene(manifest, Vec::new()).continued("old", Fact::Unknown("a circle".to_owned()));
     assert!(ids(&circle).is_empty());
     assert_eq!(classify(&circle.world()).entries[0].unknown.as_deref(), Some("a circle"));
