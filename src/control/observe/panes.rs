@@ -189,7 +189,8 @@ impl<'a> Inspector<'a> {
         let (agents, inner): (Vec<Arc<Agent>>, Vec<Witness>) = found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
         let out_of_sight = self.out_of_sight(&tree);
-        let (agents, unread) = match tree.trouble {
+        let trouble = tree.trouble.or_else(|| tree.top.is_none().then(|| "its process ended while it was looked at".to_owned()));
+        let (agents, unread) = match trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
             trouble => (Fact::Seen(agents), trouble.or(out_of_sight)),
         };
@@ -339,6 +340,13 @@ fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pane_whose_process_is_gone_already_is_unknown() {
+        let world = World::local(Environ::of_this_process());
+        let facts = Inspector::new(&world, &[]).facts(Tree::default());
+        assert_eq!(facts.agents.why_unknown(), Some("its process ended while it was looked at"));
+    }
 
     #[test]
     fn what_could_not_be_read_is_kept_beside_the_agents_that_could() {

@@ -263,10 +263,7 @@ impl Stage {
         }
         self.baseline = self.text();
         for name in [&self.steady, &self.ended, &self.renewed, &self.frail] {
-            self.type_line(name, &format!("hello {}", spice.said));
-            let id = self.truth[name].as_ref().unwrap().id.as_str();
-            let file = format!("{id}.jsonl");
-            await_some("the transcript", || files(&self.world().home()).into_iter().find(|path| path.ends_with(&file)));
+            self.prompt(name, spice.said);
         }
         self.end(&self.ended.clone());
         let before = self.truth[&self.renewed].clone().unwrap();
@@ -276,6 +273,13 @@ impl Stage {
             (now.id != before.id).then_some(now)
         });
         self.truth.insert(self.renewed.clone(), Some(now));
+    }
+
+    /// Says something to an agent and waits for its transcript.
+    pub(crate) fn prompt(&self, name: &str, said: &str) {
+        self.type_line(name, &format!("hello {said}"));
+        let file = format!("{}.jsonl", self.truth[name].as_ref().unwrap().id.as_str());
+        await_some("the transcript", || files(&self.world().home()).into_iter().find(|path| path.ends_with(&file)));
     }
 
     fn type_line(&self, name: &str, line: &str) {

@@ -129,6 +129,8 @@ fn begin_again(stage: &mut Stage) {
     let workspace = stage.world().workspace("shop");
     for name in [stage.steady.clone(), stage.frail.clone()] {
         let alive = stage.start(&name, &workspace);
-        stage.truth.insert(name, Some(alive));
+        stage.truth.insert(name.clone(), Some(alive));
+        // A conversation in which nothing was said replaces none.
+        stage.prompt(&name, "again");
     }
 }
