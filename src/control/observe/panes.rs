@@ -189,7 +189,8 @@ impl<'a> Inspector<'a> {
         let (agents, inner): (Vec<Arc<Agent>>, Vec<Witness>) = found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
         let out_of_sight = self.out_of_sight(&tree);
-        let trouble = tree.trouble.or_else(|| tree.top.is_none().then(|| "its process ended while it was looked at".to_owned()));
+        let trouble =
+            tree.trouble.or_else(|| tree.top.is_none().then(|| "its process ended while it was looked at".to_owned()));
         let (agents, unread) = match trouble {
             Some(why) if agents.is_empty() => (Fact::Unknown(why), None),
             trouble => (Fact::Seen(agents), trouble.or(out_of_sight)),
