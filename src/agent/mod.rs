@@ -61,7 +61,8 @@ pub trait Agent: Send + Sync {
     }
 
     /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and
-    /// they do. That proves at one blow which agent the process is, that `home` is its home, and which conversation it is in.
+    /// they do. That proves at one blow which agent the process is, whatever it is called, that `home` is its home, and which
+    /// conversation it is in.
     fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
         let _ = (process, home);
         None
@@ -124,8 +125,8 @@ pub trait Agent: Send + Sync {
     /// The variable and value that make the agent use `home`; `None` if only HOME itself would.
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)>;
 
-    /// Whether a process of this command line is the agent, and what it was called with. `exe` is the base name of the file
-    /// it executes, empty if that is not known.
+    /// Whether a process of this command line is the agent, and what it was called with. `exe` is the path of the file it
+    /// executes, empty if that is not known.
     fn recognise<'a>(&self, exe: &str, argv: &'a [String]) -> Option<Invocation<'a>> {
         let program = Program::of(argv)?;
         self.names().matches(&program, exe).then(|| program.invocation())

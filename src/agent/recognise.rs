@@ -60,11 +60,22 @@ fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// What people call the program of this name: without what an installer adds to it where a wrapper has the plain name, as Nix
+/// (`.claude-wrapped`, `.claude-unwrapped`, `..claude-wrapped-wrapped`, `.claude-wrapped_`) and Guix (`.claude-real`) do.
+fn plain_name(name: &str) -> &str {
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let mut plain = name.trim_end_matches('_');
+    while let Some(inner) = ["-wrapped", "-unwrapped", "-real"].iter().find_map(|added| plain.strip_suffix(added)) {
+        plain = inner.strip_prefix('.').unwrap_or(inner);
+    }
+    if plain.is_empty() || plain == name.trim_end_matches('_') { name } else { plain }
+}
+
 impl Names {
-    /// Whether this is one of the agent's programs, as someone talks to it. `exe` (may be empty) counts only for a program of its
-    /// own.
+    /// Whether this is one of the agent's programs, as someone talks to it. `exe`, the path of the file it executes (may be empty),
+    /// counts only for a program of its own.
     pub fn matches(&self, program: &Program<'_>, exe: &str) -> bool {
-        self.are_of(program, exe) && !program.args.first().is_some_and(|first| self.services.contains(&first.as_str()))
+        self.are_of(program, exe) && self.may_be(program)
     }
 
     /// Whether this is one of the agent's programs, called as one of these services.
@@ -74,16 +85,25 @@ impl Names {
 
     fn are_of(&self, program: &Program<'_>, exe: &str) -> bool {
         let Some(path) = program.path else { return false };
-        let name = base(path);
-        if HELPERS.contains(&name.strip_suffix(".exe").unwrap_or(name)) {
+        if HELPERS.contains(&plain_name(base(path))) {
             return false;
         }
-        let mut words = [name, if program.via.is_none() { exe } else { "" }].into_iter();
-        let named = words.any(|word| self.programs.contains(&word.strip_suffix(".exe").unwrap_or(word)));
+        let named = |path: &&str| self.programs.contains(&plain_name(base(path)));
         // Packages bring binaries of other programs with them, such as `rg`; the agent's own is called after its version.
-        let is_own = || program.via.is_some() || is_version(name);
-        let packaged = || path.contains('/') && self.packages.iter().any(|package| has_directory(path, package));
-        named || is_own() && packaged()
+        let is_own = |path: &&str| program.via.is_some() || is_version(base(path));
+        let packaged = |path: &&str| is_own(path) && self.packages.iter().any(|package| has_directory(path, package));
+        let mut paths = [path, if program.via.is_none() { exe } else { "" }].into_iter();
+        paths.any(|path| named(&path) || packaged(&path))
+    }
+
+    /// Whether this is what a process of the agent is listed as, in the 15 characters there are for that.
+    pub fn is_listed_as(&self, name: &str) -> bool {
+        self.programs.contains(&plain_name(name))
+    }
+
+    /// Whether a program of whatever name may be one that someone talks to: it is not called as a service.
+    pub fn may_be(&self, program: &Program<'_>) -> bool {
+        !program.args.first().is_some_and(|first| self.services.contains(&first.as_str()))
     }
 
     /// Whether an agent called like this is only a wrapper, with the agent itself below it.
@@ -123,6 +143,11 @@ impl<'a> Program<'a> {
         if first.starts_with("npm ") {
             return Some(Self { via: Some(Interpreter::Node), path: None, args: rest });
         }
+        // The loader of another libc than the system's runs the program as its argument, as wrappers of Nix and Termux ask it to.
+        if is_loader(name) {
+            let at = loaded(rest)?;
+            return Self::of(&rest[at..]);
+        }
         let Some(via) = interpreter(name) else { return Some(Self { via: None, path: Some(first), args: rest }) };
         let script = script(via, rest);
         let (path, args) = script.map_or((None, rest), |at| (Some(rest[at].as_str()), &rest[at + 1..]));
@@ -132,8 +157,7 @@ impl<'a> Program<'a> {
     /// Its name, as people say it; `None` for an interpreter that runs no script.
     pub fn name(&self) -> Option<&'a str> {
         let name = base(self.path?);
-        let name = name.strip_prefix('-').unwrap_or(name);
-        Some(name.strip_suffix(".exe").unwrap_or(name))
+        Some(plain_name(name.strip_prefix('-').unwrap_or(name)))
     }
 
     /// Whether it is an interpreter, with or without a script.
@@ -147,9 +171,32 @@ impl<'a> Program<'a> {
     }
 }
 
+/// Whether a name is a dynamic loader's: `ld-linux-x86-64.so.2`, `ld-musl-x86_64.so.1`, `ld.so`.
+fn is_loader(name: &str) -> bool {
+    name == "ld.so" || ["ld-linux", "ld-musl"].iter().any(|start| name.starts_with(start)) && name.contains(".so")
+}
+
+/// Where the program stands among a loader's arguments.
+fn loaded(args: &[String]) -> Option<usize> {
+    const VALUED: &[&str] = &[
+        "--library-path",
+        "--inhibit-rpath",
+        "--audit",
+        "--preload",
+        "--argv0",
+        "--glibc-hwcaps-prepend",
+        "--glibc-hwcaps-mask",
+    ];
+    let mut at = 0;
+    while args.get(at)?.starts_with('-') {
+        at += 1 + usize::from(VALUED.contains(&args[at].as_str()));
+    }
+    Some(at)
+}
+
 fn interpreter(name: &str) -> Option<Interpreter> {
     // python3.11, node20, ruby2.7
-    match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+    match plain_name(name).trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
         "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "mksh" | "fish" => Some(Interpreter::Shell),
         "node" | "nodejs" | "bun" | "deno" => Some(Interpreter::Node),
         "python" | "ruby" | "perl" => Some(Interpreter::Script),
@@ -240,6 +287,25 @@ mod tests {
             ("claude", "claude attach 1a2b3c4d", Claude),
             ("codex", "codex 'app-server, explained'", Codex),
             ("python3.11", "python3.11 -u -W error /opt/bin/claude", Claude),
+            // What Nix and Guix call a program that a wrapper of its name runs.
+            (
+                "/nix/store/x-claude-code-2.1/bin/.claude-unwrapped",
+                "/nix/store/x-claude-code-2.1/bin/.claude-unwrapped",
+                Claude,
+            ),
+            ("/nix/store/x/bin/.claude-wrapped", "/run/current-system/sw/bin/claude --resume u", Claude),
+            ("/nix/store/x/bin/.claude-wrapped", "cc", Claude),
+            ("/nix/store/x/bin/..opencode-wrapped-wrapped", "/nix/store/x/bin/..opencode-wrapped-wrapped", Opencode),
+            ("/nix/store/x/bin/.codex-wrapped_", ".codex-wrapped_", Codex),
+            ("/gnu/store/x/bin/.pi-real", ".pi-real", Pi),
+            ("bash", "bash -e /nix/store/x/bin/.gemini-wrapped", Gemini),
+            ("node", "node /nix/store/x/bin/.copilot-wrapped", Copilot),
+            ("agy-unwrapped", "agy-unwrapped", Antigravity),
+            // The name says no more than a version, and the path of the file does.
+            ("/home/dev/.local/share/claude/versions/2.1.329", "2.1.329", Claude),
+            ("/home/dev/.local/share/claude/versions/2.1.329", "cc --resume u", Claude),
+            ("/lib/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2 /home/dev/.local/share/claude/versions/2.1.329", Claude),
+            ("ld-musl-aarch64.so.1", "ld-musl-aarch64.so.1 --library-path /x --argv0 y /nix/x/bin/.codex-wrapped", Codex),
         ] {
             assert_eq!(kind(exe, line), Some(expected), "{exe}: {line}");
         }
@@ -295,6 +361,16 @@ mod tests {
             ("node", "node /opt/raspberry-pi/blink.js"),
             ("python3", "python3 /opt/pi.py"),
             ("node", "node /opt/node_modules/@openai/codex-sdk-x/y.js"),
+            ("/nix/store/x/bin/.claude-wrapped", ".claude-wrapped mcp serve"),
+            ("/nix/store/x/bin/.vim-wrapped", ".vim-wrapped claude"),
+            (".claude-wrapped-notes", ".claude-wrapped-notes"),
+            ("/nix/store/x-claude-code-2.1/bin/rg", "rg"),
+            ("/opt/node_modules/@anthropic-ai/claude-code/vendor/ripgrep/rg", "rg TODO"),
+            ("/opt/versions/2.1.329", "2.1.329"),
+            ("/lib/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2 --list"),
+            ("/lib/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2 /bin/vim claude"),
+            ("codex", ".codex-linux-sandbox-wrapped"),
+            ("_", "-wrapped"),
         ] {
             assert_eq!(kind(exe, line), None, "{exe}: {line}");
         }

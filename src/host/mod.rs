@@ -61,7 +61,7 @@ pub trait Host: Send + Sync {
         false
     }
 
-    /// The base name of the file a process executes; `None` if that cannot be told.
+    /// The path of the file a process executes; `None` if that cannot be told.
     fn exe(&self, pid: u32) -> Option<String>;
 
     /// The working directory of a process, symlinks resolved.

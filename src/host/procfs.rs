@@ -193,9 +193,10 @@ fn split_args(text: &[u8]) -> Vec<String> {
 
 pub(super) fn exe(pid: u32) -> Option<String> {
     let target = std::fs::read_link(file(pid, "exe")).ok()?;
-    let name = target.file_name()?.to_string_lossy().into_owned();
+    let mut path = target.into_os_string().to_string_lossy().into_owned();
     // The kernel's mark for a program that was replaced on disk since it started, as self-updating agents do.
-    Some(name.strip_suffix(" (deleted)").map_or(name.clone(), str::to_owned))
+    path.truncate(path.strip_suffix(" (deleted)").unwrap_or(&path).len());
+    Some(path)
 }
 
 pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {

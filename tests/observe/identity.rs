@@ -94,6 +94,40 @@ fn the_registry_entry_of_a_wrapped_agent_is_found_through_its_wrapper() {
 }
 
 #[test]
+fn an_agent_is_found_whatever_an_installer_calls_its_program() {
+    let world = World::new();
+    let cwd = world.workspace("w");
+    let store = world.root().join("store/bin");
+    fs::create_dir_all(&store).unwrap();
+    let copy = |name: &str| {
+        fs::copy(world.claude().canonicalize().unwrap(), store.join(name)).unwrap();
+        store.join(name).display().to_string()
+    };
+    let unwrapped = copy(".claude-unwrapped");
+    let other = copy("2.1.329");
+    // By its name, by the file it executes, and by the registry alone.
+    for (name, command) in [
+        ("named", format!("exec {unwrapped}")),
+        ("executed", format!("exec bash -c 'exec -a cc {unwrapped}'")),
+        ("registered", format!("exec bash -c 'exec -a cc {other}'")),
+    ] {
+        let pid = world.session(name, &cwd, &command);
+        let found = await_some(name, || {
+            let found = ladder(&world, name, &one(name));
+            reading(&found, Rung::Registry).is_some_and(|fact| fact.seen().is_some()).then_some(found)
+        });
+        assert_eq!(reading(&found, Rung::Registry), Some(&id(world.registered(pid).id.as_str())), "{name}");
+    }
+    // What no file vouches for is none, whatever it runs.
+    world.session("plain", &cwd, "exec bash -c 'exec -a cc sleep 600'");
+    await_some("the plain one", || {
+        let seen = look(&world, &one("plain"));
+        (crate::session(&seen, "plain").panes[0].runs == "sleep").then_some(())
+    });
+    assert!(agents(&look(&world, &one("plain")), "plain").is_empty());
+}
+
+#[test]
 fn an_id_among_the_arguments_counts_unless_it_is_forked_or_continued() {
     let world = World::new();
     let cwd = world.workspace("w");

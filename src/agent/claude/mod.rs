@@ -64,7 +64,7 @@ impl Agent for Claude {
     }
 
     fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
-        NAMES.programs.contains(&process.name.as_str()).then(|| registry::of(process, home)).flatten()
+        registry::of(process, home)
     }
 
     fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {

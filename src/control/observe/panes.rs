@@ -9,7 +9,7 @@ use super::recall::{Past, Witness};
 use super::tree::{Families, Sighting, Tree};
 use super::{HookReader, World};
 use crate::agent::subject::{Chain, proves};
-use crate::agent::{self, Agents, Subject};
+use crate::agent::{Agents, Subject};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
@@ -38,8 +38,6 @@ pub(super) struct PaneFacts {
 pub(super) struct Inspector<'a> {
     pub(super) world: &'a World,
     pub(super) families: Families<'a>,
-    /// Where each agent keeps its files for the person headcount runs as.
-    own_homes: Vec<(&'static dyn crate::agent::Agent, PathBuf)>,
     /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
     /// believed of a moment when it was not yet known to be one.
     ahead: Mutex<ReadAhead>,
@@ -80,8 +78,8 @@ impl<'a> Inspector<'a> {
         let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
-        let families = Families::new(world.host.as_ref(), Agents::with(declared));
-        Self { world, families, own_homes, ahead: Mutex::default(), past }
+        let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
+        Self { world, families, ahead: Mutex::default(), past }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -150,13 +148,11 @@ impl<'a> Inspector<'a> {
         }
         let host = self.world.host.as_ref();
         let process = host.glance(pid).seen().cloned()?;
-        let vouch = |(agent, home): &(&dyn crate::agent::Agent, PathBuf)| {
-            agent.vouched(&process, home).map(|reading| (agent.kind(), home.clone(), reading))
-        };
-        let (kind, home, reading) = self.own_homes.iter().find_map(vouch)?;
+        let is_named = |agent: &dyn crate::agent::Agent| agent.names().is_listed_as(&process.name);
+        let (agent, home, reading) = self.families.vouched(&process, is_named)?;
+        let (kind, home) = (agent.kind(), home.to_path_buf());
         // The file of another agent's child says no more of itself than any other: its arguments do.
         let argv = host.process(pid).into_seen()?.argv;
-        let agent = agent::of(kind);
         if agent.recognise("", &argv).is_none_or(|invocation| agent.is_led(&invocation)) {
             return None;
         }

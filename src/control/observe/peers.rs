@@ -129,9 +129,8 @@ impl Inspector<'_> {
         };
         let parents: HashMap<u32, u32> =
             children.iter().flat_map(|(parent, children)| children.iter().map(move |child| (*child, *parent))).collect();
-        let host = self.world.host.as_ref();
         let identified = |process: &ProcessInfo| {
-            let (agent, invocation) = self.families.agents().identify(&process.argv, || host.exe(process.pid))?;
+            let (agent, invocation) = self.families.identify(process)?;
             Some((process.pid, (agent, agent.is_wrapper(&invocation), invocation.via.is_some_and(Interpreter::is_of_scripts))))
         };
         let agents: HashMap<u32, (&dyn Agent, bool, bool)> = processes.iter().filter_map(identified).collect();

@@ -1,13 +1,15 @@
 //! The agents in a tree of processes. Walks it by the cheap route, and by the whole process table before it says "none".
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::agent::doors::door;
-use crate::agent::{Agent, Agents};
+use crate::agent::{Agent, Agents, Invocation, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::observe::Process;
+use crate::core::observe::identity::Reading;
 use crate::host::{Host, ProcessInfo};
 
 /// More processes than this below one pane are not looked at.
@@ -17,6 +19,8 @@ const MOST: usize = 4096;
 pub(super) struct Families<'a> {
     host: &'a dyn Host,
     agents: Agents,
+    /// Where each agent keeps its files for the person headcount runs as.
+    homes: Vec<(&'static dyn Agent, PathBuf)>,
     children: OnceLock<Fact<HashMap<u32, Vec<u32>>>>,
 }
 
@@ -51,7 +55,34 @@ pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u3
 
 impl<'a> Families<'a> {
     pub(super) fn new(host: &'a dyn Host, agents: Agents) -> Self {
-        Self { host, agents, children: OnceLock::new() }
+        Self { host, agents, homes: Vec::new(), children: OnceLock::new() }
+    }
+
+    /// The same with homes whose files may vouch for a process, whatever it is called.
+    pub(super) fn with_homes(self, homes: Vec<(&'static dyn Agent, PathBuf)>) -> Self {
+        Self { homes, ..self }
+    }
+
+    /// The agent whose files vouch for a process, of those that `may_be` it: with its home, and what the files say.
+    pub(super) fn vouched(
+        &self,
+        process: &ProcessInfo,
+        may_be: impl Fn(&dyn Agent) -> bool,
+    ) -> Option<(&'static dyn Agent, &Path, Reading)> {
+        let mut candidates = self.homes.iter().filter(|(agent, _)| may_be(*agent));
+        candidates.find_map(|(agent, home)| Some((*agent, home.as_path(), agent.vouched(process, home)?)))
+    }
+
+    /// Which agent a process is, if any: by its name and that of the file it executes, else by the files of an agent.
+    pub(super) fn identify<'p>(&self, process: &'p ProcessInfo) -> Option<(&'static dyn Agent, Invocation<'p>)> {
+        let named = self.agents.identify(&process.argv, || self.host.exe(process.pid));
+        named.or_else(|| {
+            let program = Program::of(&process.argv)?;
+            // A shell at its prompt is none; what it runs is below it.
+            program.name()?;
+            let (agent, ..) = self.vouched(process, |agent| agent.names().may_be(&program))?;
+            Some((agent, program.invocation()))
+        })
     }
 
     /// Which agents are looked for.
@@ -113,7 +144,7 @@ impl<'a> Families<'a> {
                     continue;
                 }
             };
-            let agent = self.agents.identify(&process.argv, || self.host.exe(pid));
+            let agent = self.identify(&process);
             let agent = agent.map(|(agent, invocation)| (agent, agent.is_led(&invocation)));
             if pid == top {
                 tree.top = Some(process.clone());
