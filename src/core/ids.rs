@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::agents::Custom;
+use super::agents::{Custom, Definition};
 
 /// A terminal multiplexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -135,6 +135,13 @@ impl AgentKind {
     /// Whether the agent calls its conversations *conversations* (Antigravity) rather than *sessions* in older manifests.
     pub const fn says_conversation(self) -> bool {
         matches!(self, Self::Antigravity)
+    }
+}
+
+impl Definition {
+    /// The agent it defines, as everything speaks of it.
+    pub const fn kind(&'static self) -> AgentKind {
+        AgentKind::Custom(Custom(self))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every function here takes what it needs as an argument (`now`, policy, observation) and returns a value.
 
 pub mod agents;
+pub mod class;
 pub mod drift;
 pub mod edit;
 pub mod events;

@@ -1,10 +1,10 @@
 //! A manifest's text with the untyped value that was read of it. A change of a few items of a long list costs those items, not
 //! the list. Never opens a file, and never edits where it cannot prove that the whole would read the same.
 
-use serde_yaml::{Mapping, Value};
+use serde_yaml::Value;
 
 use super::edit::{self, Refusal};
-use super::items::Items;
+use super::items::{Items, SESSIONS, sessions};
 use super::load::{Loaded, load_value, unreadable_text, wrong_shape};
 use super::{Diagnostic, untyped};
 use crate::core::edit::{Edit, Path, Segment};
@@ -110,9 +110,6 @@ impl Document {
     }
 }
 
-/// The key of the list.
-pub(super) const SESSIONS: &str = "sessions";
-
 /// The item an edit is inside of, and the edit as seen from the item alone.
 fn within_item(edit: &Edit) -> Option<(usize, Edit)> {
     match edit.path.0.as_slice() {
@@ -121,17 +118,6 @@ fn within_item(edit: &Edit) -> Option<(usize, Edit)> {
             path.0.extend_from_slice(inside);
             Some((*index, Edit { path, ..edit.clone() }))
         }
-        _ => None,
-    }
-}
-
-/// The list of sessions.
-pub(super) fn sessions(value: &Value) -> Option<&Vec<Value>> {
-    match value {
-        Value::Mapping(top) => match top.get(SESSIONS) {
-            Some(Value::Sequence(list)) => Some(list),
-            _ => None,
-        },
         _ => None,
     }
 }
@@ -153,13 +139,6 @@ fn only_item(value: Value) -> Option<Value> {
         Some(Value::Sequence(mut list)) if list.len() == 1 => list.pop(),
         _ => None,
     }
-}
-
-/// A document with nothing but this list.
-pub(super) fn list_alone(list: Vec<Value>) -> Value {
-    let mut top = Mapping::new();
-    top.insert(Value::String(SESSIONS.to_owned()), Value::Sequence(list));
-    Value::Mapping(top)
 }
 
 #[cfg(test)]

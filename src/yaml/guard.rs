@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use serde_yaml::Value;
 
-use super::edit::{Purpose, Refusal, Splice, Step, end_with_comments, lines_end, lookup, lookup_mut, take};
+use super::edit::layout::{end_with_comments, lines_end};
+use super::edit::model::{Step, lookup, lookup_mut, take};
+use super::edit::refusal::Refusal;
+use super::edit::splice::{Purpose, Splice};
 use super::text::{BOM, break_at, break_kinds, line_before, line_end, position};
 use super::tree::{Node, Tree, significant, within_flow};
 use super::untyped;
@@ -170,7 +173,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::yaml::edit::take;
+    use crate::yaml::edit::model::take;
 
     const OLD: &str = "base: &base\n  mux: tmux\nsessions:\n  - <<: *base\n    name: a # n\n    status: running\n  - name: b\n";
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
-use super::document::{SESSIONS, list_alone, sessions};
 use super::text::BOM;
 use super::untyped;
 
@@ -210,4 +209,24 @@ fn without_items(value: &Value) -> Option<Value> {
         (key.clone(), value)
     };
     Some(Value::Mapping(top.iter().map(empty).collect()))
+}
+/// The key of the list.
+pub(super) const SESSIONS: &str = "sessions";
+
+/// The list of sessions.
+pub(super) fn sessions(value: &Value) -> Option<&Vec<Value>> {
+    match value {
+        Value::Mapping(top) => match top.get(SESSIONS) {
+            Some(Value::Sequence(list)) => Some(list),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A document with nothing but this list.
+pub(super) fn list_alone(list: Vec<Value>) -> Value {
+    let mut top = Mapping::new();
+    top.insert(Value::String(SESSIONS.to_owned()), Value::Sequence(list));
+    Value::Mapping(top)
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use yaml_edit::SyntaxKind as Kind;
 
-use super::document::sessions;
 use super::items::Items;
+use super::items::sessions;
 use super::tree::{Place, Tree, key_text, significant, token_of, untagged};
 use super::untyped;
 

@@ -12,7 +12,6 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::ids::AgentKind;
 pub use id::{IdPattern, is_id_text};
 pub use template::{Part, Root, Template, workspace_word};
 
@@ -67,11 +66,6 @@ impl Definition {
         is_id_text(text) && self.id.as_ref().is_none_or(|pattern| pattern.matches(text))
     }
 
-    /// The agent it defines, as everything speaks of it.
-    pub const fn kind(&'static self) -> AgentKind {
-        AgentKind::Custom(Custom(self))
-    }
-
     /// The same, kept until the program ends, once however often it is read, so that an agent can be spoken of by value. `None`
     /// if there are too many by now.
     pub fn declare(self) -> Option<&'static Self> {
@@ -105,7 +99,7 @@ pub fn is_name(word: &str) -> bool {
 
 /// A declared agent. Two are the same if they have the same name, whatever two versions of a manifest say of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Custom(&'static Definition);
+pub struct Custom(pub(super) &'static Definition);
 
 impl Custom {
     /// The agent of this name of which nothing else is known, as a journal or a command line names it. `None` if it is no name,
@@ -184,6 +178,7 @@ impl JsonSchema for Custom {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use crate::core::ids::AgentKind;
 
     #[test]
     fn a_name_is_one_plain_word() {

@@ -7,7 +7,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::Doubt;
 use super::names::{Field, is_own_key, top};
-use super::read::{closest, slips_allowed};
+use super::remark::{closest, slips_allowed};
 
 /// The fields that say which session is meant, and where it is.
 const PLACING: [Field; 6] = [Field::Name, Field::Agent, Field::Cwd, Field::Mux, Field::Server, Field::Host];

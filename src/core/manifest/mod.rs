@@ -8,6 +8,7 @@ mod read;
 mod read_agents;
 mod read_entry;
 mod read_mqtt;
+mod remark;
 pub mod schema;
 pub mod select;
 #[cfg(test)]
@@ -25,7 +26,8 @@ use super::agents::Definition;
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 use super::mqtt::Section;
-pub use read::{Environment, Remark, read};
+pub use read::{Environment, read};
+pub use remark::Remark;
 pub use write::Entry;
 
 /// Which spelling of the format a file uses.
@@ -134,7 +136,7 @@ pub struct Session {
     /// Not judged at all.
     pub suspend: bool,
     /// Drift classes that are shown but do not count.
-    pub ignore: Vec<super::drift::Class>,
+    pub ignore: Vec<super::class::Class>,
     /// Variables the agent is started with; where its files are looked up when no process tells.
     pub env: BTreeMap<String, String>,
     /// What headcount recorded, and where each recorded field stands.

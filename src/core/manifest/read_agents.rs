@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_yaml::{Mapping, Value};
 
 use super::names::{agent as keys, top};
-use super::read::{Remarks, noun};
+use super::remark::{Remarks, noun};
 use crate::core::agents::{Definition, INTERPRETERS, IdPattern, LAUNCHERS, Template, is_name};
 use crate::core::edit::Path;
 use crate::core::ids::AgentKind;

@@ -10,10 +10,10 @@ use serde_yaml::{Mapping, Value};
 use super::doubt::{Doubts, Found};
 use super::names::{Field, identity, own_id_agent, own_id_keys};
 use super::pattern::NamePattern;
-use super::read::{Environment, Remarks, closest, noun};
-use super::{Dialect, Entry, Recorded, RecordedPane, Session, Status, find_agent, kinds};
+use super::remark::{Remarks, closest, noun};
+use super::{Dialect, Entry, Environment, Recorded, RecordedPane, Session, Status, find_agent, kinds};
 use crate::core::agents::Definition;
-use crate::core::drift::Class;
+use crate::core::class::Class;
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_yaml::{Mapping, Value};
 
+use super::Environment;
 use super::names::{mqtt, top};
-use super::read::{Environment, Remark, Remarks, noun};
+use super::remark::{Remark, Remarks, noun};
 use crate::core::edit::Path;
 use crate::core::mqtt::Section;
 

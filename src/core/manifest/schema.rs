@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Status;
 use super::names::own_id_keys;
 use crate::core::agents::NAME;
-use crate::core::drift::Class;
+use crate::core::class::Class;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey};
 
 /// The address of the schema, as its `$id` says it.

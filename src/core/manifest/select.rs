@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pattern::glob;
-use crate::core::drift::Class;
+use crate::core::class::Class;
 use crate::core::ids::AgentKind;
 
 /// The selection of a command: NAME globs, `-l key=value`, `--class`, `--agent`. An empty list selects everything.

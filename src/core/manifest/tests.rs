@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::names::Field;
 use super::*;
-use crate::core::drift::Class;
+use crate::core::class::Class;
 use crate::core::ids::MuxKind;
 
 fn try_read(text: &str) -> Result<(Manifest, Vec<Remark>), Vec<Remark>> {

@@ -6,48 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use super::place::Site;
+use super::splice::Splice;
 use super::{Refusal, Step};
 use crate::core::edit::{Path, Segment};
 use crate::yaml::guard;
 use crate::yaml::tree::{Node, Place, Tree, is_flow, untagged};
-
-/// What a splice is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// New text between existing bytes.
-    Insert,
-    /// Another text for a value.
-    Replace,
-    /// A node goes.
-    Remove,
-}
-
-/// Another text for some bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Splice {
-    /// The bytes.
-    pub(crate) range: Range<usize>,
-    /// What takes their place.
-    pub(crate) text: String,
-    /// What for.
-    pub(crate) purpose: Purpose,
-    /// The node that changes.
-    pub(crate) path: Path,
-}
-
-impl Splice {
-    pub(super) fn replace(path: &Path, range: Range<usize>, text: String) -> Self {
-        Self { range, text, purpose: Purpose::Replace, path: path.clone() }
-    }
-
-    pub(super) fn insert(path: &Path, offset: usize, text: String) -> Self {
-        Self { range: offset..offset, text, purpose: Purpose::Insert, path: path.clone() }
-    }
-
-    pub(super) fn remove(path: &Path, range: Range<usize>) -> Self {
-        Self { range, text: String::new(), purpose: Purpose::Remove, path: path.clone() }
-    }
-}
 
 /// Order of splices: by place, then from the inside out (what is new in a nested collection stands before what is new after
 /// it), then as they came.

@@ -4,9 +4,9 @@ use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
-use super::batch::Splice;
 use super::layout::{end_with_comments, indent_of, is_block_scalar, item_at, lines_at, lines_end, pair};
 use super::place::{Site, quotes_in};
+use super::splice::Splice;
 use crate::core::edit::Path;
 use crate::yaml::scalar::{inline_in, pair_in};
 use crate::yaml::text::{break_at, column, line_end};

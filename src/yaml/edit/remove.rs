@@ -5,9 +5,9 @@ use std::ops::Range;
 use rowan::NodeOrToken;
 use yaml_edit::SyntaxKind as Kind;
 
-use super::batch::{Purpose, Splice};
 use super::layout::{keeps_blank_lines, lines_end};
 use super::place::Site;
+use super::splice::{Purpose, Splice};
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
 use crate::yaml::text::{BOM, line_end, line_start, starts_its_line};

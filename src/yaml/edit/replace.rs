@@ -4,9 +4,9 @@ use serde_json::Value;
 use yaml_edit::SyntaxKind as Kind;
 
 use super::Refusal;
-use super::batch::{Purpose, Splice};
 use super::layout::{block_items, end_with_comments, indent_of, is_block_scalar, items_at, lines_at};
 use super::place::{Site, quotes_in, quotes_of};
+use super::splice::{Purpose, Splice};
 use crate::core::edit::Path;
 use crate::yaml::scalar::inline_in;
 use crate::yaml::text::{break_at, line_before, line_end, starts_its_line};
