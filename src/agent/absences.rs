@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::shelf::{Below, KeyOf};
+/// A root, and how many directories below it files are.
+pub(super) type Below = (PathBuf, usize);
+
+/// Takes a key from a file's name, if it has one.
+pub(super) type KeyOf = fn(&str) -> Option<&str>;
 
 /// A directory that changed less than this before it was listed may change again without another time: file systems count time in
 /// steps, the coarsest (FAT) of two seconds.

@@ -4,18 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::absences::{Absences, Directory};
+use super::absences::{Absences, Below, Directory, KeyOf};
 use super::files::reason;
 use crate::core::fact::Fact;
 
 /// Where files are, and whose reader took the keys from their names.
 type Place = (PathBuf, &'static str);
-
-/// A root, and how many directories below it files are.
-pub(super) type Below = (PathBuf, usize);
-
-/// Takes a key from a file's name, if it has one.
-pub(super) type KeyOf = fn(&str) -> Option<&str>;
 
 /// The directories listed so far in this pass.
 #[derive(Debug, Default)]

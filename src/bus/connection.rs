@@ -8,11 +8,26 @@ use rumqttc::{
     SubscribeFilter, SubscribeReasonCode, mqttbytes,
 };
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 use super::publisher::Publisher;
-use super::task::Ends;
 use super::{MAX_PAYLOAD, Message, Payload, Receipt, State};
 use crate::core::text::printable;
+
+/// Where things go and come from.
+#[derive(Debug, Clone)]
+pub(super) struct Ends {
+    pub(super) tell: mpsc::UnboundedSender<State>,
+    pub(super) forward: mpsc::Sender<Message>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Ends {
+    pub(super) fn say(&self, state: State) {
+        tracing::debug!(?state, "broker");
+        let _ = self.tell.send(state);
+    }
+}
 
 /// The longest reason that is handed on, in characters.
 const LONGEST_REASON: usize = 300;

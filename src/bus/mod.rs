@@ -156,7 +156,7 @@ impl Bus {
         let (forward, messages) = mpsc::channel(WAITING);
         let publisher = Publisher::new(options.presence.clone());
         let (stopping, stop) = watch::channel(false);
-        let task = tokio::spawn(task::keep_up(options, publisher.clone(), task::Ends { tell, forward, stop }));
+        let task = tokio::spawn(task::keep_up(options, publisher.clone(), connection::Ends { tell, forward, stop }));
         (Self { publisher, stopping, task }, Inbox { states, messages })
     }
 

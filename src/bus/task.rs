@@ -2,30 +2,14 @@
 
 use chrono::Utc;
 use rumqttc::AsyncClient;
-use tokio::sync::{mpsc, watch};
 
 use super::backoff::Backoff;
-use super::connection::{Connection, Ended, How};
+use super::connection::{Connection, Ended, Ends, How};
 use super::publisher::Publisher;
-use super::{BusOptions, MAX_PACKET, Message, State, options};
+use super::{BusOptions, MAX_PACKET, State, options};
 
 /// Requests that may wait in the client: as many as there are packet ids, so that an acknowledgement always has room.
 const REQUESTS: usize = 1 << 17;
-
-/// Where things go and come from.
-#[derive(Debug, Clone)]
-pub(super) struct Ends {
-    pub(super) tell: mpsc::UnboundedSender<State>,
-    pub(super) forward: mpsc::Sender<Message>,
-    pub(super) stop: watch::Receiver<bool>,
-}
-
-impl Ends {
-    pub(super) fn say(&self, state: State) {
-        tracing::debug!(?state, "broker");
-        let _ = self.tell.send(state);
-    }
-}
 
 pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: Ends) {
     let mut backoff = Backoff::new(options.backoff);

@@ -27,6 +27,7 @@ pub use environ::Environ;
 pub use ids::Peer;
 pub(crate) use ids::leads_session;
 pub use local::LocalHost;
+pub use procfs::is_single;
 pub use question::{Answer, Question};
 pub use run::{Command, Output, RunError};
 pub(crate) use run::{child, run};

@@ -282,7 +282,7 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
 /// Whether a process has no children at all, for sure: the kernel never calls a list empty that is not, and of one thread there is
 /// one.
 pub(super) fn is_childless(pid: u32) -> bool {
-    super::stir::is_single(pid) && slurp(&file(pid, &format!("task/{pid}/children"))).is_ok_and(|list| list.is_empty())
+    is_single(pid) && slurp(&file(pid, &format!("task/{pid}/children"))).is_ok_and(|list| list.is_empty())
 }
 
 fn parse_children(list: &[u8]) -> Vec<u32> {
@@ -312,6 +312,11 @@ impl TryIntoPid for Vec<u8> {
     fn try_into_pid(self) -> Option<u32> {
         self.first().is_some_and(u8::is_ascii_digit).then(|| std::str::from_utf8(&self).ok()?.parse().ok()).flatten()
     }
+}
+
+/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that cannot be told.
+pub fn is_single(pid: u32) -> bool {
+    std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1)
 }
 
 #[cfg(test)]

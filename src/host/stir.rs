@@ -43,11 +43,6 @@ fn read(counted: &File) -> Option<Counts> {
     (!counts.starts_with(b"0 0 0")).then_some(counts)
 }
 
-/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that cannot be told.
-pub fn is_single(pid: u32) -> bool {
-    std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
@@ -55,6 +50,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+    use crate::host::is_single;
 
     #[test]
     fn a_shell_that_waits_does_not_stir_and_one_that_starts_or_becomes_something_does() {

@@ -1,6 +1,7 @@
 //! Claude Code. Reads its live registry, its arguments and the edges of its transcripts; never the keys beside them.
 
 mod encode;
+mod entries;
 mod registry;
 mod transcripts;
 

@@ -3,12 +3,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
+use super::entries::{Entry, MOST, entries, file};
 use super::{Claude, files, transcripts};
 use crate::agent::{Agent as _, Scene, Shelf, Subject};
 use crate::core::fact::Fact;
@@ -16,32 +15,6 @@ use crate::core::ids::ConversationId;
 use crate::core::observe::Turn;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::ProcessInfo;
-
-/// The most a registry file may hold; real ones hold some hundred bytes.
-const MOST: u64 = 64 << 10;
-
-/// More registry files than this are not searched for a job.
-const MOST_FILES: usize = 4096;
-
-/// The fields that identify.
-#[derive(Deserialize)]
-struct Entry<'a> {
-    pid: u32,
-    #[serde(rename = "sessionId", borrow)]
-    session_id: Cow<'a, str>,
-    /// Field 22 of `/proc/PID/stat`.
-    #[serde(rename = "procStart", borrow, default)]
-    proc_start: Option<Cow<'a, str>>,
-    /// Missing while a picker or a dialog of the start is open: the id is a placeholder then.
-    #[serde(default)]
-    status: Option<IgnoredAny>,
-    /// The background job in which the conversation goes on (2.1.329: the first 8 digits of its new id).
-    #[serde(rename = "parkedJobId", borrow, default)]
-    parked_in: Option<Cow<'a, str>>,
-    /// The job that this process is.
-    #[serde(rename = "jobId", borrow, default)]
-    job: Option<Cow<'a, str>>,
-}
 
 /// What a file of a live process says of its conversation.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,10 +35,6 @@ struct Doing<'a> {
     status: Option<Cow<'a, str>>,
     #[serde(rename = "waitingFor", borrow, default)]
     waiting_for: Option<Cow<'a, str>>,
-}
-
-fn file(home: &Path, pid: u32) -> PathBuf {
-    home.join(format!("sessions/{pid}.json"))
 }
 
 /// What a file says of a process that it would call by this id; `None` if it speaks of no such process.
@@ -168,27 +137,6 @@ fn job_conversation(subject: &Subject<'_>, job: &str) -> Fact<Found> {
         }
     }
     found.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(id)))
-}
-
-/// The registry files in a home.
-fn entries(home: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(home.join("sessions")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "json")).take(MOST_FILES)
-}
-
-/// The conversations that registry files of other processes name: none of them is this one's.
-pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
-    let read = |path: PathBuf| {
-        let text = files::small(&path, MOST).into_seen()?;
-        let entry: Entry<'_> = serde_json::from_slice(&text).ok()?;
-        (entry.pid != pid).then(|| entry.session_id.into_owned())
-    };
-    entries(home).filter_map(read).collect()
-}
-
-/// Whether a registry file names a conversation.
-pub(super) fn names(home: &Path, id: &ConversationId) -> bool {
-    of_others(home, 0).contains(id.as_str())
 }
 
 /// What the registry in `home` says of this process, if that is plain: it is in this conversation.

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
-use super::{encode, files, registry};
+use super::{encode, entries, files};
 use crate::agent::{Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -80,7 +80,7 @@ pub(super) fn continued_in(shelf: &Shelf, home: &Path, id: &ConversationId, cwds
             Fact::Seen(transcript) => transcript,
             Fact::Absent => {
                 // Nothing was said yet in an heir without a transcript. If its job has ended as well, there is none.
-                if chain.len() > 1 && !registry::names(home, last) {
+                if chain.len() > 1 && !entries::names(home, last) {
                     chain.pop();
                 }
                 break;
@@ -123,7 +123,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
             // Background jobs keep transcripts in the same place, and their registry files name them.
             let found = found.map(|mut found: Vec<Appearance>| {
                 if !found.is_empty() {
-                    let others = registry::of_others(subject.home, subject.topmost().pid);
+                    let others = entries::of_others(subject.home, subject.topmost().pid);
                     found.retain(|it| !others.contains(it.id.as_str()));
                 }
                 found

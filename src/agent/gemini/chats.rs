@@ -9,10 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::{files, said, workspace};
+use super::chat::{FirstLine, first_line, first_prompt, listed, short_id_of};
+use super::{files, workspace};
 use crate::agent::{Shelf, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -29,56 +28,6 @@ const LAUNCH: TimeDelta = TimeDelta::seconds(30);
 /// came later and was prompted at once is of `gemini -p`, run beside this process; it also deletes the chat of a process that was not
 /// prompted yet.
 const HEADLESS: (TimeDelta, TimeDelta) = (TimeDelta::seconds(5), TimeDelta::seconds(1));
-
-/// The first line of a chat. One that lost it begins with something else.
-#[derive(Deserialize)]
-pub(super) struct FirstLine {
-    #[serde(rename = "sessionId")]
-    pub(super) id: Option<String>,
-    #[serde(rename = "startTime")]
-    pub(super) started: Option<DateTime<Utc>>,
-    pub(super) kind: Option<String>,
-}
-
-/// A message of a chat; its other lines are something else, and have no id of their own.
-#[derive(Deserialize)]
-pub(super) struct Message {
-    #[serde(rename = "id")]
-    _id: String,
-    pub(super) timestamp: DateTime<Utc>,
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    #[serde(default)]
-    pub(super) content: Value,
-}
-
-/// The chats in a directory, each with its short id; none if there is no such directory.
-pub(super) fn listed(dir: &Path) -> Result<Vec<(PathBuf, String)>, String> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(files::unreadable(dir, &error)),
-    };
-    let mut chats = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| files::unreadable(dir, &error))?;
-        let short = entry.file_name().to_str().and_then(short_id_of).map(str::to_owned);
-        chats.extend(short.map(|short| (entry.path(), short)));
-    }
-    Ok(chats)
-}
-
-/// The short id a file's name gives.
-pub(super) fn short_id_of(name: &str) -> Option<&str> {
-    let stem = name.strip_prefix("session-")?.strip_suffix(".jsonl")?;
-    stem.rsplit_once('-').map(|(_, short)| short).filter(|short| short.len() == 8)
-}
-
-pub(super) fn first_line(path: &Path) -> Result<FirstLine, String> {
-    let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
-    let line = edges.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    serde_json::from_slice(line).map_err(|_| format!("{} does not begin as a chat does", path.display()))
-}
 
 /// Where a conversation is kept.
 pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId) -> Fact<Transcript> {
@@ -189,7 +138,7 @@ fn collect(dir: &Path, started: DateTime<Utc>, found: &mut BTreeMap<String, Date
         let Some(at) = born.into_iter().chain(first.started).min() else {
             return Err(format!("{} does not say when it began", path.display()));
         };
-        let is_prompted_at_once = || said::first_prompt(&path).is_some_and(|prompted| prompted <= at + HEADLESS.1);
+        let is_prompted_at_once = || first_prompt(&path).is_some_and(|prompted| prompted <= at + HEADLESS.1);
         if at >= since && !(at > started + HEADLESS.0 && is_prompted_at_once()) {
             let earliest = found.entry(id).or_insert(at);
             *earliest = at.min(*earliest);

@@ -1,5 +1,6 @@
 //! Gemini CLI. Reads its map of workspaces, the edges of its chats and its arguments. Nothing it leaves names its process.
 
+mod chat;
 mod chats;
 mod said;
 mod turn;

@@ -7,19 +7,12 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::chats::{self, Message};
+use super::chat::{self, Message};
 use super::{files, tail, workspace};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::Said;
-
-/// When a chat was first prompted; `None` if its beginning does not tell.
-pub(super) fn first_prompt(chat: &Path) -> Option<DateTime<Utc>> {
-    let edges = files::edges(chat).ok()?;
-    let mut messages = edges.lines().filter_map(|line| serde_json::from_slice::<Message>(line).ok());
-    messages.find(|message| message.kind == "user").map(|message| message.timestamp)
-}
 
 /// What was said in the workspace of a process since it started. `given`: the id among its arguments.
 pub(super) fn of(subject: &Subject<'_>, given: Option<&ConversationId>) -> Fact<Vec<Said>> {
@@ -42,7 +35,7 @@ pub(super) fn of(subject: &Subject<'_>, given: Option<&ConversationId>) -> Fact<
 }
 
 fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, found: &mut Vec<Said>) -> Result<(), String> {
-    for (path, short) in chats::listed(dir)? {
+    for (path, short) in chat::listed(dir)? {
         let changed = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => files::times(&metadata).1,
             _ => continue,
@@ -50,7 +43,7 @@ fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, fou
         if changed < since {
             continue;
         }
-        let Ok(chats::FirstLine { id, started, kind }) = chats::first_line(&path) else { continue };
+        let Ok(chat::FirstLine { id, started, kind }) = chat::first_line(&path) else { continue };
         if kind.is_some_and(|kind| kind != "main") {
             continue;
         }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::chats::Message;
+use super::chat::Message;
 use super::tail;
 use crate::agent::Scene;
 use crate::core::fact::Fact;

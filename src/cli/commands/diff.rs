@@ -4,7 +4,8 @@ use super::{drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::{self, Asked, Detail, Doing};
+use crate::cli::render::asked::Asked;
+use crate::cli::render::drift::{self, Detail, Doing};
 use crate::cli::render::patch;
 use crate::cli::session::{self, Request};
 

@@ -8,7 +8,7 @@ use super::{document_line, drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::{StatusArgs, StatusForm};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::drift::Asked;
+use crate::cli::render::asked::Asked;
 use crate::cli::render::screen::Screen;
 use crate::cli::render::{Look, Style, status};
 use crate::cli::session::{self, Request};

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use super::asked::Asked;
 use super::{Look, Style, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
 use crate::core::ids::SessionKey;
-use crate::core::manifest::select::Selection;
 use crate::core::report::{DriftReport, Report, State};
 use crate::core::text::{printable, stamp};
 
@@ -19,21 +19,6 @@ pub(crate) enum Doing {
     Looking,
     /// Recording: what *was*.
     Recording,
-}
-
-/// What was asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Everything.
-    Everything,
-    /// Some sessions or classes: nothing is said of the others.
-    Selected,
-}
-
-impl From<&Selection> for Asked {
-    fn from(selection: &Selection) -> Self {
-        if selection.is_everything() { Self::Everything } else { Self::Selected }
-    }
 }
 
 /// How much is said of each drift beside its class and message.

@@ -1,5 +1,6 @@
 //! From values to text for people. Pure: takes values and a [`Look`], gives text; never prints and never decides anything.
 
+pub(crate) mod asked;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod event;

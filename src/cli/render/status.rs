@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use super::drift::Asked;
+use super::asked::Asked;
 use super::table::{Cell, Column};
 use super::{Look, Style, age, class_style, hanging, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};

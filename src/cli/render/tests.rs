@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::drift::{Asked, Detail, Doing};
+use super::asked::Asked;
+use super::drift::{Detail, Doing};
 use super::{Look, Style, drift, explain, hanging, history, patch, status};
 use crate::core::report::Report;
 use crate::core::report::status::{Explanation, StatusReport};

@@ -1,6 +1,7 @@
 //! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
 
 mod continued;
+mod facts;
 mod others;
 mod outsiders;
 mod panes;
@@ -29,9 +30,11 @@ use crate::core::observe::{Observation, Process, Server, Stray};
 use crate::host::spread::{Alongside, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
-use panes::{Inspector, PaneFacts, ReadAhead, Standing};
+use facts::PaneFacts;
+use panes::{Inspector, ReadAhead};
 use recall::Past;
 pub use recall::Recall;
+use recall::Standing;
 pub(in crate::control) use recall::stray_pids;
 pub(in crate::control) use tree::agents_below;
 

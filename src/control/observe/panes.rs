@@ -1,38 +1,25 @@
 //! What runs in a pane: its agents, their homes and their ladders.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::recall::{Past, Witness};
+use super::facts::{FRESH, PaneFacts, Witness};
+use super::recall::{Past, Standing};
 use super::tree::{Families, Sighting, Tree};
 use super::{HookReader, World};
-use crate::agent::subject::{Chain, proves};
+use crate::agent::subject::Chain;
 use crate::agent::{Agents, Subject};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
 use crate::core::observe::{Agent, Process, Stray};
-use crate::host::spread::spread;
 use crate::host::{Environ, Host, ProcessInfo};
-
-/// How old a reading may be that was made before the servers answered.
-pub(super) const FRESH: Duration = Duration::from_millis(250);
 
 /// How often what a wrapper runs is looked for if it ends meanwhile, and how long that waits in between.
 const PATIENCE: (u32, Duration) = (20, Duration::from_millis(1));
-
-/// What was found of a pane's process.
-#[derive(Debug, Clone)]
-pub(super) struct PaneFacts {
-    pub(super) agents: Fact<Vec<Arc<Agent>>>,
-    pub(super) unread: Option<String>,
-    pub(super) runs: String,
-    /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
-    pub(super) witnesses: Vec<Witness>,
-}
 
 /// Reads processes for one pass.
 pub(super) struct Inspector<'a> {
@@ -48,29 +35,6 @@ pub(super) struct Inspector<'a> {
 /// What was read of processes before it was known that they are panes', and since when.
 #[derive(Debug, Default)]
 pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
-
-/// Panes' processes that were found to be as they were, and since when that is known.
-#[derive(Debug, Default)]
-pub(super) struct Standing(Option<Instant>, HashSet<u32>);
-
-impl Standing {
-    /// What of an earlier look stands now.
-    pub(super) fn of(past: &Past, host: &dyn Host) -> Self {
-        let begun = Instant::now();
-        let pids: Vec<u32> = past.pids().collect();
-        let stand = spread(&pids, |pid| past.stands(host, *pid));
-        Self(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
-    }
-
-    /// Whether that was seen just now.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.0.is_some_and(|begun| begun.elapsed() < FRESH)
-    }
-
-    pub(super) fn holds(&self, pid: u32) -> bool {
-        self.is_fresh() && self.1.contains(&pid)
-    }
-}
 
 impl<'a> Inspector<'a> {
     /// Reads processes for `agents`. Of an earlier look it takes what that found for the very same.
@@ -305,12 +269,6 @@ impl<'a> Inspector<'a> {
     }
 }
 
-/// Whether rungs 5 or 6 hold something and nothing stronger does, so that the number of peers decides.
-pub(super) fn needs_peers(ladder: &Ladder) -> bool {
-    let is_weak = |reading: &Reading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
-    !proves(&ladder.readings) && ladder.readings.iter().any(is_weak)
-}
-
 /// The home an agent's own environment names; a relative one is relative to where the agent works.
 fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>) -> Fact<PathBuf> {
     match (agent.home(environ), cwd) {
@@ -336,6 +294,8 @@ fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]

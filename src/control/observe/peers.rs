@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::facts::needs_peers;
 use super::outsiders::Shown;
-use super::panes::{Inspector, needs_peers};
+use super::panes::Inspector;
 use super::panes_of;
 use crate::agent::recognise::Interpreter;
 use crate::agent::{self, Agent, Program};

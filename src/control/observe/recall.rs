@@ -1,22 +1,20 @@
 //! What earlier looks found, and which of it may be believed again. Believes nothing that it cannot prove to be the same live
 //! process, nothing unknown, and nothing that was not there: those are always looked at afresh.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-
-use super::panes::{FRESH, PaneFacts, Standing, needs_peers};
-use crate::agent::subject::proves;
+use super::facts::{FRESH, PaneFacts};
 use crate::agent::{Absences, Shelf};
 use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{Agent, MuxSession, Observation, Server, Stray, Transcript, TranscriptKey};
-use crate::host::{Host, ProcessInfo};
+use crate::core::observe::{MuxSession, Observation, Server, Stray, Transcript, TranscriptKey};
+use crate::host::Host;
+use crate::host::spread::spread;
 use crate::mux::Roll;
 use crate::store::TextHash;
 use crate::store::state::Known;
@@ -54,23 +52,26 @@ pub(super) struct Past {
     transcripts: BTreeMap<TranscriptKey, Transcript>,
 }
 
-/// A process as it was when something was read of it. Its name tells a program that replaced another without a new process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Witness {
-    pid: u32,
-    started: DateTime<Utc>,
-    name: String,
-}
+/// Panes' processes that were found to be as they were, and since when that is known.
+#[derive(Debug, Default)]
+pub(super) struct Standing(Option<Instant>, HashSet<u32>);
 
-impl From<&ProcessInfo> for Witness {
-    fn from(process: &ProcessInfo) -> Self {
-        Self { pid: process.pid, started: process.started, name: process.name.clone() }
+impl Standing {
+    /// What of an earlier look stands now.
+    pub(super) fn of(past: &Past, host: &dyn Host) -> Self {
+        let begun = Instant::now();
+        let pids: Vec<u32> = past.pids().collect();
+        let stand = spread(&pids, |pid| past.stands(host, *pid));
+        Self(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
     }
-}
 
-impl Witness {
-    fn still_stands(&self, host: &dyn Host) -> bool {
-        matches!(host.glance(self.pid), Fact::Seen(process) if Self::from(&process) == *self)
+    /// Whether that was seen just now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.0.is_some_and(|begun| begun.elapsed() < FRESH)
+    }
+
+    pub(super) fn holds(&self, pid: u32) -> bool {
+        self.is_fresh() && self.1.contains(&pid)
     }
 }
 
@@ -334,28 +335,5 @@ impl Past {
             pids.extend(here.flat_map(|session| &session.panes).filter_map(|pane| pane.pid));
         }
         pids
-    }
-}
-
-impl PaneFacts {
-    /// Whether the pane's own process and its agents' are the ones that were read.
-    fn still_stands(&self, host: &dyn Host) -> bool {
-        !self.witnesses.is_empty() && self.witnesses.iter().all(|witness| witness.still_stands(host))
-    }
-
-    /// Whether this is the whole truth for as long as these processes live and nothing wakes us: agents whose conversation is
-    /// proven, and nothing unknown about them. A bare shell may become an agent's parent at any moment.
-    fn is_steady(&self) -> bool {
-        let is_settled = |agent: &Arc<Agent>| {
-            let readings = &agent.ladder.readings;
-            agent.cwd.seen().is_some()
-                && agent.home.seen().is_some()
-                && proves(readings)
-                // What is said in another conversation of the workspace wakes us, and makes this one doubtful.
-                && agent.ladder.said.is_absent()
-                && !needs_peers(&agent.ladder)
-                && readings.iter().all(|reading| reading.fact.why_unknown().is_none())
-        };
-        self.unread.is_none() && self.agents.seen().is_some_and(|agents| !agents.is_empty() && agents.iter().all(is_settled))
     }
 }

@@ -14,7 +14,8 @@ use crate::control::observe::agents_below;
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::SessionKey;
 use crate::core::observe::Process;
-use crate::host::stir::{Stir, is_single};
+use crate::host::is_single;
+use crate::host::stir::Stir;
 use crate::host::{Environ, LocalHost};
 
 /// The most processes of one pane, and of all, that are kept in view, which takes an open file each. Others are looked at anew.

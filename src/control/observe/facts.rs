@@ -1,0 +1,74 @@
+//! What is kept of a pane's processes, and whether it still holds. Reads no pane itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::agent::subject::proves;
+use crate::core::fact::Fact;
+use crate::core::observe::Agent;
+use crate::core::observe::identity::{Ladder, Reading, Rung};
+use crate::host::{Host, ProcessInfo};
+
+/// How old a reading may be that was made before the servers answered.
+pub(super) const FRESH: Duration = Duration::from_millis(250);
+
+/// What was found of a pane's process.
+#[derive(Debug, Clone)]
+pub(super) struct PaneFacts {
+    pub(super) agents: Fact<Vec<Arc<Agent>>>,
+    pub(super) unread: Option<String>,
+    pub(super) runs: String,
+    /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
+    pub(super) witnesses: Vec<Witness>,
+}
+
+impl PaneFacts {
+    /// Whether the pane's own process and its agents' are the ones that were read.
+    pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
+        !self.witnesses.is_empty() && self.witnesses.iter().all(|witness| witness.still_stands(host))
+    }
+
+    /// Whether this is the whole truth for as long as these processes live and nothing wakes us: agents whose conversation is
+    /// proven, and nothing unknown about them. A bare shell may become an agent's parent at any moment.
+    pub(super) fn is_steady(&self) -> bool {
+        let is_settled = |agent: &Arc<Agent>| {
+            let readings = &agent.ladder.readings;
+            agent.cwd.seen().is_some()
+                && agent.home.seen().is_some()
+                && proves(readings)
+                // What is said in another conversation of the workspace wakes us, and makes this one doubtful.
+                && agent.ladder.said.is_absent()
+                && !needs_peers(&agent.ladder)
+                && readings.iter().all(|reading| reading.fact.why_unknown().is_none())
+        };
+        self.unread.is_none() && self.agents.seen().is_some_and(|agents| !agents.is_empty() && agents.iter().all(is_settled))
+    }
+}
+
+/// A process as it was when something was read of it. Its name tells a program that replaced another without a new process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Witness {
+    pub(super) pid: u32,
+    pub(super) started: DateTime<Utc>,
+    pub(super) name: String,
+}
+
+impl From<&ProcessInfo> for Witness {
+    fn from(process: &ProcessInfo) -> Self {
+        Self { pid: process.pid, started: process.started, name: process.name.clone() }
+    }
+}
+
+impl Witness {
+    pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
+        matches!(host.glance(self.pid), Fact::Seen(process) if Self::from(&process) == *self)
+    }
+}
+
+/// Whether rungs 5 or 6 hold something and nothing stronger does, so that the number of peers decides.
+pub(super) fn needs_peers(ladder: &Ladder) -> bool {
+    let is_weak = |reading: &Reading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
+    !proves(&ladder.readings) && ladder.readings.iter().any(is_weak)
+}
