@@ -84,6 +84,9 @@ pub struct SessionMemory {
     pub recorded_id: Option<ConversationId>,
     /// Since when the entry has held that id: evidence of a process started before it cannot replace it.
     pub id_since: Option<DateTime<Utc>>,
+    /// The same by the clock of the boot, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_since_boot: Option<SinceBoot>,
     /// The ids it held before, newest last, at most [`SessionMemory::MOST_FORMER`]: they were its conversations, so they are
     /// never guessed to be another's.
     pub former_ids: Vec<ConversationId>,
@@ -98,6 +101,9 @@ pub struct SessionMemory {
     /// Why the recorded conversation may not be the one its agent was in last. It outlives the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doubt: Option<Doubt>,
+    /// Since when no entry declares it. An entry that comes back, or has another name, is still the one it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undeclared_since: Option<DateTime<Utc>>,
 }
 
 /// A doubt about a recorded conversation.
@@ -105,8 +111,14 @@ pub struct SessionMemory {
 pub struct Doubt {
     /// Why, one line.
     pub why: String,
-    /// Since when there has been one about this conversation. Whoever changes the entry later has seen it.
-    pub since: DateTime<Utc>,
+}
+
+/// A moment by a clock that nobody sets: the boot's id, and the milliseconds since it began.
+pub type SinceBoot = (String, i64);
+
+/// A moment by the clock of a boot.
+pub fn since_boot(at: DateTime<Utc>, boot: &Boot) -> SinceBoot {
+    (boot.id.clone(), (at - boot.at).num_milliseconds())
 }
 
 /// A conversation and the process that was in it.
@@ -116,11 +128,12 @@ pub struct KnownIn {
     pub id: ConversationId,
     /// The process.
     pub pid: u32,
-    /// When the process started, by the clock of the time.
-    pub started: DateTime<Utc>,
-    /// The same in milliseconds since the boot of this id began, where that is known: nobody sets that clock.
+    /// When the process started, by the clock of the time; `None` if only the process of its pane is known, whose id it is then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since_boot: Option<(String, i64)>,
+    pub started: Option<DateTime<Utc>>,
+    /// The same by the clock of the boot, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_boot: Option<SinceBoot>,
     /// The PID namespace its id is of; `None` where that cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids: Option<String>,
@@ -129,17 +142,23 @@ pub struct KnownIn {
 impl KnownIn {
     /// A process that is in a conversation now. `pids` is the PID namespace it was seen in.
     pub fn new(id: ConversationId, process: Process, boot: Option<&Boot>, pids: Option<&str>) -> Self {
-        let since_boot = boot.map(|boot| (boot.id.clone(), (process.started - boot.at).num_milliseconds()));
-        Self { id, pid: process.pid, started: process.started, since_boot, pids: pids.map(str::to_owned) }
+        let since_boot = boot.map(|boot| since_boot(process.started, boot));
+        Self { id, pid: process.pid, started: Some(process.started), since_boot, pids: pids.map(str::to_owned) }
+    }
+
+    /// A process of which nothing is known but that its pane was this process's: no process is it.
+    pub fn of_pane(id: ConversationId, pid: u32) -> Self {
+        Self { id, pid, started: None, since_boot: None, pids: None }
     }
 
     /// Whether it is this process: the same id, and the same start on either clock, which both may be read a little apart.
     pub fn is(&self, process: Process, boot: Option<&Boot>, pids: Option<&str>) -> bool {
+        let Some(started) = self.started else { return false };
         let is_near = |apart: TimeDelta| apart.abs() <= TimeDelta::seconds(2);
         let by_boot = self.since_boot.as_ref().zip(boot).map(|((then, since), boot)| {
             (*then == boot.id, is_near(TimeDelta::milliseconds(*since) - (process.started - boot.at)))
         });
-        let by_clock = is_near(self.started - process.started);
+        let by_clock = is_near(started - process.started);
         let is_as_old = by_boot.map_or(by_clock, |(is_same_boot, is_as_old)| is_same_boot && (is_as_old || by_clock));
         // An id says nothing among those of another namespace.
         let is_other_namespace = self.pids.as_deref().zip(pids).is_some_and(|(then, now)| then != now);
@@ -150,9 +169,11 @@ impl KnownIn {
 impl SessionMemory {
     /// How many former ids are remembered.
     pub const MOST_FORMER: usize = 64;
+    /// How long a session without an entry is remembered.
+    pub const KEPT: TimeDelta = TimeDelta::days(30);
 
     /// Notes the id the entry holds now. Another id than before starts afresh: since `now`, its transcript not yet seen.
-    pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>) {
+    pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>, boot: Option<&Boot>) {
         if self.recorded_id.as_ref() != id {
             if let Some(former) = std::mem::replace(&mut self.recorded_id, id.cloned()) {
                 // Whoever takes a record away, or puts another in its place, settles whose it was.
@@ -163,6 +184,7 @@ impl SessionMemory {
                 self.former_ids.drain(..surplus);
             }
             self.id_since = id.map(|_| now);
+            self.id_since_boot = id.and(boot).map(|boot| since_boot(now, boot));
             self.transcript_seen = false;
             self.doubt = None;
         }
@@ -226,16 +248,16 @@ mod tests {
         let (then, now) = (DateTime::UNIX_EPOCH, DateTime::from_timestamp(60, 0).expect("a time"));
         let (one, two) = (ConversationId("one".into()), ConversationId("two".into()));
         let mut memory = SessionMemory::default();
-        memory.note_recorded_id(Some(&one), then);
+        memory.note_recorded_id(Some(&one), then, None);
         memory.transcript_seen = true;
-        memory.note_recorded_id(Some(&one), now);
+        memory.note_recorded_id(Some(&one), now, None);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(then), true));
         let known_in = |id: &ConversationId| Some(KnownIn::new(id.clone(), Process { pid: 1, started: then }, None, None));
         memory.known_in = known_in(&two);
-        memory.note_recorded_id(Some(&two), now);
+        memory.note_recorded_id(Some(&two), now, None);
         assert_eq!((memory.id_since, memory.transcript_seen), (Some(now), false));
         assert_eq!(memory.known_in, known_in(&two), "it was known before it was recorded");
-        memory.note_recorded_id(None, now);
+        memory.note_recorded_id(None, now, None);
         assert_eq!(memory.known_in, None);
         assert_eq!((memory.recorded_id, memory.id_since), (None, None));
     }

@@ -18,7 +18,7 @@ fn memory() -> Memory {
     let session = memory.session_mut(&key);
     session.boot_id = Some("b".into());
     session.last_alive = DateTime::from_timestamp(1_700_000_000, 0);
-    session.note_recorded_id(Some(&ConversationId("id".into())), DateTime::UNIX_EPOCH);
+    session.note_recorded_id(Some(&ConversationId("id".into())), DateTime::UNIX_EPOCH, None);
     memory.first_seen.insert("f".into(), DateTime::UNIX_EPOCH);
     memory.reported.entry("watch".into()).or_default().insert("f".into());
     memory

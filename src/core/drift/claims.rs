@@ -8,10 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::identity::{Candidate, Identity, guess, later, proof_of};
 use super::locate::{Atlas, Live, Standing, agents_of};
+use super::remember::other_pane;
 use super::{Disposition, World, new_id};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
-use crate::core::memory::{SessionMemory, session_key};
+use crate::core::memory::{KnownIn, session_key, since_boot};
 use crate::core::observe::identity::{Rung, Said};
 use crate::core::observe::{MuxSession, Process};
 
@@ -183,24 +184,28 @@ impl<'w, 'a> Claims<'w, 'a> {
         if let Some(other) = self.live_holder(entry, id) {
             return Some(format!("recorded on {} too, which is alive; remove it where it is wrong", other.key.name));
         }
-        let memory = self.world.memory.session(&entry.key)?;
-        let known = memory.known_in.as_ref().filter(|known| known.id == *id)?;
-        let (process, seen) = (live.agent.process, self.world.observation);
-        let is_same = known.is(process, seen.boot.seen(), seen.vantage.pids.as_deref());
-        (!is_same && !self.is_restated(entry, memory, process)).then(|| {
-            let (then, now) = (known.pid, process.pid);
-            format!(
-                "recorded for pid {then}, and its agent is now pid {now}, started without it; remove it, or, if it is right, \
-                 remove it for one pass and write it again"
-            )
-        })
+        self.other_process(entry, id, live)
     }
 
-    /// Whether a person who has seen the doubt about an entry's conversation changed the entry and left the conversation there.
-    fn is_restated(&self, entry: &Session, memory: &SessionMemory, process: Process) -> bool {
-        let doubted = memory.doubt.as_ref().filter(|_| memory.recorded_id == entry.recorded.session_id);
-        let touched = self.world.touched.get(&entry.key);
-        touched.zip(doubted).is_some_and(|(touched, doubt)| *touched > doubt.since && *touched > process.started)
+    /// Why an entry's agent is another process than the one its conversation was recorded for.
+    fn other_process(&self, entry: &Session, id: &ConversationId, live: Live<'a>) -> Option<String> {
+        let (memory, seen) = (self.world.remembered(entry), self.world.observation);
+        let is_unchanged = memory.is_none_or(|memory| memory.recorded_id.as_ref() == Some(id));
+        let now = live.agent.process.pid;
+        let settle = "remove it, or, if it is right, remove it for one pass and write it again";
+        match memory.and_then(|memory| memory.known_in.as_ref()).filter(|known| is_unchanged || known.id == *id) {
+            Some(known) if known.is(live.agent.process, seen.boot.seen(), seen.vantage.pids.as_deref()) => (known.id != *id)
+                .then(|| format!("recorded, but its agent, pid {now}, was in {} when that could last be told; {settle}", known.id)),
+            Some(KnownIn { pid, .. }) => {
+                Some(format!("recorded for pid {pid}, and its agent is now pid {now}, started without it; {settle}"))
+            }
+            // Of what nobody here has seen before, the recorded pane tells, where ids of processes are what they were there.
+            None => {
+                let then = other_pane(entry, live.pane).filter(|_| is_unchanged && !seen.vantage.is_partial())?;
+                let pane = live.pane.pid.unwrap_or(now);
+                Some(format!("recorded for a pane of pid {then}, and it is now pid {pane}, started without it; {settle}"))
+            }
+        }
     }
 
     /// Another entry that is alive and keeps a record of an id.
@@ -302,7 +307,7 @@ impl<'w, 'a> Claims<'w, 'a> {
             let key = index.and_then(|index| Some(&self.world.manifest.sessions.get(index)?.key));
             by_record || by_proof || self.was_held_by_another(id, key)
         };
-        match (guess(live.agent, &claimed), self.out_of_sight_beside(live, index)) {
+        match (guess(live.agent, self.world.observation.at, &claimed), self.out_of_sight_beside(live, index)) {
             (Identity::Proven { id, .. }, Some(other)) => {
                 let why =
                     format!("{} may be in it, of which nothing can be seen from this container or sandbox", other.key.name);
@@ -406,12 +411,22 @@ impl<'w, 'a> Claims<'w, 'a> {
     }
 
     /// Whether the process is younger than the recorded id: the id was written at the latest when the file was last changed,
-    /// and when headcount first saw it.
+    /// and when headcount first saw it. The clock of the boot tells that even if somebody sets the other one.
     fn started_after_record(&self, entry: &Session, live: Live<'a>) -> bool {
-        let memory = self.world.memory.session(&entry.key);
-        let known = memory.filter(|memory| memory.recorded_id == entry.recorded.session_id).and_then(|memory| memory.id_since);
-        let written_by = [known, self.world.manifest_modified].into_iter().flatten().min();
-        written_by.is_some_and(|written_by| live.agent.process.started > written_by)
+        let (memory, started) = (self.world.remembered(entry), live.agent.process.started);
+        let memory = memory.filter(|memory| memory.recorded_id == entry.recorded.session_id);
+        let since = memory.and_then(|memory| memory.id_since);
+        let noted = memory.and_then(|memory| memory.id_since_boot.as_ref()).zip(self.world.observation.boot.seen());
+        let is_after = |at: Option<DateTime<Utc>>| at.is_some_and(|at| started > at);
+        match noted {
+            Some(((id, _), boot)) if *id != boot.id => true,
+            Some(((_, noted), boot)) => {
+                let (_, started) = since_boot(started, boot);
+                let is_same_clock = since.is_some_and(|since| (since_boot(since, boot).1 - noted).abs() <= 2000);
+                started > *noted || is_same_clock && is_after(self.world.manifest_modified)
+            }
+            None => is_after([since, self.world.manifest_modified].into_iter().flatten().min()),
+        }
     }
 }
 

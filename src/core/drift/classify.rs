@@ -135,7 +135,7 @@ impl Unknown {
 
 /// Compares a manifest with an observation.
 pub fn classify(world: &World<'_>) -> Verdict {
-    let atlas = Atlas::new(world.observation, world.memory);
+    let atlas = Atlas::new(world);
     let undeclared = atlas.undeclared(&world.manifest.sessions);
     let standings = standings(world, &atlas);
     let claims = Claims::new(world, &standings);
@@ -370,7 +370,7 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
 
 /// Whether the agent of an entry kept its files elsewhere than in `home` when it was last seen.
 fn is_elsewhere(world: &World<'_>, entry: &Session, home: Option<&PathBuf>) -> bool {
-    let last = world.memory.session(&entry.key).and_then(|memory| memory.home.as_ref());
+    let last = world.remembered(entry).and_then(|memory| memory.home.as_ref());
     last.is_some_and(|last| home.is_some_and(|home| home != last))
 }
 

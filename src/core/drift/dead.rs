@@ -46,7 +46,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, how: &str) -> Drift {
 /// Says that the host was booted after the session was last known to live.
 fn reboot(world: &World<'_>, entry: &Session) -> Option<Evidence> {
     let boot = world.observation.boot.seen()?;
-    let memory = world.memory.session(&entry.key);
+    let memory = world.remembered(entry);
     let other_boot = memory.and_then(|memory| memory.boot_id.as_deref()).is_some_and(|id| id != boot.id);
     other_boot.then(|| Evidence::new("host", format!("rebooted since it was last seen alive: booted {}", stamp(boot.at))))
 }

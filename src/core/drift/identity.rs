@@ -55,9 +55,9 @@ pub(super) fn proof_of(agent: &Agent) -> Identity {
     }
 }
 
-/// What rungs 5 and 6 say about an agent whose id is not recorded anywhere. `claimed` tells whether somebody else has an id: an
+/// What rungs 5 and 6 say `now` about an agent whose id is not recorded anywhere. `claimed` tells whether somebody else has an id: an
 /// entry records it or did, or another live agent proves it.
-pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> bool) -> Identity {
+pub(super) fn guess(agent: &Agent, now: DateTime<Utc>, claimed: &dyn Fn(&ConversationId) -> bool) -> Identity {
     let mut candidates = Vec::new();
     for reading in agent.ladder.readings.iter().filter(|reading| reading.rung > Rung::Start) {
         let found = match &reading.fact {
@@ -65,7 +65,7 @@ pub(super) fn guess(agent: &Agent, claimed: &dyn Fn(&ConversationId) -> bool) ->
             Fact::Absent => continue,
             Fact::Unknown(why) => return Identity::Unknown(reading.untold(why)),
         };
-        let (mut likely, doubtful) = split(found, agent.process, claimed);
+        let (mut likely, doubtful) = split(found, agent.process, now, claimed);
         if likely.is_empty() && doubtful.is_empty() {
             continue;
         }
@@ -107,8 +107,14 @@ pub(super) fn later(
     Ok(said.iter().filter(is_later).map(|it| it.id.clone()).collect())
 }
 
-/// The unclaimed conversations a weak rung speaks for: those that came after the process, and those too near to its start.
-fn split(found: &Found, process: Process, claimed: &dyn Fn(&ConversationId) -> bool) -> (Vec<ConversationId>, Vec<Candidate>) {
+/// The unclaimed conversations a weak rung speaks for: those that came after the process, and those of which the clock does not
+/// tell: too near to its start, or still to come.
+fn split(
+    found: &Found,
+    process: Process,
+    now: DateTime<Utc>,
+    claimed: &dyn Fn(&ConversationId) -> bool,
+) -> (Vec<ConversationId>, Vec<Candidate>) {
     let (mut likely, mut doubtful) = (Vec::new(), Vec::new());
     let mut sort = |id: &ConversationId, at: DateTime<Utc>| {
         let after_start = at - process.started;
@@ -117,6 +123,8 @@ fn split(found: &Found, process: Process, claimed: &dyn Fn(&ConversationId) -> b
         }
         if after_start <= CANNOT_TELL {
             doubtful.push(Candidate::new(id, "appeared within a second of the start of the process"));
+        } else if at > now + CANNOT_TELL {
+            doubtful.push(Candidate::new(id, "appeared at a time that is still to come: the clock was set back"));
         } else {
             likely.push(id.clone());
         }

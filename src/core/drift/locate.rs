@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::World;
 use super::presence::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
-use crate::core::memory::Memory;
 use crate::core::observe::{Agent, MuxSession, Observation, Pane};
 
 /// An agent that is alive in a pane.
@@ -152,21 +152,22 @@ pub(super) struct Undeclared<'a> {
 
 /// The observed sessions by server and name, so that a thousand entries cost a thousand look-ups.
 pub(super) struct Atlas<'a> {
+    world: World<'a>,
     observation: &'a Observation,
-    memory: &'a Memory,
     by_name: HashMap<(&'a ServerKey, &'a str), &'a Arc<MuxSession>>,
 }
 
 impl<'a> Atlas<'a> {
     /// The index of an observation.
-    pub(super) fn new(observation: &'a Observation, memory: &'a Memory) -> Self {
+    pub(super) fn new(world: &World<'a>) -> Self {
+        let observation = world.observation;
         let mut by_name = HashMap::new();
         for (key, fact) in &observation.servers {
             for session in fact.seen().map_or(&[][..], |server| &server.sessions) {
                 by_name.insert((key, session.name.as_str()), session);
             }
         }
-        Self { observation, memory, by_name }
+        Self { world: *world, observation, by_name }
     }
 
     /// The session of a key on its server, or on that server under another name of it.
@@ -228,7 +229,7 @@ impl<'a> Atlas<'a> {
             return None;
         }
         let (here, server) = (&self.observation.vantage, entry.key.server_key());
-        let memory = self.memory.session(&entry.key);
+        let memory = self.world.remembered(entry);
         let boot = self.observation.boot.seen();
         if memory.and_then(|it| it.boot_id.as_ref()).zip(boot).is_some_and(|(then, now)| *then != now.id) {
             return None;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EntryVerdict, Verdict, World};
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, SessionKey};
-use crate::core::memory::{Doubt, KnownIn, Memory, SeenFrom, SessionMemory};
-use crate::core::observe::Vantage;
+use crate::core::ids::SessionKey;
+use crate::core::manifest::Session;
+use crate::core::memory::{Doubt, KnownIn, Memory, SeenFrom, SessionMemory, session_key};
+use crate::core::observe::{Pane, Vantage};
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
 ///
@@ -21,8 +22,12 @@ pub fn remember<'a>(
     let mut memory = world.memory.clone();
     let now = world.observation.at;
     for (entry, verdict) in world.manifest.sessions.iter().zip(&verdict.entries).filter(|(_, verdict)| verdict.judged) {
+        if let Some((former, known)) = world.predecessor(entry, world.memory.session(&entry.key)) {
+            memory.sessions.remove(former);
+            *memory.session_mut(&entry.key) = known.clone();
+        }
         let session = memory.session_mut(&entry.key);
-        session.note_recorded_id(entry.recorded.session_id.as_ref(), now);
+        session.note_recorded_id(entry.recorded.session_id.as_ref(), now, world.observation.boot.seen());
         if matches!(verdict.transcript, Some(Fact::Seen(_))) {
             session.transcript_seen = true;
         }
@@ -31,7 +36,7 @@ pub fn remember<'a>(
         {
             session.home = Some(home.clone());
         }
-        note_conversation(world, session, verdict, entry.recorded.session_id.as_ref());
+        note_conversation(world, session, verdict, entry);
         let boot = world.observation.boot.seen().map(|boot| &boot.id);
         if verdict.presence.has_agent() && session.boot_id.as_ref() != boot {
             session.boot_id = boot.cloned();
@@ -42,9 +47,11 @@ pub fn remember<'a>(
         }
     }
     // What is declared stands in the manifest, whatever could be seen.
-    let declared: BTreeSet<String> =
-        world.manifest.sessions.iter().map(|entry| crate::core::memory::session_key(&entry.key)).collect();
-    memory.sessions.retain(|key, _| declared.contains(key));
+    let declared: BTreeSet<String> = world.manifest.sessions.iter().map(|entry| session_key(&entry.key)).collect();
+    memory.sessions.retain(|key, session| {
+        session.undeclared_since = (!declared.contains(key)).then(|| session.undeclared_since.unwrap_or(now));
+        session.undeclared_since.is_none_or(|since| now - since < SessionMemory::KEPT)
+    });
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
 }
@@ -54,11 +61,11 @@ fn note_conversation(
     world: &World<'_>,
     session: &mut SessionMemory,
     verdict: &EntryVerdict,
-    recorded: Option<&ConversationId>,
+    entry: &Session,
 ) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
-    let since = session.doubt.as_ref().map_or(world.observation.at, |doubt| doubt.since);
-    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some()).map(|why| Doubt { why, since });
+    let recorded = entry.recorded.session_id.as_ref();
+    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some()).map(|why| Doubt { why });
     let proven = verdict.proven.as_ref().map(|(id, _)| id);
     if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
         let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
@@ -70,6 +77,39 @@ fn note_conversation(
         if !is_noted {
             session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
         }
+    } else if let (Some(id), Some(pid), None) = (recorded, other_pane(entry, &live.pane), &session.known_in) {
+        // The entry is about to name the pane of today, which says nothing of the conversation.
+        session.known_in = Some(KnownIn::of_pane(id.clone(), pid));
+    }
+}
+
+/// The process of the recorded pane, if it is not that of the pane the agent is in: whatever ran there, it was another process.
+pub(super) fn other_pane(entry: &Session, pane: &Pane) -> Option<u32> {
+    let recorded = entry.recorded.pane.as_ref()?.pid?;
+    pane.pid.is_some_and(|pid| pid != recorded).then_some(recorded)
+}
+
+impl<'a> World<'a> {
+    /// What earlier passes noted of the session of an entry, by its name now or by the one it had before a person changed it.
+    pub(crate) fn remembered(&self, entry: &Session) -> Option<&'a SessionMemory> {
+        let own = self.memory.session(&entry.key);
+        self.predecessor(entry, own).map(|(_, known)| known).or(own)
+    }
+
+    /// What is remembered of an entry under another name: nothing is by its own, and exactly one session of its server that
+    /// nobody declares any more had its conversation.
+    fn predecessor(&self, entry: &Session, own: Option<&SessionMemory>) -> Option<(&'a str, &'a SessionMemory)> {
+        let id = entry.recorded.session_id.as_ref()?;
+        if own.is_some_and(|own| own.undeclared_since.is_none() || own.recorded_id.as_ref() == Some(id)) {
+            return None;
+        }
+        let beside = session_key(&SessionKey { name: String::new(), ..entry.key.clone() });
+        let beside = beside.trim_end_matches('"');
+        let declared = |key: &str| self.manifest.sessions.iter().any(|entry| session_key(&entry.key) == *key);
+        let had_it = self.memory.sessions.iter().filter(|(_, known)| known.recorded_id.as_ref() == Some(id));
+        let mut former = had_it.filter(|(key, _)| key.starts_with(beside) && !declared(key));
+        let (key, known) = former.next()?;
+        former.next().is_none().then_some((key.as_str(), known))
     }
 }
 

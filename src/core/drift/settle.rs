@@ -25,7 +25,8 @@ impl World<'_> {
     /// Until when a manifest that has suddenly lost more than half of its entries is not believed: it may be half a text, and
     /// its sessions must not be taken for unregistered ones.
     pub(super) fn shrunken_until(&self) -> Option<DateTime<Utc>> {
-        let shrunken = self.manifest.sessions.len() * 2 < self.memory.sessions.len();
+        let before = self.memory.sessions.values().filter(|session| session.undeclared_since.is_none()).count();
+        let shrunken = self.manifest.sessions.len() * 2 < before;
         if shrunken { self.fresh_until(self.manifest_modified) } else { None }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
     if !transcript.is_absent() || entry.recorded.status == Some(Status::Archived) || entry.recorded.id_is_lent {
         return None;
     }
-    let memory = world.memory.session(&entry.key);
+    let memory = world.remembered(entry);
     let seen_before = memory.is_some_and(|memory| memory.transcript_seen && memory.recorded_id.as_ref() == Some(id));
     if vouched && !seen_before {
         return None;

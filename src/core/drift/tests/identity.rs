@@ -4,26 +4,9 @@ use super::world::*;
 use crate::core::drift::Class;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey};
-use crate::core::memory::{Doubt, KnownIn, SessionMemory};
+use crate::core::memory::{SessionMemory, since_boot};
 use crate::core::observe::identity::{Found, Rung};
-use crate::core::observe::{Agent, MuxSession, Process, Server};
-
-fn alive(name: &str, agent: Agent) -> MuxSession {
-    let pid = agent.process.pid;
-    session(name, vec![pane(pid, vec![agent])])
-}
-
-/// A manifest of running entries `name: id`, panes recorded as pids 1, 2, …
-fn entries(all: &[(&str, &str)]) -> crate::core::manifest::Manifest {
-    let mut text = "version: 1\nsessions:\n".to_owned();
-    for (index, (name, id)) in all.iter().enumerate() {
-        let pid = index + 1;
-        text += &format!(
-            "  - {{ name: {name}, agent: claude, cwd: /w, status: running, session_id: {id}, pane: {{ id: \"%{pid}\", pid: {pid} }} }}\n"
-        );
-    }
-    manifest(&text)
-}
+use crate::core::observe::{Agent, Boot, Server};
 
 #[test]
 fn rungs_one_to_three_replace_a_recorded_id_and_five_and_six_only_fill_a_null() {
@@ -62,6 +45,36 @@ fn arguments_replace_a_recorded_id_only_if_the_process_is_younger_than_the_recor
         |seconds| SessionMemory { recorded_id: Some(id("old")), id_since: Some(ago(seconds)), ..SessionMemory::default() };
     assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(601)).words(), ["new-id:record"]);
     assert_eq!(scene(entries(&[("s", "old")]), vec![young()]).remembers("s", since(599)).words(), ["ambiguous:flag"]);
+}
+
+#[test]
+fn a_clock_that_was_set_makes_no_process_younger_than_the_record() {
+    // The process started 600 seconds ago by the clock of the boot, and the record was seen so many seconds ago by it. The clock of
+    // the wall was `behind` when the record was seen.
+    let words = |seen: i64, behind: i64, boot_then: &str| {
+        let mut scene = scene(entries(&[("s", "old")]), vec![alive("s", agent(1).proves(Rung::Start, "new"))]);
+        let boot = scene.observation.boot.seen().unwrap().clone();
+        scene.modified = Some(ago(seen + behind));
+        let memory = SessionMemory {
+            recorded_id: Some(id("old")),
+            id_since: Some(ago(seen + behind)),
+            id_since_boot: Some(since_boot(ago(seen), &Boot { id: boot_then.to_owned(), ..boot })),
+            ..SessionMemory::default()
+        };
+        scene.remembers("s", memory).words()
+    };
+    for behind in [0, 3600, -3600] {
+        assert_eq!(words(500, behind, "boot-2"), ["ambiguous:flag"], "recorded since it started, clock {behind} behind");
+        assert_eq!(words(700, behind, "boot-2"), ["new-id:record"], "recorded before, clock {behind} behind");
+        assert_eq!(words(500, behind, "boot-1"), ["new-id:record"], "recorded in another boot, clock {behind} behind");
+    }
+}
+
+#[test]
+fn a_transcript_that_appeared_at_a_time_still_to_come_is_only_a_candidate() {
+    let words = |after| scene(entries(&[("s", "null")]), vec![alive("s", agent(1).appeared(&[("x", after)]))]).words();
+    assert_eq!(words(600), ["new-id:record"], "now");
+    assert_eq!(words(660), ["ambiguous:flag"], "the clock was set back since");
 }
 
 #[test]
@@ -331,67 +344,4 @@ fn whatever_the_agents_two_live_entries_never_hold_one_conversation_in_order() {
             assert_eq!(words(agent(1), weak), told, "{kind}: a weak rung");
         }
     }
-}
-
-/// What is remembered of a process of this pid that started so many seconds ago and was in `x`.
-fn in_x(pid: u32, seconds: i64) -> SessionMemory {
-    let process = Process { pid, started: ago(seconds) };
-    let boot = scene(entries(&[]), Vec::new()).observation.boot;
-    let known_in = Some(KnownIn::new(id("x"), process, boot.seen(), None));
-    SessionMemory { recorded_id: Some(id("x")), known_in, ..SessionMemory::default() }
-}
-
-#[test]
-fn an_id_recorded_for_another_process_is_ambiguous_until_something_proves_it() {
-    let seen = |agent, memory| scene(entries(&[("a", "x")]), vec![alive("a", agent)]).remembers("a", memory).words();
-    assert_eq!(seen(agent(1), in_x(1, 600)), [""; 0], "the same process");
-    assert_eq!(seen(agent(1), in_x(1, 601)), [""; 0], "a corrected clock");
-    assert_eq!(seen(agent(1), in_x(1, 9000)), ["ambiguous:flag"], "a reused pid");
-    assert_eq!(seen(agent(1), in_x(7, 9000)), ["ambiguous:flag"]);
-    assert_eq!(seen(agent(1).proves(Rung::Start, "x"), in_x(7, 9000)), [""; 0], "it was started with the id");
-    assert_eq!(seen(agent(1), SessionMemory::default()), [""; 0], "a person recorded it, and nothing contradicts it");
-    let resumed = agent(1).proves(Rung::Registry, "y");
-    assert_eq!(seen(resumed, in_x(1, 600)), ["new-id:record"], "another conversation in the same, proven agent");
-    let by_hand = scene(entries(&[("a", "x")]), vec![alive("a", agent(1))]).remembers("a", in_x(7, 9000));
-    let matter = by_hand.drifts()[0].matter.clone();
-    assert!(matter.contains("started without it") && matter.contains("write it again"), "{matter}");
-}
-
-#[test]
-fn a_clock_that_was_set_makes_no_other_process_of_an_agent_and_a_reboot_does() {
-    let set = |by: i64, boot: &str| {
-        let mut scene = scene(entries(&[("a", "x")]), vec![alive("a", agent(1))]).remembers("a", in_x(1, 600 + by));
-        let at = scene.observation.boot.seen().unwrap().at;
-        let known = scene.memory.sessions.values_mut().next().unwrap().known_in.as_mut().unwrap();
-        // Read when the clock was `by` seconds behind: so was the beginning of the boot.
-        known.since_boot = Some((boot.to_owned(), (ago(600) - at).num_milliseconds()));
-        scene.words()
-    };
-    assert_eq!(set(3600, "boot-2"), [""; 0]);
-    assert_eq!(set(-3600, "boot-2"), [""; 0]);
-    assert_eq!(set(0, "boot-1"), ["ambiguous:flag"], "ids and starts come again");
-}
-
-#[test]
-fn a_person_who_changes_the_entry_after_the_doubt_settles_it_and_takes_nothing_from_a_prover() {
-    let doubt = |seconds| Some(Doubt { why: "recorded for pid 7".to_owned(), since: ago(seconds) });
-    let look = |memory: SessionMemory, touched: Option<i64>, others: Vec<MuxSession>| {
-        let mut scene = scene(entries(&[("a", "x")]), [vec![alive("a", agent(1))], others].concat()).remembers("a", memory);
-        let key = scene.manifest.sessions[0].key.clone();
-        scene.touched.extend(touched.map(|seconds| (key, ago(seconds))));
-        scene
-    };
-    let doubted = |seconds| SessionMemory { doubt: doubt(seconds), ..in_x(7, 9000) };
-    assert_eq!(look(doubted(60), None, Vec::new()).words(), ["ambiguous:flag"]);
-    assert_eq!(look(doubted(60), Some(90), Vec::new()).words(), ["ambiguous:flag"], "before anybody knew of the doubt");
-    assert_eq!(look(in_x(7, 9000), Some(3), Vec::new()).words(), ["ambiguous:flag"], "nobody was told yet");
-    let settled = look(doubted(60), Some(3), Vec::new());
-    assert_eq!(settled.words(), [""; 0]);
-    let world = settled.world();
-    let memory = crate::core::drift::remember(&world, &crate::core::drift::classify(&world), std::iter::empty(), None);
-    let memory = memory.sessions.into_values().next().unwrap();
-    assert_eq!((memory.doubt.clone(), memory.known_in.as_ref().map(|known| known.pid)), (None, Some(1)));
-    assert_eq!(look(memory, None, Vec::new()).words(), [""; 0], "and it stays so");
-    let prover = vec![alive("other", agent(2).proves(Rung::Registry, "x"))];
-    assert_eq!(look(doubted(60), Some(3), prover).words(), ["ambiguous:flag"], "another agent proves it");
 }

@@ -3,10 +3,12 @@
 
 mod continued;
 mod delegated;
+mod doubt;
 mod identity;
 mod order;
 mod properties;
 mod remember;
+mod renames;
 mod settle;
 mod vantage;
 mod world;

@@ -1,12 +1,11 @@
 //! Which classes an entry gets, and in which order.
 
 use super::world::*;
-use crate::core::drift::Class;
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ServerKey};
+use crate::core::ids::AgentKind;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{MuxSession, Pane, Process, Server, Stray};
+use crate::core::observe::{MuxSession, Pane, Process, Stray};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -169,82 +168,6 @@ fn a_process_that_cannot_be_read_keeps_the_agent_unknown() {
     let verdict = super::super::classify(&world);
     assert!(verdict.drifts.is_empty());
     assert_eq!(verdict.unknown[0].scope(), "s");
-}
-
-#[test]
-fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
-    let running = format!(", status: running{PANE}");
-    let renamed = scene(one(&running), vec![claude("x-creator-claude", 7)]);
-    assert_eq!(renamed.words(), ["moved:flag"]);
-    assert!(renamed.drifts()[0].matter.contains("x-creator-claude"));
-    let by_id = session("t", vec![pane(9, vec![agent(9).proves(Rung::Registry, "b3a7")])]);
-    assert_eq!(scene(one(", status: running, session_id: b3a7"), vec![by_id]).words(), ["moved:flag"]);
-    let reused = scene(one(", status: running, pane: { id: \"%7\", pid: 6 }"), vec![claude("t", 7)]);
-    assert_eq!(reused.words(), ["dead:record"], "the pane id alone was reused");
-}
-
-#[test]
-fn a_conversation_that_lives_on_another_server_is_no_rename() {
-    let manifest = manifest(
-        "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, cwd: /w, status: running, session_id: b3a7 }\n  - { name: far, agent: claude, server: canary, status: terminated }\n",
-    );
-    let mut scene = scene(manifest, Vec::new());
-    let sessions =
-        vec![std::sync::Arc::new(session("y-creator-claude", vec![pane(9, vec![agent(9).proves(Rung::Registry, "b3a7")])]))];
-    let canary = ServerKey { server: "canary".to_owned(), ..default_server() };
-    scene.observation.servers.insert(canary, Fact::Seen(Server { sessions, ..Server::default() }));
-    let drifts = scene.drifts();
-    let dead = drifts.iter().find(|drift| drift.session.name == "x-creator-claude").map(|drift| drift.class);
-    assert_eq!(dead, Some(Class::Dead), "no session changes its server: {drifts:?}");
-}
-
-#[test]
-fn processes_that_cannot_be_read_show_a_rename_by_their_pane_and_never_by_a_conversation() {
-    let hidden = || {
-        let mut hidden = pane(7, Vec::new());
-        hidden.agents = Fact::Unknown("cannot read process 7".to_owned());
-        vec![session("t", vec![hidden])]
-    };
-    let by_pane = scene(one(&format!(", status: running, session_id: b3a7{PANE}")), hidden());
-    assert_eq!(by_pane.words(), ["moved:flag"]);
-    let by_id = scene(one(", status: running, session_id: b3a7"), hidden());
-    assert_eq!(by_id.words(), ["dead:record"], "nothing says that it is this one");
-}
-
-#[test]
-fn an_entry_whose_pane_lives_on_in_several_sessions_is_never_dead_and_no_name_is_proposed() {
-    let running = format!(", status: running{PANE}");
-    let grouped = scene(one(&running), vec![claude("t-creator-claude", 7), claude("u", 7)]);
-    assert_eq!(grouped.words(), ["moved:flag"]);
-    let matter = &grouped.drifts()[0].matter;
-    assert!(matter.contains("t-creator-claude") && matter.contains("\"u\"") && !matter.contains("change its name"), "{matter}");
-}
-
-#[test]
-fn a_session_is_the_new_name_of_one_entry_only() {
-    let entry = |name: &str, fields: &str| format!("  - {{ name: {name}, agent: claude, cwd: /w, status: running{fields} }}\n");
-    let two = |fields| manifest(&format!("version: 1\nsessions:\n{}{}", entry("a", fields), entry("b", fields)));
-    let by_pane = scene(two(PANE), vec![claude("t", 7)]);
-    assert_eq!(by_pane.words(), ["moved:flag", "moved:flag"], "its pane lives: neither is dead");
-    let proposed = by_pane.drifts().iter().filter(|drift| drift.matter.contains("change its name")).count();
-    assert_eq!(proposed, 1);
-    let alive = session("t", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
-    assert_eq!(scene(two(", session_id: b3a7"), vec![alive]).words(), ["moved:flag", "dead:record"]);
-}
-
-#[test]
-fn a_conversation_resumed_in_a_new_session_is_registered_and_the_ended_entry_keeps_its_copy() {
-    let resumed = || session("x-creator-claude", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
-    for ended in ["status: terminated", "status: stopped", "status: archived", "status: running, suspend: true"] {
-        let scene = scene(one(&format!(", {ended}, session_id: b3a7{PANE}")), vec![resumed()]);
-        assert_eq!(scene.words(), ["unregistered:record"], "{ended}");
-        assert!(scene.edits()[0].contains(r#""session_id":"b3a7""#), "{ended}: {:?}", scene.edits());
-        let message = scene.drifts()[0].message(true);
-        assert!(message.contains("; s, which has ended, keeps its conversation as history"), "{message}");
-    }
-    let unseen = |fields: &str| scene(one(fields), vec![resumed()]).words();
-    assert_eq!(unseen(PANE), ["moved:flag"], "an entry without a status is followed by its pane");
-    assert_eq!(unseen(", session_id: b3a7"), ["unregistered:record"], "but not by its conversation");
 }
 
 #[test]

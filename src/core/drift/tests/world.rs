@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::core::drift::{Drift, World, classify};
+use crate::core::drift::{Drift, World, classify, remember};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Environment, Manifest, read};
@@ -125,6 +125,24 @@ pub(super) fn claude(name: &str, pid: u32) -> MuxSession {
     session(name, vec![pane(pid, vec![agent(pid)])])
 }
 
+/// An hour-old session with this agent in its only pane.
+pub(super) fn alive(name: &str, agent: Agent) -> MuxSession {
+    let pid = agent.process.pid;
+    session(name, vec![pane(pid, vec![agent])])
+}
+
+/// A manifest of running entries `name: id`, panes recorded as pids 1, 2, …
+pub(super) fn entries(all: &[(&str, &str)]) -> Manifest {
+    let mut text = "version: 1\nsessions:\n".to_owned();
+    for (index, (name, id)) in all.iter().enumerate() {
+        let pid = index + 1;
+        text += &format!(
+            "  - {{ name: {name}, agent: claude, cwd: /w, status: running, session_id: {id}, pane: {{ id: \"%{pid}\", pid: {pid} }} }}\n"
+        );
+    }
+    manifest(&text)
+}
+
 pub(super) fn default_server() -> ServerKey {
     ServerKey::default_of(MuxKind::Tmux)
 }
@@ -214,6 +232,12 @@ impl Scene {
             settle: TimeDelta::seconds(5),
             touched: &self.touched,
         }
+    }
+
+    /// What the next pass knows of this one.
+    pub(super) fn remembered(&self) -> Memory {
+        let world = self.world();
+        remember(&world, &classify(&world), std::iter::empty(), None)
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift> {
