@@ -195,7 +195,9 @@ impl<'w, 'a> Claims<'w, 'a> {
         let settle = "remove it, or, if it is right, remove it for one pass and write it again";
         match memory.and_then(|memory| memory.known_in.as_ref()).filter(|known| is_unchanged || known.id == *id) {
             Some(known) if known.is(live.agent.process, seen.boot.seen(), seen.vantage.pids.as_deref()) => (known.id != *id)
-                .then(|| format!("recorded, but its agent, pid {now}, was in {} when that could last be told; {settle}", known.id)),
+                .then(|| {
+                    format!("recorded, but its agent, pid {now}, was in {} when that could last be told; {settle}", known.id)
+                }),
             Some(KnownIn { pid, .. }) => {
                 Some(format!("recorded for pid {pid}, and its agent is now pid {now}, started without it; {settle}"))
             }

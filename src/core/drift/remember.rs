@@ -57,12 +57,7 @@ pub fn remember<'a>(
 }
 
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
-fn note_conversation(
-    world: &World<'_>,
-    session: &mut SessionMemory,
-    verdict: &EntryVerdict,
-    entry: &Session,
-) {
+fn note_conversation(world: &World<'_>, session: &mut SessionMemory, verdict: &EntryVerdict, entry: &Session) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
     let recorded = entry.recorded.session_id.as_ref();
     session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some()).map(|why| Doubt { why });
