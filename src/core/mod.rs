@@ -5,6 +5,7 @@
 pub mod agents;
 pub mod class;
 pub mod drift;
+pub mod duration;
 pub mod edit;
 pub mod events;
 pub mod fact;

@@ -7,56 +7,14 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
 use crate::core::drift::Class;
+use crate::core::duration::expected;
+pub(super) use crate::core::duration::parse as duration;
 use crate::core::ids::AgentKind;
-
-/// Units of a duration and their length in milliseconds, the longest spelling first.
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-
-/// A duration such as `500ms`, `5s`, `2m`, `1h30m`; `0` needs no unit.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    if text.is_empty() {
-        return Err(expected("it is empty"));
-    }
-    let mut total: u64 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        if digits == 0 {
-            let c = rest.chars().next().unwrap_or_default();
-            return Err(expected(&format!("a number cannot begin with {c:?}")));
-        }
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at(letters);
-        let Some((_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(expected(&match unit {
-                "" if tail.is_empty() => format!("{number} needs a unit; {number}s is seconds"),
-                "" => "fractions and signs are not supported".to_owned(),
-                unit => format!("{unit:?} is not a unit"),
-            }));
-        };
-        total = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(*scale))
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(|| expected("it is too long"))?;
-        rest = tail;
-    }
-    Ok(Duration::from_millis(total))
-}
 
 /// A time between two things that happen again and again; not so short that nothing else would.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
     if period < Duration::from_millis(100) { Err(expected("less than 100ms is too often")) } else { Ok(period) }
-}
-
-fn expected(why: &str) -> String {
-    format!("{why}; expected a duration such as 500ms, 5s, 2m, 1h30m or 1d")
 }
 
 /// How many.
