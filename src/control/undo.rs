@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::observe::World;
 use super::pass::{PassError, environment};
 use crate::core::edit::{Edit, Path, Segment};
-use crate::core::manifest::names::top;
 use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;
 use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry};
@@ -186,7 +185,7 @@ impl Undoing<'_> {
             let why = format!("{} has no entry in the manifest any more", self.entry.session);
             return Err(UndoError::refused(self.entry.id, why));
         };
-        let here = Path::root().key(top::SESSIONS).index(session.index);
+        let here = session.entry.path.clone();
         Ok(self.entry.inverse().into_iter().map(|edit| point(edit, &here)).collect())
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::agents::{Custom, Definition};
+use super::agents::{Custom, Definition, FOREIGN};
 
 /// A terminal multiplexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -132,9 +132,9 @@ impl AgentKind {
         name.parse().ok().or_else(|| Custom::named(name).map(Self::Custom))
     }
 
-    /// Whether the agent calls its conversations *conversations* (Antigravity) rather than *sessions* in older manifests.
-    pub const fn says_conversation(self) -> bool {
-        matches!(self, Self::Antigravity)
+    /// Whether the agent's conversations are called *conversations* rather than *sessions* in older manifests.
+    pub fn says_conversation(self) -> bool {
+        matches!(self, Self::Antigravity) || FOREIGN.contains(&self.as_str())
     }
 }
 

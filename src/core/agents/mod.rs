@@ -1,6 +1,7 @@
 //! Agents that a manifest declares: what is known of one, and the name by which everything else speaks of it. Never looks at a
 //! process or a file.
 
+mod drive;
 mod id;
 mod template;
 
@@ -12,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use drive::Drive;
 pub use id::{IdPattern, is_id_text};
 pub use template::{Part, Root, Template, workspace_word};
 
@@ -29,6 +31,17 @@ pub const LAUNCHERS: [&str; 15] =
     ["csh", "tcsh", "nu", "elvish", "xonsh", "pwsh", "busybox", "env", "sudo", "su", "login", "npx", "uvx", "tmux", "zellij"];
 /// What a name looks like, for messages and the schema.
 pub const NAME: &str = "^[a-z0-9][a-z0-9-]*$";
+
+/// Agents of multi-agent-mux that headcount knows by name and program alone.
+pub const FOREIGN: [&str; 2] = ["hermes", "cline"];
+
+/// What is known of them.
+pub fn foreign() -> impl Iterator<Item = &'static Definition> {
+    FOREIGN.into_iter().filter_map(|name| {
+        let programs = vec![name.to_owned()];
+        Definition { name: name.to_owned(), programs, ..Definition::default() }.declare()
+    })
+}
 
 /// What a manifest says of an agent that headcount does not know by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -55,6 +68,8 @@ pub struct Definition {
     pub fork_flags: Vec<String>,
     /// The arguments that resume a conversation, [`Definition::ID`] among them; none if it is not known to be able to.
     pub resume: Vec<String>,
+    /// How it is driven; decides nothing yet.
+    pub drive: Option<Drive>,
 }
 
 impl Definition {

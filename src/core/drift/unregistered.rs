@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::locate::{Live, Undeclared, agents_of};
 use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World, moved, new_id};
-use crate::core::edit::{Edit, Path};
+use crate::core::edit::Edit;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
 use crate::core::manifest::{Dialect, Manifest, Status};
@@ -134,7 +134,7 @@ pub(super) fn judge(
         Evidence::new("process", format!("{agent} is alive in pane {}, pid {}", live.pane.id, live.agent.process.pid)),
     ];
     evidence.extend(proven.into_iter().flat_map(|(id, rung)| new_id::evidence(live.agent, rung, id).into_iter().take(1)));
-    let place = Path::root().key(crate::core::manifest::names::top::SESSIONS).index(world.manifest.sessions.len());
+    let place = world.manifest.list_path().index(world.manifest.sessions.len());
     let entry = entry(world, undeclared, live, proven.map(|(id, _)| id));
     Drift {
         class: Class::Unregistered,

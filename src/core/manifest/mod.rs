@@ -1,6 +1,8 @@
 //! The manifest as a value: what people declared and what headcount recorded. Never reads or writes text; `yaml` does.
 
 mod doubt;
+pub mod lead;
+mod lists;
 pub mod names;
 pub mod page;
 pub mod pattern;
@@ -26,6 +28,7 @@ use super::agents::Definition;
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 use super::mqtt::Section;
+pub use lead::{Lead, Policy, RemoteHost};
 pub use read::{Environment, read};
 pub use remark::Remark;
 pub use write::Entry;
@@ -86,12 +89,18 @@ pub struct Manifest {
     pub agents: Vec<&'static Definition>,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
     pub discovery: Vec<pattern::NamePattern>,
-    /// What stands at `sessions:`.
+    /// The key of the list of entries: `sessions`, or its older name.
+    pub list: &'static str,
+    /// What stands there.
     pub sessions_node: SessionsNode,
     /// The entries, in the order of the file.
     pub sessions: Vec<Session>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<Identity>,
+    /// How its sessions are led; decides nothing yet.
+    pub lead: Policy,
+    /// Other hosts by name; decides nothing yet.
+    pub hosts: BTreeMap<String, RemoteHost>,
     /// The MQTT broker, as far as the manifest names it.
     pub mqtt: Section,
 }
@@ -121,7 +130,7 @@ pub enum SessionsNode {
 /// One entry of the manifest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
-    /// Where it stands in `sessions:`, from 0.
+    /// Where it stands in the list, from 0.
     pub index: usize,
     /// Its key.
     pub key: SessionKey,
@@ -139,6 +148,8 @@ pub struct Session {
     pub ignore: Vec<super::class::Class>,
     /// Variables the agent is started with; where its files are looked up when no process tells.
     pub env: BTreeMap<String, String>,
+    /// How it is led; decides nothing yet.
+    pub lead: Lead,
     /// What headcount recorded, and where each recorded field stands.
     pub recorded: Recorded,
     /// Which keys the entry has and how they came there.
@@ -216,6 +227,11 @@ impl Manifest {
     /// The entries by their keys, for whoever looks up many.
     pub fn by_key(&self) -> HashMap<&SessionKey, &Session> {
         self.sessions.iter().map(|session| (&session.key, session)).collect()
+    }
+
+    /// The path of the list of entries.
+    pub fn list_path(&self) -> Path {
+        Path::root().key(self.list)
     }
 
     /// The entry with this key.

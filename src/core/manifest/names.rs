@@ -1,5 +1,6 @@
 //! The one table of key names, old and new. Nothing else knows how a field is spelled.
 
+use crate::core::agents::FOREIGN;
 use crate::core::ids::AgentKind;
 
 /// A field of an entry, whatever it is called in the file.
@@ -33,6 +34,24 @@ pub enum Field {
     Env,
     /// First prompt.
     Prompt,
+    /// What is run instead of the agent's program.
+    Command,
+    /// How far the agent may go without asking.
+    Permissions,
+    /// Whether its question about the workspace is answered.
+    Trust,
+    /// The work it is about.
+    Task,
+    /// How long a series of starts may take.
+    Deadline,
+    /// The crew it belongs to.
+    Crew,
+    /// Its part, as multi-agent-mux says it; never changed.
+    Role,
+    /// How multi-agent-mux started it.
+    StartCommand,
+    /// What multi-agent-mux attached to it.
+    McpAttachments,
     /// The recorded status.
     Status,
     /// The recorded conversation id.
@@ -47,6 +66,10 @@ pub enum Field {
     LastVisibleStatus,
     /// A note about that.
     LastVisibleNote,
+    /// Why it was stopped.
+    StopReason,
+    /// Whether what was stopped can be resumed.
+    Resumable,
     /// The delegated job.
     DelegateJobId,
     /// Identities per agent, of the older dialect.
@@ -57,38 +80,61 @@ pub enum Field {
 struct Row {
     field: Field,
     names: &'static [&'static str],
-    /// Whether `defaults:` may give it.
-    declared: bool,
+    by: By,
 }
 
-const fn row(field: Field, names: &'static [&'static str], declared: bool) -> Row {
-    Row { field, names, declared }
+/// Who says a field, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// headcount, in the entry; also the name of the session.
+    Headcount,
+    /// People, in the entry or in `defaults:`.
+    People,
+    /// People, in the entry or in `defaults:`; it says how the session is led.
+    Lead,
+    /// The same in the entry alone.
+    LeadOfOne,
+}
+
+const fn row(field: Field, names: &'static [&'static str], by: By) -> Row {
+    Row { field, names, by }
 }
 
 const TABLE: &[Row] = &[
-    row(Field::Name, &["name", "tmux_session"], false),
-    row(Field::Agent, &["agent"], true),
-    row(Field::Cwd, &["cwd", "workspace"], true),
-    row(Field::Mux, &["mux"], true),
-    row(Field::Server, &["server", "tmux_server"], true),
-    row(Field::Host, &["host"], true),
-    row(Field::Labels, &["labels"], true),
-    row(Field::Suspend, &["suspend"], true),
-    row(Field::Ignore, &["ignore"], true),
-    row(Field::Desired, &["desired"], true),
-    row(Field::Restart, &["restart"], true),
-    row(Field::Args, &["args"], true),
-    row(Field::Env, &["env"], true),
-    row(Field::Prompt, &["prompt"], true),
-    row(Field::Status, &["status"], false),
-    row(Field::SessionId, &["session_id"], false),
-    row(Field::Pane, &["pane"], false),
-    row(Field::TerminatedAt, &["terminated_at"], false),
-    row(Field::TerminationMode, &["termination_mode"], false),
-    row(Field::LastVisibleStatus, &["last_visible_status"], false),
-    row(Field::LastVisibleNote, &["last_visible_note"], false),
-    row(Field::DelegateJobId, &["delegate_job_id"], false),
-    row(Field::AgentIdentities, &["agent_identities"], false),
+    row(Field::Name, &["name", "tmux_session"], By::Headcount),
+    row(Field::Agent, &["agent"], By::People),
+    row(Field::Cwd, &["cwd", "workspace"], By::People),
+    row(Field::Mux, &["mux"], By::People),
+    row(Field::Server, &["server", "tmux_server"], By::People),
+    row(Field::Host, &["host"], By::People),
+    row(Field::Labels, &["labels"], By::People),
+    row(Field::Suspend, &["suspend", "unmanaged"], By::People),
+    row(Field::Ignore, &["ignore"], By::People),
+    row(Field::Desired, &["desired"], By::LeadOfOne),
+    row(Field::Restart, &["restart"], By::Lead),
+    row(Field::Args, &["args"], By::Lead),
+    row(Field::Env, &["env"], By::Lead),
+    row(Field::Prompt, &["prompt"], By::LeadOfOne),
+    row(Field::Command, &["command"], By::LeadOfOne),
+    row(Field::Permissions, &["permissions"], By::LeadOfOne),
+    row(Field::Trust, &["trust"], By::LeadOfOne),
+    row(Field::Task, &["task"], By::LeadOfOne),
+    row(Field::Deadline, &["deadline"], By::Lead),
+    row(Field::Crew, &["crew"], By::LeadOfOne),
+    row(Field::Role, &["role"], By::LeadOfOne),
+    row(Field::StartCommand, &["start_command"], By::LeadOfOne),
+    row(Field::McpAttachments, &["mcp_attachments"], By::LeadOfOne),
+    row(Field::Status, &["status"], By::Headcount),
+    row(Field::SessionId, &["session_id"], By::Headcount),
+    row(Field::Pane, &["pane"], By::Headcount),
+    row(Field::TerminatedAt, &["terminated_at"], By::Headcount),
+    row(Field::TerminationMode, &["termination_mode"], By::Headcount),
+    row(Field::LastVisibleStatus, &["last_visible_status"], By::Headcount),
+    row(Field::LastVisibleNote, &["last_visible_note"], By::Headcount),
+    row(Field::StopReason, &["stop_reason"], By::Headcount),
+    row(Field::Resumable, &["resumable"], By::Headcount),
+    row(Field::DelegateJobId, &["delegate_job_id"], By::Headcount),
+    row(Field::AgentIdentities, &["agent_identities"], By::Headcount),
 ];
 
 /// Keys of the document itself.
@@ -105,14 +151,20 @@ pub mod top {
     pub const DISCOVERY_NAMES: &str = "names";
     /// The entries.
     pub const SESSIONS: &str = "sessions";
+    /// The older name of the entries.
+    pub const TMUX_SESSIONS: &str = "tmux_sessions";
+    /// How sessions are led.
+    pub const LEAD: &str = "lead";
+    /// Other hosts.
+    pub const HOSTS: &str = "hosts";
     /// The broker.
     pub const MQTT: &str = "mqtt";
     /// The older dialect's identities.
     pub const IDENTITIES: &str = "agent_identities";
     /// Every key of the document.
-    pub const ALL: [&str; 7] = [VERSION, AGENTS, DEFAULTS, DISCOVERY, SESSIONS, MQTT, IDENTITIES];
+    pub const ALL: [&str; 10] = [VERSION, AGENTS, DEFAULTS, DISCOVERY, SESSIONS, LEAD, HOSTS, MQTT, IDENTITIES, TMUX_SESSIONS];
     /// Those of the older dialect.
-    pub const OLDER: [&str; 6] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, MQTT, IDENTITIES];
+    pub const OLDER: [&str; 9] = [VERSION, DEFAULTS, DISCOVERY, SESSIONS, LEAD, HOSTS, MQTT, IDENTITIES, TMUX_SESSIONS];
 }
 
 /// Keys of a declared agent.
@@ -137,8 +189,85 @@ pub mod agent {
     pub const FORK_FLAGS: &str = "fork_flags";
     /// The arguments that resume a conversation.
     pub const RESUME: &str = "resume";
+    /// How it is driven.
+    pub const DRIVE: &str = "drive";
     /// Every key of a declared agent.
-    pub const ALL: [&str; 10] = [PROGRAMS, ALIASES, PACKAGES, HOME, HOME_ENV, TRANSCRIPTS, ID, ID_FLAGS, FORK_FLAGS, RESUME];
+    pub const ALL: [&str; 11] =
+        [PROGRAMS, ALIASES, PACKAGES, HOME, HOME_ENV, TRANSCRIPTS, ID, ID_FLAGS, FORK_FLAGS, RESUME, DRIVE];
+}
+
+/// Keys below `drive` of a declared agent.
+pub mod drive {
+    /// Its own arguments on every start.
+    pub const START: &str = "start";
+    /// The flag that gives a new conversation its id.
+    pub const ID_FLAG: &str = "id_flag";
+    /// What its screen shows when it is ready.
+    pub const READY: &str = "ready";
+    /// What its composer begins with.
+    pub const COMPOSER: &str = "composer";
+    /// The key that submits.
+    pub const SUBMIT: &str = "submit";
+    /// What its screen shows when a turn has ended.
+    pub const END: &str = "end";
+    /// The keys that quit it.
+    pub const QUIT: &str = "quit";
+    /// How long it may take to quit.
+    pub const GRACE: &str = "grace";
+    /// What its screen shows when it asks about a workspace.
+    pub const TRUST: &str = "trust";
+    /// Its flags by the words of `permissions`.
+    pub const PERMISSION: &str = "permission";
+    /// Every key that may stand there.
+    pub const ALL: [&str; 10] = [START, ID_FLAG, READY, COMPOSER, SUBMIT, END, QUIT, GRACE, TRUST, PERMISSION];
+}
+
+/// Keys below `lead`, and of the mappings that an entry's lead fields may be.
+pub mod lead {
+    /// Operations at once.
+    pub const PARALLEL: &str = "parallel";
+    /// Time between two starts.
+    pub const SPACING: &str = "spacing";
+    /// How long an agent may take to be ready.
+    pub const READY: &str = "ready";
+    /// How long starts wait after failures.
+    pub const BACKOFF: &str = "backoff";
+    /// Every key that may stand below `lead`.
+    pub const ALL: [&str; 4] = [PARALLEL, SPACING, READY, BACKOFF];
+    /// The first wait.
+    pub const FIRST: &str = "first";
+    /// How much longer each further one is.
+    pub const FACTOR: &str = "factor";
+    /// The longest wait.
+    pub const MOST: &str = "most";
+    /// So many starts, then it gives up.
+    pub const ATTEMPTS: &str = "attempts";
+    /// Every key that may stand below `backoff`.
+    pub const BACKOFF_KEYS: [&str; 4] = [FIRST, FACTOR, MOST, ATTEMPTS];
+    /// When a session is started again.
+    pub const POLICY: &str = "policy";
+    /// Every key of a `restart` that is a mapping.
+    pub const RESTART_KEYS: [&str; 5] = [POLICY, FIRST, FACTOR, MOST, ATTEMPTS];
+    /// The name of a crew.
+    pub const NAME: &str = "name";
+    /// The part in it.
+    pub const ROLE: &str = "role";
+}
+
+/// Keys of a host.
+pub mod hosts {
+    /// Names for ssh.
+    pub const SSH: &str = "ssh";
+    /// How its terminal is reached.
+    pub const ATTACH: &str = "attach";
+    /// Its manifest, there.
+    pub const MANIFEST: &str = "manifest";
+    /// Its headcount, there.
+    pub const HEADCOUNT: &str = "headcount";
+    /// Every key that may stand there.
+    pub const ALL: [&str; 4] = [SSH, ATTACH, MANIFEST, HEADCOUNT];
+    /// Words that no host can be called, because they mean something else before a colon.
+    pub const TAKEN: [&str; 4] = ["tmux", "zellij", "http", "https"];
 }
 
 /// Keys below `mqtt`.
@@ -204,7 +333,21 @@ impl Field {
 
     /// Whether people declare it (and `defaults:` may give it), as opposed to headcount recording it.
     pub fn is_declared(self) -> bool {
-        TABLE.iter().any(|row| row.field == self && row.declared)
+        self.by() != By::Headcount
+    }
+
+    /// Whether it counts only in the entry itself.
+    pub fn is_of_one_entry(self) -> bool {
+        self.by() == By::LeadOfOne
+    }
+
+    /// Whether it says how the session is led.
+    pub fn is_of_lead(self) -> bool {
+        matches!(self.by(), By::Lead | By::LeadOfOne)
+    }
+
+    fn by(self) -> By {
+        TABLE.iter().find(|row| row.field == self).map_or(By::Headcount, |row| row.by)
     }
 
     /// Every spelling of every field, for "did you mean".
@@ -236,7 +379,8 @@ pub fn own_id_agent(key: &str) -> Option<AgentKind> {
     let word = word.strip_suffix("_session").or_else(|| word.strip_suffix("_conversation"))?;
     let is_name =
         |name: &str| name.len() == word.len() && name.bytes().zip(word.bytes()).all(|(n, w)| n == w || (n, w) == (b'-', b'_'));
-    AgentKind::ALL.into_iter().find(|agent| agent.names().any(is_name))
+    let own = AgentKind::ALL.into_iter().find(|agent| agent.names().any(is_name));
+    own.or_else(|| FOREIGN.into_iter().find(|name| is_name(name)).and_then(AgentKind::named))
 }
 
 #[cfg(test)]

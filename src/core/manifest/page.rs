@@ -79,7 +79,14 @@ pub fn page() -> String {
                 ones, into an entry that it makes for a session without one, and never again. All but `name` may stand in \
                 `defaults` as well; `labels` and `env` of an entry are merged with those of `defaults`. `name` and `agent` are required, \
                 and `agent` may come from `defaults`.";
-    reference.section(&mut page, "A session, declared", text, &declared);
+    let (of_one, shared): (Map<String, Value>, Map<String, Value>) =
+        declared.into_iter().partition(|(key, _)| Field::of_key(key).is_some_and(Field::is_of_one_entry));
+    reference.section(&mut page, "A session, declared", text, &shared);
+    let text = "These count only in the entry itself. In `defaults` headcount warns about them and ignores them.";
+    reference.section(&mut page, "A session, declared by itself", text, &of_one);
+    reference.section(&mut page, "restart", "Of an entry, where it is a mapping.", &fields("RestartWaits"));
+    reference.section(&mut page, "env", "A variable of an entry whose value stands in a file.", &fields("VariableFile"));
+    reference.section(&mut page, "crew", "Of an entry.", &fields("Crew"));
     let text = "Written by headcount, and read back. You may write them too: what you have just changed is not contradicted until the \
                 settle window has passed, and `status: stopped` or `archived` is for you alone to say.";
     heading(&mut page, "A session, recorded", text);
@@ -97,6 +104,13 @@ pub fn page() -> String {
     let text = "Each key below `agents` is the name of an agent that headcount does not know by itself. Only `programs` is required. Only \
                 in files with `version: 1`.";
     reference.section(&mut page, "agents", text, &fields("DeclaredAgent"));
+    let text = "Of a declared agent. All of it is optional: what is missing is never tried.";
+    reference.section(&mut page, "drive", text, &fields("DriveTable"));
+    reference.section(&mut page, "lead", "At the top of the file: how its sessions are led.", &fields("LeadPolicy"));
+    reference.section(&mut page, "backoff", "Of `lead`: how long starts wait after failures.", &fields("Waits"));
+    let text =
+        "Each key below `hosts` is the name that commands call a host. `tmux`, `zellij`, `http` and `https` are no such names.";
+    reference.section(&mut page, "hosts", text, &fields("Host"));
     let text = "The MQTT broker. For each of them but `root` and `password_file` there is a variable, which wins: `MQTT_BROKER`, `MQTT_PORT`, … \
                 (`MQTT_PASSWORD` for the password itself, which never stands here). See [mqtt.md](mqtt.md).";
     reference.section(&mut page, "mqtt", text, &fields("Mqtt"));
@@ -156,7 +170,18 @@ const fn written(field: Field) -> &'static str {
         | Field::Restart
         | Field::Args
         | Field::Env
-        | Field::Prompt => "never",
+        | Field::Prompt
+        | Field::Command
+        | Field::Permissions
+        | Field::Trust
+        | Field::Task
+        | Field::Deadline
+        | Field::Crew
+        | Field::Role
+        | Field::StartCommand
+        | Field::McpAttachments
+        | Field::StopReason
+        | Field::Resumable => "never",
     }
 }
 
@@ -185,7 +210,16 @@ impl Reference {
         heading(page, "Words", "What may stand where one of a few words is asked for.");
         row(page, &["where", "word", "meaning"]);
         row(page, &["---"; 3]);
-        for (part, place) in [("MuxKind", "mux"), ("Status", "status"), ("Desired", "desired"), ("Class", "ignore")] {
+        for (part, place) in [
+            ("MuxKind", "mux"),
+            ("Status", "status"),
+            ("Desired", "desired"),
+            ("RestartPolicy", "restart"),
+            ("Permissions", "permissions"),
+            ("CrewRole", "crew"),
+            ("Attach", "attach"),
+            ("Class", "ignore"),
+        ] {
             for choice in self.defs.get(part).map(choices).unwrap_or_default() {
                 let word = choice.get("const").and_then(Value::as_str).unwrap_or_default();
                 row(page, &[&code(place), &code(word), &meaning(choice)]);
@@ -255,9 +289,9 @@ fn choices(schema: &Value) -> Vec<&Value> {
     schema.get("oneOf").and_then(Value::as_array).into_iter().flatten().filter(|choice| choice.get("const").is_some()).collect()
 }
 
-/// Whether a key is the older spelling of a field.
+/// Whether a key is the older spelling of a field; `unmanaged` is another one of today.
 fn is_older(key: &str) -> bool {
-    Field::of_key(key).is_some_and(|field| field.name() != key)
+    key != "unmanaged" && Field::of_key(key).is_some_and(|field| field.name() != key)
 }
 
 fn heading(page: &mut String, title: &str, text: &str) {

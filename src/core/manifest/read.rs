@@ -1,5 +1,6 @@
 //! From an untyped document to a [`Manifest`], with everything that is wrong with it. Pure.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path as FilePath, PathBuf};
 
@@ -11,10 +12,11 @@ use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
 use super::read_mqtt::section;
 use super::remark::{Remark, Remarks, closest, noun};
-use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, find_agent, kinds, read_agents};
-use crate::core::agents::Definition;
+use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, find_agent, kinds, lead, lists, read_agents};
+use crate::core::agents::{Definition, foreign};
 use crate::core::edit::Path;
-use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
+use crate::core::text::printable;
 
 /// What reading a manifest needs to know of its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     for key in document.keys() {
         match key.as_str() {
             Some(key) if known.contains(&key) => {}
+            Some(key) if lists::is_stray(key, document) => {}
             Some(key) => match doubt::of_a_file(key, older) {
                 Some(meant) => {
                     let meant = format!("{}: {{ {meant}: … }}", top::DEFAULTS);
@@ -81,41 +84,61 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         }
     }
     let dialect = dialect(document, remarks)?;
-    let agents = match dialect {
+    let list = lists::key(document, known, remarks)?;
+    let mut agents = match dialect {
         Dialect::V1 => read_agents::read(document.get(top::AGENTS), remarks),
         Dialect::MultiAgentMux => Vec::new(),
     };
+    let names_one = |name: &str| lists::names_agent(document, list, name, older);
+    let undeclared = foreign().filter(|it| find_agent(&agents, &it.name).is_none() && names_one(&it.name));
+    let undeclared: Vec<_> = undeclared.collect();
+    agents.extend(undeclared);
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
     let defaults = defaults(document.get(top::DEFAULTS), older, remarks);
     let doubts = Doubts::of(document, &defaults, older);
     let usual = usual(&defaults, environment);
     let empty = Vec::new();
-    let path = Path::root().key(top::SESSIONS);
-    let (sessions_node, raw_items, items) = match (raw_top.get(top::SESSIONS), document.get(top::SESSIONS)) {
+    let path = Path::root().key(list);
+    let (sessions_node, raw_items, items) = match (raw_top.get(list), document.get(list)) {
         (_, None) => (SessionsNode::Missing, &empty, &empty),
         (_, Some(Value::Null)) => (SessionsNode::Null, &empty, &empty),
         (Some(Value::Sequence(raw)), Some(Value::Sequence(items))) => (SessionsNode::Sequence, raw, items),
         (_, Some(Value::Sequence(_))) => {
-            remarks.fatal(path, "`sessions` comes through a merge key", Some("write the list itself here".to_owned()));
+            remarks.fatal(path, format!("`{list}` comes through a merge key"), Some("write the list itself here".to_owned()));
             return None;
         }
         (_, Some(other)) => {
             let hint = "each session is one item: `- name: …`".to_owned();
-            remarks.fatal(path, format!("`sessions` must be a list, this is {}", noun(other)), Some(hint));
+            remarks.fatal(path, format!("`{list}` must be a list, this is {}", noun(other)), Some(hint));
             return None;
         }
     };
     let identities = identities(document.get(top::IDENTITIES), &agents, environment, remarks);
+    let policy = lead::policy(document.get(top::LEAD), remarks);
+    let hosts = lead::hosts(document.get(top::HOSTS), remarks);
     let mqtt = section(document.get(top::MQTT), environment, remarks);
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
-        let reader = EntryReader { index, dialect, environment, defaults: &defaults, agents: &agents, doubts: &doubts };
+        let reader = EntryReader { list, index, dialect, environment, defaults: &defaults, agents: &agents, doubts: &doubts };
         sessions.extend(reader.read(raw, item, remarks));
     }
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
     let registers_nothing = doubts.of_new_entries(document, &defaults);
-    Some(Manifest { dialect, usual, registers_nothing, agents, discovery, sessions_node, sessions, identities, mqtt })
+    Some(Manifest {
+        dialect,
+        usual,
+        registers_nothing,
+        agents,
+        discovery,
+        list,
+        sessions_node,
+        sessions,
+        identities,
+        lead: policy,
+        hosts,
+        mqtt,
+    })
 }
 
 fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
@@ -181,6 +204,16 @@ fn defaults(node: Option<&Value>, older: bool, remarks: &mut Remarks) -> Mapping
     };
     for key in fields.keys().filter_map(Value::as_str) {
         match Field::of_key(key) {
+            Some(field) if field.is_of_one_entry() => {
+                let hint = "write it in the entries that it is meant for".to_owned();
+                remarks.push(Remark {
+                    path: path.key(key),
+                    about_key: true,
+                    fatal: false,
+                    message: format!("`{key}` counts only in an entry and is ignored here"),
+                    hint: Some(hint),
+                });
+            }
             Some(field) if field.is_declared() => {}
             Some(_) => {
                 let hint = "only declared fields can have a default".to_owned();
@@ -253,9 +286,20 @@ fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
                 "entry {} of the list has the same host, mux, server and name; the same name is allowed on another `server`",
                 earlier + 1
             );
-            let name = crate::core::text::printable(&session.key.name);
+            let name = printable(&session.key.name);
             let path = session.entry.name_path();
             remarks.fatal(path, format!("session `{name}` is declared twice"), Some(hint));
+        }
+    }
+    let mut spelled: HashMap<(&str, MuxKind, &str, Cow<'_, str>), &Session> = HashMap::new();
+    for session in sessions {
+        let key = &session.key;
+        let place = (key.host.as_str(), key.mux, key.server.as_str(), key.mux.spelling(&key.name));
+        if let Some(earlier) = spelled.insert(place, session).filter(|earlier| earlier.key.name != key.name) {
+            let hint = "give one of them a name that stays as it is; neither can be led while both are there".to_owned();
+            let (name, other) = (printable(&key.name), printable(&earlier.key.name));
+            let message = format!("{} calls `{name}` and `{other}` the same session", key.mux);
+            remarks.warn(session.entry.name_path(), message, Some(hint));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_yaml::{Mapping, Value};
 
+use super::lead::drive_of;
 use super::names::{agent as keys, top};
 use super::remark::{Remarks, noun};
 use crate::core::agents::{Definition, INTERPRETERS, IdPattern, LAUNCHERS, Template, is_name};
@@ -110,6 +111,7 @@ impl Reader<'_> {
             id_flags: self.list(keys::ID_FLAGS, is_flag),
             fork_flags: self.list(keys::FORK_FLAGS, is_flag),
             resume: self.resume(),
+            drive: self.fields.get(keys::DRIVE).and_then(|node| drive_of(node, self.path.key(keys::DRIVE), self.remarks)),
         }
     }
 

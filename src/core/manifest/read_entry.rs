@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use serde_yaml::{Mapping, Value};
 
 use super::doubt::{Doubts, Found};
-use super::names::{Field, identity, own_id_agent, own_id_keys};
+use super::names::{Field, identity, own_id_agent, own_id_keys, top};
 use super::pattern::NamePattern;
 use super::remark::{Remarks, closest, noun};
-use super::{Dialect, Entry, Environment, Recorded, RecordedPane, Session, Status, find_agent, kinds};
+use super::{Dialect, Entry, Environment, Lead, Recorded, RecordedPane, Session, Status, find_agent, kinds};
 use crate::core::agents::Definition;
 use crate::core::class::Class;
 use crate::core::edit::Path;
@@ -19,7 +19,8 @@ use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey
 
 /// Reads one entry.
 pub(super) struct EntryReader<'a> {
-    /// Where it stands, from 0.
+    /// The key of the list, and where in it the entry stands, from 0.
+    pub(super) list: &'static str,
     pub(super) index: usize,
     /// The spelling of the file.
     pub(super) dialect: Dialect,
@@ -35,23 +36,23 @@ pub(super) struct EntryReader<'a> {
 
 /// Where a field was found. Made into a path only when there is something to say: most fields of most entries are in order.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     Own(&'static str),
     Default(&'static str),
 }
 
 /// The fields of one entry with the remarks about them.
-struct Fields<'a> {
-    path: Path,
-    own: &'a Mapping,
-    defaults: &'a Mapping,
-    remarks: &'a mut Remarks,
+pub(super) struct Fields<'a> {
+    pub(super) path: Path,
+    pub(super) own: &'a Mapping,
+    pub(super) defaults: &'a Mapping,
+    pub(super) remarks: &'a mut Remarks,
 }
 
 impl EntryReader<'_> {
     /// The session, unless its entry is too wrong to have one; then a fatal remark says why.
     pub(super) fn read(&self, raw: &Value, item: &Value, remarks: &mut Remarks) -> Option<Session> {
-        let path = Path::root().key("sessions").index(self.index);
+        let path = Path::root().key(self.list).index(self.index);
         let Value::Mapping(own) = item else {
             let hint = "a session is a mapping with at least `name` and `agent`".to_owned();
             remarks.fatal(path, format!("a session cannot be {}", noun(item)), Some(hint));
@@ -68,17 +69,17 @@ impl EntryReader<'_> {
         let host = fields.text(Field::Host).unwrap_or_else(|| self.environment.host.clone());
         let cwd = self.cwd(&mut fields);
         let labels = fields.map_of_text(Field::Labels);
-        let env = fields.map_of_text(Field::Env);
+        let mut env = fields.map_of_text(Field::Env);
         let suspend = fields.flag(Field::Suspend);
         let ignore = fields.classes();
-        fields.check_enforced();
+        let lead = fields.declared_lead(agent, &mut env, self.environment);
         let mut entry = self.entry(raw, path);
         entry.identity = agent.and_then(|agent| identity_place(&entry, agent, cwd.as_deref(), self.environment));
         let recorded = fields.recorded(agent, &entry);
         let agent = agent?;
         let key = SessionKey { name: name?, mux, server, host };
         let doubt = doubtful.map(Found::doubt).or_else(|| self.doubts.shared(own, self.defaults));
-        Some(Session { index: self.index, key, doubt, agent, cwd, labels, suspend, ignore, env, recorded, entry })
+        Some(Session { index: self.index, key, doubt, agent, cwd, labels, suspend, ignore, env, lead, recorded, entry })
     }
 
     fn name(&self, fields: &mut Fields<'_>) -> Option<String> {
@@ -190,11 +191,28 @@ fn identity_place(
 }
 
 impl<'a> Fields<'a> {
+    /// How the session is led. Most entries say nothing of it, and cost nothing.
+    fn declared_lead(
+        &mut self,
+        agent: Option<AgentKind>,
+        env: &mut BTreeMap<String, String>,
+        environment: &Environment,
+    ) -> Lead {
+        let keys = self.own.keys().chain(self.defaults.keys()).filter_map(Value::as_str);
+        let mut is_said = keys.filter_map(Field::of_key).filter(|field| field.is_of_lead()).peekable();
+        if is_said.peek().is_none() {
+            return Lead::default();
+        }
+        let env_files = self.env_files(environment);
+        env.retain(|key, _| !env_files.contains_key(key));
+        Lead { env_files, ..self.lead(agent) }
+    }
+
     /// `doubtful` is the key that keeps the entry from being judged.
     fn refuse_unknown_keys(&mut self, doubtful: Option<(&str, &str)>) {
         for key in self.own.keys() {
             match key.as_str() {
-                Some(key) if Field::of_key(key).is_some() || key.ends_with("_at") => {}
+                Some(key) if Field::of_key(key).is_some() || is_stamp(key) => {}
                 Some(key) if doubtful.is_some_and(|(it, _)| it == key) => {
                     let meant = doubtful.map_or("", |(_, meant)| meant);
                     self.remarks.doubtful_key(self.path.key(key), key, meant, "this session is");
@@ -222,30 +240,33 @@ impl<'a> Fields<'a> {
             }
             return Some((Place::Own(name), value));
         }
+        if field.is_of_one_entry() {
+            return None;
+        }
         field.names().iter().find_map(|name| Some((Place::Default(name), self.defaults.get(*name)?)))
     }
 
     /// The value of a field that is there and not null.
-    fn value(&mut self, field: Field) -> Option<(Place, &'a Value)> {
+    pub(super) fn value(&mut self, field: Field) -> Option<(Place, &'a Value)> {
         self.find(field).filter(|(_, value)| !value.is_null())
     }
 
     /// The path of a place.
-    fn path_of(&self, place: Place) -> Path {
+    pub(super) fn path_of(&self, place: Place) -> Path {
         match place {
             Place::Own(name) => self.path.key(name),
-            Place::Default(name) => Path::root().key("defaults").key(name),
+            Place::Default(name) => Path::root().key(top::DEFAULTS).key(name),
         }
     }
 
-    fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
+    pub(super) fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
         // Not with the value: `1e3`, `0x10` and `True` are written otherwise than they are read.
         let is_misread = expected == "text" && matches!(value, Value::Number(_) | Value::Bool(_));
         let hint = is_misread.then(|| "put it in quotes as it is written here".to_owned());
         self.remarks.fatal(path, format!("`{}` must be {expected}, this is {}", field.name(), noun(value)), hint);
     }
 
-    fn text(&mut self, field: Field) -> Option<String> {
+    pub(super) fn text(&mut self, field: Field) -> Option<String> {
         self.words(field).map(str::to_owned)
     }
 
@@ -260,7 +281,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn flag(&mut self, field: Field) -> bool {
+    pub(super) fn flag(&mut self, field: Field) -> bool {
         match self.value(field) {
             None => false,
             Some((_, Value::Bool(flag))) => *flag,
@@ -277,7 +298,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The same where `find` knows the words.
-    fn one_of<T>(
+    pub(super) fn one_of<T>(
         &mut self,
         field: Field,
         find: impl FnOnce(&str) -> Option<T>,
@@ -311,6 +332,8 @@ impl<'a> Fields<'a> {
                 for (key, value) in fields {
                     let Some(key) = key.as_str() else { continue };
                     match scalar_text(value) {
+                        // A file that the value stands in.
+                        None if field == Field::Env && value.is_mapping() => {}
                         Some(text) => {
                             map.insert(key.to_owned(), text);
                         }
@@ -354,20 +377,17 @@ impl<'a> Fields<'a> {
         classes
     }
 
-    /// The fields that decide nothing yet are still checked, so that a file stays good.
-    fn check_enforced(&mut self) {
-        self.word::<Desired>(Field::Desired, || Desired::WORDS.to_vec());
-        self.words(Field::Prompt);
-        if let Some((place, value)) = self.value(Field::Args)
-            && !matches!(value, Value::Sequence(items) if items.iter().all(|item| scalar_text(item).is_some()))
-        {
-            self.wrong_type(self.path_of(place), Field::Args, "a list of text", value);
-        }
-        if let Some((place, value)) = self.value(Field::Restart)
-            && !matches!(value, Value::String(_) | Value::Mapping(_))
-        {
-            self.wrong_type(self.path_of(place), Field::Restart, "a policy word", value);
-        }
+    /// What a mapping of text says, defaults first, with the place of each key.
+    pub(super) fn entries(&mut self, field: Field) -> Vec<(Path, &'a str, &'a Value)> {
+        let own = match self.find(field) {
+            Some((Place::Own(name), value)) => Some((self.path.key(name), value)),
+            _ => None,
+        };
+        let defaults =
+            field.names().iter().find_map(|name| Some((Path::root().key(top::DEFAULTS).key(*name), self.defaults.get(*name)?)));
+        let both = defaults.into_iter().chain(own);
+        let fields = both.flat_map(|(path, value)| value.as_mapping().into_iter().flatten().map(move |it| (path.clone(), it)));
+        fields.filter_map(|(path, (key, value))| Some((path.key(key.as_str()?), key.as_str()?, value))).collect()
     }
 
     fn recorded(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Recorded {
@@ -451,8 +471,13 @@ fn parse_stamp(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|stamp| stamp.with_timezone(&Utc))
 }
 
+/// Whether a key says when somebody touched the entry, as text or in seconds.
+fn is_stamp(key: &str) -> bool {
+    key.ends_with("_at") || key.ends_with("_at_epoch")
+}
+
 /// A scalar as text; `None` for null and collections.
-fn scalar_text(value: &Value) -> Option<String> {
+pub(super) fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -466,20 +491,5 @@ impl FromStr for Status {
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|status| status.as_str() == s).ok_or_else(|| crate::core::ids::UnknownName(s.to_owned()))
-    }
-}
-
-/// The words of `desired:`; they decide nothing in observe mode.
-struct Desired;
-
-impl Desired {
-    const WORDS: [&'static str; 3] = ["running", "stopped", "archived"];
-}
-
-impl FromStr for Desired {
-    type Err = ();
-
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        if Self::WORDS.contains(&s) { Ok(Self) } else { Err(()) }
     }
 }

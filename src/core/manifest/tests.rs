@@ -367,3 +367,66 @@ fn what_was_probably_meant_for_all_sessions_puts_those_in_doubt_that_do_not_say_
         assert!(manifest.sessions.iter().all(|session| session.doubt.is_none()), "{outside}");
     }
 }
+
+/// A file of multi-agent-mux's newest shape.
+const NEWEST: &str = "agent_identities: {}\ntmux_sessions:\n- name: lab-a-creator-claude\n  status: running\n  tmux_server: canary\n  \
+                      role: reviewer\n  start_command: claude --model sonnet\n  mcp_attachments: [files]\n  claude_session_id_own: 0d4b\n\
+                      - name: lab-b-creator-hermes\n  status: stopped\n  role: worker\n  hermes_conversation_id_own: h-1\n\
+                      - name: odd\n  status: running\n  cline_conversation_id_own: null\n";
+
+#[test]
+fn a_file_of_multi_agent_muxs_newest_shape_is_read_and_written_in_its_own_words() {
+    let (manifest, remarks) = try_read(NEWEST).unwrap();
+    assert_eq!(remarks, []);
+    let agents: Vec<&str> = manifest.sessions.iter().map(|session| session.agent.as_str()).collect();
+    assert_eq!(agents, ["claude", "hermes", "cline"], "by the name's suffix, or by the only own id");
+    let ids: Vec<_> =
+        manifest.sessions.iter().map(|session| session.recorded.session_id.as_ref().map(|id| id.as_str())).collect();
+    assert_eq!(ids, [Some("0d4b"), Some("h-1"), None]);
+    assert_eq!(manifest.list, "tmux_sessions");
+    let odd = &manifest.sessions[2];
+    let edit = odd.entry.set(Field::SessionId, odd.agent, serde_json::json!("c-1")).unwrap();
+    assert_eq!(edit.path.to_string(), "tmux_sessions[2].cline_conversation_id_own");
+}
+
+#[test]
+fn an_agent_of_multi_agent_mux_is_known_by_name_in_any_file_unless_the_file_declares_it() {
+    let manifest = good("version: 1\nsessions: [{ name: s, agent: hermes }]\n");
+    assert_eq!(manifest.sessions[0].agent.as_str(), "hermes");
+    let manifest = good("version: 1\nagents: { hermes: { programs: [hermes-cli] } }\nsessions: [{ name: s, agent: hermes }]\n");
+    assert_eq!(manifest.agents.len(), 1);
+    assert_eq!(manifest.agents[0].programs, ["hermes-cli"]);
+    assert_eq!(good("version: 1\nsessions: [{ name: s, agent: pi }]\n").agents, [] as [&crate::core::agents::Definition; 0]);
+}
+
+#[test]
+fn sessions_that_were_not_understood_are_an_error_and_never_none() {
+    let entry = "[{ name: a-creator-claude, status: running }]";
+    for (text, path, message) in [
+        (format!("tmux_sessions: {entry}\nsessions: {entry}\n"), "tmux_sessions", "both there"),
+        (format!("version: 1\nsessions: []\ntmux_sessions: {entry}\n"), "tmux_sessions", "both there"),
+        (format!("agent_sessions: {entry}\n"), "agent_sessions", "unknown key `agent_sessions`"),
+        (format!("version: 1\nsesions: {entry}\n"), "sesions", "unknown key `sesions`"),
+        (format!("version: 1\nsessions: {entry}\nmore: {entry}\n"), "more", "unknown key `more`"),
+        (
+            "version: 1\nagent_sessions: { a-creator-claude: { agent: claude, cwd: /x } }\n".to_owned(),
+            "agent_sessions",
+            "unknown",
+        ),
+        ("version: 1\nzellij_sessions: [{ agent: claude, session_id: x }]\n".to_owned(), "zellij_sessions", "unknown"),
+    ] {
+        let remarks = try_read(&text).unwrap_err();
+        let fatal = remarks.iter().find(|remark| remark.fatal).unwrap();
+        assert_eq!(fatal.path.to_string(), path, "{text}");
+        assert!(fatal.message.contains(message) && fatal.hint.is_some(), "{text}: {}", fatal.message);
+    }
+    for fine in [
+        format!("version: 1\nx-base: {entry}\n"),
+        "version: 1\nprojects: [{ name: a, cwd: /x }]\n".to_owned(),
+        "version: 1\nsessions: null\ntmux_sessions: []\n".to_owned(),
+        "tmux_sessions:\n".to_owned(),
+        "{ version: 1, tmux_sessions: null, sessions: [] }\n".to_owned(),
+    ] {
+        assert!(try_read(&fine).is_ok(), "{fine}");
+    }
+}

@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 
 use super::drift::{Disposition, Drift, Fingerprint, Remedy, Verdict};
-use super::edit::{Edit, Path, Segment};
+use super::edit::{Edit, Segment};
 use super::ids::{ConversationId, SessionKey};
-use super::manifest::names::top;
 use super::manifest::select::Selection;
 use super::manifest::{Manifest, Session, SessionsNode};
 
@@ -182,12 +181,12 @@ fn given_id(manifest: &Manifest, edit: &Edit) -> Option<Gift> {
     use super::manifest::names::Field;
     let text = |value: &Value| value.as_str().map(|id| ConversationId(id.to_owned()));
     match edit.path.0.as_slice() {
-        [Segment::Key(root), Segment::Index(index)] if root == top::SESSIONS && *index >= manifest.sessions.len() => {
+        [Segment::Key(root), Segment::Index(index)] if root == manifest.list && *index >= manifest.sessions.len() => {
             let fields = edit.to.as_ref()?.as_object()?;
             let id = fields.iter().find(|(key, _)| Field::of_key(key) == Some(Field::SessionId))?;
             Some(Gift { id: text(id.1)?, to: None })
         }
-        [Segment::Key(root), Segment::Index(index), Segment::Key(key), rest @ ..] if root == top::SESSIONS => {
+        [Segment::Key(root), Segment::Index(index), Segment::Key(key), rest @ ..] if root == manifest.list => {
             let is_id = match Field::of_key(key) {
                 Some(Field::SessionId) => rest.is_empty(),
                 Some(Field::AgentIdentities) => true,
@@ -206,7 +205,7 @@ fn steps<'a>(manifest: &Manifest, drifts: impl Iterator<Item = &'a Drift>) -> Ve
         Remedy::Record { .. } | Remedy::Flag => None,
     });
     let (mut additions, changes): (Vec<_>, Vec<_>) = recorded.partition(|(_, edits)| edits.iter().any(is_new));
-    let sessions = Path::root().key(top::SESSIONS);
+    let sessions = manifest.list_path();
     let new_edits = additions.iter_mut().flat_map(|(_, edits)| edits);
     for (next, edit) in (manifest.sessions.len()..).zip(new_edits) {
         let has_list = manifest.sessions_node == SessionsNode::Sequence || next > manifest.sessions.len();

@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::*;
 use crate::core::drift::{Class, EntryVerdict, Presence, Recording};
+use crate::core::edit::Path;
 use crate::core::ids::AgentKind;
+use crate::core::manifest::names::top;
 use crate::core::manifest::{Environment, read};
 use crate::core::observe::MuxSession;
 

@@ -110,6 +110,7 @@ fn manifest_lines(session: &Session) -> Vec<String> {
         }
         None => "no pane recorded".to_owned(),
     });
+    lines.extend(session.lead.lines(session.env.keys()));
     lines.iter().map(|line| printable(line).into_owned()).collect()
 }
 

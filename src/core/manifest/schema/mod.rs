@@ -1,11 +1,14 @@
 //! The JSON Schema of a manifest, for editors. Describes the format; reading it is `read`'s, spelling it is `names`'s.
 #![allow(dead_code, reason = "the fields exist to be described, not to be read")]
 
+mod lead;
+
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use self::lead::{DeclaredOfOne, DriveTable, Host, LeadPolicy, Restart, Span, Variable};
 use super::Status;
 use super::names::own_id_keys;
 use crate::core::agents::NAME;
@@ -43,9 +46,18 @@ struct Document {
     /// The sessions.
     #[schemars(extend("examples" = [[{"name": "shop-web-creator-claude", "agent": "claude"}]]))]
     sessions: Option<Vec<Session>>,
+    /// How sessions are led; kept, and decides nothing yet.
+    #[schemars(extend("examples" = [{"parallel": 2, "spacing": "1s"}]))]
+    lead: Option<LeadPolicy>,
+    /// Other hosts, by the names that commands call them; kept, and decides nothing yet.
+    #[schemars(extend("propertyNames" = {"pattern": "^(?!(tmux|zellij|https?)$)[^-:/\\s][^:/\\s]*$"}, "examples" = [{"ml": {"ssh": ["ml-primary", "ml-fallback"]}}]))]
+    hosts: Option<BTreeMap<String, Host>>,
     /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) wins.
     #[schemars(extend("examples" = [{"broker": "broker.example", "tls": true}]))]
     mqtt: Option<Mqtt>,
+    /// Older name of `sessions`; not beside it.
+    #[schemars(extend("examples" = [[{"name": "shop-web-creator-claude", "status": "running"}]]))]
+    tmux_sessions: Option<Vec<Session>>,
     /// Older dialect: the conversation of an agent in a workspace, where only one entry of that agent works there.
     #[schemars(extend("examples" = [{"claude": {"session_id": "0d4b8c62-6f0e-4a53-9d57-6b1f2f0a7c11", "project_cwd": "/home/ada/shop/web"}}]))]
     agent_identities: Option<BTreeMap<String, Identity>>,
@@ -86,6 +98,9 @@ struct DeclaredAgent {
     /// The arguments that resume a conversation, `{id}` once among them.
     #[schemars(length(max = 16), extend("examples" = [["--resume", "{id}"]]))]
     resume: Option<Vec<String>>,
+    /// How it is driven; kept, and decides nothing yet. What is missing is never tried.
+    #[schemars(extend("examples" = [{"ready": "aider> ", "submit": "Enter"}]))]
+    drive: Option<DriveTable>,
 }
 
 /// Which sessions without an entry are ours.
@@ -163,24 +178,26 @@ struct Declared {
     /// Do not judge this session at all.
     #[schemars(extend("examples" = [true], "default" = false))]
     suspend: Option<bool>,
+    /// Other name of `suspend`.
+    #[schemars(extend("examples" = [true]))]
+    unmanaged: Option<bool>,
     /// Drift classes that are listed but do not count.
     #[schemars(extend("examples" = [["moved", "agent-gone"]]))]
     ignore: Option<Vec<Class>>,
-    /// What is to become of the session; kept, and decides nothing yet.
-    #[schemars(extend("examples" = ["running"]))]
-    desired: Option<Desired>,
-    /// When it is to be started again; kept, and decides nothing yet.
-    #[schemars(extend("examples" = ["on-failure"]))]
+    /// When it is started again: a word, or a mapping with waits of its own; kept, and decides nothing yet.
+    #[schemars(extend("examples" = ["on-failure"], "default" = "never"))]
     restart: Option<Restart>,
-    /// Arguments of the agent; kept, and decide nothing yet.
+    /// Flags after the agent's own, with their values; kept, and decide nothing yet. No flag that says an id, a prompt or a
+    /// permission.
     #[schemars(extend("examples" = [["--model", "opus"]]))]
     args: Option<Vec<Scalar>>,
-    /// Environment of the agent; tells where its files are when no process does.
-    #[schemars(extend("examples" = [{"CLAUDE_CONFIG_DIR": "/home/ada/.claude-work"}]))]
-    env: Option<BTreeMap<String, Scalar>>,
-    /// The first prompt; kept, and decides nothing yet.
-    #[schemars(extend("examples" = ["Fix the failing tests."]))]
-    prompt: Option<String>,
+    /// Environment of the agent; tells where its files are when no process does. `{file: PATH}` keeps a value out of the manifest.
+    /// Not `HEADCOUNT_…`, `TMUX…` or `ZELLIJ…`.
+    #[schemars(extend("propertyNames" = {"pattern": "^(?!HEADCOUNT_|TMUX|ZELLIJ)[^=]+$"}, "examples" = [{"CLAUDE_CONFIG_DIR": "/home/ada/.claude-work"}]))]
+    env: Option<BTreeMap<String, Variable>>,
+    /// How long a series of starts may take; kept, and decides nothing yet.
+    #[schemars(extend("examples" = ["5h"]))]
+    deadline: Option<Span>,
 }
 
 /// One session: what people declare, then what headcount records.
@@ -198,6 +215,8 @@ struct Session {
     tmux_session: Option<String>,
     #[serde(flatten)]
     declared: Declared,
+    #[serde(flatten)]
+    of_one: DeclaredOfOne,
     /// Recorded: what became of the session; missing if it was never seen.
     #[schemars(extend("examples" = ["running"]))]
     status: Option<Status>,
@@ -219,6 +238,12 @@ struct Session {
     /// Recorded: a note about that.
     #[schemars(extend("examples" = ["paused until the API is stable"]))]
     last_visible_note: Option<String>,
+    /// Older dialect: why it was stopped.
+    #[schemars(extend("examples" = ["done"]))]
+    stop_reason: Option<String>,
+    /// Older dialect: whether what was stopped can be resumed.
+    #[schemars(extend("examples" = [true]))]
+    resumable: Option<bool>,
     /// The delegated job this session works on.
     #[schemars(extend("examples" = ["6rvrhxmx"]))]
     delegate_job_id: Option<String>,
@@ -258,28 +283,6 @@ struct Identity {
     project_cwd: Option<String>,
 }
 
-/// What is to become of a session.
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Desired {
-    /// Alive.
-    Running,
-    /// Ended.
-    Stopped,
-    /// Put away.
-    Archived,
-}
-
-/// A restart policy: a word, or a mapping with more.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-enum Restart {
-    /// A word.
-    Word(String),
-    /// A mapping.
-    Policy(BTreeMap<String, Value>),
-}
-
 /// Text, or a number or boolean that is taken as text.
 #[derive(JsonSchema)]
 #[serde(untagged)]
@@ -314,5 +317,5 @@ fn older_id_keys(schema: &mut Schema) {
     let keys: Vec<String> = AgentKind::ALL.iter().flat_map(|kind| own_id_keys(*kind)).collect();
     let pattern = format!("^({})$", keys.join("|"));
     let id = json!({ "type": ["string", "null"], "description": "Older dialect: the session's own conversation id." });
-    schema.insert("patternProperties".to_owned(), json!({ pattern: id, "^x-": true, "_at$": true }));
+    schema.insert("patternProperties".to_owned(), json!({ pattern: id, "^x-": true, "_at(_epoch)?$": true }));
 }
