@@ -136,6 +136,19 @@ fn a_manifest_that_cannot_be_replaced_is_a_failure() {
 }
 
 #[test]
+fn a_store_that_rewrites_the_manifest_is_a_warning_also_after_a_write() {
+    let place = Place::new();
+    place.write("agent-sessions.yaml", "tmux_sessions:\n- name: lab-a-creator-hermes\n  status: running\n");
+    place.write("agent-sessions.db", "SQLite format 3\0 and more");
+    assert!(row(&place.run(&["doctor"]), "other store").starts_with("warn"));
+    let ran = place.run(&["record", "--settle", "0s"]);
+    assert!(ran.stderr.contains("its next write may overwrite this edit"), "{} {}", ran.stdout, ran.stderr);
+    assert!(std::fs::read_to_string(place.work().join("agent-sessions.yaml")).unwrap().contains("status: terminated"));
+    place.write("agent-sessions.yaml", GOOD);
+    assert!(!place.run(&["doctor"]).stdout.contains("other store"), "headcount's own dialect is nobody else's");
+}
+
+#[test]
 fn state_that_others_can_read_is_a_warning() {
     let place = Place::new();
     place.write("agent-sessions.yaml", GOOD);

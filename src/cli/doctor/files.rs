@@ -9,9 +9,10 @@ use super::{Examiner, Grade, Row};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
 use crate::cli::{Context, session};
+use crate::core::manifest::Dialect;
 use crate::host::locks;
 use crate::store::lease::{self, Asked};
-use crate::store::manifest::{ManifestFile, exchange_supported};
+use crate::store::manifest::{ManifestFile, database_beside, exchange_supported};
 use crate::store::paths::StateHome;
 use crate::yaml;
 
@@ -36,6 +37,7 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
                     }
                     row => row,
                 });
+                rows.extend(overwriter(&resolved, &snapshot.bytes));
                 rows.push(lock(&resolved));
                 rows.push(permissions(&file));
                 rows.push(exchange(&resolved));
@@ -73,6 +75,14 @@ fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
             }
         }
     }
+}
+
+/// The store of multi-agent-mux beside its manifest, which rewrites the manifest from it.
+fn overwriter(manifest: &Path, bytes: &[u8]) -> Option<Row> {
+    let loaded = yaml::load(yaml::decode(bytes).ok()?, &session::surroundings()).ok()?;
+    let database = database_beside(manifest).filter(|_| loaded.manifest.dialect == Dialect::MultiAgentMux)?;
+    let found = format!("multi-agent-mux keeps its sessions in {}", database.display());
+    Some(Row::warn("other store", found, "its next write may overwrite what headcount records; record again after it"))
 }
 
 /// Who holds the lock, from the kernel's list of locks: taking it to find out would get in others' way.

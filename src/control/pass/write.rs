@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use crate::control::observe::World;
 use crate::control::timing::timed;
 use crate::core::drift::{Drift, Fingerprint, Verdict, remember};
+use crate::core::manifest::Dialect;
 use crate::core::memory::Memory;
 use crate::core::plan::{Plan, Step};
 use crate::core::report::{DriftReport, State};
 use crate::store::journal::{Intent, Journal, NewEntry};
-use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot};
+use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot, database_beside};
 
 use super::{Draft, Judged, Options, Pass, PassError, Stage, state_file};
 
@@ -41,6 +42,7 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         if let Some(versions) = &options.versions {
             versions.wrote(&judged.draft.edition);
         }
+        stage.notes.extend(overwriter(&stage, locked.path()));
     }
     if let Some(intent) = intent {
         let decided = match outcome.change {
@@ -51,6 +53,12 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     }
     timed("save the memory", || save_memory(&mut stage, world, options, &judged, memory, &locked));
     Ok(stage.finish(world, options, judged, outcome.saved))
+}
+
+/// What may take back what was written just now.
+fn overwriter(stage: &Stage, manifest: &std::path::Path) -> Option<String> {
+    let database = database_beside(manifest).filter(|_| stage.manifest().dialect == Dialect::MultiAgentMux)?;
+    Some(format!("multi-agent-mux keeps its sessions in {}; its next write may overwrite this edit", database.display()))
 }
 
 /// One try after another to plan on the text that is really there.

@@ -55,6 +55,7 @@
 mod error;
 mod lock;
 mod look;
+mod rival;
 mod swap;
 mod temp;
 mod update;
@@ -70,6 +71,7 @@ use super::TextHash;
 pub use error::{Cause, ManifestError, UpdateError};
 pub use lock::LockedManifest;
 use look::Stat;
+pub use rival::database_beside;
 pub use swap::exchange_supported;
 
 /// A manifest, by the path it was asked for. Holds nothing open.
