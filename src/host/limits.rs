@@ -24,6 +24,11 @@ pub fn raise_open_files() -> io::Result<Option<u64>> {
     Ok(limit.maximum)
 }
 
+/// How many files this process may hold open now; `None`: there is no limit.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// Lets a child have the limit that this process was started with: programs that use `select` break with more than 1024 files.
 #[allow(unsafe_code)]
 pub fn restore_in(command: &mut Command) {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, Selfhood, container,
-    procfs, ps, question, run, socket,
+    Answer, Command, Environ, Hold, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, Selfhood,
+    container, hold, pidfd, procfs, ps, question, run, socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
@@ -157,6 +157,20 @@ impl Host for LocalHost {
             None => procfs::glance(pid, self.booted(), self.ticks_per_second),
             Some(_) => self.process(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process }),
         }
+    }
+
+    fn hold(&self, pid: u32, started: DateTime<Utc>) -> Option<Hold> {
+        if self.ps.is_some() {
+            return None;
+        }
+        let handle = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?).and_then(|pid| pidfd::handle_on(pid).ok())?;
+        // Asked only now: from here on the handle is on one process for good.
+        let is_it = self.glance(pid).seen().is_some_and(|process| process.started == started);
+        is_it.then_some(Hold { pid, started, handle: Some(handle) })
+    }
+
+    fn live(&self, holds: &[&Hold]) -> Vec<bool> {
+        hold::live(holds)
     }
 
     fn is_stopped(&self, pid: u32) -> bool {

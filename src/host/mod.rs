@@ -2,6 +2,7 @@
 
 mod container;
 pub mod environ;
+mod hold;
 mod ids;
 pub mod limits;
 mod local;
@@ -24,6 +25,7 @@ use crate::core::fact::Fact;
 use crate::core::observe::Boot;
 
 pub use environ::Environ;
+pub use hold::Hold;
 pub use ids::Peer;
 pub(crate) use ids::leads_session;
 pub use local::LocalHost;
@@ -56,6 +58,16 @@ pub trait Host: Send + Sync {
 
     /// The same without its arguments, which are left empty: they cost as much again as all the rest.
     fn glance(&self, pid: u32) -> Fact<ProcessInfo>;
+
+    /// A hold on the process that started then; `None` if it is not there any more, or there is no hold to be had.
+    fn hold(&self, _pid: u32, _started: DateTime<Utc>) -> Option<Hold> {
+        None
+    }
+
+    /// Which of these processes still live, at the cost of one question. What is not known to live counts as ended.
+    fn live(&self, holds: &[&Hold]) -> Vec<bool> {
+        vec![false; holds.len()]
+    }
 
     /// Whether a process is stopped, as by Ctrl-Z; `false` where that cannot be told.
     fn is_stopped(&self, _pid: u32) -> bool {

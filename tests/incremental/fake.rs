@@ -14,7 +14,7 @@ use headcount::core::fact::Fact;
 use headcount::core::ids::ServerKey;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
 use headcount::host::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
+    Answer, Command, Environ, Hold, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
 };
 
 /// What the world holds.
@@ -46,6 +46,12 @@ pub struct Running {
     pub argv: Vec<String>,
 }
 
+impl Running {
+    fn started(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(self.ticks * 10).unwrap())
+    }
+}
+
 /// The table, a home beside it, and a count of how often the arguments of a process were read.
 #[derive(Debug, Clone)]
 pub struct Fake {
@@ -55,13 +61,24 @@ pub struct Fake {
     pub listed: Arc<AtomicUsize>,
     /// How often a server was asked for its roll.
     pub asked: Arc<AtomicUsize>,
+    /// How often a process was looked at by itself, and how often all that are held at once.
+    pub glanced: Arc<AtomicUsize>,
+    pub polled: Arc<AtomicUsize>,
 }
 
 impl Fake {
     pub fn new(home: &Path) -> Self {
         fs::create_dir_all(home.join(".claude/sessions")).unwrap();
         let home = home.to_owned();
-        Self { table: Arc::default(), home, read: Arc::default(), listed: Arc::default(), asked: Arc::default() }
+        Self {
+            table: Arc::default(),
+            home,
+            read: Arc::default(),
+            listed: Arc::default(),
+            asked: Arc::default(),
+            glanced: Arc::default(),
+            polled: Arc::default(),
+        }
     }
 
     pub fn table(&self) -> MutexGuard<'_, Table> {
@@ -101,7 +118,7 @@ impl Fake {
         Fact::Seen(ProcessInfo {
             pid,
             parent: process.parent,
-            started: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(process.ticks * 10).unwrap()),
+            started: process.started(),
             start_ticks: Some(process.ticks),
             has_terminal: true,
             foreground: None,
@@ -212,7 +229,19 @@ impl Host for Fake {
     }
 
     fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.glanced.fetch_add(1, Ordering::Relaxed);
         self.find(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process })
+    }
+
+    fn hold(&self, pid: u32, started: DateTime<Utc>) -> Option<Hold> {
+        self.find(pid).seen().filter(|process| process.started == started).map(|_| Hold { pid, started, handle: None })
+    }
+
+    fn live(&self, holds: &[&Hold]) -> Vec<bool> {
+        self.polled.fetch_add(1, Ordering::Relaxed);
+        let table = self.table();
+        let lives = |hold: &&Hold| table.processes.get(&hold.pid).is_some_and(|it| it.started() == hold.started);
+        holds.iter().map(lives).collect()
     }
 
     fn exe(&self, _: u32) -> Option<String> {

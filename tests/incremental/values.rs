@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use headcount::control::observe::{World, observe};
 use headcount::control::watch::wake::Scope;
+use headcount::core::fact::Fact;
 use headcount::core::ids::{MuxKind, SessionKey};
 use headcount::core::manifest::Manifest;
 use headcount::core::observe::Observation;
@@ -48,6 +50,10 @@ enum Change {
     Mute { server: usize },
     /// An entry is declared, or no more.
     Declare { server: usize, session: u8 },
+    /// Nothing happened, and a session is looked at all the same.
+    Look { server: usize, session: u8 },
+    /// Nothing happened, and everything is looked at.
+    Interval,
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -67,6 +73,8 @@ fn change() -> impl Strategy<Value = Change> {
         1 => at().prop_map(|(server, session)| Change::Hide { server, session }),
         1 => (0..SERVERS.len()).prop_map(|server| Change::Mute { server }),
         3 => at().prop_map(|(server, session)| Change::Declare { server, session }),
+        1 => at().prop_map(|(server, session)| Change::Look { server, session }),
+        1 => Just(Change::Interval),
     ]
 }
 
@@ -77,6 +85,8 @@ struct Run {
     /// Keeps its memory from look to look.
     narrow: World,
     declared: BTreeSet<(usize, u8)>,
+    /// The panes in which a process became another program, or may not be read any more, and nobody said so.
+    unheard: BTreeSet<u32>,
     next: u32,
 }
 
@@ -94,7 +104,7 @@ impl Run {
         let dir = tempfile::tempdir().unwrap();
         let fake = Fake::new(dir.path());
         let narrow = fake.world();
-        let run = Self { _dir: dir, fake, narrow, declared: BTreeSet::new(), next: 10 };
+        let run = Self { _dir: dir, fake, narrow, declared: BTreeSet::new(), unheard: BTreeSet::new(), next: 10 };
         fs::create_dir_all(run.fake.transcript("x").parent().unwrap()).unwrap();
         run
     }
@@ -179,8 +189,10 @@ impl Run {
                 self.fake.table().processes.retain(|pid, _| Some(*pid) != last);
                 Scope::Sessions([key(server, session)].into())
             }
-            // Nobody hears of the next three: the processes themselves have to tell.
+            // Nobody hears of the next three, and of what is hidden. That another process came the processes themselves tell; that
+            // the same one goes on as another program is seen when its session, or everything, is looked at.
             Change::Exec { server, session } => {
+                self.unheard.extend(self.panes(server, session));
                 if let Some(pid) = self.agent(server, session)
                     && let Some(process) = self.fake.table().processes.get_mut(&pid)
                 {
@@ -233,6 +245,7 @@ impl Run {
                 Scope::Sessions([key(server, session)].into())
             }
             Change::Hide { server, session } => {
+                self.unheard.extend(self.panes(server, session));
                 let all = self.processes(server, session);
                 let mut table = self.fake.table();
                 match all.iter().any(|pid| table.hidden.contains(pid)) {
@@ -256,7 +269,48 @@ impl Run {
                 }
                 Scope::Sessions(BTreeSet::new())
             }
+            Change::Look { server, session } => Scope::Sessions([key(server, session)].into()),
+            Change::Interval => Scope::All,
         }
+    }
+
+    /// What a look about this catches up with.
+    fn catch_up(&mut self, scope: &Scope) {
+        if *scope == Scope::All {
+            self.unheard.clear();
+        }
+        let all = (0..SERVERS.len()).flat_map(|server| (0..4).map(move |session| (server, session)));
+        for (server, session) in
+            all.filter(|(server, session)| scope.sessions().is_some_and(|it| it.contains(&key(*server, *session))))
+        {
+            let panes = self.panes(server, session);
+            self.unheard.retain(|pid| !panes.contains(pid));
+        }
+    }
+
+    /// Everything a verdict rests on, but for what nobody has heard of.
+    fn facts(&self, seen: &Observation) -> String {
+        let mut servers = seen.servers.clone();
+        for server in servers.values_mut() {
+            let Fact::Seen(server) = server else { continue };
+            for session in &mut server.sessions {
+                Arc::make_mut(session).panes.retain(|pane| !pane.pid.is_some_and(|pid| self.unheard.contains(&pid)));
+            }
+        }
+        match self.unheard.is_empty() {
+            true => format!("{servers:#?}\n{:#?}\n{:#?}\n{:#?}", seen.strays, seen.transcripts, seen.fallback_homes),
+            false => format!("{servers:#?}"),
+        }
+    }
+
+    /// Looks at as much as `scope` says, and at everything.
+    fn both(&mut self, scope: &Scope) -> (String, String) {
+        let manifest = self.manifest();
+        self.narrow.recall.focus(scope);
+        self.catch_up(scope);
+        let narrow = observe(&self.narrow, &manifest);
+        let full = observe(&self.fake.world(), &manifest);
+        (self.facts(&narrow), self.facts(&full))
     }
 
     /// The declared entries; each records the conversation its agent is in now.
@@ -274,11 +328,6 @@ fn support_key(at: usize) -> headcount::core::ids::ServerKey {
     server(SERVERS[at])
 }
 
-/// Everything a verdict rests on.
-fn facts(seen: &Observation) -> String {
-    format!("{:#?}\n{:#?}\n{:#?}\n{:#?}", seen.servers, seen.strays, seen.transcripts, seen.fallback_homes)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -287,12 +336,11 @@ proptest! {
         let mut run = Run::new();
         for change in &changes {
             let scope = run.apply(change);
-            let manifest = run.manifest();
-            run.narrow.recall.focus(&scope);
-            let narrow = observe(&run.narrow, &manifest);
-            let full = observe(&run.fake.world(), &manifest);
-            prop_assert_eq!(facts(&narrow), facts(&full), "after {:?} of {:?}", change, &changes);
+            let (narrow, full) = run.both(&scope);
+            prop_assert_eq!(narrow, full, "after {:?} of {:?}", change, &changes);
         }
+        let (last, full) = run.both(&Scope::All);
+        prop_assert_eq!(last, full, "at the interval after {:?}", &changes);
     }
 }
 
@@ -341,7 +389,7 @@ fn a_session_that_somebody_names_as_it_was_called_before_is_looked_at_afresh() {
     run.apply(&Change::Clear { server: 0, session: 2 });
     run.narrow.recall.focus(&Scope::Sessions([key(0, 0)].into()));
     let narrow = observe(&run.narrow, &manifest);
-    assert_eq!(facts(&narrow), facts(&observe(&run.fake.world(), &manifest)));
+    assert_eq!(run.facts(&narrow), run.facts(&observe(&run.fake.world(), &manifest)));
 }
 
 #[test]
@@ -361,4 +409,37 @@ fn a_session_that_is_missing_from_a_list_of_before_is_asked_about() {
     let seen = look(&run, &Scope::Sessions(BTreeSet::new()));
     let sessions = &seen.servers[&support_key(0)].seen().expect("a server").sessions;
     assert_eq!(sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), [name(1)]);
+}
+
+#[test]
+fn processes_that_are_held_are_asked_about_at_once_and_what_they_execute_is_seen_with_their_session() {
+    let mut run = Run::new();
+    for session in 0..4 {
+        run.apply(&Change::Create { server: 0, session, below_shell: true });
+        run.apply(&Change::Declare { server: 0, session });
+    }
+    let look = |run: &Run, scope: &Scope| {
+        run.fake.glanced.store(0, Ordering::Relaxed);
+        run.fake.polled.store(0, Ordering::Relaxed);
+        run.narrow.recall.focus(scope);
+        let seen = observe(&run.narrow, &run.manifest());
+        let server = seen.servers[&support_key(0)].seen().unwrap().clone();
+        let agents =
+            server.sessions.iter().flat_map(|it| &it.panes).filter(|pane| !pane.agents.seen().unwrap().is_empty()).count();
+        (agents, run.fake.glanced.load(Ordering::Relaxed), run.fake.polled.load(Ordering::Relaxed))
+    };
+    let nothing = Scope::Sessions(BTreeSet::new());
+    assert_eq!(look(&run, &Scope::All).0, 4);
+    assert_eq!(look(&run, &nothing), (4, 0, 1), "one question for all of them");
+    run.apply(&Change::Exec { server: 0, session: 2 });
+    assert_eq!(look(&run, &nothing).0, 4, "the same process lives");
+    assert_eq!(look(&run, &Scope::Sessions([key(0, 2)].into())).0, 3);
+    run.apply(&Change::Exec { server: 0, session: 3 });
+    assert_eq!(look(&run, &Scope::All).0, 2);
+    // Another process under the id of one that was held is not it.
+    let (before, _) = run.both(&nothing);
+    run.apply(&Change::Reuse { server: 0, session: 0 });
+    let (narrow, full) = run.both(&nothing);
+    assert_ne!(narrow, before, "it started later");
+    assert_eq!(narrow, full);
 }

@@ -1,6 +1,7 @@
 //! What is kept of a pane's processes, and whether it still holds. Reads no pane itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use crate::agent::subject::proves;
 use crate::core::fact::Fact;
 use crate::core::observe::Agent;
 use crate::core::observe::identity::{Ladder, Reading, Rung};
-use crate::host::{Host, ProcessInfo};
+use crate::host::{Hold, Host, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
 pub(super) const FRESH: Duration = Duration::from_millis(250);
@@ -25,6 +26,16 @@ pub(super) struct PaneFacts {
 }
 
 impl PaneFacts {
+    /// Holds its processes, as far as `room` allows: what lives is then known to be the same.
+    pub(super) fn hold(&mut self, host: &dyn Host, room: &AtomicUsize) {
+        let take = |room: usize| room.checked_sub(1);
+        for witness in &mut self.witnesses {
+            if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+                witness.hold = host.hold(witness.pid, witness.started).map(Arc::new);
+            }
+        }
+    }
+
     /// Whether the pane's own process and its agents' are the ones that were read.
     pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
         !self.witnesses.is_empty() && self.witnesses.iter().all(|witness| witness.still_stands(host))
@@ -48,22 +59,25 @@ impl PaneFacts {
 }
 
 /// A process as it was when something was read of it. Its name tells a program that replaced another without a new process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One that is held is known to be the same for as long as it lives; what it executes is looked at again only where its session is
+/// in question, and whenever everything is.
+#[derive(Debug, Clone)]
 pub(super) struct Witness {
     pub(super) pid: u32,
     pub(super) started: DateTime<Utc>,
     pub(super) name: String,
+    pub(super) hold: Option<Arc<Hold>>,
 }
 
 impl From<&ProcessInfo> for Witness {
     fn from(process: &ProcessInfo) -> Self {
-        Self { pid: process.pid, started: process.started, name: process.name.clone() }
+        Self { pid: process.pid, started: process.started, name: process.name.clone(), hold: None }
     }
 }
 
 impl Witness {
     pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
-        matches!(host.glance(self.pid), Fact::Seen(process) if Self::from(&process) == *self)
+        matches!(host.glance(self.pid), Fact::Seen(now) if now.started == self.started && now.name == self.name)
     }
 }
 

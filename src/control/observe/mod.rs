@@ -150,7 +150,7 @@ fn ask(world: &World, key: &ServerKey) -> Told {
     let host = world.host.as_ref();
     let roll = || mux::of(key.mux).roll(host, &world.env, &key.server);
     let standing = || world.recall.standing(host, &past);
-    match past.listing(host, key).or_else(|| past.without_lost(host, key, roll, standing)) {
+    match past.listing(key, standing).or_else(|| past.without_lost(host, key, roll, standing)) {
         Some(server) => Told { server: Fact::Seen(server), is_believed: true },
         None => now(ask_now(world, key)),
     }
@@ -207,18 +207,18 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
     let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world, &manifest.agents);
 
-    let Listed { mut servers, real_paths, standing } =
-        timed("list the servers", || list(world, manifest, &local, &inspector, default));
+    let Listed { mut servers, real_paths } = timed("list the servers", || list(world, manifest, &local, &inspector, default));
     let Wanted { pids, bystanders } = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
+    let standing = inspector.still_standing();
     let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
-    let facts: HashMap<u32, PaneFacts> = pids.iter().copied().zip(read).collect();
+    let facts: HashMap<u32, Arc<PaneFacts>> = pids.iter().copied().zip(read).collect();
     let kept = world.recall.is_kept().then(|| {
         let mut kept = facts.clone();
         kept.retain(|pid, _| !bystanders.contains(pid));
         kept
     });
-    fill(&mut servers, facts);
+    fill(&mut servers, &facts);
     others::ask(world, &local, &mut servers);
     timed("count peers", || inspector.count_peers(&mut servers));
     let strays = strays(&local, &servers, &inspector);
@@ -270,7 +270,6 @@ fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, sessio
 struct Listed {
     servers: BTreeMap<ServerKey, Fact<Server>>,
     real_paths: BTreeMap<PathBuf, PathBuf>,
-    standing: Arc<Standing>,
 }
 
 /// Lists every server that holds a local entry, and the default servers, where unregistered sessions are looked for.
@@ -295,7 +294,7 @@ fn list(
         let default = default.unwrap_or_else(|| alongside(scope, || look_ahead(world, &enough)));
         let asked: Vec<_> = keys.iter().map(|key| alongside(scope, move || ask(world, key))).collect();
         let real_paths = timed("resolve the workspaces", || real_paths(manifest));
-        let standing = timed("see who still stands", || inspector.still_standing());
+        timed("see who still stands", || inspector.still_standing());
         let is_enough = || default.is_finished() && asked.iter().all(Alongside::is_finished);
         if inspector.past().is_none() {
             inspector.read_ahead(recorded.iter().copied(), is_enough);
@@ -323,7 +322,7 @@ fn list(
             let server = doubt_absence(world, local, inspector.past(), &key, told);
             (key, server)
         };
-        Listed { servers: others.chain([(usual, default)]).map(sure).collect(), real_paths, standing }
+        Listed { servers: others.chain([(usual, default)]).map(sure).collect(), real_paths }
     })
 }
 
@@ -410,23 +409,14 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
     Wanted { pids, bystanders }
 }
 
-/// Puts what was found of each process into the panes it belongs to.
-fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, mut facts: HashMap<u32, PaneFacts>) {
-    let mut shown: HashMap<u32, usize> = HashMap::with_capacity(facts.len());
-    for pid in panes_of(servers).filter_map(|pane| pane.pid) {
-        *shown.entry(pid).or_default() += 1;
-    }
+/// Puts what was found of each process into the panes it belongs to. Grouped sessions show one pane several times.
+fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, facts: &HashMap<u32, Arc<PaneFacts>>) {
     for pane in panes_of(servers) {
         // Nothing runs in a dead pane, whatever its old process id stands for by now.
         if pane.dead.is_some() {
             pane.agents = Fact::Seen(Vec::new());
-            continue;
-        }
-        // Grouped sessions show one pane several times; most panes are shown once, and then nothing is copied.
-        let is_shared = |pid| shown.get(&pid).is_some_and(|count| *count > 1);
-        let found = pane.pid.and_then(|pid| if is_shared(pid) { facts.get(&pid).cloned() } else { facts.remove(&pid) });
-        if let Some(found) = found {
-            (pane.agents, pane.unread, pane.runs) = (found.agents, found.unread, found.runs);
+        } else if let Some(found) = pane.pid.and_then(|pid| facts.get(&pid)) {
+            (pane.agents, pane.unread, pane.runs) = (found.agents.clone(), found.unread.clone(), found.runs.clone());
         }
     }
 }

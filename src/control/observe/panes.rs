@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(super) struct Inspector<'a> {
     ahead: Mutex<ReadAhead>,
     /// What an earlier look found and this one may use.
     past: Option<Arc<Past>>,
+    /// How many more processes may be held for the looks that follow.
+    room: AtomicUsize,
 }
 
 /// What was read of processes before it was known that they are panes', and since when.
@@ -43,7 +46,8 @@ impl<'a> Inspector<'a> {
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
-        Self { world, families, ahead: Mutex::default(), past }
+        let room = AtomicUsize::new(world.recall.holds().saturating_sub(past.as_ref().map_or(0, |past| past.holds())));
+        Self { world, families, ahead: Mutex::default(), past, room }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -80,13 +84,13 @@ impl<'a> Inspector<'a> {
     }
 
     /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
-    pub(super) fn pane_or_past(&self, pid: u32, standing: &Standing, in_question: &BTreeSet<u32>) -> PaneFacts {
-        let past = self.past().filter(|_| !in_question.contains(&pid));
-        let facts = past.and_then(|past| match standing.holds(pid) {
-            true => past.steady(pid),
-            false => past.pane(self.world.host.as_ref(), pid),
-        });
-        facts.cloned().unwrap_or_else(|| self.pane(pid))
+    pub(super) fn pane_or_past(&self, pid: u32, standing: &Standing, in_question: &BTreeSet<u32>) -> Arc<PaneFacts> {
+        let past = self.past().filter(|_| !in_question.contains(&pid) && standing.holds(pid));
+        past.and_then(|past| past.steady(pid)).cloned().unwrap_or_else(|| {
+            let mut facts = self.pane(pid);
+            facts.hold(self.world.host.as_ref(), &self.room);
+            Arc::new(facts)
+        })
     }
 
     /// Which of what an earlier look found still stands, asked before it is known which panes matter: a quiet world's are the same.

@@ -13,8 +13,8 @@ use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{MuxSession, Observation, Server, Stray, Transcript, TranscriptKey};
-use crate::host::Host;
 use crate::host::spread::spread;
+use crate::host::{Host, limits};
 use crate::mux::Roll;
 use crate::store::TextHash;
 use crate::store::state::Known;
@@ -45,7 +45,7 @@ pub(super) struct Past {
     scope: Option<Scope>,
     /// The agents the manifest declared when they were looked for.
     declared: Vec<&'static Definition>,
-    panes: HashMap<u32, PaneFacts>,
+    panes: HashMap<u32, Arc<PaneFacts>>,
     /// The processes of recorded panes that no server showed.
     strays: BTreeSet<u32>,
     servers: BTreeMap<ServerKey, Server>,
@@ -60,9 +60,7 @@ impl Standing {
     /// What of an earlier look stands now.
     pub(super) fn of(past: &Past, host: &dyn Host) -> Self {
         let begun = Instant::now();
-        let pids: Vec<u32> = past.pids().collect();
-        let stand = spread(&pids, |pid| past.stands(host, *pid));
-        Self(Some(begun), pids.into_iter().zip(stand).filter(|(_, stands)| *stands).map(|(pid, _)| pid).collect())
+        Self(Some(begun), past.standing(host))
     }
 
     /// Whether that was seen just now.
@@ -80,6 +78,13 @@ impl Recall {
     pub fn focus(&self, scope: &Scope) {
         self.state().scope = Some(scope.clone());
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// How many processes may be held: most files that may be open are for other things.
+    pub(super) fn holds(&self) -> usize {
+        const SHARE: u64 = 4;
+        let most = limits::open_files().map_or(usize::MAX, |most| usize::try_from(most / SHARE).unwrap_or(usize::MAX));
+        if self.is_kept() { most } else { 0 }
     }
 
     /// Which panes of an earlier look stand now.
@@ -181,13 +186,13 @@ impl Recall {
     pub(super) fn is_as_seen(&self, key: &ServerKey, now: &Server) -> bool {
         let past = Arc::clone(&self.state().past);
         // What was not looked into does not matter as long as manifest and listing are the same.
-        let is_steady = |pid| past.panes.get(&pid).is_none_or(PaneFacts::is_steady);
+        let is_steady = |pid| past.panes.get(&pid).is_none_or(|facts| facts.is_steady());
         let pids = now.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
         past.servers.get(key) == Some(now) && pids.into_iter().all(is_steady)
     }
 
     /// Keeps what a look found.
-    pub(super) fn keep(&self, panes: HashMap<u32, PaneFacts>, seen: &Observation, declared: &[&'static Definition]) {
+    pub(super) fn keep(&self, panes: HashMap<u32, Arc<PaneFacts>>, seen: &Observation, declared: &[&'static Definition]) {
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
@@ -236,7 +241,7 @@ impl Past {
     }
 
     /// What a server outside the scope listed, if every process that was looked into there is still the same.
-    pub(super) fn listing(&self, host: &dyn Host, key: &ServerKey) -> Option<Server> {
+    pub(super) fn listing(&self, key: &ServerKey, standing: impl Fn() -> Arc<Standing>) -> Option<Server> {
         let concerned = match self.scope.as_ref()? {
             Scope::All => true,
             Scope::Server(server) | Scope::Both(server, _) => server == key,
@@ -244,8 +249,9 @@ impl Past {
         };
         let server = self.servers.get(key).filter(|_| !concerned)?;
         let panes = || server.sessions.iter().flat_map(|session| &session.panes);
-        let is_same = |pid: &u32| self.panes.get(pid).is_none_or(|facts| facts.still_stands(host));
-        panes().filter_map(|pane| pane.pid).all(|pid| is_same(&pid)).then(|| server.clone())
+        let standing = standing();
+        let is_same = |pid: u32| !self.panes.contains_key(&pid) || standing.holds(pid);
+        panes().filter_map(|pane| pane.pid).all(is_same).then(|| server.clone())
     }
 
     /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, every other
@@ -297,24 +303,33 @@ impl Past {
         Some(Server { sessions: rest().cloned().collect(), ..server.clone() })
     }
 
-    /// What runs in the pane of a process, if that is beyond doubt still so.
-    pub(super) fn pane(&self, host: &dyn Host, pid: u32) -> Option<&PaneFacts> {
-        self.steady(pid).filter(|facts| facts.still_stands(host))
-    }
-
     /// What ran in the pane of a process, if it does for as long as the process lives.
-    pub(super) fn steady(&self, pid: u32) -> Option<&PaneFacts> {
+    pub(super) fn steady(&self, pid: u32) -> Option<&Arc<PaneFacts>> {
         self.panes.get(&pid).filter(|facts| facts.is_steady())
     }
 
-    /// The processes of the panes that were looked into.
-    pub(super) fn pids(&self) -> impl Iterator<Item = u32> {
-        self.panes.keys().copied()
+    /// The panes whose processes are still the same. All that are held are asked about at once, and the others one by one.
+    pub(super) fn standing(&self, host: &dyn Host) -> HashSet<u32> {
+        let (mut holds, mut held, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for (pid, facts) in &self.panes {
+            match facts.witnesses.iter().map(|witness| witness.hold.as_deref()).collect::<Option<Vec<_>>>() {
+                Some(of) if !of.is_empty() => {
+                    held.push((*pid, of.len()));
+                    holds.extend(of);
+                }
+                _ => others.push((*pid, facts)),
+            }
+        }
+        let mut live = host.live(&holds).into_iter();
+        held.retain(|(_, count)| live.by_ref().take(*count).filter(|lives| *lives).count() == *count);
+        let stand = spread(&others, |(_, facts)| facts.still_stands(host));
+        let others = others.iter().zip(stand).filter(|(_, stands)| *stands).map(|((pid, _), _)| *pid);
+        held.iter().map(|(pid, _)| *pid).chain(others).collect()
     }
 
-    /// Whether what was found in the pane of a process is still there.
-    pub(super) fn stands(&self, host: &dyn Host, pid: u32) -> bool {
-        self.panes.get(&pid).is_some_and(|facts| facts.still_stands(host))
+    /// How many processes are held.
+    pub(super) fn holds(&self) -> usize {
+        self.panes.values().flat_map(|facts| &facts.witnesses).filter(|witness| witness.hold.is_some()).count()
     }
 
     /// A transcript that was there.
