@@ -3,22 +3,12 @@
 pub mod tmux;
 pub mod zellij;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host};
-
-/// The sessions of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roll {
-    /// The server's process.
-    pub pid: u32,
-    /// Identity and name of each.
-    pub sessions: BTreeSet<(String, String)>,
-}
 
 /// A kind of multiplexer.
 pub trait Mux: Send + Sync {
@@ -39,8 +29,9 @@ pub trait Mux: Send + Sync {
     /// a session that seems to have lost its agent.
     fn other_panes(&self, host: &dyn Host, env: &Environ, server: &str, session: &MuxSession) -> Vec<Pane>;
 
-    /// Which sessions a server holds, and no more than that: where it is cheaper than a list. `None` says nothing.
-    fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll>;
+    /// Whether a server answers, is this process, and holds none of these sessions, neither by identity nor by name: where that
+    /// costs less than a list. `false` says nothing.
+    fn is_without(&self, host: &dyn Host, env: &Environ, server: (&str, u32), sessions: &[&MuxSession]) -> bool;
 
     /// The directory the sockets of a server are in, whether or not it is there; `None` if that cannot be told.
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf>;

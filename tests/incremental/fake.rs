@@ -59,7 +59,7 @@ pub struct Fake {
     home: PathBuf,
     pub read: Arc<AtomicUsize>,
     pub listed: Arc<AtomicUsize>,
-    /// How often a server was asked for its roll.
+    /// How often a server was asked about some of its sessions.
     pub asked: Arc<AtomicUsize>,
     /// How often a process was looked at by itself, and how often all that are held at once.
     pub glanced: Arc<AtomicUsize>,
@@ -207,13 +207,20 @@ impl Host for Fake {
         let server = self.server(socket.rsplit('/').next().unwrap());
         match question {
             // The one question that is put beside a list.
-            ["list-sessions", ..] => {
+            ["display-message", "-p", "#{pid}", targets @ ..] => {
                 self.asked.fetch_add(1, Ordering::Relaxed);
                 let Some(server) = server else { return Err(RunError::NotFound(program())) };
-                let pid = server.pid.unwrap();
-                let row = |it: &std::sync::Arc<MuxSession>| format!("{pid}|{}|{}:{}\n", it.id, it.name.len(), it.name);
-                let stdout = server.sessions.iter().map(row).collect::<String>().into_bytes();
-                Ok(Output { code: Some(0), signal: None, stdout, stderr: Vec::new() })
+                let mut text = format!("{}\n", server.pid.unwrap());
+                for target in targets.chunks(6) {
+                    let [";", "display-message", "-p", "-t", target, _] = target else { panic!("{target:?}") };
+                    let target = target.strip_suffix(':').unwrap();
+                    let is_it = |it: &&std::sync::Arc<MuxSession>| {
+                        it.id == target || target.strip_prefix('=') == Some(it.name.as_str())
+                    };
+                    let shown = server.sessions.iter().find(is_it).map(|it| if it.id == target { &it.id } else { &it.name });
+                    text += &format!("{}\n", shown.map_or("", String::as_str));
+                }
+                Ok(Output { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
             }
             ["list-panes", ..] if self.table().by_program => match server {
                 Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),

@@ -368,7 +368,7 @@ fn only_what_a_look_is_about_is_read_again() {
     assert_eq!(look(&run, &Scope::All), (16, 2), "everything again");
     let died = run.apply(&Change::Die { server: 0, session: 1 });
     assert_eq!(look(&run, &died), (0, 0), "a session that ended is asked about by itself");
-    assert_eq!(run.fake.asked.load(Ordering::Relaxed), 1, "by the roll");
+    assert_eq!(run.fake.asked.load(Ordering::Relaxed), 1, "by its name and identity");
     let seen = observe(&run.narrow, &manifest);
     let default = seen.servers[&support_key(0)].seen().unwrap();
     assert!(default.sessions.len() == 3 && default.sessions.iter().all(|session| session.name != name(1)));
@@ -428,13 +428,19 @@ fn processes_that_are_held_are_asked_about_at_once_and_what_they_execute_is_seen
             server.sessions.iter().flat_map(|it| &it.panes).filter(|pane| !pane.agents.seen().unwrap().is_empty()).count();
         (agents, run.fake.glanced.load(Ordering::Relaxed), run.fake.polled.load(Ordering::Relaxed))
     };
+    // What its registry still says of the process would make it an agent whatever it executes.
+    let exec = |run: &mut Run, session: u8| {
+        fs::remove_file(run.fake.registry(run.agent(0, session).unwrap())).unwrap();
+        let agent = *run.processes(0, session).last().unwrap();
+        run.fake.table().processes.get_mut(&agent).unwrap().argv = vec!["vi".to_owned()];
+    };
     let nothing = Scope::Sessions(BTreeSet::new());
     assert_eq!(look(&run, &Scope::All).0, 4);
     assert_eq!(look(&run, &nothing), (4, 0, 1), "one question for all of them");
-    run.apply(&Change::Exec { server: 0, session: 2 });
+    exec(&mut run, 2);
     assert_eq!(look(&run, &nothing).0, 4, "the same process lives");
     assert_eq!(look(&run, &Scope::Sessions([key(0, 2)].into())).0, 3);
-    run.apply(&Change::Exec { server: 0, session: 3 });
+    exec(&mut run, 3);
     assert_eq!(look(&run, &Scope::All).0, 2);
     // Another process under the id of one that was held is not it.
     let (before, _) = run.both(&nothing);

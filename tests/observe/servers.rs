@@ -8,7 +8,6 @@ use std::time::Instant;
 use headcount::core::fact::Fact;
 use headcount::core::ids::MuxKind;
 use headcount::core::observe::Server;
-use headcount::mux::Roll;
 
 use crate::support::{World, await_some, entries, recorded, server};
 use crate::{default_server, look, look_with};
@@ -46,20 +45,34 @@ fn servers_are_told_apart_by_name_and_by_path() {
 }
 
 #[test]
-fn the_roll_of_a_server_names_its_sessions_as_its_list_does() {
+fn a_server_is_without_a_session_only_if_it_has_neither_its_identity_nor_its_name_and_is_the_same_process() {
     let world = World::new();
     let (env, host) = (world.environ(&[]), headcount::host::LocalHost::new(world.environ(&[])));
     let tmux = headcount::mux::of(MuxKind::Tmux);
-    assert_eq!(tmux.roll(&host, &env, "default"), None, "nobody is there");
-    for name in ["a", "renamed", "-t=x 'y|7:z", "$1", "größe 漢字"] {
+    for name in ["stays", "ends", "renamed", "again", "größe 漢字", "$1"] {
         world.session(name, &world.home(), "exec sleep 600");
     }
-    world.tmux(["rename-session", "-t", "=renamed", "other"]);
     let listed = tmux.list(&host, &env, "default").seen().cloned().unwrap();
-    let sessions = listed.sessions.iter().map(|session| (session.id.clone(), session.name.clone())).collect();
-    assert_eq!(tmux.roll(&host, &env, "default"), Some(Roll { pid: listed.pid.unwrap(), sessions }));
+    let (pid, name) = (listed.pid.unwrap(), |it: &str| listed.sessions.iter().find(|session| session.name == it).unwrap());
+    let is_without = |pid: u32, names: &[&str]| {
+        let sessions: Vec<_> = names.iter().map(|it| name(it).as_ref()).collect();
+        tmux.is_without(&host, &env, ("default", pid), &sessions)
+    };
+    assert!(!is_without(pid, &["ends"]));
+    for gone in ["ends", "again", "größe 漢字", "$1"] {
+        world.tmux(["kill-session", "-t", name(gone).id.as_str()]);
+    }
+    // Also where tmux would show another session for want of the one that is meant.
+    assert!(is_without(pid, &["ends"]) && is_without(pid, &["größe 漢字", "ends"]));
+    assert!(!is_without(pid, &["ends", "stays"]) && !is_without(pid, &["stays", "ends"]));
+    assert!(!is_without(pid + 1, &["ends"]), "another server");
+    assert!(!is_without(pid, &["$1"]), "tmux reads that as an identity");
+    world.tmux(["rename-session", "-t", "=renamed", "other"]);
+    assert!(!is_without(pid, &["renamed"]), "it goes by another name");
+    world.session("again", &world.home(), "exec sleep 600");
+    assert!(!is_without(pid, &["again"]), "another one has its name");
     world.tmux(["kill-server"]);
-    assert_eq!(tmux.roll(&host, &env, "default"), None, "it is gone");
+    assert!(!is_without(pid, &["ends"]), "nobody answers");
 }
 
 #[test]

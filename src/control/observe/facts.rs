@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use crate::agent::subject::proves;
 use crate::core::fact::Fact;
-use crate::core::observe::Agent;
 use crate::core::observe::identity::{Ladder, Reading, Rung};
+use crate::core::observe::{Agent, Pane};
 use crate::host::{Hold, Host, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
@@ -34,6 +34,17 @@ impl PaneFacts {
                 witness.hold = host.hold(witness.pid, witness.started).map(Arc::new);
             }
         }
+    }
+
+    /// Whether a pane shows just this.
+    pub(super) fn is_in(&self, pane: &Pane) -> bool {
+        let is_same = match (&self.agents, &pane.agents) {
+            (Fact::Seen(own), Fact::Seen(its)) => {
+                own.len() == its.len() && own.iter().zip(its).all(|(one, other)| Arc::ptr_eq(one, other))
+            }
+            (own, its) => own == its,
+        };
+        is_same && self.unread == pane.unread && self.runs == pane.runs
     }
 
     /// Whether the pane's own process and its agents' are the ones that were read.

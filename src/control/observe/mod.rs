@@ -26,7 +26,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::identity::Found;
-use crate::core::observe::{Observation, Process, Server, Stray};
+use crate::core::observe::{MuxSession, Observation, Pane, Process, Server, Stray};
 use crate::host::spread::{Alongside, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
@@ -34,7 +34,6 @@ use facts::PaneFacts;
 use panes::{Inspector, ReadAhead};
 use recall::Past;
 pub use recall::Recall;
-use recall::Standing;
 pub(in crate::control) use recall::stray_pids;
 pub(in crate::control) use tree::agents_below;
 
@@ -148,9 +147,9 @@ fn ask(world: &World, key: &ServerKey) -> Told {
         return now(Fact::Seen(server));
     }
     let host = world.host.as_ref();
-    let roll = || mux::of(key.mux).roll(host, &world.env, &key.server);
+    let is_without = |pid: u32, lost: &[&MuxSession]| mux::of(key.mux).is_without(host, &world.env, (&key.server, pid), lost);
     let standing = || world.recall.standing(host, &past);
-    match past.listing(key, standing).or_else(|| past.without_lost(host, key, roll, standing)) {
+    match past.listing(key, standing).or_else(|| past.without_lost(host, key, is_without, standing)) {
         Some(server) => Told { server: Fact::Seen(server), is_believed: true },
         None => now(ask_now(world, key)),
     }
@@ -191,6 +190,11 @@ pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
         world.recall.keep_compared(key, server, asked);
     }
     is_as_seen
+}
+
+/// The sessions of a server whose panes' processes have all ended since the last look.
+pub(in crate::control) fn ended(world: &World, key: &ServerKey) -> BTreeSet<SessionKey> {
+    world.recall.ended(world.host.as_ref(), key)
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
@@ -409,26 +413,41 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
     Wanted { pids, bystanders }
 }
 
-/// Puts what was found of each process into the panes it belongs to. Grouped sessions show one pane several times.
+/// Puts what was found of each process into the panes it belongs to. Grouped sessions show one pane several times; a list of before
+/// has most of it already.
 fn fill(servers: &mut BTreeMap<ServerKey, Fact<Server>>, facts: &HashMap<u32, Arc<PaneFacts>>) {
-    for pane in panes_of(servers) {
-        // Nothing runs in a dead pane, whatever its old process id stands for by now.
-        if pane.dead.is_some() {
-            pane.agents = Fact::Seen(Vec::new());
-        } else if let Some(found) = pane.pid.and_then(|pid| facts.get(&pid)) {
-            (pane.agents, pane.unread, pane.runs) = (found.agents.clone(), found.unread.clone(), found.runs.clone());
+    let found = |pane: &Pane| pane.pid.and_then(|pid| facts.get(&pid));
+    let is_to_fill = |pane: &Pane| match (&pane.dead, found(pane)) {
+        (Some(_), _) => !pane.agents.seen().is_some_and(Vec::is_empty),
+        (None, Some(found)) => !found.is_in(pane),
+        (None, None) => pane.pid.is_some() && pane.agents.seen().is_some(),
+    };
+    for pane in panes_where(servers, is_to_fill) {
+        match found(pane) {
+            // Nothing runs in a dead pane, whatever its old process id stands for by now.
+            _ if pane.dead.is_some() => pane.agents = Fact::Seen(Vec::new()),
+            Some(found) => {
+                (pane.agents, pane.unread, pane.runs) = (found.agents.clone(), found.unread.clone(), found.runs.clone());
+            }
+            // It mattered to an earlier look.
+            None => (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new()),
         }
     }
 }
 
-/// Every pane of every server that answered.
-fn panes_of(servers: &mut BTreeMap<ServerKey, Fact<Server>>) -> impl Iterator<Item = &mut crate::core::observe::Pane> {
+/// The panes of every server that answered of which `is_it` holds. Only their sessions are copied, if another look has them too.
+fn panes_where(
+    servers: &mut BTreeMap<ServerKey, Fact<Server>>,
+    is_it: impl Fn(&Pane) -> bool + Copy,
+) -> impl Iterator<Item = &mut Pane> {
     let seen = servers.values_mut().filter_map(|server| match server {
         Fact::Seen(server) => Some(server),
         Fact::Absent | Fact::Unknown(_) => None,
     });
-    let sessions = seen.flat_map(|server| &mut server.sessions).map(Arc::make_mut);
-    sessions.flat_map(|session| &mut session.panes).map(Arc::make_mut)
+    let sessions = seen.flat_map(|server| &mut server.sessions);
+    let meant = sessions.filter(move |session| session.panes.iter().any(|pane| is_it(pane)));
+    let panes = meant.flat_map(|session| &mut Arc::make_mut(session).panes);
+    panes.filter(move |pane| is_it(pane)).map(Arc::make_mut)
 }
 
 /// The processes behind recorded panes of sessions that are missing, if no server shows them: where such a process lives, its

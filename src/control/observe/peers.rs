@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::facts::needs_peers;
 use super::outsiders::Shown;
 use super::panes::Inspector;
-use super::panes_of;
+use super::panes_where;
 use crate::agent::recognise::Interpreter;
 use crate::agent::{self, Agent, Program};
 use crate::core::fact::Fact;
@@ -35,7 +35,8 @@ impl Inspector<'_> {
         let processes = || processes.get_or_init(|| self.every_process()).as_slice();
         let mut all: Option<Fact<Vec<Peer>>> = None;
         let mut serving: Option<Vec<(AgentKind, PathBuf)>> = None;
-        for pane in panes_of(servers) {
+        let is_doubtful = |agent: &Arc<LiveAgent>| needs_peers(&agent.ladder);
+        for pane in panes_where(servers, |pane| pane.agents.seen().is_some_and(|agents| agents.iter().any(is_doubtful))) {
             let Fact::Seen(agents) = &mut pane.agents else { continue };
             for agent in agents.iter_mut().filter(|agent| needs_peers(&agent.ladder)).map(Arc::make_mut) {
                 let all = all.get_or_insert_with(|| self.every_agent(processes()));

@@ -12,10 +12,9 @@ use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{MuxSession, Observation, Server, Stray, Transcript, TranscriptKey};
+use crate::core::observe::{MuxSession, Observation, Pane, Server, Stray, Transcript, TranscriptKey};
 use crate::host::spread::spread;
 use crate::host::{Host, limits};
-use crate::mux::Roll;
 use crate::store::TextHash;
 use crate::store::state::Known;
 
@@ -187,13 +186,32 @@ impl Recall {
         let past = Arc::clone(&self.state().past);
         // What was not looked into does not matter as long as manifest and listing are the same.
         let is_steady = |pid| past.panes.get(&pid).is_none_or(|facts| facts.is_steady());
-        let pids = now.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
-        past.servers.get(key) == Some(now) && pids.into_iter().all(is_steady)
+        let mut pids = now.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
+        let listed = past.servers.get(key).map(|server| listed(server, |_| false));
+        listed.as_ref() == Some(now) && pids.all(is_steady)
+    }
+
+    /// The sessions of a server whose panes' processes have all ended since the last look.
+    pub(super) fn ended(&self, host: &dyn Host, key: &ServerKey) -> BTreeSet<SessionKey> {
+        let past = Arc::clone(&self.state().past);
+        let Some(server) = past.servers.get(key) else { return BTreeSet::new() };
+        let standing = past.standing(host);
+        // What was gone already is nothing new.
+        let was_there = |pid: &u32| past.panes.get(pid).is_some_and(|facts| !facts.witnesses.is_empty());
+        let is_over = |pid: u32| was_there(&pid) && !standing.contains(&pid) && host.glance(pid).is_absent();
+        let ended = server.sessions.iter().filter(|session| {
+            !session.panes.is_empty() && session.panes.iter().all(|pane| pane.dead.is_none() && pane.pid.is_some_and(is_over))
+        });
+        let ServerKey { mux, server } = key;
+        let key =
+            |name: &String| SessionKey { name: name.clone(), mux: *mux, server: server.clone(), host: host.name().to_owned() };
+        ended.map(|session| key(&session.name)).collect()
     }
 
     /// Keeps what a look found.
     pub(super) fn keep(&self, panes: HashMap<u32, Arc<PaneFacts>>, seen: &Observation, declared: &[&'static Definition]) {
-        let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), bare(server.seen()?))));
+        let is_steady = |pid| panes.get(&pid).is_some_and(|facts: &Arc<PaneFacts>| facts.is_steady());
+        let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), listed(server.seen()?, is_steady))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
@@ -215,13 +233,18 @@ fn sessions_of<'a>(server: &'a Server, key: &SessionKey) -> impl Iterator<Item =
     server.sessions.iter().map(Arc::as_ref).filter(move |session| key.names().any(|name| name == session.name.as_str()))
 }
 
-/// A server as its multiplexer lists it: what was found in its panes is kept apart, by process.
-fn bare(server: &Server) -> Server {
+/// A server as its multiplexer lists it, but for the panes of these processes, whose agents are as they are for as long as they
+/// live. What was found in the others is kept apart.
+fn listed(server: &Server, is_steady: impl Fn(u32) -> bool) -> Server {
     let mut server = server.clone();
     // What has no process was told by the multiplexer as it is.
-    let panes = server.sessions.iter_mut().flat_map(|session| &mut Arc::make_mut(session).panes);
-    for pane in panes.filter(|pane| pane.pid.is_some()).map(Arc::make_mut) {
-        (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new());
+    let is_filled = |pane: &Pane| !pane.agents.is_absent() || pane.unread.is_some() || !pane.runs.is_empty();
+    let is_to_clear = |pane: &Pane| pane.pid.is_some_and(|pid| !is_steady(pid)) && is_filled(pane);
+    for session in server.sessions.iter_mut().filter(|session| session.panes.iter().any(|pane| is_to_clear(pane))) {
+        let panes = &mut Arc::make_mut(session).panes;
+        for pane in panes.iter_mut().filter(|pane| is_to_clear(pane)).map(Arc::make_mut) {
+            (pane.agents, pane.unread, pane.runs) = (Fact::Absent, None, String::new());
+        }
     }
     server
 }
@@ -254,13 +277,13 @@ impl Past {
         panes().filter_map(|pane| pane.pid).all(is_same).then(|| server.clone())
     }
 
-    /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, every other
-    /// pane's are as they were, and its roll is what is left. `None`: only a list can tell.
+    /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, the server holds
+    /// them no more, and every other pane's processes are as they were. `None`: only a list can tell.
     pub(super) fn without_lost(
         &self,
         host: &dyn Host,
         key: &ServerKey,
-        roll: impl Fn() -> Option<Roll>,
+        is_without: impl Fn(u32, &[&MuxSession]) -> bool,
         standing: impl Fn() -> Arc<Standing>,
     ) -> Option<Server> {
         let Some(Scope::Sessions(keys)) = &self.scope else { return None };
@@ -285,7 +308,7 @@ impl Past {
             return None;
         }
         let rest = || server.sessions.iter().filter(|session| lost.iter().all(|it| it.id != session.id));
-        let others: Vec<u32> = rest().flat_map(|session| &session.panes).filter_map(|pane| pane.pid).collect();
+        let others: HashSet<u32> = rest().flat_map(|session| &session.panes).filter_map(|pane| pane.pid).collect();
         // Grouped sessions show one pane several times.
         let is_shared = |session: &&MuxSession| session.panes.iter().any(|pane| others.contains(&pane.pid.unwrap_or_default()));
         if lost.iter().any(is_shared) {
@@ -295,12 +318,8 @@ impl Past {
             let standing = standing();
             others.iter().all(|pid| !self.panes.contains_key(pid) || standing.holds(*pid))
         };
-        let left: BTreeSet<_> = rest().map(|session| (session.id.clone(), session.name.clone())).collect();
-        let is_left = |roll: Roll| Some(roll.pid) == server.pid && roll.sessions == left;
-        if !(roll().is_some_and(is_left) && is_quiet()) {
-            return None;
-        }
-        Some(Server { sessions: rest().cloned().collect(), ..server.clone() })
+        let is_left = is_without(server.pid?, &lost) && is_quiet();
+        is_left.then(|| Server { sessions: rest().cloned().collect(), ..server.clone() })
     }
 
     /// What ran in the pane of a process, if it does for as long as the process lives.

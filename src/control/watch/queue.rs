@@ -33,14 +33,25 @@ impl Queue {
     /// Adds a wake to the batch that waits.
     pub fn push(&mut self, wake: Wake) {
         let Wake { reason, scope } = wake;
-        let batch = self.waiting.get_or_insert_default();
-        let place = if reason == Reason::Manifest { &mut batch.if_manifest_changed } else { &mut batch.scope };
-        match place {
-            Some(known) => known.unite(scope),
-            None => *place = Some(scope),
+        let (scope, if_manifest_changed) = if reason == Reason::Manifest { (None, Some(scope)) } else { (Some(scope), None) };
+        self.put_back(Batch { reasons: vec![reason], scope, if_manifest_changed });
+    }
+
+    /// Adds a batch to the one that waits: wakes that a pass has answered only in part.
+    pub fn put_back(&mut self, batch: Batch) {
+        let waiting = self.waiting.get_or_insert_default();
+        let changed = (&mut waiting.if_manifest_changed, batch.if_manifest_changed);
+        for (place, scope) in [(&mut waiting.scope, batch.scope), changed] {
+            match (place, scope) {
+                (Some(known), Some(scope)) => known.unite(scope),
+                (place, Some(scope)) => *place = Some(scope),
+                (_, None) => {}
+            }
         }
-        if !batch.reasons.contains(&reason) {
-            batch.reasons.push(reason);
+        for reason in batch.reasons {
+            if !waiting.reasons.contains(&reason) {
+                waiting.reasons.push(reason);
+            }
         }
     }
 

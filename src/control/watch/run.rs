@@ -263,6 +263,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         };
         self.panics.succeeded();
         self.complain("panic", BTreeSet::new());
+        if let Some(rest) = turn.rest {
+            self.queue.put_back(rest);
+        }
         let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
         // A manifest that lost most of its entries is only waited for.
         let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();

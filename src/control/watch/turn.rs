@@ -11,7 +11,7 @@ use super::retry::Retry;
 use super::sources::Watched;
 use super::wake::{Reason, Scope};
 use super::watched::watched;
-use crate::control::observe::World;
+use crate::control::observe::{self, World};
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
@@ -60,6 +60,8 @@ pub(super) struct Turn {
     pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
     pub(super) again: Option<Duration>,
+    /// What was asked for and is still to be looked at.
+    pub(super) rest: Option<Batch>,
 }
 
 /// A manifest that is being written, or locked, is tried again so soon.
@@ -86,6 +88,14 @@ impl Turns {
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left, or only
     /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
+        // Whose processes have ended is known before the server has listed what is left.
+        let ended = batch.scope.as_ref().and_then(Scope::server).map(|server| observe::ended(&self.world, server));
+        if let Some(ended) = ended.filter(|ended| !ended.is_empty()) {
+            let turn = self.next(&Scope::Sessions(ended));
+            if turn.report.is_some() {
+                return Some(Turn { rest: Some(batch), ..turn });
+            }
+        }
         if let Some(scope) = self.news(batch) {
             return Some(self.next(&scope));
         }
@@ -209,6 +219,7 @@ impl Turns {
             jobs_told,
             watched: Some(watched),
             again: None,
+            rest: None,
         }
     }
 

@@ -7,7 +7,7 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
-use super::{Mux, Roll};
+use super::Mux;
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
@@ -38,8 +38,8 @@ impl Mux for Tmux {
         Vec::new()
     }
 
-    fn roll(&self, host: &dyn Host, env: &Environ, server: &str) -> Option<Roll> {
-        probe::roll(host, &address::socket(server, env).ok()?)
+    fn is_without(&self, host: &dyn Host, env: &Environ, (server, pid): (&str, u32), sessions: &[&MuxSession]) -> bool {
+        address::socket(server, env).is_ok_and(|socket| probe::is_without(host, &socket, pid, sessions))
     }
 
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {

@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use super::rows;
 use crate::core::fact::Fact;
-use crate::core::observe::Server;
+use crate::core::observe::{MuxSession, Server};
 use crate::core::text::printable;
 use crate::host::{Command, Host, Listener, Output, Peer, RunError};
-use crate::mux::Roll;
 
 /// Why nothing can be told of the processes of a server that answers.
 pub(super) const ELSEWHERE: &str = "the tmux server is in another PID namespace (a container or a sandbox), so what runs in its panes cannot be seen from here";
 
 /// How long a server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
+
+/// More sessions than this are not asked for one by one: a list costs less.
+const MOST_ASKED: usize = 8;
 
 /// What the server behind a socket holds.
 pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
@@ -39,10 +41,33 @@ pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     }
 }
 
-/// Which sessions the server behind a socket holds; `None` unless it answers just as it should.
-pub(super) fn roll(host: &dyn Host, socket: &Path) -> Option<Roll> {
-    let output = ask(host, socket, &["list-sessions", "-F", rows::ROLL]).ok()?;
-    (output.is_success() && output.stderr.is_empty()).then(|| rows::parse_roll(&output.stdout))?
+/// Whether the server behind a socket is this process and holds none of these sessions. Each is asked for as the target of a
+/// message, by identity and by name, which tmux looks up without walking over the others. For a target that is not there it shows
+/// nothing, or some other session. `false` unless it answers just as it should.
+pub(super) fn is_without(host: &dyn Host, socket: &Path, pid: u32, sessions: &[&MuxSession]) -> bool {
+    if sessions.len() > MOST_ASKED || !sessions.iter().all(|session| is_target(&session.name)) {
+        return false;
+    }
+    let targets: Vec<_> = sessions.iter().map(|session| (format!("{}:", session.id), format!("={}:", session.name))).collect();
+    let mut words = vec!["display-message", "-p", "#{pid}"];
+    for (id, name) in &targets {
+        words.extend([";", "display-message", "-p", "-t", id.as_str(), "#{session_id}"]);
+        words.extend([";", "display-message", "-p", "-t", name.as_str(), "#{session_name}"]);
+    }
+    let Ok(output) = ask(host, socket, &words) else { return false };
+    let answer = String::from_utf8_lossy(&output.stdout);
+    let mut lines = answer.lines();
+    let is_it = lines.next() == Some(pid.to_string().as_str());
+    let is_whole = answer.ends_with('\n') && answer.lines().count() == 1 + 2 * sessions.len();
+    let mut other = |it: &str| lines.next().is_some_and(|shown| shown != it);
+    let is_gone = sessions.iter().all(|session| other(&session.id) && other(&session.name));
+    output.is_success() && output.stderr.is_empty() && is_it && is_whole && is_gone
+}
+
+/// Whether tmux reads a name after `=` as a name and as nothing else.
+fn is_target(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b' ') || !byte.is_ascii();
+    !name.is_empty() && name.bytes().all(is_plain)
 }
 
 /// Who listens on the socket, or the verdict if it leads to nobody.

@@ -1,22 +1,18 @@
 //! The rows of `list-panes -a`: the format asked for and its parser. Pure: bytes in, a server out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::DateTime;
 
 use crate::core::fact::Fact;
 use crate::core::observe::{MuxSession, Pane, Server};
-use crate::mux::Roll;
 
 /// What every row holds: fields that cannot hold the separator, then the session's name by its length in bytes, because a
 /// name may hold anything. `#{n:…}` came with tmux 3.1. cwd and command are not asked for: tmux would read `/proc` for each
 /// pane while it serves nobody else.
 pub(super) const FORMAT: &str = "#{version}|#{pid}|#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|#{pane_dead}|\
     #{pane_dead_status}|#{pane_dead_signal}|#{n:session_name}:#{session_name}";
-
-/// What every row of a roll holds, in the same manner.
-pub(super) const ROLL: &str = "#{pid}|#{session_id}|#{n:session_name}:#{session_name}";
 
 /// What a server says of itself, sessions or none.
 pub(super) const GREETING: &str = "#{version}|#{pid}";
@@ -77,26 +73,6 @@ pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
         }
     }
     Ok(server)
-}
-
-/// Parses the rows of a roll; `None` if there are none, or any reads unlike one.
-pub(super) fn parse_roll(text: &[u8]) -> Option<Roll> {
-    let (mut pids, mut sessions) = (BTreeSet::new(), BTreeSet::new());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let mut field = |stop: u8| {
-            let (field, more) = rest.split_at_checked(rest.iter().position(|byte| *byte == stop)?)?;
-            rest = &more[1..];
-            std::str::from_utf8(field).ok()
-        };
-        let (pid, id, len) = (field(b'|')?, field(b'|')?, field(b':')?);
-        pids.insert(pid.parse::<u32>().ok()?);
-        let (name, more) = rest.split_at_checked(len.parse().ok()?)?;
-        rest = more.strip_prefix(b"\n")?;
-        sessions.insert((id.strip_prefix('$').map(|_| id.to_owned())?, String::from_utf8_lossy(name).into_owned()));
-    }
-    let pid = pids.pop_first().filter(|_| pids.is_empty())?;
-    Some(Roll { pid, sessions })
 }
 
 /// One row, borrowed from the answer.

@@ -13,7 +13,7 @@ mod wire;
 
 use std::path::PathBuf;
 
-use super::{Mux, Roll};
+use super::Mux;
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
@@ -55,9 +55,9 @@ impl Mux for Zellij {
         }
     }
 
-    /// None: a list is as cheap.
-    fn roll(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<Roll> {
-        None
+    /// Not told: a list is as cheap.
+    fn is_without(&self, _: &dyn Host, _: &Environ, _: (&str, u32), _: &[&MuxSession]) -> bool {
+        false
     }
 
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {
