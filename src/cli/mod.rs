@@ -77,6 +77,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),
         Verb::Man(args) => commands::man::run(&args, context),
+        Verb::Complete(args) => commands::complete::run(&args, context),
     }
 }
 

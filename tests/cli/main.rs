@@ -1,10 +1,11 @@
 //! The program as people and scripts meet it: what it prints where, and how it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod activity;
 mod check;
 mod color;
+mod completion;
 mod doctor;
 mod examples;
 mod following;

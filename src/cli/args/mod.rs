@@ -1,5 +1,6 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
+mod complete;
 mod fleet;
 mod format;
 mod groups;
@@ -20,6 +21,7 @@ use clap::{ArgAction, Args, Command, CommandFactory as _, Parser, Subcommand, Va
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
+pub(crate) use complete::{Asking, CompleteArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
@@ -164,6 +166,8 @@ pub(crate) enum Verb {
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+    #[command(hide = true)]
+    Complete(CompleteArgs),
 }
 
 /// Which sessions a verb is about.

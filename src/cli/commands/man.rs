@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<Exit, CliError> {
     }
     let mut page = &command;
     for verb in &args.verbs {
-        let known: Vec<&str> = page.get_subcommands().map(Command::get_name).collect();
+        let known: Vec<&str> = page.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name).collect();
         let Some(found) = page.find_subcommand(verb) else {
             let error = CliError::new(Exit::Usage, format!("no manual page for {verb}: no such command"));
             return Err(if known.is_empty() { error } else { error.hint(format!("the commands are {}", known.join(", "))) });
@@ -46,6 +46,6 @@ fn roff(command: &Command) -> io::Result<Vec<u8>> {
 fn write_all(command: &Command, directory: &Path) -> io::Result<usize> {
     std::fs::create_dir_all(directory)?;
     std::fs::write(directory.join(Man::new(command.clone()).get_filename()), roff(command)?)?;
-    let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "help");
+    let verbs = command.get_subcommands().filter(|verb| verb.get_name() != "help" && !verb.is_hide_set());
     verbs.map(|verb| write_all(verb, directory)).try_fold(1, |sum, count| Ok(sum + count?))
 }

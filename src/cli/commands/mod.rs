@@ -1,6 +1,7 @@
 //! The verbs, a file each: from arguments to an answer and an exit code. They decide nothing about sessions.
 
 pub(crate) mod check;
+pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod diff;

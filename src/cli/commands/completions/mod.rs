@@ -1,6 +1,8 @@
-//! `headcount completions`: a script that completes verbs and options. Generated from the arguments.
+//! `headcount completions`: the script that a shell sources. Bash, zsh and fish ask `headcount complete` at each TAB, so they
+//! know the sessions; the scripts of other shells are generated from the arguments and know commands and options only.
 
 use clap::CommandFactory;
+use clap_complete::Shell;
 
 use crate::cli::Context;
 use crate::cli::args::{Cli, CompletionsArgs};
@@ -8,8 +10,16 @@ use crate::cli::error::{CliError, Exit};
 
 /// Prints the script for a shell.
 pub(crate) fn run(args: &CompletionsArgs, context: &Context) -> Result<Exit, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "headcount", &mut script);
-    context.out.answer(&String::from_utf8_lossy(&script))?;
+    let script = match args.shell {
+        Shell::Bash => include_str!("headcount.bash").to_owned(),
+        Shell::Zsh => include_str!("headcount.zsh").to_owned(),
+        Shell::Fish => include_str!("headcount.fish").to_owned(),
+        other => {
+            let mut script = Vec::new();
+            clap_complete::generate(other, &mut Cli::command(), "headcount", &mut script);
+            String::from_utf8_lossy(&script).into_owned()
+        }
+    };
+    context.out.answer(&script)?;
     Ok(Exit::Done)
 }
