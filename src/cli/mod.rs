@@ -4,6 +4,7 @@ mod args;
 mod broker;
 mod commands;
 mod doctor;
+mod elsewhere;
 mod error;
 mod heap;
 mod logging;
@@ -19,7 +20,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
-use clap::error::{ContextKind, ContextValue};
 
 use args::{Cli, Globals, Verb};
 use error::{CliError, Exit};
@@ -81,26 +81,12 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
     }
 }
 
-/// What to run instead of a command that people know from other programs.
-const ELSEWHERE: [(&str, &str); 3] = [
-    ("log", "`headcount history` shows what headcount recorded, newest first"),
-    ("list", "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
-    ("describe", "`headcount explain SESSION` shows all that is known of a session, and why"),
-];
-
-/// The answer to such a command.
-fn elsewhere(error: &clap::Error) -> Option<CliError> {
-    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let (word, hint) = ELSEWHERE.iter().find(|(word, _)| word == typed)?;
-    Some(CliError::new(Exit::Usage, format!("there is no command `{word}`")).hint(*hint))
-}
-
 /// Help, the version, or a usage error: what the parser has to say instead of a value.
 fn unparsed(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let globals = Globals::guess(arguments);
     let out = Output::new(&globals);
     let text = error.render();
-    if let Some(answer) = elsewhere(error) {
+    if let Some(answer) = elsewhere::answer(error) {
         out.error(&answer);
         return answer.exit();
     }

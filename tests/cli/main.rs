@@ -14,6 +14,7 @@ mod help;
 mod history;
 mod logs;
 mod pipes;
+mod promises;
 mod search;
 mod support;
 mod usage;

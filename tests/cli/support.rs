@@ -25,6 +25,11 @@ impl Place {
         self.root.path().join("work")
     }
 
+    /// Where tmux keeps its sockets.
+    pub(crate) fn tmux(&self) -> PathBuf {
+        self.root.path().join("tmux")
+    }
+
     /// Writes a file in the working directory.
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.work().join(name);
@@ -88,4 +93,22 @@ pub(crate) fn verbs() -> Vec<String> {
         .collect();
     assert!(verbs.len() > 5, "no verbs found in:\n{help}");
     verbs
+}
+
+/// Every command that does something, as its words: a verb, or a verb and what stands below it, such as `job submit`.
+pub(crate) fn commands() -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for verb in verbs() {
+        let help = Place::new().run(&[&verb, "--help"]).stdout;
+        let below = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let below: Vec<String> =
+            below.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).filter(|word| word != "help").collect();
+        if below.is_empty() {
+            all.push(vec![verb]);
+        } else {
+            all.extend(below.into_iter().map(|word| vec![verb.clone(), word]));
+        }
+    }
+    assert!(all.len() > verbs().len(), "no commands below a verb: {all:?}");
+    all
 }

@@ -31,8 +31,9 @@ const AFTER_EXAMPLE: &str = "\
 * A manifest is one YAML document. A key that is `null` counts as missing; only `version` cannot be.
 * A key that nothing knows is kept and warned about (with `--strict` it is an error). Keys that begin with `x-` are yours, at the top,
   in an entry, in `agents` and in `mqtt`; so are keys of an entry that end in `_at`, which say when somebody touched it.
-* An unknown key that was probably meant to say which session an entry is about, or where it is (`tmux_sever`, `hostname`), in the
-  entry, in `defaults` or beside `sessions`, makes the entry *unknown* until it is corrected, unless the entry says that otherwise.
+* If an unknown key in the entry, in `defaults` or beside `sessions` looks like a misspelled `name`, `server`, `host`, …
+  (`tmux_sever`), the entry is *unknown* until you fix it, because headcount might be looking in the wrong place. It is not if the
+  entry has that key too.
 * A session is known by `host`, `mux`, `server` and `name`. Two entries of one session are an error.
 * Paths are absolute or begin with `~/`. Files named in `mqtt` may also be relative to the manifest.
 ";

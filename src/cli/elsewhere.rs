@@ -1,0 +1,157 @@
+//! Commands that people know from other programs and headcount does not have. Owns what it says to run instead; runs nothing.
+
+use clap::error::{ContextKind, ContextValue};
+
+use super::error::{CliError, Exit};
+
+/// Words, and what to do instead.
+const ELSEWHERE: [(&[&str], &str); 19] = [
+    (&["log", "logs", "journal"], "`headcount history` shows what headcount recorded, newest first"),
+    (&["list", "get", "sessions"], "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
+    (
+        &["describe", "show", "inspect", "info", "why"],
+        "`headcount explain SESSION` shows all that is known of a session, and why",
+    ),
+    (
+        &["monitor", "follow", "daemon", "run", "serve", "top"],
+        "`headcount watch` keeps recording, `headcount status -w` only keeps showing",
+    ),
+    (&["events"], "`headcount watch --json` prints events as they come, `headcount job events ID` those of a job"),
+    (&["plan", "drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
+    (
+        &["sync", "refresh", "update", "save", "import", "scan", "discover"],
+        "`headcount record` records in the manifest what runs",
+    ),
+    (&["revert", "rollback"], "`headcount undo ENTRY` takes one change back; `headcount history` shows the numbers"),
+    (&["lint", "verify"], "`headcount check` validates a manifest, `headcount doctor` checks this machine"),
+    (
+        &["new", "add", "register", "adopt"],
+        "start the agent in tmux or zellij; `headcount record` then adds an entry for its session",
+    ),
+    (
+        &["rm", "delete", "remove", "forget", "unregister"],
+        "headcount removes no entry; delete it in the manifest, or set its `status: archived`",
+    ),
+    (
+        &["apply", "enforce"],
+        "headcount does not make sessions follow the manifest yet; `headcount record` makes the manifest follow the sessions",
+    ),
+    (
+        &["start", "create", "launch", "spawn", "up", "open"],
+        "headcount starts no session yet; start one with `tmux new-session -s NAME` or `zellij -s NAME`",
+    ),
+    (
+        &["stop", "kill", "terminate", "quit", "down", "close", "kill-session"],
+        "headcount stops no session yet; `tmux kill-session -t NAME` or `zellij kill-session NAME` does",
+    ),
+    (
+        &["restart", "resume", "restore", "continue", "handoff"],
+        "headcount resumes no conversation yet; `headcount status -o wide` prints the command that does",
+    ),
+    (
+        &["attach", "enter", "switch", "a"],
+        "headcount attaches to no session yet; `tmux attach -t NAME` or `zellij attach NAME` does",
+    ),
+    (
+        &["send", "send-keys", "type", "prompt", "ask", "converse", "chat"],
+        "headcount types into no session yet; `tmux send-keys -t NAME` does",
+    ),
+    (
+        &["wait", "submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
+        "`headcount job` has the commands for jobs: submit, list, show, events, publish, cancel, wait, prune",
+    ),
+    (&["hosts", "machines", "nodes"], "`headcount fleet status` shows every host that publishes on the MQTT broker"),
+];
+
+/// The same below `headcount job`.
+const OF_JOBS: [(&[&str], &str); 6] = [
+    (&["kill", "stop", "abort", "end"], "`headcount job cancel ID` cancels a job"),
+    (&["get", "status", "describe", "info", "inspect"], "`headcount job show ID` shows one job"),
+    (&["ls", "ps"], "`headcount job list` lists the jobs"),
+    (&["log", "logs", "tail", "follow"], "`headcount job events ID --follow` prints the events of a job as they come"),
+    (&["new", "add", "create", "run", "start", "delegate"], "`headcount job submit` adds a job"),
+    (&["rm", "delete", "remove", "clean", "gc"], "`headcount job prune` removes jobs that have ended"),
+];
+
+/// What to do instead of a command that does not exist.
+fn hint(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
+    table.iter().find(|(words, _)| words.contains(&word)).map(|(_, hint)| *hint)
+}
+
+/// The answer to a command that does not exist: what to run instead, or where the commands are listed.
+pub(super) fn answer(error: &clap::Error) -> Option<CliError> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    // The usage names the command that was asked for one below it.
+    let text = error.render().to_string();
+    let above = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("headcount");
+    let above = above.split([' ']).take_while(|word| !word.starts_with(['[', '<'])).collect::<Vec<_>>().join(" ");
+    let known = match above.as_str() {
+        "headcount" => hint(&ELSEWHERE, word),
+        "headcount job" => hint(&OF_JOBS, word),
+        _ => None,
+    };
+    let similar = || match error.get(ContextKind::SuggestedSubcommand)? {
+        ContextValue::String(one) => Some(format!("did you mean `{above} {one}`?")),
+        ContextValue::Strings(many) => Some(format!("did you mean `{above} {}`?", many.first()?)),
+        _ => None,
+    };
+    let hint = known.map(str::to_owned).or_else(similar).unwrap_or_else(|| format!("`{above} -h` lists the commands"));
+    Some(CliError::new(Exit::Usage, format!("there is no command `{above} {word}`")).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cli::args::command;
+
+    #[test]
+    fn no_word_is_a_command_and_none_has_two_answers() {
+        let root = command();
+        let job = root.find_subcommand("job").unwrap();
+        for (command, table) in [(&root, &ELSEWHERE[..]), (job, &OF_JOBS)] {
+            let mut seen = BTreeSet::new();
+            for word in table.iter().flat_map(|(words, _)| *words) {
+                assert!(command.find_subcommand(word).is_none(), "{word} is a command");
+                assert!(seen.insert(word), "{word} is there twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_is_named_parses() {
+        for (_, hint) in ELSEWHERE.iter().chain(&OF_JOBS) {
+            // What stands in `…`: the odd pieces.
+            for quoted in hint.split('`').skip(1).step_by(2).filter(|text| text.starts_with("headcount ")) {
+                let words: Vec<&str> = quoted
+                    .split(' ')
+                    .map(|word| match word {
+                        "ID" => "abc12345",
+                        "ENTRY" => "1",
+                        word => word,
+                    })
+                    .collect();
+                let parsed = command().try_get_matches_from(words);
+                // What is left out, such as the prompt of a job, is for the person to say.
+                use clap::error::ErrorKind::{
+                    DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument, MissingSubcommand,
+                };
+                let left_out = [DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument, MissingSubcommand];
+                assert!(parsed.as_ref().err().is_none_or(|error| left_out.contains(&error.kind())), "{quoted}: {parsed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_verbs_of_the_field_have_an_answer_that_says_what_does_not_exist_yet() {
+        for word in ["start", "stop", "kill", "attach", "restart", "resume", "send", "apply"] {
+            assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
+        }
+        for word in ["log", "logs", "list", "describe", "get", "plan", "wait", "rm", "rollback"] {
+            assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
+        }
+        assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);
+    }
+}
