@@ -71,8 +71,21 @@ fn read_as_is(text: &str) -> Result<Value, Unreadable> {
 
 /// Replaces merge keys by what they bring. A value without any is returned as it is.
 pub(super) fn merged(mut value: Value) -> Result<Value, serde_yaml::Error> {
-    value.apply_merge()?;
+    merge(&mut value)?;
     Ok(value)
+}
+
+/// From the inside out: what a merge key brings may have one of its own.
+fn merge(value: &mut Value) -> Result<(), serde_yaml::Error> {
+    match value {
+        Value::Sequence(items) => items.iter_mut().try_for_each(merge),
+        Value::Tagged(tagged) => merge(&mut tagged.value),
+        Value::Mapping(fields) => {
+            fields.values_mut().try_for_each(merge)?;
+            if fields.contains_key("<<") { value.apply_merge() } else { Ok(()) }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
 }
 
 struct Limits {
@@ -232,6 +245,19 @@ mod tests {
         let ours = read(text).unwrap();
         let theirs: Value = serde_yaml::from_str(text).unwrap();
         assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn what_a_merge_key_brings_may_have_one_of_its_own() {
+        for (text, expected) in [
+            ("c: &c { T: 1, U: 1 }\nb: &b { <<: *c, U: 2 }\ne: { <<: *b, V: 3 }\n", "{ V: 3, U: 2, T: 1 }"),
+            ("c: &c { T: 1, U: 1 }\nb: &b\n  <<: *c\ne:\n  <<: [*b, { U: 4, W: 5 }]\n", "{ T: 1, U: 1, W: 5 }"),
+            ("a: &a { T: 1 }\nb: &b { <<: *a }\nc: &c { <<: *b }\ne: { <<: { <<: [*c] } }\n", "{ T: 1 }"),
+        ] {
+            let value = merged(read(text).unwrap()).unwrap();
+            assert_eq!(value["e"], read(expected).unwrap(), "{text}");
+        }
+        assert!(merged(read("e: { <<: 5 }\n").unwrap()).is_err());
     }
 
     #[test]
