@@ -7,6 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::private;
 use super::text::{BOM, first_line, line_end, line_start, position};
+use super::untyped;
 use crate::core::text::printable;
 
 /// Something to say about a place in a manifest's text.
@@ -89,7 +90,10 @@ impl Shown {
             return Err((number, column));
         }
         let start = line_start(text, span.start);
-        let private = private::values(text, &(start..line_end(text, span.start)));
+        let mut private = private::values(text, &(start..line_end(text, span.start)));
+        if untyped::read(text).is_err() {
+            private.extend(private::seeming(text));
+        }
         let mut line = String::new();
         let mut mark = 0..0;
         let mut after = 0;

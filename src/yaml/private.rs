@@ -6,11 +6,11 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::items::Items;
 use super::items::sessions;
-use super::tree::{Place, Tree, key_text, significant, token_of, untagged};
+use super::tree::{Node, Place, Tree, key_of, key_text, significant, token_of, untagged};
 use super::untyped;
 
-/// The key whose values are private.
-const ENV: &str = "env";
+/// The key whose values are private, and what people write for it by mistake.
+const ENV: [&str; 6] = ["env", "evn", "envs", "environ", "environment", "enviroment"];
 
 /// What a private value is shown as.
 const MASK: &str = "***";
@@ -24,6 +24,12 @@ pub(super) fn values(text: &str, near: &Range<usize>) -> Vec<Range<usize>> {
     }
     let mut found = by_item(text, near).unwrap_or_else(|| in_tree(text));
     found.sort_by_key(|range| range.start);
+    // An anchor among them stands within another.
+    found.dedup_by(|next, range| {
+        let is_within = next.start < range.end;
+        range.end = if is_within { range.end.max(next.end) } else { range.end };
+        is_within
+    });
     found
 }
 
@@ -45,9 +51,61 @@ pub(super) fn masked(text: &str, line: Range<usize>, private: &[Range<usize>]) -
     (done > line.start).then(|| out + &text[done..line.end])
 }
 
+/// The same for a text that is no manifest yet, by its lines alone: what stands behind such a key, and deeper below it.
+///
+/// A text that cannot be read has no tree to go by. This hides too much rather than too little.
+pub(super) fn seeming(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let mut column = None;
+    for line in text.split_inclusive(['\n', '\r']) {
+        let content = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        let is_deeper = |(column, is_block): (usize, bool)| {
+            let is_item = is_block && indent == column && content.starts_with('-');
+            content.is_empty() || indent > column || line[..indent].contains('\t') || is_item
+        };
+        let value = if column.is_some_and(is_deeper) {
+            Some(indent)
+        } else {
+            let key = (indent..line.len()).find_map(|from| {
+                let is_start = !line.get(..from)?.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-'));
+                Some((from, private_key(&line[from..]).filter(|_| is_start)?))
+            });
+            // In braces, what follows may be indented as one likes.
+            column = key.map(|(from, _)| {
+                let is_block = !line[..from].contains(['{', ',']);
+                (if is_block { from } else { indent }, is_block)
+            });
+            key.map(|(from, length)| from + length)
+        };
+        found.extend(value.map(|value| at + value..at + line.len()).filter(|range| !range.is_empty()));
+        at += line.len();
+    }
+    found
+}
+
+/// How long the key and its colon are that this text begins with, if the key is a private one.
+fn private_key(text: &str) -> Option<usize> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
+    let word = quote.and_then(|quote| text.strip_prefix(quote)).unwrap_or(text);
+    let end = word.bytes().take(16).position(|byte| !byte.is_ascii_alphabetic())?;
+    let rest = quote.map_or(Some(&word[end..]), |quote| word[end..].strip_prefix(quote))?.trim_start_matches([' ', '\t']);
+    (is_private(&word[..end]) && rest.starts_with(':')).then(|| text.len() - rest.len() + 1)
+}
+
+fn is_private(key: &str) -> bool {
+    ENV.iter().any(|word| key.eq_ignore_ascii_case(word))
+}
+
 /// Whether a text can have such a key at all. An escape can spell one, too.
 fn may_have(text: &str) -> bool {
-    text.contains(ENV) || text.contains("\\x") || text.contains("\\u") || text.contains("\\U")
+    ["env", "Env", "ENV", "evn", "\\x", "\\u", "\\U"].iter().any(|part| text.contains(part))
+}
+
+/// What is a mistaken `env` in an entry is a fine name of a label.
+fn is_collection(content: &Node) -> bool {
+    matches!(untagged(content).kind(), Kind::MAPPING | Kind::SEQUENCE)
 }
 
 fn by_item(text: &str, near: &Range<usize>) -> Option<Vec<Range<usize>>> {
@@ -59,6 +117,10 @@ fn by_item(text: &str, near: &Range<usize>) -> Option<Vec<Range<usize>>> {
     }
     let mut found = Vec::new();
     for (_, span) in items.touching(near) {
+        // What another item repeats may be private there.
+        if text[span.clone()].contains('&') {
+            return None;
+        }
         let alone = Items::alone(&text[span.clone()]);
         let value = untyped::read(&alone).ok()?;
         if sessions(&value).is_none_or(|list| list.len() != 1) {
@@ -70,28 +132,33 @@ fn by_item(text: &str, near: &Range<usize>) -> Option<Vec<Range<usize>>> {
     Some(found)
 }
 
-/// The values of every `env`, wherever it stands, and what the aliases among them repeat.
+/// The values of every `env`, wherever it stands, and what the aliases in them repeat.
 fn in_tree(text: &str) -> Vec<Range<usize>> {
     let tree = Tree::parse(text);
-    let mut found = Vec::new();
-    let mut aliases = Vec::new();
-    let entries = tree.nodes().filter(|node| node.kind() == Kind::MAPPING_ENTRY && key_text(node).as_deref() == Some(ENV));
-    for entry in entries {
-        let Some(content) = Place::of_entry(&entry).content else { continue };
-        let repeated = content.descendants().filter(|node| node.kind() == Kind::ALIAS);
-        aliases.extend(repeated.map(|node| node.text().to_string().trim().trim_start_matches('*').to_owned()));
-        found.extend(significant(&content));
-    }
-    if !aliases.is_empty() {
-        for node in tree.nodes() {
-            let anchor = token_of(&node, Kind::ANCHOR).map(|token| token.text().trim_start_matches('&').to_owned());
-            if anchor.is_some_and(|name| aliases.contains(&name)) {
-                found.extend(significant(&untagged(&node)));
-            }
+    let is_env = |entry: &Node| match key_text(entry) {
+        Some(key) => key == ENV[0] || (is_private(&key) && Place::of_entry(entry).content.is_some_and(|it| is_collection(&it))),
+        // A key that repeats another may say anything.
+        None => key_of(entry).is_some_and(|key| key.text().to_string().trim_start().starts_with('*')),
+    };
+    let entries = tree.nodes().filter(|node| node.kind() == Kind::MAPPING_ENTRY && is_env(node));
+    let mut private: Vec<Node> = entries.filter_map(|entry| Place::of_entry(&entry).content).collect();
+    let mut anchors = None;
+    let mut next = 0;
+    while let Some(content) = private.get(next).cloned() {
+        next += 1;
+        for alias in content.descendants().filter(|node| node.kind() == Kind::ALIAS) {
+            let name = alias.text().to_string().trim().trim_start_matches('*').to_owned();
+            let anchored = |node: Node| {
+                let token = token_of(&node, Kind::ANCHOR)?;
+                Some((token.text().trim_start_matches('&').to_owned(), untagged(&node)))
+            };
+            let anchors: &Vec<(String, Node)> = anchors.get_or_insert_with(|| tree.nodes().filter_map(anchored).collect());
+            let repeated = anchors.iter().filter(|(anchor, _)| *anchor == name).map(|(_, node)| node);
+            let repeated: Vec<Node> = repeated.filter(|node| !private.contains(node)).cloned().collect();
+            private.extend(repeated);
         }
     }
-    found.retain(|range| !range.is_empty());
-    found
+    private.iter().filter_map(significant).filter(|range| !range.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -124,6 +191,11 @@ mod tests {
             "  - name: a\n    x-t: &t hush\n    env: { TOKEN: *t }\n    agent: pi\n",
             "  - name: a\n    <<: { env: { TOKEN: hush } }\n    agent: pi\n",
             "  - name: a\n    env: hush\n    agent: pi\n",
+            "  - name: a\n    x-a: &a hush\n    x-b: &b { T: *a }\n    env: *b\n    agent: pi\n",
+            "  - name: a\n    x-a: &a { T: hush }\n    env:\n      <<: *a\n    agent: pi\n",
+            "  - name: a\n    env: { A: &t hush, B: *t }\n    agent: pi\n",
+            "  - name: a\n    x-k: &k env\n    *k : { T: hush }\n    agent: pi\n",
+            "  - name: a\n    evn: { T: hush }\n    agent: pi\n",
         ] {
             for text in [
                 format!("version: 1\nsessions:\n{entry}"),
@@ -136,5 +208,33 @@ mod tests {
         }
         let plain = "version: 1\nsessions:\n  - name: env\n    cwd: /env\n    labels: { environment: x }\n";
         assert_eq!(shown(plain), plain);
+    }
+
+    #[test]
+    fn what_another_item_repeats_is_private_where_it_stands() {
+        let text = "version: 1\nsessions:\n  - name: a\n    x-t: &t hush\n  - name: b\n    env: { T: *t }\n";
+        let near = text.find("  - name: a").unwrap_or_default()..text.find("  - name: b").unwrap_or_default();
+        assert!(values(text, &near).iter().any(|range| text[range.clone()].contains("hush")));
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_hides_what_seems_to_be_an_env() {
+        for (text, shown) in [
+            ("a: 1\nenv:\n  T: hush\n U: hush\nb: 1\n", "a: 1\nenv:\nb: 1\n"),
+            ("a: 1\nenv:\n\tT: hush\n\n  - hush\nb: 1\n", "a: 1\nenv:\nb: 1\n"),
+            ("- env:\n  - hush\n- b: 1\n", "- env:\n- b: 1\n"),
+            ("- { name: a, env: {\n  T: \"hush }\n- b: 1\n", "- { name: a, env:\n- b: 1\n"),
+            ("\"env\" : {T: hush\n", "\"env\" :\n"),
+            ("no-env: x\nmy_env: y\nenvoy: z\n", "no-env: x\nmy_env: y\nenvoy: z\n"),
+        ] {
+            let hidden = seeming(text);
+            let is_shown = |at: usize| !hidden.iter().any(|range| range.contains(&at));
+            let lines = text.split_inclusive('\n').scan(0, |at, line| {
+                let from = *at;
+                *at += line.len();
+                Some(line.char_indices().filter(|(i, c)| *c == '\n' || is_shown(from + i)).map(|(_, c)| c).collect::<String>())
+            });
+            assert_eq!(lines.filter(|line| !line.trim().is_empty()).collect::<String>(), shown, "{text}");
+        }
     }
 }

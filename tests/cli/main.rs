@@ -16,6 +16,7 @@ mod logs;
 mod pipes;
 mod promises;
 mod search;
+mod secrets;
 mod support;
 mod usage;
 mod verbs;
