@@ -179,6 +179,9 @@ impl From<ManifestError> for CliError {
                 told.hint("the new text is written beside the old one, so the directory has to be writable")
             }
             ManifestError::ReadOnlyFile { .. } => told.hint("`chmod u+w` it if headcount may record in it"),
+            ManifestError::Unchangeable { at, .. } => {
+                told.hint(format!("`chattr -i -a {}` if headcount may record in it", at.display()))
+            }
             ManifestError::Attributes { .. } => told.hint("run headcount as the owner of the manifest"),
             ManifestError::NoSpace { .. } => told.hint("nothing was changed; make room and try again"),
             ManifestError::Io { .. } => told,

@@ -190,6 +190,60 @@ fn a_manifest_in_a_read_only_directory_is_refused() {
     fs::set_permissions(place.dir.path(), Permissions::from_mode(0o755)).unwrap();
 }
 
+#[test]
+fn what_chattr_has_fixed_is_refused_with_its_name() {
+    let chattr =
+        |flag: &str, path: &Path| Command::new("chattr").arg(flag).arg(path).output().is_ok_and(|out| out.status.success());
+    for (flag, is_directory) in [("i", false), ("a", false), ("i", true), ("a", true)] {
+        let place = Place::new("text\n");
+        let at = if is_directory { place.dir.path().canonicalize().unwrap() } else { place.path.canonicalize().unwrap() };
+        if !chattr(&format!("+{flag}"), &at) {
+            eprintln!("SKIPPED: chattr +{flag} does nothing here");
+            return;
+        }
+        let ended = std::panic::catch_unwind(|| {
+            let error = refusal(&place, &Options::default());
+            let seen = place.manifest().check_replaceable().unwrap_err();
+            (error, seen)
+        });
+        assert!(chattr(&format!("-{flag}"), &at), "{} cannot be removed", at.display());
+        let (error, seen) = ended.unwrap();
+        assert!(
+            matches!(&error, ManifestError::Unchangeable { at: named, .. } if *named == at) && error.is_refusal(),
+            "{error:?}"
+        );
+        assert_eq!(seen.to_string(), error.to_string());
+        place.assert_no_litter();
+    }
+}
+
+#[test]
+fn a_lock_that_cannot_be_opened_is_seen_beforehand() {
+    for make in
+        [|path: &Path| fs::create_dir(path).unwrap(), |path: &Path| std::os::unix::fs::symlink("/dev/null", path).unwrap()]
+    {
+        let place = Place::new("text\n");
+        let mut sidecar = place.path.clone().into_os_string();
+        sidecar.push(".lock");
+        make(Path::new(&sidecar));
+        let error = place.manifest().update(&Options::default(), append("more\n")).unwrap_err();
+        assert_foretold(&place.path, &error);
+    }
+}
+
+#[test]
+fn a_link_to_what_is_refused_is_refused_with_the_files_own_name() {
+    let place = Place::new("text\n");
+    let link = place.dir.path().join("link.yaml");
+    std::os::unix::fs::symlink(&place.path, &link).unwrap();
+    assert!(ManifestFile::open(&link).unwrap().check_replaceable().is_ok(), "a link is followed");
+    fs::hard_link(&place.path, place.dir.path().join("twin")).unwrap();
+    let error = ManifestFile::open(&link).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
+    assert!(matches!(error.cause, Cause::Manifest(ManifestError::HardLinked { .. })), "{error:?}");
+    assert_foretold(&link, &error);
+    assert_eq!((fs::read_link(&link).unwrap(), place.text()), (place.path.clone(), "text\n".to_owned()));
+}
+
 /// Not a test of its own: as a user who may write the manifest but does not own it.
 #[test]
 fn child_that_is_not_the_owner() {

@@ -94,6 +94,14 @@ pub enum ManifestError {
         /// The path.
         path: PathBuf,
     },
+    /// Not even its owner may replace it while an attribute says so.
+    #[error("refusing to replace manifest {}: {} is immutable or append-only", path.display(), at.display())]
+    Unchangeable {
+        /// The path.
+        path: PathBuf,
+        /// The manifest, or its directory.
+        at: PathBuf,
+    },
     /// The new file could not be given the old one's owner, mode or attributes.
     #[error("refusing to replace manifest {}: cannot keep its {what}", path.display())]
     Attributes {
@@ -153,6 +161,7 @@ impl ManifestError {
                 | Self::MountPoint { .. }
                 | Self::ReadOnlyDirectory { .. }
                 | Self::ReadOnlyFile { .. }
+                | Self::Unchangeable { .. }
                 | Self::Attributes { .. }
         )
     }

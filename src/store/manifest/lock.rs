@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use fs4::TryLockError;
-use rustix::fs::{Access, access};
-use rustix::io::Errno;
 
 use super::swap::Beside;
-use super::{ManifestError, ManifestFile, Options, Step, look};
+use super::{ManifestError, ManifestFile, Options, Step, look, temp};
 
 /// A manifest that nobody else who keeps to the lock can write, until this is dropped.
 #[derive(Debug)]
@@ -27,6 +25,7 @@ impl LockedManifest {
         let started = Instant::now();
         loop {
             let resolved = file.resolved()?;
+            temp::refuse_unchangeable(&resolved)?;
             let locks = acquire(&sidecars(&file.given, &resolved), &resolved, started, options.lock_wait)?;
             // The link may have been pointed elsewhere while we waited.
             if file.resolved()? != resolved {
@@ -74,12 +73,12 @@ fn sidecars(given: &Path, resolved: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Whether the sidecar that decides could be opened, without opening or making it.
+/// Whether the sidecar that decides could be opened, without making it.
 pub(super) fn refuse(manifest: &Path) -> Result<(), ManifestError> {
     let own = sidecar(manifest);
-    match access(&own, Access::READ_OK | Access::WRITE_OK) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(ManifestError::beside("open", &own, manifest, errno)),
+    match options().open(&own) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ManifestError::beside("open", &own, manifest, error)),
+        _ => Ok(()),
     }
 }
 
@@ -104,15 +103,19 @@ fn acquire(paths: &[PathBuf], manifest: &Path, started: Instant, wait: Duration)
     Ok(locks)
 }
 
-fn open(path: &Path, manifest: &Path) -> Result<File, ManifestError> {
-    let fail = |source| ManifestError::beside("open", path, manifest, source);
+fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    match options.open(path) {
+    options
+}
+
+fn open(path: &Path, manifest: &Path) -> Result<File, ManifestError> {
+    let fail = |source| ManifestError::beside("open", path, manifest, source);
+    match options().open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         opened => return opened.map_err(fail),
     }
-    match options.clone().create_new(true).open(path) {
+    match options().create_new(true).open(path) {
         Ok(file) => {
             // Made by root for somebody else's manifest: the owner must be able to lock it later.
             if let (Ok(of_lock), Ok(of_manifest)) = (file.metadata(), manifest.metadata())
@@ -123,7 +126,7 @@ fn open(path: &Path, manifest: &Path) -> Result<File, ManifestError> {
             Ok(file)
         }
         // Somebody else made it just now.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path).map_err(fail),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options().open(path).map_err(fail),
         Err(error) => Err(fail(error)),
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn refuse(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> 
     if is_mount_point(manifest) {
         return Err(ManifestError::MountPoint { path: path() });
     }
+    refuse_unchangeable(manifest)?;
     if let Some(Err(source)) = manifest.parent().map(|directory| access(directory, Access::WRITE_OK | Access::EXEC_OK)) {
         return Err(ManifestError::ReadOnlyDirectory { path: path(), source: source.into() });
     }
@@ -42,17 +43,33 @@ pub(super) fn refuse_owner(manifest: &Path, stat: &Stat) -> Result<(), ManifestE
     Err(ManifestError::Attributes { path: manifest.to_owned(), what: "owner".to_owned(), source: Errno::PERM.into() })
 }
 
-#[cfg(target_os = "linux")]
-fn is_mount_point(path: &Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+/// Refuses what `chattr` has made immutable or append-only, the manifest or its directory. Not even root replaces a file there.
+pub(super) fn refuse_unchangeable(manifest: &Path) -> Result<(), ManifestError> {
+    let mut both = [Some(manifest), manifest.parent()].into_iter().flatten();
+    match both.find(|at| attributes(at) & FIXED != 0) {
+        Some(at) => Err(ManifestError::Unchangeable { path: manifest.to_owned(), at: at.to_owned() }),
+        None => Ok(()),
+    }
+}
 
-    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())
-        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+fn is_mount_point(path: &Path) -> bool {
+    attributes(path) & MOUNT_ROOT != 0
+}
+
+/// Attributes of a file as `linux/stat.h` counts them: immutable or append-only; the root of a mount.
+const FIXED: u64 = 0x10 | 0x20;
+const MOUNT_ROOT: u64 = 0x2000;
+
+#[cfg(target_os = "linux")]
+fn attributes(path: &Path) -> u64 {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
+    statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty()).map_or(0, |found| found.stx_attributes.bits())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_mount_point(_path: &Path) -> bool {
-    false
+fn attributes(_path: &Path) -> u64 {
+    0
 }
 
 /// Writes the new text to `temp`, on disk, with the manifest's owner, mode and attributes. Gives the file opened for reading,
