@@ -36,9 +36,11 @@ pub(super) fn key(document: &Mapping, known: &[&str], remarks: &mut Remarks) -> 
     }
 }
 
-/// Whether an unknown key holds what looks like sessions. Keys of the user's own may.
+/// Whether an unknown key holds what looks like sessions; any list does where no list of sessions is. Keys of the user's own may.
 pub(super) fn is_stray(key: &str, document: &Mapping) -> bool {
-    !is_own_key(key) && document.get(key).is_some_and(holds_sessions)
+    let has_list = [top::SESSIONS, top::TMUX_SESSIONS].iter().any(|list| document.contains_key(*list));
+    let is_list = |value: &Value| !has_list && value.as_sequence().is_some_and(|items| !items.is_empty());
+    !is_own_key(key) && document.get(key).is_some_and(|value| is_list(value) || holds_sessions(value))
 }
 
 /// Whether an entry, or the defaults, name this agent; in the older dialect also by the end of a name, or by an id.
@@ -55,11 +57,12 @@ pub(super) fn names_agent(document: &Mapping, list: &str, name: &str, older: boo
     entries.into_iter().flatten().any(names) || document.get(top::DEFAULTS).is_some_and(names)
 }
 
-/// Whether a value looks like sessions: a list, or a mapping by names, of what looks like entries.
+/// Whether what looks like an entry is anywhere in a value: in a list, or in a mapping by names.
 fn holds_sessions(value: &Value) -> bool {
+    let holds = |value: &Value| is_entry(value) || holds_sessions(value);
     match value {
-        Value::Sequence(items) => items.iter().any(is_entry),
-        Value::Mapping(fields) => fields.values().any(is_entry),
+        Value::Sequence(items) => items.iter().any(holds),
+        Value::Mapping(fields) => fields.values().any(holds),
         _ => false,
     }
 }

@@ -122,6 +122,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
         let reader = EntryReader { list, index, dialect, environment, defaults: &defaults, agents: &agents, doubts: &doubts };
         sessions.extend(reader.read(raw, item, remarks));
     }
+    lead::refuse_short_waits(&sessions, &policy, remarks);
     refuse_duplicates(&sessions, remarks);
     lend_identities(&mut sessions, &identities);
     let registers_nothing = doubts.of_new_entries(document, &defaults);
@@ -147,7 +148,11 @@ fn dialect(document: &Mapping, remarks: &mut Remarks) -> Option<Dialect> {
         Some(version) if version.as_u64() == Some(1) => Some(Dialect::V1),
         Some(other) => {
             let shown = other.as_u64().map_or_else(|| noun(other).to_owned(), |number| number.to_string());
-            let hint = "this headcount reads `version: 1`, and files without `version:` as multi-agent-mux wrote them";
+            let is_one = other.as_f64() == Some(1.0) || other.as_str().is_some_and(|text| text.trim() == "1");
+            let hint = match is_one {
+                true => "write it as `version: 1`, without quotes and point",
+                false => "this headcount reads `version: 1`, and files without `version:` as multi-agent-mux wrote them",
+            };
             remarks.fatal(
                 Path::root().key(top::VERSION),
                 format!("unsupported manifest version: {shown}"),

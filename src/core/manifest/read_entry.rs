@@ -9,8 +9,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::doubt::{Doubts, Found};
 use super::names::{Field, identity, own_id_agent, own_id_keys, top};
-use super::pattern::NamePattern;
-use super::remark::{Remarks, closest, noun};
+use super::remark::{Remarks, closest, noun, scalar_text, tag_hint};
 use super::{Dialect, Entry, Environment, Lead, Recorded, RecordedPane, Session, Status, find_agent, kinds};
 use crate::core::agents::Definition;
 use crate::core::class::Class;
@@ -54,7 +53,7 @@ impl EntryReader<'_> {
     pub(super) fn read(&self, raw: &Value, item: &Value, remarks: &mut Remarks) -> Option<Session> {
         let path = Path::root().key(self.list).index(self.index);
         let Value::Mapping(own) = item else {
-            let hint = "a session is a mapping with at least `name` and `agent`".to_owned();
+            let hint = tag_hint(item).unwrap_or_else(|| "a session is a mapping with at least `name` and `agent`".to_owned());
             remarks.fatal(path, format!("a session cannot be {}", noun(item)), Some(hint));
             return None;
         };
@@ -109,12 +108,22 @@ impl EntryReader<'_> {
         if self.dialect == Dialect::MultiAgentMux {
             // Without its name, which is complained about already, nobody can say whether the agent is missing too.
             let name = name?;
-            let named: Vec<AgentKind> =
-                NamePattern::defaults().iter().flat_map(|pattern| pattern.agents(name, kinds(self.agents))).collect();
-            let mut keyed: Vec<AgentKind> = fields.own.keys().filter_map(Value::as_str).filter_map(own_id_agent).collect();
-            keyed.dedup();
-            if let ([agent], _) | ([], [agent]) = (named.as_slice(), keyed.as_slice()) {
-                return Some(*agent);
+            let ends = |word: &str| name.strip_suffix(word).is_some_and(|rest| rest.len() > 1 && rest.ends_with('-'));
+            let named = kinds(self.agents).find(|agent| agent.names().any(ends));
+            let said = fields.own.iter().filter(|(_, value)| named.is_none() || !value.is_null());
+            let mut keyed: Vec<(&str, AgentKind)> =
+                said.filter_map(|(key, _)| key.as_str()).filter_map(|key| Some((key, own_id_agent(key)?))).collect();
+            keyed.dedup_by_key(|(_, agent)| *agent);
+            match (named, keyed.as_slice()) {
+                (Some(named), [(key, agent)]) if named != *agent => {
+                    let hint = format!("add `agent: {named}` or `agent: {agent}`");
+                    let message = format!("the name of this session says {named}, `{key}` says {agent}");
+                    fields.remarks.fatal_key(fields.path.key(*key), message, Some(hint));
+                    return None;
+                }
+                (Some(agent), _) => return Some(agent),
+                (None, [(_, agent)]) => return Some(*agent),
+                (None, _) => {}
             }
         }
         let names: Vec<&str> = kinds(self.agents).map(AgentKind::as_str).collect();
@@ -262,7 +271,7 @@ impl<'a> Fields<'a> {
     pub(super) fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
         // Not with the value: `1e3`, `0x10` and `True` are written otherwise than they are read.
         let is_misread = expected == "text" && matches!(value, Value::Number(_) | Value::Bool(_));
-        let hint = is_misread.then(|| "put it in quotes as it is written here".to_owned());
+        let hint = is_misread.then(|| "put it in quotes as it is written here".to_owned()).or_else(|| tag_hint(value));
         self.remarks.fatal(path, format!("`{}` must be {expected}, this is {}", field.name(), noun(value)), hint);
     }
 
@@ -320,28 +329,26 @@ impl<'a> Fields<'a> {
 
     /// A mapping of text to text, own keys before those of the defaults.
     fn map_of_text(&mut self, field: Field) -> BTreeMap<String, String> {
-        let mut map = BTreeMap::new();
-        let defaults = field.names().iter().find_map(|name| self.defaults.get(*name));
-        if let Some(Value::Mapping(fields)) = defaults {
-            map.extend(fields.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), scalar_text(value)?))));
-        }
         match self.value(field) {
             None => {}
             Some((place, Value::Mapping(fields))) => {
-                let path = self.path_of(place);
-                for (key, value) in fields {
-                    let Some(key) = key.as_str() else { continue };
-                    match scalar_text(value) {
-                        // A file that the value stands in.
-                        None if field == Field::Env && value.is_mapping() => {}
-                        Some(text) => {
-                            map.insert(key.to_owned(), text);
-                        }
-                        None => self.wrong_type(path.key(key), field, "a mapping of text to text", value),
-                    }
+                for key in fields.keys().filter(|key| !key.is_string()) {
+                    let path = self.path_of(place);
+                    self.remarks.warn(path, format!("a key here is {}, not text", noun(key)), None);
                 }
             }
             Some((place, other)) => self.wrong_type(self.path_of(place), field, "a mapping", other),
+        }
+        let mut map = BTreeMap::new();
+        for (path, key, value) in self.entries(field) {
+            match scalar_text(value) {
+                // A file that the value stands in.
+                None if field == Field::Env && value.is_mapping() => {}
+                Some(text) => {
+                    map.insert(key.to_owned(), text);
+                }
+                None => self.wrong_type(path, field, "a mapping of text to text", value),
+            }
         }
         map
     }
@@ -474,16 +481,6 @@ fn parse_stamp(text: &str) -> Option<DateTime<Utc>> {
 /// Whether a key says when somebody touched the entry, as text or in seconds.
 fn is_stamp(key: &str) -> bool {
     key.ends_with("_at") || key.ends_with("_at_epoch")
-}
-
-/// A scalar as text; `None` for null and collections.
-pub(super) fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
-    }
 }
 
 impl FromStr for Status {

@@ -90,6 +90,22 @@ pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>
         .map(|(_, _, candidate)| candidate)
 }
 
+/// What to do about a value that is wrong only for its tag.
+pub(super) fn tag_hint(value: &Value) -> Option<String> {
+    let Value::Tagged(tagged) = value else { return None };
+    Some(format!("take the tag `{}` out", tagged.tag))
+}
+
+/// A scalar as text; `None` for null and collections.
+pub(super) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => None,
+    }
+}
+
 /// What a value is, for messages.
 pub(super) fn noun(value: &Value) -> &'static str {
     match value {

@@ -404,6 +404,9 @@ fn sessions_that_were_not_understood_are_an_error_and_never_none() {
     let entry = "[{ name: a-creator-claude, status: running }]";
     for (text, path, message) in [
         (format!("tmux_sessions: {entry}\nsessions: {entry}\n"), "tmux_sessions", "both there"),
+        (format!("project:\n  - {{ sessions: {entry} }}\n"), "project", "unknown key `project`"),
+        (format!("sessions: []\nhosts_of: {{ a: {{ b: {entry} }} }}\n"), "hosts_of", "unknown key `hosts_of`"),
+        ("version: 1\nmux_sessions: [a, b]\n".to_owned(), "mux_sessions", "unknown key `mux_sessions`"),
         (format!("version: 1\nsessions: []\ntmux_sessions: {entry}\n"), "tmux_sessions", "both there"),
         (format!("agent_sessions: {entry}\n"), "agent_sessions", "unknown key `agent_sessions`"),
         (format!("version: 1\nsesions: {entry}\n"), "sesions", "unknown key `sesions`"),
@@ -422,11 +425,41 @@ fn sessions_that_were_not_understood_are_an_error_and_never_none() {
     }
     for fine in [
         format!("version: 1\nx-base: {entry}\n"),
-        "version: 1\nprojects: [{ name: a, cwd: /x }]\n".to_owned(),
+        "version: 1\nsessions: []\nprojects: [{ name: a, cwd: /x }]\n".to_owned(),
         "version: 1\nsessions: null\ntmux_sessions: []\n".to_owned(),
         "tmux_sessions:\n".to_owned(),
         "{ version: 1, tmux_sessions: null, sessions: [] }\n".to_owned(),
     ] {
         assert!(try_read(&fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn an_older_entry_takes_its_agent_from_the_end_of_its_name_or_from_its_own_id() {
+    let agent = |entry: &str| try_read(&format!("tmux_sessions:\n- {entry}\n")).map(|(it, _)| it.sessions[0].agent.to_string());
+    for (entry, expected) in [
+        ("{ name: lab-claude }", "claude"),
+        ("{ name: lab-x-creator-claude-code }", "claude"),
+        ("{ name: lab-agy, agy_conversation_id_own: a }", "antigravity"),
+        ("{ name: lab, cline_conversation_id_own: ~ }", "cline"),
+        ("{ name: lab-codex, claude_session_id_own: ~ }", "codex"),
+        ("{ name: lab-codex, agent: pi, claude_session_id_own: a }", "pi"),
+    ] {
+        assert_eq!(agent(entry).unwrap(), expected, "{entry}");
+    }
+    for (entry, message, hint) in [
+        (
+            "{ name: lab-codex, claude_session_id_own: a }",
+            "says codex, `claude_session_id_own` says claude",
+            "`agent: codex` or",
+        ),
+        ("{ name: lab, claude_session_id_own: a, codex_session_id_own: b }", "names no agent", "add `agent:`"),
+        ("{ name: -claude }", "names no agent", ""),
+        ("{ name: labclaude }", "names no agent", ""),
+    ] {
+        let remarks = agent(entry).unwrap_err();
+        let [remark] = remarks.as_slice() else { panic!("{entry}: {remarks:?}") };
+        assert!(remark.fatal && remark.message.contains(message), "{remark:?}");
+        assert!(remark.hint.as_deref().unwrap_or_default().contains(hint), "{remark:?}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Of Claude Code 2.1.329, Codex 0.169, Pi 0.87, OpenCode 1.18, Gemini CLI 0.61, Copilot CLI 1.0.102 and agy.
 
+use crate::core::doors;
 use crate::core::ids::AgentKind;
 
 /// Why a flag does not belong into `args`.
@@ -121,7 +122,9 @@ pub(super) fn kind(agent: AgentKind, word: &str) -> Option<Kind> {
     }
     let Table { id, prompt, headless, permission, .. } = table(agent);
     let kinds = [(id, Kind::Id), (prompt, Kind::Prompt), (headless, Kind::Headless), (permission, Kind::Permission)];
-    kinds.into_iter().find(|(flags, _)| flags.contains(&flag)).map(|(_, kind)| kind)
+    // A value may stand right behind a flag of one letter.
+    let is_short = |short: &&str| short.len() == 2 && !flag.starts_with("--") && flag.starts_with(*short);
+    kinds.into_iter().find(|(flags, _)| flags.iter().any(|it| *it == flag || is_short(it))).map(|(_, kind)| kind)
 }
 
 /// Whether a word behind this one may be its value.
@@ -129,46 +132,49 @@ pub(super) fn takes_value(agent: AgentKind, word: &str) -> bool {
     word.starts_with('-') && !word.contains('=') && word != "--" && !table(agent).alone.contains(&word)
 }
 
-/// Programs that lead to another machine, container or terminal: what they start cannot be seen from here.
-const DOORS: [&str; 20] = [
-    "docker",
-    "podman",
-    "nerdctl",
-    "kubectl",
-    "oc",
-    "lxc",
-    "incus",
-    "machinectl",
-    "distrobox",
-    "toolbox",
-    "ssh",
-    "autossh",
-    "mosh",
-    "mosh-client",
-    "et",
-    "tmux",
-    "zellij",
-    "screen",
-    "nsenter",
-    "vagrant",
-];
-
 /// Programs that run the one that follows them.
-const STARTERS: [&str; 9] = ["env", "sudo", "doas", "nohup", "nice", "ionice", "setsid", "stdbuf", "exec"];
+const STARTERS: [&str; 11] = ["env", "sudo", "doas", "nohup", "nice", "ionice", "setsid", "stdbuf", "exec", "time", "timeout"];
+/// Programs that run a text behind `-c`.
+const SHELLS: [&str; 7] = ["sh", "bash", "zsh", "dash", "ksh", "mksh", "fish"];
 
-/// The word of a command that is a door to elsewhere.
-pub(super) fn door(command: &[String]) -> Option<usize> {
-    let base = |word: &str| word.rsplit('/').next().unwrap_or(word).to_owned();
+/// The word of a command that leads elsewhere, and what it leads through.
+pub(super) fn door(command: &[String]) -> Option<(usize, String)> {
+    let base = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut may_be_value = false;
     for (at, word) in command.iter().enumerate() {
-        if DOORS.contains(&base(word).as_str()) {
-            return Some(at);
+        let (name, rest) = (base(word), &command[at + 1..]);
+        if let Some(door) = doors::door(&name, rest) {
+            return Some((at, door));
         }
-        let is_passed = word.starts_with('-') || word.contains('=') || STARTERS.contains(&base(word).as_str());
-        if !is_passed {
-            return None;
+        if SHELLS.contains(&name.as_str()) {
+            return script(rest).and_then(|(index, text)| Some((at + 1 + index, door_in_text(text)?)));
         }
+        let is_flag = word.starts_with('-');
+        let is_passed = is_flag || word.contains('=') || STARTERS.contains(&name.as_str());
+        if !is_passed && !may_be_value {
+            // What starts an agent in some environment has its command behind two dashes: `mise exec -- claude`.
+            let inner = rest.iter().position(|word| word == "--")? + at + 2;
+            return door(command.get(inner..)?).map(|(index, door)| (inner + index, door));
+        }
+        // `sudo -u dev ssh`, `timeout 5h ssh`.
+        may_be_value = (is_flag && word != "--") || name == "timeout";
     }
     None
+}
+
+/// The text that a shell with these arguments runs, and where it stands.
+fn script(args: &[String]) -> Option<(usize, &str)> {
+    let is_command = |word: &String| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
+    let at = args.iter().position(is_command)? + 1;
+    Some((at, args.get(at)?))
+}
+
+/// What one of the commands of a shell's text leads through. Quotes are passed over: this looks, and a shell reads.
+fn door_in_text(text: &str) -> Option<String> {
+    let commands = text.split(['\n', ';', '|', '&', '(', ')', '{', '}', '`']);
+    commands
+        .map(|command| command.split_whitespace().map(|word| word.replace(['"', '\''], "")).collect::<Vec<_>>())
+        .find_map(|words| door(&words).map(|(_, door)| door))
 }
 
 #[cfg(test)]
@@ -177,12 +183,33 @@ mod tests {
 
     #[test]
     fn a_door_is_seen_behind_what_only_starts_it() {
-        let door = |text: &str| door(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        for (text, at) in [("docker exec x", 0), ("/usr/bin/ssh h", 0), ("env A=b sudo -n podman run", 4)] {
-            assert_eq!(door(text), Some(at), "{text}");
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (text, at, through) in [
+            ("docker exec x", 0, "docker exec"),
+            ("/usr/bin/ssh h", 0, "ssh"),
+            ("env A=b sudo -n podman run x", 4, "podman run"),
+            ("sudo -u dev ssh h", 3, "ssh"),
+            ("timeout 5h mosh h", 2, "mosh"),
+            ("mise exec -- ssh h", 3, "ssh"),
+            ("tmux", 0, "tmux"),
+        ] {
+            assert_eq!(door(&words(text)), Some((at, through.to_owned())), "{text}");
         }
-        for text in ["mise exec -- claude", "claude", "nice claude --ssh", "node docker.js"] {
-            assert_eq!(door(text), None, "{text}");
+        for text in ["cd /x && exec ssh h claude", "FOO=1 docker exec x claude", "test -d x || \"kubectl\" exec p -- claude"] {
+            assert!(door(&["bash".to_owned(), "-lc".to_owned(), text.to_owned()]).is_some_and(|(at, _)| at == 2), "{text}");
         }
+        for text in
+            ["mise exec -- claude", "claude", "nice claude --ssh", "node docker.js", "docker build x", "sh -c claude", "sh"]
+        {
+            assert_eq!(door(&words(text)), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_stand_right_behind_a_short_flag() {
+        assert_eq!(kind(AgentKind::Claude, "-rabc"), Some(Kind::Id));
+        assert_eq!(kind(AgentKind::Gemini, "-ihello"), Some(Kind::Prompt));
+        assert_eq!(kind(AgentKind::Claude, "--resume-not"), None);
+        assert_eq!(kind(AgentKind::Codex, "-mo3"), None);
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
-pub(super) use read_file::{drive_of, hosts, policy};
+pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
 pub(super) use section::Section;
 
 /// The declared fields of an entry that say how it is led.
@@ -105,6 +105,13 @@ pub struct Backoff {
     pub most: Option<Duration>,
     /// So many starts, then it gives up.
     pub attempts: Option<u32>,
+}
+
+impl Backoff {
+    /// The first wait where nothing says another.
+    pub const FIRST: Duration = Duration::from_secs(3 * 60);
+    /// The longest wait where nothing says another.
+    pub const MOST: Duration = Duration::from_secs(60 * 60);
 }
 
 /// How far an agent may go without asking.

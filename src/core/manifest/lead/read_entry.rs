@@ -13,8 +13,8 @@ use super::{Backoff, Crew, CrewRole, Desired, Lead, Permissions, Restart, Restar
 use crate::core::ids::AgentKind;
 use crate::core::manifest::Environment;
 use crate::core::manifest::names::{Field, lead};
-use crate::core::manifest::read_entry::{Fields, scalar_text};
-use crate::core::manifest::remark::noun;
+use crate::core::manifest::read_entry::Fields;
+use crate::core::manifest::remark::{noun, scalar_text};
 
 impl Fields<'_> {
     /// Everything that says how the session is led, but for the variables; `agent` knows which flags are whose.
@@ -25,14 +25,15 @@ impl Fields<'_> {
             let path = self.path_of(place);
             self.remarks.warn(path, "`suspend` stands beside `desired: running`", Some(hint));
         }
+        let permissions = self.lead_word(Field::Permissions, &Permissions::WORDS);
         Lead {
             desired,
             restart: self.restart(),
-            args: self.args(agent),
-            command: self.command(),
+            args: self.args(agent, permissions),
+            command: self.command(agent),
             env_files: BTreeMap::new(),
             prompt: self.text(Field::Prompt),
-            permissions: self.lead_word(Field::Permissions, &Permissions::WORDS),
+            permissions,
             trust: self.value(Field::Trust).is_some().then(|| self.flag(Field::Trust)),
             task: self.text(Field::Task),
             deadline: self.lead_duration(Field::Deadline),
@@ -51,6 +52,12 @@ impl Fields<'_> {
     fn lead_duration(&mut self, field: Field) -> Option<Duration> {
         let (place, value) = self.value(field)?;
         match duration_of(value) {
+            Ok(Duration::ZERO) => {
+                let hint = Some("leave it out where there is none".to_owned());
+                let path = self.path_of(place);
+                self.remarks.fatal(path, format!("`{}` is over before anything starts", field.name()), hint);
+                None
+            }
             Ok(duration) => Some(duration),
             Err(why) => {
                 let path = self.path_of(place);
@@ -78,7 +85,12 @@ impl Fields<'_> {
                     let path = section.path.clone();
                     section.remarks.fatal(path, "`restart` says no `policy`", Some(hint));
                 }
-                Some(Restart { policy: section.word(lead::POLICY, &RestartPolicy::WORDS)?, backoff })
+                let policy = section.word(lead::POLICY, &RestartPolicy::WORDS)?;
+                if policy == RestartPolicy::Never && backoff != Backoff::default() {
+                    let (path, hint) = (section.path.clone(), "policy: on-failure, or leave the waits out".to_owned());
+                    section.remarks.warn(path, "`restart` says `never`, so its waits count for nothing", Some(hint));
+                }
+                Some(Restart { policy, backoff })
             }
             other => {
                 let hint = "restart: on-failure".to_owned();
@@ -99,8 +111,8 @@ impl Fields<'_> {
         })
     }
 
-    /// Flags only: what is a value is told by the flag before it.
-    fn args(&mut self, agent: Option<AgentKind>) -> Vec<String> {
+    /// Flags only: what is a value is known by the flag before it.
+    fn args(&mut self, agent: Option<AgentKind>, permissions: Option<Permissions>) -> Vec<String> {
         let args = self.word_list(Field::Args);
         let (Some(agent), Some((place, _))) = (agent, self.value(Field::Args)) else { return args };
         let path = self.path_of(place);
@@ -109,18 +121,26 @@ impl Fields<'_> {
             let path = path.index(index);
             let is_flag = word.starts_with('-') && word.len() > 1 && word != "--";
             let is_value = before.is_some_and(|flag| flags::takes_value(agent, flag));
-            let wrong = match flags::kind(agent, word).filter(|_| is_flag) {
-                Some(Kind::Id) => Some(("says which conversation, which headcount does itself", "leave it out")),
-                Some(Kind::Prompt) => Some(("says a prompt", "write it at `prompt:`")),
-                Some(Kind::Headless) => Some(("runs the agent without its terminal", "leave it out: a session is interactive")),
-                Some(Kind::Permission) => {
-                    Some(("says what the agent may do without asking", "write `permissions: edit` or `permissions: bypass`"))
+            match flags::kind(agent, word).filter(|_| is_flag) {
+                Some(Kind::Permission) if permissions.is_some() => {
+                    let hint = "keep one of the two".to_owned();
+                    self.remarks.fatal(path, format!("{word:?} stands beside `permissions`"), Some(hint));
                 }
-                None if is_flag || is_value => None,
-                None => Some(("is no flag: `args` hold flags and their values", "write a prompt at `prompt:`")),
-            };
-            if let Some((why, hint)) = wrong {
-                self.remarks.fatal(path, format!("{word:?} {why}"), Some(hint.to_owned()));
+                Some(Kind::Permission) => {
+                    let hint = "`permissions: edit` and `permissions: bypass` are its plain form".to_owned();
+                    let message = format!("{word:?} says what the agent may do without asking; a start needs your consent");
+                    self.remarks.warn(path, message, Some(hint));
+                }
+                Some(kind) => {
+                    if let Some((why, hint)) = misplaced(kind) {
+                        self.remarks.fatal(path, format!("{word:?} {why}"), Some(hint.to_owned()));
+                    }
+                }
+                None if is_flag || is_value => {}
+                None => {
+                    let hint = "write a prompt at `prompt:`".to_owned();
+                    self.remarks.fatal(path, format!("{word:?} is no flag: `args` hold flags and their values"), Some(hint));
+                }
             }
             // A value is no flag, and no value follows it.
             before = Some(word).filter(|_| is_flag);
@@ -128,17 +148,25 @@ impl Fields<'_> {
         args
     }
 
-    fn command(&mut self) -> Vec<String> {
+    fn command(&mut self, agent: Option<AgentKind>) -> Vec<String> {
         let command = self.word_list(Field::Command);
         let Some((place, value)) = self.value(Field::Command) else { return command };
         let path = self.path_of(place);
         if value.as_sequence().is_some_and(Vec::is_empty) || command.first().is_some_and(String::is_empty) {
             self.remarks.fatal(path, "`command` names no program", Some("command: [mise, exec, --, claude]".to_owned()));
-        } else if let Some(at) = flags::door(&command) {
-            let word = command.get(at).map_or("", String::as_str);
+        } else if let Some((at, door)) = flags::door(&command) {
             let hint =
                 "headcount could not see what it starts; run headcount over there, or name the host at `hosts:`".to_owned();
-            self.remarks.fatal(path.index(at), format!("`{word}` leads elsewhere"), Some(hint));
+            self.remarks.fatal(path.index(at), format!("`{door}` leads elsewhere"), Some(hint));
+        } else if let Some(agent) = agent {
+            // What follows the agent's own program is what `args` would say.
+            let is_program = |word: &String| agent.names().any(|name| word.rsplit('/').next() == Some(name));
+            let from = command.iter().position(is_program).map_or(command.len(), |at| at + 1);
+            for (index, word) in command.iter().enumerate().skip(from) {
+                if let Some((why, hint)) = flags::kind(agent, word).and_then(misplaced) {
+                    self.remarks.fatal(path.index(index), format!("{word:?} {why}"), Some(hint.to_owned()));
+                }
+            }
         }
         command
     }
@@ -166,6 +194,16 @@ impl Fields<'_> {
             Some((_, other)) => scalar_text(other).into_iter().collect(),
             None => Vec::new(),
         }
+    }
+}
+
+/// Why a flag does not belong into `args` or behind a command, and what to do about it.
+const fn misplaced(kind: Kind) -> Option<(&'static str, &'static str)> {
+    match kind {
+        Kind::Id => Some(("says which conversation, which headcount does itself", "leave it out")),
+        Kind::Prompt => Some(("says a prompt", "write it at `prompt:`")),
+        Kind::Headless => Some(("runs the agent without its terminal", "leave it out: a session is interactive")),
+        Kind::Permission => None,
     }
 }
 

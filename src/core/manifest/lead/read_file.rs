@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use super::{Attach, Backoff, Policy, RemoteHost, Section};
+use super::{Attach, Backoff, Permissions, Policy, RemoteHost, Section};
 use crate::core::agents::Drive;
 use crate::core::edit::Path;
-use crate::core::manifest::names::{drive, hosts as keys, lead, top};
+use crate::core::manifest::Session;
+use crate::core::manifest::names::{Field, drive, hosts as keys, lead, top};
 use crate::core::manifest::remark::Remarks;
 
 /// The policy of a manifest.
@@ -44,6 +45,24 @@ pub(super) fn backoff_of(section: &mut Section<'_>) -> Backoff {
         section.remarks.fatal(path, "`most` is shorter than `first`", Some("`most` is the longest wait".to_owned()));
     }
     backoff
+}
+
+/// Refuses an entry's own first wait if the longest wait that holds for it is shorter.
+pub(in crate::core::manifest) fn refuse_short_waits(sessions: &[Session], policy: &Policy, remarks: &mut Remarks) {
+    let field = Field::Restart;
+    for session in sessions {
+        let Some(own) = session.lead.restart.map(|restart| restart.backoff) else { continue };
+        let first = own.first.or(policy.backoff.first).unwrap_or(Backoff::FIRST);
+        let most = own.most.or(policy.backoff.most).unwrap_or(Backoff::MOST);
+        // Where one place says both, it was told there.
+        if first > most && (own.first.is_some() != own.most.is_some()) {
+            let is_own = session.entry.declares.iter().any(|key| Field::of_key(key) == Some(field));
+            let place = if is_own { session.entry.path.clone() } else { Path::root().key(top::DEFAULTS) };
+            let hint = format!("`{}` is the longest wait; where nothing says it, it is `lead`'s, or 1h", lead::MOST);
+            let message = format!("`{}` is shorter than `{}` where both hold", lead::MOST, lead::FIRST);
+            remarks.fatal(place.key(field.name()), message, Some(hint));
+        }
+    }
 }
 
 /// The other hosts, by name.
@@ -94,6 +113,6 @@ pub(in crate::core::manifest) fn drive_of(node: &Value, path: Path, remarks: &mu
         quit: section.list(drive::QUIT),
         grace: section.duration(drive::GRACE),
         trust: section.text(drive::TRUST),
-        permission: section.lists(drive::PERMISSION),
+        permission: section.lists(drive::PERMISSION, &Permissions::WORDS.map(|(word, _)| word)),
     })
 }

@@ -135,13 +135,14 @@ impl<'a> Section<'a> {
         found
     }
 
-    /// A mapping of text to lists of text.
-    pub(in crate::core::manifest) fn lists(&mut self, key: &str) -> BTreeMap<String, Vec<String>> {
+    /// A mapping of some of these words to lists of text.
+    pub(in crate::core::manifest) fn lists(&mut self, key: &str, words: &[&str]) -> BTreeMap<String, Vec<String>> {
         let Some(value) = self.get(key) else { return BTreeMap::new() };
         let Some(mut inner) = Section::of(self.path.key(key), value, "a mapping of words to lists of flags", self.remarks)
         else {
             return BTreeMap::new();
         };
+        inner.known(words);
         let keys: Vec<&str> = inner.fields.keys().filter_map(Value::as_str).collect();
         keys.into_iter().map(|key| (key.to_owned(), inner.list(key))).collect()
     }

@@ -90,6 +90,23 @@ fn what_is_wrong_is_named_in_its_place_with_what_was_meant() {
         (entry("claude", "restart: 5"), "sessions[0].restart", "a word or a mapping", "on-failure"),
         (entry("claude", "permissions: yolo"), "sessions[0].permissions", "unknown permissions", "ask, edit, bypass"),
         (entry("claude", "deadline: 5 hours"), "sessions[0].deadline", "is no duration", ""),
+        (entry("claude", "deadline: 0"), "sessions[0].deadline", "over before", "leave it out"),
+        (entry("claude", "restart: { policy: always, first: 2h }"), "sessions[0].restart", "`most` is shorter", "1h"),
+        (
+            "version: 1\nlead: { backoff: { first: 30m } }\ndefaults: { restart: { policy: always, most: 10m } }\n\
+             sessions: [{ name: s, agent: pi }]\n"
+                .to_owned(),
+            "defaults.restart",
+            "`most` is shorter",
+            "",
+        ),
+        (entry("claude", "env: { A: [x] }"), "sessions[0].env.A", "a mapping of text to text", ""),
+        (
+            "version: 1\ndefaults: { env: { A: ~ } }\nsessions: [{ name: s, agent: pi }]\n".to_owned(),
+            "defaults.env.A",
+            "a mapping of text to text",
+            "",
+        ),
         (entry("claude", "trust: 1"), "sessions[0].trust", "true or false", ""),
         (entry("claude", "crew: { name: x }"), "sessions[0].crew", "no `role`", "worker"),
         (entry("claude", "crew: { name: x, role: boss }"), "sessions[0].crew.role", "unknown role", "manager, worker"),
@@ -103,18 +120,26 @@ fn what_is_wrong_is_named_in_its_place_with_what_was_meant() {
         (entry("claude", "args: [-p]"), "sessions[0].args[0]", "without its terminal", "interactive"),
         (entry("gemini", "args: [-i, x]"), "sessions[0].args[0]", "says a prompt", "`prompt:`"),
         (
-            entry("claude", "args: [--dangerously-skip-permissions]"),
+            entry("claude", "args: [--dangerously-skip-permissions], permissions: ask"),
             "sessions[0].args[0]",
-            "without asking",
-            "permissions: bypass",
+            "beside `permissions`",
+            "one of the two",
         ),
-        (entry("codex", "args: [--yolo]"), "sessions[0].args[0]", "without asking", "permissions: edit"),
+        (entry("claude", "args: [-rabc]"), "sessions[0].args[0]", "which conversation", ""),
         (entry("codex", "args: [exec]"), "sessions[0].args[0]", "is no flag", ""),
         (aider.replace("ARGS", "[--session, x]"), "sessions[0].args[0]", "which conversation", ""),
-        (aider.replace("ARGS", "[--yes]"), "sessions[0].args[0]", "without asking", ""),
+        (aider.replace("ARGS", "[--yes], permissions: edit"), "sessions[0].args[0]", "beside `permissions`", ""),
         (entry("claude", "args: --model"), "sessions[0].args", "a list of text", ""),
         (entry("claude", "command: []"), "sessions[0].command", "no program", "mise"),
-        (entry("claude", "command: [docker, exec, x]"), "sessions[0].command[0]", "`docker` leads elsewhere", "see"),
+        (entry("claude", "command: [docker, exec, x]"), "sessions[0].command[0]", "`docker exec` leads elsewhere", "see"),
+        (entry("claude", "command: [sh, -c, exec ssh h claude]"), "sessions[0].command[2]", "`ssh` leads elsewhere", ""),
+        (
+            entry("claude", "command: [mise, exec, --, claude, --resume, x]"),
+            "sessions[0].command[4]",
+            "which conversation",
+            "out",
+        ),
+        (entry("claude", "command: claude"), "sessions[0].command", "a list of text", ""),
         (entry("claude", "command: [env, A=b, /usr/bin/ssh, h]"), "sessions[0].command[2]", "leads elsewhere", "`hosts:`"),
         (entry("claude", "env: { TMUX_TMPDIR: /x }"), "sessions[0].env.TMUX_TMPDIR", "may not set", "multiplexer"),
         (entry("claude", "env: { ZELLIJ: x }"), "sessions[0].env.ZELLIJ", "may not set", ""),
@@ -216,4 +241,43 @@ fn two_names_that_a_multiplexer_makes_one_are_warned_about() {
     assert_eq!(try_read(&text("zellij")).unwrap().1, []);
     let apart = text("tmux").replace("name: a_b,", "name: a_b, server: x,");
     assert_eq!(try_read(&apart).unwrap().1, [], "on another server it is another session");
+}
+
+#[test]
+fn what_is_odd_and_harmless_is_a_warning_in_its_place() {
+    let drive = "version: 1\nagents: { a: { programs: [a], drive: { permission: { byass: [--yes] } } } }\n";
+    for (text, path, message, hint) in [
+        (
+            entry("claude", "args: [--dangerously-skip-permissions]"),
+            "sessions[0].args[0]",
+            "your consent",
+            "permissions: bypass",
+        ),
+        (entry("codex", "args: [-a, never]"), "sessions[0].args[0]", "your consent", ""),
+        (entry("claude", "restart: { policy: never, first: 1m }"), "sessions[0].restart", "count for nothing", "on-failure"),
+        (entry("claude", "restart: { policy: always, frist: 1m }"), "sessions[0].restart.frist", "unknown key", "`first`"),
+        (entry("claude", "crew: { name: x, role: worker, x: 1 }"), "sessions[0].crew.x", "unknown key", ""),
+        (entry("claude", "env: { 1: x }"), "sessions[0].env", "a number, not text", ""),
+        (drive.to_owned(), "agents.a.drive.permission.byass", "unknown key", "`bypass`"),
+        ("version: 1\nlead: { paralel: 2 }\n".to_owned(), "lead.paralel", "unknown key", "`parallel`"),
+        ("version: 1\nhosts: { ml: { shh: [a] } }\n".to_owned(), "hosts.ml.shh", "unknown key", "`ssh`"),
+    ] {
+        let (_, remarks) = try_read(&text).unwrap_or_else(|remarks| panic!("{text}: {remarks:?}"));
+        let [remark] = remarks.as_slice() else { panic!("{text}: {remarks:?}") };
+        assert_eq!(remark.path.to_string(), path, "{text}");
+        assert!(remark.message.contains(message), "{text}: {remark:?}");
+        assert!(remark.hint.as_deref().unwrap_or_default().contains(hint), "{text}: {remark:?}");
+    }
+}
+
+#[test]
+fn the_older_dialect_has_the_same_fields() {
+    let text = "lead: { parallel: 4 }\nhosts: { ml: { ssh: [a] } }\nsessions:\n- tmux_session: s-creator-claude\n  workspace: /w\n  \
+                desired: stopped\n  restart: always\n  prompt: Go.\n  command: [mise, exec, --, claude]\n";
+    let (manifest, remarks) = try_read(text).unwrap();
+    assert_eq!(remarks, []);
+    let lead = &manifest.sessions[0].lead;
+    assert_eq!((lead.desired, lead.restart.map(|it| it.policy)), (Some(Desired::Stopped), Some(RestartPolicy::Always)));
+    assert_eq!((lead.prompt.as_deref(), lead.command.len()), (Some("Go."), 4));
+    assert_eq!((manifest.lead.parallel, manifest.hosts.len()), (Some(4), 1));
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use self::lead::{DeclaredOfOne, DriveTable, Host, LeadPolicy, Restart, Span, Variable};
+use self::lead::{DeclaredOfOne, DriveTable, Host, LeadPolicy, Restart, Variable};
 use super::Status;
 use super::names::own_id_keys;
 use crate::core::agents::NAME;
@@ -187,17 +187,17 @@ struct Declared {
     /// When it is started again: a word, or a mapping with waits of its own; kept, and decides nothing yet.
     #[schemars(extend("examples" = ["on-failure"], "default" = "never"))]
     restart: Option<Restart>,
-    /// Flags after the agent's own, with their values; kept, and decide nothing yet. No flag that says an id, a prompt or a
-    /// permission.
+    /// Flags after the agent's own, with their values; kept, and decide nothing yet. No flag that says an id or a prompt, or runs
+    /// the agent without its terminal. One that lets it act unasked needs your consent; beside `permissions` it is an error.
     #[schemars(extend("examples" = [["--model", "opus"]]))]
     args: Option<Vec<Scalar>>,
-    /// Environment of the agent; tells where its files are when no process does. `{file: PATH}` keeps a value out of the manifest.
-    /// Not `HEADCOUNT_…`, `TMUX…` or `ZELLIJ…`.
+    /// Environment of the agent; tells where its files are when no process does. headcount shows its values as `***`; `{file: PATH}`
+    /// keeps one out of the manifest. Not `HEADCOUNT_…`, `TMUX…` or `ZELLIJ…`.
     #[schemars(extend("propertyNames" = {"pattern": "^(?!HEADCOUNT_|TMUX|ZELLIJ)[^=]+$"}, "examples" = [{"CLAUDE_CONFIG_DIR": "/home/ada/.claude-work"}]))]
     env: Option<BTreeMap<String, Variable>>,
     /// How long a series of starts may take; kept, and decides nothing yet.
-    #[schemars(extend("examples" = ["5h"]))]
-    deadline: Option<Span>,
+    #[schemars(regex(pattern = "^([0-9]+(ms|s|m|h|d))+$"), extend("examples" = ["5h"]))]
+    deadline: Option<String>,
 }
 
 /// One session: what people declare, then what headcount records.
