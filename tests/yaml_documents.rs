@@ -129,6 +129,14 @@ fn documents() -> Vec<(&'static str, String)> {
         ("plain tab cont", format!("{v}    prompt: a\n      \tb\n    cwd: /x\n")),
         ("comment end no nl", format!("{v}# end")),
         ("only spaces end", format!("{v}   ")),
+        ("u2028 key", format!("{v}    x-\u{2028}a: 1\n    \"x-\u{85}b\": 2\n")),
+        ("json comments", "{ # c\n \"version\": 1, # d\n \"sessions\": [ {\"name\": \"b-creator-claude\", \"agent\": \"claude\"} # e\n ]\n}\n".into()),
+        ("json trailing commas", "{\"version\": 1, \"sessions\": [{\"name\": \"b-creator-claude\", \"agent\": \"claude\",},],}\n".into()),
+        ("bom after a marker", format!("---\n\u{feff}{v}")),
+        ("two document ends", format!("{v}...\n...\n")),
+        ("complex keys", format!("? [k]\n: 1\n{v}    ? [a, b]\n    : x\n    ? {{a: b}}\n    : x\n    ~: x\n")),
+        ("merge in a merge", format!("version: 1\nx-a: &a {{cwd: /x}}\nx-b: &b\n  <<: *a\nsessions:\n{e}    <<: [*b]\n")),
+        ("merged env", format!("version: 1\nx-a: &a {{A: x}}\nx-b: &b {{<<: *a, B: y}}\nsessions:\n{e}    env: {{<<: *b, C: z}}\n")),
         ("unknown dir + yaml", format!("%YAML 1.2\n%FOO\n---\n{v}")),
     ]
 }

@@ -77,6 +77,7 @@ pub(super) fn wrong_shape(text: &str, raw: &Value) -> Option<Diagnostic> {
     };
     let hint = match raw {
         Value::Sequence(_) => "put the entries below a `sessions:` key",
+        Value::Tagged(_) => "take the tag before it out",
         _ => "a manifest is a mapping: `version: 1`, `sessions:`, …",
     };
     let span = Tree::parse(text).span(&crate::core::edit::Path::root(), false);
@@ -172,6 +173,13 @@ fn second_document(text: &str) -> Option<Range<usize>> {
     (start < text.len()).then(|| start..start + 3)
 }
 
+/// Whether this line or the one before has a comment as other languages write it.
+fn has_foreign_comment(text: &str, at: usize) -> bool {
+    let start = line_start(text, at);
+    let lines = &text[line_start(text, start.saturating_sub(1))..line_end(text, at)];
+    lines.lines().any(|line| line.split_whitespace().any(|word| word.starts_with("//") || word.starts_with("/*")))
+}
+
 /// What to do about the commonest mistakes; libyaml names the symptom only.
 fn syntax_hint(text: &str, message: &str, at: usize) -> Option<&'static str> {
     let next = text[at..].chars().next();
@@ -185,6 +193,11 @@ fn syntax_hint(text: &str, message: &str, at: usize) -> Option<&'static str> {
         }
         _ if message.contains("unknown anchor") => Some("the anchor (`&name`) must stand before its alias (`*name`)"),
         _ if message.contains("escape character") => Some("write a backslash in double quotes twice: `\\\\`"),
+        _ if message.contains("escape code") => Some("write the character itself: `\\u` with half of a pair is none"),
+        _ if message.contains("expected ':'") => {
+            Some("a key and its `: ` stand on one line, within 1024 characters; put text that is no key in quotes")
+        }
+        _ if message.contains("did not find expected") && has_foreign_comment(text, at) => Some("a comment begins with `#`"),
         _ if message.contains("did not find expected") => Some("check the indentation and the brackets before this place"),
         _ => None,
     }

@@ -90,10 +90,9 @@ pub(super) fn closest(word: &str, known: impl Iterator<Item = impl Into<String>>
         .map(|(_, _, candidate)| candidate)
 }
 
-/// What to do about a value that is wrong only for its tag.
+/// What to do about a value that is wrong only for its tag, which is not named: it may be private.
 pub(super) fn tag_hint(value: &Value) -> Option<String> {
-    let Value::Tagged(tagged) = value else { return None };
-    Some(format!("take the tag `{}` out", tagged.tag))
+    matches!(value, Value::Tagged(_)).then(|| "take its tag, which begins with `!`, out".to_owned())
 }
 
 /// A scalar as text; `None` for null and collections.
