@@ -1,10 +1,10 @@
 //! Where the items of a manifest's list of sessions stand in its text, as far as that is beyond doubt. Never edits anything.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_yaml::{Mapping, Value};
 
+use super::reader::repeats_anchor_set_twice;
 use super::text::BOM;
 use super::untyped;
 
@@ -145,16 +145,6 @@ fn is_plain(text: &str) -> bool {
     let strange = ['\r', '\t', BOM, '\u{85}', '\u{2028}', '\u{2029}'];
     let is_marker = |line: &str| line.starts_with('%') || line.starts_with("---") || line.starts_with("...");
     text.ends_with('\n') && !text.contains(strange) && !text.contains("<<") && !text.lines().any(is_marker)
-}
-
-/// Whether something that may be an anchor is set twice and repeated: what stands without the items would repeat the other one.
-fn repeats_anchor_set_twice(text: &str) -> bool {
-    let mut set: HashMap<&str, bool> = HashMap::new();
-    for (at, _) in text.match_indices('&') {
-        let name = text[at + 1..].split(|c: char| c.is_whitespace() || ",[]{}".contains(c)).next().unwrap_or_default();
-        set.entry(name).and_modify(|twice| *twice = true).or_default();
-    }
-    set.into_iter().any(|(name, twice)| twice && !name.is_empty() && text.contains(&format!("*{name}")))
 }
 
 /// Where the line of the list begins, and where each item does, with the end of the last. A guess, to be proven.

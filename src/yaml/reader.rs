@@ -32,13 +32,24 @@ pub(super) fn without_separators(text: &str) -> Option<Readable> {
     Some(Readable { text: rewritten, meant: spare.meant })
 }
 
+/// Whether an anchor is set twice and repeated, as far as the characters say.
+pub(super) fn repeats_anchor_set_twice(text: &str) -> bool {
+    let mut set: HashMap<&str, bool> = HashMap::new();
+    for (at, _) in text.match_indices('&') {
+        let name = text[at + 1..].split(|c: char| c.is_whitespace() || ",[]{}".contains(c)).next().unwrap_or_default();
+        set.entry(name).and_modify(|twice| *twice = true).or_default();
+    }
+    set.into_iter().any(|(name, twice)| twice && !name.is_empty() && text.contains(&format!("*{name}")))
+}
+
 /// The same for everything else that libyaml does not read; `None` if there is nothing of the kind.
 pub(super) fn rewritten(text: &str) -> Option<Readable> {
     let tree = Tree::parse(text);
     if tree.fault.is_some() {
         return None;
     }
-    let mut writer = Writer { spare: Spare::of(text), anchors: HashMap::new(), out: String::with_capacity(text.len()) };
+    let mut writer =
+        Writer { spare: Spare::of(text), anchors: HashMap::new(), given: 0, out: String::with_capacity(text.len()) };
     let mut token = tree.first_token();
     while let Some(current) = token {
         token = writer.write(&current);
@@ -99,8 +110,10 @@ impl Spare {
 /// Writes a text anew, token by token.
 struct Writer {
     spare: Spare,
-    /// Anchors that libyaml cannot read, and the names they get.
+    /// The names that anchors get: those that libyaml cannot read, and those that are set again.
     anchors: HashMap<String, String>,
+    /// How many were given.
+    given: usize,
     out: String,
 }
 
@@ -159,26 +172,25 @@ impl Writer {
         }
     }
 
-    /// An anchor or alias; libyaml knows only letters, digits, `-` and `_` in their names.
+    /// An anchor or alias. libyaml knows only letters, digits, `-` and `_` in their names, and `serde_yaml` takes an alias of an
+    /// anchor that was set twice for another's.
     fn anchor(&mut self, text: &str) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let mut chars = text.chars();
         let (mark, name) = (chars.next().unwrap_or_default(), chars.as_str());
         self.out.push(mark);
-        if name.chars().all(is_plain) {
-            self.out.push_str(name);
-            return;
-        }
-        let spare = &self.spare.text;
-        let count = self.anchors.len();
-        let known = self.anchors.entry(name.to_owned()).or_insert_with(|| {
-            let mut new = format!("a{count}");
-            while spare.contains(&new) {
+        let is_set = self.anchors.contains_key(name);
+        if (mark == '&' && is_set) || (!is_set && !name.chars().all(is_plain)) {
+            let mut new = format!("a{}", self.given);
+            while self.spare.text.contains(&new) {
                 new.push('_');
             }
-            new
-        });
-        self.out.push_str(known);
+            self.given += 1;
+            self.anchors.insert(name.to_owned(), new);
+        } else if mark == '&' {
+            self.anchors.insert(name.to_owned(), name.to_owned());
+        }
+        self.out.push_str(self.anchors.get(name).map_or(name, String::as_str));
     }
 
     /// `!!null` with nothing behind it, or with empty quotes, is null. A single token is written for all of it.

@@ -42,6 +42,12 @@ pub(super) enum Cause {
 ///
 /// libyaml reads YAML 1.1: what it does not read, or takes for a line break, is read as YAML 1.2 says.
 pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
+    // As it stands, an alias would be read as another's value.
+    if reader::repeats_anchor_set_twice(text)
+        && let Some(readable) = reader::rewritten(text)
+    {
+        return read_as_is(&readable.text).map(|value| readable.meant(value));
+    }
     let plain = reader::without_separators(text);
     let first = match &plain {
         Some(readable) => read_as_is(&readable.text).map(|value| readable.meant(value)),
@@ -245,6 +251,18 @@ mod tests {
         let ours = read(text).unwrap();
         let theirs: Value = serde_yaml::from_str(text).unwrap();
         assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn an_alias_repeats_the_anchor_that_was_set_last_before_it() {
+        for (text, expected) in [
+            ("a: &b q\nb: &b { U: 1 }\nk: &k env\ne: *b\n", "{ U: 1 }"),
+            ("a: &b q\nc: *b\nk: &k 1\nb: &b r\nm: &m 2\ne: [*b, *k, *m]\n", "[r, 1, 2]"),
+            ("a: &b.x q\nc: *b.x\nb: &b.x r\nm: &m 2\ne: [*b.x, *m]\n", "[r, 2]"),
+            ("a: &x { n: &y 1 }\nb: &x { n: &y 2 }\nz: &z 3\ne: [*x, *y, *z]\n", "[{ n: 2 }, 2, 3]"),
+        ] {
+            assert_eq!(read(text).unwrap()["e"], read(expected).unwrap(), "{text}");
+        }
     }
 
     #[test]
