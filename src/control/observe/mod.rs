@@ -463,15 +463,14 @@ fn strays(
     let shown: HashSet<u32> = answered()
         .flat_map(|(_, server)| server.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid))
         .collect();
-    let is_stray = |session: &Session, pid: u32| match servers.get_key_value(&session.key.server_key()) {
+    let is_missing = |session: &Session| match servers.get_key_value(&session.key.server_key()) {
         Some((_, Fact::Absent)) => true,
-        Some((key, Fact::Seen(_))) => {
-            !shown.contains(&pid) && !session.key.names().any(|name| names.contains(&(key, name.as_ref())))
-        }
+        Some((key, Fact::Seen(_))) => !session.key.names().any(|name| names.contains(&(key, name.as_ref()))),
         Some((_, Fact::Unknown(_))) | None => false,
     };
     let recorded = local.iter().filter_map(|session| Some((session, session.recorded.pane.as_ref()?.pid?)));
-    let pids: BTreeSet<u32> = recorded.filter(|(session, pid)| is_stray(session, *pid)).map(|(_, pid)| pid).collect();
+    let strays = recorded.filter(|(session, pid)| !shown.contains(pid) && is_missing(session));
+    let pids: BTreeSet<u32> = strays.map(|(_, pid)| pid).collect();
     pids.into_iter().map(|pid| (pid, inspector.stray(pid))).collect()
 }
 

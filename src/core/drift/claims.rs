@@ -416,18 +416,19 @@ impl<'w, 'a> Claims<'w, 'a> {
     /// and when headcount first saw it. The clock of the boot tells that even if somebody sets the other one.
     fn started_after_record(&self, entry: &Session, live: Live<'a>) -> bool {
         let (memory, started) = (self.world.remembered(entry), live.agent.process.started);
-        let memory = memory.filter(|memory| memory.recorded_id == entry.recorded.session_id);
-        let since = memory.and_then(|memory| memory.id_since);
-        let noted = memory.and_then(|memory| memory.id_since_boot.as_ref()).zip(self.world.observation.boot.seen());
         let is_after = |at: Option<DateTime<Utc>>| at.is_some_and(|at| started > at);
+        let Some((memory, boot)) = memory.zip(self.world.observation.boot.seen()) else {
+            return is_after(self.world.manifest_modified);
+        };
+        let noted = memory.id_since.zip(memory.id_since_boot.as_ref());
+        let is_same_clock = noted.is_none_or(|(at, (id, noted))| *id != boot.id || (since_boot(at, boot).1 - noted).abs() <= 2000);
+        let is_after_file = is_same_clock && is_after(self.world.manifest_modified);
+        if memory.recorded_id != entry.recorded.session_id {
+            return is_after_file;
+        }
         match noted {
-            Some(((id, _), boot)) if *id != boot.id => true,
-            Some(((_, noted), boot)) => {
-                let (_, started) = since_boot(started, boot);
-                let is_same_clock = since.is_some_and(|since| (since_boot(since, boot).1 - noted).abs() <= 2000);
-                started > *noted || is_same_clock && is_after(self.world.manifest_modified)
-            }
-            None => is_after([since, self.world.manifest_modified].into_iter().flatten().min()),
+            Some((_, (id, noted))) => *id != boot.id || since_boot(started, boot).1 > *noted || is_after_file,
+            None => is_after(memory.id_since) || is_after_file,
         }
     }
 }

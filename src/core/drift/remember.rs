@@ -95,14 +95,18 @@ impl<'a> World<'a> {
     /// nobody declares any more had its conversation.
     fn predecessor(&self, entry: &Session, own: Option<&SessionMemory>) -> Option<(&'a str, &'a SessionMemory)> {
         let id = entry.recorded.session_id.as_ref()?;
-        if own.is_some_and(|own| own.undeclared_since.is_none() || own.recorded_id.as_ref() == Some(id)) {
+        // What the last pass recorded it knows as proven, and not yet as recorded.
+        let had_it = |known: &SessionMemory| {
+            known.recorded_id.as_ref() == Some(id) || known.known_in.as_ref().is_some_and(|known| known.id == *id)
+        };
+        if own.is_some_and(|own| own.undeclared_since.is_none() || had_it(own)) {
             return None;
         }
         let beside = session_key(&SessionKey { name: String::new(), ..entry.key.clone() });
         let beside = beside.trim_end_matches('"');
         let declared = |key: &str| self.manifest.sessions.iter().any(|entry| session_key(&entry.key) == *key);
-        let had_it = self.memory.sessions.iter().filter(|(_, known)| known.recorded_id.as_ref() == Some(id));
-        let mut former = had_it.filter(|(key, _)| key.starts_with(beside) && !declared(key));
+        let formers = self.memory.sessions.iter().filter(|(key, known)| had_it(known) && key.starts_with(beside));
+        let mut former = formers.filter(|(key, _)| !declared(key));
         let (key, known) = former.next()?;
         former.next().is_none().then_some((key.as_str(), known))
     }

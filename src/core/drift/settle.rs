@@ -6,6 +6,7 @@ use super::{Disposition, World};
 use crate::core::edit::Edit;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
+use crate::core::memory::SessionMemory;
 use crate::core::observe::MuxSession;
 
 impl World<'_> {
@@ -25,7 +26,10 @@ impl World<'_> {
     /// Until when a manifest that has suddenly lost more than half of its entries is not believed: it may be half a text, and
     /// its sessions must not be taken for unregistered ones.
     pub(super) fn shrunken_until(&self) -> Option<DateTime<Utc>> {
-        let before = self.memory.sessions.values().filter(|session| session.undeclared_since.is_none()).count();
+        // Those that an earlier pass missed within the window have just been lost, too.
+        let is_missed = |since| self.fresh_until(Some(since)).is_some();
+        let declared = |session: &&SessionMemory| session.undeclared_since.is_none_or(is_missed);
+        let before = self.memory.sessions.values().filter(declared).count();
         let shrunken = self.manifest.sessions.len() * 2 < before;
         if shrunken { self.fresh_until(self.manifest_modified) } else { None }
     }

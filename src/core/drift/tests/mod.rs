@@ -4,6 +4,7 @@
 mod continued;
 mod delegated;
 mod doubt;
+mod histories;
 mod identity;
 mod order;
 mod properties;

@@ -66,7 +66,7 @@ fn document(lanes: &[Lane], old: bool) -> Value {
     if old { json!({ "sessions": sessions }) } else { json!({ "version": 1, "sessions": sessions }) }
 }
 
-fn model(document: &Value) -> Manifest {
+pub(super) fn model(document: &Value) -> Manifest {
     let value = serde_yaml::to_value(document).unwrap();
     let environment = Environment { home: "/home/dev".into(), host: HOST.to_owned() };
     read(&value, &value, &environment).unwrap().0
@@ -103,7 +103,7 @@ fn sessions(lanes: &[Lane]) -> Vec<MuxSession> {
 }
 
 /// Applies edits to a document the way they are meant.
-fn apply(document: &mut Value, edits: &[Edit]) {
+pub(super) fn apply(document: &mut Value, edits: &[Edit]) {
     for edit in edits {
         let (parent, last) = edit.path.split_last().unwrap();
         let node = parent.0.iter().fold(&mut *document, |node, segment| match segment {

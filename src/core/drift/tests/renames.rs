@@ -6,7 +6,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{MuxSession, Server};
+use crate::core::observe::{Agent, MuxSession, Server};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -133,4 +133,21 @@ fn a_conversation_resumed_in_a_new_session_is_registered_and_the_ended_entry_kee
     let unseen = |fields: &str| scene(one(fields), vec![resumed()]).words();
     assert_eq!(unseen(PANE), ["moved:flag"], "an entry without a status is followed by its pane");
     assert_eq!(unseen(", session_id: b3a7"), ["unregistered:record"], "but not by its conversation");
+}
+
+#[test]
+fn a_session_that_takes_the_name_of_one_that_has_just_ended_brings_its_own_conversation_and_no_other() {
+    let both = || entries(&[("a", "x"), ("b", "y")]);
+    let mut before = scene(both(), vec![alive("a", agent(1)), alive("b", agent(2))]);
+    before.memory = before.remembered();
+    let named_b = |agent: Agent| {
+        let mut after = scene(both(), vec![alive("b", agent)]);
+        after.memory = before.memory.clone();
+        after
+    };
+    let proving = named_b(agent(1).proves(Rung::Registry, "x"));
+    assert_eq!(proving.words(), ["dead:record", "new-id:record", "moved:record"]);
+    assert!(proving.drifts()[1].matter.contains("; a, which has ended, keeps its conversation as history"));
+    let silent = named_b(agent(1));
+    assert_eq!(silent.words(), ["dead:record", "ambiguous:flag", "moved:record"], "whose it is cannot be told");
 }

@@ -89,6 +89,10 @@ fn sessions_of_a_manifest_that_has_just_shrunk_are_not_taken_for_unregistered() 
     let mut fresh = populated(empty());
     fresh.modified = Some(ago(2));
     assert_eq!(fresh.words(), ["unregistered:settling"]);
+    fresh.memory = fresh.remembered();
+    assert_eq!(fresh.words(), ["unregistered:settling"], "the next pass knows no more");
+    fresh.observation.at += chrono::TimeDelta::seconds(5);
+    assert_eq!(fresh.words(), ["unregistered:record"]);
     assert_eq!(populated(empty()).words(), ["unregistered:record"], "saved five minutes ago");
     let mut known_empty = empty();
     known_empty.modified = Some(ago(2));
