@@ -421,7 +421,8 @@ impl<'w, 'a> Claims<'w, 'a> {
             return is_after(self.world.manifest_modified);
         };
         let noted = memory.id_since.zip(memory.id_since_boot.as_ref());
-        let is_same_clock = noted.is_none_or(|(at, (id, noted))| *id != boot.id || (since_boot(at, boot).1 - noted).abs() <= 2000);
+        let is_same_clock =
+            noted.is_none_or(|(at, (id, noted))| *id != boot.id || (since_boot(at, boot).1 - noted).abs() <= 2000);
         let is_after_file = is_same_clock && is_after(self.world.manifest_modified);
         if memory.recorded_id != entry.recorded.session_id {
             return is_after_file;

@@ -31,18 +31,40 @@ enum Says {
 #[derive(Debug, Clone)]
 enum Event {
     /// An agent begins in the session of a name, in place of the one that was there.
-    Begin { name: usize, id: usize, says: Says },
+    Begin {
+        name: usize,
+        id: usize,
+        says: Says,
+    },
     /// A session ends.
-    End { name: usize },
+    End {
+        name: usize,
+    },
     /// A session gets another name, if none has it.
-    Rename { name: usize, to: usize },
+    Rename {
+        name: usize,
+        to: usize,
+    },
     /// A person declares a session, or gives an entry another name.
-    Declare { manifest: usize, name: usize },
-    Follow { manifest: usize, entry: usize, to: usize },
+    Declare {
+        manifest: usize,
+        name: usize,
+    },
+    Follow {
+        manifest: usize,
+        entry: usize,
+        to: usize,
+    },
     /// A person writes a conversation, or takes it away.
-    Write { manifest: usize, entry: usize, id: Option<usize> },
+    Write {
+        manifest: usize,
+        entry: usize,
+        id: Option<usize>,
+    },
     /// The engine looks and records; what it remembers is all it knows.
-    Pass { manifest: usize },
+    Pass {
+        manifest: usize,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -119,10 +141,14 @@ impl Stage {
 
     fn scene(&self, book: usize) -> Scene {
         let book = &self.books[book];
-        let mut scene = scene(model(&json!({ "version": 1, "agents": { "goose": { "programs": ["goose"] } }, "sessions": book.entries })), Vec::new());
+        let mut scene = scene(
+            model(&json!({ "version": 1, "agents": { "goose": { "programs": ["goose"] } }, "sessions": book.entries })),
+            Vec::new(),
+        );
         for kind in [MuxKind::Tmux, MuxKind::Zellij] {
             let shown = self.living.iter().filter(|(number, _)| mux(**number) == kind);
-            let sessions: Vec<MuxSession> = shown.map(|(number, living)| alive(&self.name(*number), self.agent(living))).collect();
+            let sessions: Vec<MuxSession> =
+                shown.map(|(number, living)| alive(&self.name(*number), self.agent(living))).collect();
             let server = Server { sessions: sessions.into_iter().map(Into::into).collect(), ..Server::default() };
             scene.observation.servers.insert(ServerKey::default_of(kind), Fact::Seen(server));
         }
@@ -156,7 +182,9 @@ impl Stage {
             Event::Follow { manifest, entry, to } => {
                 let (is_free, name) = (!self.declares(manifest, to), self.name(to));
                 let book = &mut self.books[manifest];
-                if let Some(entry) = book.entries.get_mut(entry).filter(|it| is_free && text(it, "mux") == Some(mux(to).as_str())) {
+                if let Some(entry) =
+                    book.entries.get_mut(entry).filter(|it| is_free && text(it, "mux") == Some(mux(to).as_str()))
+                {
                     let known = book.known.remove(text(entry, "name").unwrap());
                     entry["name"] = json!(name);
                     // Which entry it was is told by a conversation that no other had, and a name that no pass has seen in use.
