@@ -112,7 +112,7 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
             assert!(found.path.starts_with(&home), "{found:?} is out of {}", home.display());
         }
         let found = transcript.seen();
-        let scene = Scene { process: &live, home: &home, id, transcript: found };
+        let scene = Scene { host: &desk, process: &live, home: &home, id, transcript: found };
         assert_eq!(agent.turn(&scene), agent.turn(&scene), "{id}");
         agent.awaited(&scene);
         found.map(|found| agent.is_latest(found, id, Path::new(cwd)));

@@ -25,13 +25,16 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::{Reading, Said};
 use crate::core::observe::{Transcript, Turn};
-use crate::host::{Environ, ProcessInfo};
+use crate::host::{Environ, Host, ProcessInfo};
 
 pub use absences::Absences;
 pub use places::{Places, Where};
 pub use recognise::{Invocation, Names, Program};
 pub use shelf::Shelf;
 pub use subject::Subject;
+
+/// Reads off a pane's title what its agent is doing; `None`: it does not say.
+pub type TitleReader = fn(&str) -> Option<Turn>;
 
 /// A coding agent: how to tell it from other programs, and how to read what it leaves on disk.
 pub trait Agent: Send + Sync {
@@ -107,9 +110,14 @@ pub trait Agent: Send + Sync {
         false
     }
 
-    /// What a waiting agent says it waits for, or what runs on beside an idle one. Raw text from outside.
+    /// What a waiting agent says it waits for, or what runs on beside one. Raw text from outside.
     fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
         let _ = scene;
+        None
+    }
+
+    /// How to read the title that a live agent gives its pane, if that says something that its files do not.
+    fn title_reader(&self) -> Option<TitleReader> {
         None
     }
 
@@ -168,8 +176,10 @@ pub trait Agent: Send + Sync {
 }
 
 /// A live agent process in a conversation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Scene<'a> {
+    /// Where it runs.
+    pub host: &'a dyn Host,
     /// The process, as it is now.
     pub process: &'a ProcessInfo,
     /// Where it keeps its files.

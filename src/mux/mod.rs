@@ -3,12 +3,16 @@
 pub mod tmux;
 pub mod zellij;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host};
+
+/// The titles that panes show, by the ids of session and pane; raw text from outside.
+pub type Titles = BTreeMap<(String, String), String>;
 
 /// A kind of multiplexer.
 pub trait Mux: Send + Sync {
@@ -32,6 +36,9 @@ pub trait Mux: Send + Sync {
     /// Whether a server answers, is this process, and holds none of these sessions, neither by identity nor by name: where that
     /// costs less than a list. `false` says nothing.
     fn is_without(&self, host: &dyn Host, env: &Environ, server: (&str, u32), sessions: &[&MuxSession]) -> bool;
+
+    /// The titles that the panes of these sessions show, and perhaps those of others. What cannot be told is left out.
+    fn titles(&self, host: &dyn Host, env: &Environ, server: &str, sessions: &[&MuxSession]) -> Titles;
 
     /// The directory the sockets of a server are in, whether or not it is there; `None` if that cannot be told.
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf>;

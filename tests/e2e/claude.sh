@@ -140,7 +140,9 @@ await 20 "the end of its transcript" heir_of "$left"
 await 20 "the job of two" is_heir two-creator-claude "$left"
 check "a session that ended in the background is offered where it went on" "$(heir_of "$left")" "$(field two-creator-claude session_id)"
 record
-check "what stays is said" "ambiguous:wrapped new-id:one-creator-claude new-id:two-creator-claude stale-id:dots" \
+# zellij keeps the pane that /bg left, without an agent.
+left=$([ "$MUX" = tmux ] || echo "agent-gone:two-creator-claude ")
+check "what stays is said" "${left}ambiguous:wrapped new-id:one-creator-claude new-id:two-creator-claude stale-id:dots" \
   "$(drifts | tr ' ' '\n' | sort | xargs)"
 grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
 echo "claude in $MUX: OK"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real Codex: two in one workspace with the background daemon off, each its own thread from the launch on; one with the daemon on;
+# Real Codex: two in one workspace with the background daemon off, each its own thread from the launch on; an approval; one with the daemon on;
 # kill -9; a rollout moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -67,6 +67,10 @@ await 30 "the rollout of one" has_rollout
 is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
 await 20 "one at work" is_turn one-creator-codex working
 await 20 "one idle" is_turn one-creator-codex idle
+prompt one-creator-codex $'leave\n@@ask echo asked-for\n@@say all-done-44'
+await 20 "one waiting for an approval" is_turn one-creator-codex waiting
+key one-creator-codex y
+await 20 "one idle after the approval" is_turn one-creator-codex idle
 prompt one-creator-codex $'again\n@@slow 60\n@@say never'
 await 20 "one at work again" is_turn one-creator-codex working
 check "the id stays" "$one" "$(field one-creator-codex session_id)"

@@ -109,18 +109,18 @@ for name in first second; do await 40 "$name ready" shows "$name" 'Type your mes
 check "first: its own id" "${ids[0]}" "$(field first session_id)"
 check "second: its own id" "${ids[1]}" "$(field second session_id)"
 check "by their arguments" start "$(field first id_rung)"
-check "before a prompt nothing is said of its turn" None "$(turn first)"
 record
 
 await 20 "first at rest" is_ready first
+check "before a prompt it is idle, by its title" idle "$(turn first)"
 prompt first $'hello\n@@slow 3\n@@say all-done-42'
 await 20 "at work" is_turn first working
 await 20 "the answer" shows first '✦ all-done-42'
-check "that it is done the chat does not say" None "$(turn first)"
 await 20 "first at rest" is_ready first
+check "that it is done its title says" idle "$(turn first)"
 prompt first $'hello\n@@tool echo hi > x\n@@say all-done-43'
 await 20 "the question" shows first 'Allow execution'
-check "that it waits for leave the chat does not say" None "$(turn first)"
+await 20 "waiting for leave, by its title" is_turn first waiting
 key first Enter
 await 20 "the second answer" shows first '✦ all-done-43'
 await 20 "first at rest" is_ready first

@@ -123,8 +123,10 @@ closed() {
   [ "$MUX" = zellij ] || return 0
   is_left() { [ "$(field "$1" observed)" = no-agent ]; }
   await 10 "the pane that $1 left" is_left "$1"
-  case " $(drifts) " in *" agent-gone:$1 "*) echo "ok: zellij keeps the pane of a killed agent, which is gone from it" ;;
-    *) echo "FAILED: $1 is not gone: $(drifts)" >&2; exit 1 ;; esac
+  # On a busy machine its server may not answer at once.
+  is_missed() { [[ " $(drifts) " = *" agent-gone:$1 "* ]]; }
+  await 10 "agent-gone of $1" is_missed "$1"
+  echo "ok: zellij keeps the pane of a killed agent, which is gone from it"
   end_session "$1"
 }
 # end_sessions: all of this world that ends when told to. A zellij server heeds no SIGTERM once the command of its pane has ended:

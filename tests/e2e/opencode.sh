@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Real OpenCode: one alone, from the first prompt on; two in one workspace, whose conversations nothing tells apart; what a look
-# leaves beside the live database (nothing); an `opencode run` beside one that idles; a /new after an id in the arguments; kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
+# leaves beside the live database (nothing); an `opencode run` beside one that idles; a permission; a /new after an id in the arguments; kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell}
 cat >"$H/.config/opencode/opencode.json" <<JSON
-{"autoupdate":false,"share":"disabled","model":"fake/fake-model","small_model":"fake/fake-model",
+{"autoupdate":false,"share":"disabled","model":"fake/fake-model","small_model":"fake/fake-model","permission":{"bash":"ask"},
  "provider":{"fake":{"npm":"@ai-sdk/openai-compatible","name":"fake","options":{"baseURL":"$URL/v1","apiKey":"dummy"},
  "models":{"fake-model":{"name":"fake","tool_call":true,"limit":{"context":100000,"output":8000}}}}}}
 JSON
@@ -104,6 +104,13 @@ record
 check "and is recorded as running again" running "$(field alone-creator-opencode declared)"
 turn alone-creator-opencode idle
 prompt alone-creator-opencode $'once more\n@@slow 5\n@@say all-done-44'
+turn alone-creator-opencode working
+turn alone-creator-opencode idle
+prompt alone-creator-opencode $'leave\n@@tool sleep 5\n@@say all-done-46'
+asks() { screen alone-creator-opencode | grep -q 'Permission required'; }
+await 30 "the question" asks
+check "of a tool that may wait for leave nothing is said" None "$(field alone-creator-opencode turn)"
+key alone-creator-opencode Enter
 turn alone-creator-opencode working
 turn alone-creator-opencode idle
 prompt alone-creator-opencode /new

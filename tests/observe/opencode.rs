@@ -464,13 +464,24 @@ fn the_turn_is_that_of_the_newest_message_of_this_process() {
             name: "opencode".into(),
             argv: vec!["opencode".into()],
         };
-        let scene = Scene { process: &process, home: dir.path(), id: &id, transcript: Some(&transcript) };
+        let host = headcount::host::LocalHost::new(headcount::host::Environ::default());
+        let scene = Scene { host: &host, process: &process, home: dir.path(), id: &id, transcript: Some(&transcript) };
         agent::of(AgentKind::Opencode).turn(&scene)
     };
     let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     assert_eq!(turn(0), Fact::Seen(Turn::Idle), "finished");
     change("DELETE FROM message WHERE time_created > 1795231944000");
     assert_eq!(turn(1_795_231_933_000), Fact::Seen(Turn::Working), "begun by this process");
+    let tool = |state: &str| {
+        change(&format!(
+            "REPLACE INTO part (id, message_id, session_id, time_created, time_updated, data) SELECT 'prt_newest', id, session_id, 1, 1, \
+             '{{\"type\":\"tool\",\"tool\":\"bash\",\"state\":{state}}}' FROM message WHERE time_created = 1795231933477"
+        ));
+        turn(1_795_231_933_000)
+    };
+    assert_eq!(tool(r#"{"status":"running","input":{}}"#), Fact::Absent, "a tool that may wait for leave to run");
+    assert_eq!(tool(r#"{"status":"running","input":{},"metadata":{"output":""}}"#), Fact::Seen(Turn::Working), "it runs");
+    assert_eq!(tool(r#"{"status":"completed","input":{},"output":"x"}"#), Fact::Seen(Turn::Working));
     assert_eq!(turn(1_795_231_940_000), Fact::Seen(Turn::Idle), "left for ever by one that was killed");
     change(&format!("UPDATE message SET data = '{}' WHERE time_created = 1795231933477", "x".repeat(300_000)));
     assert!(turn(0).why_unknown().is_some(), "too much to read");

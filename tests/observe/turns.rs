@@ -76,7 +76,10 @@ fn claude_is_idle_while_a_shell_of_its_last_turn_runs_on() {
 #[test]
 fn a_stopped_agent_is_suspended_whatever_its_files_say() {
     // tmux lets a pane's own process go on at once, so each stands below a shell, as one that Ctrl-Z reaches does.
-    for (agent, command) in [("claude", "claude; true"), ("codex", "(exec -a codex sleep 600); true")] {
+    let named = ["codex", "agy", "pi", "opencode", "gemini", "copilot"];
+    let others =
+        named.map(|name| (if name == "agy" { "antigravity" } else { name }, format!("(exec -a {name} sleep 600); true")));
+    for (agent, command) in std::iter::once(("claude", "claude; true".to_owned())).chain(others) {
         let world = World::new();
         let cwd = world.workspace("w");
         world.session("s", &cwd, &format!("exec bash -c '{command}'"));
@@ -126,13 +129,61 @@ fn a_parked_pane_is_followed_to_its_job_and_then_by_the_transcript() {
     assert!(proof().why_unknown().is_some_and(|why| why.contains("background job")), "{:?}", proof());
     amend(&world, job.pid, |entry| entry["jobId"] = new[..8].into());
     assert_eq!(proof(), Fact::Seen(new.to_owned()), "by the registry file of the job");
+    for (status, expected, said) in [
+        ("busy", Turn::Working, vec!["its job is working"]),
+        ("waiting", Turn::Waiting, vec!["its job is waiting for: permission prompt"]),
+        ("idle", Turn::Idle, vec![]),
+    ] {
+        amend(&world, job.pid, |entry| {
+            entry["status"] = status.into();
+            entry["waitingFor"] = "permission prompt".into();
+        });
+        let seen = ask(&world, "claude");
+        assert_eq!((phase(&seen), turn(&seen)), (Some(Turn::Parked), Some(&Fact::Seen(expected))), "{status}");
+        assert_eq!(seen.awaited.values().collect::<Vec<_>>(), said);
+    }
     world.tmux(["kill-session", "-t", "=job"]);
     crate::support::await_end(job.pid);
     let _ = fs::remove_file(world.home().join(format!(".claude/sessions/{}.json", job.pid)));
     assert!(proof().why_unknown().is_some(), "the job has ended, and nothing else names it");
     let moved = serde_json::json!({ "type": "continued-in", "sessionId": pane.id.as_str(), "continuedInSessionId": new });
     fs::write(&old, format!("{}{moved}\n", fs::read_to_string(&old).unwrap())).unwrap();
+    assert!(proof().why_unknown().is_some(), "nothing was said in the one it went on in");
+    fs::write(old.with_file_name(format!("{new}.jsonl")), "{\"type\":\"mode\"}\n").unwrap();
     assert_eq!(proof(), Fact::Seen(new.to_owned()), "by the end of the transcript");
+    // A /clear in the job led on to another conversation, which the job's own file knows after its end.
+    let cleared = "99999999-2222-4333-8444-555555555555";
+    let state = world.home().join(format!(".claude/jobs/{}", &new[..8]));
+    fs::create_dir_all(&state).unwrap();
+    let text = serde_json::json!({ "daemonShort": new[..8], "sessionId": new, "resumeSessionId": cleared, "state": "stopped" });
+    fs::write(state.join("state.json"), text.to_string()).unwrap();
+    assert_eq!(proof(), Fact::Seen(cleared.to_owned()), "by the file of the job");
+    // Whoever takes the pane up again under an id of its own says so.
+    amend(&world, pane.pid, |entry| {
+        entry["sessionId"] = cleared.into();
+        drop(entry.as_object_mut().unwrap().remove("parkedJobId"));
+    });
+    let seen = ask(&world, "claude");
+    assert_eq!((phase(&seen), turn(&seen)), (None, Some(&Fact::Seen(Turn::Idle))));
+}
+
+#[test]
+fn a_pane_attached_to_a_background_job_is_in_its_conversation_and_does_what_it_does() {
+    let world = World::new();
+    let (cwd, other) = (world.workspace("w"), world.workspace("other"));
+    let job = world.claude_session("job", &other);
+    let short = &job.id.as_str()[..8];
+    amend(&world, job.pid, |entry| {
+        entry["jobId"] = short.into();
+        entry["status"] = "busy".into();
+    });
+    world.session("s", &cwd, &format!("exec claude attach {short} --no-registry"));
+    let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Working));
+    assert_eq!(phase(&seen), Some(Turn::Parked));
+    assert_eq!(
+        agents(&seen, "s")[0].ladder.proof().map(|(id, _)| id.as_str().to_owned()),
+        Fact::Seen(job.id.as_str().to_owned())
+    );
 }
 
 #[test]
@@ -200,6 +251,7 @@ fn codex_works_from_the_start_of_a_turn_of_its_own_to_its_end() {
 mkdir -p "$HOME/.codex/thread-writer-locks" "$HOME/.codex/sessions/2026/11/21"
 exec 9>"$HOME/.codex/thread-writer-locks/{THREAD}.lock"
 while read -r kind at; do
+  [ "$kind" != title ] || {{ printf '\033]2;%s\007' "$at"; continue; }}
   printf '{{"timestamp":"%s","type":"event_msg","payload":{{"type":"%s"}}}}\n' "${{at:-$(date -u +%FT%T.%3NZ)}}" "$kind" \
     >> "$HOME/.codex/sessions/2026/11/21/rollout-2026-11-21T03-17-17-{THREAD}.jsonl"
 done
@@ -212,7 +264,11 @@ done
     await_turn(&world, "codex", &Fact::Seen(Turn::Working));
     world.type_line("s", "task_complete");
     await_turn(&world, "codex", &Fact::Seen(Turn::Idle));
+    world.type_line("s", "title [ ! ] Action Required | w");
+    await_turn(&world, "codex", &Fact::Seen(Turn::Idle));
     world.type_line("s", "task_started");
+    await_turn(&world, "codex", &Fact::Seen(Turn::Waiting));
+    world.type_line("s", "title w");
     await_turn(&world, "codex", &Fact::Seen(Turn::Working));
     world.type_line("s", "turn_aborted");
     await_turn(&world, "codex", &Fact::Seen(Turn::Idle));

@@ -1,4 +1,5 @@
-//! The files of Claude Code's live registry: where they are and the fields that identify. Never says whether one is believed.
+//! The files of Claude Code's live registry: where they are, and which conversation one says its process is in. Never reads what a
+//! process is doing.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,6 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::files;
 use crate::core::ids::ConversationId;
+use crate::host::ProcessInfo;
 
 /// The most a registry file may hold; real ones hold some hundred bytes.
 pub(super) const MOST: u64 = 64 << 10;
@@ -21,19 +23,30 @@ const MOST_FILES: usize = 4096;
 pub(super) struct Entry<'a> {
     pub(super) pid: u32,
     #[serde(rename = "sessionId", borrow)]
-    pub(super) session_id: Cow<'a, str>,
+    session_id: Cow<'a, str>,
     /// Field 22 of `/proc/PID/stat`.
     #[serde(rename = "procStart", borrow, default)]
-    pub(super) proc_start: Option<Cow<'a, str>>,
+    proc_start: Option<Cow<'a, str>>,
     /// Missing while a picker or a dialog of the start is open: the id is a placeholder then.
     #[serde(default)]
-    pub(super) status: Option<IgnoredAny>,
+    status: Option<IgnoredAny>,
     /// The background job in which the conversation goes on (2.1.329: the first 8 digits of its new id).
     #[serde(rename = "parkedJobId", borrow, default)]
-    pub(super) parked_in: Option<Cow<'a, str>>,
+    parked_in: Option<Cow<'a, str>>,
     /// The job that this process is.
     #[serde(rename = "jobId", borrow, default)]
     pub(super) job: Option<Cow<'a, str>>,
+}
+
+/// What a file of a live process says of its conversation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// It is in this one.
+    In(ConversationId),
+    /// It has not chosen one yet.
+    Choosing,
+    /// It was in this one, which went on in a background job.
+    Parked { id: ConversationId, job: String },
 }
 
 /// The file of a process.
@@ -60,4 +73,26 @@ pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
 /// Whether a registry file names a conversation.
 pub(super) fn names(home: &Path, id: &ConversationId) -> bool {
     of_others(home, 0).contains(id.as_str())
+}
+
+/// What the file says, if it is this very process's, which it calls by `pid`.
+pub(super) fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Entered>, String> {
+    let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
+    // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
+    if !files::is_uuid(&entry.session_id) {
+        return Err("its sessionId is no UUID".to_owned());
+    }
+    let (Some(claimed), Some(ticks)) = (&entry.proc_start, process.start_ticks) else {
+        return Err("the start of the process it belongs to cannot be compared".to_owned());
+    };
+    let claimed: u64 = claimed.parse().map_err(|_| "its procStart is no number".to_owned())?;
+    if entry.pid != pid || claimed != ticks {
+        return Ok(None);
+    }
+    let id = ConversationId(entry.session_id.into_owned());
+    Ok(Some(match (entry.parked_in, entry.status) {
+        (Some(job), _) => Entered::Parked { id, job: job.into_owned() },
+        (None, Some(_)) => Entered::In(id),
+        (None, None) => Entered::Choosing,
+    }))
 }

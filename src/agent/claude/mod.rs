@@ -2,6 +2,7 @@
 
 mod encode;
 mod entries;
+mod jobs;
 mod registry;
 mod transcripts;
 

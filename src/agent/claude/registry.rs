@@ -7,25 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::entries::{Entry, MOST, entries, file};
-use super::{Claude, files, transcripts};
+use super::entries::{Entered, MOST, file, verify};
+use super::{Claude, files, jobs, transcripts};
 use crate::agent::{Agent as _, Scene, Shelf, Subject};
 use crate::core::fact::Fact;
-use crate::core::ids::ConversationId;
 use crate::core::observe::Turn;
 use crate::core::observe::identity::{Found, Reading, Rung};
 use crate::host::ProcessInfo;
-
-/// What a file of a live process says of its conversation.
-#[derive(Debug, PartialEq, Eq)]
-enum Entered {
-    /// It is in this one.
-    In(ConversationId),
-    /// It has not chosen one yet.
-    Choosing,
-    /// It was in this one, which went on in a background job.
-    Parked { id: ConversationId, job: String },
-}
 
 /// The fields that say what it is doing. Apart from the others, so that a surprise in them leaves the identity what it is.
 #[derive(Deserialize)]
@@ -110,33 +98,21 @@ fn conversation(subject: &Subject<'_>, entered: Entered) -> Fact<Found> {
     }
 }
 
-/// The job that a process without a file of its own shows: `claude attach JOB`.
-fn attached(subject: &Subject<'_>, process: &ProcessInfo) -> Fact<Found> {
-    match args(process) {
-        [verb, job, ..] if verb == "attach" => job_conversation(subject, job),
-        _ => Fact::Absent,
-    }
+fn job_conversation(subject: &Subject<'_>, job: &str) -> Fact<Found> {
+    jobs::conversation(subject.home, job, |pid| subject.process(pid)).map(Found::Id)
 }
 
-/// The conversation of a live background job, by the registry file that names the job as its own.
-fn job_conversation(subject: &Subject<'_>, job: &str) -> Fact<Found> {
-    let mut found: Option<ConversationId> = None;
-    for path in entries(subject.home) {
-        let Fact::Seen(text) = files::small(&path, MOST) else { continue };
-        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&text) else { continue };
-        if entry.job.as_deref() != Some(job) {
-            continue;
-        }
-        let Fact::Seen(process) = subject.process(entry.pid) else { continue };
-        match verify(&text, process.pid, &process) {
-            Ok(Some(Entered::In(id))) if found.as_ref().is_some_and(|other| *other != id) => {
-                return Fact::Unknown(format!("several live processes say that they are background job {job}"));
-            }
-            Ok(Some(Entered::In(id))) => found = Some(id),
-            _ => {}
-        }
+/// What a process without a file of its own shows.
+fn attached(subject: &Subject<'_>, process: &ProcessInfo) -> Fact<Found> {
+    attached_to(process).map_or(Fact::Absent, |job| job_conversation(subject, job))
+}
+
+/// The job that a process was started to show: `claude attach JOB`.
+fn attached_to(process: &ProcessInfo) -> Option<&str> {
+    match args(process) {
+        [verb, job, ..] if verb == "attach" => Some(job),
+        _ => None,
     }
-    found.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(id)))
 }
 
 /// What the registry in `home` says of this process, if that is plain: it is in this conversation.
@@ -163,9 +139,9 @@ fn args(process: &ProcessInfo) -> &[String] {
     Claude.recognise("", &process.argv).map_or(&[], |invocation| invocation.args)
 }
 
-/// What the registry says this very process is doing, if it says it of this very conversation.
+/// What the registry says this very process is doing, if it says it of this very conversation. A parked pane does what its job does.
 pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
-    doing(scene, |doing| match doing.status.as_deref() {
+    doing(scene, |doing, _| match doing.status.as_deref() {
         // The turn is over; a shell that it began runs on (2.1.329).
         Some("idle" | "shell") => Some(Turn::Idle),
         Some("busy") => Some(Turn::Working),
@@ -175,62 +151,64 @@ pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
     })
 }
 
-/// What it waits for, in its own words (`permission prompt`), or what runs on beside it.
+/// What it waits for, in its own words (`permission prompt`), what runs on beside it, or what the job of a parked pane does.
 pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
-    let told = |doing: &Doing<'_>| match doing.status.as_deref() {
-        Some("waiting") => doing.waiting_for.as_deref().map(str::to_owned),
-        Some("shell") => Some("a background shell runs".to_owned()),
-        _ => None,
+    let told = |doing: &Doing<'_>, is_job: bool| {
+        let what = doing.waiting_for.as_deref();
+        match doing.status.as_deref() {
+            Some("waiting") if is_job => {
+                Some(what.map_or("its job is waiting".to_owned(), |what| format!("its job is waiting for: {what}")))
+            }
+            Some("waiting") => what.map(str::to_owned),
+            Some("busy") if is_job => Some("its job is working".to_owned()),
+            Some("shell") => Some("a background shell runs".to_owned()),
+            _ => None,
+        }
     };
     doing(scene, told).into_seen()
 }
 
-/// What `tell` reads off the file of a process that is in this conversation by the same file.
-fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>) -> Option<T>) -> Fact<T> {
+/// What `tell` reads off the file of a process that is in this conversation by the same file: its own, or that of the job it shows
+/// (then the flag is set).
+fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>, bool) -> Option<T>) -> Fact<T> {
     let path = file(scene.home, scene.process.pid);
     let unknown = |why: String| Fact::Unknown(format!("{}: {why}", path.display()));
-    let text = match files::small(&path, MOST) {
-        Fact::Seen(text) => text,
-        Fact::Absent => return Fact::Absent,
+    let (text, own) = match files::small(&path, MOST) {
+        Fact::Seen(text) => match verify(&text, scene.process.pid, scene.process) {
+            Ok(entered) => (text, entered),
+            Err(why) => return unknown(why),
+        },
+        Fact::Absent => (Vec::new(), None),
         Fact::Unknown(why) => return Fact::Unknown(why),
     };
-    match verify(&text, scene.process.pid, scene.process) {
-        Ok(Some(Entered::In(id))) if id == *scene.id => {}
-        Ok(_) => return Fact::Absent,
-        Err(why) => return unknown(why),
-    }
+    let job = match own {
+        Some(Entered::In(id)) if id == *scene.id => None,
+        Some(Entered::Parked { job, .. }) => Some(job),
+        Some(Entered::In(_) | Entered::Choosing) => return Fact::Absent,
+        None => match attached_to(scene.process) {
+            Some(job) => Some(job.to_owned()),
+            None => return Fact::Absent,
+        },
+    };
+    let text = match &job {
+        Some(job) => match jobs::worker(scene.home, job, |pid| scene.host.process(pid)) {
+            Fact::Seen(worker) if worker.id == *scene.id => worker.text,
+            Fact::Seen(_) | Fact::Absent => return Fact::Absent,
+            Fact::Unknown(why) => return Fact::Unknown(why),
+        },
+        None => text,
+    };
     match serde_json::from_slice::<Doing<'_>>(&text) {
-        Ok(doing) => tell(&doing).map_or(Fact::Absent, Fact::Seen),
+        Ok(doing) => tell(&doing, job.is_some()).map_or(Fact::Absent, Fact::Seen),
         Err(error) => unknown(format!("does not say what it is doing: {error}")),
     }
-}
-
-/// What the file says, if it is this very process's, which it calls by `pid`.
-fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Entered>, String> {
-    let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
-    // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
-    if !files::is_uuid(&entry.session_id) {
-        return Err("its sessionId is no UUID".to_owned());
-    }
-    let (Some(claimed), Some(ticks)) = (&entry.proc_start, process.start_ticks) else {
-        return Err("the start of the process it belongs to cannot be compared".to_owned());
-    };
-    let claimed: u64 = claimed.parse().map_err(|_| "its procStart is no number".to_owned())?;
-    if entry.pid != pid || claimed != ticks {
-        return Ok(None);
-    }
-    let id = ConversationId(entry.session_id.into_owned());
-    Ok(Some(match (entry.parked_in, entry.status) {
-        (Some(job), _) => Entered::Parked { id, job: job.into_owned() },
-        (None, Some(_)) => Entered::In(id),
-        (None, None) => Entered::Choosing,
-    }))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
+    use crate::core::ids::ConversationId;
 
     const ENTRY: &str = r#"{"pid":28207,"sessionId":"7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90","cwd":"/x","procStart":"367874","peerFeatures":["a"],"status":"idle"}"#;
 
@@ -259,7 +237,8 @@ mod tests {
 
     fn ask(home: &Path, process: &ProcessInfo, id: &str) -> (Fact<Turn>, Option<String>) {
         let id = ConversationId(id.to_owned());
-        let scene = Scene { process, home, id: &id, transcript: None };
+        let host = crate::host::LocalHost::new(crate::host::Environ::default());
+        let scene = Scene { host: &host, process, home, id: &id, transcript: None };
         (turn(&scene), awaited(&scene))
     }
 

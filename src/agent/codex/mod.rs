@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::{Reading, Said};
@@ -94,6 +94,10 @@ impl Agent for Codex {
 
     fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
         turn::of(scene)
+    }
+
+    fn title_reader(&self) -> Option<TitleReader> {
+        Some(turn::of_title)
     }
 
     fn places(&self, place: Where<'_>) -> Places {

@@ -1,5 +1,5 @@
-//! What a Codex thread is doing, by the last mark of a turn in its rollout. Reads the end of that file only; that an approval is
-//! waited for is not written there, so it is never said.
+//! What a Codex thread is doing, by the last mark of a turn in its rollout. Reads the end of that file only. That an approval is
+//! waited for is not written there, and read off the title of its pane.
 
 use std::borrow::Cow;
 
@@ -50,6 +50,12 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
     }
 }
 
+/// What the title says: `[ ! ] Action Required | <directory>`, the mark blinking, while an approval is waited for (0.169).
+pub(super) fn of_title(title: &str) -> Option<Turn> {
+    let mark = title.strip_prefix('[')?.split_once(']')?.1;
+    (mark.split('|').next()?.trim() == "Action Required").then_some(Turn::Waiting)
+}
+
 fn last_mark(transcript: &Transcript) -> std::io::Result<Option<Mark>> {
     for window in WINDOWS {
         let (text, is_all) = files::tail(&transcript.path, window)?;
@@ -93,14 +99,32 @@ mod tests {
             name: "codex".into(),
             argv: vec!["codex".into()],
         };
+        let host = crate::host::LocalHost::new(crate::host::Environ::default());
         let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into());
-        of(&Scene { process: &process, home: Path::new("/nowhere"), id: &id, transcript: Some(&transcript) })
+        of(&Scene { host: &host, process: &process, home: Path::new("/nowhere"), id: &id, transcript: Some(&transcript) })
     }
 
     fn recorded(name: &str) -> PathBuf {
         let below = format!("tests/data/transcripts/codex/.codex/sessions/2026/11/21/rollout-2026-11-21T{name}.jsonl");
         Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
+    }
+
+    #[test]
+    fn only_a_title_that_asks_for_a_person_says_something() {
+        for (title, expected) in [
+            ("[ . ] Action Required | landing_page", Some(Turn::Waiting)),
+            ("[ ! ] Action Required | landing_page", Some(Turn::Waiting)),
+            ("[ ! ] Action Required", Some(Turn::Waiting)),
+            ("landing_page", None),
+            ("\u{283c} landing_page", None),
+            ("Action Required", None),
+            ("\u{283c} [x] Action Required | y", None),
+            ("[ ! ] Action Required here", None),
+            ("", None),
+        ] {
+            assert_eq!(of_title(title), expected, "{title}");
+        }
     }
 
     #[test]

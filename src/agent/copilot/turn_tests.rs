@@ -29,7 +29,8 @@ fn ask(log: &Path, list: &Path, started: &str) -> Fact<Turn> {
     };
     let transcript = Transcript { path: log.to_path_buf(), modified: process.started, is_archived: false };
     let (home, id) = (PathBuf::new(), ConversationId(ID.into()));
-    of(&Scene { process: &process, home: &home, id: &id, transcript: Some(&transcript) }, list)
+    let host = crate::host::LocalHost::new(crate::host::Environ::default());
+    of(&Scene { host: &host, process: &process, home: &home, id: &id, transcript: Some(&transcript) }, list)
 }
 
 fn recorded(name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::argv::{self, Flags};
 use super::recognise::Names;
 use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
+use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::{Found, Reading, Said};
@@ -71,6 +71,10 @@ impl Agent for Gemini {
 
     fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
         turn::of(scene)
+    }
+
+    fn title_reader(&self) -> Option<TitleReader> {
+        Some(turn::of_title)
     }
 
     fn is_latest(&self, transcript: &Transcript, _: &ConversationId, _: &Path) -> bool {

@@ -1,7 +1,7 @@
 //! What a live Gemini is doing, by the last message of its chat. Counts only messages since the process started.
 //!
 //! An answer is recorded before the tools it asks for have run, and tells nothing of them until they have: whether the agent is
-//! done, at work on a tool or waits for leave to run it, the chat does not say.
+//! done, at work on a tool or waits for leave to run it, the chat does not say. The title of its pane does.
 
 use chrono::{DateTime, Utc};
 
@@ -16,6 +16,16 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
     match tail::records::<Message>(&transcript.path) {
         Ok(messages) => told(&messages, scene.process.started).map_or(Fact::Absent, Fact::Seen),
         Err(why) => Fact::Unknown(why),
+    }
+}
+
+/// What the title says (0.61): `◇  Ready (<directory>)`, and the like.
+pub(super) fn of_title(title: &str) -> Option<Turn> {
+    match title.chars().next()? {
+        '\u{25c7}' => Some(Turn::Idle),
+        '\u{2726}' => Some(Turn::Working),
+        '\u{270b}' => Some(Turn::Waiting),
+        _ => None,
     }
 }
 
@@ -46,6 +56,20 @@ mod tests {
         };
         let messages: Vec<Message> = messages.iter().enumerate().map(message).collect();
         told(&messages, "2026-11-21T03:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn the_first_sign_of_a_title_says_what_it_is_doing() {
+        for (title, expected) in [
+            ("◇  Ready (landing_page)", Some(Turn::Idle)),
+            ("✦  Working… (landing_page)", Some(Turn::Working)),
+            ("✋  Action Required (landing_page)", Some(Turn::Waiting)),
+            ("Gemini CLI (landing_page)", None),
+            ("bash", None),
+            ("", None),
+        ] {
+            assert_eq!(of_title(title), expected, "{title}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What OpenCode is doing in a conversation, by its newest message. That it waits for a permission is not written there, so it is
-//! never said.
+//! What OpenCode is doing in a conversation, by its newest message. That it waits for a permission is not written there: of a tool
+//! that may wait for one nothing is said.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension};
@@ -36,10 +36,18 @@ struct Time {
 pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
     // Without a row there was no prompt yet, or it could not be told where it is.
     let Some(transcript) = scene.transcript else { return Fact::Absent };
-    match database::look(&transcript.path, |connection| newest(connection, scene.id.as_str())) {
-        Fact::Seen(Some((_, None))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
-        Fact::Seen(Some((created, Some(data)))) => match serde_json::from_str(&data) {
-            Ok(message) => judge(&message, sessions::time(created), scene.process.started),
+    let look = |connection: &Connection| {
+        let newest = newest(connection, scene.id.as_str())?;
+        let may_wait = newest.as_ref().map_or(Ok(false), |(id, ..)| may_wait(connection, id))?;
+        Ok(newest.map(|(_, created, data)| (created, data, may_wait)))
+    };
+    match database::look(&transcript.path, look) {
+        Fact::Seen(Some((_, None, _))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
+        Fact::Seen(Some((created, Some(data), may_wait))) => match serde_json::from_str(&data) {
+            Ok(message) => match judge(&message, sessions::time(created), scene.process.started) {
+                Fact::Seen(Turn::Working) if may_wait => Fact::Absent,
+                turn => turn,
+            },
             Err(error) => Fact::Unknown(format!("the newest message cannot be understood: {error}")),
         },
         Fact::Seen(None) | Fact::Absent => Fact::Absent,
@@ -47,13 +55,24 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
     }
 }
 
-/// The newest message and when it was begun. Only by its index: without one all messages would have to be read.
-fn newest(connection: &Connection, id: &str) -> rusqlite::Result<Option<(i64, Option<String>)>> {
+/// The id of the newest message, when it was begun, and what it holds. Only by its index: without one all messages would have to be read.
+fn newest(connection: &Connection, id: &str) -> rusqlite::Result<Option<(String, i64, Option<String>)>> {
     let sql = format!(
-        "SELECT time_created, CASE WHEN octet_length(data) <= {MOST} THEN data END FROM message \
+        "SELECT id, time_created, CASE WHEN octet_length(data) <= {MOST} THEN data END FROM message \
          INDEXED BY message_session_time_created_id_idx WHERE session_id = ?1 ORDER BY time_created DESC, id DESC LIMIT 1"
     );
-    connection.query_row(&sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    connection.query_row(&sql, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+}
+
+/// Whether a message has a tool that may wait for leave to run: it counts as running from its call on, and has no metadata until it
+/// does (1.18).
+fn may_wait(connection: &Connection, message: &str) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM part INDEXED BY part_message_id_id_idx WHERE message_id = ?1 \
+         AND CASE WHEN octet_length(data) <= {MOST} AND json_valid(data) THEN data ->> '$.type' = 'tool' \
+         AND data ->> '$.state.status' = 'running' AND data -> '$.state.metadata' IS NULL END)"
+    );
+    connection.query_row(&sql, [message], |row| row.get(0))
 }
 
 fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Turn> {

@@ -87,9 +87,10 @@ mod tests {
             name: "pi".into(),
             argv: vec!["pi".into()],
         };
+        let host = crate::host::LocalHost::new(crate::host::Environ::default());
         let transcript = Transcript { path, modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("x".into());
-        of(&Scene { process: &process, home: Path::new("/h"), id: &id, transcript: Some(&transcript) })
+        of(&Scene { host: &host, process: &process, home: Path::new("/h"), id: &id, transcript: Some(&transcript) })
     }
 
     fn recorded() -> Vec<String> {

@@ -7,6 +7,7 @@ mod outsiders;
 mod panes;
 mod peers;
 mod recall;
+mod titles;
 mod transcripts;
 mod tree;
 mod turns;
@@ -253,7 +254,9 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
     observation.continued = continued;
     observation.transcripts.extend(transcripts);
     if world.activity {
-        (observation.turns, observation.awaited) = turns::ask(host, &inspector.families, &observation);
+        let (mut turns, awaited) = turns::ask(host, &inspector.families, &observation);
+        titles::heed(world, &observation, &mut turns);
+        (observation.turns, observation.awaited) = (turns, awaited);
         observation.phases = turns::phases(host, &inspector.families, &observation);
     }
     drop(inspector);

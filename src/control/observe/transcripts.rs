@@ -11,7 +11,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::observe::identity::Found;
-use crate::core::observe::{Agent, MuxSession, Observation, Transcript, TranscriptKey};
+use crate::core::observe::{Agent, MuxSession, Observation, Pane, Transcript, TranscriptKey};
 use crate::host::spread::spread;
 
 /// What is looked for: whose, in which home, which conversation; and the workspaces it is probably in. Everything is borrowed,
@@ -104,10 +104,16 @@ fn in_question<'a>(
 
 /// Every agent that was seen, with its session and server.
 pub(super) fn live_agents(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &Arc<MuxSession>, &Arc<Agent>)> {
+    live_panes(seen).map(|(key, session, _, agent)| (key, session, agent))
+}
+
+/// The same, each with its pane.
+pub(super) fn live_panes(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &Arc<MuxSession>, &Arc<Pane>, &Arc<Agent>)> {
     let servers = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     let sessions = servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)));
     let panes = sessions.flat_map(|(key, session)| session.panes.iter().map(move |pane| (key, session, pane)));
-    panes.flat_map(|(key, session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| (key, session, agent)))
+    panes
+        .flat_map(|(key, session, pane)| pane.agents.seen().into_iter().flatten().map(move |agent| (key, session, pane, agent)))
 }
 
 /// The ids a live agent's ladder names.

@@ -126,13 +126,12 @@ fn answer(
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
     // The innermost process is the agent itself: a wrapper may be older than the turn, and a turn than the agent.
     for process in chain.into_iter().rev() {
-        let scene = Scene { process, home, id, transcript };
+        let scene = Scene { host, process, home, id, transcript };
         let turn = adapter.turn(&scene);
         if turn.is_absent() {
             continue;
         }
-        let has_more = matches!(turn, Fact::Seen(Turn::Waiting | Turn::Idle));
-        let awaited = has_more.then(|| adapter.awaited(&scene)).flatten();
+        let awaited = turn.seen().and_then(|_| adapter.awaited(&scene));
         return (lives(host, process) && lives(host, &top)).then_some((turn, awaited));
     }
     Some((Fact::Absent, None))

@@ -178,6 +178,12 @@ impl Turn {
             Self::Suspended => "suspended",
         }
     }
+
+    /// Whether there may be more to say of it: what it waits for, or what runs on beside it.
+    #[must_use]
+    pub const fn has_more(self) -> bool {
+        !matches!(self, Self::Starting | Self::Suspended)
+    }
 }
 
 /// A process, named so that a reused pid is another one.

@@ -171,19 +171,22 @@ fn turn_line(world: &World<'_>, row: &Row<'_>, live: &LiveAgent) -> String {
     // What the process itself proves is its own, whoever else claims it; its arguments alone do not.
     let own = live.agent.ladder.proof().into_seen().filter(|(_, rung)| *rung < Rung::Start);
     let id = entry.or(found).or(own.map(|(id, _)| id));
-    if let Some(phase) = world.observation.phases.get(&live.agent.process) {
-        return format!("what it is doing: {}", phase.as_str());
-    }
+    let phase = world.observation.phases.get(&live.agent.process);
     let place = id.map(|id| (live.agent.process, id.clone()));
-    match place.as_ref().and_then(|place| world.observation.turns.get(place)) {
-        Some(Fact::Seen(turn)) => match place.as_ref().and_then(|place| world.observation.awaited.get(place)) {
-            Some(what) if *turn == Turn::Waiting => format!("what it is doing: {}, for {what}", turn.as_str()),
-            Some(what) => format!("what it is doing: {}; {what}", turn.as_str()),
-            None => format!("what it is doing: {}", turn.as_str()),
-        },
-        Some(Fact::Absent) => "what it is doing: its files do not tell".to_owned(),
-        Some(Fact::Unknown(why)) => format!("what it is doing: unknown ({why})"),
-        None => "what it is doing: not asked, because nothing live tells which conversation it is in".to_owned(),
+    let doing = match (phase, place.as_ref().and_then(|place| world.observation.turns.get(place))) {
+        (Some(phase), _) => *phase,
+        (None, Some(Fact::Seen(turn))) => *turn,
+        (None, Some(Fact::Absent)) => return "what it is doing: its files do not tell".to_owned(),
+        (None, Some(Fact::Unknown(why))) => return format!("what it is doing: unknown ({why})"),
+        (None, None) => {
+            return "what it is doing: not asked, because nothing live tells which conversation it is in".to_owned();
+        }
+    };
+    let awaited = place.and_then(|place| world.observation.awaited.get(&place)).filter(|_| doing.has_more());
+    match awaited {
+        Some(what) if doing == Turn::Waiting => format!("what it is doing: {}, for {what}", doing.as_str()),
+        Some(what) => format!("what it is doing: {}; {what}", doing.as_str()),
+        None => format!("what it is doing: {}", doing.as_str()),
     }
 }
 

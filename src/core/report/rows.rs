@@ -274,13 +274,11 @@ fn with_doubt(note: Option<String>, doubt: Option<&str>) -> Option<String> {
 /// What a live agent is doing, and what there is to say beside it. Beside its phase only of one whose conversation is known: what
 /// a transcript tells, it tells of whoever is in it.
 fn turn_of(world: &World<'_>, live: Option<&LiveAgent>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
-    if let Some(phase) = live.and_then(|live| world.observation.phases.get(&live.agent.process)) {
-        return (Some(*phase), None);
-    }
-    let Some((live, id)) = live.zip(id) else { return (None, None) };
-    let place = (live.agent.process, id.clone());
-    let turn = world.observation.turns.get(&place).and_then(Fact::seen).copied();
-    let awaited = world.observation.awaited.get(&place).filter(|_| turn.is_some());
+    let phase = live.and_then(|live| world.observation.phases.get(&live.agent.process)).copied();
+    let place = live.zip(id).map(|(live, id)| (live.agent.process, id.clone()));
+    let turn = || world.observation.turns.get(place.as_ref()?)?.seen().copied();
+    let turn = phase.or_else(turn);
+    let awaited = place.filter(|_| turn.is_some_and(Turn::has_more)).and_then(|place| world.observation.awaited.get(&place));
     (turn, awaited.map(|text| printable(text).chars().take(MOST_AWAITED).collect()))
 }
 

@@ -7,7 +7,7 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
-use super::Mux;
+use super::{Mux, Titles};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
@@ -40,6 +40,10 @@ impl Mux for Tmux {
 
     fn is_without(&self, host: &dyn Host, env: &Environ, (server, pid): (&str, u32), sessions: &[&MuxSession]) -> bool {
         address::socket(server, env).is_ok_and(|socket| probe::is_without(host, &socket, pid, sessions))
+    }
+
+    fn titles(&self, host: &dyn Host, env: &Environ, server: &str, _: &[&MuxSession]) -> Titles {
+        address::socket(server, env).ok().and_then(|socket| probe::titles(host, &socket)).unwrap_or_default()
     }
 
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! Asking a tmux server, and the verdict when it does not answer: absent only if nobody listens, else unknown and why.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,6 +69,12 @@ pub(super) fn is_without(host: &dyn Host, socket: &Path, pid: u32, sessions: &[&
 fn is_target(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b' ') || !byte.is_ascii();
     !name.is_empty() && name.bytes().all(is_plain)
+}
+
+/// The titles of all panes of the server behind a socket; `None` unless it answers just as it should.
+pub(super) fn titles(host: &dyn Host, socket: &Path) -> Option<BTreeMap<(String, String), String>> {
+    let output = ask(host, socket, &["list-panes", "-a", "-F", rows::TITLES]).ok()?;
+    (output.is_success() && output.stderr.is_empty()).then(|| rows::parse_titles(&output.stdout))?
 }
 
 /// Who listens on the socket, or the verdict if it leads to nobody.

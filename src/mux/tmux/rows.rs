@@ -1,6 +1,6 @@
 //! The rows of `list-panes -a`: the format asked for and its parser. Pure: bytes in, a server out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -13,6 +13,9 @@ use crate::core::observe::{MuxSession, Pane, Server};
 /// pane while it serves nobody else.
 pub(super) const FORMAT: &str = "#{version}|#{pid}|#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|#{pane_dead}|\
     #{pane_dead_status}|#{pane_dead_signal}|#{n:session_name}:#{session_name}";
+
+/// What every row of titles holds, its title by its length.
+pub(super) const TITLES: &str = "#{session_id}|#{pane_id}|#{n:pane_title}:#{pane_title}";
 
 /// What a server says of itself, sessions or none.
 pub(super) const GREETING: &str = "#{version}|#{pid}";
@@ -73,6 +76,31 @@ pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
         }
     }
     Ok(server)
+}
+
+/// Parses the rows of titles; `None` if any reads unlike one.
+pub(super) fn parse_titles(text: &[u8]) -> Option<BTreeMap<(String, String), String>> {
+    let mut titles = BTreeMap::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (session, pane, title) = short_row(&mut rest)?;
+        (session.starts_with('$') && pane.starts_with('%')).then_some(())?;
+        titles.insert((session.to_owned(), pane.to_owned()), title);
+    }
+    Some(titles)
+}
+
+/// Takes a row of two fields and a text by its length in bytes off what is left.
+fn short_row<'a>(rest: &mut &'a [u8]) -> Option<(&'a str, &'a str, String)> {
+    let mut field = |stop: u8| {
+        let (field, more) = rest.split_at_checked(rest.iter().position(|byte| *byte == stop)?)?;
+        *rest = &more[1..];
+        std::str::from_utf8(field).ok()
+    };
+    let (first, second, len) = (field(b'|')?, field(b'|')?, field(b':')?);
+    let (text, more) = rest.split_at_checked(len.parse().ok()?)?;
+    *rest = more.strip_prefix(b"\n")?;
+    Some((first, second, String::from_utf8_lossy(text).into_owned()))
 }
 
 /// One row, borrowed from the answer.
@@ -228,6 +256,20 @@ mod tests {
         for odd in ["", "\n", "|\n", "3.3a|\n", "3.3a|77", "|77\n", "2.6|77\n", "3.3a|77\n$0\n", "access not allowed\n"] {
             assert_eq!(without_sessions(odd.as_bytes()), None, "{odd:?}");
         }
+    }
+
+    #[test]
+    fn a_title_may_hold_anything_and_no_row_but_its_own() {
+        let row = |session: &str, pane: &str, title: &str| format!("{session}|{pane}|{}:{title}\n", title.len());
+        let sly = "x\n$2|%2|1:y";
+        let text = [row("$1", "%1", sly), row("$2", "%2", "\u{273b} 漢"), row("$2", "%3", "")].concat();
+        let titles = parse_titles(text.as_bytes()).unwrap();
+        let of = |session: &str, pane: &str| titles.get(&(session.to_owned(), pane.to_owned())).map(String::as_str);
+        assert_eq!((of("$1", "%1"), of("$2", "%2"), of("$2", "%3")), (Some(sly), Some("\u{273b} 漢"), Some("")));
+        for odd in ["x\n", "1|%1|1:a\n", "$1|1|1:a\n", "$1|%1|9:a\n", "$1|%1|1:a", "$1|%1|0:a\n"] {
+            assert_eq!(parse_titles(odd.as_bytes()), None, "{odd:?}");
+        }
+        assert_eq!(parse_titles(b""), Some(BTreeMap::new()));
     }
 
     #[test]

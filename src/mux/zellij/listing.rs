@@ -16,6 +16,9 @@ pub(super) struct Listed {
     exited: bool,
     exit_status: Option<i32>,
     is_held: bool,
+    /// Left out by none that was measured, and nothing that decides.
+    #[serde(default)]
+    title: String,
 }
 
 /// Parses the list; panes of plugins are left out.
@@ -27,6 +30,11 @@ pub(super) fn parse(text: &[u8]) -> Result<Vec<Listed>, String> {
         serde_json::from_slice(text).map_err(|error| format!("zellij's list of panes is not understood: {error}"))?;
     all.retain(|pane| !pane.is_plugin);
     Ok(all)
+}
+
+/// The titles of the panes of a list, by pane.
+pub(super) fn titles(listed: Vec<Listed>) -> impl Iterator<Item = (String, String)> {
+    listed.into_iter().map(|pane| (terminal(pane.id), pane.title))
 }
 
 /// The panes of a list that are not among those whose processes were found: dead ones, and a doubt for each live one whose

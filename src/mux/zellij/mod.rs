@@ -13,10 +13,11 @@ mod wire;
 
 use std::path::PathBuf;
 
-use super::Mux;
+use super::{Mux, Titles};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
+use crate::host::spread::spread;
 use crate::host::{Environ, Host};
 pub use program::{TooOld, ask_version, version};
 
@@ -47,9 +48,7 @@ impl Mux for Zellij {
         if session.process.is_none() {
             return Vec::new();
         }
-        let socket = address::base(server, env).map(|base| address::sockets(&base).join(&session.name));
-        let listed = socket.and_then(|socket| wire::list_panes(host, &socket)).and_then(|text| listing::parse(&text));
-        match listed {
+        match listed(host, env, server, session) {
             Ok(listed) => listing::beside(&listed, &session.panes),
             Err(why) => vec![panes::doubt(why)],
         }
@@ -60,6 +59,15 @@ impl Mux for Zellij {
         false
     }
 
+    fn titles(&self, host: &dyn Host, env: &Environ, server: &str, sessions: &[&MuxSession]) -> Titles {
+        let of = |session: &&MuxSession| {
+            let panes = session.process.and_then(|_| listed(host, env, server, session).ok()).map(listing::titles);
+            let key = |(pane, title)| ((session.id.clone(), pane), title);
+            panes.into_iter().flatten().map(key).collect::<Vec<_>>()
+        };
+        spread(sessions, of).into_iter().flatten().collect()
+    }
+
     fn directory(&self, env: &Environ, server: &str) -> Option<PathBuf> {
         address::base(server, env).ok().map(|base| address::sockets(&base))
     }
@@ -68,4 +76,10 @@ impl Mux for Zellij {
     fn process(&self, _: &dyn Host, _: &Environ, _: &str) -> Option<u32> {
         None
     }
+}
+
+/// The panes a session lists.
+fn listed(host: &dyn Host, env: &Environ, server: &str, session: &MuxSession) -> Result<Vec<listing::Listed>, String> {
+    let socket = address::base(server, env).map(|base| address::sockets(&base).join(&session.name));
+    socket.and_then(|socket| wire::list_panes(host, &socket)).and_then(|text| listing::parse(&text))
 }

@@ -106,7 +106,7 @@ impl<'a> Den<'a> {
     /// What a process in a conversation is doing.
     pub fn turn(&self, process: &ProcessInfo, id: &str) -> Fact<Turn> {
         let (transcript, home, id) = (self.transcript(id).into_seen(), self.home(), ConversationId(id.to_owned()));
-        self.agent().turn(&Scene { process, home: &home, id: &id, transcript: transcript.as_ref() })
+        self.agent().turn(&Scene { host: &self.host, process, home: &home, id: &id, transcript: transcript.as_ref() })
     }
 
     /// Everything that can be asked about the specimen's conversation.
