@@ -36,6 +36,32 @@ fn an_agent_behind_a_door_is_unknown_and_not_gone() {
 }
 
 #[test]
+fn a_door_that_was_given_a_terminal_of_its_own_hides_an_agent_as_well() {
+    let (world, cwd) = world();
+    // As `sudo` does it: another session and terminal, and whoever sits at the pane sees it all the same.
+    for (name, command, door) in [
+        ("direct", "exec script -qec 'docker exec -it web claude' /dev/null", "docker exec"),
+        ("nested", "sh -c \"env X=1 script -qec 'sh -c \\\"ssh build; true\\\"' /dev/null; true\"", "ssh"),
+    ] {
+        world.session(name, &cwd, command);
+        let manifest = entries([format!("name: {name}, agent: claude, status: running")]);
+        let why = await_some(name, || session(&look(&world, &manifest), name).panes[0].unread.clone());
+        assert!(why.contains(&format!("`{door}`")), "{name}: {why}");
+    }
+}
+
+#[test]
+fn an_agent_below_a_door_is_seen() {
+    let (world, cwd) = world();
+    // As `nsenter` and `toolbox` do it, whose programs are processes of this kernel like any other.
+    fs::write(cwd.join("exec"), "claude\ntrue\n").unwrap();
+    let manifest = entries(["name: s, agent: claude, status: running"]);
+    world.session("s", &cwd, "exec docker exec -it web");
+    let agents = || session(&look(&world, &manifest), "s").panes[0].agents.seen().map_or(0, Vec::len);
+    await_some("the agent", || (agents() == 1).then_some(()));
+}
+
+#[test]
 fn what_leads_elsewhere_behind_a_persons_back_hides_nothing() {
     let (world, cwd) = world();
     world.session("s", &cwd, "exec bash --norc");

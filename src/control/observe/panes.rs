@@ -163,10 +163,14 @@ impl<'a> Inspector<'a> {
     }
 
     /// Why an agent that a person at the pane would see may be none of these: the foreground leads elsewhere. A shell that runs a
-    /// script shares its process group with what the script runs.
+    /// script shares its process group with what the script runs; `sudo` and `script` give what they run a terminal of its own.
     fn out_of_sight(&self, tree: &Tree) -> Option<String> {
-        let group = tree.top.as_ref()?.foreground;
-        let is_in_front = |pid: u32| group.is_none() || self.world.host.group(pid) == group;
+        let host = self.world.host.as_ref();
+        let has_terminal = tree.top.as_ref()?.foreground.is_some();
+        let is_in_front = |pid: u32| {
+            let front = || host.glance(pid).into_seen()?.foreground;
+            !has_terminal || front().is_some_and(|front| host.group(pid) == Some(front))
+        };
         let (_, door) = tree.doors.iter().find(|(pid, _)| is_in_front(*pid))?;
         Some(format!("`{door}` runs in its pane, and what is behind that cannot be seen from here"))
     }
