@@ -32,12 +32,16 @@ impl MuxKind {
         }
     }
 
-    /// How it spells the name it was given for a session: tmux has an underscore for `.` and `:`, which part the names of
-    /// windows and panes from it (`session_check_name` of tmux 3.x).
+    /// How it spells the name it was given for a session, where it has another for that, else the name.
     pub fn spelling(self, name: &str) -> Cow<'_, str> {
+        self.spellings(name).into_iter().next().map_or(Cow::Borrowed(name), Cow::Owned)
+    }
+
+    /// How it may spell the name it was given for a session, where that is not the name itself.
+    fn spellings(self, name: &str) -> Vec<String> {
         match self {
-            Self::Tmux if name.contains(['.', ':']) => Cow::Owned(name.replace(['.', ':'], "_")),
-            Self::Tmux | Self::Zellij => Cow::Borrowed(name),
+            Self::Tmux => super::spelling::by_tmux(name),
+            Self::Zellij => Vec::new(),
         }
     }
 }
@@ -223,8 +227,7 @@ impl SessionKey {
 
     /// The names its session may be listed under, the likelier one first.
     pub fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let spelled = Some(self.mux.spelling(&self.name)).filter(|spelled| *spelled != self.name);
-        std::iter::once(Cow::Borrowed(self.name.as_str())).chain(spelled)
+        std::iter::once(Cow::Borrowed(self.name.as_str())).chain(self.mux.spellings(&self.name).into_iter().map(Cow::Owned))
     }
 }
 

@@ -19,4 +19,5 @@ pub mod mqtt;
 pub mod observe;
 pub mod plan;
 pub mod report;
+mod spelling;
 pub mod text;

@@ -16,6 +16,7 @@ mod elsewhere;
 mod gemini;
 mod hidden;
 mod identity;
+mod names;
 mod opencode;
 mod peers;
 mod pi;
