@@ -61,6 +61,10 @@ impl Agent for Antigravity {
         None
     }
 
+    fn home_variables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     fn home_assignment(&self, _: &Path) -> Option<(&'static str, PathBuf)> {
         None
     }

@@ -14,6 +14,7 @@ mod opencode;
 mod pi;
 pub mod places;
 pub mod recognise;
+pub mod resume;
 pub mod shelf;
 pub mod subject;
 mod tail;
@@ -130,6 +131,16 @@ pub trait Agent: Send + Sync {
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>>;
 
+    /// The directory to resume a conversation in, by what its files say. `Absent`: they do not say, and any in which it was will
+    /// do. `cwds` are directories in which it probably was.
+    fn lived_in(&self, transcript: &Transcript, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<PathBuf> {
+        let _ = (transcript, home, id, cwds);
+        Fact::Absent
+    }
+
+    /// The variables beside HOME that say where its home is.
+    fn home_variables(&self) -> Vec<&'static str>;
+
     /// The variable and value that make the agent use `home`; `None` if only HOME itself would.
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)>;
 
@@ -155,24 +166,6 @@ pub trait Agent: Send + Sync {
     fn confuses(&self, one: &Path, other: &Path) -> bool {
         one == other
     }
-
-    /// The command that resumes a conversation where it lives, ready to paste into a shell; it is printed, never run. The
-    /// home is named when it is not the one `env` leads to.
-    fn resume_command(&self, id: &ConversationId, cwd: Option<&Path>, home: Option<&Path>, env: &Environ) -> Option<String> {
-        let mut words = Vec::new();
-        if let Some(home) = home.filter(|home| self.home(env).as_deref() != Some(*home)) {
-            let (name, value) = self.home_assignment(home)?;
-            words.push(format!("{name}={}", shell_words::quote(value.to_str()?)));
-        }
-        let program = self.names().programs.first()?;
-        words.push((*program).to_owned());
-        words.extend(self.resume_args(id)?.iter().map(|arg| quoted(arg)));
-        let command = words.join(" ");
-        match cwd {
-            Some(cwd) => Some(format!("cd {} && {command}", shell_words::quote(cwd.to_str()?))),
-            None => Some(command),
-        }
-    }
 }
 
 /// A live agent process in a conversation.
@@ -188,14 +181,6 @@ pub struct Scene<'a> {
     pub id: &'a ConversationId,
     /// The transcript of that conversation, if it is there.
     pub transcript: Option<&'a Transcript>,
-}
-
-/// An argument as a shell takes it; of `--flag=value` only the value is quoted, as people would.
-fn quoted(arg: &str) -> String {
-    match arg.split_once('=').filter(|(flag, _)| flag.bytes().all(|byte| byte == b'-' || byte.is_ascii_alphanumeric())) {
-        Some((flag, value)) => format!("{flag}={}", shell_words::quote(value)),
-        None => shell_words::quote(arg).into_owned(),
-    }
 }
 
 /// Every agent that headcount knows by itself, in the order of [`AgentKind::ALL`].
@@ -308,34 +293,5 @@ mod tests {
             assert_eq!(of(kind).home(&moved), Some(PathBuf::from(other)), "{kind}");
             assert_eq!(of(kind).home(&env(&[])), None, "{kind}");
         }
-    }
-
-    #[test]
-    fn the_resume_command_can_be_pasted_as_it_is() {
-        let env = env(&[("HOME", "/home/dev")]);
-        let resume = |kind: AgentKind, id: &str, cwd: &str, home: Option<&str>| {
-            of(kind).resume_command(&ConversationId(id.into()), Some(Path::new(cwd)), home.map(Path::new), &env)
-        };
-        assert_eq!(
-            resume(AgentKind::Claude, "u-1", "/lab/it's", Some("/home/dev/.claude")).unwrap(),
-            "cd '/lab/it'\\''s' && claude --resume u-1"
-        );
-        assert_eq!(
-            resume(AgentKind::Claude, "$(rm x)", "/lab", Some("/c d")).unwrap(),
-            "cd /lab && CLAUDE_CONFIG_DIR='/c d' claude --resume '$(rm x)'"
-        );
-        assert_eq!(resume(AgentKind::Codex, "u", "/lab", Some("/x")).unwrap(), "cd /lab && CODEX_HOME=/x codex resume u");
-        assert_eq!(resume(AgentKind::Pi, "a.b_1", "/lab", None).unwrap(), "cd /lab && pi --session a.b_1");
-        assert_eq!(
-            resume(AgentKind::Opencode, "ses_1", "/l", Some("/d/opencode")).unwrap(),
-            "cd /l && XDG_DATA_HOME=/d opencode -s ses_1"
-        );
-        assert_eq!(resume(AgentKind::Gemini, "u", "/l", None).unwrap(), "cd /l && gemini --resume u");
-        assert_eq!(
-            resume(AgentKind::Gemini, "u", "/l", Some("/g/.gemini")).unwrap(),
-            "cd /l && GEMINI_CLI_HOME=/g gemini --resume u"
-        );
-        assert_eq!(resume(AgentKind::Copilot, "u", "/l", Some("/p")).unwrap(), "cd /l && COPILOT_HOME=/p copilot --resume=u");
-        assert_eq!(resume(AgentKind::Antigravity, "u", "/l", None), None, "nobody knows how");
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::fact::Fact;
 use super::ids::{ConversationId, SessionKey};
 use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
-use super::observe::{Boot, Process};
+use super::manifest::Session;
+use super::observe::{Boot, Observation, Process};
 
 /// Everything remembered of one manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -202,6 +204,12 @@ impl Memory {
         self.sessions.entry(session_key(key)).or_default()
     }
 
+    /// The homes that the conversation of an entry without a live agent may be in: where its agent kept its files last, and
+    /// where it would if started now.
+    pub fn homes_at_rest<'a>(&'a self, entry: &Session, seen: &'a Observation) -> impl Iterator<Item = &'a PathBuf> {
+        homes_at_rest(self.session(&entry.key).and_then(|session| session.home.as_ref()), entry, seen)
+    }
+
     /// The sessions that are, or once were, in each conversation, by [`session_key`].
     pub fn holders(&self) -> HashMap<&ConversationId, Vec<&str>> {
         let mut holders: HashMap<&ConversationId, Vec<&str>> = HashMap::new();
@@ -219,6 +227,16 @@ impl Memory {
         told.extend(jobs.iter().map(|job| (job.id.clone(), JobTold::of(job, at))));
         JobTold::forget_gone(told, jobs);
     }
+}
+
+/// The same with the home that was used `last`.
+pub fn homes_at_rest<'a>(
+    last: Option<&'a PathBuf>,
+    entry: &Session,
+    seen: &'a Observation,
+) -> impl Iterator<Item = &'a PathBuf> {
+    let usual = seen.fallback_homes.get(entry.index).and_then(Fact::seen).filter(|usual| last != Some(usual));
+    last.into_iter().chain(usual)
 }
 
 /// A session's key as one stable text: its four parts, each quoted so that no two keys can read the same.

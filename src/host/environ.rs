@@ -45,6 +45,17 @@ impl Environ {
         Self { raw }
     }
 
+    /// These variables with another value of one.
+    pub fn with(&self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.pairs().chain([(OsStr::new(name), value.as_ref())]).map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    /// These variables less those of these names.
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.pairs().filter(|(name, _)| !names.iter().any(|gone| name == gone));
+        kept.map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
     /// Every variable. One that stands twice comes twice, the one in force last.
     pub fn pairs(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.raw.split(|byte| *byte == 0).filter_map(|entry| {

@@ -9,5 +9,6 @@ mod custom;
 mod cycle;
 mod doubt;
 mod faults;
+mod resume;
 mod run;
 mod undo;

@@ -102,6 +102,14 @@ impl Agent for Claude {
         Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, cwds: &[&Path]) -> Fact<PathBuf> {
+        transcripts::lived_in(transcript, cwds)
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["CLAUDE_CONFIG_DIR"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         Some(("CLAUDE_CONFIG_DIR", home.to_path_buf()))
     }

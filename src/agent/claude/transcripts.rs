@@ -1,8 +1,9 @@
 //! Claude Code's transcripts, `projects/<workspace>/<id>.jsonl`: where one is, and which appeared since a process started.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -55,6 +56,30 @@ pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Pat
         Fact::Seen(paths) => files::first_transcript(paths),
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
+/// The directory a conversation is resumed in. Claude looks for it in the directory of transcripts that the working directory
+/// gives its name to; which paths have this name, the lines of the transcript say.
+pub(super) fn lived_in(transcript: &Transcript, cwds: &[&Path]) -> Fact<PathBuf> {
+    let path = &transcript.path;
+    let Some(project) = path.parent().and_then(Path::file_name).and_then(OsStr::to_str) else { return Fact::Absent };
+    let is_named_after = |cwd: &Path| encode::directories(cwd).iter().any(|name| name == project);
+    let is_of = |cwd: &Path| is_named_after(cwd) || cwd.canonicalize().is_ok_and(|real| is_named_after(&real));
+    let of = |cwds: &[&Path]| cwds.iter().find(|cwd| is_of(cwd)).map(|cwd| cwd.to_path_buf());
+    if let Some(cwd) = of(&cwds.iter().copied().filter(|cwd| cwd.is_dir()).collect::<Vec<_>>()) {
+        return Fact::Seen(cwd);
+    }
+    let edges = match files::edges(path) {
+        Ok(edges) => edges,
+        Err(error) => return Fact::Unknown(files::unreadable(path, &error)),
+    };
+    let lines = edges.lines().filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok());
+    let said: Vec<PathBuf> = lines.filter_map(|line| Some(PathBuf::from(line.cwd?.as_ref()))).collect();
+    let last = said.into_iter().rev().find(|cwd| is_named_after(cwd));
+    match last.or_else(|| of(cwds)) {
+        Some(cwd) => Fact::Seen(cwd),
+        None => Fact::Unknown(format!("{} does not say which directory it is of", path.display())),
     }
 }
 

@@ -112,6 +112,14 @@ impl Agent for Codex {
         Some(vec!["resume".to_owned(), id.as_str().to_owned()])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, _: &[&Path]) -> Fact<PathBuf> {
+        rollouts::lived_in(transcript)
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["CODEX_HOME"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         Some(("CODEX_HOME", home.to_path_buf()))
     }

@@ -2,6 +2,7 @@
 //! started. Reads their first line only.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use super::{files, plain_id_of};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::observe::Transcript;
 use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
 
 /// How much earlier than the process a rollout may seem to have appeared and still be shown as a candidate.
@@ -177,6 +179,14 @@ fn begun_here(path: &Path, cwd: &Path) -> Result<Option<DateTime<Utc>>, String> 
 /// Whether a rollout says that it is another thread's sub-agent's. False says nothing.
 pub(super) fn is_sub_agents(path: &Path) -> bool {
     with_first_line(path, |payload| payload.is_inner()).unwrap_or(false)
+}
+
+/// The directory that a thread is of; a compressed rollout cannot be asked.
+pub(super) fn lived_in(transcript: &Transcript) -> Fact<PathBuf> {
+    if transcript.path.extension() != Some(OsStr::new("jsonl")) {
+        return Fact::Absent;
+    }
+    with_first_line(&transcript.path, |payload| PathBuf::from(payload.cwd.as_ref())).map_or_else(Fact::Unknown, Fact::Seen)
 }
 
 fn with_first_line<T>(path: &Path, read: impl FnOnce(&Meta<'_>) -> T) -> Result<T, String> {

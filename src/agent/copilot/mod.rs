@@ -77,6 +77,14 @@ impl Agent for Copilot {
         Some(vec![format!("--resume={}", id.as_str())])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, _: &[&Path]) -> Fact<PathBuf> {
+        opened::lived_in(transcript)
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["COPILOT_HOME"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         Some(("COPILOT_HOME", home.to_path_buf()))
     }

@@ -2,7 +2,7 @@
 //! opens is not locked before its first prompt, but stands in the list at once.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::{files, locks, turn};
 use crate::agent::Subject;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::observe::Transcript;
 use crate::core::observe::identity::Said;
 
 /// The most that what is known of one conversation may hold.
@@ -56,6 +57,31 @@ fn may_be_of(home: &Path, id: &str, cwd: &Path) -> bool {
     let text = String::from_utf8_lossy(&text);
     let said = text.lines().find_map(|line| line.strip_prefix("cwd: ")).map(|path| path.trim_matches(['"', '\'', ' ']));
     said.is_none_or(|said| !said.starts_with('/') || files::leads_to(Path::new(said), cwd))
+}
+
+/// The directory a conversation was begun in, by the first line of its events.
+pub(super) fn lived_in(transcript: &Transcript) -> Fact<PathBuf> {
+    #[derive(Deserialize)]
+    struct Start {
+        data: Data,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        context: Context,
+    }
+    #[derive(Deserialize)]
+    struct Context {
+        cwd: PathBuf,
+    }
+    let path = &transcript.path;
+    let edges = match files::edges(path) {
+        Ok(edges) => edges,
+        Err(error) => return Fact::Unknown(files::unreadable(path, &error)),
+    };
+    match edges.lines().next().and_then(|line| serde_json::from_slice::<Start>(line).ok()) {
+        Some(start) => Fact::Seen(start.data.context.cwd),
+        None => Fact::Absent,
+    }
 }
 
 #[cfg(test)]

@@ -113,6 +113,27 @@ impl Agent for Custom {
         (!args.is_empty()).then(|| args.iter().map(|arg| arg.replace(Definition::ID, id.as_str())).collect())
     }
 
+    fn lived_in(&self, transcript: &Transcript, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<PathBuf> {
+        let Some(template) = &self.definition.transcripts else { return Fact::Absent };
+        let is_of = |cwd: &&&Path| {
+            let parts = template.parts(Some(&workspace_word(cwd)));
+            let hits = walk::walk(&root(template, home, cwd), &parts, self.definition).hits;
+            hits.iter().any(|hit| hit.path == transcript.path && hit.ids.iter().any(|own| own == id.as_str()))
+        };
+        match cwds.iter().find(is_of) {
+            Some(cwd) => Fact::Seen(cwd.to_path_buf()),
+            None if template.root() == Root::Workspace || template.names_workspace() => Fact::Unknown(format!(
+                "{} is of another directory, and which that is cannot be told",
+                transcript.path.display()
+            )),
+            None => Fact::Absent,
+        }
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        self.definition.home_env.as_deref().into_iter().collect()
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         self.definition.home_env.as_deref().map(|name| (name, home.to_path_buf()))
     }
@@ -191,9 +212,10 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::agent::{Agents, all};
+    use crate::agent::{Agents, all, resume};
     use crate::core::agents::INTERPRETERS;
     use crate::core::agents::IdPattern;
+    use crate::core::report::rows::Resumable;
 
     fn defined(change: impl FnOnce(&mut Definition)) -> &'static Definition {
         let mut definition = Definition { name: "aider".into(), programs: vec!["aider".into()], ..Definition::default() };
@@ -272,10 +294,13 @@ mod tests {
         });
         let resume = |id: &str, home: &str| {
             let id = ConversationId(id.to_owned());
-            of(definition).resume_command(&id, Some(Path::new("/lab")), Some(Path::new(home)), &env(&[("HOME", "/h")]))
+            let home = Fact::Seen(PathBuf::from(home));
+            let conversation =
+                Resumable { agent: definition.kind(), id: &id, home, transcript: None, cwds: vec![Path::new("/")] };
+            resume::command(&conversation, &env(&[("HOME", "/h")]))
         };
-        assert_eq!(resume("u", "/h/.aider").unwrap(), "cd /lab && aider --resume=u --yes");
-        assert_eq!(resume("$(rm x)", "/o t").unwrap(), "cd /lab && AIDER_HOME='/o t' aider --resume='$(rm x)' --yes");
+        assert_eq!(resume("u", "/h/.aider").unwrap(), "cd / && aider --resume=u --yes");
+        assert_eq!(resume("$(rm x)", "/o t").unwrap(), "cd / && AIDER_HOME='/o t' aider --resume='$(rm x)' --yes");
         assert_eq!(of(defined(|_| {})).resume_args(&ConversationId("u".into())), None, "nobody knows how");
     }
 

@@ -90,6 +90,14 @@ impl Agent for Gemini {
         Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, _: &[&Path]) -> Fact<PathBuf> {
+        workspace::lived_in(transcript)
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["GEMINI_CLI_HOME"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         let above = home.parent().filter(|_| home.ends_with(DIRECTORY))?;
         Some(("GEMINI_CLI_HOME", above.to_path_buf()))

@@ -7,9 +7,12 @@ use serde::Deserialize;
 
 use super::files;
 use crate::core::fact::Fact;
+use crate::core::observe::Transcript;
 
 /// The map, below the home.
 pub(super) const MAP: &str = "projects.json";
+/// The file in a workspace's directory that names it.
+const ROOT: &str = ".project_root";
 /// The most the map, or the file that agrees, may hold.
 const MOST: u64 = 1 << 20;
 
@@ -34,7 +37,7 @@ pub(super) fn chats(home: &Path, cwd: &Path) -> Result<Vec<PathBuf>, String> {
             return Err(format!("{} names {slug:?} for {workspace}, which is no directory of its own", file.display()));
         }
         let dir = home.join("tmp").join(slug);
-        match files::small(&dir.join(".project_root"), MOST) {
+        match files::small(&dir.join(ROOT), MOST) {
             Fact::Seen(root) if std::str::from_utf8(&root).is_ok_and(|root| is(root.trim(), cwd)) => {
                 found.push(dir.join("chats"))
             }
@@ -45,6 +48,20 @@ pub(super) fn chats(home: &Path, cwd: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     Ok(found)
+}
+
+/// The workspace of a chat, as the directory it lies in says.
+pub(super) fn lived_in(chat: &Transcript) -> Fact<PathBuf> {
+    let Some(dir) = chat.path.parent().and_then(Path::parent) else { return Fact::Absent };
+    let file = dir.join(ROOT);
+    match files::small(&file, MOST) {
+        Fact::Seen(text) => match std::str::from_utf8(&text) {
+            Ok(root) => Fact::Seen(PathBuf::from(root.trim())),
+            Err(_) => Fact::Unknown(format!("{} names no workspace", file.display())),
+        },
+        Fact::Absent => Fact::Unknown(format!("{} is not there, so which workspace it is of is not known", file.display())),
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
 }
 
 fn is(workspace: &str, cwd: &Path) -> bool {

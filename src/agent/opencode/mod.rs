@@ -114,6 +114,14 @@ impl Agent for Opencode {
         Some(vec!["-s".to_owned(), id.as_str().to_owned()])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, id: &ConversationId, _: &[&Path]) -> Fact<PathBuf> {
+        sessions::lived_in(&transcript.path, id)
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["OPENCODE_DB", "XDG_DATA_HOME"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         if home.file_name()? == "opencode" {
             return Some(("XDG_DATA_HOME", home.parent()?.to_path_buf()));

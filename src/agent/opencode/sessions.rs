@@ -78,6 +78,19 @@ pub(super) fn find(home: &Path, id: &ConversationId) -> Fact<Transcript> {
     verdict
 }
 
+/// The directory a conversation is of.
+pub(super) fn lived_in(path: &Path, id: &ConversationId) -> Fact<PathBuf> {
+    let row = database::look(path, |connection| {
+        let sql = "SELECT directory FROM session WHERE id = ?1";
+        connection.query_row(sql, [id.as_str()], |row| row.get::<_, String>(0)).optional()
+    });
+    match row {
+        Fact::Seen(directory) => directory.map_or(Fact::Absent, |directory| Fact::Seen(PathBuf::from(directory))),
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
 /// Rung 6: what appeared in the process's workspace since it started.
 pub(super) fn reading(subject: &Subject<'_>) -> Reading {
     let (looked_at, fact) = match (subject.cwd, databases(subject.home)) {

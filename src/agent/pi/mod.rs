@@ -86,6 +86,14 @@ impl Agent for Pi {
         Some(vec!["--session".to_owned(), id.as_str().to_owned()])
     }
 
+    fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, _: &[&Path]) -> Fact<PathBuf> {
+        store::header(&transcript.path).map_or_else(Fact::Unknown, |header| Fact::Seen(header.cwd))
+    }
+
+    fn home_variables(&self) -> Vec<&'static str> {
+        vec!["PI_CODING_AGENT_SESSION_DIR", "PI_CODING_AGENT_DIR"]
+    }
+
     fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
         let is_all = home.join(store::SESSIONS).is_dir() || home.file_name() == Some(OsStr::new("agent"));
         Some((if is_all { "PI_CODING_AGENT_DIR" } else { "PI_CODING_AGENT_SESSION_DIR" }, home.to_path_buf()))

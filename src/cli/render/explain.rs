@@ -45,6 +45,10 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     let _ = writeln!(text, "  {}", hanging(&explanation.verdict, 2, Style::Plain, look));
     list(&mut text, "Drift", &explanation.drifts, look);
     list(&mut text, "What would change headcount's mind", &explanation.would_change, look);
+    if let Some(why) = &row.no_resume {
+        heading(&mut text, "To resume it by hand", look);
+        let _ = writeln!(text, "  {}", hanging(&format!("no command does: {why}"), 2, Style::Plain, look));
+    }
     if let Some(resume) = &row.resume {
         heading(&mut text, "To resume it by hand", look);
         let _ = writeln!(text, "  {}", printable(resume));

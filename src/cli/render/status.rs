@@ -146,9 +146,17 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'
             add(Column::new("JOB EVENT"), Box::new(move |row| Cell::or_dash(event(row), Style::Plain)));
         }
         add(Column::new("WORKSPACE"), Box::new(|row| Cell::or_dash(row.cwd.as_deref(), Style::Plain)));
-        add(Column::new("RESUME"), Box::new(|row| Cell::or_dash(row.resume.as_deref(), Style::Plain)));
+        add(Column::new("RESUME"), Box::new(resume));
     }
     makers
+}
+
+/// The command that resumes its conversation, or why there is none.
+fn resume(row: &SessionRow) -> Cell {
+    match (&row.resume, &row.no_resume) {
+        (None, Some(why)) => Cell::new(&format!("none: {why}"), Style::Dim),
+        (command, _) => Cell::or_dash(command.as_deref(), Style::Plain),
+    }
 }
 
 /// The job's id and how it is: `abc12345 running`, `abc12345 running, idle`.

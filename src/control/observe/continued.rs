@@ -9,6 +9,7 @@ use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::{Session, Status};
+use crate::core::memory::Memory;
 use crate::core::observe::{Agent, Observation, Transcript, TranscriptKey};
 use crate::host::spread::spread;
 
@@ -18,7 +19,7 @@ type Heirs = BTreeMap<TranscriptKey, Fact<ConversationId>>;
 /// The heirs of the recorded conversations of entries without a live agent that proves what it is in, and their transcripts.
 pub(super) fn find(
     shelf: &Shelf,
-    local: &[&Session],
+    (local, memory): (&[&Session], &Memory),
     seen: &Observation,
 ) -> (Heirs, BTreeMap<TranscriptKey, Fact<Transcript>>) {
     let mut live: HashMap<(&crate::core::ids::ServerKey, &str), Vec<&Agent>> = HashMap::new();
@@ -32,15 +33,14 @@ pub(super) fn find(
         let names: Vec<_> = session.key.names().collect();
         let agents = names.iter().find_map(|name| live.get(&(&server, name.as_ref())));
         let agents: Vec<&Agent> = agents.into_iter().flatten().copied().filter(|agent| agent.kind == session.agent).collect();
-        let home = match agents.first() {
-            None => seen.fallback_homes.get(session.index).and_then(Fact::seen),
+        let homes: Vec<&PathBuf> = match agents.first() {
+            None => memory.homes_at_rest(session, seen).collect(),
             Some(_) if agents.iter().any(|agent| !agent.ladder.proof().is_absent()) => continue,
-            Some(agent) => agent.home.seen(),
+            Some(agent) => agent.home.seen().into_iter().collect(),
         };
-        let Some(home) = home else { continue };
-        let key = TranscriptKey { kind: session.agent, home: home.clone(), id: id.clone() };
+        let keys = homes.into_iter().map(|home| TranscriptKey { kind: session.agent, home: home.clone(), id: id.clone() });
         // What has no transcript says nothing.
-        if seen.transcripts.get(&key).is_some_and(|transcript| transcript.seen().is_some()) {
+        for key in keys.filter(|key| seen.transcripts.get(key).is_some_and(|transcript| transcript.seen().is_some())) {
             let cwds = agents.iter().filter_map(|agent| agent.cwd.seen()).map(PathBuf::as_path).chain(session.cwd.as_deref());
             requests.push((key, cwds.collect()));
         }

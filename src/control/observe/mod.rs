@@ -26,6 +26,7 @@ use crate::agent;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
+use crate::core::memory::Memory;
 use crate::core::observe::identity::Found;
 use crate::core::observe::{MuxSession, Observation, Pane, Process, Server, Stray};
 use crate::host::spread::{Alongside, alongside, spread};
@@ -200,11 +201,16 @@ pub(in crate::control) fn ended(world: &World, key: &ServerKey) -> BTreeSet<Sess
 
 /// Looks at everything the manifest makes it necessary to look at.
 pub fn observe(world: &World, manifest: &Manifest) -> Observation {
-    observe_with(world, manifest, None)
+    observe_with(world, manifest, &Memory::default(), None)
 }
 
-/// The same, with the default server already being asked.
-pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, default: Option<Ahead<'_>>) -> Observation {
+/// The same with what is remembered of the sessions, and with the default server already being asked.
+pub(in crate::control) fn observe_with(
+    world: &World,
+    manifest: &Manifest,
+    memory: &Memory,
+    default: Option<Ahead<'_>>,
+) -> Observation {
     let host = world.host.as_ref();
     let at = host.now();
     let boot = host.boot();
@@ -248,9 +254,9 @@ pub(in crate::control) fn observe_with(world: &World, manifest: &Manifest, defau
         vantage,
     };
     let shelf = world.recall.shelf(inspector.past().is_some());
-    let find = || transcripts::find(&shelf, manifest, &local, &observation, inspector.past());
+    let find = || transcripts::find(&shelf, manifest, (&local, memory), &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
-    let (continued, transcripts) = timed("follow the moved", || continued::find(&shelf, &local, &observation));
+    let (continued, transcripts) = timed("follow the moved", || continued::find(&shelf, (&local, memory), &observation));
     observation.continued = continued;
     observation.transcripts.extend(transcripts);
     if world.activity {

@@ -10,6 +10,7 @@ use crate::agent::{self, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session};
+use crate::core::memory::Memory;
 use crate::core::observe::identity::Found;
 use crate::core::observe::{Agent, MuxSession, Observation, Pane, Transcript, TranscriptKey};
 use crate::host::spread::spread;
@@ -32,7 +33,7 @@ impl<'a> Requests<'a> {
 pub(super) fn find(
     shelf: &Shelf,
     manifest: &Manifest,
-    local: &[&Session],
+    (local, memory): (&[&Session], &Memory),
     seen: &Observation,
     past: Option<&Past>,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
@@ -51,8 +52,9 @@ pub(super) fn find(
     for session in local.iter().filter(|session| !session.suspend) {
         let Some(id) = &session.recorded.session_id else { continue };
         let cwd = session.cwd.as_deref();
-        let fallback = seen.fallback_homes.get(session.index).and_then(Fact::seen);
-        requests.add(session.agent, fallback, id, cwd);
+        for home in memory.homes_at_rest(session, seen) {
+            requests.add(session.agent, Some(home), id, cwd);
+        }
         let server = session.key.server_key();
         let names: Vec<_> = session.key.names().collect();
         let agents = names.iter().find_map(|name| by_session.get(&(&server, name.as_ref()))).into_iter().flatten();

@@ -173,7 +173,7 @@ impl Pass {
     }
 
     fn rows(&self) -> Vec<rows::Row<'_>> {
-        let resume = |kind, id: &_, cwd: Option<&_>, home: Option<&_>| agent::of(kind).resume_command(id, cwd, home, &self.env);
+        let resume = |conversation: &rows::Resumable<'_>| agent::resume::command(conversation, &self.env);
         rows::rows(&self.stage.world(), &self.verdict, &self.report, &self.selection, &resume)
     }
 }
@@ -299,7 +299,7 @@ impl Stage {
         path: &Path,
     ) -> Result<Self, Vec<Diagnostic>> {
         let enough = &AtomicBool::new(false);
-        let (edition, loaded, mut observation) = std::thread::scope(|scope| -> Result<_, Vec<Diagnostic>> {
+        let (edition, loaded, state, mut observation) = std::thread::scope(|scope| -> Result<_, Vec<Diagnostic>> {
             // The default server is asked in any case, so it may think while the manifest is read.
             let ahead = alongside(scope, move || observe::look_ahead(world, enough));
             let read = || {
@@ -310,15 +310,16 @@ impl Stage {
             let read = timed("read the manifest", read);
             enough.store(true, Ordering::Relaxed);
             let (edition, loaded) = read?;
-            let observation = timed("look at the world", || observe::observe_with(world, &loaded.manifest, Some(ahead)));
-            Ok((edition, loaded, observation))
+            let state = timed("load the memory", || state_file(world, &options.state_home.of_manifest(path)).load());
+            let observation =
+                timed("look at the world", || observe::observe_with(world, &loaded.manifest, &state.memory, Some(ahead)));
+            Ok((edition, loaded, state, observation))
         })?;
         observation.vantage.is_guest = observe::vantage::is_guest(path);
         if options.strict && !loaded.warnings.is_empty() {
             let fatal = loaded.warnings.iter().map(|diagnostic| Diagnostic { fatal: true, ..diagnostic.clone() });
             return Err(fatal.collect());
         }
-        let state = timed("load the memory", || state_file(world, &options.state_home.of_manifest(path)).load());
         let mut notes: Vec<String> = state.warning.iter().map(|warning| PassError::line(warning)).collect();
         let jobs = timed("read the jobs", || jobs::read(options.jobs.as_ref(), &mut notes));
         Ok(Self {

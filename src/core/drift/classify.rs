@@ -13,6 +13,7 @@ use super::{
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
+use crate::core::memory::homes_at_rest;
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
 
@@ -49,6 +50,8 @@ pub struct EntryVerdict {
     pub doubt: Option<String>,
     /// Where the recorded conversation went on, if its transcript says so and nothing live proves what the entry is in.
     pub continued: Option<Continued>,
+    /// Where its agent keeps its files if it is not alive: the home with its transcript, else the one it used last.
+    pub home: Option<PathBuf>,
     /// Whether the transcript of its conversation is there; `None` if nobody asked or there is no conversation.
     pub transcript: Option<Fact<Transcript>>,
     /// Why a class could not be judged.
@@ -67,6 +70,7 @@ impl EntryVerdict {
             about_id: String::new(),
             doubt: None,
             continued: None,
+            home: None,
             transcript: None,
             unknown: None,
         }
@@ -174,10 +178,8 @@ fn judge<'a>(
     rename: Option<&moved::Rename<'_, 'a>>,
     drifts: &mut Vec<Drift>,
 ) -> EntryVerdict {
-    let mut verdict = EntryVerdict {
-        transcript: transcript_of(world, entry, standing),
-        ..EntryVerdict::at(world.is_judged(entry), standing.keep())
-    };
+    let (home, transcript) = transcript_of(world, entry, standing);
+    let mut verdict = EntryVerdict { home, transcript, ..EntryVerdict::at(world.is_judged(entry), standing.keep()) };
     if let Some(rename) = rename {
         verdict.renamed_to = Some(rename.names());
         drifts.push(moved::judge_renamed(world, entry, rename));
@@ -238,10 +240,7 @@ fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: 
     };
     let home = match &verdict.presence {
         Presence::Alive(live) => live.agent.home.seen(),
-        Presence::Absent { .. } | Presence::NoAgent { .. } => {
-            let home = world.observation.fallback_homes.get(entry.index).and_then(Fact::seen);
-            home.filter(|home| !is_elsewhere(world, entry, Some(home)))
-        }
+        Presence::Absent { .. } | Presence::NoAgent { .. } => verdict.home.as_ref(),
         Presence::Unknown(_) | Presence::Several { .. } => None,
     };
     let Some(home) = home else { return };
@@ -348,30 +347,44 @@ fn judge_undeclared<'a>(
     }
 }
 
-/// The transcript of an entry's recorded conversation, in the home of its live agent, or where it would be without one.
-fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) -> Option<Fact<Transcript>> {
-    let id = entry.recorded.session_id.clone()?;
-    let fallback = world.observation.fallback_homes.get(entry.index);
+/// The transcript of an entry's recorded conversation, and the home it is in: that of its live agent; without one, the first that
+/// has it.
+fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) -> (Option<PathBuf>, Option<Fact<Transcript>>) {
+    let known = |home: &PathBuf| {
+        let id = entry.recorded.session_id.clone()?;
+        let key = TranscriptKey { kind: entry.agent, home: home.clone(), id };
+        world.observation.transcripts.get(&key).cloned()
+    };
     let home = match standing.live() {
         Some(live) => &live.agent.home,
-        // It may have been started with a home of its own, and nobody looked there.
-        None if is_elsewhere(world, entry, fallback?.seen()) => return None,
-        None => fallback?,
-    };
-    match home {
-        Fact::Seen(home) => {
-            let key = TranscriptKey { kind: entry.agent, home: home.clone(), id };
-            world.observation.transcripts.get(&key).cloned()
+        None => {
+            // That of an entry whose name a person changed was not looked into.
+            let last = world.remembered(entry).and_then(|memory| memory.home.as_ref());
+            let mut homes: Vec<_> =
+                homes_at_rest(last, entry, world.observation).map(|home| (home.clone(), known(home))).collect();
+            // What could not be told in one of them could be there.
+            let rank = |transcript: &Option<Fact<Transcript>>| match transcript {
+                Some(Fact::Seen(_)) => 0,
+                Some(Fact::Unknown(_)) => 1,
+                None => 2,
+                Some(Fact::Absent) => 3,
+            };
+            homes.sort_by_key(|(_, transcript)| rank(transcript));
+            if let Some((home, transcript)) = homes.into_iter().next() {
+                return (Some(home), transcript);
+            }
+            match world.observation.fallback_homes.get(entry.index) {
+                Some(home) => home,
+                None => return (None, None),
+            }
         }
-        Fact::Absent => None,
-        Fact::Unknown(why) => Some(Fact::Unknown(why.clone())),
-    }
-}
-
-/// Whether the agent of an entry kept its files elsewhere than in `home` when it was last seen.
-fn is_elsewhere(world: &World<'_>, entry: &Session, home: Option<&PathBuf>) -> bool {
-    let last = world.remembered(entry).and_then(|memory| memory.home.as_ref());
-    last.is_some_and(|last| home.is_some_and(|home| home != last))
+    };
+    let transcript = match (home, &entry.recorded.session_id) {
+        (Fact::Seen(home), _) => known(home),
+        (Fact::Unknown(why), Some(_)) => Some(Fact::Unknown(why.clone())),
+        (Fact::Absent, _) | (_, None) => None,
+    };
+    (None, transcript)
 }
 
 /// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.

@@ -1,7 +1,7 @@
 //! The rows of `status`: one per entry, then one per session of ours without an entry. Pure.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -16,8 +16,23 @@ use crate::core::manifest::select::Selection;
 use crate::core::observe::{Transcript, TranscriptKey, Turn};
 use crate::core::text::printable;
 
-/// Gives the command that would resume a conversation: agent, id, workspace, and the agent's home if it is known.
-pub type Resume<'a> = &'a dyn Fn(AgentKind, &ConversationId, Option<&Path>, Option<&Path>) -> Option<String>;
+/// A conversation that somebody may want to resume.
+#[derive(Debug, Clone)]
+pub struct Resumable<'a> {
+    /// Whose it is.
+    pub agent: AgentKind,
+    /// Which it is.
+    pub id: &'a ConversationId,
+    /// The agent's home that it is in.
+    pub home: Fact<PathBuf>,
+    /// Its transcript; `None` if nobody asked.
+    pub transcript: Option<&'a Fact<Transcript>>,
+    /// Directories it was probably in, the likeliest first.
+    pub cwds: Vec<&'a Path>,
+}
+
+/// Gives the command that would resume a conversation, or why none does.
+pub type Resume<'a> = &'a dyn Fn(&Resumable<'_>) -> Result<String, String>;
 
 /// What `id_rung` says of an id nothing live proves.
 const RECORDED: &str = "recorded";
@@ -52,6 +67,7 @@ pub fn rows<'a>(
 ) -> Vec<Row<'a>> {
     let jobs = Jobs::new(world);
     let drifts = by_session(report);
+    let holders = holders(world, verdict);
     let declared = world
         .manifest
         .sessions
@@ -59,14 +75,18 @@ pub fn rows<'a>(
         .zip(&verdict.entries)
         .filter(|(session, _)| selection.covers(&session.key.name, session.agent, &session.labels))
         .map(|(session, entry)| Row {
-            row: jobs.shown(entry_row(world, session, entry, &drifts, resume), session.index),
+            row: jobs.shown(entry_row(world, session, entry, &drifts, (&holders, resume)), session.index),
             entry: Some((session, entry)),
             found: None,
         });
     let found = verdict.found.iter().filter_map(|found| {
         let agent = found.agents.first()?.agent.kind;
         let selected = selection.covers(&found.key.name, agent, &BTreeMap::new());
-        selected.then(|| Row { row: found_row(world, found, agent, &drifts, resume), entry: None, found: Some(found) })
+        selected.then(|| Row {
+            row: found_row(world, found, agent, &drifts, (&holders, resume)),
+            entry: None,
+            found: Some(found),
+        })
     });
     declared.chain(found).filter(|row| is_wanted(&row.row, selection)).collect()
 }
@@ -124,7 +144,7 @@ fn entry_row(
     session: &Session,
     entry: &EntryVerdict,
     drifts: &DriftsBySession<'_>,
-    resume: Resume<'_>,
+    (holders, resume): (&Holders<'_>, Resume<'_>),
 ) -> SessionRow {
     let live = entry.presence.live();
     let proven = entry.proven.as_ref().map(|(id, rung)| (id, rung.as_str()));
@@ -138,10 +158,28 @@ fn entry_row(
     let note = note.or_else(|| is_archived.then(|| "its conversation is archived".to_owned()));
     let doubt = doubt_of(world, session, entry);
     let note = with_doubt(note, doubt.as_deref());
-    let home =
-        live.and_then(|live| live.agent.home.seen()).or_else(|| world.observation.fallback_homes.get(session.index)?.seen());
-    let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(std::path::PathBuf::as_path));
+    let live_cwd = live.and_then(|live| live.agent.cwd.seen().map(PathBuf::as_path));
     let cwd = session.cwd.as_deref().or(live_cwd);
+    let recorded_cwd = session.recorded.pane.as_ref().and_then(|pane| Some(Path::new(pane.cwd.as_deref()?)));
+    let recorded_cwd = recorded_cwd.filter(|cwd| cwd.is_absolute());
+    let resumed = id.map(|(id, _)| {
+        if session.key.host != world.observation.host {
+            return Err(format!("it is on host {}", printable(&session.key.host)));
+        }
+        if let Some(owner) = owner {
+            return Err(format!("it went on in session {}", printable(owner)));
+        }
+        if let Some(holder) = holders.other(session.agent, id, &session.key) {
+            return Err(format!("session {} is in it", printable(&holder.name)));
+        }
+        resume(&Resumable {
+            agent: session.agent,
+            id,
+            home: home_of(world, session, entry),
+            transcript: transcript.as_ref(),
+            cwds: [live_cwd, recorded_cwd, session.cwd.as_deref()].into_iter().flatten().collect(),
+        })
+    });
     let (turn, turn_note) = turn_of(world, live, entry.lives_in.as_ref());
     SessionRow {
         session: session.key.clone(),
@@ -165,10 +203,8 @@ fn entry_row(
         drifts: classes(drifts, &session.key, |state| state != State::Applied),
         ignored: classes(drifts, &session.key, |state| state == State::Ignored),
         doubt,
-        // One that another live session has is not offered here.
-        resume: id
-            .filter(|_| owner.is_none())
-            .and_then(|(id, _)| resume(session.agent, id, live_cwd.or(cwd), home.map(std::path::PathBuf::as_path))),
+        no_resume: resumed.as_ref().and_then(|it| it.as_ref().err()).cloned(),
+        resume: resumed.and_then(Result::ok),
     }
 }
 
@@ -177,7 +213,7 @@ fn found_row(
     found: &Unregistered,
     agent: AgentKind,
     drifts: &DriftsBySession<'_>,
-    resume: Resume<'_>,
+    (holders, resume): (&Holders<'_>, Resume<'_>),
 ) -> SessionRow {
     let live: Option<&LiveAgent> = match found.agents.as_slice() {
         [live] => Some(live),
@@ -191,6 +227,13 @@ fn found_row(
         world.observation.transcripts.get(&key)
     });
     let (turn, turn_note) = turn_of(world, live, id.map(|(id, _)| id));
+    let resumed = id.zip(live).map(|((id, _), live)| match holders.other(agent, id, &found.key) {
+        Some(holder) => Err(format!("session {} is in it", printable(&holder.name))),
+        None => {
+            let cwds = cwd.into_iter().map(PathBuf::as_path).collect();
+            resume(&Resumable { agent, id, home: live.agent.home.clone(), transcript, cwds })
+        }
+    });
     SessionRow {
         session: found.key.clone(),
         agent,
@@ -216,8 +259,42 @@ fn found_row(
         drifts: classes(drifts, &found.key, |state| state != State::Applied),
         ignored: classes(drifts, &found.key, |state| state == State::Ignored),
         doubt: None,
-        resume: id
-            .and_then(|(id, _)| resume(agent, id, cwd.map(std::path::PathBuf::as_path), home.map(std::path::PathBuf::as_path))),
+        no_resume: resumed.as_ref().and_then(|it| it.as_ref().err()).cloned(),
+        resume: resumed.and_then(Result::ok),
+    }
+}
+
+/// Which live sessions are in a conversation.
+struct Holders<'a>(HashMap<(AgentKind, &'a ConversationId), Vec<&'a SessionKey>>);
+
+impl Holders<'_> {
+    /// One that is not this.
+    fn other(&self, agent: AgentKind, id: &ConversationId, than: &SessionKey) -> Option<&SessionKey> {
+        self.0.get(&(agent, id))?.iter().copied().find(|key| *key != than)
+    }
+}
+
+fn holders<'a>(world: &World<'a>, verdict: &'a Verdict) -> Holders<'a> {
+    let mut holders: HashMap<_, Vec<_>> = HashMap::new();
+    for (session, entry) in world.manifest.sessions.iter().zip(&verdict.entries) {
+        if let Some(id) = entry.lives_in.as_ref() {
+            holders.entry((session.agent, id)).or_default().push(&session.key);
+        }
+    }
+    for found in verdict.found.iter().filter(|found| found.view_of.is_none()) {
+        if let (Some((id, _)), Some(live)) = (&found.proven, found.agents.first()) {
+            holders.entry((live.agent.kind, id)).or_default().push(&found.key);
+        }
+    }
+    Holders(holders)
+}
+
+/// The home an entry's conversation is in: that of its live agent, else the one with its transcript, else where it was last.
+fn home_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Fact<PathBuf> {
+    match (entry.presence.live(), &entry.home) {
+        (Some(live), _) => live.agent.home.clone(),
+        (None, Some(home)) => Fact::Seen(home.clone()),
+        (None, None) => world.observation.fallback_homes.get(session.index).cloned().unwrap_or(Fact::Absent),
     }
 }
 
@@ -287,7 +364,7 @@ fn transcript_of(world: &World<'_>, session: &Session, entry: &EntryVerdict, id:
     if Some(id) == session.recorded.session_id.as_ref() {
         return entry.transcript.clone();
     }
-    let home = entry.presence.live()?.agent.home.seen()?.clone();
+    let home = entry.presence.live().and_then(|live| live.agent.home.seen()).or(entry.home.as_ref())?.clone();
     let key = TranscriptKey { kind: session.agent, home, id: id.clone() };
     world.observation.transcripts.get(&key).cloned()
 }

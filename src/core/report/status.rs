@@ -104,6 +104,9 @@ pub struct SessionRow {
     /// The command that would resume the conversation in its workspace; printed, never run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resume: Option<String>,
+    /// Why there is no such command for the conversation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_resume: Option<String>,
 }
 
 /// What was observed of a session, in one word.

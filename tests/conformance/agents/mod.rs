@@ -6,5 +6,6 @@ mod evidence;
 mod kit;
 mod places;
 mod recognition;
+mod resume;
 mod specimens;
 mod transcripts;

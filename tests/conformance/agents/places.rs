@@ -1,9 +1,8 @@
-//! Where an agent's files are, what is watched of them, and the command that goes back to a conversation.
+//! Where an agent's files are, and what is watched of them.
 
 use std::path::{Path, PathBuf};
 
 use headcount::agent::{self, Where};
-use headcount::core::ids::{AgentKind, ConversationId};
 
 use super::kit::{Den, Said, environ, mentioned, proven};
 use super::specimens::all;
@@ -39,31 +38,6 @@ fn places_to_watch_are_named_whether_they_are_there_or_not() {
             }
         }
         assert!(!nowhere.exists(), "naming a place does not make it");
-    }
-}
-
-#[test]
-fn a_resume_command_is_the_same_words_whatever_the_id_is() {
-    let hostile =
-        ["$(rm x)", "`rm x`", "a;rm x", "a'b", "a\"b", "a b", "a\nb", "--help", "*", "~", "a|b", "$HOME", "a\\b", "漢"];
-    for specimen in all() {
-        let agent = agent::of(specimen.kind);
-        let env = environ(&[("HOME", "/home/dev")]);
-        let command = |id: &str| {
-            let home = specimen.moved.map(|(.., home)| Path::new(home));
-            agent.resume_command(&ConversationId(id.to_owned()), Some(Path::new("/lab/it's $HOME")), home, &env)
-        };
-        let Some(usual) = command(specimen.id) else {
-            assert_eq!(specimen.kind, AgentKind::Antigravity, "nobody knows how to resume it");
-            continue;
-        };
-        let usual = shell_words::split(&usual).unwrap();
-        assert!(usual.contains(&"/lab/it's $HOME".to_owned()), "{usual:?}");
-        for id in hostile {
-            let words = shell_words::split(&command(id).unwrap()).unwrap();
-            let expected: Vec<String> = usual.iter().map(|word| word.replace(specimen.id, id)).collect();
-            assert_eq!(words, expected, "{}: {id:?}", specimen.kind);
-        }
     }
 }
 

@@ -134,9 +134,7 @@ fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_per
         selection: &Selection::default(),
     };
     let report = make(&world, &verdict, &outcome);
-    let resume = |_, id: &crate::core::ids::ConversationId, _: Option<&std::path::Path>, _: Option<&std::path::Path>| {
-        Some(format!("claude --resume {id}"))
-    };
+    let resume = |it: &crate::core::report::rows::Resumable<'_>| Ok(format!("claude --resume {}", it.id));
     let rows = crate::core::report::rows::rows(&world, &verdict, &report, &Selection::default(), &resume);
     let row = &rows[0].row;
     assert_eq!(row.doubt, doubt(&ended));
