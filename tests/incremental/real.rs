@@ -96,12 +96,12 @@ impl Scene {
     }
 
     fn one(name: &str) -> Scope {
-        Scope::Sessions([Self::key(name)].into())
+        Scope::sessions([Self::key(name)].into())
     }
 
     /// Changes something, waits until it is so, and says what a source would say of it.
     fn change(&mut self) -> (&'static str, Scope) {
-        let everything_there = Scope::Server(server("default"));
+        let everything_there = Scope::server(server("default"));
         match self.dice.roll(9) {
             0..=2 => {
                 self.made += 1;
@@ -124,7 +124,7 @@ impl Scene {
                 ("create", everything_there)
             }
             3 => {
-                let Some(at) = self.any_live() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some(at) = self.any_live() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 let (name, claude) = self.live.remove(at);
                 self.world.tmux(["kill-session", "-t", &format!("={name}")]);
                 if let Some(claude) = claude {
@@ -133,7 +133,7 @@ impl Scene {
                 ("kill", Self::one(&name))
             }
             4 => {
-                let Some(at) = self.any_live() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some(at) = self.any_live() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 let old = self.live[at].0.clone();
                 self.made += 1;
                 let new = format!("s{}-creator-claude", self.made);
@@ -142,7 +142,7 @@ impl Scene {
                 ("rename", everything_there)
             }
             5 => {
-                let Some(at) = self.any_live() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some(at) = self.any_live() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 let name = self.live[at].0.clone();
                 let format = ["-P", "-F", "#{pane_pid}"];
                 let words = ["split-window", "-d", "-t", &format!("={name}:")].map(str::to_owned);
@@ -153,7 +153,7 @@ impl Scene {
                 ("split", everything_there)
             }
             6 => {
-                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 self.world.type_line(&name, "/clear");
                 let next = await_some("another conversation", || {
                     Some(self.world.registered(claude.pid)).filter(|next| next.id != claude.id)
@@ -162,7 +162,7 @@ impl Scene {
                 ("clear", Self::one(&name))
             }
             7 => {
-                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 let encode = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
                 let cwd = std::fs::read_link(format!("/proc/{}/cwd", claude.pid)).unwrap();
                 let encoded: String = cwd.to_str().unwrap().chars().map(encode).collect();
@@ -180,7 +180,7 @@ impl Scene {
                 ("transcript", Self::one(&name))
             }
             _ => {
-                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::Sessions(BTreeSet::new())) };
+                let Some((name, claude)) = self.any_agent() else { return ("nothing", Scope::sessions(BTreeSet::new())) };
                 self.world.type_line(&name, "/exit");
                 await_end(claude.pid);
                 let there = self.world.tmux(["list-panes", "-a", "-F", "#{session_name}"]).lines().any(|it| it == name);
@@ -291,11 +291,11 @@ fn the_look_that_answers_two_wakes_misses_no_transcript_that_went_while_a_sessio
     // It has to remember that the transcript was there.
     let mut narrow = Passer::new(Arc::new(scene.view()), scene.options(Mode::Record));
     let stale = |pass: &Pass| pass.report.drifts.iter().filter(|drift| drift.class == Class::StaleId).count();
-    assert_eq!(stale(&narrow.pass(&Scope::All).unwrap()), 0);
+    assert_eq!(stale(&narrow.pass(&Scope::ALL).unwrap()), 0);
     std::fs::remove_file(transcript).unwrap();
     scene.world.session("other", &cwd, "exec sleep 1000");
     let mut queue = Queue::new();
-    queue.push(Wake { reason: Reason::Mux(server("default")), scope: Scope::Server(server("default")) });
+    queue.push(Wake { reason: Reason::Mux(server("default")), scope: Scope::server(server("default")) });
     queue.push(Wake { reason: Reason::Transcript, scope: Scene::one("lane") });
     let both = queue.take().unwrap().scope.unwrap();
     assert_eq!(stale(&narrow.pass(&both).unwrap()), 1, "{both:?}");
@@ -307,7 +307,7 @@ fn a_manifest_edited_between_two_passes_is_judged_as_it_is_now() {
     let cwd = scene.world.workspace("w");
     scene.world.claude_session("lane", &cwd);
     let mut narrow = Passer::new(Arc::new(scene.view()), scene.options(Mode::Look));
-    let nothing = Scope::Sessions(BTreeSet::new());
+    let nothing = Scope::sessions(BTreeSet::new());
     assert_eq!(narrow.pass(&nothing).unwrap().report.counts.declared, 0);
     scene.declare(&format!("  - name: lane\n    agent: claude\n    cwd: {}\n", cwd.display()));
     let pass = narrow.pass(&nothing).unwrap();

@@ -157,7 +157,7 @@ impl Run {
                     let mut table = self.fake.table();
                     table.servers.entry(SERVERS[server].to_owned()).or_default().insert(name(session), vec![top]);
                 }
-                Scope::Server(support_key(server))
+                Scope::server(support_key(server))
             }
             Change::Split { server, session } => {
                 if !self.panes(server, session).is_empty() {
@@ -166,7 +166,7 @@ impl Run {
                     let mut table = self.fake.table();
                     table.servers.get_mut(SERVERS[server]).unwrap().get_mut(&name(session)).unwrap().push(pid);
                 }
-                Scope::Server(support_key(server))
+                Scope::server(support_key(server))
             }
             Change::Kill { server, session } => {
                 let gone = self.processes(server, session);
@@ -178,16 +178,16 @@ impl Run {
                         table.servers.remove(SERVERS[server]);
                     }
                 }
-                Scope::Server(support_key(server))
+                Scope::server(support_key(server))
             }
             Change::Die { server, session } => {
                 self.apply(&Change::Kill { server, session });
-                Scope::Sessions([key(server, session)].into())
+                Scope::sessions([key(server, session)].into())
             }
             Change::Exit { server, session } => {
                 let last = self.processes(server, session).pop();
                 self.fake.table().processes.retain(|pid, _| Some(*pid) != last);
-                Scope::Sessions([key(server, session)].into())
+                Scope::sessions([key(server, session)].into())
             }
             // Nobody hears of the next three, and of what is hidden. That another process came the processes themselves tell; that
             // the same one goes on as another program is seen when its session, or everything, is looked at.
@@ -198,7 +198,7 @@ impl Run {
                 {
                     process.argv = vec!["vi".to_owned()];
                 }
-                Scope::Sessions(BTreeSet::new())
+                Scope::sessions(BTreeSet::new())
             }
             Change::Launch { server, session } => {
                 let all = self.processes(server, session);
@@ -209,7 +209,7 @@ impl Run {
                     [_, agent] if !self.fake.registry(*agent).exists() => self.register(*agent),
                     _ => {}
                 }
-                Scope::Sessions(BTreeSet::new())
+                Scope::sessions(BTreeSet::new())
             }
             Change::Reuse { server, session } => {
                 self.next += 1;
@@ -217,7 +217,7 @@ impl Run {
                     let ticks = u64::from(self.next);
                     self.fake.table().processes.entry(pid).and_modify(|process| process.ticks = ticks);
                 }
-                Scope::Sessions(BTreeSet::new())
+                Scope::sessions(BTreeSet::new())
             }
             Change::Rename { server, session, to } => {
                 let mut table = self.fake.table();
@@ -227,13 +227,13 @@ impl Run {
                 {
                     sessions.insert(name(to), panes);
                 }
-                Scope::Server(support_key(server))
+                Scope::server(support_key(server))
             }
             Change::Clear { server, session } => {
                 if let Some(pid) = self.agent(server, session) {
                     self.register(pid);
                 }
-                Scope::Sessions([key(server, session)].into())
+                Scope::sessions([key(server, session)].into())
             }
             Change::Transcript { server, session } => {
                 if let Some(id) = self.agent(server, session).and_then(|pid| self.conversation(pid)) {
@@ -242,7 +242,7 @@ impl Run {
                         fs::write(&path, "").unwrap();
                     }
                 }
-                Scope::Sessions([key(server, session)].into())
+                Scope::sessions([key(server, session)].into())
             }
             Change::Hide { server, session } => {
                 self.unheard.extend(self.panes(server, session));
@@ -252,7 +252,7 @@ impl Run {
                     true => table.hidden.clear(),
                     false => table.hidden.extend(all),
                 }
-                Scope::Sessions(BTreeSet::new())
+                Scope::sessions(BTreeSet::new())
             }
             Change::Mute { server } => {
                 let mut table = self.fake.table();
@@ -261,28 +261,26 @@ impl Run {
                     Some(at) => drop(table.mute.remove(at)),
                     None => table.mute.push(name),
                 }
-                Scope::Server(support_key(server))
+                Scope::server(support_key(server))
             }
             Change::Declare { server, session } => {
                 if !self.declared.remove(&(server, session)) {
                     self.declared.insert((server, session));
                 }
-                Scope::Sessions(BTreeSet::new())
+                Scope::sessions(BTreeSet::new())
             }
-            Change::Look { server, session } => Scope::Sessions([key(server, session)].into()),
-            Change::Interval => Scope::All,
+            Change::Look { server, session } => Scope::sessions([key(server, session)].into()),
+            Change::Interval => Scope::ALL,
         }
     }
 
     /// What a look about this catches up with.
     fn catch_up(&mut self, scope: &Scope) {
-        if *scope == Scope::All {
+        if *scope == Scope::ALL {
             self.unheard.clear();
         }
         let all = (0..SERVERS.len()).flat_map(|server| (0..4).map(move |session| (server, session)));
-        for (server, session) in
-            all.filter(|(server, session)| scope.sessions().is_some_and(|it| it.contains(&key(*server, *session))))
-        {
+        for (server, session) in all.filter(|(server, session)| scope.keys().contains(&key(*server, *session))) {
             let panes = self.panes(server, session);
             self.unheard.retain(|pid| !panes.contains(pid));
         }
@@ -339,7 +337,7 @@ proptest! {
             let (narrow, full) = run.both(&scope);
             prop_assert_eq!(narrow, full, "after {:?} of {:?}", change, &changes);
         }
-        let (last, full) = run.both(&Scope::All);
+        let (last, full) = run.both(&Scope::ALL);
         prop_assert_eq!(last, full, "at the interval after {:?}", &changes);
     }
 }
@@ -361,11 +359,11 @@ fn only_what_a_look_is_about_is_read_again() {
         observe(&run.narrow, &manifest);
         (run.fake.read.load(Ordering::Relaxed), run.fake.listed.load(Ordering::Relaxed))
     };
-    assert_eq!(look(&run, &Scope::All), (16, 2), "a shell and an agent each, on two servers");
-    assert_eq!(look(&run, &Scope::Sessions([key(0, 1)].into())), (2, 1), "one session of one server");
-    assert_eq!(look(&run, &Scope::Server(support_key(1))), (0, 1), "a list, and nothing in it is new");
-    assert_eq!(look(&run, &Scope::Sessions(BTreeSet::new())), (0, 0), "nothing");
-    assert_eq!(look(&run, &Scope::All), (16, 2), "everything again");
+    assert_eq!(look(&run, &Scope::ALL), (16, 2), "a shell and an agent each, on two servers");
+    assert_eq!(look(&run, &Scope::sessions([key(0, 1)].into())), (2, 1), "one session of one server");
+    assert_eq!(look(&run, &Scope::server(support_key(1))), (0, 1), "a list, and nothing in it is new");
+    assert_eq!(look(&run, &Scope::sessions(BTreeSet::new())), (0, 0), "nothing");
+    assert_eq!(look(&run, &Scope::ALL), (16, 2), "everything again");
     let died = run.apply(&Change::Die { server: 0, session: 1 });
     assert_eq!(look(&run, &died), (0, 0), "a session that ended is asked about by itself");
     assert_eq!(run.fake.asked.load(Ordering::Relaxed), 1, "by its name and identity");
@@ -382,12 +380,12 @@ fn a_session_that_somebody_names_as_it_was_called_before_is_looked_at_afresh() {
     }
     run.apply(&Change::Declare { server: 0, session: 0 });
     let manifest = run.manifest();
-    run.narrow.recall.focus(&Scope::All);
+    run.narrow.recall.focus(&Scope::ALL);
     observe(&run.narrow, &manifest);
     // The source that hears of another conversation knows the session by the name of the last look.
     run.apply(&Change::Rename { server: 0, session: 0, to: 2 });
     run.apply(&Change::Clear { server: 0, session: 2 });
-    run.narrow.recall.focus(&Scope::Sessions([key(0, 0)].into()));
+    run.narrow.recall.focus(&Scope::sessions([key(0, 0)].into()));
     let narrow = observe(&run.narrow, &manifest);
     assert_eq!(run.facts(&narrow), run.facts(&observe(&run.fake.world(), &manifest)));
 }
@@ -401,12 +399,12 @@ fn a_session_that_is_missing_from_a_list_of_before_is_asked_about() {
     };
     run.apply(&Change::Create { server: 0, session: 0, below_shell: false });
     run.apply(&Change::Declare { server: 0, session: 0 });
-    look(&run, &Scope::All);
+    look(&run, &Scope::ALL);
     // A person follows a new name that nobody has told us of.
     run.apply(&Change::Rename { server: 0, session: 0, to: 1 });
     run.apply(&Change::Declare { server: 0, session: 0 });
     run.apply(&Change::Declare { server: 0, session: 1 });
-    let seen = look(&run, &Scope::Sessions(BTreeSet::new()));
+    let seen = look(&run, &Scope::sessions(BTreeSet::new()));
     let sessions = &seen.servers[&support_key(0)].seen().expect("a server").sessions;
     assert_eq!(sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), [name(1)]);
 }
@@ -434,14 +432,14 @@ fn processes_that_are_held_are_asked_about_at_once_and_what_they_execute_is_seen
         let agent = *run.processes(0, session).last().unwrap();
         run.fake.table().processes.get_mut(&agent).unwrap().argv = vec!["vi".to_owned()];
     };
-    let nothing = Scope::Sessions(BTreeSet::new());
-    assert_eq!(look(&run, &Scope::All).0, 4);
+    let nothing = Scope::sessions(BTreeSet::new());
+    assert_eq!(look(&run, &Scope::ALL).0, 4);
     assert_eq!(look(&run, &nothing), (4, 0, 1), "one question for all of them");
     exec(&mut run, 2);
     assert_eq!(look(&run, &nothing).0, 4, "the same process lives");
-    assert_eq!(look(&run, &Scope::Sessions([key(0, 2)].into())).0, 3);
+    assert_eq!(look(&run, &Scope::sessions([key(0, 2)].into())).0, 3);
     exec(&mut run, 3);
-    assert_eq!(look(&run, &Scope::All).0, 2);
+    assert_eq!(look(&run, &Scope::ALL).0, 2);
     // Another process under the id of one that was held is not it.
     let (before, _) = run.both(&nothing);
     run.apply(&Change::Reuse { server: 0, session: 0 });

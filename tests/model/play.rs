@@ -66,11 +66,11 @@ const FIRST: &str =
     "# the sessions of a test\nversion: 1\nagents:\n  robot: { programs: [robot], id_flags: [--resume] }\nsessions:\n";
 
 fn none() -> Scope {
-    Scope::Sessions(BTreeSet::new())
+    Scope::sessions(BTreeSet::new())
 }
 
 fn server(at: usize) -> Scope {
-    Scope::Server(ServerKey { mux: MuxKind::Tmux, server: SERVERS[at].to_owned() })
+    Scope::server(ServerKey { mux: MuxKind::Tmux, server: SERVERS[at].to_owned() })
 }
 
 /// Saves as most editors do: a new file over the old one. Long ago, so that nobody waits for it to stand still.
@@ -122,7 +122,7 @@ impl Play {
             left: None,
             touched: BTreeMap::new(),
             small: None,
-            pending: Scope::All,
+            pending: Scope::ALL,
             is_deaf: false,
             next: 100,
             passes: 0,
@@ -171,7 +171,7 @@ impl Play {
                 let versions = Some(Versions::default());
                 self.options.versions = versions;
                 self.passer = Passer::new(Arc::new(self.fake.world()), self.options.clone());
-                (self.left, self.small, self.pending) = (None, None, Scope::All);
+                (self.left, self.small, self.pending) = (None, None, Scope::ALL);
                 self.touched.clear();
             }
             Step::Settle => self.settle(),
@@ -199,7 +199,7 @@ impl Play {
         let text = self.text();
         let truth = Truth::of(&self.fake);
         self.wait(WINDOW + 1);
-        let pass = self.passer.pass(&Scope::All).unwrap();
+        let pass = self.passer.pass(&Scope::ALL).unwrap();
         assert!(pass.report.unknown.is_empty(), "everything answers: {:#?}\n{text}{truth}", pass.report.unknown);
         oracle::settled(&text, &truth, &|id| transcript(&self.fake, id).exists());
         assert_eq!(self.text(), text, "a quiet world was written about");
@@ -210,7 +210,7 @@ impl Play {
     fn pass(&mut self, everything: bool) {
         self.passes += 1;
         let heard = std::mem::replace(&mut self.pending, none());
-        let scope = if everything { Scope::All } else { heard };
+        let scope = if everything { Scope::ALL } else { heard };
         let (before, truth, now) = (self.text(), Truth::of(&self.fake), self.now());
         let passed = self.passer.pass(&scope);
         let saved = self.race.lock().unwrap().saved.take();
@@ -219,7 +219,7 @@ impl Play {
             Ok(pass) => pass,
             Err(error) => return self.refused(error, &before, &after, saved, (scope, now)),
         };
-        self.is_deaf &= scope != Scope::All;
+        self.is_deaf &= scope != Scope::ALL;
         if saved.is_none() {
             self.note_touched(&before, now);
         }

@@ -65,7 +65,7 @@ async fn the_manifest_wakes_the_loop_however_it_is_saved() {
     for _ in 0..2 {
         for (way, save) in &ways {
             save();
-            assert_eq!(ear.hear(way, Reason::Manifest).await, Scope::All);
+            assert_eq!(ear.hear(way, Reason::Manifest).await, Scope::ALL);
             ear.settle().await;
         }
     }
@@ -155,7 +155,7 @@ async fn the_first_file_of_a_new_directory_is_never_missed() {
         // The last wake comes when the file is there, for a wake is answered by looking.
         let heard = ear.until("a wake with the file there", |it| it.reason == Reason::Transcript && file.exists()).await;
         assert!(
-            heard.iter().all(|wake| wake.scope == Scope::Sessions(sessions(&["lane-1"])) || wake.reason != Reason::Transcript)
+            heard.iter().all(|wake| wake.scope == Scope::sessions(sessions(&["lane-1"])) || wake.reason != Reason::Transcript)
         );
         writer.join().unwrap();
         ear.settle().await;
@@ -251,7 +251,7 @@ async fn a_server_that_starts_is_heard_of_and_looked_at_three_times() {
     world.tmux_on(&socket, ["new-session", "-d", "-s", "a", "sleep 600"]);
     let begun = std::time::Instant::now();
     for probe in 0..3 {
-        assert_eq!(ear.hear("a probe", Reason::Server).await, Scope::Server(key.clone()), "probe {probe}");
+        assert_eq!(ear.hear("a probe", Reason::Server).await, Scope::server(key.clone()), "probe {probe}");
     }
     assert!(begun.elapsed().as_millis() >= 100, "the last probe came too early");
 }

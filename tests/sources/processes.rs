@@ -46,7 +46,7 @@ async fn the_end_of_a_process_wakes_its_sessions_once() {
     assert!(ear.sources.degraded().is_empty(), "{:?}", ear.sources.degraded());
     for (at, expected) in [(1, sessions(&["b", "c"])), (0, sessions(&["a"]))] {
         sleepers.0[at].kill().unwrap();
-        assert_eq!(ear.hear("the end", Reason::Process(pids[at])).await, Scope::Sessions(expected));
+        assert_eq!(ear.hear("the end", Reason::Process(pids[at])).await, Scope::sessions(expected));
         // A pass that still names it does not make it end again.
         ear.watched.manifest = format!("/nowhere/{at}").into();
         ear.sources.watch(&ear.watched).await;
@@ -109,7 +109,7 @@ async fn a_thousand_processes_are_watched_and_each_end_is_heard() {
     }
     ear.until("every end", |wake| {
         let Reason::Process(pid) = wake.reason else { return false };
-        assert_eq!(wake.scope, Scope::Sessions(sessions(&[&pid.to_string()])));
+        assert_eq!(wake.scope, Scope::sessions(sessions(&[&pid.to_string()])));
         assert!(missing.remove(&pid), "{pid} ended twice");
         missing.is_empty()
     })
@@ -133,7 +133,7 @@ async fn the_death_of_a_server_is_seen_by_its_process() {
         rustix::process::Signal::KILL,
     )
     .unwrap();
-    assert_eq!(ear.hear("the death", Reason::Server).await, Scope::Server(key));
+    assert_eq!(ear.hear("the death", Reason::Server).await, Scope::server(key));
 }
 
 /// Set for the run of the test below in a process that may hold few files.

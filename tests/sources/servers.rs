@@ -75,7 +75,7 @@ async fn sessions_that_come_change_and_go_wake_the_loop_and_nothing_is_polled() 
         ];
         for doing in doings {
             world.tmux(doing);
-            assert_eq!(ear.hear(doing[0], mux()).await, Scope::Server(server("default")));
+            assert_eq!(ear.hear(doing[0], mux()).await, Scope::server(server("default")));
             ear.settle().await;
         }
         assert_eq!(listed(&ear).await, attach.then_some(1));
@@ -150,7 +150,7 @@ async fn a_server_that_is_killed_and_started_again_gets_a_new_client() {
         world.session("one", world.root(), "sleep 600");
         let mut ear = Ear::start(SourceOptions { attach, ..options(&world) }, watched(&world)).await;
         signal(pid(&world), Signal::KILL);
-        assert_eq!(ear.hear("the death", Reason::Server).await, Scope::Server(server("default")));
+        assert_eq!(ear.hear("the death", Reason::Server).await, Scope::server(server("default")));
         // The pass that follows finds nobody.
         ear.watched.servers.values_mut().for_each(|it| it.pid = None);
         ear.rewatch().await;
@@ -222,7 +222,7 @@ async fn the_timer_wakes_for_everything_about_as_often_as_it_is_told() {
     let begun = std::time::Instant::now();
     for n in 1..=5_u32 {
         let wake = wakes.recv().await.unwrap();
-        assert_eq!((wake.reason, wake.scope), (Reason::Resync, Scope::All));
+        assert_eq!((wake.reason, wake.scope), (Reason::Resync, Scope::ALL));
         assert!(begun.elapsed() >= interval.mul_f64(0.89) * n, "wake {n} after {:?}", begun.elapsed());
     }
     sources.stop().await;

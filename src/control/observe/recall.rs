@@ -41,7 +41,7 @@ struct State {
 /// What one look found that a later one may use.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    scope: Option<Scope>,
+    scope: Scope,
     /// The agents the manifest declared when they were looked for.
     declared: Vec<&'static Definition>,
     panes: HashMap<u32, Arc<PaneFacts>>,
@@ -73,7 +73,7 @@ impl Standing {
 }
 
 impl Recall {
-    /// Says what the next looks are about; from now on what they find is kept. [`Scope::All`] looks at everything afresh.
+    /// Says what the next looks are about; from now on what they find is kept. [`Scope::ALL`] looks at everything afresh.
     pub fn focus(&self, scope: &Scope) {
         self.state().scope = Some(scope.clone());
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -138,11 +138,11 @@ impl Recall {
     /// What may be used now; nothing where everything is to be looked at.
     pub(super) fn past(&self) -> Option<Arc<Past>> {
         let mut state = self.state();
-        let scope = state.scope.clone().filter(|scope| *scope != Scope::All)?;
-        if state.past.scope.as_ref() != Some(&scope) {
+        let scope = state.scope.clone().filter(|scope| !scope.is_all())?;
+        if state.past.scope != scope {
             // Nobody else holds it between two looks, so this copies nothing.
             let past = Arc::get_mut(&mut state.past)?;
-            past.scope = Some(scope);
+            past.scope = scope;
         }
         Some(Arc::clone(&state.past))
     }
@@ -169,15 +169,15 @@ impl Recall {
         (asked.elapsed() < FRESH).then_some(server)
     }
 
-    /// Whether the last look found neither this process nor, where they are named, these sessions: that it ended says nothing new.
-    pub(in crate::control) fn is_known_gone(&self, pid: u32, sessions: Option<&BTreeSet<SessionKey>>) -> bool {
+    /// Whether the last look found neither this process nor, these sessions: that it ended says nothing new.
+    pub(in crate::control) fn is_known_gone(&self, pid: u32, sessions: &BTreeSet<SessionKey>) -> bool {
         let past = Arc::clone(&self.state().past);
         let is_kept = past.strays.contains(&pid)
             || past.panes.values().flat_map(|facts| &facts.witnesses).any(|witness| witness.pid == pid);
         let is_listed = |key: &SessionKey| {
             past.servers.get(&key.server_key()).is_none_or(|server| sessions_of(server, key).next().is_some())
         };
-        !is_kept && !past.servers.is_empty() && !sessions.is_some_and(|keys| keys.iter().any(is_listed))
+        !is_kept && !past.servers.is_empty() && !sessions.iter().any(is_listed)
     }
 
     /// Whether a server lists what the last look saw there, and nothing of it could have become something else without a wake of
@@ -215,7 +215,7 @@ impl Recall {
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
-        let past = Past { scope: None, declared: declared.to_vec(), panes, strays, servers, transcripts };
+        let past = Past { scope: Scope::default(), declared: declared.to_vec(), panes, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
     }
@@ -257,7 +257,7 @@ impl Past {
 
     /// Whether a session is to be looked at afresh.
     pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
-        let Some(keys) = self.scope.as_ref().and_then(Scope::sessions) else { return false };
+        let keys = self.scope.keys();
         // Whoever woke us may know the session by the multiplexer's name for it.
         keys.contains(key)
             || key.names().skip(1).any(|name| keys.contains(&SessionKey { name: name.into_owned(), ..key.clone() }))
@@ -265,11 +265,8 @@ impl Past {
 
     /// What a server outside the scope listed, if every process that was looked into there is still the same.
     pub(super) fn listing(&self, key: &ServerKey, standing: impl Fn() -> Arc<Standing>) -> Option<Server> {
-        let concerned = match self.scope.as_ref()? {
-            Scope::All => true,
-            Scope::Server(server) | Scope::Both(server, _) => server == key,
-            Scope::Sessions(keys) => keys.iter().any(|session| session.server_key() == *key),
-        };
+        let sessions = self.scope.keys();
+        let concerned = self.scope.servers().contains(key) || sessions.iter().any(|session| session.server_key() == *key);
         let server = self.servers.get(key).filter(|_| !concerned)?;
         let panes = || server.sessions.iter().flat_map(|session| &session.panes);
         let standing = standing();
@@ -286,8 +283,8 @@ impl Past {
         is_without: impl Fn(u32, &[&MuxSession]) -> bool,
         standing: impl Fn() -> Arc<Standing>,
     ) -> Option<Server> {
-        let Some(Scope::Sessions(keys)) = &self.scope else { return None };
-        let server = self.servers.get(key)?;
+        let keys = self.scope.keys();
+        let server = self.servers.get(key).filter(|_| !self.scope.servers().contains(key))?;
         let mut lost: Vec<&MuxSession> = Vec::new();
         for session in keys.iter().filter(|session| session.server_key() == *key) {
             let before = lost.len();
@@ -359,8 +356,7 @@ impl Past {
     /// The processes of the panes of the sessions in scope, under the names they have now and those of the last look: a session
     /// may have been renamed since somebody woke us for it.
     pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
-        let Some(keys) = self.scope.as_ref().and_then(Scope::sessions) else { return BTreeSet::new() };
-        let ours = keys.iter().filter(|key| key.host == host);
+        let ours = self.scope.keys().iter().filter(|key| key.host == host);
         let names: BTreeSet<_> = ours.flat_map(|key| key.names().map(|name| (name, key.server_key()))).collect();
         let mut pids = BTreeSet::new();
         let now = servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));

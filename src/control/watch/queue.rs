@@ -1,10 +1,7 @@
 //! What the loop still has to look at: wakes that came while a pass ran, united into one batch. Pure; never waits and never
 //! reads a clock.
 
-use std::collections::BTreeSet;
-
 use super::wake::{Reason, Scope, Wake};
-use crate::core::ids::SessionKey;
 
 /// Wakes not yet answered by a pass. Its size is bounded by the number of distinct reasons, however many wakes come.
 #[derive(Debug, Default)]
@@ -17,7 +14,7 @@ pub struct Queue {
 pub struct Batch {
     /// Why, each reason once, in the order in which they first came.
     pub reasons: Vec<Reason>,
-    /// What has to be looked at: the least scope that holds that of every wake but those about the manifest.
+    /// What has to be looked at: the scope of every wake but those about the manifest.
     pub scope: Option<Scope>,
     /// What has to be looked at as well if the manifest is not what we left. Told apart, because most such wakes are the echo of
     /// our own writing.
@@ -67,37 +64,13 @@ impl Queue {
     }
 }
 
-impl Scope {
-    /// Widens this scope so that it holds another as well. Where no scope but everything holds both, it becomes everything.
-    pub fn unite(&mut self, other: Self) {
-        match (&mut *self, other) {
-            (Self::All, _) => {}
-            (Self::Sessions(mine), Self::Sessions(others)) => mine.extend(others),
-            (Self::Both(server, mine), Self::Sessions(others)) if others.iter().all(|it| it.server_key() == *server) => {
-                mine.extend(others);
-            }
-            (mine, other) => *self = mine.with(&other).unwrap_or(Self::All),
-        }
-    }
-
-    /// Both of two, where one server at least is to list. What is heard of a session of it is told apart from what the server
-    /// says: its list does not show that an agent went on in another conversation.
-    fn with(&self, other: &Self) -> Option<Self> {
-        let server = self.server().or(other.server())?.clone();
-        let sessions: BTreeSet<SessionKey> = [self, other].into_iter().filter_map(Self::sessions).flatten().cloned().collect();
-        let is_of_it = [self, other].into_iter().filter_map(Self::server).all(|it| *it == server)
-            && ![self, other].contains(&&Self::All)
-            && sessions.iter().all(|it| it.server_key() == server);
-        let both = if sessions.is_empty() { Self::Server(server.clone()) } else { Self::Both(server.clone(), sessions) };
-        is_of_it.then_some(both)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::core::ids::{MuxKind, ServerKey};
+    use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 
     fn server(name: &str) -> ServerKey {
         ServerKey { mux: MuxKind::Tmux, server: name.to_owned() }
@@ -108,11 +81,13 @@ mod tests {
             let (server, name) = name.split_once('/').unwrap_or(("default", name));
             SessionKey { host: "here".into(), mux: MuxKind::Tmux, server: server.into(), name: name.into() }
         };
-        Scope::Sessions(names.iter().map(key).collect::<BTreeSet<_>>())
+        Scope::sessions(names.iter().map(key).collect::<BTreeSet<_>>())
     }
 
     fn both(server: &ServerKey, names: &[&str]) -> Scope {
-        Scope::Both(server.clone(), sessions(names).sessions().unwrap().clone())
+        let mut both = Scope::server(server.clone());
+        both.unite(sessions(names));
+        both
     }
 
     fn wake(reason: Reason, scope: Scope) -> Wake {
@@ -123,9 +98,9 @@ mod tests {
     fn the_first_wake_can_be_answered_at_once_and_then_nothing_waits() {
         let mut queue = Queue::new();
         assert_eq!(queue.take(), None);
-        queue.push(wake(Reason::Started, Scope::All));
+        queue.push(wake(Reason::Started, Scope::ALL));
         assert!(!queue.is_empty());
-        let batch = Batch { reasons: vec![Reason::Started], scope: Some(Scope::All), if_manifest_changed: None };
+        let batch = Batch { reasons: vec![Reason::Started], scope: Some(Scope::ALL), if_manifest_changed: None };
         assert_eq!(queue.take(), Some(batch));
         assert!(queue.is_empty());
         assert_eq!(queue.take(), None);
@@ -146,35 +121,33 @@ mod tests {
     #[test]
     fn what_the_manifest_asks_for_is_not_mixed_with_what_others_do() {
         let mut queue = Queue::new();
-        queue.push(wake(Reason::Manifest, Scope::All));
+        queue.push(wake(Reason::Manifest, Scope::ALL));
         queue.push(wake(Reason::Process(7), sessions(&["c"])));
-        queue.push(wake(Reason::Manifest, Scope::All));
+        queue.push(wake(Reason::Manifest, Scope::ALL));
         let batch = queue.take().unwrap();
         assert_eq!(batch.reasons, [Reason::Manifest, Reason::Process(7)]);
-        assert_eq!((batch.scope, batch.if_manifest_changed), (Some(sessions(&["c"])), Some(Scope::All)));
+        assert_eq!((batch.scope, batch.if_manifest_changed), (Some(sessions(&["c"])), Some(Scope::ALL)));
     }
 
     #[test]
-    fn scopes_unite_into_the_least_that_holds_both() {
+    fn scopes_unite_into_what_holds_the_keys_of_both() {
         let (home, away) = (server("default"), server("away"));
+        let mut servers = Scope::server(home.clone());
+        servers.unite(Scope::server(away.clone()));
+        assert_eq!(servers.servers().len(), 2);
         for (one, other, united) in [
-            (sessions(&["a"]), sessions(&["b"]), sessions(&["a", "b"])),
-            (sessions(&["a"]), sessions(&["a"]), sessions(&["a"])),
-            (Scope::Server(home.clone()), Scope::Server(home.clone()), Scope::Server(home.clone())),
-            (Scope::Server(home.clone()), Scope::Server(away.clone()), Scope::All),
-            (Scope::Server(home.clone()), sessions(&["a", "b"]), both(&home, &["a", "b"])),
-            (Scope::Server(home.clone()), sessions(&[]), Scope::Server(home.clone())),
-            (Scope::Server(home.clone()), sessions(&["a", "away/b"]), Scope::All),
-            (both(&home, &["a"]), Scope::Server(home.clone()), both(&home, &["a"])),
+            (Scope::server(home.clone()), Scope::server(home.clone()), Scope::server(home.clone())),
+            (Scope::server(home.clone()), Scope::server(away.clone()), servers),
+            (Scope::server(home.clone()), sessions(&["a", "b"]), both(&home, &["a", "b"])),
+            (Scope::server(home.clone()), sessions(&[]), Scope::server(home.clone())),
+            (Scope::server(home.clone()), sessions(&["a", "away/b"]), both(&home, &["a", "away/b"])),
+            (both(&home, &["a"]), Scope::server(home.clone()), both(&home, &["a"])),
             (both(&home, &["a"]), sessions(&["b"]), both(&home, &["a", "b"])),
             (both(&home, &["a"]), both(&home, &["b"]), both(&home, &["a", "b"])),
-            (both(&home, &["a"]), sessions(&["away/b"]), Scope::All),
-            (both(&home, &["a"]), Scope::Server(away.clone()), Scope::All),
-            (both(&home, &["a"]), Scope::All, Scope::All),
-            (Scope::Server(away), sessions(&["a"]), Scope::All),
-            (Scope::All, sessions(&["a"]), Scope::All),
-            (Scope::All, Scope::Server(home), Scope::All),
-            (Scope::All, Scope::All, Scope::All),
+            (both(&home, &["a"]), Scope::ALL, Scope::ALL),
+            (Scope::ALL, sessions(&["a"]), Scope::ALL),
+            (Scope::ALL, Scope::server(away), Scope::ALL),
+            (Scope::ALL, Scope::ALL, Scope::ALL),
         ] {
             for (mut left, right) in [(one.clone(), other.clone()), (other.clone(), one.clone())] {
                 left.unite(right);

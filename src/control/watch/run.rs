@@ -166,7 +166,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     async fn go(mut self, (mut ends, mut pause): (Ends, Pause), mut woken: mpsc::Receiver<Wake>) -> Ended {
         self.started();
-        self.queue.push(Wake { reason: Reason::Started, scope: Scope::All });
+        self.queue.push(Wake { reason: Reason::Started, scope: Scope::ALL });
         let mut running: Option<Running> = None;
         let mut ending: Option<Ended> = None;
         let mut heartbeat = next(self.options.heartbeat);
@@ -198,7 +198,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 happening = happening(&mut self.link) => self.heard(happening),
                 () = at(self.settled), if is_idle => {
                     self.settled = None;
-                    self.queue.push(Wake { reason: Reason::Settled, scope: Scope::All });
+                    self.queue.push(Wake { reason: Reason::Settled, scope: Scope::ALL });
                 }
                 () = at(self.times_out), if is_idle => {
                     self.times_out = None;
@@ -228,7 +228,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.sources.lose_clients().await;
         stop_here();
         self.sources.find_clients();
-        self.queue.push(Wake { reason: Reason::Resync, scope: Scope::All });
+        self.queue.push(Wake { reason: Reason::Resync, scope: Scope::ALL });
     }
 
     /// Starts a pass for what is pending.
@@ -311,7 +311,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     fn look_again(&mut self) {
         self.again = None;
         for reason in std::mem::take(&mut self.lost).into_iter().chain([Reason::Resync]) {
-            self.queue.push(Wake { reason, scope: Scope::All });
+            self.queue.push(Wake { reason, scope: Scope::ALL });
         }
     }
 
@@ -321,7 +321,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let sessions: BTreeSet<_> = events.iter().filter_map(Event::session).cloned().collect();
         self.tell(events);
         if !sessions.is_empty() {
-            self.queue.push(Wake { reason: Reason::Settled, scope: Scope::Sessions(sessions) });
+            self.queue.push(Wake { reason: Reason::Settled, scope: Scope::sessions(sessions) });
         }
     }
 
@@ -352,7 +352,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let at = self.now();
         let Some(answer) = self.link.as_mut().map(|link| link.answer(happening, at)) else { return };
         if answer.all {
-            self.queue.push(Wake { reason: Reason::Broker, scope: Scope::All });
+            self.queue.push(Wake { reason: Reason::Broker, scope: Scope::ALL });
         }
         if answer.jobs {
             self.queue.push(self.about_jobs());
@@ -362,7 +362,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     /// Jobs are read anew by every pass, whatever it is about.
     fn about_jobs(&self) -> Wake {
-        Wake { reason: Reason::Job, scope: Scope::Sessions(self.job_sessions.clone()) }
+        Wake { reason: Reason::Job, scope: Scope::sessions(self.job_sessions.clone()) }
     }
 
     fn delivered(&mut self, outcome: &Result<(), String>) {

@@ -1,7 +1,7 @@
 //! One turn of the loop, on a thread of its own: a pass, or, while the manifest cannot be used, a look for the last good one.
 //! Owns what is kept between passes; never sleeps and never prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,9 +89,10 @@ impl Turns {
     /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
         // Whose processes have ended is known before the server has listed what is left.
-        let ended = batch.scope.as_ref().and_then(Scope::server).map(|server| observe::ended(&self.world, server));
-        if let Some(ended) = ended.filter(|ended| !ended.is_empty()) {
-            let turn = self.next(&Scope::Sessions(ended));
+        let servers = batch.scope.iter().flat_map(Scope::servers);
+        let ended: BTreeSet<_> = servers.flat_map(|server| observe::ended(&self.world, server)).collect();
+        if !ended.is_empty() {
+            let turn = self.next(&Scope::sessions(ended));
             if turn.report.is_some() {
                 return Some(Turn { rest: Some(batch), ..turn });
             }
@@ -124,15 +125,15 @@ impl Turns {
 
     /// Whether all that happened is what the last pass saw.
     fn is_echo(&self, scope: Option<&Scope>, reasons: &[Reason]) -> bool {
-        let Some(scope) = scope.filter(|scope| **scope != Scope::All) else { return false };
-        let (server, sessions) = (scope.server(), scope.sessions());
+        let Some(scope) = scope.filter(|scope| !scope.is_all()) else { return false };
         let is_old = |reason: &Reason| match reason {
             Reason::Manifest => true,
-            Reason::Mux(_) => server.is_some(),
-            Reason::Process(pid) => self.passer.is_known_gone(*pid, sessions),
+            Reason::Mux(server) => scope.servers().contains(server),
+            Reason::Process(pid) => self.world.recall.is_known_gone(*pid, scope.keys()),
             _ => false,
         };
-        let is_as_listed = || server.is_none_or(|server| timed("compare the list", || self.passer.is_as_seen(server)));
+        let is_as_seen = |server| timed("compare the list", || observe::is_as_seen(&self.world, server));
+        let is_as_listed = || scope.servers().iter().all(is_as_seen);
         reasons.iter().all(is_old) && self.is_as_left() && is_as_listed()
     }
 

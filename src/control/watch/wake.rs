@@ -45,33 +45,54 @@ pub enum Reason {
     Overflow,
 }
 
-/// What a wake concerns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// These sessions.
-    Sessions(BTreeSet<SessionKey>),
-    /// What a server lists: who came, went or is another process now. What is proven of the others is believed.
-    Server(ServerKey),
-    /// What a server lists, and these sessions of it whoever is in them.
-    Both(ServerKey, BTreeSet<SessionKey>),
-    /// Everything.
-    All,
+/// What is to be looked at afresh: the keys that a wake marks. What is proven of everything else is believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Whether it is everything; then nothing is named.
+    is_all: bool,
+    /// Servers that are to list anew: who came, went or is another process now.
+    servers: BTreeSet<ServerKey>,
+    /// Sessions, whoever is in them.
+    sessions: BTreeSet<SessionKey>,
 }
 
 impl Scope {
-    /// The server that is to list anew, if it is not every one.
-    pub fn server(&self) -> Option<&ServerKey> {
-        match self {
-            Self::Server(server) | Self::Both(server, _) => Some(server),
-            Self::Sessions(_) | Self::All => None,
-        }
+    /// Everything.
+    pub const ALL: Self = Self { is_all: true, servers: BTreeSet::new(), sessions: BTreeSet::new() };
+
+    /// What a server lists.
+    pub fn server(server: ServerKey) -> Self {
+        Self { servers: [server].into(), ..Self::default() }
+    }
+
+    /// These sessions.
+    pub fn sessions(sessions: BTreeSet<SessionKey>) -> Self {
+        Self { sessions, ..Self::default() }
+    }
+
+    /// Whether it is everything.
+    pub fn is_all(&self) -> bool {
+        self.is_all
+    }
+
+    /// The servers that are to list anew, if it is not every one.
+    pub fn servers(&self) -> &BTreeSet<ServerKey> {
+        &self.servers
     }
 
     /// The sessions that are to be looked at afresh, if it is not every one.
-    pub fn sessions(&self) -> Option<&BTreeSet<SessionKey>> {
-        match self {
-            Self::Sessions(sessions) | Self::Both(_, sessions) => Some(sessions),
-            Self::Server(_) | Self::All => None,
+    pub fn keys(&self) -> &BTreeSet<SessionKey> {
+        &self.sessions
+    }
+
+    /// Widens it so that it holds another as well. What is heard of a session is kept apart from what its server says: a list does
+    /// not show that an agent went on in another conversation.
+    pub fn unite(&mut self, other: Self) {
+        if self.is_all || other.is_all {
+            *self = Self::ALL;
+        } else {
+            self.servers.extend(other.servers);
+            self.sessions.extend(other.sessions);
         }
     }
 }

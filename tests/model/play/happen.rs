@@ -107,7 +107,7 @@ impl Play {
                 if let Some(agent) = self.agent(at) {
                     self.fake.table().processes.remove(&agent.pid);
                 }
-                Scope::Sessions([key(&full(at))].into())
+                Scope::sessions([key(&full(at))].into())
             }
             // A shell's children are seen by whoever looks at everything, or at them.
             Step::Launch { at, mute } => {
@@ -118,7 +118,7 @@ impl Play {
                         self.enter(pid, None);
                     }
                 }
-                Scope::Sessions([key(&full(at))].into())
+                Scope::sessions([key(&full(at))].into())
             }
             Step::Handover { at, to, mute } => {
                 let left = self.agent(at).filter(|agent| agent.pid != agent.pane && self.panes(to).is_empty());
@@ -136,7 +136,7 @@ impl Play {
                 if let Some(agent) = self.agent(at).filter(Agent::is_registered) {
                     self.enter(agent.pid, resumes);
                 }
-                Scope::Sessions([key(&full(at))].into())
+                Scope::sessions([key(&full(at))].into())
             }
             Step::Rename { at, to } => {
                 let mut table = self.fake.table();
@@ -154,7 +154,7 @@ impl Play {
                 if let Some(agent) = self.agent(at) {
                     self.fake.table().processes.entry(agent.pid).and_modify(|process| process.ticks = ticks);
                 }
-                Scope::Sessions([key(&full(at))].into())
+                Scope::sessions([key(&full(at))].into())
             }
             Step::Transcript(at) => {
                 if let Some(id) = self.agent(at).and_then(|agent| agent.id) {
@@ -165,7 +165,7 @@ impl Play {
                         fs::write(&path, line).unwrap();
                     }
                 }
-                Scope::Sessions([key(&full(at))].into())
+                Scope::sessions([key(&full(at))].into())
             }
             Step::Hide(at) => {
                 let all = self.processes(&self.panes(at));
@@ -193,7 +193,7 @@ impl Play {
                 self.end(1);
                 let mut table = self.fake.table();
                 (table.boots, table.hidden, table.mute) = (table.boots + 1, Vec::new(), Vec::new());
-                Scope::All
+                Scope::ALL
             }
             Step::Disconnect => {
                 let mut table = self.fake.table();

@@ -124,7 +124,7 @@ impl Bare {
             pane.told.retain(|told| agents.contains(told));
             for agent in agents {
                 if pane.told.insert(agent) {
-                    self.outbox.send(Reason::Agent(agent.pid), Scope::Sessions(pane.sessions.clone()));
+                    self.outbox.send(Reason::Agent(agent.pid), Scope::sessions(pane.sessions.clone()));
                 }
             }
         }

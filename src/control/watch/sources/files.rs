@@ -164,7 +164,7 @@ impl Shared {
             }
         }
         // They come and go faster than they can be followed.
-        self.outbox.send(Reason::Overflow, Scope::All);
+        self.outbox.send(Reason::Overflow, Scope::ALL);
     }
 
     fn send(&self, concern: &Concern) {
@@ -269,7 +269,7 @@ impl notify::EventHandler for Handler {
             Ok(event) if !event.need_rescan() => event,
             lost => {
                 tracing::debug!(?lost, "the file watcher lost track");
-                shared.outbox.send(Reason::Overflow, Scope::All);
+                shared.outbox.send(Reason::Overflow, Scope::ALL);
                 shared.moved.notify_one();
                 return;
             }
@@ -334,7 +334,7 @@ async fn probe_again(outbox: Outbox, server: ServerKey) {
     let begun = tokio::time::Instant::now();
     for after in PROBES {
         tokio::time::sleep_until(begun + after).await;
-        outbox.send(Reason::Server, Scope::Server(server.clone()));
+        outbox.send(Reason::Server, Scope::server(server.clone()));
     }
 }
 

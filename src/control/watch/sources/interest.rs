@@ -29,13 +29,13 @@ impl Concern {
     /// The wake that something there calls for.
     pub(super) fn wake(&self) -> (Reason, Scope) {
         match self {
-            Self::Manifest => (Reason::Manifest, Scope::All),
-            Self::Transcript(sessions) => (Reason::Transcript, Scope::Sessions(sessions.clone())),
-            Self::Registry => (Reason::Registry, Scope::All),
-            Self::Registered(sessions) => (Reason::Registry, Scope::Sessions(sessions.clone())),
+            Self::Manifest => (Reason::Manifest, Scope::ALL),
+            Self::Transcript(sessions) => (Reason::Transcript, Scope::sessions(sessions.clone())),
+            Self::Registry => (Reason::Registry, Scope::ALL),
+            Self::Registered(sessions) => (Reason::Registry, Scope::sessions(sessions.clone())),
             // Jobs are read anew by every pass, whatever it is about.
-            Self::Jobs(sessions) => (Reason::Job, Scope::Sessions(sessions.clone())),
-            Self::Socket(server) => (Reason::Server, Scope::Server(server.clone())),
+            Self::Jobs(sessions) => (Reason::Job, Scope::sessions(sessions.clone())),
+            Self::Socket(server) => (Reason::Server, Scope::server(server.clone())),
         }
     }
 }

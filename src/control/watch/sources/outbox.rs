@@ -114,7 +114,7 @@ mod tests {
     async fn a_burst_that_nobody_reads_waits_as_one_wake_for_each_reason() {
         let outbox = Outbox::default();
         for n in 0..50_000u32 {
-            outbox.send(if n % 2 == 0 { Reason::Manifest } else { Reason::Registry }, Scope::All);
+            outbox.send(if n % 2 == 0 { Reason::Manifest } else { Reason::Registry }, Scope::ALL);
         }
         assert_eq!(outbox.waiting().urgent.len(), 2);
         let (sender, mut wakes) = mpsc::channel(1);
@@ -130,13 +130,13 @@ mod tests {
         let (sender, mut wakes) = mpsc::channel(8);
         let outbox = Outbox::default();
         tokio::spawn(outbox.clone().pump(sender));
-        outbox.send_paced(Reason::Transcript, Scope::All);
+        outbox.send_paced(Reason::Transcript, Scope::ALL);
         assert_eq!(wakes.recv().await.unwrap().reason, Reason::Transcript);
         let first = Instant::now();
         for _ in 0..100 {
-            outbox.send_paced(Reason::Transcript, Scope::All);
+            outbox.send_paced(Reason::Transcript, Scope::ALL);
         }
-        outbox.send(Reason::Manifest, Scope::All);
+        outbox.send(Reason::Manifest, Scope::ALL);
         assert_eq!(wakes.recv().await.unwrap().reason, Reason::Manifest);
         assert!(first.elapsed() < PACE, "an urgent wake was held up");
         assert_eq!(wakes.recv().await.unwrap().reason, Reason::Transcript);

@@ -118,10 +118,10 @@ impl Processes {
 
     fn say(&self, pid: u32, concern: &Concern) {
         if let Some(server) = &concern.server {
-            self.outbox.send(Reason::Server, Scope::Server(server.clone()));
+            self.outbox.send(Reason::Server, Scope::server(server.clone()));
         }
         if !concern.sessions.is_empty() {
-            self.outbox.send(Reason::Process(pid), Scope::Sessions(concern.sessions.clone()));
+            self.outbox.send(Reason::Process(pid), Scope::sessions(concern.sessions.clone()));
         }
     }
 

@@ -178,7 +178,7 @@ async fn keep(
                     let over = kept.over.clone();
                     lists.set(&key, Some(kept), why);
                     // What happened while nobody listened was not heard of.
-                    outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone()));
+                    outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone()));
                     let is_same = |now: &ServerWatch| now.socket == server.socket && now.pid == server.pid;
                     loop {
                         tokio::select! {
@@ -192,7 +192,7 @@ async fn keep(
                     }
                     let state = lists.states().remove(&key);
                     let _ = tokio::task::spawn_blocking(move || drop(state)).await;
-                    outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone()));
+                    outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone()));
                     failures = if begun.elapsed() >= STEADY { 0 } else { failures + 1 };
                     // The first time at once: the client's session may just have been closed.
                     if failures <= 1 {
@@ -223,7 +223,7 @@ async fn keep(
                     Ok(()) => break,
                     Err(_) => return,
                 },
-                _ = poll.tick(), if is_running => outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone())),
+                _ = poll.tick(), if is_running => outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone())),
                 () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => break,
             }
         }
@@ -244,7 +244,7 @@ async fn connect(
         move || {
             let (key, outbox, over) = (key.clone(), outbox.clone(), over.clone());
             move |notice| match notice {
-                Notice::Changed => outbox.send(Reason::Mux(key.clone()), Scope::Server(key.clone())),
+                Notice::Changed => outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone())),
                 Notice::Ended => over.notify_one(),
             }
         }

@@ -10,7 +10,7 @@ use crate::control::watch::wake::{Reason, Scope};
 pub(super) async fn resync(interval: Duration, jitter: f64, outbox: Outbox) {
     loop {
         tokio::time::sleep(spread(interval, jitter, chance())).await;
-        outbox.send(Reason::Resync, Scope::All);
+        outbox.send(Reason::Resync, Scope::ALL);
     }
 }
 
