@@ -1,6 +1,6 @@
 //! The loop: a pass from manifest to report. The only place that joins the adapters to the decisions.
 
-mod edition;
+pub mod cache;
 pub mod fleet;
 pub mod follow;
 pub mod init;

@@ -304,7 +304,7 @@ impl Run {
     /// Looks at as much as `scope` says, and at everything.
     fn both(&mut self, scope: &Scope) -> (String, String) {
         let manifest = self.manifest();
-        self.narrow.recall.focus(scope);
+        self.narrow.cache.focus(scope);
         self.catch_up(scope);
         let narrow = observe(&self.narrow, &manifest);
         let full = observe(&self.fake.world(), &manifest);
@@ -355,7 +355,7 @@ fn only_what_a_look_is_about_is_read_again() {
     let look = |run: &Run, scope: &Scope| {
         run.fake.read.store(0, Ordering::Relaxed);
         run.fake.listed.store(0, Ordering::Relaxed);
-        run.narrow.recall.focus(scope);
+        run.narrow.cache.focus(scope);
         observe(&run.narrow, &manifest);
         (run.fake.read.load(Ordering::Relaxed), run.fake.listed.load(Ordering::Relaxed))
     };
@@ -380,12 +380,12 @@ fn a_session_that_somebody_names_as_it_was_called_before_is_looked_at_afresh() {
     }
     run.apply(&Change::Declare { server: 0, session: 0 });
     let manifest = run.manifest();
-    run.narrow.recall.focus(&Scope::ALL);
+    run.narrow.cache.focus(&Scope::ALL);
     observe(&run.narrow, &manifest);
     // The source that hears of another conversation knows the session by the name of the last look.
     run.apply(&Change::Rename { server: 0, session: 0, to: 2 });
     run.apply(&Change::Clear { server: 0, session: 2 });
-    run.narrow.recall.focus(&Scope::sessions([key(0, 0)].into()));
+    run.narrow.cache.focus(&Scope::sessions([key(0, 0)].into()));
     let narrow = observe(&run.narrow, &manifest);
     assert_eq!(run.facts(&narrow), run.facts(&observe(&run.fake.world(), &manifest)));
 }
@@ -394,7 +394,7 @@ fn a_session_that_somebody_names_as_it_was_called_before_is_looked_at_afresh() {
 fn a_session_that_is_missing_from_a_list_of_before_is_asked_about() {
     let mut run = Run::new();
     let look = |run: &Run, scope: &Scope| {
-        run.narrow.recall.focus(scope);
+        run.narrow.cache.focus(scope);
         observe(&run.narrow, &run.manifest())
     };
     run.apply(&Change::Create { server: 0, session: 0, below_shell: false });
@@ -419,7 +419,7 @@ fn processes_that_are_held_are_asked_about_at_once_and_what_they_execute_is_seen
     let look = |run: &Run, scope: &Scope| {
         run.fake.glanced.store(0, Ordering::Relaxed);
         run.fake.polled.store(0, Ordering::Relaxed);
-        run.narrow.recall.focus(scope);
+        run.narrow.cache.focus(scope);
         let seen = observe(&run.narrow, &run.manifest());
         let server = seen.servers[&support_key(0)].seen().unwrap().clone();
         let agents =

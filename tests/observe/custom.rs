@@ -233,10 +233,10 @@ fn what_was_found_under_one_definition_is_not_believed_under_another() {
     let env = world.environ(&[]);
     let host = Box::new(LocalHost::named(HOST, env.clone()));
     let looking = Looking { host, ..Looking::local(env) };
-    looking.recall.focus(&Scope::ALL);
+    looking.cache.focus(&Scope::ALL);
     assert_eq!(agents(&observe(&looking, &one), "s").len(), 1);
     // From here on nothing of this session is in question.
-    looking.recall.focus(&Scope::sessions([].into()));
+    looking.cache.focus(&Scope::sessions([].into()));
     assert_eq!(agents(&observe(&looking, &one), "s").len(), 1);
     let other = manifest(&declaring(["name: s, agent: aider"]).replace("programs: [aider]", "programs: [planer]"));
     assert_eq!(agents(&observe(&looking, &other), "s").len(), 0);

@@ -1,12 +1,10 @@
 //! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
 
 mod continued;
-mod facts;
 mod others;
 mod outsiders;
 mod panes;
 mod peers;
-mod recall;
 mod titles;
 mod transcripts;
 mod tree;
@@ -21,6 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::cache::facts::PaneFacts;
+use super::cache::{Cache, LastLook};
 use super::timing::timed;
 use crate::agent;
 use crate::core::fact::Fact;
@@ -32,11 +32,7 @@ use crate::core::observe::{MuxSession, Observation, Pane, Process, Server, Stray
 use crate::host::spread::{Alongside, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
-use facts::PaneFacts;
 use panes::{Inspector, ReadAhead};
-use recall::Past;
-pub use recall::Recall;
-pub(in crate::control) use recall::stray_pids;
 pub(in crate::control) use tree::agents_below;
 
 /// A server that is being asked on another thread.
@@ -79,7 +75,7 @@ pub struct World {
     /// A cheaper way to list servers, where there is one.
     pub lister: Option<Box<dyn Lister>>,
     /// What earlier looks found, for passes that are about a few sessions only.
-    pub recall: Recall,
+    pub cache: Cache,
 }
 
 /// Lists servers without starting a program, for instance through a connection that is open anyway.
@@ -100,7 +96,7 @@ impl World {
             every_rung: false,
             activity: false,
             lister: None,
-            recall: Recall::default(),
+            cache: Cache::default(),
         }
     }
 
@@ -110,8 +106,8 @@ impl World {
     }
 
     /// What this look may use of earlier ones. Who asks for every rung wants to see it all now.
-    fn past(&self) -> Option<Arc<Past>> {
-        if self.every_rung { None } else { self.recall.past() }
+    fn past(&self) -> Option<Arc<LastLook>> {
+        if self.every_rung { None } else { self.cache.past() }
     }
 
     /// Where an agent keeps its files in an environment.
@@ -145,12 +141,12 @@ pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
 fn ask(world: &World, key: &ServerKey) -> Told {
     let now = |server| Told { server, is_believed: false };
     let Some(past) = world.past() else { return now(ask_now(world, key)) };
-    if let Some(server) = world.recall.compared(key) {
+    if let Some(server) = world.cache.compared(key) {
         return now(Fact::Seen(server));
     }
     let host = world.host.as_ref();
     let is_without = |pid: u32, lost: &[&MuxSession]| mux::of(key.mux).is_without(host, &world.env, (&key.server, pid), lost);
-    let standing = || world.recall.standing(host, &past);
+    let standing = || world.cache.standing(host, &past);
     match past.listing(key, standing).or_else(|| past.without_lost(host, key, is_without, standing)) {
         Some(server) => Told { server: Fact::Seen(server), is_believed: true },
         None => now(ask_now(world, key)),
@@ -167,7 +163,7 @@ fn ask_now(world: &World, key: &ServerKey) -> Fact<Server> {
 
 /// Asks a server again whose list of before was believed, if a running entry that this look is not about is missing in it: that
 /// its session is gone is for the server to say. A wake that was lost costs time, not a session.
-fn doubt_absence(world: &World, local: &[&Session], past: Option<&Past>, key: &ServerKey, told: Told) -> Fact<Server> {
+fn doubt_absence(world: &World, local: &[&Session], past: Option<&LastLook>, key: &ServerKey, told: Told) -> Fact<Server> {
     let Told { server: Fact::Seen(listed), is_believed: true } = &told else { return told.server };
     let there: HashSet<&str> = listed.sessions.iter().map(|session| session.name.as_str()).collect();
     let is_missing = |entry: &&Session| {
@@ -187,16 +183,16 @@ pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
     }
     let asked = Instant::now();
     let Fact::Seen(server) = ask_now(world, key) else { return false };
-    let is_as_seen = world.recall.is_as_seen(key, &server);
+    let is_as_seen = world.cache.is_as_seen(key, &server);
     if !is_as_seen {
-        world.recall.keep_compared(key, server, asked);
+        world.cache.keep_compared(key, server, asked);
     }
     is_as_seen
 }
 
 /// The sessions of a server whose panes' processes have all ended since the last look.
 pub(in crate::control) fn ended(world: &World, key: &ServerKey) -> BTreeSet<SessionKey> {
-    world.recall.ended(world.host.as_ref(), key)
+    world.cache.ended(world.host.as_ref(), key)
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
@@ -224,7 +220,7 @@ pub(in crate::control) fn observe_with(
     let standing = inspector.still_standing();
     let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
     let facts: HashMap<u32, Arc<PaneFacts>> = pids.iter().copied().zip(read).collect();
-    let kept = world.recall.is_kept().then(|| {
+    let kept = world.cache.is_kept().then(|| {
         let mut kept = facts.clone();
         kept.retain(|pid, _| !bystanders.contains(pid));
         kept
@@ -253,7 +249,7 @@ pub(in crate::control) fn observe_with(
         own_homes,
         vantage,
     };
-    let shelf = world.recall.shelf(inspector.past().is_some());
+    let shelf = world.cache.shelf(inspector.past().is_some());
     let find = || transcripts::find(&shelf, manifest, (&local, memory), &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
     let (continued, transcripts) = timed("follow the moved", || continued::find(&shelf, (&local, memory), &observation));
@@ -267,7 +263,7 @@ pub(in crate::control) fn observe_with(
     }
     drop(inspector);
     if let Some(kept) = kept {
-        timed("keep what was seen", || world.recall.keep(kept, &observation, &manifest.agents));
+        timed("keep what was seen", || world.cache.keep(kept, &observation, &manifest.agents));
     }
     observation
 }

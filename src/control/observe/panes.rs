@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::facts::{FRESH, PaneFacts, Witness};
-use super::recall::{Past, Standing};
 use super::tree::{Families, Sighting, Tree};
 use super::{HookReader, World};
 use crate::agent::subject::Chain;
 use crate::agent::{Agents, Subject};
+use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp};
+use crate::control::cache::{LastLook, StillSame};
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
@@ -30,7 +30,7 @@ pub(super) struct Inspector<'a> {
     /// believed of a moment when it was not yet known to be one.
     ahead: Mutex<ReadAhead>,
     /// What an earlier look found and this one may use.
-    past: Option<Arc<Past>>,
+    past: Option<Arc<LastLook>>,
     /// How many more processes may be held for the looks that follow.
     room: AtomicUsize,
 }
@@ -46,7 +46,7 @@ impl<'a> Inspector<'a> {
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
-        let room = AtomicUsize::new(world.recall.holds().saturating_sub(past.as_ref().map_or(0, |past| past.holds())));
+        let room = AtomicUsize::new(world.cache.holds().saturating_sub(past.as_ref().map_or(0, |past| past.holds())));
         Self { world, families, ahead: Mutex::default(), past, room }
     }
 
@@ -79,12 +79,12 @@ impl<'a> Inspector<'a> {
     }
 
     /// What an earlier look found and this one may use.
-    pub(super) fn past(&self) -> Option<&Past> {
+    pub(super) fn past(&self) -> Option<&LastLook> {
         self.past.as_deref()
     }
 
     /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
-    pub(super) fn pane_or_past(&self, pid: u32, standing: &Standing, in_question: &BTreeSet<u32>) -> Arc<PaneFacts> {
+    pub(super) fn pane_or_past(&self, pid: u32, standing: &StillSame, in_question: &BTreeSet<u32>) -> Arc<PaneFacts> {
         let past = self.past().filter(|_| !in_question.contains(&pid) && standing.holds(pid));
         past.and_then(|past| past.steady(pid)).cloned().unwrap_or_else(|| {
             let mut facts = self.pane(pid);
@@ -94,8 +94,8 @@ impl<'a> Inspector<'a> {
     }
 
     /// Which of what an earlier look found still stands, asked before it is known which panes matter: a quiet world's are the same.
-    pub(super) fn still_standing(&self) -> Arc<Standing> {
-        self.past().map(|past| self.world.recall.standing(self.world.host.as_ref(), past)).unwrap_or_default()
+    pub(super) fn still_standing(&self) -> Arc<StillSame> {
+        self.past().map(|past| self.world.cache.standing(self.world.host.as_ref(), past)).unwrap_or_default()
     }
 
     /// What runs in the pane of this process.
@@ -134,7 +134,7 @@ impl<'a> Inspector<'a> {
             agents: Fact::Seen(vec![Arc::new(agent)]),
             unread: None,
             runs: kind.as_str().to_owned(),
-            witnesses: vec![Witness::from(&process)],
+            witnesses: vec![ProcessStamp::from(&process)],
         })
     }
 
@@ -148,9 +148,10 @@ impl<'a> Inspector<'a> {
             (None, None) => String::new(),
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
-        let mut witnesses: Vec<Witness> = tree.top.iter().chain(sighted).map(Witness::from).collect();
+        let mut witnesses: Vec<ProcessStamp> = tree.top.iter().chain(sighted).map(ProcessStamp::from).collect();
         let found = tree.agents.iter().filter_map(|sighting| self.agent(sighting));
-        let (agents, inner): (Vec<Arc<Agent>>, Vec<Witness>) = found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
+        let (agents, inner): (Vec<Arc<Agent>>, Vec<ProcessStamp>) =
+            found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
         let out_of_sight = self.out_of_sight(&tree);
         let trouble =
@@ -182,7 +183,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// Everything about an agent process, and the process that it is itself; `None` if it ended meanwhile.
-    fn agent(&self, sighting: &Sighting) -> Option<(Agent, Witness)> {
+    fn agent(&self, sighting: &Sighting) -> Option<(Agent, ProcessStamp)> {
         let host = self.world.host.as_ref();
         let Sighting { agent, process } = sighting;
         let children = |pid| self.families.children(pid);
@@ -215,7 +216,7 @@ impl<'a> Inspector<'a> {
         let said = if is_followed { Fact::Absent } else { agent.said(&subject) };
         let ladder = Ladder { readings, peers: Fact::Absent, said };
         let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
-        Some((agent, Witness::from(&itself)))
+        Some((agent, ProcessStamp::from(&itself)))
     }
 
     /// The newest hook event of a process. It names it by the id it has for itself, and by a start on its own clock.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::facts::needs_peers;
 use super::outsiders::Shown;
 use super::panes::Inspector;
 use super::panes_where;
 use crate::agent::recognise::Interpreter;
 use crate::agent::{self, Agent, Program};
+use crate::control::cache::facts::needs_peers;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::{Agent as LiveAgent, Server};

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::recall::Past;
 use crate::agent::{self, Shelf};
+use crate::control::cache::LastLook;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session};
@@ -35,7 +35,7 @@ pub(super) fn find(
     manifest: &Manifest,
     (local, memory): (&[&Session], &Memory),
     seen: &Observation,
-    past: Option<&Past>,
+    past: Option<&LastLook>,
 ) -> BTreeMap<TranscriptKey, Fact<Transcript>> {
     let mut requests = Requests::default();
     let live: Vec<(&ServerKey, &Arc<MuxSession>, &Arc<Agent>)> = live_agents(seen).collect();
@@ -89,7 +89,7 @@ pub(super) fn find(
 
 /// The ids that the sessions in question record or are in.
 fn in_question<'a>(
-    past: &Past,
+    past: &LastLook,
     local: &[&'a Session],
     live: &[(&'a ServerKey, &'a Arc<MuxSession>, &'a Arc<Agent>)],
     host: &str,

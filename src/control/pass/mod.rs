@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::edition::Edition;
+use super::cache::edition::Edition;
 use super::observe::{self, World};
 use super::timing::timed;
 use crate::agent;
@@ -276,7 +276,7 @@ impl Stage {
             text: String::from_utf8_lossy(&snapshot.bytes).into_owned(),
             diagnostics: vec![diagnostic],
         })?;
-        let read = || world.recall.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
+        let read = || world.cache.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
         let mut stage = Self::look(world, options, &read, snapshot.modified, &snapshot.path)
             .map_err(|diagnostics| invalid(options, text, diagnostics))?;
         let known = || stage.manifest().kinds();
@@ -425,7 +425,7 @@ impl Stage {
 
 /// The state file in this directory, with what is known of it.
 fn state_file(world: &World, directory: &ManifestDir) -> StateFile {
-    StateFile::new(directory).with_known(world.recall.known_state())
+    StateFile::new(directory).with_known(world.cache.known_state())
 }
 
 fn invalid(options: &Options, text: &str, diagnostics: Vec<Diagnostic>) -> PassError {

@@ -27,7 +27,7 @@ impl Passer {
     /// # Errors
     /// Those of [`run`]. What was observed before one is kept.
     pub fn pass(&mut self, scope: &Scope) -> Result<Pass, PassError> {
-        self.world.recall.focus(scope);
+        self.world.cache.focus(scope);
         run(&self.world, &self.options)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::control::edition::Edition;
+use crate::control::cache::edition::Edition;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;

@@ -38,7 +38,7 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
     let Attempt { mut stage, judged, memory, intent, .. } = attempt;
     if let Change::Written { .. } = outcome.change {
-        world.recall.keep_edition(&judged.draft.edition);
+        world.cache.keep_edition(&judged.draft.edition);
         if let Some(versions) = &options.versions {
             versions.wrote(&judged.draft.edition);
         }

@@ -129,7 +129,7 @@ impl Turns {
         let is_old = |reason: &Reason| match reason {
             Reason::Manifest => true,
             Reason::Mux(server) => scope.servers().contains(server),
-            Reason::Process(pid) => self.world.recall.is_known_gone(*pid, scope.keys()),
+            Reason::Process(pid) => self.world.cache.is_known_gone(*pid, scope.keys()),
             _ => false,
         };
         let is_as_seen = |server| timed("compare the list", || observe::is_as_seen(&self.world, server));

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::sources::{ServerWatch, Watched};
 use crate::agent::{self, Where};
-use crate::control::observe::{World, stray_pids};
+use crate::control::cache::stray_pids;
+use crate::control::observe::World;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};

@@ -13,21 +13,21 @@ use crate::core::observe::{Agent, Pane};
 use crate::host::{Hold, Host, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
-pub(super) const FRESH: Duration = Duration::from_millis(250);
+pub(in crate::control) const FRESH: Duration = Duration::from_millis(250);
 
 /// What was found of a pane's process.
 #[derive(Debug, Clone)]
-pub(super) struct PaneFacts {
-    pub(super) agents: Fact<Vec<Arc<Agent>>>,
-    pub(super) unread: Option<String>,
-    pub(super) runs: String,
+pub(in crate::control) struct PaneFacts {
+    pub(in crate::control) agents: Fact<Vec<Arc<Agent>>>,
+    pub(in crate::control) unread: Option<String>,
+    pub(in crate::control) runs: String,
     /// The pane's own process, those of its agents and those below their wrappers, as they were when this was read.
-    pub(super) witnesses: Vec<Witness>,
+    pub(in crate::control) witnesses: Vec<ProcessStamp>,
 }
 
 impl PaneFacts {
     /// Holds its processes, as far as `room` allows: what lives is then known to be the same.
-    pub(super) fn hold(&mut self, host: &dyn Host, room: &AtomicUsize) {
+    pub(in crate::control) fn hold(&mut self, host: &dyn Host, room: &AtomicUsize) {
         let take = |room: usize| room.checked_sub(1);
         for witness in &mut self.witnesses {
             if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
@@ -37,7 +37,7 @@ impl PaneFacts {
     }
 
     /// Whether a pane shows just this.
-    pub(super) fn is_in(&self, pane: &Pane) -> bool {
+    pub(in crate::control) fn is_in(&self, pane: &Pane) -> bool {
         let is_same = match (&self.agents, &pane.agents) {
             (Fact::Seen(own), Fact::Seen(its)) => {
                 own.len() == its.len() && own.iter().zip(its).all(|(one, other)| Arc::ptr_eq(one, other))
@@ -48,13 +48,13 @@ impl PaneFacts {
     }
 
     /// Whether the pane's own process and its agents' are the ones that were read.
-    pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
+    pub(in crate::control) fn still_stands(&self, host: &dyn Host) -> bool {
         !self.witnesses.is_empty() && self.witnesses.iter().all(|witness| witness.still_stands(host))
     }
 
     /// Whether this is the whole truth for as long as these processes live and nothing wakes us: agents whose conversation is
     /// proven, and nothing unknown about them. A bare shell may become an agent's parent at any moment.
-    pub(super) fn is_steady(&self) -> bool {
+    pub(in crate::control) fn is_steady(&self) -> bool {
         let is_settled = |agent: &Arc<Agent>| {
             let readings = &agent.ladder.readings;
             agent.cwd.seen().is_some()
@@ -73,27 +73,27 @@ impl PaneFacts {
 /// One that is held is known to be the same for as long as it lives; what it executes is looked at again only where its session is
 /// in question, and whenever everything is.
 #[derive(Debug, Clone)]
-pub(super) struct Witness {
-    pub(super) pid: u32,
-    pub(super) started: DateTime<Utc>,
-    pub(super) name: String,
-    pub(super) hold: Option<Arc<Hold>>,
+pub(in crate::control) struct ProcessStamp {
+    pub(in crate::control) pid: u32,
+    pub(in crate::control) started: DateTime<Utc>,
+    pub(in crate::control) name: String,
+    pub(in crate::control) hold: Option<Arc<Hold>>,
 }
 
-impl From<&ProcessInfo> for Witness {
+impl From<&ProcessInfo> for ProcessStamp {
     fn from(process: &ProcessInfo) -> Self {
         Self { pid: process.pid, started: process.started, name: process.name.clone(), hold: None }
     }
 }
 
-impl Witness {
-    pub(super) fn still_stands(&self, host: &dyn Host) -> bool {
+impl ProcessStamp {
+    pub(in crate::control) fn still_stands(&self, host: &dyn Host) -> bool {
         matches!(host.glance(self.pid), Fact::Seen(now) if now.started == self.started && now.name == self.name)
     }
 }
 
 /// Whether rungs 5 or 6 hold something and nothing stronger does, so that the number of peers decides.
-pub(super) fn needs_peers(ladder: &Ladder) -> bool {
+pub(in crate::control) fn needs_peers(ladder: &Ladder) -> bool {
     let is_weak = |reading: &Reading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
     !proves(&ladder.readings) && ladder.readings.iter().any(is_weak)
 }

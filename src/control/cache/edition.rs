@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::timing::timed;
+use crate::control::timing::timed;
 use crate::core::edit::Edit;
 use crate::core::manifest::Environment;
 use crate::store::TextHash;

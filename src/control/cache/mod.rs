@@ -1,13 +1,26 @@
-//! What earlier looks found, and which of it may be believed again. Believes nothing that it cannot prove to be the same live
-//! process, nothing unknown, and nothing that was not there: those are always looked at afresh.
+//! The one store of what is believed between two looks, each value with how long it holds. Decides nothing, and looks at nothing
+//! but whether processes still live.
+//!
+//! | value | holds |
+//! | --- | --- |
+//! | what runs in a pane, where agents prove their conversations | while its processes live, of which their handles are the proof |
+//! | what a server lists | until the server or a session of it is marked |
+//! | a transcript that was there | until a session that records it, or is in it, is marked |
+//! | that a transcript is nowhere | while the directories that were searched are as they were |
+//! | the manifest as it was read | while its text has the same hash |
+//! | what the state file says | while its bytes are the same |
+//!
+//! Nothing unknown is kept, and nothing that was not there. Wakes mark keys; they are the scope of a look. A look at everything, as
+//! at each interval, believes none of it but the last two.
+
+pub(in crate::control) mod edition;
+pub(in crate::control) mod facts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::facts::{FRESH, PaneFacts};
 use crate::agent::{Absences, Shelf};
-use crate::control::edition::Edition;
 use crate::control::watch::wake::Scope;
 use crate::core::agents::Definition;
 use crate::core::fact::Fact;
@@ -17,21 +30,23 @@ use crate::host::spread::spread;
 use crate::host::{Host, limits};
 use crate::store::TextHash;
 use crate::store::state::Known;
+use edition::Edition;
+use facts::{FRESH, PaneFacts};
 
-/// Memory of earlier looks. Empty and unused until [`Recall::focus`] is called, so that a single pass pays nothing for it.
+/// Memory of earlier looks. Empty and unused until [`Cache::focus`] is called, so that a single pass pays nothing for it.
 #[derive(Debug, Default)]
-pub struct Recall {
+pub struct Cache {
     state: Mutex<State>,
     /// Which transcripts were looked for in vain.
     absences: Arc<Absences>,
     /// Which panes of before stand now: two ask at the same time, and the second waits for what the first finds.
-    standing: Mutex<Option<Arc<Standing>>>,
+    standing: Mutex<Option<Arc<StillSame>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     scope: Option<Scope>,
-    past: Arc<Past>,
+    past: Arc<LastLook>,
     edition: Option<Arc<Edition>>,
     known: Known,
     /// A list that was only compared, and when it was asked for.
@@ -40,7 +55,7 @@ struct State {
 
 /// What one look found that a later one may use.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(in crate::control) struct LastLook {
     scope: Scope,
     /// The agents the manifest declared when they were looked for.
     declared: Vec<&'static Definition>,
@@ -53,26 +68,26 @@ pub(super) struct Past {
 
 /// Panes' processes that were found to be as they were, and since when that is known.
 #[derive(Debug, Default)]
-pub(super) struct Standing(Option<Instant>, HashSet<u32>);
+pub(in crate::control) struct StillSame(Option<Instant>, HashSet<u32>);
 
-impl Standing {
+impl StillSame {
     /// What of an earlier look stands now.
-    pub(super) fn of(past: &Past, host: &dyn Host) -> Self {
+    pub(in crate::control) fn of(past: &LastLook, host: &dyn Host) -> Self {
         let begun = Instant::now();
         Self(Some(begun), past.standing(host))
     }
 
     /// Whether that was seen just now.
-    pub(super) fn is_fresh(&self) -> bool {
+    pub(in crate::control) fn is_fresh(&self) -> bool {
         self.0.is_some_and(|begun| begun.elapsed() < FRESH)
     }
 
-    pub(super) fn holds(&self, pid: u32) -> bool {
+    pub(in crate::control) fn holds(&self, pid: u32) -> bool {
         self.is_fresh() && self.1.contains(&pid)
     }
 }
 
-impl Recall {
+impl Cache {
     /// Says what the next looks are about; from now on what they find is kept. [`Scope::ALL`] looks at everything afresh.
     pub fn focus(&self, scope: &Scope) {
         self.state().scope = Some(scope.clone());
@@ -80,18 +95,18 @@ impl Recall {
     }
 
     /// How many processes may be held: most files that may be open are for other things.
-    pub(super) fn holds(&self) -> usize {
+    pub(in crate::control) fn holds(&self) -> usize {
         const SHARE: u64 = 4;
         let most = limits::open_files().map_or(usize::MAX, |most| usize::try_from(most / SHARE).unwrap_or(usize::MAX));
         if self.is_kept() { most } else { 0 }
     }
 
     /// Which panes of an earlier look stand now.
-    pub(super) fn standing(&self, host: &dyn Host, past: &Past) -> Arc<Standing> {
+    pub(in crate::control) fn standing(&self, host: &dyn Host, past: &LastLook) -> Arc<StillSame> {
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         match standing.as_ref().filter(|standing| standing.is_fresh()) {
             Some(standing) => Arc::clone(standing),
-            None => Arc::clone(standing.insert(Arc::new(Standing::of(past, host)))),
+            None => Arc::clone(standing.insert(Arc::new(StillSame::of(past, host)))),
         }
     }
 
@@ -136,7 +151,7 @@ impl Recall {
     }
 
     /// What may be used now; nothing where everything is to be looked at.
-    pub(super) fn past(&self) -> Option<Arc<Past>> {
+    pub(in crate::control) fn past(&self) -> Option<Arc<LastLook>> {
         let mut state = self.state();
         let scope = state.scope.clone().filter(|scope| !scope.is_all())?;
         if state.past.scope != scope {
@@ -148,28 +163,28 @@ impl Recall {
     }
 
     /// A shelf for one look, which may believe earlier ones of what is missing.
-    pub(super) fn shelf(&self, is_believed: bool) -> Shelf {
+    pub(in crate::control) fn shelf(&self, is_believed: bool) -> Shelf {
         if self.is_kept() { Shelf::keeping(&self.absences, is_believed) } else { Shelf::new() }
     }
 
     /// Whether looks are kept.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(in crate::control) fn is_kept(&self) -> bool {
         self.state().scope.is_some()
     }
 
     /// Keeps a list for the look that follows at once.
-    pub(super) fn keep_compared(&self, key: &ServerKey, server: Server, asked: Instant) {
+    pub(in crate::control) fn keep_compared(&self, key: &ServerKey, server: Server, asked: Instant) {
         self.state().compared = Some((key.clone(), server, asked));
     }
 
     /// A list that was made a moment ago for a comparison; once.
-    pub(super) fn compared(&self, key: &ServerKey) -> Option<Server> {
+    pub(in crate::control) fn compared(&self, key: &ServerKey) -> Option<Server> {
         let mut state = self.state();
         let (_, server, asked) = state.compared.take_if(|(of, ..)| of == key)?;
         (asked.elapsed() < FRESH).then_some(server)
     }
 
-    /// Whether the last look found neither this process nor, these sessions: that it ended says nothing new.
+    /// Whether the last look found neither this process nor these sessions: that it ended says nothing new.
     pub(in crate::control) fn is_known_gone(&self, pid: u32, sessions: &BTreeSet<SessionKey>) -> bool {
         let past = Arc::clone(&self.state().past);
         let is_kept = past.strays.contains(&pid)
@@ -182,7 +197,7 @@ impl Recall {
 
     /// Whether a server lists what the last look saw there, and nothing of it could have become something else without a wake of
     /// its own. Then there is nothing to look at again.
-    pub(super) fn is_as_seen(&self, key: &ServerKey, now: &Server) -> bool {
+    pub(in crate::control) fn is_as_seen(&self, key: &ServerKey, now: &Server) -> bool {
         let past = Arc::clone(&self.state().past);
         // What was not looked into does not matter as long as manifest and listing are the same.
         let is_steady = |pid| past.panes.get(&pid).is_none_or(|facts| facts.is_steady());
@@ -192,7 +207,7 @@ impl Recall {
     }
 
     /// The sessions of a server whose panes' processes have all ended since the last look.
-    pub(super) fn ended(&self, host: &dyn Host, key: &ServerKey) -> BTreeSet<SessionKey> {
+    pub(in crate::control) fn ended(&self, host: &dyn Host, key: &ServerKey) -> BTreeSet<SessionKey> {
         let past = Arc::clone(&self.state().past);
         let Some(server) = past.servers.get(key) else { return BTreeSet::new() };
         let standing = past.standing(host);
@@ -209,13 +224,18 @@ impl Recall {
     }
 
     /// Keeps what a look found.
-    pub(super) fn keep(&self, panes: HashMap<u32, Arc<PaneFacts>>, seen: &Observation, declared: &[&'static Definition]) {
+    pub(in crate::control) fn keep(
+        &self,
+        panes: HashMap<u32, Arc<PaneFacts>>,
+        seen: &Observation,
+        declared: &[&'static Definition],
+    ) {
         let is_steady = |pid| panes.get(&pid).is_some_and(|facts: &Arc<PaneFacts>| facts.is_steady());
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), listed(server.seen()?, is_steady))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
-        let past = Past { scope: Scope::default(), declared: declared.to_vec(), panes, strays, servers, transcripts };
+        let past = LastLook { scope: Scope::default(), declared: declared.to_vec(), panes, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
     }
@@ -249,14 +269,14 @@ fn listed(server: &Server, is_steady: impl Fn(u32) -> bool) -> Server {
     server
 }
 
-impl Past {
+impl LastLook {
     /// Whether it was looked for the same declared agents: under another definition the same process may be another agent's.
-    pub(super) fn is_of(&self, declared: &[&'static Definition]) -> bool {
+    pub(in crate::control) fn is_of(&self, declared: &[&'static Definition]) -> bool {
         self.declared == declared
     }
 
     /// Whether a session is to be looked at afresh.
-    pub(super) fn is_in_scope(&self, key: &SessionKey) -> bool {
+    pub(in crate::control) fn is_in_scope(&self, key: &SessionKey) -> bool {
         let keys = self.scope.keys();
         // Whoever woke us may know the session by the multiplexer's name for it.
         keys.contains(key)
@@ -264,7 +284,7 @@ impl Past {
     }
 
     /// What a server outside the scope listed, if every process that was looked into there is still the same.
-    pub(super) fn listing(&self, key: &ServerKey, standing: impl Fn() -> Arc<Standing>) -> Option<Server> {
+    pub(in crate::control) fn listing(&self, key: &ServerKey, standing: impl Fn() -> Arc<StillSame>) -> Option<Server> {
         let sessions = self.scope.keys();
         let concerned = self.scope.servers().contains(key) || sessions.iter().any(|session| session.server_key() == *key);
         let server = self.servers.get(key).filter(|_| !concerned)?;
@@ -276,12 +296,12 @@ impl Past {
 
     /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, the server holds
     /// them no more, and every other pane's processes are as they were. `None`: only a list can tell.
-    pub(super) fn without_lost(
+    pub(in crate::control) fn without_lost(
         &self,
         host: &dyn Host,
         key: &ServerKey,
         is_without: impl Fn(u32, &[&MuxSession]) -> bool,
-        standing: impl Fn() -> Arc<Standing>,
+        standing: impl Fn() -> Arc<StillSame>,
     ) -> Option<Server> {
         let keys = self.scope.keys();
         let server = self.servers.get(key).filter(|_| !self.scope.servers().contains(key))?;
@@ -320,12 +340,12 @@ impl Past {
     }
 
     /// What ran in the pane of a process, if it does for as long as the process lives.
-    pub(super) fn steady(&self, pid: u32) -> Option<&Arc<PaneFacts>> {
+    pub(in crate::control) fn steady(&self, pid: u32) -> Option<&Arc<PaneFacts>> {
         self.panes.get(&pid).filter(|facts| facts.is_steady())
     }
 
     /// The panes whose processes are still the same. All that are held are asked about at once, and the others one by one.
-    pub(super) fn standing(&self, host: &dyn Host) -> HashSet<u32> {
+    pub(in crate::control) fn standing(&self, host: &dyn Host) -> HashSet<u32> {
         let (mut holds, mut held, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for (pid, facts) in &self.panes {
             match facts.witnesses.iter().map(|witness| witness.hold.as_deref()).collect::<Option<Vec<_>>>() {
@@ -344,18 +364,18 @@ impl Past {
     }
 
     /// How many processes are held.
-    pub(super) fn holds(&self) -> usize {
+    pub(in crate::control) fn holds(&self) -> usize {
         self.panes.values().flat_map(|facts| &facts.witnesses).filter(|witness| witness.hold.is_some()).count()
     }
 
     /// A transcript that was there.
-    pub(super) fn transcript(&self, key: &TranscriptKey) -> Option<&Transcript> {
+    pub(in crate::control) fn transcript(&self, key: &TranscriptKey) -> Option<&Transcript> {
         self.transcripts.get(key)
     }
 
     /// The processes of the panes of the sessions in scope, under the names they have now and those of the last look: a session
     /// may have been renamed since somebody woke us for it.
-    pub(super) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
+    pub(in crate::control) fn pids_in_scope(&self, host: &str, servers: &BTreeMap<ServerKey, Fact<Server>>) -> BTreeSet<u32> {
         let ours = self.scope.keys().iter().filter(|key| key.host == host);
         let names: BTreeSet<_> = ours.flat_map(|key| key.names().map(|name| (name, key.server_key()))).collect();
         let mut pids = BTreeSet::new();
