@@ -81,7 +81,7 @@ impl Connection {
                         let filters =
                             self.subscribe.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
                         if !self.subscribe.is_empty() && self.client.try_subscribe_many(filters).is_err() {
-                            ends.say(State::SubscribeFailed { why: "it could not be asked for".to_owned() });
+                            ends.say(State::SubscribeFailed { why: "the subscription could not be sent".to_owned() });
                         }
                         publisher.connected();
                     }
@@ -97,7 +97,7 @@ impl Connection {
                         ends.say(match denied.as_slice() {
                             [] => State::Subscribed,
                             denied => {
-                                State::SubscribeFailed { why: format!("the broker denies reading {}", denied.join(" and ")) }
+                                State::SubscribeFailed { why: format!("the broker denies access to {}", denied.join(" and ")) }
                             }
                         });
                     }
@@ -146,10 +146,10 @@ pub(super) fn how(error: ConnectionError) -> How {
         ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(length))) => {
             How::TooLong(length)
         }
-        ConnectionError::MqttState(StateError::AwaitPingResp) => How::Lost("the broker does not answer any more".to_owned()),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => How::Lost("the broker stopped answering".to_owned()),
         ConnectionError::NetworkTimeout => How::Lost("the broker does not answer".to_owned()),
         ConnectionError::MqttState(StateError::ConnectionAborted) => How::Lost("the broker closed the connection".to_owned()),
-        ConnectionError::NotConnAck(_) => How::Lost("what answers does not speak MQTT".to_owned()),
+        ConnectionError::NotConnAck(_) => How::Lost("the server there does not speak MQTT".to_owned()),
         ConnectionError::Io(error) => How::Lost(reason(&error.to_string())),
         other => How::Lost(reason(&other.to_string())),
     }
@@ -162,7 +162,7 @@ fn refusal(code: ConnectReturnCode) -> String {
         ConnectReturnCode::BadClientId => "the broker refuses the client id",
         ConnectReturnCode::ServiceUnavailable => "the broker is not available",
         ConnectReturnCode::RefusedProtocolVersion => "the broker does not speak MQTT 3.1.1",
-        ConnectReturnCode::Success => "the broker refuses and says that it does not",
+        ConnectReturnCode::Success => "the broker refuses the connection without a reason",
     }
     .to_owned()
 }

@@ -50,8 +50,7 @@ pub fn exposed_secret(broker: &Broker) -> Option<String> {
     let key = broker.keyfile.as_deref().map(|path| ("client key", path));
     password.into_iter().chain(key).find_map(|(what, path)| {
         let mode = path.metadata().ok()?.mode() & 0o777;
-        (mode & 0o044 != 0).then(|| {
-            format!("the {what} {} can be read by others (mode {mode:03o}); `chmod 600` keeps it to its owner", path.display())
-        })
+        (mode & 0o044 != 0)
+            .then(|| format!("other users can read the {what} {} (mode {mode:03o}); run `chmod 600` on it", path.display()))
     })
 }

@@ -176,7 +176,7 @@ impl Bus {
             let _ = (&mut self.task).await;
         };
         if tokio::time::timeout(patience, orderly).await.is_err() {
-            tracing::debug!("the broker did not take the farewell in time");
+            tracing::debug!("the broker did not acknowledge the last message in time");
         }
     }
 }

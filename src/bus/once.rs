@@ -18,10 +18,10 @@ const BREAKS: &str = "it breaks the protocol";
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
     /// Neither timer nor network can be used.
-    #[error("cannot start to connect")]
+    #[error("cannot connect")]
     Runtime(#[source] std::io::Error),
     /// There was no connection, or it was lost.
-    #[error("the broker {address} cannot be used: {why}")]
+    #[error("cannot use the broker {address}: {why}")]
     Unusable {
         /// The broker.
         address: String,

@@ -224,9 +224,9 @@ fn down(error: ConnectionError) -> Down {
         How::Refused(why) => Down::Refused(why),
         How::Lost(why) => Down::Lost(why),
         How::TooLong(length) => {
-            Down::TooLong(format!("the broker keeps a message of {length} bytes, and no more than {MAX_PACKET} are read"))
+            Down::TooLong(format!("the broker has a message of {length} bytes, and headcount reads at most {MAX_PACKET}"))
         }
-        How::Disconnected => Down::Lost("the connection was ended".to_owned()),
+        How::Disconnected => Down::Lost("the connection was closed".to_owned()),
     }
 }
 

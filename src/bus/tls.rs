@@ -15,13 +15,13 @@ use crate::core::mqtt::Broker;
 pub(super) enum TlsError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("{} holds no {what} in PEM", path.display())]
+    #[error("{} contains no {what} in PEM format", path.display())]
     NotThere { what: &'static str, path: PathBuf },
-    #[error("the {what} {} cannot be used: {source}", path.display())]
+    #[error("cannot use the {what} {}: {source}", path.display())]
     Unusable { what: &'static str, path: PathBuf, source: rustls::Error },
     #[error("this system has no certificate authorities; name some with MQTT_CA_CERTS")]
     NoAuthorities,
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Setup(#[source] rustls::Error),
 }
 

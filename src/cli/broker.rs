@@ -15,20 +15,17 @@ use super::{Context, session};
 /// None is named, or what names it cannot be used.
 pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker, CliError> {
     let broker = Named::of(section(manifest))?.broker.ok_or_else(|| {
-        let error = CliError::new(Exit::Failure, "no MQTT broker is named").hint(
+        let error = CliError::new(Exit::Failure, "no MQTT broker is configured").hint(
             "set MQTT_BROKER (and MQTT_PORT, MQTT_TLS, MQTT_USERNAME, MQTT_PASSWORD), or `mqtt: { broker: … }` in the manifest",
         );
         match manifest.and_then(|path| Some((path.display(), why_unsaid(path)?))) {
-            Some((path, why)) => error.hint(format!("the manifest {path} {why}: see `headcount check {path}`")),
+            Some((path, why)) => error.hint(format!("the manifest {path} {why}; run `headcount check {path}`")),
             None => error,
         }
     })?;
     if broker.tls && !cfg!(feature = "tls") {
-        return Err(CliError::new(
-            Exit::Failure,
-            "the broker is to be spoken to through TLS, and this headcount was built without it",
-        )
-        .hint("install it anew without `--no-default-features`"));
+        return Err(CliError::new(Exit::Failure, "the broker is set to use TLS, and this headcount was built without it")
+            .hint("reinstall headcount without `--no-default-features`"));
     }
     for danger in dangers(&broker) {
         context.out.note(&danger);
@@ -39,8 +36,8 @@ pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker,
 /// Why a manifest may say nothing of a broker although somebody wrote one into it.
 fn why_unsaid(manifest: &Path) -> Option<&'static str> {
     match session::loaded(manifest) {
-        None => Some("cannot be used, so nothing in it counts"),
-        Some(loaded) => (!loaded.warnings.is_empty()).then_some("has keys that nothing knows, or the like"),
+        None => Some("is not valid, so headcount ignores its `mqtt:`"),
+        Some(loaded) => (!loaded.warnings.is_empty()).then_some("has warnings, perhaps a mistyped key"),
     }
 }
 
@@ -63,8 +60,9 @@ impl Named {
     /// What names it cannot be used.
     pub(crate) fn of(section: Section) -> Result<Self, CliError> {
         let unusable = |error: BrokerError| {
-            CliError::caused_by(Exit::Failure, &error)
-                .hint("correct it in the environment (MQTT_…) or at `mqtt:` in the manifest; the environment goes first")
+            CliError::caused_by(Exit::Failure, &error).hint(
+                "correct it in the environment (MQTT_…) or under `mqtt:` in the manifest; the environment takes precedence",
+            )
         };
         let broker = Broker::resolve(&section, |name| std::env::var(name).ok()).map_err(unusable)?;
         Ok(Self { broker, root: section.root().map_err(unusable)? })

@@ -129,18 +129,20 @@ impl CliError {
     pub(crate) fn from_pass(error: PassError, color: bool) -> Self {
         match error {
             PassError::Manifest(error) => error.into(),
-            PassError::Journal(error) => Self::from(error).hint("nothing was recorded: every change has to be in the journal"),
+            PassError::Journal(error) => {
+                Self::from(error).hint("nothing was recorded: headcount writes every change to the journal first")
+            }
             PassError::Invalid { path, text, diagnostics } => Self::invalid_manifest(&path, &diagnostics, &text, color),
             PassError::UnknownAgent { ref known, .. } => {
                 let known: Vec<&str> = known.iter().map(|agent| agent.as_str()).collect();
                 Self::caused_by(Exit::Usage, &error)
-                    .hint(format!("it is one of {}; others are declared at `agents:` in the manifest", known.join(", ")))
+                    .hint(format!("known agents: {}; declare others under `agents:` in the manifest", known.join(", ")))
             }
             PassError::Shrunken { .. } => {
-                Self::caused_by(Exit::Busy, &error).hint("try again then, if the others are meant to be gone")
+                Self::caused_by(Exit::Busy, &error).hint("if you removed the others on purpose, try again then")
             }
             PassError::BeingWritten { .. } => {
-                Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: half a manifest must not be judged")
+                Self::caused_by(Exit::Busy, &error).hint("try again once it is saved: headcount does not judge half a manifest")
             }
         }
     }
@@ -171,16 +173,18 @@ impl From<ManifestError> for CliError {
             ManifestError::TooLarge { .. } => {
                 told.hint("is this the right file? A manifest of a thousand sessions has about 300,000 bytes")
             }
-            ManifestError::Locked { .. } => told.hint("another headcount is at it; try again when it is done"),
+            ManifestError::Locked { .. } => {
+                told.hint("another headcount is running; try again when it has finished, or stop that process")
+            }
             ManifestError::Busy { .. } => told.hint("save and close it in the other program, then try again"),
             ManifestError::HardLinked { .. } => told.hint("replace the other names by symbolic links"),
             ManifestError::MountPoint { .. } => told.hint("mount the directory it is in instead"),
             ManifestError::ReadOnlyDirectory { .. } => {
-                told.hint("the new text is written beside the old one, so the directory has to be writable")
+                told.hint("headcount writes the new text beside the old one, so make the directory writable")
             }
-            ManifestError::ReadOnlyFile { .. } => told.hint("`chmod u+w` it if headcount may record in it"),
+            ManifestError::ReadOnlyFile { .. } => told.hint("`chmod u+w` it to let headcount record in it"),
             ManifestError::Unchangeable { at, .. } => {
-                told.hint(format!("`chattr -i -a {}` if headcount may record in it", at.display()))
+                told.hint(format!("`chattr -i -a {}` to let headcount record in it", at.display()))
             }
             ManifestError::Attributes { .. } => told.hint("run headcount as the owner of the manifest"),
             ManifestError::NoSpace { .. } => told.hint("nothing was changed; make room and try again"),
@@ -191,7 +195,7 @@ impl From<ManifestError> for CliError {
 
 impl From<PathError> for CliError {
     fn from(error: PathError) -> Self {
-        Self::caused_by(Exit::Failure, &error).hint("$XDG_STATE_HOME names the directory for state; it must be yours")
+        Self::caused_by(Exit::Failure, &error).hint("set $XDG_STATE_HOME to a directory of yours")
     }
 }
 
@@ -204,13 +208,15 @@ impl From<JobsError> for CliError {
         };
         let told = Self::caused_by(exit, &error);
         match error {
-            JobsError::Locked { .. } => told.hint("try again when it is done"),
+            JobsError::Locked { .. } => told.hint("try again when that program has finished"),
             JobsError::NoSuchJob { .. } => {
                 told.hint("`headcount job list` lists the jobs; --registry or $HEADCOUNT_JOBS names another registry")
             }
-            JobsError::Ended { .. } => told.hint("an end is final; submit another job"),
+            JobsError::Ended { .. } => told.hint("a job that has ended stays as it is; submit a new one"),
             JobsError::TooLong { .. } => told.hint("shorten --detail or --data"),
-            JobsError::Broken { .. } | JobsError::Misnamed { .. } => told.hint("it was left as it is"),
+            JobsError::Broken { .. } | JobsError::Misnamed { .. } => {
+                told.hint("headcount did not change it; repair the file, or move it away")
+            }
             _ => told,
         }
     }
@@ -218,7 +224,8 @@ impl From<JobsError> for CliError {
 
 impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
-        Self::caused_by(Exit::Failure, &error)
+        let exit = if error.is_busy() { Exit::Busy } else { Exit::Failure };
+        Self::caused_by(exit, &error)
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn start(globals: &Globals, color: bool) -> Option<String> {
     let filter = match (own, variable) {
         (Some(level), _) => EnvFilter::new(format!("warn,{level}")),
         (None, Some(text)) => EnvFilter::try_new(&text).unwrap_or_else(|error| {
-            complaint = Some(format!("$RUST_LOG is not understood and ignored: {error}"));
+            complaint = Some(format!("ignoring $RUST_LOG, which cannot be parsed: {error}"));
             EnvFilter::new("warn")
         }),
         (None, None) => EnvFilter::new("warn"),

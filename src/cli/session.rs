@@ -73,7 +73,7 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
     if let Some(missing) = registry::Missing::find(None) {
-        context.out.note(&format!("{}; no job is known", missing.told()));
+        context.out.note(&format!("{}, so headcount knows no jobs", missing.told()));
     }
     let jobs = registry::find(None, Some(&found.path), &state_home);
     Ok(Options {
@@ -133,14 +133,14 @@ fn say(pass: &Pass, options: &Options, context: &Context) {
 pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
     for path in saved {
         let path = path.display();
-        context.out.note(&format!("the manifest was saved by someone else meanwhile; that version is kept as {path}"));
+        context.out.note(&format!("another program saved the manifest meanwhile; its version is kept in {path}"));
     }
 }
 
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(pass: &Pass) -> Result<(), CliError> {
     match pass.missing().first() {
-        Some(name) => Err(CliError::new(Exit::Failure, format!("no session is called {name}"))
+        Some(name) => Err(CliError::new(Exit::Failure, format!("no session named {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         None => Ok(()),
     }

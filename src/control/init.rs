@@ -22,7 +22,7 @@ use crate::yaml::{self, Refusal};
 
 /// What a new manifest begins with.
 const HEAD: &str = "\
-# Sessions of coding agents. People declare; `headcount record` records status, conversation and pane.
+# Coding-agent sessions. You declare them; `headcount record` records status, conversation and pane.
 version: 1
 sessions: []
 ";

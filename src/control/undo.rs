@@ -57,7 +57,7 @@ pub enum UndoError {
         id: EntryId,
     },
     /// Somebody took it back already.
-    #[error("entry {id} was already taken back by {by}")]
+    #[error("entry {by} already took back entry {id}")]
     Already {
         /// The number asked for.
         id: EntryId,
@@ -167,7 +167,7 @@ impl Undoing<'_> {
         };
         match sessions.iter().find(holds) {
             Some(other) => {
-                let why = format!("the conversation {id} is recorded for {} now", other.key);
+                let why = format!("conversation {id} is now recorded for {}", other.key);
                 Err(UndoError::refused(self.entry.id, why))
             }
             None => Ok(()),
@@ -182,7 +182,7 @@ impl Undoing<'_> {
     /// The recorded edits, turned round and pointed at where the session stands now.
     fn edits(&self, manifest: &Manifest) -> Result<Vec<Edit>, UndoError> {
         let Some(session) = manifest.find(&self.entry.session) else {
-            let why = format!("{} has no entry in the manifest any more", self.entry.session);
+            let why = format!("{} no longer has an entry in the manifest", self.entry.session);
             return Err(UndoError::refused(self.entry.id, why));
         };
         let here = session.entry.path.clone();

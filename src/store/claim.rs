@@ -21,7 +21,7 @@ pub struct Claim {
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
     /// Somebody has it.
-    #[error("another headcount{} is there already", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    #[error("another headcount{} already does", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Taken {
         /// The process, if it says which it is.
         pid: Option<u32>,

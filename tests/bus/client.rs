@@ -121,7 +121,7 @@ async fn a_broker_that_denies_the_subscription_is_said_to() {
     options.subscribe = vec!["jobs/+/events".to_owned()];
     let mut client = Client::start(options);
     let state = client.until(|state| !matches!(state, State::Connected { .. })).await;
-    assert_eq!(state, State::SubscribeFailed { why: "the broker denies reading jobs/+/events".to_owned() });
+    assert_eq!(state, State::SubscribeFailed { why: "the broker denies access to jobs/+/events".to_owned() });
 }
 
 /// Puts a password file into a directory.

@@ -62,7 +62,7 @@ fn an_event_of_a_job_that_is_here_is_written_and_published_and_counts_once() {
     // Without the broker it is written all the same, and that nobody else heard of it is said.
     let output = publish(1, "progress");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.code() == Some(1) && said.contains("is written in the registry here"), "{said}");
+    assert!(output.status.code() == Some(1) && said.contains("the registry here has the event"), "{said}");
     assert_eq!(place.job(&job).last_seq, 2);
 }
 

@@ -57,7 +57,7 @@ async fn a_broker_that_hangs_is_noticed_and_used_again_once_it_goes_on() {
     client.subscribed().await;
     broker.signal(Signal::STOP);
     let lost = client.until(is_lost).await;
-    assert_eq!(lost, State::Lost { why: "the broker does not answer any more".to_owned() });
+    assert_eq!(lost, State::Lost { why: "the broker stopped answering".to_owned() });
     broker.signal(Signal::CONT);
     client.subscribed().await;
     broker.publish("jobs/a/events", b"after", &[]);

@@ -157,7 +157,7 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     };
     explain(
         "ended",
-        &["none: every rung speaks of a live process", "is recorded; no live agent proves or contradicts it", ": revived"],
+        &["none: every rung needs a live process", "is recorded; no live agent proves or contradicts it", ": revived"],
     );
     explain("old", &["no conversation is known"]);
     explain("bare", &["none: every rung", "claude started in any pane of the session"]);

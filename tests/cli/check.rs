@@ -29,7 +29,7 @@ fn a_warning_is_shown_and_becomes_an_error_when_strict() {
     insta::assert_snapshot!("check_warning", ran.stderr);
     let strict = place.run(&["check", "--strict", "m.yaml"]);
     assert_eq!((strict.code, strict.stdout.as_str()), (Some(1), ""));
-    assert!(strict.stderr.contains("error: m.yaml has 1 warning, which --strict makes errors"), "{}", strict.stderr);
+    assert!(strict.stderr.contains("error: m.yaml has 1 warning; --strict makes each an error"), "{}", strict.stderr);
 }
 
 #[test]

@@ -207,7 +207,7 @@ fn the_registry_of_jobs_has_a_row_that_says_who_can_write_it_and_what_in_it_is_b
     let place = Place::new();
     place.write("agent-sessions.yaml", GOOD);
     let run = || place.run(&["doctor"]);
-    assert!(row(&run(), "job registry").contains("made when a job is submitted"));
+    assert!(row(&run(), "job registry").contains("creates when you submit a job"));
     std::fs::create_dir_all(place.work().join(".mam/jobs")).unwrap();
     let id = place.run(&["job", "submit", "--prompt", "x", "--auth"]).stdout.trim().to_owned();
     assert!(row(&run(), "job registry").contains(".mam/jobs, 1 job"), "{}", run().stdout);
@@ -233,7 +233,7 @@ fn the_broker_has_a_row_that_says_whether_it_answers_and_what_is_unsafe_about_it
     place.write("agent-sessions.yaml", GOOD);
     let run =
         |variables: &[(&str, &str)]| Ran::from(place.command().arg("doctor").envs(variables.iter().copied()).output().unwrap());
-    assert!(row(&run(&[]), "broker").contains("none is named"));
+    assert!(row(&run(&[]), "broker").contains("none is configured"));
     // Nobody listens there.
     let ran = run(&[("MQTT_BROKER", "127.0.0.1"), ("MQTT_PORT", "1"), ("MQTT_USERNAME", "me"), ("MQTT_PASSWORD", "hunter2")]);
     let said = row(&ran, "broker");

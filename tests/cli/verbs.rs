@@ -167,7 +167,7 @@ fn what_is_unknown_is_4_never_in_sync() {
     let _wedged = UnixListener::bind(scene.world.named_socket("canary")).unwrap();
     let ran = scene.run(&["diff"]);
     assert_eq!(ran.code, Some(4), "{}", ran.stdout);
-    assert!(ran.stdout.starts_with("No drift seen, but not everything could be told.\n"), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("No drift seen, but something is unknown.\n"), "{}", ran.stdout);
     assert!(ran.stdout.contains("Cannot tell:\n  tmux:canary"), "{}", ran.stdout);
     assert_eq!(scene.run(&["status", "--exit-code"]).code, Some(4));
     assert_eq!(scene.run(&["record", "--exit-code"]).code, Some(4));
@@ -204,7 +204,8 @@ fn the_older_name_of_record_does_the_same_with_all_its_flags() {
         let report = scene.document(arguments, "report").to_string();
         time.replace_all(&report, "TIME").into_owned()
     };
-    assert_eq!(report(&older), report(&newer));
+    // Two passes may fall into two seconds, and their times differ then.
+    assert!((0..5).any(|_| report(&older) == report(&newer)), "{} {}", report(&older), report(&newer));
     assert_eq!(scene.run(&["reconcile", "--exit-code", "--settle", "0s"]).code, Some(2));
     assert!(scene.text().contains("terminated"), "{}", scene.text());
 }
@@ -264,7 +265,7 @@ fn a_full_name_that_is_not_there_is_an_error_with_a_hint() {
     {
         let ran = scene.run(&[&[verb, "lab-typo"], more].concat());
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{verb}");
-        assert!(ran.stderr.starts_with("error: no session is called lab-typo\nhint: "), "{verb}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: no session named lab-typo\nhint: "), "{verb}: {}", ran.stderr);
     }
     let before = scene.text();
     assert_eq!(scene.run(&["record", "lab-typo"]).code, Some(1));

@@ -52,7 +52,7 @@ fn a_link_is_taken_back_like_any_change_and_stays_away_once_the_job_has_ended() 
 fn without_an_entry_the_job_is_submitted_and_the_next_pass_that_finds_one_links_it() {
     let place = place();
     let (id, ran) = submit(&place, "tmux:later");
-    assert!(ran.stderr.contains("no entry of the manifest is called later") && ran.stderr.contains(&id), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the manifest has no entry named later") && ran.stderr.contains(&id), "{}", ran.stderr);
     assert_eq!(manifest(&place), MANIFEST);
     place.write("agent-sessions.yaml", format!("{MANIFEST}  - {{name: later, agent: claude}}\n"));
     let diff = place.run(&["diff", "--settle", "0s", "--json"]);

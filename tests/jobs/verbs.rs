@@ -79,7 +79,7 @@ fn a_registry_that_somebody_names_and_that_is_not_there_is_said_and_one_that_nob
     assert!(ran.code == Some(0) && ran.stderr.contains("no such directory (named by $HEADCOUNT_JOBS)"), "{ran:?}");
     assert!(!elsewhere.exists(), "looking makes nothing");
     let ran = place.run(&["job", "submit", "--prompt", "x", "--registry", named]);
-    assert!(ran.code == Some(0) && ran.stderr.contains("it was made"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.stderr.contains("headcount created it"), "{ran:?}");
     let ran = place.run(&["job", "list", "--registry", named]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
@@ -203,8 +203,8 @@ fn waiting_ends_with_the_job_and_with_its_own_time() {
         assert!(ended.stdout.starts_with(&id), "{}", ended.stdout);
     }
     for (limits, wait, why) in [
-        (["--timeout", "1s", "--idle-timeout", "0"], &[][..], "longer than it may"),
-        (["--timeout", "0", "--idle-timeout", "1s"], &[], "silent for longer"),
+        (["--timeout", "1s", "--idle-timeout", "0"], &[][..], "exceeded its timeout"),
+        (["--timeout", "0", "--idle-timeout", "1s"], &[], "exceeded its idle timeout"),
         (["--timeout", "0", "--idle-timeout", "0"], &["--timeout", "50ms"], "not ended in time"),
     ] {
         let id = submit(&place, &limits);
@@ -306,7 +306,7 @@ fn a_job_is_for_an_agent_that_is_known_or_declared() {
     let place = Place::new();
     let refused = place.run(&["job", "submit", "--prompt", "x", "--agent", "aid"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(64), ""));
-    assert!(refused.stderr.contains("no agent is called aid") && refused.stderr.contains("agents:"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("no agent named aid") && refused.stderr.contains("agents:"), "{}", refused.stderr);
     let agents = "agents:\n  aider:\n    aliases: [aid]\n    programs: [aider]\n";
     place.write("agent-sessions.yaml", format!("version: 1\n{agents}sessions: []\n"));
     let id = submit(&place, &["--agent", "aid"]);

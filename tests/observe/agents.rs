@@ -90,7 +90,7 @@ fn what_another_agent_leads_is_nobodys_agent_even_where_a_registry_file_names_it
         await_some("the end of the lead", || Some(look(&world, &manifest)).filter(|seen| !pids(seen).contains(&lead.pid)));
     assert_eq!(pids(&seen), [0; 0], "the one it led is not its heir");
     let panes = &session(&seen, "s").panes;
-    assert!(panes.iter().any(|pane| pane.runs == "claude that another agent leads"), "{panes:?}");
+    assert!(panes.iter().any(|pane| pane.runs == "claude of another agent"), "{panes:?}");
 }
 
 #[test]

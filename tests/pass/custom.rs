@@ -107,7 +107,7 @@ fn an_agent_that_nobody_declared_is_no_selection() {
     await_some("a quiet world", || (world.run(&["diff", "--agent", "aid"]).code == 0).then_some(()));
     let ran = world.run(&["diff", "--agent", "clod"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (64, ""), "{ran:?}");
-    assert!(ran.stderr.contains("no agent is called clod") && ran.stderr.contains("copilot, aider"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no agent named clod") && ran.stderr.contains("copilot, aider"), "{}", ran.stderr);
 }
 
 #[test]

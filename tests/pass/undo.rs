@@ -39,7 +39,7 @@ fn a_change_is_taken_back_to_the_byte_and_the_journal_says_so() {
     let twice = world.run(&["undo", "1"]);
     assert_eq!(twice.code, 3, "{twice:?}");
     assert!(
-        twice.stderr.contains("already taken back by 000002") && twice.stderr.contains("headcount undo 000002"),
+        twice.stderr.contains("entry 000002 already took back entry") && twice.stderr.contains("headcount undo 000002"),
         "{twice:?}"
     );
     let redone = world.run(&["undo", "2"]);

@@ -168,7 +168,7 @@ async fn where_handles_run_out_processes_are_asked_after_and_that_is_said_once()
     ear.sources.watch(&ear.watched).await;
     let degraded = ear.sources.degraded();
     assert_eq!(degraded.len(), 1, "{degraded:?}");
-    assert!(degraded[0].contains("processes are polled: "), "{degraded:?}");
+    assert!(degraded[0].contains("processes are polled only: "), "{degraded:?}");
     // The limit was raised for us, but a child has the one we began with.
     let shell = headcount::host::Command {
         program: "sh".into(),

@@ -190,7 +190,7 @@ fn a_name_that_no_session_has_is_said_once_and_watched_for() {
     declare(&world, &running(&world, &[]));
     let mut watch = watch(&world, &["y-creator-claude", "z*", "--heartbeat", "100ms"]);
     let said = watch.until("error name");
-    assert_eq!(said["message"], "no session is called y-creator-claude yet; it is watched for");
+    assert_eq!(said["message"], "no session named y-creator-claude yet; waiting for it");
     watch.passes(3);
     // It gets its name when it is in its conversation already, so that it is registered with the id.
     let session = world.claude_session("early", &world.workspace("shop"));

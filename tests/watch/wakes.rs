@@ -239,7 +239,7 @@ fn files_that_cannot_be_watched_at_first_are_watched_once_they_can() {
     command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(world.root());
     let mut watch = Watch::start(command);
     let said = watch.until("error source");
-    assert!(said["message"].as_str().unwrap().starts_with("files are looked at only once an interval"), "{said}");
+    assert!(said["message"].as_str().unwrap().starts_with("files are polled only, once an interval"), "{said}");
     std::fs::write(world.root().join("allowed"), "").unwrap();
     await_some("the allowance", || world.root().join("done").exists().then_some(()));
     // The directories are looked at again after ten seconds.

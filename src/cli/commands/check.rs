@@ -27,7 +27,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError>
         let count = plural(warnings.len(), "warning", "warnings");
         if args.strict {
             return Err(
-                CliError::new(Exit::Failure, format!("{name} has {count}, which --strict makes errors")).detail(picture)
+                CliError::new(Exit::Failure, format!("{name} has {count}; --strict makes each an error")).detail(picture)
             );
         }
         context.out.picture(&picture);

@@ -54,26 +54,25 @@ fn options(args: &FleetStatusArgs, pictures: bool, context: &Context) -> Result<
 }
 
 fn unreachable(error: &crate::control::fleet::FleetError) -> CliError {
-    CliError::caused_by(Exit::Failure, error).hint("MQTT_BROKER and the other variables, or `mqtt:` in the manifest, name it")
+    CliError::caused_by(Exit::Failure, error)
+        .hint("check the broker in MQTT_BROKER and related variables, or under `mqtt:` in the manifest")
 }
 
 /// Says what is missing, and picks the exit.
 fn end(report: &FleetReport, args: &FleetStatusArgs) -> Result<Exit, CliError> {
     if !report.complete {
-        let error = CliError::new(Exit::Unknown, format!("the view is not complete: {}", report.incomplete.join("; ")));
+        let error = CliError::new(Exit::Unknown, format!("the view is incomplete: {}", report.incomplete.join("; ")));
         if report.hosts.is_empty() {
             return Err(error.hint(
-                "this user needs to read headcount/# (mosquitto grants it to everybody, and then delivers nothing), and a host to \
-                 publish: `headcount watch --publish`",
+                "this user must be allowed to read headcount/# (mosquitto accepts the subscription even if it delivers nothing), and a host must publish: `headcount watch --publish`",
             ));
         }
         return Err(error.hint(
-            "a longer --timeout may help; a broker may also drop what it cannot send at once (mosquitto: max_queued_messages), \
-             or not let this user read headcount/+/session/+",
+            "try a longer --timeout; a broker may also drop what it cannot send at once (mosquitto: max_queued_messages), or deny this user headcount/+/session/+",
         ));
     }
     if report.hosts.is_empty() && !args.hosts.is_empty() {
-        return Err(CliError::new(Exit::Failure, format!("no host is called {}", args.hosts.join(" or ")))
+        return Err(CliError::new(Exit::Failure, format!("no host named {}", args.hosts.join(" or ")))
             .hint("`headcount fleet status` without a name lists the hosts"));
     }
     Ok(Exit::Done)

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> 
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
     let first = compose(session::world(&state_home)).map_err(|refusal| CliError::caused_by(Exit::Failure, &refusal))?;
     for line in &first.left_out {
-        context.out.note(&format!("left out: {line}"));
+        context.out.note(&format!("skipped: {line}"));
     }
     if args.dry_run {
         context.out.answer(&first.text)?;
@@ -55,8 +55,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 fn failed(path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
-        return CliError::new(Exit::Refused, format!("{path} is there already"))
+        return CliError::new(Exit::Refused, format!("{path} already exists"))
             .hint("`headcount init --dry-run` prints the manifest; `headcount record` adds new sessions to an existing one");
     }
-    CliError::new(Exit::Failure, format!("cannot write {path}: {error}")).hint("--manifest names another place")
+    CliError::new(Exit::Failure, format!("cannot write {path}: {error}")).hint("use --manifest to write it elsewhere")
 }

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError
         (false, document) => print_document(&of(document), Format::Json, context)?,
         (true, Document::Manifest) => context.out.answer(&page())?,
         (true, _) => {
-            let error = CliError::new(Exit::Usage, "only of the manifest is there a page for people");
+            let error = CliError::new(Exit::Usage, "--markdown is available for `manifest` only");
             return Err(error.hint("headcount schema manifest --markdown"));
         }
     }

@@ -36,8 +36,8 @@ fn told(error: UndoError, color: bool) -> CliError {
             CliError::caused_by(Exit::Failure, &error).hint("`headcount history` shows the entries and their numbers")
         }
         UndoError::Already { by, .. } => CliError::caused_by(Exit::Refused, &error)
-            .hint(format!("`headcount undo {by}` takes that back in turn; `headcount history` shows what came since")),
+            .hint(format!("`headcount undo {by}` takes that back in turn; `headcount history` shows later entries")),
         UndoError::Refused { .. } => CliError::caused_by(Exit::Refused, &error)
-            .hint("the manifest was changed there since; edit it by hand, `headcount history` shows the old values"),
+            .hint("that place in the manifest has changed since; edit it by hand (`headcount history` shows the old values)"),
     }
 }

@@ -106,8 +106,7 @@ fn line(event: &Event, format: Option<Format>, context: &Context) -> Result<Stri
 /// The line that stands for those that nobody read in time.
 fn left_out(count: u64, format: Option<Format>, context: &Context) -> String {
     let lines = plural(usize::try_from(count).unwrap_or(usize::MAX), "event", "events");
-    let message =
-        format!("nobody read for so long that {lines} before this one had to be left out; what was recorded is recorded");
+    let message = format!("stdout was blocked: {lines} before this one were dropped (the manifest is up to date)");
     let event = Event::Error(Failure { at: Utc::now(), source: "output".to_owned(), message });
     line(&event, format, context).unwrap_or_default()
 }
@@ -119,14 +118,14 @@ fn claims(mqtt: &Mqtt, pass: &Options, host: &str) -> Result<Vec<Claim>, CliErro
     let (broker, prefix, consumer) = (mqtt.broker.address(), &mqtt.broker.client_id_prefix, &mqtt.consumer);
     let client = format!("client {broker} {prefix} {host:?} {manifest:?} {consumer:?}");
     let speaker = mqtt.publish.then(|| {
-        let hint = "one watch speaks for a host: leave out `--publish` here, or end the other one";
+        let hint = "only one watch may publish for a host: leave out `--publish` here, or stop the other watch";
         (format!("host {broker} {host:?}"), "for this host", hint)
     });
-    let listener = (client, "for this manifest", "give this one another --consumer, or end the other one");
+    let listener = (client, "for this manifest", "give this one another --consumer, or stop the other one");
     let take = |(what, purpose, hint): (String, &str, &str)| {
         Claim::take(&pass.state_home, &what).map_err(|error| match error {
             ClaimError::Taken { .. } => {
-                CliError::new(Exit::Busy, format!("cannot speak to the broker {broker} {purpose}: {error}")).hint(hint)
+                CliError::new(Exit::Busy, format!("cannot use the broker {broker} {purpose}: {error}")).hint(hint)
             }
             ClaimError::Io { .. } => CliError::caused_by(Exit::Failure, &error),
         })

@@ -43,7 +43,7 @@ fn row(agent: &'static str, program: Option<&str>, home: Option<&Path>) -> Row {
         (program, Some(home)) => {
             let program = program.unwrap_or_default();
             if std::fs::read_dir(home).is_err() {
-                let hint = "its conversations are unknown until you may read that directory";
+                let hint = "make that directory readable; until then its conversations are unknown";
                 return Row::fail(agent, format!("{} cannot be read", home.display()), hint);
             }
             Row::fine(agent, format!("{program} is in PATH, files in {}", home.display()))

@@ -33,7 +33,7 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
             Ok((resolved, snapshot, file)) => {
                 rows.push(match manifest(&found.path, &found.source, &snapshot.bytes) {
                     Row { grade: Grade::Fail, found, .. } if !snapshot.settled => {
-                        Row::warn("manifest", found, "it is being saved just now; ask again")
+                        Row::warn("manifest", found, "another program is saving it; run `headcount doctor` again")
                     }
                     row => row,
                 });
@@ -95,15 +95,15 @@ fn lock(manifest: &Path) -> Row {
 pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Row {
     let Ok(metadata) = sidecar.metadata() else { return Row::fine(what, "free") };
     let Ok(list) = std::fs::read_to_string(locks::LIST) else {
-        let found = format!("cannot be told: {} cannot be read", locks::LIST);
-        return Row::warn(what, found, "whoever needs it waits for it");
+        let found = format!("unknown: {} cannot be read", locks::LIST);
+        return Row::warn(what, found, "commands that need the lock wait for it");
     };
     match holder(&list, metadata.ino()) {
         None => Row::fine(what, "free"),
         Some(pid) => {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let found = format!("held by process {pid} ({})", name.trim());
-            Row::warn(what, found, "another headcount is at work; if it hangs, look at that process")
+            Row::warn(what, found, "another headcount is running; if it hangs, stop that process")
         }
     }
 }
@@ -118,7 +118,7 @@ fn holder(list: &str, inode: u64) -> Option<u32> {
 fn permissions(manifest: &ManifestFile) -> Row {
     const WHAT: &str = "permissions";
     match manifest.check_replaceable() {
-        Ok(()) => Row::fine(WHAT, "the manifest and its directory can be written"),
+        Ok(()) => Row::fine(WHAT, "you can write the manifest and its directory"),
         Err(error) => {
             let error = crate::cli::error::CliError::from(error);
             Row::fail(WHAT, error.message(), error.hints().collect::<Vec<_>>().join("; "))
@@ -129,27 +129,27 @@ fn permissions(manifest: &ManifestFile) -> Row {
 fn exchange(manifest: &Path) -> Row {
     const WHAT: &str = "exchange";
     match exchange_supported(parent(manifest)) {
-        Ok(true) => Row::fine(WHAT, "this file system replaces files by exchange: nobody's save is lost"),
+        Ok(true) => Row::fine(WHAT, "this file system can exchange two files: no save is lost"),
         Ok(false) => Row::warn(
             WHAT,
             "this file system cannot exchange two files",
-            "the manifest is compared just before it is replaced instead; a save in that instant would be lost",
+            "headcount compares the manifest just before it replaces it instead; a save in that instant would be lost",
         ),
-        Err(error) => Row::warn(WHAT, format!("cannot be tried: {error}"), "see the row about permissions"),
+        Err(error) => Row::warn(WHAT, format!("cannot be tested: {error}"), "see the row about permissions"),
     }
 }
 
 fn leases(manifest: &Path) -> Row {
     const WHAT: &str = "read leases";
     match File::open(manifest).and_then(|file| lease::ask(&file)) {
-        Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: an editor that has the manifest open is noticed"),
+        Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: headcount notices an editor that has the manifest open"),
         Ok(Asked::Writer) => {
             Row::warn(WHAT, "a program has the manifest open for writing", "headcount waits until it is closed")
         }
         Ok(Asked::Unavailable) => Row::warn(
             WHAT,
             "not available for this file",
-            "an editor that keeps the file open is only noticed by what it writes; owning the manifest usually helps",
+            "headcount notices an open editor only when it saves; owning the manifest usually helps",
         ),
         Err(error) => Row::warn(WHAT, error.to_string(), "see the row about permissions"),
     }
@@ -165,7 +165,7 @@ fn state(examiner: &Examiner) -> Row {
     let metadata = match home.path().metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Row::fine(WHAT, format!("{shown}, which is made when something is first recorded"));
+            return Row::fine(WHAT, format!("{shown}, which headcount creates when it first records something"));
         }
         Err(error) => {
             let hint = "give yourself permission on the directories above it, or set XDG_STATE_HOME";

@@ -17,8 +17,10 @@ fn boot(examiner: &Examiner) -> Row {
         Fact::Seen(boot) => {
             Row::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at)))
         }
-        Fact::Absent => Row::warn("host", "the boot cannot be identified", "a reboot is then not named as the cause of an end"),
-        Fact::Unknown(why) => Row::warn("host", why, "a reboot is then not named as the cause of an end"),
+        Fact::Absent => {
+            Row::warn("host", "the boot cannot be identified", "headcount then does not name a reboot as the cause of an end")
+        }
+        Fact::Unknown(why) => Row::warn("host", why, "headcount then does not name a reboot as the cause of an end"),
     }
 }
 
@@ -34,7 +36,7 @@ fn processes(examiner: &Examiner) -> Row {
     let unreadable = match (examiner.host.process(me), examiner.host.environ(me)) {
         (Fact::Seen(_), Fact::Seen(_)) => None,
         (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Some(why),
-        (Fact::Absent, _) | (_, Fact::Absent) => Some("this very process is not shown".to_owned()),
+        (Fact::Absent, _) | (_, Fact::Absent) => Some("/proc does not show this process".to_owned()),
     };
     if let Some(why) = unreadable {
         return Row::fail(WHAT, why, "mount /proc so that your own processes can be read");
@@ -43,7 +45,7 @@ fn processes(examiner: &Examiner) -> Row {
         Some(value) => Row::warn(
             WHAT,
             format!("/proc is mounted with hidepid={value}: other users' processes cannot be seen"),
-            "sessions of other users are then unknown; your own are not affected",
+            "sessions of other users are unknown; yours are not affected",
         ),
         None => Row::fine(WHAT, "/proc can be read"),
     }

@@ -27,7 +27,7 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
     if let Ok(state) = StateHome::from_environment(|name| examiner.variable(name)) {
         let registry = registry::find(None, manifest, &state);
         rows.push(match registry::Missing::find(None) {
-            Some(missing) => Row::warn("job registry", missing.told(), "check the name; `headcount job submit` makes it"),
+            Some(missing) => Row::warn("job registry", missing.told(), "check the name; `headcount job submit` creates it"),
             None => jobs(&registry),
         });
         if registry.path().join(".lock").exists() {
@@ -43,7 +43,7 @@ fn jobs(registry: &Registry) -> Row {
     let path = registry.path();
     let shown = path.display();
     let Ok(metadata) = path.metadata() else {
-        return Row::fine(WHAT, format!("{shown}, which is made when a job is submitted"));
+        return Row::fine(WHAT, format!("{shown}, which headcount creates when you submit a job"));
     };
     let listing = match registry.list() {
         Ok(listing) => listing,
@@ -60,7 +60,7 @@ fn jobs(registry: &Registry) -> Row {
         return Row::warn(WHAT, found, "its owner can change every job in it; name your own with HEADCOUNT_JOBS");
     }
     if metadata.permissions().mode() & 0o022 != 0 {
-        let found = format!("others may write in {shown} (mode {:03o})", metadata.permissions().mode() & 0o777);
+        let found = format!("other users can write to {shown} (mode {:03o})", metadata.permissions().mode() & 0o777);
         return Row::warn(WHAT, found, format!("they can report any job as completed; chmod go-w {shown}"));
     }
     if let Some(first) = listing.problems.first() {
@@ -70,7 +70,7 @@ fn jobs(registry: &Registry) -> Row {
     }
     let open = listing.jobs.iter().filter(|job| is_open_to_others(&path.join(format!("{}.json", job.id)))).count();
     if open > 0 {
-        let found = format!("{shown}: others can read {}", plural(open, "record", "records"));
+        let found = format!("{shown}: other users can read {}", plural(open, "record", "records"));
         return Row::warn(WHAT, found, format!("a record may hold a token; chmod go= {shown}/*.json"));
     }
     Row::fine(WHAT, format!("{shown}, {}", plural(listing.jobs.len(), "job", "jobs")))
@@ -85,7 +85,7 @@ fn mqtt(manifest: Option<&Path>) -> Row {
     let broker = match Named::of(broker::section(manifest)) {
         Ok(Named { broker: Some(broker), .. }) => broker,
         Ok(Named { broker: None, .. }) => {
-            return Row::fine(WHAT, "none is named, and none is needed: jobs and drifts are told on this machine only");
+            return Row::fine(WHAT, "none is configured: headcount reports jobs and drifts on this machine only");
         }
         Err(error) => return Row::fail(WHAT, error.message(), "see docs/mqtt.md; `mqtt:` in the manifest or MQTT_…"),
     };
@@ -98,7 +98,11 @@ fn mqtt(manifest: Option<&Path>) -> Row {
     );
     if let Err(error) = bus::once(&broker, &broker::passer_by(&broker), None, PATIENCE) {
         let why = CliError::caused_by(Exit::Failure, &error).message();
-        return Row::warn(WHAT, format!("{how}: {why}"), "a watch goes on without it; see that it runs and lets you in");
+        return Row::warn(
+            WHAT,
+            format!("{how}: {why}"),
+            "`headcount watch` works without it; check that it runs and accepts your user",
+        );
     }
     match broker::dangers(&broker).first() {
         Some(danger) => Row::warn(WHAT, danger.clone(), "use TLS and a user; `job submit --auth` gives a job a token"),

@@ -32,7 +32,7 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
 /// Whoever works in zellij needs no tmux.
 fn missing(error: &RunError, has_zellij: bool) -> Row {
     match error {
-        RunError::NotFound(_) if has_zellij => Row::fine("tmux", "not in PATH, and not needed beside zellij"),
+        RunError::NotFound(_) if has_zellij => Row::fine("tmux", "not in PATH, and not needed with zellij"),
         _ => {
             Row::fail("tmux", error.to_string(), "install tmux 3.2 or newer from your package manager, or zellij 0.44 or newer")
         }
@@ -43,7 +43,7 @@ fn missing(error: &RunError, has_zellij: bool) -> Row {
 fn of_version(said: &str) -> Vec<Row> {
     let word = said.trim().strip_prefix("tmux ").unwrap_or(said.trim());
     let Some(version) = parse(word) else {
-        return vec![Row::warn("tmux", format!("{word:?}, a version that is not understood"), "tmux 3.2 or newer is needed")];
+        return vec![Row::warn("tmux", format!("{word:?}, which is not a known version"), "tmux 3.2 or newer is needed")];
     };
     if version < (3, 2, '\0') {
         let hint = "headcount needs the formats of 3.2; upgrade tmux";
@@ -54,7 +54,7 @@ fn of_version(said: &str) -> Vec<Row> {
         rows.push(Row::warn(
             "tmux hazards",
             "before 3.6 a dead pane that is kept (remain-on-exit) can lose its exit status and its pane-died hook",
-            "headcount then says \"exit status unknown\"; nothing else is affected",
+            "headcount then reports \"exit status unknown\"; nothing else is affected",
         ));
     } else if version < (3, 7, 'a') {
         rows.push(Row::fine("tmux hazards", "none known; `.` and `:` in session names become `_` before 3.7a"));
@@ -86,7 +86,7 @@ fn locale(examiner: &Examiner) -> Row {
         return Row::fine("locale", format!("{name}={value}"));
     }
     let found = if value.is_empty() { "no locale is set".to_owned() } else { format!("{name}={value} is not UTF-8") };
-    Row::warn("locale", found, "headcount asks tmux in UTF-8 all the same; your own tmux may show `_` for other letters")
+    Row::warn("locale", found, "headcount uses UTF-8 with tmux anyway; your own tmux may show `_` for other letters")
 }
 
 /// The directory of the sockets: its owner and mode, as tmux itself demands them.
@@ -96,11 +96,11 @@ fn sockets(examiner: &Examiner, socket: &Path) -> Row {
     let directory = socket.parent().unwrap_or(Path::new("/"));
     let shown = directory.display();
     if let Some(wanted) = wanted.filter(|wanted| !wanted.is_dir()) {
-        let found = format!("TMUX_TMPDIR={} is not there, so tmux uses {shown}", wanted.display());
+        let found = format!("TMUX_TMPDIR={} does not exist, so tmux uses {shown}", wanted.display());
         return Row::warn(WHAT, found, "create that directory, or unset TMUX_TMPDIR");
     }
     match directory.metadata() {
-        Err(_) => Row::fine(WHAT, format!("{shown}, which is made when the first server starts")),
+        Err(_) => Row::fine(WHAT, format!("{shown}, which tmux creates with its first server")),
         Ok(metadata) if metadata.uid() != rustix::process::getuid().as_raw() => Row::fail(
             WHAT,
             format!("{shown} belongs to user {}", metadata.uid()),
@@ -120,17 +120,17 @@ fn server(examiner: &Examiner, socket: &Path) -> Row {
         Listener::Listening(Peer::Elsewhere) => Row::warn(
             WHAT,
             format!("runs at {shown}, in another PID namespace (a container or a sandbox)"),
-            "what runs in its panes cannot be seen from here and is unknown; run headcount where the server runs",
+            "headcount cannot see its panes from here, so they are unknown; run headcount where the server runs",
         ),
         Listener::Listening(_) => Row::fine(WHAT, format!("runs at {shown}")),
         Listener::Nobody => Row::fine(WHAT, format!("none at {shown}")),
         Listener::Unreachable => Row::warn(
             WHAT,
             format!("one is alive, but its socket {shown} was removed"),
-            "`kill -USR1` the server's process and it makes the socket again",
+            "send SIGUSR1 to the server: it creates the socket again",
         ),
         Listener::Unknown(why) => {
-            Row::fail(WHAT, why, "until it can be asked, its sessions are unknown and nothing is recorded")
+            Row::fail(WHAT, why, "until it answers, its sessions are unknown and headcount records nothing about them")
         }
     }
 }
@@ -179,8 +179,8 @@ mod tests {
             ("tmux 3.6\n", Grade::Fine, "before 3.7a"),
             ("tmux 3.7a\n", Grade::Fine, "none known"),
             ("tmux 4.0\n", Grade::Fine, "none known"),
-            ("tmux openbsd-7.4\n", Grade::Warn, "not understood"),
-            ("", Grade::Warn, "not understood"),
+            ("tmux openbsd-7.4\n", Grade::Warn, "not a known version"),
+            ("", Grade::Warn, "not a known version"),
         ] {
             let rows = of_version(said);
             assert_eq!(rows.iter().map(|row| row.grade).max(), Some(worst), "{said}");

@@ -40,11 +40,9 @@ fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> 
         Err(error) => Some(Row::fail(WHAT, error.to_string(), "`zellij --version` should answer at once")),
         Ok(said) => Some(match zellij::version(&said) {
             Ok(Some(version)) => Row::fine(WHAT, version),
-            Ok(None) => Row::warn(
-                WHAT,
-                format!("{:?}, a version that is not understood", said.trim()),
-                "zellij 0.44 or newer is needed",
-            ),
+            Ok(None) => {
+                Row::warn(WHAT, format!("{:?}, which is not a known version", said.trim()), "zellij 0.44 or newer is needed")
+            }
             Err(too_old) => Row::fail(WHAT, too_old.to_string(), upgrade),
         }),
     }
@@ -56,9 +54,11 @@ fn sessions(sockets: &Path, found: &Fact<Server>) -> Row {
     let shown = sockets.display();
     match found {
         Fact::Absent => Row::fine(WHAT, format!("none at {shown}")),
-        Fact::Unknown(why) => {
-            Row::fail(WHAT, why.clone(), "until that is settled, its sessions are unknown and nothing is recorded")
-        }
+        Fact::Unknown(why) => Row::fail(
+            WHAT,
+            why.clone(),
+            "until you fix that, its sessions are unknown and headcount records nothing about them",
+        ),
         Fact::Seen(server) => {
             let doubt = server.sessions.iter().find_map(|session| {
                 let why = session.panes.iter().find_map(|pane| pane.agents.why_unknown())?;
@@ -66,7 +66,9 @@ fn sessions(sockets: &Path, found: &Fact<Server>) -> Row {
             });
             match doubt.or_else(|| server.unlisted.clone()) {
                 None => Row::fine(WHAT, format!("{} at {shown}", server.sessions.len())),
-                Some(why) => Row::warn(WHAT, why, "what that hides is unknown, and nothing is recorded about it"),
+                Some(why) => {
+                    Row::warn(WHAT, why, "the sessions it hides are unknown, and headcount records nothing about them")
+                }
             }
         }
     }
@@ -92,7 +94,7 @@ mod tests {
         for (answer, grade, part) in [
             (said("zellij 0.45.1\n"), Grade::Fine, "0.45.1"),
             (said("zellij 0.43.1\n"), Grade::Fail, "older than 0.44"),
-            (said("something else\n"), Grade::Warn, "not understood"),
+            (said("something else\n"), Grade::Warn, "not a known version"),
         ] {
             let row = program(answer, &Fact::Absent).unwrap();
             assert_eq!(row.grade, grade, "{row:?}");

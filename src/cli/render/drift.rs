@@ -67,7 +67,7 @@ pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) ->
     } else if report.in_sync {
         let counts = report.counts;
         if asked == Asked::Selected && counts.declared == 0 {
-            text.push_str("No session that is judged here matches. Nothing to record.\n");
+            text.push_str("No matching session is judged here. Nothing to record.\n");
             return text;
         }
         let words = match asked {
@@ -77,7 +77,7 @@ pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) ->
         let good = look.paint(Style::Good, words);
         let _ = writeln!(text, "{good} {} declared, {} running. Nothing to record.", counts.declared, counts.running);
     } else {
-        text.push_str("No drift seen, but not everything could be told.\n");
+        text.push_str("No drift seen, but something is unknown.\n");
     }
     text.push_str(&status::unknown(&report.unknown, look));
     text

@@ -38,13 +38,13 @@ pub(crate) fn line(event: &Event, look: &Look) -> String {
         Event::Heartbeat(event) => {
             let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);
             let (passes, drifts) = (count(event.passes, "pass", "passes"), count(event.drifts, "drift", "drifts"));
-            (Style::Dim, format!("{passes}, {drifts} told, {} standing, last look {last}", event.open))
+            (Style::Dim, format!("{passes}, {drifts} reported, {} open, last pass {last}", event.open))
         }
         Event::Error(event) => (Style::Bad, format!("{}: {}", event.source, printable(&event.message))),
         Event::Stopped(event) => (
             Style::Strong,
             format!(
-                "{} after {}, {} told",
+                "{} after {}, {} reported",
                 event.reason,
                 count(event.passes, "pass", "passes"),
                 count(event.drifts, "drift", "drifts")
@@ -74,7 +74,7 @@ const fn word(state: State) -> &'static str {
 fn held(left_out: usize, muted_until: Option<String>) -> String {
     let mut text = String::new();
     if left_out > 0 {
-        text.push_str(&format!(" [{} of this session left out]", plural(left_out, "event", "events")));
+        text.push_str(&format!(" [{} of this session dropped]", plural(left_out, "event", "events")));
     }
     if let Some(until) = muted_until {
         text.push_str(&format!(" [too many events: silent until {until}]"));

@@ -93,7 +93,7 @@ fn observed(row: &SessionRow) -> String {
 fn evidence(text: &mut String, ladders: &[LadderLines], look: &Look) {
     heading(text, "Evidence for its conversation, strongest first", look);
     if ladders.is_empty() {
-        let none = "none: every rung speaks of a live process of the agent, and none is known here";
+        let none = "none: every rung needs a live process of the agent, and headcount knows none here";
         let _ = writeln!(text, "  {}", hanging(none, 2, Style::Plain, look));
     }
     for ladder in ladders {

@@ -21,7 +21,7 @@ pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
             // Everything came, and nothing of it was asked for.
             return format!("No host of that name has published anything on {broker}.\n");
         }
-        let why: String = report.incomplete.iter().map(|why| format!("Not complete: {}\n", printable(why))).collect();
+        let why: String = report.incomplete.iter().map(|why| format!("Incomplete: {}\n", printable(why))).collect();
         return format!("No host came from {broker}.\n{why}");
     }
     let mut text = hosts(&report.hosts, look);
@@ -79,8 +79,8 @@ fn since(host: &HostView, now: DateTime<Utc>) -> Option<String> {
 
 fn note(host: &HostView, now: DateTime<Utc>) -> String {
     let is_over = matches!(host.status, HostStatus::Lost | HostStatus::Offline) && host.ended_at.is_none();
-    let last = host.last_known.filter(|_| is_over).map(|at| format!("last known there {} ago", age(at, now)));
-    let missing = (host.missing > 0).then(|| format!("{} did not come", plural(host.missing, "session", "sessions")));
+    let last = host.last_known.filter(|_| is_over).map(|at| format!("last seen {} ago", age(at, now)));
+    let missing = (host.missing > 0).then(|| format!("{} missing", plural(host.missing, "session", "sessions")));
     [host.note.clone(), last, missing].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -164,17 +164,17 @@ fn summary(report: &FleetReport, look: &Look) -> String {
     let drifts = plural(counts.drifts, "drift", "drifts");
     let mut text = format!("{hosts}: {}. {sessions}, {} alive; {drifts}.\n", of.join(", "), counts.alive);
     if counts.rejected > 0 {
-        let said = format!("{} not believed.", plural_were(counts.rejected));
+        let said = format!("{} rejected.", plural_were(counts.rejected));
         let _ = writeln!(text, "{}", look.paint(Style::Warn, &said));
     }
     for why in &report.incomplete {
-        let _ = writeln!(text, "{}", look.paint(Style::Warn, &printable(&format!("Not complete: {why}"))));
+        let _ = writeln!(text, "{}", look.paint(Style::Warn, &printable(&format!("Incomplete: {why}"))));
     }
     text
 }
 
 fn plural_were(count: u64) -> String {
-    if count == 1 { "1 statement was".to_owned() } else { format!("{count} statements were") }
+    if count == 1 { "1 message was".to_owned() } else { format!("{count} messages were") }
 }
 
 /// One change as one line; the whole view as its tables.
@@ -186,19 +186,19 @@ pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
             let note = if note.is_empty() { note } else { format!(" ({note})") };
             (at, format!("{}: {}{note}", host.host, host.status.as_str()), host_style(host.status))
         }
-        FleetEvent::Forgotten { at, host } => (at, format!("{host}: taken back"), Style::Dim),
+        FleetEvent::Forgotten { at, host } => (at, format!("{host}: withdrawn"), Style::Dim),
         FleetEvent::Session { at, host, session } => {
             let drifts: Vec<&str> = session.drifts.iter().map(|class| class.as_str()).collect();
             let drifts = if drifts.is_empty() { String::new() } else { format!(", {}", drifts.join(",")) };
             let (name, observed, declared) = (&session.name, session.observed.as_str(), &session.declared);
             (at, format!("{host} {name}: {observed}, declared {declared}{drifts}"), observed_style(session))
         }
-        FleetEvent::Gone { at, host, session } => (at, format!("{host} {}: taken back", session.name), Style::Dim),
+        FleetEvent::Gone { at, host, session } => (at, format!("{host} {}: withdrawn", session.name), Style::Dim),
         FleetEvent::Drift { at, host, drift } => {
             let style = if drift.event == Told::Drift { class_style(drift.class) } else { Style::Good };
             (at, format!("{host} {}", drift.message), style)
         }
-        FleetEvent::Broker { at, why } => (at, format!("broker lost: {why}; it is tried again"), Style::Bad),
+        FleetEvent::Broker { at, why } => (at, format!("broker lost: {why}; retrying"), Style::Bad),
     };
     format!("{} {}\n", look.paint(Style::Dim, &stamp(*at)), look.paint(style, &printable(&text)))
 }

@@ -29,7 +29,7 @@ pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
     if lines.is_empty() {
         return match names {
             [] => "Nothing has been recorded.\n".to_owned(),
-            names => format!("Nothing has been recorded of {}.\n", printable(&names.join(" or "))),
+            names => format!("Nothing has been recorded for {}.\n", printable(&names.join(" or "))),
         };
     }
     let columns = [

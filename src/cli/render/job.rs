@@ -79,7 +79,7 @@ pub(crate) fn card(job: &Job, events: &[Logged], look: &Look) -> String {
     for (label, at) in [("submitted", job.created_at), ("heard", job.updated_at.filter(|_| job.last_seq > 0))] {
         field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} ({})", stamp(at), ago(at, look.now))));
     }
-    field("time-outs", &format!("{} in all, {} without an event", span(job.timeout), span(job.idle_timeout)));
+    field("time-outs", &format!("{} in total, {} between events", span(job.timeout), span(job.idle_timeout)));
     field("topic", &job.topic());
     field("signed", if job.auth_token.is_some() { "events must be signed" } else { "events need no signature" });
     for artifact in &job.expected_artifacts {

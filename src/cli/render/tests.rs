@@ -253,7 +253,7 @@ fn the_count_line_says_what_to_do_next() {
     let mut unknown = report();
     unknown.drifts.clear();
     let text = drift::count(&unknown, Doing::Looking, Asked::Everything, &look(None));
-    assert!(text.starts_with("No drift seen, but not everything could be told.\n"), "{text}");
+    assert!(text.starts_with("No drift seen, but something is unknown.\n"), "{text}");
 
     let mut quiet = unknown.clone();
     quiet.unknown.clear();
@@ -267,7 +267,7 @@ fn the_count_line_says_what_to_do_next() {
     let mut nobody = quiet.clone();
     nobody.counts.declared = 0;
     let said = drift::count(&nobody, Doing::Looking, Asked::Selected, &look(None));
-    assert_eq!(said, "No session that is judged here matches. Nothing to record.\n");
+    assert_eq!(said, "No matching session is judged here. Nothing to record.\n");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn an_explanation_goes_from_what_was_seen_to_what_follows() {
 fn without_a_live_process_an_explanation_says_so_and_with_several_each_has_its_ladder() {
     let mut gone = explanation();
     gone.ladders.clear();
-    assert!(explain::render(&[gone], &look(None)).contains("none: every rung speaks of a live process"));
+    assert!(explain::render(&[gone], &look(None)).contains("none: every rung needs a live process"));
     let mut several = explanation();
     let mut other = several.ladders[0].clone();
     other.of = "claude, pid 7 in pane %9".to_owned();
@@ -308,7 +308,7 @@ fn history_shows_the_entry_to_type_first() {
     insta::assert_snapshot!(history::render(&lines(), &[], &look(Some(80))));
     assert_eq!(history::render(&[], &[], &look(None)), "Nothing has been recorded.\n");
     let names = ["lab-*".to_owned(), "x".to_owned()];
-    assert_eq!(history::render(&[], &names, &look(None)), "Nothing has been recorded of lab-* or x.\n");
+    assert_eq!(history::render(&[], &names, &look(None)), "Nothing has been recorded for lab-* or x.\n");
 }
 
 /// Everything each renderer gives for the sample world, as one text.

@@ -9,7 +9,7 @@ impl Reading {
     fn left_out(&self) -> Vec<String> {
         match self.fold.left_out() {
             0 => Vec::new(),
-            n => vec![format!("{n} statements of hosts or sessions were left out: there are too many")],
+            n => vec![format!("{n} messages of hosts or sessions were ignored: there are too many")],
         }
     }
 
@@ -19,25 +19,25 @@ impl Reading {
         // An empty answer proves nothing: a broker may grant a subscription and deliver nothing.
         if self.hosts.are_whole && self.denied.is_empty() && self.fold.levels(&[]).next().is_none() {
             why.push(
-                "nothing came: either no host publishes, or this user may not read headcount/#, which MQTT does not tell"
+                "nothing arrived: either no host publishes, or this user may not read headcount/# (MQTT does not say which)"
                     .to_owned(),
             );
         }
         if self.hosts.are_dropped() {
-            why.push("the broker drops some of the hosts, because there are more than it sends at once".to_owned());
+            why.push("the broker dropped some of the hosts, because there are more than it sends at once".to_owned());
         }
         if !self.denied.is_empty() {
             let denied: Vec<&str> = self.denied.iter().take(3).map(String::as_str).collect();
-            why.push(format!("the broker denies reading {}", denied.join(", ")));
+            why.push(format!("the broker denies access to {}", denied.join(", ")));
         }
         let short = self.short();
         for level in short.iter().take(3) {
             let host = self.fold.host(level, false, Utc::now()).map_or_else(|| level.clone(), |view| view.host);
             let (missing, declared) = (self.fold.missing(level), self.fold.declared(level).unwrap_or(0));
-            why.push(format!("{host} counts {declared} sessions, and {missing} of them did not come"));
+            why.push(format!("{missing} of the {declared} sessions of {host} are missing"));
         }
         if short.len() > 3 {
-            why.push(format!("{} more hosts have sessions that did not come", short.len() - 3));
+            why.push(format!("{} more hosts have missing sessions", short.len() - 3));
         }
         why
     }
@@ -53,7 +53,7 @@ impl Reading {
             None => {}
         }
         if why.is_empty() {
-            why.push("not everything came in time".to_owned());
+            why.push("some messages did not arrive in time".to_owned());
         }
         Ok(why)
     }

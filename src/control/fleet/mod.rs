@@ -73,7 +73,7 @@ pub enum FleetError {
         why: String,
     },
     /// The runtime or a signal could not be set up.
-    #[error("cannot begin to read the fleet: {0}")]
+    #[error("cannot start to read the fleet: {0}")]
     Setup(#[from] std::io::Error),
 }
 

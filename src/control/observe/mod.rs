@@ -112,7 +112,7 @@ impl World {
 
     /// Where an agent keeps its files in an environment.
     fn home(kind: AgentKind, env: &Environ) -> Fact<PathBuf> {
-        let why = || Fact::Unknown(format!("HOME is not set, so where {kind} keeps its files cannot be told"));
+        let why = || Fact::Unknown(format!("HOME is not set, so headcount cannot find the files of {kind}"));
         agent::of(kind).home(env).map_or_else(why, Fact::Seen)
     }
 }
@@ -319,7 +319,7 @@ fn list(
                 inspector.read_ahead(children.into_iter(), is_enough);
             }
         }
-        let why = || Fact::Unknown("a defect of headcount ended the probe of this server".to_owned());
+        let why = || Fact::Unknown("internal error: the probe of this server panicked".to_owned());
         let failed = || Told { server: why(), is_believed: false };
         let answer = |thread: Asked<'_>| thread.join().unwrap_or_else(failed);
         let default = default.join().map_or_else(failed, |HeadStart { told, read }| {

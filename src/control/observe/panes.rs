@@ -142,7 +142,7 @@ impl<'a> Inspector<'a> {
         let runs = match (tree.agents.first(), &tree.top) {
             (Some(sighting), _) => sighting.agent.kind().as_str().to_owned(),
             (None, Some(top)) => match tree.led {
-                Some(kind) => format!("{kind} that another agent leads"),
+                Some(kind) => format!("{kind} of another agent"),
                 None => self.foreground(top),
             },
             (None, None) => String::new(),
@@ -173,7 +173,7 @@ impl<'a> Inspector<'a> {
             !has_terminal || front().is_some_and(|front| host.group(pid) == Some(front))
         };
         let (_, door) = tree.doors.iter().find(|(pid, _)| is_in_front(*pid))?;
-        Some(format!("`{door}` runs in its pane, and what is behind that cannot be seen from here"))
+        Some(format!("`{door}` runs in its pane, and headcount cannot see what runs behind it"))
     }
 
     /// The name of what a person at the pane would see: the foreground process, else the pane's own.
@@ -227,9 +227,10 @@ impl<'a> Inspector<'a> {
             return told;
         }
         match self.world.host.selfhood(process.pid) {
-            Fact::Seen(own) if !own.is_of_our_time => {
-                Fact::Unknown(format!("process {} is in another time namespace, so its start cannot be compared", process.pid))
-            }
+            Fact::Seen(own) if !own.is_of_our_time => Fact::Unknown(format!(
+                "process {} is in another time namespace, so its start time cannot be compared",
+                process.pid
+            )),
             Fact::Seen(own) if own.pid != process.pid => hook(kind, own.pid, ticks),
             Fact::Seen(_) | Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
@@ -258,7 +259,7 @@ impl<'a> Inspector<'a> {
             }
             std::thread::sleep(PATIENCE.1);
         }
-        let why = || format!("what runs below process {} changes too fast", process.pid);
+        let why = || format!("the processes below {} change too fast", process.pid);
         let chain = Chain::new(host, (agent, self.families.agents()), process, children);
         Some((chain, process.clone(), Fact::Unknown(why()), Fact::Unknown(why())))
     }
@@ -281,10 +282,10 @@ impl<'a> Inspector<'a> {
 /// The home an agent's own environment names; a relative one is relative to where the agent works.
 fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>) -> Fact<PathBuf> {
     match (agent.home(environ), cwd) {
-        (None, _) => Fact::Unknown("the environment of the process does not say where its home is".to_owned()),
+        (None, _) => Fact::Unknown("the environment of the process does not name its home".to_owned()),
         (Some(home), _) if home.is_absolute() => Fact::Seen(home),
         (Some(home), Fact::Seen(cwd)) => Fact::Seen(cwd.join(home)),
-        (Some(home), _) => Fact::Unknown(format!("{} is relative to a directory that cannot be told", home.display())),
+        (Some(home), _) => Fact::Unknown(format!("{} is relative to an unknown directory", home.display())),
     }
 }
 
@@ -293,7 +294,7 @@ fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
     match host.shares(pid, &home) {
         Fact::Seen(true) => Fact::Seen(home),
         Fact::Seen(false) => {
-            Fact::Unknown(format!("process {pid} is in a container, and has files of its own in {}", home.display()))
+            Fact::Unknown(format!("process {pid} is in a container, with its own files in {}", home.display()))
         }
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),

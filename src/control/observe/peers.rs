@@ -43,7 +43,7 @@ impl Inspector<'_> {
                 agent.ladder.peers = match (&*all, &agent.cwd) {
                     (Fact::Seen(all), Fact::Seen(cwd)) => self.count(all, agent, cwd),
                     (Fact::Unknown(why), _) | (_, Fact::Unknown(why)) => Fact::Unknown(why.clone()),
-                    (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("the processes cannot be listed".to_owned()),
+                    (Fact::Absent, _) | (_, Fact::Absent) => Fact::Unknown("cannot list the processes".to_owned()),
                 };
                 if let (Fact::Seen(peers), Fact::Seen(home)) = (&mut agent.ladder.peers, &agent.home) {
                     let serving = serving.get_or_insert_with(|| self.every_server(processes()));

@@ -181,7 +181,7 @@ mod tests {
             answer(&host, &families, &Transcripts::new(), agent, id).map(|(turn, _)| turn)
         };
         assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Turn::Working)));
-        assert_eq!(ask(&agent(before, id())), None, "the pid is another process's by now");
+        assert_eq!(ask(&agent(before, id())), None, "the pid now belongs to another process");
         assert_eq!(ask(&agent(seen, Fact::Absent)), None, "not proven");
         assert_eq!(ask(&agent(seen, Fact::Unknown("torn".into()))), None);
         child.kill().unwrap();

@@ -33,7 +33,7 @@ pub enum PassError {
         diagnostics: Vec<Diagnostic>,
     },
     /// The manifest has suddenly lost more than half of its entries, and is not believed yet.
-    #[error("manifest {} has {} of {} entries left; it is believed from {}", path.display(), shrunken.has, shrunken.had, stamp(shrunken.until))]
+    #[error("manifest {} has only {} of {} entries left; headcount waits until {} before it judges this version", path.display(), shrunken.has, shrunken.had, stamp(shrunken.until))]
     Shrunken {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum PassError {
         shrunken: Shrunken,
     },
     /// An agent was asked about that headcount does not know and the manifest does not declare.
-    #[error("no agent is called {agent}")]
+    #[error("no agent named {agent}")]
     UnknownAgent {
         /// Its name.
         agent: AgentKind,

@@ -444,7 +444,7 @@ fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<Fingerprint, String> {
     halve(edition, steps, &mut found);
     if found.is_empty() {
         // No part is bad by itself: the last step is the one that does not go with the others.
-        let why = "it cannot be applied together with the other changes; it will be tried again".to_owned();
+        let why = "it conflicts with the other changes of this pass; headcount retries it in the next one".to_owned();
         found.extend(steps.last().and_then(|step| Some((step.cause.drift()?.clone(), why))));
     }
     found

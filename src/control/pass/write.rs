@@ -28,7 +28,7 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         Err(error) if writes => return Err(error.into()),
         Err(error) => {
             let mut stage = stage;
-            stage.notes.push(format!("what was reported cannot be remembered: {}", PassError::line(&error)));
+            stage.notes.push(format!("cannot save which drifts were reported: {}", PassError::line(&error)));
             return Ok(stage.finish(world, options, judged, Vec::new()));
         }
     };

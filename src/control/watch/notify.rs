@@ -36,7 +36,7 @@ impl Supervisor {
         if let Some(socket) = &self.socket
             && let Err(error) = send(socket, state)
         {
-            tracing::debug!(%error, "the supervisor cannot be told");
+            tracing::debug!(%error, "cannot notify the supervisor");
         }
     }
 }

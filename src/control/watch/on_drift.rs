@@ -60,7 +60,7 @@ impl Runner {
             outcomes.push(outcome);
         }
         if is_late {
-            let why = "the command was killed because the watch ended, and drifts that waited for it were not delivered";
+            let why = "watch ended and killed the command; the drifts that waited for it were not delivered";
             outcomes.push(Err(format!("{why} within {grace:?}")));
         }
         outcomes
@@ -110,7 +110,7 @@ async fn deliver(options: &OnDrift, events: &[Event]) -> Result<(), String> {
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("the command failed: {status}")),
-        Err(error) => Err(format!("the command cannot be waited for: {error}")),
+        Err(error) => Err(format!("cannot wait for the command: {error}")),
     }
 }
 

@@ -256,8 +256,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 self.passes += 1;
                 self.lost.extend(reasons);
                 self.again = Instant::now().checked_add(self.panics.after_failure());
-                let message =
-                    format!("a defect of headcount ended the pass: {}; the next one begins anew", panic_message(error));
+                let message = format!("internal error: the pass panicked: {}; retrying", panic_message(error));
                 return self.complain("panic", [message].into());
             }
         };
@@ -272,11 +271,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.complain("pass", errors);
         self.complain("note", turn.notes.into_iter().collect());
         // Whoever watches by name may be ahead of the session: it is said, and waited for.
-        let missing = |name| format!("no session is called {name} yet; it is watched for");
+        let missing = |name| format!("no session named {name} yet; waiting for it");
         if turn.report.is_some() {
             self.complain("name", turn.missing.into_iter().map(missing).collect());
         }
-        let kept = |path| format!("the manifest was saved by someone else meanwhile; that version is kept as {path}");
+        let kept = |path| format!("another program saved the manifest meanwhile; its version is kept in {path}");
         self.complain("saved", turn.saved.into_iter().map(kept).collect());
         let mut again = turn.again;
         if let Some(report) = &turn.report {
@@ -332,7 +331,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let noting = tokio::task::spawn_blocking(move || pass::note_told(&world, &options, told));
         match tokio::time::timeout(NOTING, noting).await {
             Ok(Ok(Ok(()))) => {}
-            missed => tracing::info!(?missed, "what was told cannot be noted"),
+            missed => tracing::info!(?missed, "cannot save which drifts were reported"),
         }
     }
 

@@ -247,7 +247,7 @@ pub enum NotAStatement {
     #[error("the payload has {0} bytes")]
     TooLong(usize),
     /// Not JSON of the right shape.
-    #[error("the payload is not what it should be")]
+    #[error("the payload is malformed")]
     Shape(#[from] serde_json::Error),
     /// Another format.
     #[error("the payload has the schema {0:?}")]

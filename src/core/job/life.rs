@@ -13,9 +13,9 @@ use super::{EventKind, Job, JobEvent, JobStatus};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeOut {
-    /// It has taken longer than it may in all.
+    /// It has run longer than its timeout.
     Total,
-    /// It has been silent for longer than it may.
+    /// It has been silent longer than its idle timeout.
     Idle,
 }
 

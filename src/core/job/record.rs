@@ -135,7 +135,7 @@ pub enum NotAJob {
     #[error("it has no usable job_id")]
     Id(#[source] Option<NotAJobId>),
     /// A field that decides something has a value nobody can decide by.
-    #[error("its {field} cannot be used")]
+    #[error("its {field} is invalid")]
     Field {
         /// The field.
         field: &'static str,

@@ -61,16 +61,16 @@ impl Dropped {
     /// The reason as a clause: "an event was dropped: …".
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Topic => "its topic is not that of its job",
+            Self::Topic => "its topic does not match its job",
             Self::TooLong => "its payload is too long",
             Self::Shape => "its payload is not an event in JSON",
             Self::Unsigned => "it is not signed, and its job has a token",
             Self::Signature => "its signature is wrong",
-            Self::Version => "its schema version is not known",
+            Self::Version => "its schema version is unknown",
             Self::OtherJob => "it names another job",
-            Self::Event => "its name is not known",
+            Self::Event => "its event name is unknown",
             Self::Timestamp => "its timestamp is not RFC 3339",
-            Self::Seen => "its number was seen already",
+            Self::Seen => "its number was already used",
             Self::Number => "its number is out of range",
             Self::NoSuchJob => "there is no such job",
         }

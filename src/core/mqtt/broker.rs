@@ -89,7 +89,7 @@ pub struct Broker {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrokerError {
     /// Not the name of a host.
-    #[error("{from} is not the name or address of a host: {shown:?}")]
+    #[error("{from} is not a host name or address: {shown:?}")]
     Host {
         /// The variable or key.
         from: &'static str,
@@ -103,16 +103,16 @@ pub enum BrokerError {
         from: &'static str,
     },
     /// Neither yes nor no.
-    #[error("MQTT_TLS is neither 1 nor 0")]
+    #[error("MQTT_TLS must be 1 or 0")]
     Tls,
     /// A key without a certificate proves nothing.
-    #[error("a client key is named and no client certificate")]
+    #[error("a client key is set, but no client certificate")]
     KeyAlone,
     /// A password without a user cannot be sent.
-    #[error("a password is given and no user name")]
+    #[error("a password is set, but no user name")]
     PasswordAlone,
     /// Certificates and no TLS: one of them is a mistake.
-    #[error("certificates are named, and TLS is switched off")]
+    #[error("certificates are set, but TLS is off")]
     CertificatesWithoutTls,
     /// Not where topics can begin.
     #[error("the root of topics is empty, too long, or has a wildcard, a control character or an empty level")]
@@ -195,14 +195,12 @@ impl Broker {
         if !self.tls {
             let also = if self.password == Password::None { "" } else { " and the password" };
             dangers.push(format!(
-                "the broker {address} is spoken to without TLS: whoever is on the way reads every event{also}, and can change \
-                 or forge events of jobs without an auth_token"
+                "headcount uses the broker {address} without TLS: anyone on the network path can read every event{also}, and change or forge events of jobs without an auth_token"
             ));
         }
         if self.username.is_none() && self.certfile.is_none() {
             dangers.push(format!(
-                "the broker {address} is asked for no user: if it lets everybody in, everybody can report a job without an \
-                 auth_token as completed or failed, and read what is published"
+                "no user is set for the broker {address}: if it accepts anonymous clients, anyone can report a job without an auth_token as completed or failed, and read what is published"
             ));
         }
         dangers

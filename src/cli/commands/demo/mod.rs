@@ -73,25 +73,25 @@ sessions:
 /// Builds the world, shows its drift, records it, and shows that a second pass is quiet.
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let failed = |error: io::Error| {
-        CliError::new(Exit::Failure, format!("the demo cannot build its private world: {error}"))
+        CliError::new(Exit::Failure, format!("cannot set up the demo: {error}"))
             .hint("it needs tmux 3.2 or newer in PATH; `headcount doctor` says what is missing")
     };
     let world = build().map_err(failed)?;
     let say = |text: &str| context.out.answer(text);
     say("A private tmux server, a temporary HOME, stand-in agents. Nothing of yours is touched.\n")?;
     let chapters: [(&str, &[&str]); 6] = [
-        ("What is declared, and what is really there:", &["status"]),
-        ("What a pass would record, as a plan and a patch:", &["diff"]),
-        ("Record it. Only what changed is written; comments and order stay:", &["record"]),
-        ("A second pass has nothing left to record; what is only flagged stays for you to decide:", &["record"]),
-        ("Every change is in the journal, and can be taken back with `headcount undo`:", &["history"]),
-        ("Why headcount believes what it believes:", &["explain", "shop-creator-claude"]),
+        ("The declared sessions, and the state each one is really in:", &["status"]),
+        ("The changes that a pass would record, as a plan and a patch:", &["diff"]),
+        ("Record them. headcount writes only what changed; comments and order stay:", &["record"]),
+        ("A second pass has nothing left to record. You decide about the flagged drifts:", &["record"]),
+        ("The journal has every change, and `headcount undo` takes one back:", &["history"]),
+        ("The evidence behind a verdict:", &["explain", "shop-creator-claude"]),
     ];
     for (title, arguments) in chapters {
         say(&format!("\n{title}\n\n$ headcount {}\n", arguments.join(" ")))?;
         show(&world, arguments, context).map_err(failed)?;
     }
-    say("\nThe private server and the temporary HOME are gone again.\n")?;
+    say("\nThe private server and the temporary HOME are removed.\n")?;
     drop(world);
     Ok(Exit::Done)
 }

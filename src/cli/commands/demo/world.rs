@@ -90,7 +90,7 @@ impl World {
     /// tmux could not be started, or said no.
     pub(super) fn tmux(&self, arguments: &[&str]) -> io::Result<String> {
         let output = self.command("tmux").args(["-f", "/dev/null"]).args(arguments).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| io::Error::new(error.kind(), format!("tmux cannot be run: {error}")))?;
+        let output = output.map_err(|error| io::Error::new(error.kind(), format!("cannot run tmux: {error}")))?;
         said(arguments, &output)
     }
 

@@ -28,11 +28,11 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
         let status = existing(registry, &args.id)?.status;
         let news = reader.news()?;
         if news.cut {
-            context.out.note("the log is very long; its beginning is left out");
+            context.out.note("the log is very long; its beginning is not shown");
         }
         if news.unreadable > 0 {
             let lines = plural(news.unreadable, "line", "lines");
-            context.out.note(&format!("passed over {lines} of the log: no events"));
+            context.out.note(&format!("skipped {lines} of the log that hold no event"));
         }
         if !say(&news.events, args.format.document(), context)? {
             return Ok(Exit::Done);

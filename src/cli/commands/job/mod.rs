@@ -31,7 +31,7 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
         JobVerb::Submit(args) => {
             let submitted = submit::run(args, &registry, manifest, context)?;
             if let Some(missing) = missing {
-                context.out.note(&format!("{}; it was made", missing.told()));
+                context.out.note(&format!("{}; headcount created it", missing.told()));
             }
             Ok(submitted)
         }
@@ -52,9 +52,9 @@ fn missing(args: &JobArgs, context: &Context) -> Result<Option<registry::Missing
         (JobVerb::Submit(_), _) | (_, None) => {}
         (_, Some(missing)) if missing.by_option => {
             let error = CliError::new(Exit::Failure, missing.told());
-            return Err(error.hint("check the name; `headcount job submit` makes a registry that is not there"));
+            return Err(error.hint("check the name; `headcount job submit` creates a missing registry"));
         }
-        (_, Some(missing)) => context.out.note(&format!("{}; `headcount job submit` makes it", missing.told())),
+        (_, Some(missing)) => context.out.note(&format!("{}; `headcount job submit` creates it", missing.told())),
     }
     Ok(missing)
 }

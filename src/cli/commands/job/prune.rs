@@ -16,7 +16,7 @@ pub(crate) fn run(args: &PruneArgs, registry: &Registry, context: &Context) -> R
     let before = Utc::now().checked_sub_signed(age).unwrap_or(DateTime::<Utc>::MIN_UTC);
     let pruned = registry.prune(before, args.dry_run)?;
     for path in &pruned.kept {
-        context.out.note(&format!("{} holds files that are not ours and was left", path.display()));
+        context.out.note(&format!("{} was not deleted, because other programs have files in it", path.display()));
     }
     if let Some(format) = args.format.document() {
         let ids: Vec<&str> = pruned.jobs.iter().map(|job| job.id.as_str()).collect();

@@ -38,9 +38,8 @@ pub(crate) fn run(
             let said = format!("{}: {} is event {}; the job is {}.\n", job.id, event.event, event.seq, job.status);
             say(&event, &said, args, context)?;
             broker.map_or(Ok(()), |broker| {
-                send(&broker, &job.topic(), &event).map_err(|error| {
-                    error.hint("it is written in the registry here; whoever listens there has not heard of it")
-                })
+                send(&broker, &job.topic(), &event)
+                    .map_err(|error| error.hint("the registry here has the event; subscribers of the broker did not get it"))
             })?;
             Ok(Exit::Done)
         }
@@ -54,7 +53,7 @@ fn from_afar(args: &PublishArgs, broker: &Broker, context: &Context) -> Result<E
     let event = JobEvent::from_afar(&args.id, token.as_ref(), args.event.0, detail, data, Utc::now());
     send(broker, &events_topic(&broker.root, &args.id), &event)?;
     let signed = if token.is_some() { "signed" } else { "unsigned" };
-    let said = format!("{}: {} is published to {}, {signed}.\n", args.id, event.event, broker.address());
+    let said = format!("{}: published {} to {}, {signed}.\n", args.id, event.event, broker.address());
     say(&event, &said, args, context)?;
     Ok(Exit::Done)
 }

@@ -70,8 +70,7 @@ pub(crate) fn run(
     if let (Some(broker), false) = (&broker, args.auth) {
         let (id, broker) = (&job.id, broker.address());
         context.out.note(&format!(
-            "events of job {id} are accepted unsigned: whoever may publish to its topic on {broker} can report it as completed or \
-             failed; `--auth` gives a job a token"
+            "job {id} accepts unsigned events: anyone who may publish to its topic on {broker} can report it as completed or failed; `--auth` gives a job a token"
         ));
     }
     if let Some((mux, name)) = &args.agent_session
@@ -145,9 +144,9 @@ fn outcome(job: &Job, mux: MuxKind, name: &str, pass: &Pass) -> Result<(), Strin
     match (named().count(), recorded.next()) {
         // A watch was quicker.
         (1, Some(id)) if id == job.id.as_str() => Ok(()),
-        (0, _) => Err(format!("no entry of the manifest is called {name}")),
-        (1, Some(other)) => Err(format!("the entry names job {other}, which is not this registry's to replace")),
-        (1, None) => Err("the entry is suspended, archived or another host's".to_owned()),
-        (count, _) => Err(format!("{count} entries are called {name}")),
+        (0, _) => Err(format!("the manifest has no entry named {name}")),
+        (1, Some(other)) => Err(format!("the entry names job {other} of another registry, which headcount does not replace")),
+        (1, None) => Err("the entry is suspended, archived or on another host".to_owned()),
+        (count, _) => Err(format!("{count} entries are named {name}")),
     }
 }

@@ -28,8 +28,8 @@ pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Re
         }
         if let Some(how) = timed_out(&job, Utc::now()) {
             let why = match how {
-                TimeOut::Total => "has taken longer than it may",
-                TimeOut::Idle => "has been silent for longer than it may",
+                TimeOut::Total => "has exceeded its timeout",
+                TimeOut::Idle => "has exceeded its idle timeout",
             };
             return Err(late(&job, why));
         }
@@ -52,5 +52,5 @@ fn ended(job: &Job, args: &WaitArgs, context: &Context) -> Result<Exit, CliError
 
 fn late(job: &Job, why: &str) -> CliError {
     CliError::new(Exit::Busy, format!("job {} {why}; it is {}", job.id, job.status))
-        .hint("wait again, look at it with `headcount job show`, or call it off with `headcount job cancel`")
+        .hint("wait again, inspect it with `headcount job show`, or cancel it with `headcount job cancel`")
 }

@@ -146,7 +146,7 @@ impl Work {
             let (registry, root) = (registry.clone(), self.root.clone());
             let written = tokio::task::spawn_blocking(move || (receive(&registry, &events, &root), events)).await;
             let Ok((outcome, tried)) = written else {
-                heard.trouble = Some("a defect of headcount stopped the writing of an event".to_owned());
+                heard.trouble = Some("internal error: writing an event panicked".to_owned());
                 return Ok(());
             };
             let Received { done, heard: now, stuck } = outcome;

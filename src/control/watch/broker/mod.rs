@@ -212,7 +212,7 @@ impl Link {
         // Nobody hears of it any more; without this, a batch would wait to be told of.
         drop(heard);
         if tokio::time::timeout(FAREWELL, intake.stop()).await.is_err() {
-            tracing::debug!("events are still being written; the broker delivers again what was not");
+            tracing::debug!("events are still being written; the broker will deliver the rest again");
         }
         bus.stop(FAREWELL).await;
     }

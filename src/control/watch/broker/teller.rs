@@ -13,7 +13,7 @@ use crate::core::text::printable;
 /// The word in `source` of an error.
 const SOURCE: &str = "mqtt";
 
-const AGAIN: &str = "; it is tried again, and polling goes on";
+const AGAIN: &str = "; retrying, and polling meanwhile";
 
 /// A connection that is lost more than so often in such a time is lost again and again, which is told as that.
 const LOSSES: (usize, TimeDelta) = (3, TimeDelta::minutes(10));
@@ -68,15 +68,17 @@ impl Teller {
             State::Lost { why } => self.lost(why, at),
             State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
             State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
-            State::SubscribeFailed { why } if self.subscribes => {
-                self.trouble(Trouble::Denied, &format!("{why}; what is said there does not come, and polling goes on"), at)
-            }
+            State::SubscribeFailed { why } if self.subscribes => self.trouble(
+                Trouble::Denied,
+                &format!("{why}; headcount does not get the events of that topic, and polls meanwhile"),
+                at,
+            ),
             State::SubscribeFailed { why } => {
-                tracing::info!(%why, "what an earlier run has published cannot be taken back");
+                tracing::info!(%why, "cannot withdraw what an earlier run published");
                 Vec::new()
             }
             State::Discarded { why } => {
-                vec![self.error(&format!("{why}; what the broker kept for this watch was thrown away with it"), at)]
+                vec![self.error(&format!("{why}; the messages that the broker kept for this watch are lost"), at)]
             }
         }
     }
@@ -91,15 +93,14 @@ impl Teller {
             // One that was seen already came twice, which QoS 1 allows.
             if is_first && *kind != Dropped::Seen {
                 let topic: String = topic.chars().take(200).collect();
-                events.push(
-                    self.error(&format!("an event on {topic} was dropped: {kind}; more of the kind are only counted"), at),
-                );
+                events
+                    .push(self.error(&format!("dropped an event on {topic}: {kind}; headcount only counts further ones"), at));
             }
         }
         match &heard.trouble {
             Some(why) if !self.is_stuck => {
                 self.is_stuck = true;
-                events.push(self.error(&format!("an event cannot be written: {why}"), at));
+                events.push(self.error(&format!("cannot write an event: {why}"), at));
             }
             Some(_) => {}
             None => self.is_stuck = false,
@@ -143,8 +144,7 @@ impl Teller {
             return self.trouble(Trouble::Lost, &format!("not connected: {why}{AGAIN}"), at);
         }
         let message = format!(
-            "the connection is lost again and again: {why}; if another watch of a host and manifest of the same names speaks to \
-             it, give one of them another --consumer or MQTT_CLIENT_ID_PREFIX{AGAIN}"
+            "the connection keeps breaking: {why}; if another watch uses the same host and manifest names, give one of them another --consumer or MQTT_CLIENT_ID_PREFIX{AGAIN}"
         );
         self.trouble(Trouble::Flapping, &message, at)
     }
@@ -187,7 +187,7 @@ mod tests {
         let lost = |why: &str| State::Lost { why: why.to_owned() };
         assert_eq!(
             said(teller.state(&lost("refused"), at())),
-            ["broker b:1: not connected: refused; it is tried again, and polling goes on"]
+            ["broker b:1: not connected: refused; retrying, and polling meanwhile"]
         );
         assert_eq!(said(teller.state(&lost("timed out"), at())), [""; 0]);
         let refused = State::Refused { why: "bad\u{1b}[31m".to_owned() };
@@ -218,7 +218,7 @@ mod tests {
             assert!(connected == 1 && lost[0].contains("not connected: closed"), "{lost:?}");
         }
         let (connected, lost) = next(30);
-        assert!(connected == 1 && lost[0].contains("again and again") && lost[0].contains("--consumer"), "{lost:?}");
+        assert!(connected == 1 && lost[0].contains("keeps breaking") && lost[0].contains("--consumer"), "{lost:?}");
         for _ in 0..50 {
             assert_eq!(next(30), (0, Vec::new()));
         }
@@ -233,7 +233,7 @@ mod tests {
         let first = said(teller.heard(&heard(Dropped::Signature), at()));
         assert_eq!(
             first,
-            ["broker b:1: an event on a\\n/b was dropped: its signature is wrong; more of the kind are only counted"]
+            ["broker b:1: dropped an event on a\\n/b: its signature is wrong; headcount only counts further ones"]
         );
         assert_eq!(said(teller.heard(&heard(Dropped::Signature), at())), [""; 0]);
         assert_eq!(said(teller.heard(&heard(Dropped::Seen), at())), [""; 0], "that it comes twice is no mistake");

@@ -97,7 +97,7 @@ impl Bare {
             // On a thread of its own: what a process was started with cannot be read while the kernel is busy with its memory.
             let (this, host) = (self.clone(), Arc::clone(&host));
             if let Err(error) = tokio::task::spawn_blocking(move || this.look_once(&host)).await {
-                tracing::debug!(%error, "bare panes could not be looked at");
+                tracing::debug!(%error, "cannot look at bare panes");
             }
         }
     }

@@ -98,8 +98,8 @@ impl Files {
     pub(super) fn degraded(&self) -> Vec<String> {
         let placed = lock(&self.shared.placed);
         let line = |(path, why): (&PathBuf, &String)| match path.as_os_str().is_empty() {
-            true => format!("files are looked at only once an interval: {why}"),
-            false => format!("{} is looked at only once an interval: {why}", path.display()),
+            true => format!("files are polled only, once an interval: {why}"),
+            false => format!("{} is polled only, once an interval: {why}", path.display()),
         };
         placed.failed.iter().map(line).collect()
     }

@@ -150,8 +150,8 @@ impl Processes {
         reasons
             .into_iter()
             .map(|(why, count)| match count {
-                1 => format!("a process is polled: {why}"),
-                _ => format!("{count} processes are polled: {why}"),
+                1 => format!("a process is polled only: {why}"),
+                _ => format!("{count} processes are polled only: {why}"),
             })
             .collect()
     }

@@ -168,7 +168,11 @@ async fn keep(
             lists.set(&key, None, None);
             None
         } else if !options.control_client {
-            lists.set(&key, None, Some(format!("{key} is polled every {:?}: no control client is wanted", options.poll)));
+            lists.set(
+                &key,
+                None,
+                Some(format!("{key} is polled every {:?}: the control client is switched off", options.poll)),
+            );
             None
         } else {
             let begun = Instant::now();
@@ -254,7 +258,9 @@ async fn connect(
         if options.attach {
             let host = LocalHost::new(options.env.clone());
             match Client::attach(&host, &options.env, &server.socket, server.attachable.as_deref(), hears()) {
-                Err(ControlError::Refused(reason)) => why = Some(format!("each look at {key} starts a tmux: {reason}")),
+                Err(ControlError::Refused(reason)) => {
+                    why = Some(format!("headcount starts a tmux for each look at {key}: {reason}"))
+                }
                 attached => return attached.map(|client| (client, None)),
             }
         }

@@ -230,12 +230,12 @@ impl Fold {
         if !self.hosts.contains_key(level) && self.hosts.len() >= self.bounds.hosts {
             return self.leave_out();
         }
-        let read = heard.payload.ok_or_else(|| "its statement is too long to be read".to_owned()).and_then(|payload| {
+        let read = heard.payload.ok_or_else(|| "its message is too long".to_owned()).and_then(|payload| {
             let state = HostState::parse(payload).map_err(|error| match error {
-                NotAStatement::Schema(schema) => format!("it speaks {schema}, which this headcount does not know"),
+                NotAStatement::Schema(schema) => format!("it uses {schema}, which this headcount does not know"),
                 other => other.to_string(),
             })?;
-            if encode_level(&state.host) == level { Ok(state) } else { Err("it says it is another host".to_owned()) }
+            if encode_level(&state.host) == level { Ok(state) } else { Err("it names another host".to_owned()) }
         });
         let known = self.hosts.entry(level.to_owned()).or_default();
         let before = known.signature();
