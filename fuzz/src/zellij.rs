@@ -121,7 +121,7 @@ fn look(place: &Place, greeting: &[u8], listing: &[u8], is_framed: bool) {
 fn expect(others: &[Pane], json: &[u8]) {
     let dead: Vec<&str> = others.iter().filter(|pane| pane.dead.is_some()).map(|pane| pane.id.as_str()).collect();
     let Ok(Value::Array(listed)) = serde_json::from_slice::<Value>(json) else { return };
-    let is_refused = matches!(others, [only] if only.agents.why_unknown().is_some_and(|why| why.contains("not understood")));
+    let is_refused = matches!(others, [only] if only.agents.why_unknown().is_some_and(|why| why.contains("cannot parse")));
     if is_refused || !listed.iter().all(Value::is_object) {
         return;
     }

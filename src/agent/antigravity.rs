@@ -89,7 +89,7 @@ fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<Found> {
     };
     let map: serde_json::Map<String, serde_json::Value> = match serde_json::from_slice(&text) {
         Ok(map) => map,
-        Err(error) => return Fact::Unknown(format!("{} is no map of workspaces: {error}", file.display())),
+        Err(error) => return Fact::Unknown(format!("{} is not a map of workspaces: {error}", file.display())),
     };
     let is_here = |workspace: &str| files::leads_to(Path::new(workspace), cwd);
     let mut ids: Vec<&str> = map.iter().filter(|(key, _)| is_here(key)).filter_map(|(_, value)| value.as_str()).collect();
@@ -102,7 +102,7 @@ fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<Found> {
             let changed = newest(home, &id);
             Fact::Seen(Found::Mapped { id, changed })
         }
-        [id] => Fact::Unknown(format!("{} names {id:?}, which is no conversation", file.display())),
+        [id] => Fact::Unknown(format!("{} names {id:?}, which is not a conversation", file.display())),
         several => Fact::Unknown(format!("{} names {} conversations for this workspace", file.display(), several.len())),
     }
 }

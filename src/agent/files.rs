@@ -163,7 +163,7 @@ pub(super) fn transcript(path: &Path) -> Fact<Transcript> {
         }
         Ok(_) => Fact::Unknown(format!("{} is not a regular file", path.display())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Fact::Absent,
-        Err(error) => Fact::Unknown(format!("cannot look at {}: {}", path.display(), reason(&error))),
+        Err(error) => Fact::Unknown(format!("cannot examine {}: {}", path.display(), reason(&error))),
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
         std::fs::create_dir(&lab).unwrap();
         std::os::unix::fs::symlink(&lab, &link).unwrap();
         assert!(leads_to(&lab, &lab) && leads_to(&link, &lab));
-        assert!(leads_to(&gone, &gone), "also when it is not there any more");
+        assert!(leads_to(&gone, &gone), "also when it no longer exists");
         assert!(!leads_to(&root, &lab) && !leads_to(&gone, &lab) && !leads_to(Path::new("lab"), &lab));
     }
 

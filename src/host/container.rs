@@ -20,10 +20,10 @@ pub(super) fn blindness() -> Option<String> {
     match std::fs::read_link("/proc/self") {
         Ok(link) if link.as_os_str() == ours.as_str() => None,
         Ok(_) => {
-            Some("/proc is that of another PID namespace, so no process can be told from another; mount one here".to_owned())
+            Some("/proc belongs to another PID namespace, so headcount cannot tell processes apart; mount a /proc of this one".to_owned())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Some(
-            "/proc is not mounted, or is that of another PID namespace, so no process can be seen; mount one here".to_owned(),
+            "/proc is not mounted, or belongs to another PID namespace, so headcount sees no process; mount a /proc of this one".to_owned(),
         ),
         Err(error) => Some(format!("cannot read /proc/self: {error}")),
     }
@@ -41,7 +41,7 @@ pub(super) fn selfhood(pid: u32) -> Fact<Selfhood> {
         Err(error) => return missing(pid, "status", &error),
     };
     let Some(own) = innermost(&String::from_utf8_lossy(&status), pid) else {
-        return Fact::Unknown(format!("/proc/{pid}/status reads unlike any known kernel's"));
+        return Fact::Unknown(format!("/proc/{pid}/status has an unknown format"));
     };
     let clock = |process: &str| std::fs::read_link(Path::new("/proc").join(process).join("ns/time"));
     // A kernel without such namespaces has one clock for all.
@@ -75,7 +75,7 @@ pub(super) fn shares(pid: u32, path: &Path) -> Fact<bool> {
         Ok(_) => match (metadata_in(Path::new("/"), path), metadata_in(&file(pid, "root"), path)) {
             (Ok(ours), Ok(theirs)) => Fact::Seen(ours == theirs),
             (Err(error), _) | (_, Err(error)) => {
-                Fact::Unknown(format!("cannot look at {} of process {pid}: {error}", path.display()))
+                Fact::Unknown(format!("cannot examine {} of process {pid}: {error}", path.display()))
             }
         },
         Err(error) => missing(pid, "the files", &error),

@@ -183,7 +183,7 @@ impl Host for LocalHost {
 
     fn cwd(&self, pid: u32) -> Fact<PathBuf> {
         if self.ps.is_some() {
-            return Fact::Unknown("ps does not tell the working directory of a process".to_owned());
+            return Fact::Unknown("ps does not show the working directory of a process".to_owned());
         }
         procfs::cwd(pid)
     }
@@ -202,21 +202,21 @@ impl Host for LocalHost {
 
     fn rights(&self, pid: u32) -> Fact<Rights> {
         if self.ps.is_some() {
-            return Fact::Unknown("ps does not tell on whose behalf a process acts".to_owned());
+            return Fact::Unknown("ps does not show on whose behalf a process acts".to_owned());
         }
         procfs::rights(pid)
     }
 
     fn open_files(&self, pid: u32) -> Fact<Vec<PathBuf>> {
         if self.ps.is_some() {
-            return Fact::Unknown("ps does not tell which files a process holds open".to_owned());
+            return Fact::Unknown("ps does not show which files a process holds open".to_owned());
         }
         procfs::open_files(pid)
     }
 
     fn lockers(&self, path: &Path) -> Fact<Vec<u32>> {
         if self.ps.is_some() {
-            return Fact::Unknown("ps does not tell who holds a file locked".to_owned());
+            return Fact::Unknown("ps does not show who holds a file locked".to_owned());
         }
         procfs::lockers(path)
     }
@@ -228,7 +228,7 @@ impl Host for LocalHost {
 
     fn environ(&self, pid: u32) -> Fact<Environ> {
         if self.ps.is_some() {
-            return Fact::Unknown("ps does not tell the environment of a process".to_owned());
+            return Fact::Unknown("ps does not show the environment of a process".to_owned());
         }
         procfs::environ(pid)
     }

@@ -145,7 +145,7 @@ fn look(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<(bool, Pro
     let stat = match slurp(&file(pid, "stat")) {
         Ok(text) => match parse_stat(&text) {
             Some(stat) => stat,
-            None => return Fact::Unknown(format!("/proc/{pid}/stat reads unlike any known kernel's")),
+            None => return Fact::Unknown(format!("/proc/{pid}/stat has an unknown format")),
         },
         Err(error) => return missing(pid, "stat", &error),
     };
@@ -202,7 +202,7 @@ pub(super) fn exe(pid: u32) -> Option<String> {
 pub(super) fn cwd(pid: u32) -> Fact<PathBuf> {
     match workplace(pid) {
         Ok((path, false)) => Fact::Seen(path),
-        Ok((_, true)) => Fact::Unknown(format!("the directory process {pid} works in was deleted")),
+        Ok((_, true)) => Fact::Unknown(format!("the working directory of process {pid} was deleted")),
         Err(error) => missing(pid, "the working directory", &error),
     }
 }
@@ -242,7 +242,7 @@ pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
     let (inode, real) = match real {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Seen(Vec::new()),
-        Err(error) => return Fact::Unknown(format!("cannot look at {}: {error}", path.display())),
+        Err(error) => return Fact::Unknown(format!("cannot examine {}: {error}", path.display())),
     };
     let holds = |pid: &u32| open_files(*pid).seen().is_some_and(|open| open.contains(&real));
     Fact::Seen(list.lines().filter_map(|line| locks::of(line, inode)).map(|lock| lock.pid).filter(holds).collect())
@@ -251,7 +251,7 @@ pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
 pub(super) fn rights(pid: u32) -> Fact<Rights> {
     match slurp(&file(pid, "status")) {
         Ok(text) => parse_rights(&String::from_utf8_lossy(&text))
-            .map_or_else(|| Fact::Unknown(format!("/proc/{pid}/status reads unlike any known kernel's")), Fact::Seen),
+            .map_or_else(|| Fact::Unknown(format!("/proc/{pid}/status has an unknown format")), Fact::Seen),
         Err(error) => missing(pid, "status", &error),
     }
 }

@@ -66,7 +66,7 @@ pub enum RunError {
         after: Duration,
     },
     /// It said too much, and was killed.
-    #[error("{0} said more than {MOST_OUTPUT} bytes")]
+    #[error("{0} printed more than {MOST_OUTPUT} bytes")]
     TooMuch(String),
     /// Its output could not be read.
     #[error("cannot read the output of {program}")]

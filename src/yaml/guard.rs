@@ -19,7 +19,7 @@ pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps
         untyped::read(new).map_err(|unreadable| refuse(format!("the edited text does not load: {}", unreadable.error)))?;
     if let Some(path) = difference(intended, &read, Path::root()) {
         let span = Tree::parse(old).span(&path, false);
-        return Err(Refusal::Guard { reason: format!("the edited text would say something else at {path}"), span });
+        return Err(Refusal::Guard { reason: format!("the edited text would have another value at {path}"), span });
     }
     if old.contains("<<") {
         through_merges(old, value.clone(), intended, read.clone(), steps)?;
@@ -30,10 +30,10 @@ pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps
     let kinds = break_kinds(old);
     let had_any = kinds.contains(&true);
     if had_any && kinds.iter().zip(break_kinds(new)).any(|(before, after)| after && !before) {
-        return Err(refuse("the line ends would change"));
+        return Err(refuse("the line endings would change"));
     }
     if old.ends_with(['\n', '\r']) != new.ends_with(['\n', '\r']) {
-        return Err(refuse("the newline at the end would change"));
+        return Err(refuse("the final newline would change"));
     }
     Ok(read)
 }
@@ -109,7 +109,7 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
     // An item that is appended to `[]` takes the place of the brackets.
     let place = place.or_else(|| trail.pop().filter(|_| splice.purpose == Purpose::Replace));
     let Some((entry, node)) = place.and_then(|place| Some((place.entry.clone(), significant(&place.entry)?))) else {
-        return refuse(format!("{} is not where it was", splice.path), splice.range.clone());
+        return refuse(format!("{} would move", splice.path), splice.range.clone());
     };
     let mut lines = lines_of(text, &node);
     // The blank lines below a block scalar may be a part of it.
@@ -127,7 +127,7 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
     if (splice.range.start < lines.start && !blank(splice.range.start..lines.start))
         || (splice.range.end > lines.end && !blank(lines.end..splice.range.end))
     {
-        return refuse(format!("more than the lines of {} would change", splice.path), splice.range.clone());
+        return refuse(format!("lines outside {} would change", splice.path), splice.range.clone());
     }
     // headcount writes no comments, so every one was put there by a person, even inside a node that headcount wrote.
     let inside = if text[splice.range.clone()].contains('#') { tree.comments(&splice.range) } else { Vec::new() };
@@ -144,7 +144,7 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
     {
         let line = position(text, comment.start).0;
         return refuse(
-            format!("a comment of {} would be left without it (line {line}); move it above the entry", splice.path),
+            format!("a comment of {} would stay behind (line {line}); move it above the entry", splice.path),
             comment,
         );
     }
@@ -201,8 +201,8 @@ mod tests {
             (good.replace("mux: tmux", "mux: zellij"), "base.mux"),
             (good.replace("name: b", "name: ["), "does not load"),
             (format!("\u{feff}{good}"), "byte order mark"),
-            (good.replace("a # n\n", "a # n\r\n"), "line ends"),
-            (good.trim_end().to_owned(), "newline at the end"),
+            (good.replace("a # n\n", "a # n\r\n"), "line endings"),
+            (good.trim_end().to_owned(), "final newline"),
         ] {
             assert_ne!(bad, good, "{reason}");
             let refused = judged(OLD, &bad, step()).unwrap_err();
@@ -236,8 +236,8 @@ mod tests {
         let start = OLD.find("a # n").unwrap();
         assert_eq!(splice(start..start + 1, Purpose::Replace), Ok(()));
         let next = OLD.find("running").unwrap();
-        assert!(splice(start..next, Purpose::Replace).unwrap_err().contains("more than the lines"));
-        assert!(splice(0..start, Purpose::Remove).unwrap_err().contains("more than the lines"));
+        assert!(splice(start..next, Purpose::Replace).unwrap_err().contains("lines outside"));
+        assert!(splice(0..start, Purpose::Remove).unwrap_err().contains("lines outside"));
     }
 
     #[test]

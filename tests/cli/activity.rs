@@ -161,10 +161,10 @@ fn explain_says_everything_whatever_stands_in_the_entry() {
     );
     explain("old", &["no conversation is known"]);
     explain("bare", &["none: every rung", "claude started in any pane of the session"]);
-    let text = explain("away", &["on another host cannot be seen from here", "running headcount on host other"]);
+    let text = explain("away", &["cannot see what is live on another host", "running headcount on host other"]);
     assert!(!text.contains("answered"), "the server seen is not its: {text}");
     explain("still", &["the entry is suspended", "removing `suspend: true`"]);
-    let text = explain("several", &[first.id.as_str(), second.id.as_str(), "which of the processes is its agent is not known"]);
+    let text = explain("several", &[first.id.as_str(), second.id.as_str(), "it is unknown which process is its agent"]);
     assert_eq!(text.matches("  1 registry ").count(), 2, "{text}");
     let text = explain(
         "new-creator-claude",
@@ -207,7 +207,7 @@ fn what_an_agent_does_is_told_of_a_conversation_that_appeared_while_it_is_in_no_
     scene.world.session("twin", &cwd, run);
     await_some("its twin", || row(&scene, "s")["turn"].is_null().then_some(()));
     let text = scene.run(&["explain", "s"]).stdout;
-    assert!(text.contains("what it is doing: not asked"), "{text}");
+    assert!(text.contains("what it is doing: unknown, because"), "{text}");
     scene.world.tmux(["kill-session", "-t", "=twin"]);
     await_field(&scene, "s", "turn", "idle");
 
@@ -217,7 +217,7 @@ fn what_an_agent_does_is_told_of_a_conversation_that_appeared_while_it_is_in_no_
     assert!(seen["turn"].is_null() && seen["session_id"] == "one", "{seen}");
     let text = scene.run(&["explain", "s"]).stdout;
     assert!(
-        text.contains("what it is doing: not asked") && text.contains("cannot tell which conversation is its own"),
+        text.contains("what it is doing: unknown, because") && text.contains("cannot tell which conversation is its own"),
         "{text}"
     );
     write("one", begun, "assistant");

@@ -168,7 +168,7 @@ fn what_is_unknown_is_4_never_in_sync() {
     let ran = scene.run(&["diff"]);
     assert_eq!(ran.code, Some(4), "{}", ran.stdout);
     assert!(ran.stdout.starts_with("No drift seen, but something is unknown.\n"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("Cannot tell:\n  tmux:canary"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Unknown:\n  tmux:canary"), "{}", ran.stdout);
     assert_eq!(scene.run(&["status", "--exit-code"]).code, Some(4));
     assert_eq!(scene.run(&["record", "--exit-code"]).code, Some(4));
     assert_eq!(scene.run(&["record"]).code, Some(0));

@@ -79,11 +79,11 @@ fn a_thread_among_the_arguments_is_in_use_as_long_as_the_daemon_has_it_open() {
         assert_eq!(start.fact, Fact::Absent);
         start.looked_at
     };
-    assert!(doubt().contains("nobody has"), "it went on in another thread");
+    assert!(doubt().contains("no process has"), "it went on in another thread");
     let daemon = Holder::new(&lock, &["app-server"]);
     assert_eq!(proof(&codex(&world, "s")), named);
     drop(daemon);
-    assert!(doubt().contains("nobody has"), "a lock that was left is nobody's");
+    assert!(doubt().contains("no process has"), "a lock that was left is nobody's");
     fs::remove_file(lock.with_extension("held")).unwrap();
     let other = Holder::new(&lock, &[]);
     assert!(doubt().contains(&format!("process {} has", other.0.id())), "it shows that the thread is open elsewhere");

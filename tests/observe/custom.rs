@@ -204,7 +204,7 @@ fn transcripts_in_the_workspace_are_looked_for_there_and_a_missing_workspace_is_
     };
     assert_eq!(fact("am").seen().unwrap().path, cwd.join(".goose/1 am.md"));
     assert_eq!(fact("pm"), Fact::Absent);
-    assert!(fact("night").why_unknown().unwrap().contains("is not there"), "{:?}", fact("night"));
+    assert!(fact("night").why_unknown().unwrap().contains("does not exist"), "{:?}", fact("night"));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_directory_of_sockets_that_another_user_made_is_not_asked() {
     std::os::unix::fs::chown(&directory, Some(65534), None).unwrap();
     let found = verdict(&world, &[], "default");
     std::os::unix::fs::chown(&directory, Some(0), None).unwrap();
-    assert!(why(&found).ends_with("is not ours but of user 65534"), "{found:?}");
+    assert!(why(&found).ends_with("belongs to user 65534"), "{found:?}");
     assert!(verdict(&world, &[], "default").seen().is_some());
 }
 
@@ -177,12 +177,12 @@ fn an_old_or_broken_tmux_is_unknown_and_named() {
     world.session("s", &world.home(), "exec sleep 600");
     for (script, expected) in [
         ("echo '2.6||$0|1|%0|1|0||||'", "tmux 2.6 is older than 3.2"),
-        ("echo '|||||||||'", "tmux does not tell its version, so it is older than 3.2"),
-        ("echo 'something else'", "tmux's answer does not read right at byte 0"),
+        ("echo '|||||||||'", "tmux does not report its version, so it is older than 3.2"),
+        ("echo 'something else'", "cannot parse tmux's answer at byte 0"),
         ("echo 'lost server' >&2; exit 1", "tmux failed: lost server"),
         ("printf 'bad \\033[31m' >&2; exit 1", "tmux failed: bad \\u{1b}[31m"),
         ("exit 3", "tmux failed: exit code 3"),
-        ("exit 0", "tmux failed: it ended well but answered nothing"),
+        ("exit 0", "tmux failed: it exited with 0 and printed nothing"),
         ("echo 'access not allowed' >&2", "tmux failed: access not allowed"),
         ("case $* in *list-panes*) exit 1;; esac", "tmux failed: exit code 1"),
         ("echo odd >&2; exec tmux.real \"$@\"", "tmux failed: odd"),

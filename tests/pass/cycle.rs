@@ -100,7 +100,7 @@ fn a_killed_session_is_marked_and_a_restarted_one_is_revived_once_its_end_has_se
     assert!(!world.text().contains("auto-detected"), "{}", world.text());
     let fresh = world.reconcile(&[]);
     assert_eq!(lines(&fresh), ["new-id flagged shop"], "nothing was said in the new conversation yet");
-    assert!(message(&fresh).contains("nothing was said in it yet"), "{}", message(&fresh));
+    assert!(message(&fresh).contains("it has no message yet"), "{}", message(&fresh));
     assert!(world.text().contains(claude.id.as_str()), "{}", world.text());
     world.prompt("shop", &shop, &restarted);
     assert_eq!(lines(&world.reconcile(&[])), ["new-id applied shop"]);

@@ -51,7 +51,7 @@ fn a_manifest_that_stays_open_in_an_editor_is_left_alone_and_called_busy() {
         let options = Options { editor_wait: Duration::from_millis(20), replace, ..Options::default() };
         let error = refusal(&place, &options);
         assert!(matches!(error, ManifestError::Busy { .. }) && error.is_busy(), "{error:?}");
-        assert!(error.to_string().contains("open for writing in another program"), "{error}");
+        assert!(error.to_string().contains("another program has it open for writing"), "{error}");
         place.assert_no_litter();
         drop(editor);
         place.manifest().update(&options, append("more\n")).unwrap();

@@ -125,7 +125,7 @@ fn a_proc_that_is_another_namespace_s_tells_nothing() {
         "$0" "$@"; tmux kill-server; rm -r "$HOME/.claude/sessions""#;
     let Some(command) = within(&world, &["--pid"], inside, &["reconcile"]) else { return };
     let said = says(&world, command);
-    assert!(said.contains("/proc is that of another PID namespace"), "{said}");
+    assert!(said.contains("/proc belongs to another PID namespace"), "{said}");
     // With its own it is a container like any other.
     let mut container = within(&world, &["--pid", "--mount-proc"], inside, &["reconcile"]).unwrap();
     let done = container.output().unwrap();
@@ -212,7 +212,7 @@ fn a_zellij_outside_that_may_only_just_be_starting_is_left_alone() {
     let Some(command) = alone(&world, &["reconcile"]) else { return };
     let server = std::os::unix::net::UnixListener::bind(sockets.join("s")).unwrap();
     let said = says(&world, command);
-    assert!(said.contains("it is only just being started"), "{said}");
+    assert!(said.contains("it is still starting"), "{said}");
     server.set_nonblocking(true).unwrap();
     assert!(server.accept().is_err(), "it was spoken to");
     drop(server);

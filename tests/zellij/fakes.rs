@@ -54,6 +54,6 @@ fn a_socket_that_answers_nonsense_or_hangs_up_is_a_session_nothing_can_be_told_a
         server_side.join().unwrap();
         fs::remove_file(&path).unwrap();
         let why = crate::doubt(session(&seen.servers[&server("default")], "odd"));
-        assert!(why.contains("not understood"), "{answer:?}: {why}");
+        assert!(why.contains("cannot parse"), "{answer:?}: {why}");
     }
 }

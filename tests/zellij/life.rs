@@ -106,11 +106,11 @@ fn a_server_whose_socket_was_removed_makes_missing_sessions_unknown_and_others_n
     fs::remove_file(zellij.socket("hidden")).unwrap();
     let why = |found: &Fact<_>| format!("{found:?}");
     let found = look(&zellij, &entry(&format!("name: hidden, status: running, {}", recorded("terminal_0", hidden))));
-    assert!(found.why_unknown().is_some_and(|why| why.contains("socket removed")), "{}", why(&found));
+    assert!(found.why_unknown().is_some_and(|why| why.contains("socket was removed")), "{}", why(&found));
     zellij.claude_session("seen", &home);
     let found = look(&zellij, &entry("name: hidden"));
     assert_eq!(names(&found), ["seen"]);
-    assert!(found.seen().unwrap().unlisted.as_deref().is_some_and(|why| why.contains("socket removed")), "{}", why(&found));
+    assert!(found.seen().unwrap().unlisted.as_deref().is_some_and(|why| why.contains("socket was removed")), "{}", why(&found));
 }
 
 /// Ends a loop on another thread, also on a panic.

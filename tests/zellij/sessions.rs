@@ -92,7 +92,7 @@ fn a_server_is_known_by_whichever_symlink_it_was_started_and_is_looked_at() {
     fs::remove_file(real.join("contract_version_1/s")).unwrap();
     for dir in [&real, &link] {
         let seen = listed(dir);
-        assert!(seen.why_unknown().is_some_and(|why| why.contains("socket removed")), "{}: {seen:?}", dir.display());
+        assert!(seen.why_unknown().is_some_and(|why| why.contains("socket was removed")), "{}: {seen:?}", dir.display());
     }
 }
 

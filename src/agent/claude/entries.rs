@@ -80,12 +80,12 @@ pub(super) fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Opt
     let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
     // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
     if !files::is_uuid(&entry.session_id) {
-        return Err("its sessionId is no UUID".to_owned());
+        return Err("its sessionId is not a UUID".to_owned());
     }
     let (Some(claimed), Some(ticks)) = (&entry.proc_start, process.start_ticks) else {
-        return Err("the start of the process it belongs to cannot be compared".to_owned());
+        return Err("the start time of its process cannot be compared".to_owned());
     };
-    let claimed: u64 = claimed.parse().map_err(|_| "its procStart is no number".to_owned())?;
+    let claimed: u64 = claimed.parse().map_err(|_| "its procStart is not a number".to_owned())?;
     if entry.pid != pid || claimed != ticks {
         return Ok(None);
     }

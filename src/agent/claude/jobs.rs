@@ -54,7 +54,7 @@ pub(super) fn worker(home: &Path, job: &str, process: impl Fn(u32) -> Fact<Proce
         let Fact::Seen(process) = process(entry.pid) else { continue };
         if let Ok(Some(Entered::In(id))) = verify(&text, process.pid, &process) {
             if found.as_ref().is_some_and(|other| other.id != id) {
-                return Fact::Unknown(format!("several live processes say that they are background job {job}"));
+                return Fact::Unknown(format!("several live processes claim to be background job {job}"));
             }
             found = Some(Worker { id, text });
         }

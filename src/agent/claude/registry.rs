@@ -60,9 +60,9 @@ fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<
         Fact::Unknown(why) => return Fact::Unknown(why),
     };
     let doubt = |path: &Path, why: &str| {
-        Fact::Unknown(format!("{} may be of process {} all the same: {why}", path.display(), process.pid))
+        Fact::Unknown(format!("{} may still belong to process {}: {why}", path.display(), process.pid))
     };
-    const OTHER_TIME: &str = "it is in another time namespace, so its start cannot be compared";
+    const OTHER_TIME: &str = "the process is in another time namespace, so its start time cannot be compared";
     if own.pid == process.pid {
         return if is_there && !own.is_of_our_time { doubt(&path, OTHER_TIME) } else { attached(subject, process) };
     }
@@ -71,7 +71,9 @@ fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<
     match read(&path, own.pid, process) {
         Fact::Seen(Some(entered)) => conversation(subject, entered),
         Fact::Seen(None) if !own.is_of_our_time => doubt(&path, OTHER_TIME),
-        Fact::Seen(None) => doubt(&path, "in its container it has this number, as others may in theirs"),
+        Fact::Seen(None) => {
+            doubt(&path, "that is its pid inside its container, and a process in another container may have the same pid")
+        }
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     }
@@ -88,7 +90,7 @@ fn conversation(subject: &Subject<'_>, entered: Entered) -> Fact<Found> {
                 match transcripts::continued_in(&Shelf::new(), subject.home, &id, &cwds) {
                     Fact::Seen(heir) => Fact::Seen(Found::Id(heir)),
                     Fact::Absent => Fact::Unknown(format!(
-                        "{id} went on in background job {job}, and no file names that job's conversation"
+                        "{id} continued in background job {job}, and no file names that job's conversation"
                     )),
                     Fact::Unknown(why) => Fact::Unknown(why),
                 }
@@ -200,7 +202,7 @@ fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>, bool) -> Option<T>)
     };
     match serde_json::from_slice::<Doing<'_>>(&text) {
         Ok(doing) => tell(&doing, job.is_some()).map_or(Fact::Absent, Fact::Seen),
-        Err(error) => unknown(format!("does not say what it is doing: {error}")),
+        Err(error) => unknown(format!("its registry file does not say what it is doing: {error}")),
     }
 }
 
@@ -312,7 +314,7 @@ mod tests {
         for odd in ["", "latest", "../../etc/passwd", "7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90/.."] {
             let text = ENTRY.replace("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90", odd);
             let verdict = verify(text.as_bytes(), &process(28207, Some(367_874)));
-            assert_eq!(verdict, Err("its sessionId is no UUID".to_owned()), "{odd:?}");
+            assert_eq!(verdict, Err("its sessionId is not a UUID".to_owned()), "{odd:?}");
         }
         assert!(verify(&ENTRY.as_bytes()[..40], &process(28207, Some(367_874))).is_err());
         assert!(verify(b"", &process(28207, Some(367_874))).is_err());

@@ -118,7 +118,7 @@ pub(super) fn continued_in(shelf: &Shelf, home: &Path, id: &ConversationId, cwds
             Err(why) => return Fact::Unknown(why),
         };
         if chain.contains(&heir) || chain.len() > MOST_MOVES {
-            return Fact::Unknown(format!("the moves of conversation {id} go in a circle or never end"));
+            return Fact::Unknown(format!("conversation {id} moved in a circle, or too many times"));
         }
         chain.push(heir);
     }
@@ -223,7 +223,7 @@ fn appearance(
             let is_here = files::leads_to(Path::new(&workspace), cwd);
             Ok((is_here && at >= since).then_some(at))
         }
-        (None, _) => Err(format!("{} does not say yet which workspace it is of", path.display())),
+        (None, _) => Err(format!("{} does not name its workspace yet", path.display())),
         (_, None) => Err(format!("{} does not say when it began", path.display())),
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
     let but = match subject.locker(&locks.join(format!("{}.lock", id.as_str()))) {
         Fact::Seen(Locker::Other(pid)) => format!("process {pid} has {} open", id.as_str()),
         // A Codex that knew no locks left no directory of them.
-        Fact::Absent if locks.is_dir() => format!("nobody has {} open", id.as_str()),
+        Fact::Absent if locks.is_dir() => format!("no process has {} open", id.as_str()),
         Fact::Seen(Locker::Itself | Locker::Service) | Fact::Absent | Fact::Unknown(_) => return start,
     };
     Reading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
@@ -57,7 +57,7 @@ fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Opt
         last = shown.iter().filter_map(|(rollout, id)| Some((rollout.as_ref()?.modified, id.clone()))).max();
         held = shown.into_iter().map(|(_, id)| id.clone()).collect();
         if held.is_empty() {
-            return Fact::Unknown("every thread it has open says that it is a sub-agent's".to_owned());
+            return Fact::Unknown("every open thread belongs to a sub-agent".to_owned());
         }
     }
     match held.as_slice() {
@@ -65,8 +65,10 @@ fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Opt
         [id] => Fact::Seen(Found::Id(id.clone())),
         [one, two, others @ ..] => {
             let more = if others.is_empty() { "" } else { " and more" };
-            let last = last.map(|(_, id)| format!(" (the last one written to is {id})")).unwrap_or_default();
-            Fact::Unknown(format!("it has several threads open, {one}, {two}{more}{last}, and no file tells which it shows"))
+            let last = last.map(|(_, id)| format!(" ({id} was written last)")).unwrap_or_default();
+            Fact::Unknown(format!(
+                "it has several threads open, {one}, {two}{more}{last}, and no file says which one is on screen"
+            ))
         }
     }
 }
@@ -135,7 +137,7 @@ mod tests {
         for own in [json!({ "forked_from_id": ONE }), json!({ "parent_thread_id": null }), json!({ "source": "exec" })] {
             write(TWO, own.clone());
             let why = held(&[ONE, TWO]).why_unknown().map(str::to_owned);
-            assert!(why.is_some_and(|why| why.contains(&format!("last one written to is {TWO}"))), "{own}");
+            assert!(why.is_some_and(|why| why.contains(&format!("{TWO} was written last"))), "{own}");
         }
         write(ONE, json!({ "parent_thread_id": TWO }));
         write(TWO, json!({ "parent_thread_id": ONE }));

@@ -193,7 +193,7 @@ fn with_first_line<T>(path: &Path, read: impl FnOnce(&Meta<'_>) -> T) -> Result<
     let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     match edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok()) {
         Some(FirstLine { payload }) => Ok(read(&payload)),
-        None => Err(format!("{} does not say yet which workspace it is of", path.display())),
+        None => Err(format!("{} does not name its workspace yet", path.display())),
     }
 }
 

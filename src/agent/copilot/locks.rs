@@ -67,9 +67,9 @@ fn known(
         at.and_then(|at| chain.get(at)).map_or(Fact::Absent, |process| open(process))
     };
     match locked(sessions, &named.iter().collect::<Vec<_>>(), open_as) {
-        Fact::Seen(Found::Id(id)) if !is_held(&id) => {
-            Fact::Unknown(format!("{id} has a lock of the number the process has in its container, as others may in theirs"))
-        }
+        Fact::Seen(Found::Id(id)) if !is_held(&id) => Fact::Unknown(format!(
+            "the lock of {id} names the pid inside the container, and a process in another container may have the same pid"
+        )),
         told => told,
     }
 }
@@ -114,7 +114,9 @@ fn only(ids: &BTreeSet<String>) -> Fact<Found> {
         (Some(id), None) => Fact::Seen(Found::Id(ConversationId(id.clone()))),
         (Some(one), Some(two)) => {
             let more = if ids.next().is_some() { " and more" } else { "" };
-            Fact::Unknown(format!("it has several conversations open, {one}, {two}{more}, and no file tells which it shows"))
+            Fact::Unknown(format!(
+                "it has several conversations open, {one}, {two}{more}, and no file says which one is on screen"
+            ))
         }
     }
 }
@@ -152,7 +154,8 @@ fn made_since(sessions: &Path, chain: &[&ProcessInfo], is_unread: bool) -> Fact<
             match age(files::times(&metadata), process.started) {
                 Age::Older => {}
                 Age::CannotTell => {
-                    let why = "was made within a second of the start of the process, or by another of the same number";
+                    let why =
+                        "was created within a second of the start of the process, or by another process with the same pid";
                     return Fact::Unknown(format!("{} {why}", path.display()));
                 }
                 Age::Younger => match names(&path, process.pid) {
@@ -188,11 +191,11 @@ fn age((born, modified): (Option<DateTime<Utc>>, DateTime<Utc>), started: DateTi
 fn names(path: &Path, pid: u32) -> Result<(), String> {
     let text = match files::small(path, MOST_BYTES) {
         Fact::Seen(text) => text,
-        Fact::Absent => return Err(format!("{} is gone again", path.display())),
+        Fact::Absent => return Err(format!("{} disappeared", path.display())),
         Fact::Unknown(why) => return Err(why),
     };
     let named = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<u32>().ok());
-    if named == Some(pid) { Ok(()) } else { Err(format!("{} does not name the process it is called after", path.display())) }
+    if named == Some(pid) { Ok(()) } else { Err(format!("{} does not name the process in its file name", path.display())) }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn opened(home: &Path, cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<Said>> {
     };
     let all: HashMap<String, Value> = match serde_json::from_slice(&text) {
         Ok(all) => all,
-        Err(error) => return Fact::Unknown(format!("{} cannot be understood: {error}", list.display())),
+        Err(error) => return Fact::Unknown(format!("cannot parse {}: {error}", list.display())),
     };
     let opened = all.into_iter().filter_map(|(id, value)| Some((id, serde_json::from_value::<Open>(value).ok()?.opened_at)));
     let is_ours = |id: &str, at: DateTime<Utc>| at >= started && files::is_uuid(id) && may_be_of(home, id, cwd);

@@ -54,7 +54,7 @@ fn appeared(
     for Hit { path, ids } in walk.hits {
         let Some(at) = born_since(&path, started - SLACK)? else { continue };
         let Ok([id]) = <[String; 1]>::try_from(ids) else {
-            return Err(format!("which part of {} is the id cannot be told", path.display()));
+            return Err(format!("cannot tell which part of {} is the id", path.display()));
         };
         first.entry(id).and_modify(|known| *known = at.min(*known)).or_insert(at);
     }
@@ -68,12 +68,12 @@ fn born_since(path: &Path, since: DateTime<Utc>) -> Result<Option<DateTime<Utc>>
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(error) => return Err(format!("cannot look at {}: {}", path.display(), files::reason(&error))),
+        Err(error) => return Err(format!("cannot examine {}: {}", path.display(), files::reason(&error))),
     };
     match files::times(&metadata) {
         _ if !metadata.is_file() => Ok(None),
         (_, modified) if modified < since => Ok(None),
         (Some(born), _) => Ok((born >= since).then_some(born)),
-        (None, _) => Err(format!("the file system does not say when {} came into being", path.display())),
+        (None, _) => Err(format!("the file system does not record when {} was created", path.display())),
     }
 }

@@ -172,7 +172,7 @@ impl Custom {
         for cwd in cwds {
             let found = match cwd.is_dir() {
                 true => self.search(shelf, template, cwd, id),
-                false => Fact::Unknown(format!("the workspace {} is not there", cwd.display())),
+                false => Fact::Unknown(format!("the workspace {} does not exist", cwd.display())),
             };
             match found {
                 Fact::Seen(found) => return Fact::Seen(found),
@@ -181,7 +181,7 @@ impl Custom {
             }
         }
         if cwds.is_empty() {
-            return Fact::Unknown("its transcripts are in its workspace, and which that is cannot be told".to_owned());
+            return Fact::Unknown("its transcripts are in its workspace, which is unknown".to_owned());
         }
         verdict
     }

@@ -67,7 +67,7 @@ impl Walk {
             };
             self.looked_at += 1;
             if self.looked_at > MOST {
-                self.trouble.get_or_insert_with(|| format!("more than {MOST} names up to {}", dir.display()));
+                self.trouble.get_or_insert_with(|| format!("more than {MOST} names before {} was listed", dir.display()));
                 return;
             }
             let name = entry.file_name();

@@ -57,7 +57,7 @@ pub(super) fn short_id_of(name: &str) -> Option<&str> {
 pub(super) fn first_line(path: &Path) -> Result<FirstLine, String> {
     let edges = files::edges(path).map_err(|error| files::unreadable(path, &error))?;
     let line = edges.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    serde_json::from_slice(line).map_err(|_| format!("{} does not begin as a chat does", path.display()))
+    serde_json::from_slice(line).map_err(|_| format!("{} does not start like a chat", path.display()))
 }
 
 /// When a chat was first prompted; `None` if its beginning does not tell.

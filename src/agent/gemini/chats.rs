@@ -106,7 +106,7 @@ fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
         None => Fact::Absent,
         Some(first) if first.at > started + LAUNCH => {
             let id = first.id.as_str();
-            Fact::Unknown(format!("no chat is left of its launch; {id} began later, there or in another Gemini"))
+            Fact::Unknown(format!("no chat remains from its launch; {id} began later, in this Gemini or another"))
         }
         Some(first) if first.at <= started + SLACK => {
             Fact::Unknown(format!("{} began within a second of the start of the process", first.id.as_str()))
@@ -133,7 +133,7 @@ fn collect(dir: &Path, started: DateTime<Utc>, found: &mut BTreeMap<String, Date
             continue;
         }
         let Some(id) = first.id.filter(|id| files::is_uuid(id) && id.starts_with(&short)) else {
-            return Err(format!("{} does not say which conversation it is", path.display()));
+            return Err(format!("{} does not name its conversation", path.display()));
         };
         let Some(at) = born.into_iter().chain(first.started).min() else {
             return Err(format!("{} does not say when it began", path.display()));

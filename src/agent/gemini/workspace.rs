@@ -30,18 +30,18 @@ pub(super) fn chats(home: &Path, cwd: &Path) -> Result<Vec<PathBuf>, String> {
         Fact::Unknown(why) => return Err(why),
     };
     let map: Map =
-        serde_json::from_slice(&text).map_err(|error| format!("{} is no map of workspaces: {error}", file.display()))?;
+        serde_json::from_slice(&text).map_err(|error| format!("{} is not a map of workspaces: {error}", file.display()))?;
     let mut found = Vec::new();
     for (workspace, slug) in map.projects.iter().filter(|(workspace, _)| is(workspace, cwd)) {
         if !files::is_file_name(slug) {
-            return Err(format!("{} names {slug:?} for {workspace}, which is no directory of its own", file.display()));
+            return Err(format!("{} names {slug:?} for {workspace}, which is not a directory name", file.display()));
         }
         let dir = home.join("tmp").join(slug);
         match files::small(&dir.join(ROOT), MOST) {
             Fact::Seen(root) if std::str::from_utf8(&root).is_ok_and(|root| is(root.trim(), cwd)) => {
                 found.push(dir.join("chats"))
             }
-            Fact::Seen(_) => return Err(format!("{} is another workspace's by its .project_root", dir.display())),
+            Fact::Seen(_) => return Err(format!("the .project_root in {} names another workspace", dir.display())),
             // Not begun yet.
             Fact::Absent => {}
             Fact::Unknown(why) => return Err(why),

@@ -60,7 +60,7 @@ impl From<rusqlite::Error> for Trouble {
             error => match error.sqlite_error_code() {
                 // Read-only means that the index is not made yet: a writer has opened the database and is about to.
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::ReadOnly) => Self::Busy,
-                Some(ErrorCode::OperationInterrupted) => Self::Why("the answer would take too long to find".to_owned()),
+                Some(ErrorCode::OperationInterrupted) => Self::Why("the query takes too long".to_owned()),
                 _ => Self::Why(error.to_string()),
             },
         }
@@ -133,15 +133,15 @@ fn has_log(path: &Path) -> Result<bool, Trouble> {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata.size())),
         Ok(_) => Err(Trouble::Why(format!("its {suffix} is not a regular file"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Trouble::Why(format!("its {suffix} cannot be looked at: {}", reason(&error)))),
+        Err(error) => Err(Trouble::Why(format!("cannot examine its {suffix}: {}", reason(&error)))),
     };
     if size("-journal")?.is_some_and(|size| size > 0) {
-        return Err(Trouble::Why("a change of it was left half made, or is being made".to_owned()));
+        return Err(Trouble::Why("a transaction is running, or was left unfinished".to_owned()));
     }
     match (size("-wal")?, size("-shm")?) {
         (None | Some(0), _) => Ok(false),
         (Some(_), Some(_)) => Ok(true),
-        (Some(_), None) => Err(Trouble::Why("its log has no index, and making one would write".to_owned())),
+        (Some(_), None) => Err(Trouble::Why("its write-ahead log has no index, and headcount does not write one".to_owned())),
     }
 }
 

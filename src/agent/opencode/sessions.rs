@@ -40,7 +40,10 @@ pub(super) fn databases(home: &Path) -> Result<Vec<PathBuf>, String> {
         }
     }
     if found.is_empty() && is_older {
-        return Err(format!("{} is of an OpenCode before its database, which is not read", home.join("storage").display()));
+        return Err(format!(
+            "{} is from an OpenCode without a database, which headcount does not read",
+            home.join("storage").display()
+        ));
     }
     found.sort();
     found.dedup();
@@ -53,7 +56,7 @@ fn real(path: &Path) -> Result<PathBuf, String> {
         // Gone meanwhile, or in a directory that nobody may look into: whoever opens it says so.
         Ok(metadata) if !metadata.is_symlink() => Ok(path.to_path_buf()),
         Err(_) => Ok(path.to_path_buf()),
-        Ok(_) => Err(format!("{} is a link that leads to no database: {}", path.display(), files::reason(&error))),
+        Ok(_) => Err(format!("{} does not link to a database: {}", path.display(), files::reason(&error))),
     })
 }
 

@@ -48,7 +48,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
                 Fact::Seen(Turn::Working) if may_wait => Fact::Absent,
                 turn => turn,
             },
-            Err(error) => Fact::Unknown(format!("the newest message cannot be understood: {error}")),
+            Err(error) => Fact::Unknown(format!("cannot parse the newest message: {error}")),
         },
         Fact::Seen(None) | Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
@@ -84,7 +84,7 @@ fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> F
             matches!(message.finish.as_deref(), Some("tool-calls" | "unknown"))
         }
         "assistant" => true,
-        other => return Fact::Unknown(format!("a message of role {other:?} is not known")),
+        other => return Fact::Unknown(format!("unknown message role {other:?}")),
     };
     // What was begun before this process was left by an earlier one that was killed.
     Fact::Seen(if goes_on && created >= started { Turn::Working } else { Turn::Idle })

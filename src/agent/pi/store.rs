@@ -69,7 +69,7 @@ pub(super) fn header(path: &Path) -> Result<Header, String> {
     let first = edges.lines().next().and_then(|line| serde_json::from_slice::<FirstLine<'_>>(line).ok());
     match first.filter(|first| first.kind == "session") {
         Some(first) => Ok(Header { id: first.id.into_owned(), cwd: PathBuf::from(first.cwd.as_ref()), begun: first.timestamp }),
-        None => Err(format!("{} does not say which workspace it is of", path.display())),
+        None => Err(format!("{} does not name its workspace", path.display())),
     }
 }
 
@@ -115,13 +115,15 @@ fn elsewhere(home: &Path, cwds: &[&Path]) -> Result<Vec<PathBuf>, String> {
             Fact::Unknown(why) => return Err(why),
         };
         let settings: Settings =
-            serde_json::from_slice(&text).map_err(|error| format!("{} cannot be understood: {error}", file.display()))?;
+            serde_json::from_slice(&text).map_err(|error| format!("cannot parse {}: {error}", file.display()))?;
         let Some(dir) = settings.session_dir.filter(|dir| !dir.is_empty()) else { continue };
         match (dir.strip_prefix('~'), home.to_str().and_then(|home| home.strip_suffix("/.pi/agent"))) {
             (None, _) if Path::new(&dir).is_absolute() => all.push(PathBuf::from(dir)),
             (None, _) => all.extend(cwds.iter().map(|cwd| cwd.join(&dir))),
             (Some(rest), Some(of_person)) => all.push(PathBuf::from(format!("{of_person}{rest}"))),
-            (Some(_), None) => return Err(format!("{} keeps session files in {dir}, wherever that is", file.display())),
+            (Some(_), None) => {
+                return Err(format!("{} keeps session files in {dir}, and the home directory is unknown", file.display()));
+            }
         }
     }
     all.sort();

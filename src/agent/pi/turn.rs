@@ -48,7 +48,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
             None => {}
         }
     }
-    Fact::Unknown(format!("the end of {} holds no whole message", transcript.path.display()))
+    Fact::Unknown(format!("no complete message at the end of {}", transcript.path.display()))
 }
 
 /// Whether an answer is still to come after this line, and when it was written; `None` for lines that are no part of a turn.

@@ -54,7 +54,7 @@ pub(crate) fn unknown(unknown: &[UnknownReport], look: &Look) -> String {
     if unknown.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n{}\n", look.paint(Style::Warn, "Cannot tell:"));
+    let mut text = format!("\n{}\n", look.paint(Style::Warn, "Unknown:"));
     let widest = unknown.iter().map(|item| printable(&item.scope).width()).max().unwrap_or(0);
     for item in unknown {
         let scope = printable(&item.scope);
@@ -289,7 +289,7 @@ mod tests {
         let unknown =
             [json!({"scope": "tmux:漢字", "why": why}), json!({"scope": "tmux:canary", "why": "timed out after 2 s"})];
         let text = render(&report(&[row("a", "default", &[], &[])], &unknown), Asked::Everything, false, &look(Some(60)));
-        let told: Vec<&str> = text.lines().skip_while(|line| *line != "Cannot tell:").skip(1).collect();
+        let told: Vec<&str> = text.lines().skip_while(|line| *line != "Unknown:").skip(1).collect();
         assert!(told.iter().all(|line| line.width() <= 60), "{text}");
         assert_eq!(
             told[0].find("server alive").map(|at| told[0][..at].width()),

@@ -240,7 +240,7 @@ fn the_count_line_says_what_to_do_next() {
         "4 drifts: 1 dead, 1 unregistered, 1 new-id, 1 agent-gone. Run `headcount record` to record 1 of them. \
          Refused 1; nothing was changed for it. 1 still settling."
     );
-    assert!(all.contains("Cannot tell:\n  tmux:canary  timed out after 2 s\n"), "{all}");
+    assert!(all.contains("Unknown:\n  tmux:canary  timed out after 2 s\n"), "{all}");
 
     let mut flagged = report();
     flagged.drifts.retain(|drift| drift.edits.is_empty());

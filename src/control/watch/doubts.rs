@@ -30,7 +30,7 @@ pub(super) struct Standing {
 impl Doubts {
     /// Takes in what a pass that ended now could not tell.
     pub(super) fn after(&mut self, report: &Report, now: Instant) -> Standing {
-        let told = report.unknown.iter().map(|it| format!("cannot tell {}: {}", it.scope, it.why));
+        let told = report.unknown.iter().map(|it| format!("{} is unknown: {}", it.scope, it.why));
         self.note(told.collect(), now)
     }
 

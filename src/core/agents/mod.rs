@@ -171,7 +171,7 @@ impl Serialize for Custom {
 impl<'de> Deserialize<'de> for Custom {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Self::named(&name).ok_or_else(|| serde::de::Error::custom(format_args!("no agent can be called {name:?}")))
+        Self::named(&name).ok_or_else(|| serde::de::Error::custom(format_args!("an agent cannot be named {name:?}")))
     }
 }
 

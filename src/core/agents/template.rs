@@ -69,11 +69,11 @@ impl Template {
         };
         let parts = path.split('/').map(part).collect::<Result<Vec<_>, _>>()?;
         if parts.len() > MOST_PARTS {
-            return Err(format!("it must not lead through more than {MOST_PARTS} names"));
+            return Err(format!("it must not have more than {MOST_PARTS} parts"));
         }
         match parts.iter().flat_map(|part| &part.0).filter(|piece| **piece == Piece::Id).count() {
             1 => Ok(Self { text: text.to_owned(), root, parts }),
-            count => Err(format!("`{{id}}` must stand in it once, and stands in it {count} times")),
+            count => Err(format!("it must contain `{{id}}` once, and contains it {count} times")),
         }
     }
 
@@ -117,10 +117,10 @@ impl Template {
 /// Reads one name.
 fn part(text: &str) -> Result<Part, String> {
     match text {
-        "" => return Err("a name in it is empty".to_owned()),
-        "." | ".." => return Err(format!("`{text}` must not stand in it")),
-        _ if text.contains("**") => return Err("`**` is not understood: write one `*` for each directory".to_owned()),
-        _ if text.chars().any(char::is_control) => return Err("a control character must not stand in it".to_owned()),
+        "" => return Err("a part of it is empty".to_owned()),
+        "." | ".." => return Err(format!("it must not contain `{text}`")),
+        _ if text.contains("**") => return Err("`**` is not supported: write one `*` for each directory".to_owned()),
+        _ if text.chars().any(char::is_control) => return Err("it must not contain a control character".to_owned()),
         _ => {}
     }
     let mut pieces = Vec::new();
@@ -135,8 +135,8 @@ fn part(text: &str) -> Result<Part, String> {
         let Some((after, piece)) = found else {
             let word = from.split_inclusive('}').next().unwrap_or(from);
             return Err(match word {
-                "{cwd}" => "`{cwd}` can only begin it, as `{cwd}/…`".to_owned(),
-                _ => format!("`{word}` is not understood: there are `{{id}}`, `{{workspace}}` and `{{cwd}}`"),
+                "{cwd}" => "`{cwd}` must be at the start, as `{cwd}/…`".to_owned(),
+                _ => format!("unknown placeholder `{word}`: use `{{id}}`, `{{workspace}}` or `{{cwd}}`"),
             });
         };
         pieces.push(piece);
@@ -156,10 +156,10 @@ impl Part {
         let Some(at) = self.0.iter().position(|piece| *piece == Piece::Id) else { return Ok(()) };
         let (before, after) = (&self.0[..at], &self.0[at + 1..]);
         if before.last().is_some_and(Piece::is_open) || after.first().is_some_and(Piece::is_open) {
-            return Err("`{id}` must not stand right beside `*`, `?` or `{workspace}`".to_owned());
+            return Err("`{id}` must not be next to `*`, `?` or `{workspace}`".to_owned());
         }
         if before.iter().any(Piece::is_open) && after.iter().any(Piece::is_open) {
-            return Err("`*`, `?` and `{workspace}` must not stand on both sides of `{id}` in one name".to_owned());
+            return Err("`*`, `?` and `{workspace}` must not be on both sides of `{id}` in one part".to_owned());
         }
         Ok(())
     }

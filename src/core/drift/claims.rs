@@ -235,8 +235,8 @@ impl<'w, 'a> Claims<'w, 'a> {
         match later(live.agent, id, &is_anothers) {
             Ok(later) if later.is_empty() => None,
             Ok(later) => {
-                let why = format!("used after {id} was, by this agent or another");
-                let own = Candidate::new(id, format!("{as_what}, but another of the workspace was used later"));
+                let why = format!("used later than {id}, by this agent or another");
+                let own = Candidate::new(id, format!("{as_what}, but another conversation of the workspace was used later"));
                 Some(Ruling::Ambiguous(
                     [own].into_iter().chain(later.iter().map(|id| Candidate::new(id, why.clone()))).collect(),
                 ))
@@ -286,7 +286,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         match self.guess(live, index) {
             Identity::Proven { id, rung } => {
                 let rivals = self.guessed.get(&id).is_some_and(|guessed| guessed.iter().any(|it| *it != live.agent.process));
-                let rival = rivals.then(|| "another session's agent could be in it as well".to_owned());
+                let rival = rivals.then(|| "another session's agent could also be in it".to_owned());
                 match rival.or_else(|| self.shared_process(live, index)) {
                     Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
                     None => {

@@ -254,7 +254,7 @@ fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: 
                 let is_spoken = !world.observation.transcripts.get(&heir).is_some_and(Fact::is_absent);
                 drifts.push(new_id::judge_continued(world, entry, old, id, is_spoken));
             }
-            verdict.about_id = format!("{old} went on in {id}, as its transcript says");
+            verdict.about_id = format!("{old} continued in {id}, as its transcript says");
             verdict.continued = Some(Continued { id: id.clone(), owner });
         }
         Some(Fact::Unknown(why)) => verdict.unknown = Some(why.clone()),

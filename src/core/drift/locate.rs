@@ -241,7 +241,7 @@ impl<'a> Atlas<'a> {
             return None;
         }
         if is_guest {
-            return Some("the manifest is another user's, whose servers have sockets of their own; run headcount as that user");
+            return Some("the manifest belongs to another user, whose servers have other sockets; run headcount as that user");
         }
         match then {
             Some(then) => (here.pids.as_ref() != Some(&then.pids)).then_some(

@@ -163,7 +163,7 @@ pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, rename: &Rename<
     let places: Vec<String> = rename.to.iter().map(|other| format!("{:?}", other.key.name)).collect();
     let matter = match (places.as_slice(), rename.proposed) {
         ([place], true) => format!("renamed to {place}; change its name in the manifest to follow"),
-        _ => format!("gone, but its pane lives on in {}; which is its own cannot be told", places.join(" and ")),
+        _ => format!("gone, but its pane is now in {}; headcount cannot tell which is its own", places.join(" and ")),
     };
     let keys: Vec<String> = rename.to.iter().map(|other| other.key.to_string()).collect();
     let seen = rename

@@ -12,7 +12,7 @@ use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, TranscriptKey};
 
 /// Why an id is not recorded over another.
-const KEPT: &str = "; nothing was said in it yet, so the recorded one is kept";
+const KEPT: &str = "; it has no message yet, so the recorded one is kept";
 
 /// The drift of an entry whose live agent is proven to be in conversation `id`. `formerly` names an ended entry that keeps a
 /// copy of the id as history.
@@ -61,10 +61,10 @@ pub(super) fn judge_continued(
         class: Class::NewId,
         session: entry.key.clone(),
         agent: entry.agent,
-        matter: format!("conversation went on in {id}, was {old}{kept}"),
+        matter: format!("conversation continued in {id} (was {old}){kept}"),
         remedy: if is_spoken { Remedy::Record { edits, how: Recording::Id } } else { Remedy::Flag },
         detail: id.as_str().to_owned(),
-        evidence: vec![Evidence::new("transcript", format!("that of {old} ends with continued-in {id}"))],
+        evidence: vec![Evidence::new("transcript", format!("the transcript of {old} ends with continued-in {id}"))],
         disposition,
     }
 }

@@ -140,7 +140,7 @@ impl Doubts {
             .or_else(|| instead(document, top::DISCOVERY))
             .or_else(|| instead(discovery?, top::DISCOVERY_NAMES));
         let why = mistyped.map(|(key, meant)| format!("the manifest has the unknown key `{key}`, which may mean `{meant}`"));
-        why.map(|why| format!("{why}; nothing is registered until that is settled"))
+        why.map(|why| format!("{why}; nothing is registered until you fix that"))
             .or_else(|| place.map(|(_, why)| why.replace("not judged", "nothing is registered")))
     }
 
@@ -162,8 +162,8 @@ fn says(fields: &Mapping, field: Field) -> bool {
 
 fn why(place: &str, key: &str, meant: &str) -> String {
     match key == meant {
-        true => format!("{place} `{key}`, which decides nothing there; not judged until that is settled"),
-        false => format!("{place} the unknown key `{key}`, which may mean `{meant}`; not judged until that is settled"),
+        true => format!("{place} `{key}`, which has no effect there; not judged until you fix that"),
+        false => format!("{place} the unknown key `{key}`, which may mean `{meant}`; not judged until you fix that"),
     }
 }
 

@@ -76,7 +76,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
             Some(key) => match doubt::of_a_file(key, older) {
                 Some(meant) => {
                     let meant = format!("{}: {{ {meant}: … }}", top::DEFAULTS);
-                    remarks.doubtful_key(Path::root().key(key), key, &meant, "sessions that do not say it are");
+                    remarks.doubtful_key(Path::root().key(key), key, &meant, "sessions without that key are");
                 }
                 None => remarks.unknown_key(Path::root().key(key), key, known.iter().map(|word| (*word).to_owned())),
             },
@@ -225,7 +225,7 @@ fn defaults(node: Option<&Value>, older: bool, remarks: &mut Remarks) -> Mapping
                 remarks.fatal(path.key(key), format!("`{key}` belongs to one session"), Some(hint));
             }
             None => match meant(key, older) {
-                Some((_, meant)) => remarks.doubtful_key(path.key(key), key, meant, "sessions that do not say it are"),
+                Some((_, meant)) => remarks.doubtful_key(path.key(key), key, meant, "sessions without that key are"),
                 None => remarks.unknown_key(path.key(key), key, Field::all_names().map(str::to_owned)),
             },
         }

@@ -53,7 +53,7 @@ pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Vec<&'static 
             None => remarks.fatal(
                 path.key(name),
                 "agents were declared in too many ways since headcount was started",
-                Some("start it anew".to_owned()),
+                Some("restart headcount".to_owned()),
             ),
         }
     }
@@ -103,10 +103,10 @@ impl Reader<'_> {
                 false => Err("`home_env` must be the name of a variable, as in `AIDER_HOME`".to_owned()),
             }),
             transcripts: self.checked(keys::TRANSCRIPTS, |text| {
-                Template::parse(text).map_err(|why| format!("`transcripts` cannot be used: {why}"))
+                Template::parse(text).map_err(|why| format!("invalid `transcripts`: {why}"))
             }),
             id: self.checked(keys::ID, |text| {
-                IdPattern::parse(text).map_err(|why| format!("`id` is no regular expression that can be used: {why}"))
+                IdPattern::parse(text).map_err(|why| format!("`id` is not a usable regular expression: {why}"))
             }),
             id_flags: self.list(keys::ID_FLAGS, is_flag),
             fork_flags: self.list(keys::FORK_FLAGS, is_flag),
@@ -118,14 +118,17 @@ impl Reader<'_> {
     /// Refuses a name that is not one, or is somebody else's.
     fn claim_name(&mut self, path: Path, agent: &str, name: &str, taken: &mut Taken) {
         let problem = if !is_name(name) {
-            Some((format!("no agent can be called {name:?}"), "small letters, digits and dashes, at most 32".to_owned()))
+            Some((
+                format!("an agent cannot be named {name:?}"),
+                "use lower-case letters, digits and dashes, at most 32".to_owned(),
+            ))
         } else if let Ok(known) = name.parse::<AgentKind>() {
             let hint = "write it at `agent:` without declaring it".to_owned();
-            Some((format!("`{name}` is a name of {known}, which headcount knows by itself"), hint))
+            Some((format!("`{name}` is a name of {known}, which is built in"), hint))
         } else {
             let other = taken.names.insert(name.to_owned(), agent.to_owned());
             other.map(|other| {
-                (format!("`{name}` is a name of `{other}` already"), "every agent needs names of its own".to_owned())
+                (format!("`{name}` is already a name of `{other}`"), "every agent needs names of its own".to_owned())
             })
         };
         let Some((message, hint)) = problem else { return };
@@ -153,8 +156,8 @@ impl Reader<'_> {
         for (index, program) in programs.iter().enumerate() {
             if let Some(other) = taken.programs.insert(program.clone(), name.to_owned()) {
                 let path = self.path.key(keys::PROGRAMS).index(index);
-                let hint = "a process can only be told by its program to be one agent's".to_owned();
-                self.remarks.fatal(path, format!("`{program}` is the program of `{other}` already"), Some(hint));
+                let hint = "headcount recognises an agent by its program, so each agent needs programs of its own".to_owned();
+                self.remarks.fatal(path, format!("`{program}` is already a program of `{other}`"), Some(hint));
             }
         }
         programs
@@ -165,7 +168,7 @@ impl Reader<'_> {
         let count: usize = args.iter().map(|arg| arg.matches(Definition::ID).count()).sum();
         if !args.is_empty() && count != 1 {
             let hint = "resume: [--resume, \"{id}\"]".to_owned();
-            let message = format!("`{{id}}` must stand in `resume` once, and stands in it {count} times");
+            let message = format!("`resume` must contain `{{id}}` once, and contains it {count} times");
             self.remarks.fatal(self.path.key(keys::RESUME), message, Some(hint));
         }
         args
@@ -221,7 +224,7 @@ fn plain(text: &str) -> Result<(), String> {
     match text {
         "" => Err("it must not be empty".to_owned()),
         _ if text.len() > LONGEST => Err(format!("it must not have more than {LONGEST} bytes")),
-        _ if text.chars().any(char::is_control) => Err("a control character must not stand in it".to_owned()),
+        _ if text.chars().any(char::is_control) => Err("it must not contain a control character".to_owned()),
         _ => Ok(()),
     }
 }
@@ -230,16 +233,16 @@ fn is_program(text: &str) -> Result<(), String> {
     // `python3.11` is `python`, as where processes are told.
     let stem = text.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     if text.contains('/') || matches!(text, "." | "..") {
-        return Err(format!("a program is given by its base name, without a directory: {text:?} is not one"));
+        return Err(format!("name a program by its base name, without a directory, not {text:?}"));
     }
     if INTERPRETERS.contains(&stem) || LAUNCHERS.contains(&text) {
         return Err(format!("`{text}` runs other programs; name the one it runs"));
     }
     if let Some(name) = text.strip_suffix(".exe") {
-        return Err(format!("`.exe` is passed over at a program's name: write {name:?}"));
+        return Err(format!("leave `.exe` out: write {name:?}"));
     }
     match text.parse::<AgentKind>() {
-        Ok(known) => Err(format!("`{text}` is a name of {known}, which headcount knows by itself")),
+        Ok(known) => Err(format!("`{text}` is a name of {known}, which is built in")),
         Err(_) => Ok(()),
     }
 }

@@ -161,7 +161,7 @@ impl EntryReader<'_> {
         }
         let (place, _) = fields.find(Field::Cwd)?;
         let hint = "write an absolute path, or one that begins with `~/`".to_owned();
-        fields.remarks.warn(fields.path_of(place), "a relative workspace means nothing here and is passed over", Some(hint));
+        fields.remarks.warn(fields.path_of(place), "a relative workspace has no meaning here and is ignored", Some(hint));
         None
     }
 
@@ -271,7 +271,7 @@ impl<'a> Fields<'a> {
     pub(super) fn wrong_type(&mut self, path: Path, field: Field, expected: &str, value: &Value) {
         // Not with the value: `1e3`, `0x10` and `True` are written otherwise than they are read.
         let is_misread = expected == "text" && matches!(value, Value::Number(_) | Value::Bool(_));
-        let hint = is_misread.then(|| "put it in quotes as it is written here".to_owned()).or_else(|| tag_hint(value));
+        let hint = is_misread.then(|| "put it in quotes".to_owned()).or_else(|| tag_hint(value));
         self.remarks.fatal(path, format!("`{}` must be {expected}, this is {}", field.name(), noun(value)), hint);
     }
 
@@ -321,7 +321,7 @@ impl<'a> Fields<'a> {
         let (path, words) = (self.path_of(place), words());
         let hint = match closest(text, words.iter().copied()) {
             Some(word) => format!("did you mean `{word}`?"),
-            None => format!("it is one of {}", words.join(", ")),
+            None => format!("use one of {}", words.join(", ")),
         };
         self.remarks.fatal(path, format!("unknown {} {text:?}", field.name()), Some(hint));
         None
@@ -375,7 +375,7 @@ impl<'a> Fields<'a> {
                     let text = item.as_str().unwrap_or_else(|| noun(item));
                     let hint = match closest(text, words.into_iter()) {
                         Some(word) => format!("did you mean `{word}`?"),
-                        None => format!("it is one of {}", words.join(", ")),
+                        None => format!("use one of {}", words.join(", ")),
                     };
                     self.remarks.fatal(path, format!("unknown drift class `{text}`"), Some(hint));
                 }
@@ -456,7 +456,7 @@ impl<'a> Fields<'a> {
         if stamp.is_none() {
             let hint = "write it as 2026-11-21T07:30:00Z".to_owned();
             let path = self.path_of(place);
-            self.remarks.warn(path, format!("`{}` is not an RFC 3339 time and is passed over", field.name()), Some(hint));
+            self.remarks.warn(path, format!("`{}` is not an RFC 3339 time and is ignored", field.name()), Some(hint));
         }
         stamp
     }

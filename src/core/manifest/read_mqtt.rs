@@ -28,8 +28,8 @@ pub(super) fn section(node: Option<&Value>, environment: &Environment, remarks: 
             path: path.clone(),
             about_key: true,
             fatal: true,
-            message: "a password does not belong into a manifest".to_owned(),
-            hint: Some("put it into a file of its own, mode 600, and name that with `password_file`".to_owned()),
+            message: "a password does not belong in a manifest".to_owned(),
+            hint: Some("put it in a file with mode 600, and name that file with `password_file`".to_owned()),
         });
     }
     for key in fields.keys().filter_map(Value::as_str).filter(|key| *key != mqtt::PASSWORD && !mqtt::ALL.contains(key)) {

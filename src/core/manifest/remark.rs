@@ -46,8 +46,7 @@ impl Remarks {
 
     /// A key nothing knows that was probably meant to be `meant`, which says where a session is; and whom that concerns.
     pub(super) fn doubtful_key(&mut self, path: Path, key: &str, meant: &str, whom: &str) {
-        let hint =
-            format!("did you mean `{meant}`? Until that is settled {whom} not judged; a key of your own begins with `x-`");
+        let hint = format!("did you mean `{meant}`? Until you fix that, {whom} not judged; start keys of your own with `x-`");
         self.push(Remark { path, about_key: true, fatal: false, message: format!("unknown key `{key}`"), hint: Some(hint) });
     }
 

@@ -353,7 +353,7 @@ fn what_was_probably_meant_for_all_sessions_puts_those_in_doubt_that_do_not_say_
     for (outside, why) in [
         ("defaults: { servr: work }\n", "`defaults` has the unknown key `servr`, which may mean `server`"),
         ("default: { tmux_server: work }\n", "outside its sessions the manifest has the unknown key `default`"),
-        ("tmux_server: work\n", "outside its sessions the manifest has `tmux_server`, which decides nothing there"),
+        ("tmux_server: work\n", "outside its sessions the manifest has `tmux_server`, which has no effect there"),
         ("hostname: elsewhere\n", "the unknown key `hostname`, which may mean `host`"),
     ] {
         let (manifest, remarks) = try_read(&format!("version: 1\n{outside}{sessions}")).unwrap();

@@ -124,7 +124,7 @@ fn observed_lines(world: &World<'_>, row: &Row<'_>, presence: Option<&Presence>,
             let sessions = counted(server.sessions.len(), "session");
             vec![format!("{key}{pid} answered, version {}, {sessions}", server.version)]
         }
-        Some(Fact::Absent) => vec![format!("{key} is not there")],
+        Some(Fact::Absent) => vec![format!("{key} is not running")],
         Some(Fact::Unknown(why)) => vec![format!("{key}: {why}")],
         None => vec![format!("{key} was not looked at")],
     };
@@ -176,10 +176,10 @@ fn turn_line(world: &World<'_>, row: &Row<'_>, live: &LiveAgent) -> String {
     let doing = match (phase, place.as_ref().and_then(|place| world.observation.turns.get(place))) {
         (Some(phase), _) => *phase,
         (None, Some(Fact::Seen(turn))) => *turn,
-        (None, Some(Fact::Absent)) => return "what it is doing: its files do not tell".to_owned(),
+        (None, Some(Fact::Absent)) => return "what it is doing: its files do not say".to_owned(),
         (None, Some(Fact::Unknown(why))) => return format!("what it is doing: unknown ({why})"),
         (None, None) => {
-            return "what it is doing: not asked, because nothing live tells which conversation it is in".to_owned();
+            return "what it is doing: unknown, because no live evidence says which conversation it is in".to_owned();
         }
     };
     let awaited = place.and_then(|place| world.observation.awaited.get(&place)).filter(|_| doing.has_more());
@@ -203,13 +203,13 @@ fn ladder_lines(live: &LiveAgent, decided: Option<Rung>) -> LadderLines {
     let agent = &live.agent;
     let unread = match &agent.home {
         Fact::Seen(_) => format!("{} has no such rung", agent.kind),
-        Fact::Absent | Fact::Unknown(_) => "not read: where its files are cannot be told".to_owned(),
+        Fact::Absent | Fact::Unknown(_) => "not read: the location of its files is unknown".to_owned(),
     };
     let line = |rung: Rung, reading: Option<&Reading>| {
         let mut found = reading.map_or_else(|| unread.clone(), found_line);
         match &agent.ladder.peers {
             Fact::Seen(peers) if *peers > 1 && rung > Rung::Start && reading.is_some_and(|it| it.fact.seen().is_some()) => {
-                found.push_str(&format!("; proves nothing, {peers} live {} processes share the workspace", agent.kind));
+                found.push_str(&format!("; proves nothing, because {peers} live {} processes share the workspace", agent.kind));
             }
             _ => {}
         }
@@ -234,7 +234,7 @@ fn found_line(reading: &Reading) -> String {
         Fact::Unknown(why) => format!("cannot tell: {why}"),
         Fact::Seen(Found::Id(id)) => id.to_string(),
         Fact::Seen(Found::Mapped { id, changed: Some(at) }) => format!("{id}, its store changed {}", stamp(*at)),
-        Fact::Seen(Found::Mapped { id, changed: None }) => format!("{id}, whose store is not there"),
+        Fact::Seen(Found::Mapped { id, changed: None }) => format!("{id}, whose store does not exist"),
         Fact::Seen(Found::Appeared(all)) if all.is_empty() => "nothing".to_owned(),
         Fact::Seen(Found::Appeared(all)) => {
             let lines: Vec<String> = all.iter().map(|one| format!("{} at {}", one.id, stamp(one.at))).collect();
@@ -248,10 +248,10 @@ fn other_verdict(row: &Row<'_>, agents: &[LiveAgent]) -> String {
     let recorded = row.row.session_id.as_ref().map(|id| format!("{id} is recorded; "));
     let why = match row.row.observed {
         Observed::Suspended => "the entry is suspended, so nothing is judged",
-        Observed::Elsewhere => "what is live on another host cannot be seen from here",
-        Observed::Unknown => "whether an agent is live cannot be told",
+        Observed::Elsewhere => "headcount cannot see what is live on another host",
+        Observed::Unknown => "it is unknown whether an agent is live",
         Observed::Ambiguous if agents.len() > 1 => {
-            "which of the processes is its agent is not known, so its conversation is not either"
+            "it is unknown which process is its agent, so its conversation is unknown too"
         }
         Observed::Alive => "it is judged under its new name",
         _ if recorded.is_some() => "no live agent proves or contradicts it",

@@ -153,7 +153,7 @@ fn entry_row(
     let transcript = id.and_then(|(id, _)| transcript_of(world, session, entry, id));
     let (observed, note) = observed(world, session, entry, transcript.as_ref(), proven.is_some());
     let owner = entry.continued.as_ref().and_then(|it| it.owner.as_deref());
-    let note = note.or_else(|| Some(format!("its conversation went on in session {}", printable(owner?))));
+    let note = note.or_else(|| Some(format!("its conversation continued in session {}", printable(owner?))));
     let is_archived = transcript.as_ref().and_then(Fact::seen).is_some_and(|transcript| transcript.is_archived);
     let note = note.or_else(|| is_archived.then(|| "its conversation is archived".to_owned()));
     let doubt = doubt_of(world, session, entry);

@@ -31,7 +31,7 @@ fn about_session(row: &Row<'_>) -> String {
         Observed::Unknown if row.entry.is_some_and(|(entry, _)| entry.doubt.is_some()) => {
             "that key corrected in the manifest: then it is looked for where it is".to_owned()
         }
-        Observed::Unknown => "an answer to what could not be told".to_owned(),
+        Observed::Unknown => "an answer to what is unknown now".to_owned(),
         Observed::Elsewhere => format!("running headcount on host {}", row.row.session.host),
         Observed::Suspended => "removing `suspend: true`".to_owned(),
         Observed::Ambiguous if row.entry.is_none() => format!("all but one of its {agent} processes ending"),
@@ -54,7 +54,7 @@ fn about_conversation(row: &Row<'_>, live: &LiveAgent, decided: Option<Rung>) ->
             vec!["another id in the agent's registry, for instance after a new conversation was begun: new-id".to_owned()]
         }
         (Some(rung), _) => vec![format!("another id on a rung above {} ({})", rung.number(), rung.as_str())],
-        (None, Fact::Unknown(why)) => vec![format!("being able to tell what could not be: {why}")],
+        (None, Fact::Unknown(why)) => vec![format!("an answer to what is unknown now: {why}")],
         // It names an id, and that was not taken: somebody else claims it, or the record is newer than the start.
         (None, Fact::Seen((id, Rung::Start))) => {
             vec![format!("an id on any of rungs 1 to 3, or {id} recorded, or nobody else in it")]

@@ -20,7 +20,7 @@ pub fn socket(server: &str, env: &Environ) -> Result<PathBuf, String> {
     let directory = directory(env);
     let owner = directory.symlink_metadata().map(|metadata| metadata.uid()).ok();
     match owner.filter(|owner| *owner != rustix::process::getuid().as_raw()) {
-        Some(owner) => Err(format!("{} is not ours but of user {owner}", directory.display())),
+        Some(owner) => Err(format!("{} belongs to user {owner}", directory.display())),
         None => Ok(directory.join(server)),
     }
 }

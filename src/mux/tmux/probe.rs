@@ -13,7 +13,7 @@ use crate::core::text::printable;
 use crate::host::{Command, Host, Listener, Output, Peer, RunError};
 
 /// Why nothing can be told of the processes of a server that answers.
-pub(super) const ELSEWHERE: &str = "the tmux server is in another PID namespace (a container or a sandbox), so what runs in its panes cannot be seen from here";
+pub(super) const ELSEWHERE: &str = "the tmux server is in another PID namespace (a container or a sandbox), so headcount cannot see what runs in its panes from here";
 
 /// How long a server may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -148,7 +148,7 @@ fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| printable(line.trim()).into_owned());
     line.unwrap_or_else(|| match (output.code, output.signal) {
-        (Some(0), _) => "it ended well but answered nothing".to_owned(),
+        (Some(0), _) => "it exited with 0 and printed nothing".to_owned(),
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("ended by signal {}", signal.unwrap_or(0)),
     })

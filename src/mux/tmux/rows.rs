@@ -28,11 +28,11 @@ const OLDEST: (u32, u32) = (3, 2);
 pub(super) enum RowsError {
     #[error("tmux {0} is older than 3.2")]
     TooOld(String),
-    #[error("tmux does not tell its version, so it is older than 3.2")]
+    #[error("tmux does not report its version, so it is older than 3.2")]
     NoVersion,
-    #[error("tmux answered nothing")]
+    #[error("tmux printed nothing")]
     Nothing,
-    #[error("tmux's answer does not read right at byte {0}")]
+    #[error("cannot parse tmux's answer at byte {0}")]
     Malformed(usize),
 }
 

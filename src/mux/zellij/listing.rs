@@ -27,7 +27,7 @@ pub(super) struct Listed {
 /// If it is not the list of 0.44 or newer: every field has to be there.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Listed>, String> {
     let mut all: Vec<Listed> =
-        serde_json::from_slice(text).map_err(|error| format!("zellij's list of panes is not understood: {error}"))?;
+        serde_json::from_slice(text).map_err(|error| format!("cannot parse zellij's list of panes: {error}"))?;
     all.retain(|pane| !pane.is_plugin);
     Ok(all)
 }
@@ -49,7 +49,7 @@ pub(super) fn beside(listed: &[Listed], found: &[Arc<Pane>]) -> Vec<Pane> {
         } else if nameless > 0 {
             nameless -= 1;
         } else {
-            others.push(doubt(format!("zellij shows pane {}, and its process was not found", terminal(pane.id))));
+            others.push(doubt(format!("zellij shows pane {}, but its process was not found", terminal(pane.id))));
         }
     }
     others

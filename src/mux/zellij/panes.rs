@@ -37,7 +37,7 @@ fn pane(host: &dyn Host, server: &ProcessInfo, pid: u32) -> Option<(Option<u32>,
             }
         }
     }
-    Some((None, doubt(format!("process {pid} never became what its pane runs"))))
+    Some((None, doubt(format!("process {pid} did not start the program of its pane"))))
 }
 
 /// The id of a pane as zellij's own commands take it.

@@ -45,7 +45,7 @@ fn look(host: &dyn Host, base: &Path, elsewhere: Option<&Path>) -> Result<Server
     let names = names(&directory).map_err(|error| format!("cannot read {}: {error}", directory.display()))?;
     let listening = match host.listening() {
         Fact::Seen(listening) => listening,
-        Fact::Absent => return Err("this system does not tell which sockets are listened on".to_owned()),
+        Fact::Absent => return Err("this system does not show which sockets are in use".to_owned()),
         Fact::Unknown(why) => return Err(why),
     };
     let servers = if names.is_empty() { BTreeMap::new() } else { servers(host, &directory)? };
@@ -71,7 +71,7 @@ struct Running {
 fn servers(host: &dyn Host, directory: &Path) -> Result<BTreeMap<u32, Running>, String> {
     let table = match host.table() {
         Fact::Seen(table) => table,
-        Fact::Absent => return Err("the processes of this host cannot be listed".to_owned()),
+        Fact::Absent => return Err("cannot list the processes of this host".to_owned()),
         Fact::Unknown(why) => return Err(why),
     };
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -121,7 +121,7 @@ fn sessions(
     let answers = wire::greet(host, &sockets);
     let mut reached: Vec<MuxSession> =
         asked.into_iter().zip(answers).filter_map(|(name, answer)| session(name, servers, answer)).collect();
-    reached.extend(waits.into_iter().map(|name| unclear(name, "it is only just being started".to_owned())));
+    reached.extend(waits.into_iter().map(|name| unclear(name, "it is still starting".to_owned())));
     reached.sort_by(|a, b| a.name.cmp(&b.name));
     let count = reached.len();
     (reached, count)
@@ -140,9 +140,7 @@ fn session(name: OsString, servers: &BTreeMap<u32, Running>, answer: Answer) -> 
         Answer::Nobody => None,
         Answer::Failed(why) => unclear(&why),
         Answer::Silent => unclear(&format!("its zellij server did not answer within {} s", wire::DEADLINE.as_secs())),
-        Answer::Said(heard, _) if !wire::is_connected(&heard) => {
-            unclear("its zellij server answers in a way that is not understood")
-        }
+        Answer::Said(heard, _) if !wire::is_connected(&heard) => unclear("cannot parse the answer of its zellij server"),
         Answer::Said(_, pid) => match pid.and_then(|pid| servers.get(&pid)) {
             None => unclear("the process of its zellij server was not found"),
             Some(Running { process, panes, .. }) => Some(MuxSession {
@@ -198,15 +196,15 @@ fn hidden(listening: &[PathBuf], base: &Path, reached: usize) -> Option<String> 
     }
     if here > reached {
         return Some(match here - reached {
-            1 => "a zellij server is alive, its socket removed".to_owned(),
-            several => format!("{several} zellij servers are alive, their sockets removed"),
+            1 => "a zellij server is alive, but its socket was removed".to_owned(),
+            several => format!("{several} zellij servers are alive, but their sockets were removed"),
         });
     }
     other.map(|other| {
         let shown = base.join(&other);
         match super::version(&format!("zellij {}", other.display())) {
-            Err(too_old) => format!("{too_old}, and sessions of it live in {}", shown.display()),
-            Ok(_) => format!("sessions live in {}, which is not understood", shown.display()),
+            Err(too_old) => format!("{too_old}, and has sessions in {}", shown.display()),
+            Ok(_) => format!("there are sessions in {}, whose name is not a known version", shown.display()),
         }
     })
 }
@@ -234,7 +232,7 @@ fn is_generation(directory: &Path) -> bool {
 
 fn alive_in(listening: &[PathBuf], other: &Path) -> Option<String> {
     let lives = listening.iter().any(|path| relative(path, other).is_some_and(|below| is_generation(&below)));
-    lives.then(|| format!("zellij sessions live in {}, and XDG_RUNTIME_DIR is not set here", other.display()))
+    lives.then(|| format!("there are zellij sessions in {}, and XDG_RUNTIME_DIR is not set here", other.display()))
 }
 
 #[cfg(test)]
@@ -251,17 +249,17 @@ mod tests {
         let two = ["/nowhere/z/contract_version_1/a", "/nowhere/z/contract_version_1/a", "/other/contract_version_1/c"];
         assert_eq!(why(&two, 2), None);
         assert_eq!(why(&two, 3), None, "one in another network namespace is reached and not listed");
-        assert_eq!(why(&two, 1).unwrap(), "a zellij server is alive, its socket removed");
-        assert_eq!(why(&two, 0).unwrap(), "2 zellij servers are alive, their sockets removed");
+        assert_eq!(why(&two, 1).unwrap(), "a zellij server is alive, but its socket was removed");
+        assert_eq!(why(&two, 0).unwrap(), "2 zellij servers are alive, but their sockets were removed");
         assert_eq!(why(&["/nowhere/z/contract_version_1/web_server_bus"], 0), None);
         assert_eq!(why(&["/nowhere/z/contract_version_1/deeper/x", "/nowhere/z/log"], 0), None);
     }
 
     #[test]
     fn sessions_of_another_generation_are_named_by_their_directory() {
-        let old = "zellij 0.43.1 is older than 0.44, and sessions of it live in /nowhere/z/0.43.1";
+        let old = "zellij 0.43.1 is older than 0.44, and has sessions in /nowhere/z/0.43.1";
         assert_eq!(why(&["/nowhere/z/0.43.1/a"], 0).as_deref(), Some(old));
-        assert!(why(&["/nowhere/z/contract_version_2/a"], 0).unwrap().contains("not understood"));
+        assert!(why(&["/nowhere/z/contract_version_2/a"], 0).unwrap().contains("not a known version"));
         assert_eq!(why(&["/nowhere/z/mine/a", "/nowhere/z/1.2/a"], 0), None);
     }
 

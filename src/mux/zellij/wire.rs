@@ -62,7 +62,7 @@ pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, Stri
         }
         Some(Answer::Failed(why)) => Err(why),
         Some(Answer::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
-        Some(Answer::Nobody) | None => Err("its zellij server ended meanwhile".to_owned()),
+        Some(Answer::Nobody) | None => Err("its zellij server ended during the query".to_owned()),
     }
 }
 

@@ -60,7 +60,7 @@ pub enum JobsError {
         status: JobStatus,
     },
     /// Its events have used up the numbers.
-    #[error("job {id} can have no more events")]
+    #[error("job {id} cannot have more events")]
     Numbers {
         /// The job.
         id: JobId,

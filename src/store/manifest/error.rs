@@ -61,13 +61,13 @@ pub enum ManifestError {
     Busy {
         /// The path.
         path: PathBuf,
-        /// What it was at: `it is open for writing in another program`, …
+        /// What it was at: `another program has it open for writing`, …
         why: &'static str,
         /// How long was waited.
         waited: Duration,
     },
     /// It has several names; replacing one would cut it from the others.
-    #[error("refusing to replace manifest {}: it is hard-linked ({links} names), a replacement would part them", path.display())]
+    #[error("refusing to replace manifest {}: it is hard-linked ({links} names), and a replacement would separate them", path.display())]
     HardLinked {
         /// The path.
         path: PathBuf,

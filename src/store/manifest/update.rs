@@ -10,9 +10,9 @@ use super::look::{self, Held};
 use super::swap::{Expected, Names, is_unsupported};
 use super::{Cause, Change, LockedManifest, ManifestError, Outcome, Replace, Snapshot, Step, UpdateError, temp};
 
-const OPEN_ELSEWHERE: &str = "it is open for writing in another program";
-const STILL_CHANGING: &str = "it does not stand still";
-const SAVED_MEANWHILE: &str = "others keep saving it";
+const OPEN_ELSEWHERE: &str = "another program has it open for writing";
+const STILL_CHANGING: &str = "it keeps changing";
+const SAVED_MEANWHILE: &str = "other programs keep saving it";
 
 /// What became of one attempt.
 enum Attempt {

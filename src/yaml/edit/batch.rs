@@ -121,7 +121,7 @@ fn tree_of(text: &str) -> Result<Tree, Refusal> {
         None => Ok(tree),
         Some((message, span)) => Err(Refusal::NotEditable {
             path: Path::root(),
-            reason: format!("the text is outside what can be edited: {message}"),
+            reason: format!("headcount cannot edit this text: {message}"),
             span: Some(span.clone()),
         }),
     }

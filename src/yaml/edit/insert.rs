@@ -50,7 +50,7 @@ impl Site<'_> {
 
     /// Puts lines below those of an entry and the comments that belong to it.
     fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
-        let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its place is not known", Some(entry)))?;
+        let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its position is unknown", Some(entry)))?;
         let offset = end_with_comments(self.text, entry, end);
         let mut splices = vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))];
         if offset == self.text.len() && !self.text.ends_with(['\n', '\r']) {
@@ -90,7 +90,7 @@ impl Site<'_> {
         what: &str,
         close: Kind,
     ) -> Result<Vec<Splice>, Refusal> {
-        let unknown = || self.refuse(path, "its place is not known", Some(flow));
+        let unknown = || self.refuse(path, "its position is unknown", Some(flow));
         if let Some(entry) = before {
             let span = significant(entry).ok_or_else(unknown)?;
             let end = span.end;

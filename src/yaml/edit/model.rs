@@ -67,7 +67,7 @@ pub(super) fn steps(edit: &Edit, document: &Value) -> Result<Vec<Step>, Problem>
         (None, None) => {}
         (None, Some(to)) => steps.push(addition(edit, to, document)?),
         (Some(from), to) => {
-            let current = lookup(document, path).ok_or_else(|| Problem::changed(path, "it is not there any more"))?;
+            let current = lookup(document, path).ok_or_else(|| Problem::changed(path, "it no longer exists"))?;
             match to {
                 Some(to) => replacement(path, from, to, current, &mut steps)?,
                 None if path.0.is_empty() => return Err(Problem::impossible(path, "the whole document is never removed")),
@@ -83,16 +83,16 @@ pub(super) fn steps(edit: &Edit, document: &Value) -> Result<Vec<Step>, Problem>
 
 fn addition(edit: &Edit, to: &Json, document: &Value) -> Result<Step, Problem> {
     let path = &edit.path;
-    let (parent, last) = path.split_last().ok_or_else(|| Problem::changed(path, "the document is there already"))?;
+    let (parent, last) = path.split_last().ok_or_else(|| Problem::changed(path, "the document already exists"))?;
     match (lookup(document, &parent), last) {
-        (None, _) => Err(Problem::impossible(path, format!("{parent} is not there"))),
+        (None, _) => Err(Problem::impossible(path, format!("{parent} does not exist"))),
         (Some(Value::Mapping(mapping)), Segment::Key(key)) => match mapping.get(key.as_str()) {
             Some(current) => Err(Problem::changed(path, format!("it is {}", brief(current)))),
             None => Ok(Step::Insert(parent, key.clone(), to.clone(), edit.after.clone())),
         },
         (Some(Value::Sequence(items)), Segment::Index(index)) => match index.cmp(&items.len()) {
             std::cmp::Ordering::Equal => Ok(Step::Append(parent, *index, to.clone())),
-            std::cmp::Ordering::Less => Err(Problem::changed(path, format!("there are {} items already", items.len()))),
+            std::cmp::Ordering::Less => Err(Problem::changed(path, format!("there are already {} items", items.len()))),
             std::cmp::Ordering::Greater => Err(Problem::changed(path, format!("there are only {} items", items.len()))),
         },
         (Some(other), Segment::Key(_)) => {
@@ -108,7 +108,7 @@ fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut
         (Json::Object(from), Json::Object(to), Value::Mapping(mapping)) if !mapping.is_empty() => {
             for (key, value) in from {
                 let path = path.key(key);
-                let current = mapping.get(key.as_str()).ok_or_else(|| Problem::changed(&path, "it is not there any more"))?;
+                let current = mapping.get(key.as_str()).ok_or_else(|| Problem::changed(&path, "it no longer exists"))?;
                 match to.get(key) {
                     _ if key == "<<" => {}
                     Some(to) => replacement(&path, value, to, current, steps)?,

@@ -17,7 +17,7 @@ pub enum Refusal {
         span: Option<Range<usize>>,
     },
     /// Something else stands there than the edit expects.
-    #[error("{path} is not what it was: {reason}")]
+    #[error("{path} has changed: {reason}")]
     Changed {
         /// The node.
         path: Path,
@@ -37,7 +37,7 @@ pub enum Refusal {
         span: Option<Range<usize>>,
     },
     /// The edited text would have differed in more than the intended change.
-    #[error("more would change than is meant: {reason}")]
+    #[error("the edit would change more than intended: {reason}")]
     Guard {
         /// What else would have changed.
         reason: String,

@@ -23,7 +23,7 @@ impl Site<'_> {
         let entry = place
             .ok_or_else(|| self.refuse(path, "it is not written there itself; write it out in its place", Some(&holder.entry)))?
             .entry;
-        let unknown = || self.refuse(path, "its place is not known", Some(&entry));
+        let unknown = || self.refuse(path, "its position is unknown", Some(&entry));
         let span = significant(&entry).ok_or_else(unknown)?;
         self.keeps_its_aliases(path, &entry)?;
         let collection = entry.parent().ok_or_else(unknown)?;

@@ -47,7 +47,7 @@ impl Site<'_> {
         purpose: Purpose,
     ) -> Result<Vec<Splice>, Refusal> {
         let Some(content) = content else { return self.fill(path, place, value) };
-        let unknown = || self.refuse(path, "its place is not known", Some(&place.entry));
+        let unknown = || self.refuse(path, "its position is unknown", Some(&place.entry));
         let span = significant(content).ok_or_else(unknown)?;
         let inner = untagged(content);
         if is_block_scalar(&inner) {

@@ -27,7 +27,7 @@ pub(super) fn session(host: &dyn Host, socket: &Path, prefer: Option<&str>) -> R
     let words = ["show-hooks", "-g", ";", "show-hooks", "-gw", ";", "show-hooks", "-t", &fit];
     match hook(&ask(host, socket, &words)?) {
         None => Ok(fit),
-        Some(name) => Err(ControlError::Refused(format!("the hook {name} is set, which a client would set off"))),
+        Some(name) => Err(ControlError::Refused(format!("the hook {name} is set, and a control client would trigger it"))),
     }
 }
 
@@ -39,7 +39,7 @@ fn choose(sessions: &str, prefer: Option<&str>) -> Result<String, String> {
     for line in sessions.lines() {
         let fields: Vec<&str> = line.split('|').collect();
         let [id, destroy, exit] = fields[..] else {
-            return Err("its list of sessions does not read right".to_owned());
+            return Err("cannot parse its list of sessions".to_owned());
         };
         if !is_off(exit) {
             return Err("exit-unattached is on: the server would end when the client leaves".to_owned());
@@ -91,7 +91,7 @@ mod tests {
             ("$1||0\n", "destroy-unattached"),
             ("$1|0|1\n", "exit-unattached"),
             ("$1|0|\n", "exit-unattached"),
-            ("$1\n", "does not read right"),
+            ("$1\n", "cannot parse"),
         ] {
             assert!(told(lines, None).unwrap_err().contains(why), "{lines:?}");
         }

@@ -31,7 +31,7 @@ pub(super) struct Parcel {
 
 /// This is no introduction of a tmux client as we know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it does not introduce itself as tmux clients do")]
+#[error("it does not identify itself as tmux clients do")]
 pub(super) struct Strange;
 
 /// An introduction as it comes.
