@@ -126,7 +126,7 @@ pub(super) fn tail(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
     Ok((text, from == 0))
 }
 
-/// Whether no other file of its kind in its directory changed after it; not if that cannot be told. Files that links lead to count
+/// Whether no other file of its kind in its directory changed after it; not if that is unknown. Files that links lead to count
 /// as if they lay there.
 pub(super) fn is_latest(path: &Path) -> bool {
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());

@@ -105,7 +105,7 @@ pub trait Agent: Send + Sync {
     }
 
     /// Whether no other conversation of the workspace changed after this one, so that an agent that began it, and is alone there,
-    /// has not gone on in another. `false` if that cannot be told; asked where only a weak rung shows the conversation.
+    /// has not gone on in another. `false` if that is unknown; asked where only a weak rung shows the conversation.
     fn is_latest(&self, transcript: &Transcript, id: &ConversationId, cwd: &Path) -> bool {
         let _ = (transcript, id, cwd);
         false

@@ -133,7 +133,7 @@ impl<'a> Subject<'a> {
         self.chain.host.process(pid)
     }
 
-    /// Who holds a file locked; `Absent`: nobody does.
+    /// Which process holds a file locked; `Absent`: none does.
     pub fn locker(&self, path: &Path) -> Fact<Locker> {
         let Chain { host, agent, .. } = &self.chain;
         let locker = |pid: u32| {

@@ -136,7 +136,7 @@ pub struct KnownIn {
     /// The same by the clock of the boot, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_boot: Option<SinceBoot>,
-    /// The PID namespace its id is of; `None` where that cannot be told.
+    /// The PID namespace its id is of; `None` where that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids: Option<String>,
 }

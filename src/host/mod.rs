@@ -69,12 +69,12 @@ pub trait Host: Send + Sync {
         vec![false; holds.len()]
     }
 
-    /// Whether a process is stopped, as by Ctrl-Z; `false` where that cannot be told.
+    /// Whether a process is stopped, as by Ctrl-Z; `false` where that is unknown.
     fn is_stopped(&self, _pid: u32) -> bool {
         false
     }
 
-    /// The path of the file a process executes; `None` if that cannot be told.
+    /// The path of the file a process executes; `None` if that is unknown.
     fn exe(&self, pid: u32) -> Option<String>;
 
     /// The working directory of a process, symlinks resolved.
@@ -88,7 +88,7 @@ pub trait Host: Send + Sync {
         Fact::Seen(Selfhood { pid, is_of_our_time: true })
     }
 
-    /// The PID namespace in which all of this is seen; `None` where that cannot be told.
+    /// The PID namespace in which all of this is seen; `None` where that is unknown.
     fn namespace(&self) -> Option<String> {
         None
     }
@@ -127,7 +127,7 @@ pub trait Host: Send + Sync {
     /// Every process of the host (zombies left out) with its parent.
     fn table(&self) -> Fact<Vec<Lineage>>;
 
-    /// Whether somebody listens on a Unix socket.
+    /// Whether a process listens on a Unix socket.
     fn listener(&self, socket: &Path) -> Listener;
 
     /// Whether a Unix socket is somebody's, in whichever namespace. Nobody hears that this was asked.

@@ -314,7 +314,7 @@ impl TryIntoPid for Vec<u8> {
     }
 }
 
-/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that cannot be told.
+/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that is unknown.
 pub fn is_single(pid: u32) -> bool {
     std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1)
 }

@@ -31,7 +31,7 @@ pub enum Answer {
     Said(Vec<u8>, Option<u32>),
     /// Somebody listens and gave no whole answer in time.
     Silent,
-    /// The socket is not there, or nobody listens on it.
+    /// The socket does not exist, or no process listens on it.
     Nobody,
     /// It could not be asked.
     Failed(String),

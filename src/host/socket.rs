@@ -1,4 +1,4 @@
-//! Whether somebody listens on a Unix socket, and on which. Never says a word on the connection it opens.
+//! Whether somebody listens on a Unix socket, and on which. Writes nothing to the connection it opens.
 
 use std::ffi::OsStr;
 use std::io;
@@ -24,11 +24,11 @@ const LISTENS: u64 = 0x1_0000;
 pub enum Listener {
     /// Somebody listens, or the queue of one who does is full.
     Listening(Peer),
-    /// The socket is not there or refuses, and nobody listens under that path.
+    /// The socket does not exist or refuses, and no process listens under that path.
     Nobody,
     /// Somebody listens under that path but cannot be reached by it: the socket file was removed or replaced.
     Unreachable,
-    /// It could not be told.
+    /// It is unknown.
     Unknown(String),
 }
 
@@ -93,7 +93,7 @@ fn socket_of(kind: SocketType) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// The paths of all sockets somebody listens on.
+/// The paths of all sockets that a process listens on.
 pub(super) fn listening() -> Fact<Vec<PathBuf>> {
     match std::fs::read(TABLE) {
         Ok(table) => Fact::Seen(listeners(&table).map(|path| PathBuf::from(OsStr::from_bytes(path))).collect()),

@@ -20,7 +20,7 @@ pub trait Mux: Send + Sync {
     fn kind(&self) -> MuxKind;
 
     /// What a server holds; the panes come with [`Fact::Absent`] agents, that is, not yet asked about, or with
-    /// [`Fact::Unknown`] if it cannot be told what runs in them. `Absent`: the server does not run. `Unknown`: it could not be
+    /// [`Fact::Unknown`] if it is unknown what runs in them. `Absent`: the server does not run. `Unknown`: it could not be
     /// told, with the reason. `server` is spelled as in a manifest.
     fn list(&self, host: &dyn Host, env: &Environ, server: &str) -> Fact<Server>;
 

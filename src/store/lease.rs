@@ -17,11 +17,11 @@ use std::fs::File;
 #[derive(Debug)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has leases"))]
 pub(crate) enum Asked {
-    /// Nobody has the file open for writing, and nobody will until this is dropped.
+    /// No process has the file open for writing, and none will until this is dropped.
     Granted(Lease),
     /// Somebody has it open for writing.
     Writer,
-    /// This file system, system or owner has no leases: it cannot be told.
+    /// This file system, system or owner has no leases: it is unknown.
     Unavailable,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Whether nobody has asked to write since the lease was taken.
+    /// Whether no process has asked to write since the lease was taken.
     pub(crate) fn is_whole(&self) -> bool {
         sys::is_whole(&self.file)
     }

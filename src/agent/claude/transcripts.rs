@@ -273,7 +273,7 @@ mod tests {
         let path = dir.path().join(format!("{ID}.jsonl"));
         let ask = || appeared(dir.path(), Path::new("/lab"), Utc::now() - TimeDelta::minutes(1));
         fs::write(&path, "").unwrap();
-        assert!(ask().unwrap_err().contains("which workspace"), "empty");
+        assert!(ask().unwrap_err().contains("its workspace yet"), "empty");
         fs::write(&path, "{\"type\":\"user\",\"cwd\":\"/la").unwrap();
         assert!(ask().is_err(), "cut within its first line");
         let mut file = fs::File::create(&path).unwrap();

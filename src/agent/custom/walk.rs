@@ -21,7 +21,7 @@ pub(super) struct Hit {
 #[derive(Default)]
 pub(super) struct Walk {
     pub(super) hits: Vec<Hit>,
-    /// Why some of it could not be told.
+    /// Why some of it is unknown.
     pub(super) trouble: Option<String>,
     looked_at: usize,
 }

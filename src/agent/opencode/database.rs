@@ -38,7 +38,7 @@ enum Trouble {
     Missing,
     /// Another attempt may succeed.
     Busy,
-    /// It cannot be told.
+    /// It is unknown.
     Why(String),
 }
 

@@ -178,7 +178,7 @@ fn is_of(directory: &str, cwd: &Path) -> bool {
     files::leads_to(Path::new(directory), cwd)
 }
 
-/// Whether no other conversation of a workspace changed after this one; not if that cannot be told.
+/// Whether no other conversation of a workspace changed after this one; not if that is unknown.
 pub(super) fn is_latest(path: &Path, id: &ConversationId, cwd: &Path) -> bool {
     let later = database::look(path, |connection| {
         let since = "(SELECT time_updated FROM session WHERE id = ?1)";

@@ -80,7 +80,7 @@ pub struct World {
 
 /// Lists servers without starting a program, for instance through a connection that is open anyway.
 pub trait Lister: Send + Sync {
-    /// What a server holds, its panes not yet asked about; `None` if it cannot be told this way, which says nothing about the
+    /// What a server holds, its panes not yet asked about; `None` if it is unknown this way, which says nothing about the
     /// server.
     fn list(&self, server: &ServerKey) -> Option<Server>;
 }

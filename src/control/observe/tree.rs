@@ -43,7 +43,7 @@ pub(super) struct Tree {
     pub(super) led: Option<AgentKind>,
     /// Those of them that lead elsewhere, and through what.
     pub(super) doors: Vec<(u32, String)>,
-    /// Why some of it could not be told.
+    /// Why some of it is unknown.
     pub(super) trouble: Option<String>,
 }
 

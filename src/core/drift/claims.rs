@@ -32,7 +32,7 @@ pub(super) enum Ruling {
     Ambiguous(Vec<Candidate>),
     /// Nothing is known beyond what is recorded.
     Nothing,
-    /// It could not be told.
+    /// It is unknown.
     Unknown(String),
 }
 
@@ -195,9 +195,7 @@ impl<'w, 'a> Claims<'w, 'a> {
         let settle = "remove it, or, if it is right, remove it for one pass and write it again";
         match memory.and_then(|memory| memory.known_in.as_ref()).filter(|known| is_unchanged || known.id == *id) {
             Some(known) if known.is(live.agent.process, seen.boot.seen(), seen.vantage.pids.as_deref()) => (known.id != *id)
-                .then(|| {
-                    format!("recorded, but its agent, pid {now}, was in {} when that could last be told; {settle}", known.id)
-                }),
+                .then(|| format!("recorded, but its agent, pid {now}, was in {} when headcount last knew; {settle}", known.id)),
             Some(KnownIn { pid, .. }) => {
                 Some(format!("recorded for pid {pid}, and its agent is now pid {now}, started without it; {settle}"))
             }

@@ -26,7 +26,7 @@ pub struct Verdict {
     pub found: Vec<Unregistered>,
     /// The drifts: those of the entries in their order, then those without an entry.
     pub drifts: Vec<Drift>,
-    /// What could not be told.
+    /// What is unknown.
     pub unknown: Vec<Unknown>,
 }
 
@@ -101,7 +101,7 @@ pub struct Unregistered {
     pub view_of: Option<String>,
 }
 
-/// Something that could not be told.
+/// An unknown fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     /// What it is about.

@@ -33,7 +33,7 @@ impl Live<'_> {
 /// How an entry's session stands in the world, while it is judged. A verdict keeps it as a [`Presence`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Standing<'a> {
-    /// It could not be told, and why.
+    /// It is unknown, and why.
     Unknown(String),
     /// Its server is not there, or answered without it.
     Absent {

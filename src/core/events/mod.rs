@@ -23,7 +23,7 @@ pub enum Event {
     Started(Started),
     /// A drift that was not told before, or that came back.
     Drift(DriftEvent),
-    /// A drift that was told is no more.
+    /// A reported drift has ended.
     Resolved(Resolved),
     /// A delegated job is new, has another status, asks for permission or ran out of time.
     Job(JobChange),
@@ -98,7 +98,7 @@ pub struct Started {
 /// A drift that was not told before, or that came back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriftEvent {
-    /// When it was told, UTC.
+    /// When headcount reported it, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
@@ -116,10 +116,10 @@ pub struct DriftEvent {
     pub muted_until: Option<DateTime<Utc>>,
 }
 
-/// A drift that was told is no more.
+/// A reported drift has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resolved {
-    /// When it was told, UTC.
+    /// When headcount reported it, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
@@ -161,7 +161,7 @@ pub enum How {
 /// A delegated job is new, has another status, asks for permission or ran out of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobChange {
-    /// When it was told, UTC.
+    /// When headcount reported it, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,

@@ -107,13 +107,13 @@ pub struct SessionState {
     pub drifts: Vec<Class>,
 }
 
-/// A drift that was told or is no more, at `headcount/<host>/drift`; not retained. One that was published while the broker was
+/// A drift that began or ended, at `headcount/<host>/drift`; not retained. One that was published while the broker was
 /// lost comes again: it is known by `(id, at, event)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DriftNote {
     /// Always `headcount/drift/v1`.
     pub schema: String,
-    /// When it was told, UTC.
+    /// When headcount reported it, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
@@ -134,7 +134,7 @@ pub struct DriftNote {
     pub message: String,
 }
 
-/// What is told of a drift.
+/// What a message says of a drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
@@ -145,7 +145,7 @@ pub enum Told {
 }
 
 impl HostState {
-    /// Reads what somebody published. Its texts are from outside: nothing in them may reach a terminal unescaped.
+    /// Reads a published payload. Its texts come from outside: nothing in them may reach a terminal unescaped.
     ///
     /// # Errors
     /// [`NotAStatement`].
@@ -179,7 +179,7 @@ impl HostState {
 }
 
 impl SessionState {
-    /// Reads what somebody published. Its texts are from outside: nothing in them may reach a terminal unescaped.
+    /// Reads a published payload. Its texts come from outside: nothing in them may reach a terminal unescaped.
     ///
     /// # Errors
     /// [`NotAStatement`].
@@ -204,7 +204,7 @@ impl SessionState {
 }
 
 impl DriftNote {
-    /// Reads what somebody published. Its texts are from outside: nothing in them may reach a terminal unescaped.
+    /// Reads a published payload. Its texts come from outside: nothing in them may reach a terminal unescaped.
     ///
     /// # Errors
     /// [`NotAStatement`].

@@ -55,7 +55,7 @@ pub struct FleetCounts {
     pub alive: usize,
     /// Their drifts.
     pub drifts: usize,
-    /// Statements that were not believed: not of the right shape, too long, or about somebody else.
+    /// Rejected messages: malformed, too long, or about another host.
     pub rejected: u64,
     /// Statements that were left out because there are too many.
     pub left_out: u64,
@@ -103,7 +103,7 @@ pub struct HostView {
     #[serde(with = "seconds::option")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub since: Option<DateTime<Utc>>,
-    /// When it went, UTC; only known to somebody who was there.
+    /// When it went away, UTC; known only to a program that was connected then.
     #[serde(with = "seconds::option")]
     #[schemars(with = "Option<DateTime<Utc>>")]
     pub ended_at: Option<DateTime<Utc>>,
@@ -160,7 +160,7 @@ pub struct SessionView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum FleetEvent {
-    /// Everything, at the beginning and whenever it had to be read anew.
+    /// Everything, at the start and whenever headcount had to read it again.
     View(FleetReport),
     /// A host is now like this; its sessions are left out.
     Host {
@@ -202,7 +202,7 @@ pub enum FleetEvent {
         /// What it last was.
         session: SessionView,
     },
-    /// A drift was told, or is no more.
+    /// A drift began or ended.
     Drift {
         /// When that was heard, UTC.
         #[serde(with = "seconds")]

@@ -19,7 +19,7 @@ use crate::core::text::seconds;
 pub enum EventKind {
     /// The agent has begun.
     Started,
-    /// The agent waits for somebody's permission.
+    /// The agent waits for a permission.
     PermissionRequired,
     /// The agent got on.
     Progress,

@@ -25,7 +25,7 @@ pub use wire::{Broker, LastEvent, Record};
 /// The version of records and events this is written for.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Where topics of jobs begin unless somebody says otherwise.
+/// The default root of the topics of jobs.
 pub const DEFAULT_ROOT: &str = "python/mqtt/jobs";
 
 /// The largest number an event may have: beyond it not every JSON reader can tell neighbours apart.

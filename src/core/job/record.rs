@@ -143,7 +143,7 @@ pub enum NotAJob {
 }
 
 impl Job {
-    /// A job nobody has begun.
+    /// A job that has not started.
     pub fn new(new: NewJob) -> Self {
         Self {
             status: JobStatus::Pending,

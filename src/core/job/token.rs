@@ -20,7 +20,7 @@ impl Token {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// The token itself: for signing, for the record, and for whoever asked to see it.
+    /// The token itself: for signing, for the record, and for `--print-token`.
     pub fn expose(&self) -> &str {
         &self.0
     }

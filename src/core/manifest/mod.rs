@@ -134,7 +134,7 @@ pub struct Session {
     pub index: usize,
     /// Its key.
     pub key: SessionKey,
-    /// Why it cannot be told which session the entry is about, or where that is.
+    /// Why it is unknown which session the entry is about, or where that is.
     pub doubt: Option<Doubt>,
     /// The agent that runs in it.
     pub agent: AgentKind,

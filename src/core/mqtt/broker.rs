@@ -20,7 +20,7 @@ pub const VARIABLES: [&str; 9] = [
     "MQTT_CLIENT_ID_PREFIX",
 ];
 
-/// What client ids begin with unless somebody says otherwise.
+/// The default prefix of client ids.
 const CLIENT_ID_PREFIX: &str = "headcount";
 
 /// The longest host name (RFC 1035).

@@ -126,7 +126,7 @@ impl Ladder {
 }
 
 impl Reading {
-    /// Why it could not be told, and of what: most reasons name the file already.
+    /// Why it is unknown, and of what: most reasons name the file already.
     pub fn untold(&self, why: &str) -> String {
         if why.contains(&self.looked_at) { why.to_owned() } else { format!("{}: {why}", self.looked_at) }
     }

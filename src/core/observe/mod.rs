@@ -23,7 +23,7 @@ pub struct Observation {
     pub host: String,
     /// The running boot of that host.
     pub boot: Fact<Boot>,
-    /// Each server asked for. `Absent`: nobody listens on its socket. `Unknown`: it did not answer.
+    /// Each server asked for. `Absent`: no process listens on its socket. `Unknown`: it did not answer.
     pub servers: BTreeMap<ServerKey, Fact<Server>>,
     /// The processes behind recorded pane pids that no answering server accounts for, by pid.
     pub strays: BTreeMap<u32, Fact<Stray>>,
@@ -59,7 +59,7 @@ impl Observation {
 /// alive for that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vantage {
-    /// Our PID namespace, as `/proc/self/ns/pid` names it; `None` where that cannot be told.
+    /// Our PID namespace, as `/proc/self/ns/pid` names it; `None` where that is unknown.
     pub pids: Option<String>,
     /// The directory the socket of each server is, or would be, in: known by what it is (inode and birth) and not by its name,
     /// which leads elsewhere where files are mounted otherwise. Missing ones are left out.
@@ -118,7 +118,7 @@ pub struct MuxSession {
 /// A pane of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pane {
-    /// The multiplexer's id of it: `%3`, or `terminal_0`; `terminal_?` where that cannot be told.
+    /// The multiplexer's id of it: `%3`, or `terminal_0`; `terminal_?` where that is unknown.
     pub id: String,
     /// The process the pane was made for.
     pub pid: Option<u32>,

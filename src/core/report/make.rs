@@ -18,13 +18,13 @@ use crate::core::text::printable;
 pub struct Outcome<'a> {
     /// The absolute path of the manifest.
     pub manifest: &'a str,
-    /// Whether the pass was told to record nothing.
+    /// Whether the pass was a dry run.
     pub dry_run: bool,
     /// What was planned; its steps were applied unless it is a dry run.
     pub plan: &'a Plan,
     /// The unified diff of the manifest.
     pub diff: &'a str,
-    /// The fingerprints this consumer was told of last time.
+    /// The fingerprints last reported to this consumer.
     pub reported: &'a BTreeSet<String>,
     /// When each fingerprint was first seen.
     pub first_seen: &'a BTreeMap<String, DateTime<Utc>>,

@@ -32,7 +32,7 @@ pub struct Report {
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub observed_at: DateTime<Utc>,
-    /// Whether the pass was told to record nothing.
+    /// Whether the pass was a dry run.
     pub dry_run: bool,
     /// No drift and nothing unknown.
     pub in_sync: bool,
@@ -40,7 +40,7 @@ pub struct Report {
     pub counts: Counts,
     /// The drifts, in the order of the manifest, then the unregistered sessions.
     pub drifts: Vec<DriftReport>,
-    /// What could not be told, and why.
+    /// What is unknown, and why.
     pub unknown: Vec<UnknownReport>,
     /// The unified diff of the manifest that was, or would be, written; empty if nothing changes. `patch` applies it.
     pub diff: String,
@@ -128,7 +128,7 @@ pub struct EditReport {
     pub to: Value,
 }
 
-/// Something that could not be told.
+/// An unknown fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnknownReport {
     /// What it is about: `tmux:canary`, or a session's name.

@@ -33,7 +33,7 @@ pub struct StatusReport {
     pub counts: Counts,
     /// The sessions: those of the manifest in its order, then unregistered ones.
     pub sessions: Vec<SessionRow>,
-    /// What could not be told, and why.
+    /// What is unknown, and why.
     pub unknown: Vec<UnknownReport>,
 }
 
@@ -74,7 +74,7 @@ pub struct SessionRow {
     /// transcript of the recorded one does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id_rung: Option<String>,
-    /// Whether the transcript of that id is on disk; `None` if that could not be told.
+    /// Whether the transcript of that id is on disk; `None` if that is unknown.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transcript: Option<bool>,
     /// When the transcript last changed.
@@ -121,7 +121,7 @@ pub enum Observed {
     Ambiguous,
     /// The multiplexer answered without it.
     Gone,
-    /// It could not be told.
+    /// It is unknown.
     Unknown,
     /// It belongs to another host.
     Elsewhere,
@@ -184,7 +184,7 @@ pub struct RungLine {
     pub name: String,
     /// What was looked at.
     pub looked_at: String,
-    /// What was found, or why it could not be told.
+    /// What was found, or why it is unknown.
     pub found: String,
     /// Whether this rung decided.
     pub decided: bool,

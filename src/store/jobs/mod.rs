@@ -33,7 +33,7 @@ pub use log::{EventLog, EventReader};
 pub use prune::Pruned;
 pub use write::{Answer, Message};
 
-/// How long a lock is waited for unless somebody says otherwise.
+/// How long to wait for a lock by default.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// One registry. Clones share what they remember of the records they read.

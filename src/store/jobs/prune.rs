@@ -17,7 +17,7 @@ const AUDIT: [&str; 3] = ["meta.json", "events.ndjson", "status.json"];
 pub struct Pruned {
     /// The jobs.
     pub jobs: Vec<Job>,
-    /// Audit directories that were left because somebody keeps other things in them.
+    /// Audit directories that were kept because other programs have files in them.
     pub kept: Vec<PathBuf>,
 }
 

@@ -61,7 +61,7 @@ pub(super) enum Guard {
     Leased(Lease),
     /// Somebody.
     Writer,
-    /// It cannot be told.
+    /// It is unknown.
     Unknown,
 }
 

@@ -217,7 +217,7 @@ fn judge(stage: &Stage, verb: Verb, before: &oracle::Before, ran: &Ran) -> Outco
     let told = |word: &str| ran.err.contains(word) || ran.out.contains(word);
     match ran.code {
         Some(0..=2 | 4) if says("unknown") => Outcome::CannotTell,
-        Some(0 | 1 | 4) if !ran.err.contains("error:") && (told("annot tell") || told("annot be told") || told("skipped:")) => {
+        Some(0 | 1 | 4) if !ran.err.contains("error:") && (told("annot tell") || told("is unknown") || told("skipped:")) => {
             Outcome::CannotTell
         }
         Some(code) if code != 0 && ran.err.contains("error:") => Outcome::Error(code),

@@ -56,7 +56,7 @@ impl Verb {
             Self::JobPublish => "job publish",
             Self::JobSubmit => "job submit",
             Self::Undo => "undo",
-            Self::Reconcile => "reconcile",
+            Self::Reconcile => "record",
             Self::Watch => "watch",
         }
     }
@@ -83,7 +83,7 @@ impl Verb {
             Self::JobPublish => vec!["job", "publish", &stage.job, "progress", "--detail", "half done"],
             Self::JobSubmit => vec!["job", "submit", "--agent", "claude", "--agent-session", &session, "--prompt", "more"],
             Self::Undo => vec!["undo", &stage.undoable],
-            Self::Reconcile => vec!["reconcile", "--emit-diff", "--settle", stage.settle],
+            Self::Reconcile => vec!["record", "--json", "--settle", stage.settle],
             Self::Watch => vec!["watch", "--json", "--settle", "0s", "--interval", "300ms", "--heartbeat", "300ms"],
         };
         let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
@@ -112,7 +112,7 @@ impl Verb {
                     && (ran.blind
                         || (ran.out.contains("Evidence for")
                             && !ran.out.contains("annot tell")
-                            && !ran.out.contains("annot be told")))
+                            && !ran.out.contains("is unknown")))
             }
             Self::History => {
                 let is_elsewhere = stage.manifest().is_symlink() && ran.out.contains("Nothing has been recorded");

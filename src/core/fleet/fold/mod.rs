@@ -71,7 +71,7 @@ pub enum Change {
     Session(String, SessionView),
     /// A session is no more; host and what it was.
     Gone(String, SessionView),
-    /// A drift was told; host and drift.
+    /// A drift began or ended; host and drift.
     Drift(String, Box<DriftNote>),
 }
 

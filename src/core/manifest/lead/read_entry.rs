@@ -221,7 +221,7 @@ impl Fields<'_> {
                 self.remarks.fatal_key(path.clone(), format!("`env` may not set `{key}`"), Some(hint));
             } else if key.is_empty() || key.contains(['=', '\0']) {
                 let hint = Some("a variable's name has no `=`".to_owned());
-                self.remarks.fatal_key(path.clone(), format!("{key:?} is no name of a variable"), hint);
+                self.remarks.fatal_key(path.clone(), format!("{key:?} is not the name of a variable"), hint);
             }
             let Value::Mapping(fields) = value else {
                 // The entry's own text comes after a file of the defaults.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Scalar;
 use crate::core::manifest::lead::{Attach, CrewRole, Desired, Permissions, RestartPolicy};
 
-/// How a declared agent is driven.
+/// How to drive a declared agent.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 pub(super) struct DriveTable {
@@ -75,7 +75,7 @@ pub(super) struct Waits {
     /// The longest wait.
     #[schemars(extend("examples" = ["30m"], "default" = "1h"))]
     most: Option<Span>,
-    /// So many starts, then it gives up.
+    /// The number of starts before headcount gives up.
     #[schemars(range(min = 1), extend("examples" = [5], "default" = 10))]
     attempts: Option<u32>,
 }
@@ -84,10 +84,10 @@ pub(super) struct Waits {
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 pub(super) struct Host {
-    /// Names for ssh; the first that answers counts.
+    /// Names for ssh; headcount uses the first that answers.
     #[schemars(inner(regex(pattern = r"^[^-\s]\S*$")), extend("examples" = [["ml-primary", "ml-fallback"]]))]
     ssh: Option<Vec<String>>,
-    /// How its terminal is reached.
+    /// How to reach its terminal.
     #[schemars(extend("examples" = ["mosh"], "default" = "ssh"))]
     attach: Option<Attach>,
     /// Its manifest, there.
@@ -101,35 +101,35 @@ pub(super) struct Host {
 /// What people declare of one session alone: ignored in `defaults`.
 #[derive(JsonSchema)]
 pub(super) struct DeclaredOfOne {
-    /// What is to become of the session; kept, and decides nothing yet. Missing: headcount only follows it.
+    /// The state that the session should have (no effect yet). Without it, headcount only follows the session.
     #[schemars(extend("examples" = ["running"]))]
     desired: Option<Desired>,
-    /// What is run instead of the agent's program, whose arguments follow; kept, and decides nothing yet. Nothing that leads to
-    /// another machine, container or terminal.
+    /// The command to run instead of the agent's program, whose arguments follow it (no effect yet). It must not
+    /// lead to another machine, container or terminal.
     #[schemars(length(min = 1), extend("examples" = [["mise", "exec", "--", "claude"]]))]
     command: Option<Vec<Scalar>>,
-    /// What is said once when the conversation begins; kept, and decides nothing yet.
+    /// The first message of the conversation (no effect yet).
     #[schemars(extend("examples" = ["Fix the failing tests."]))]
     prompt: Option<String>,
-    /// How far the agent may go without asking; kept, and decides nothing yet.
+    /// How far the agent may go without asking (no effect yet).
     #[schemars(extend("examples" = ["edit"], "default" = "ask"))]
     permissions: Option<Permissions>,
-    /// Whether the agent's question about this workspace is answered; kept, and decides nothing yet.
+    /// Whether to answer the agent's question about this workspace (no effect yet).
     #[schemars(extend("examples" = [true]))]
     trust: Option<bool>,
-    /// The work it is about: a tracker's id, an address, words; kept, and decides nothing yet.
+    /// The work it is about: a tracker's id, an address, words (no effect yet).
     #[schemars(extend("examples" = ["ENG-123"]))]
     task: Option<String>,
-    /// The crew it belongs to; kept, and decides nothing yet.
+    /// The crew it belongs to (no effect yet).
     #[schemars(extend("examples" = [{"name": "shop", "role": "worker"}]))]
     crew: Option<Crew>,
-    /// Its part, as multi-agent-mux says it; shown, and never changed.
+    /// Its role in multi-agent-mux; shown, never changed.
     #[schemars(extend("examples" = ["reviewer"]))]
     role: Option<String>,
-    /// How multi-agent-mux started it; shown, and never changed.
+    /// How multi-agent-mux started it; shown, never changed.
     #[schemars(extend("examples" = ["claude --model sonnet"]))]
     start_command: Option<String>,
-    /// What multi-agent-mux attached to it; shown, and never changed.
+    /// What multi-agent-mux attached to it; shown, never changed.
     #[schemars(extend("examples" = [["files"]]))]
     mcp_attachments: Option<Attachments>,
 }
@@ -182,12 +182,12 @@ pub(super) struct RestartWaits {
     /// The longest wait.
     #[schemars(extend("examples" = ["30m"]))]
     most: Option<Span>,
-    /// So many starts, then it gives up.
+    /// The number of starts before headcount gives up.
     #[schemars(range(min = 1), extend("examples" = [5]))]
     attempts: Option<u32>,
 }
 
-/// A value of a variable, or the file that it stands in.
+/// A value of a variable, or the file that holds it.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Variable {
@@ -197,7 +197,7 @@ pub(super) enum Variable {
     File(VariableFile),
 }
 
-/// The file that a variable's value stands in.
+/// The file that holds a variable's value.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 pub(super) struct VariableFile {

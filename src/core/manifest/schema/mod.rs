@@ -31,28 +31,28 @@ pub fn schema() -> Value {
 #[derive(JsonSchema)]
 #[schemars(title = "agent-sessions.yaml", extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct Document {
-    /// The format's version. Without it the file is read and written as multi-agent-mux does.
+    /// The version of the format. Without it, headcount reads and writes the file as multi-agent-mux does.
     #[schemars(extend("examples" = [1], "const" = 1))]
     version: Option<u32>,
-    /// Agents that headcount does not know by itself, by their names: small letters, digits and dashes.
+    /// Agents that are not built in, by name (lower-case letters, digits and dashes).
     #[schemars(extend("propertyNames" = {"pattern": NAME, "maxLength": 32}, "examples" = [{"aider": {"programs": ["aider"]}}]))]
     agents: Option<BTreeMap<String, DeclaredAgent>>,
     /// Declared fields that every session has unless its entry says otherwise.
     #[schemars(extend("examples" = [{"mux": "zellij"}]))]
     defaults: Option<Declared>,
-    /// Which sessions without an entry are ours.
+    /// Which sessions without an entry headcount adds. The agent in the name must be alive in the session.
     #[schemars(extend("examples" = [{"names": ["*-creator-{agent}", "{agent}-*"]}]))]
     discovery: Option<Discovery>,
     /// The sessions.
     #[schemars(extend("examples" = [[{"name": "shop-web-creator-claude", "agent": "claude"}]]))]
     sessions: Option<Vec<Session>>,
-    /// How sessions are led; kept, and decides nothing yet.
+    /// How sessions are led (no effect yet).
     #[schemars(extend("examples" = [{"parallel": 2, "spacing": "1s"}]))]
     lead: Option<LeadPolicy>,
-    /// Other hosts, by the names that commands call them; kept, and decides nothing yet.
+    /// Other hosts, by the names that commands use (no effect yet).
     #[schemars(extend("propertyNames" = {"pattern": "^(?!(tmux|zellij|https?)$)[^-:/\\s][^:/\\s]*$"}, "examples" = [{"ml": {"ssh": ["ml-primary", "ml-fallback"]}}]))]
     hosts: Option<BTreeMap<String, Host>>,
-    /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) wins.
+    /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) takes precedence.
     #[schemars(extend("examples" = [{"broker": "broker.example", "tls": true}]))]
     mqtt: Option<Mqtt>,
     /// Older name of `sessions`; not beside it.
@@ -63,7 +63,7 @@ struct Document {
     agent_identities: Option<BTreeMap<String, Identity>>,
 }
 
-/// An agent that headcount does not know by itself.
+/// An agent that is not built in.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct DeclaredAgent {
@@ -82,28 +82,29 @@ struct DeclaredAgent {
     /// The variable of its environment that names another home.
     #[schemars(regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"), extend("examples" = ["AIDER_HOME"]))]
     home_env: Option<String>,
-    /// Where its transcripts are, below its home, absolute, or below `{cwd}/`: `{id}` once; `{workspace}` is the workspace's path
-    /// with a dash for every character but ASCII letters and digits; `*` is any text within a name, `?` one character.
+    /// Where its transcripts are: below its home, absolute, or below `{cwd}/`. `{id}` must occur once. `{workspace}` is the
+    /// workspace's path with a dash for every character but ASCII letters and digits; `*` is any text within a name, `?` one
+    /// character.
     #[schemars(length(max = 512), regex(pattern = r"\{id\}"), extend("examples" = ["chats/{workspace}/*-{id}.jsonl"]))]
     transcripts: Option<String>,
-    /// A regular expression that the whole of an id matches; without one an id is any text that can be part of a file's name.
+    /// A regular expression for the whole id. Without one, any text that can be part of a file name is an id.
     #[schemars(length(min = 1, max = 256), extend("examples" = ["[0-9a-f]{8}"]))]
     id: Option<String>,
     /// Flags whose value is the exact id of the conversation.
     #[schemars(length(max = 16), extend("examples" = [["--session", "--resume"]]))]
     id_flags: Option<Vec<String>>,
-    /// Flags with which an id among the arguments is not the id in use, such as one that forks the conversation.
+    /// Flags that make the id among the arguments differ from the id in use, such as one that forks the conversation.
     #[schemars(length(max = 16), extend("examples" = [["--fork"]]))]
     fork_flags: Option<Vec<String>>,
     /// The arguments that resume a conversation, `{id}` once among them.
     #[schemars(length(max = 16), extend("examples" = [["--resume", "{id}"]]))]
     resume: Option<Vec<String>>,
-    /// How it is driven; kept, and decides nothing yet. What is missing is never tried.
+    /// How to drive it (no effect yet). headcount never tries what is missing.
     #[schemars(extend("examples" = [{"ready": "aider> ", "submit": "Enter"}]))]
     drive: Option<DriveTable>,
 }
 
-/// Which sessions without an entry are ours.
+/// Which sessions without an entry headcount adds. The agent in the name must be alive in the session.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct Discovery {
@@ -112,7 +113,7 @@ struct Discovery {
     names: Option<Vec<String>>,
 }
 
-/// The MQTT broker. A password never stands here.
+/// The MQTT broker. Never write a password here.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
 struct Mqtt {
@@ -122,7 +123,7 @@ struct Mqtt {
     /// The port; 1883, or 8883 with TLS.
     #[schemars(range(min = 1, max = 65535), extend("examples" = [8883]))]
     port: Option<u16>,
-    /// Whether to speak TLS; on if certificates are named.
+    /// Whether to use TLS; on if certificates are set.
     #[schemars(extend("examples" = [true]))]
     tls: Option<bool>,
     /// The user.
@@ -131,7 +132,7 @@ struct Mqtt {
     /// The file whose first line is the password.
     #[schemars(extend("examples" = ["~/.config/headcount/mqtt-password"]))]
     password_file: Option<String>,
-    /// The certificates of the authorities that vouch for the broker (PEM); the system's, if none are named.
+    /// The CA certificates that vouch for the broker (PEM); by default those of the system.
     #[schemars(extend("examples" = ["ca.pem"]))]
     ca_certs: Option<String>,
     /// The client's certificate (PEM).
@@ -140,10 +141,10 @@ struct Mqtt {
     /// The client's key (PEM); without it, the key is in `certfile`.
     #[schemars(extend("examples" = ["dev1.key"]))]
     keyfile: Option<String>,
-    /// What client ids begin with.
+    /// The prefix of client ids.
     #[schemars(extend("examples" = ["laptop"], "default" = "headcount"))]
     client_id_prefix: Option<String>,
-    /// Where the topics of jobs begin.
+    /// The root of the topics of jobs.
     #[schemars(extend("examples" = ["jobs"], "default" = "python/mqtt/jobs"))]
     root: Option<String>,
 }
@@ -163,13 +164,13 @@ struct Declared {
     /// The multiplexer.
     #[schemars(extend("examples" = ["zellij"], "default" = "tmux"))]
     mux: Option<MuxKind>,
-    /// The server: a `tmux -L` name, or the absolute path of its socket; of zellij a path as in `ZELLIJ_SOCKET_DIR`.
+    /// The server: a `tmux -L` name or the absolute path of its socket; for zellij, a path as in `ZELLIJ_SOCKET_DIR`.
     #[schemars(extend("examples" = ["canary"], "default" = ServerKey::DEFAULT))]
     server: Option<String>,
     /// Older name of `server`.
     #[schemars(extend("examples" = ["canary"]))]
     tmux_server: Option<String>,
-    /// The host the session lives on; headcount judges only sessions of its own host.
+    /// The host of the session. headcount judges only sessions of its own host; others are `elsewhere`.
     #[schemars(extend("examples" = ["dev1"]))]
     host: Option<String>,
     /// Labels, for `-l key=value`.
@@ -184,18 +185,18 @@ struct Declared {
     /// Drift classes that are listed but do not count.
     #[schemars(extend("examples" = [["moved", "agent-gone"]]))]
     ignore: Option<Vec<Class>>,
-    /// When it is started again: a word, or a mapping with waits of its own; kept, and decides nothing yet.
+    /// When headcount starts it again: a word, or a mapping with its own waits (no effect yet).
     #[schemars(extend("examples" = ["on-failure"], "default" = "never"))]
     restart: Option<Restart>,
-    /// Flags after the agent's own, with their values; kept, and decide nothing yet. No flag that says an id or a prompt, or runs
-    /// the agent without its terminal. One that lets it act unasked needs your consent; beside `permissions` it is an error.
+    /// Flags after the agent's own, with their values (no effect yet). Flags for an id, a prompt or a run without a terminal are
+    /// not allowed. One that lets the agent act unasked needs your consent; beside `permissions` it is an error.
     #[schemars(extend("examples" = [["--model", "opus"]]))]
     args: Option<Vec<Scalar>>,
-    /// Environment of the agent; tells where its files are when no process does. headcount shows its values as `***`; `{file: PATH}`
-    /// keeps one out of the manifest. Not `HEADCOUNT_…`, `TMUX…` or `ZELLIJ…`.
+    /// Environment of the agent; shows where its files are while no process does. headcount shows its values as `***`;
+    /// `{file: PATH}` keeps a value out of the manifest. Not `HEADCOUNT_…`, `TMUX…` or `ZELLIJ…`.
     #[schemars(extend("propertyNames" = {"pattern": "^(?!HEADCOUNT_|TMUX|ZELLIJ)[^=]+$"}, "examples" = [{"CLAUDE_CONFIG_DIR": "/home/ada/.claude-work"}]))]
     env: Option<BTreeMap<String, Variable>>,
-    /// How long a series of starts may take; kept, and decides nothing yet.
+    /// How long a series of starts may take (no effect yet).
     #[schemars(regex(pattern = "^([0-9]+(ms|s|m|h|d))+$"), extend("examples" = ["5h"]))]
     deadline: Option<String>,
 }
@@ -217,10 +218,10 @@ struct Session {
     declared: Declared,
     #[serde(flatten)]
     of_one: DeclaredOfOne,
-    /// Recorded: what became of the session; missing if it was never seen.
+    /// Recorded: the state of the session; missing if headcount never saw it.
     #[schemars(extend("examples" = ["running"]))]
     status: Option<Status>,
-    /// Recorded: the agent's own id of the conversation; null until it materialises.
+    /// Recorded: the agent's own id of the conversation; null until there is one.
     #[schemars(extend("examples" = ["4f0c2a9e-6a57-4b0e-9d3c-0e6f6f1f7a21"]))]
     session_id: Option<String>,
     /// Recorded: the pane the agent runs in.
@@ -241,7 +242,7 @@ struct Session {
     /// Older dialect: why it was stopped.
     #[schemars(extend("examples" = ["done"]))]
     stop_reason: Option<String>,
-    /// Older dialect: whether what was stopped can be resumed.
+    /// Older dialect: whether the stopped session can be resumed.
     #[schemars(extend("examples" = [true]))]
     resumable: Option<bool>,
     /// The delegated job this session works on.
@@ -255,10 +256,10 @@ struct Session {
 /// A pane as recorded: a hint to confirm by pid, never an address.
 #[derive(JsonSchema)]
 struct Pane {
-    /// The multiplexer's id of it, `%3`.
+    /// The multiplexer's id of the pane, such as `%3`.
     #[schemars(extend("examples" = ["%0"]))]
     id: Option<String>,
-    /// The process the pane was made for.
+    /// The process that the pane was created for.
     #[schemars(extend("examples" = [32064]))]
     pid: Option<u32>,
     /// The agent that ran in it.
