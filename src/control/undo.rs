@@ -87,7 +87,7 @@ impl UndoError {
 pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
     let file = ManifestFile::open(&request.manifest).map_err(PassError::from)?;
     let resolved = file.resolved().map_err(PassError::from)?;
-    let journal = Journal::new(&request.state_home.of_manifest(&resolved));
+    let journal = Journal::new(&request.state_home.of_manifest(&resolved)).waiting(request.update.lock_wait);
     let entry = find(&journal, request)?;
     let undoing = Undoing { world, request, entry: &entry };
     if request.dry_run {

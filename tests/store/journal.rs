@@ -4,13 +4,14 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use headcount::core::drift::{Class, Evidence};
 use headcount::core::edit::{Edit, Path as EditPath};
 use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
 use headcount::store::TextHash;
-use headcount::store::journal::{Entry, Journal, NewEntry};
+use headcount::store::journal::{Entry, Journal, JournalError, NewEntry};
 use headcount::store::paths::{ManifestDir, StateHome};
 use serde_json::json;
 use tempfile::TempDir;
@@ -140,6 +141,26 @@ fn a_commit_cut_short_is_made_up_for_by_the_next_holder_of_the_lock() {
     assert!(journal.entries(None, None).unwrap().is_empty());
     journal.resolve(hash("1")).unwrap();
     assert_eq!(shown(&journal.entries(None, None).unwrap()), ["000001 a"]);
+}
+
+#[test]
+fn a_lock_that_another_keeps_is_waited_for_and_not_for_ever() {
+    let (_temp, directory, journal) = place();
+    record(&journal, &["a"], "0", "1");
+    let open = || OpenOptions::new().append(true).open(directory.path().join("journal.lock")).unwrap();
+    let stopped = open();
+    fs4::FileExt::lock(&stopped).unwrap();
+    let hasty = journal.clone().waiting(Duration::from_millis(50));
+    match hasty.begin(vec![entry("b")], hash("1"), hash("2")) {
+        Err(error @ JournalError::Locked { .. }) => assert!(error.is_busy()),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(shown(&journal.entries(None, None).unwrap()), ["000001 a"], "readers need no lock");
+    let patient = journal.waiting(Duration::from_secs(60));
+    let waiting = std::thread::spawn(move || record(&patient, &["c"], "1", "3"));
+    drop(stopped);
+    waiting.join().unwrap();
+    assert_eq!(shown(&hasty.entries(None, None).unwrap()), ["000002 c", "000001 a"]);
 }
 
 #[test]

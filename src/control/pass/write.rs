@@ -33,7 +33,7 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         }
     };
     let directory = options.state_home.of_manifest(locked.path());
-    let journal = Journal::new(&directory);
+    let journal = Journal::new(&directory).waiting(options.update.lock_wait);
     let mut attempt = Attempt { world, options, journal: &journal, stage, judged, memory, intent: None };
     let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
     let Attempt { mut stage, judged, memory, intent, .. } = attempt;

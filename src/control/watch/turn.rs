@@ -180,6 +180,7 @@ impl Turns {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
             PassError::BeingWritten { .. } => Some(SOON),
             PassError::Manifest(error) if error.is_busy() => Some(SOON),
+            PassError::Journal(error) if error.is_busy() => Some(SOON),
             // Whoever puts it there, or mends it, is heard of.
             PassError::Manifest(
                 ManifestError::Missing { .. } | ManifestError::Directory { .. } | ManifestError::NotRegular { .. },

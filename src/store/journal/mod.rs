@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fs4::TryLockError;
 
 use super::TextHash;
 use super::paths::{ManifestDir, PathError};
@@ -36,9 +39,24 @@ pub enum JournalError {
         /// Why not.
         source: io::Error,
     },
+    /// Somebody else kept its lock for too long.
+    #[error("journal is locked: {} is held by another program, waited {:.1} s", lock.display(), waited.as_secs_f32())]
+    Locked {
+        /// The sidecar.
+        lock: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// An entry cannot be put into JSON.
     #[error("cannot encode a journal entry")]
     Encode(#[source] serde_json::Error),
+}
+
+impl JournalError {
+    /// Whether trying again later may help: somebody else was at it.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Locked { .. })
+    }
 }
 
 /// The journal of one manifest.
@@ -50,6 +68,7 @@ pub struct Journal {
     directory: ManifestDir,
     limit: u64,
     keep: usize,
+    wait: Duration,
 }
 
 /// Entries written and not yet decided.
@@ -78,13 +97,19 @@ pub struct Resolved {
 impl Journal {
     /// The journal in this directory.
     pub fn new(directory: &ManifestDir) -> Self {
-        Self { directory: directory.clone(), limit: 5 << 20, keep: 5 }
+        Self { directory: directory.clone(), limit: 5 << 20, keep: 5, wait: Duration::from_secs(10) }
     }
 
     /// The same, starting a new file when one has reached `limit` bytes and keeping `keep` older ones.
     #[must_use]
     pub fn with_rotation(self, limit: u64, keep: usize) -> Self {
         Self { limit, keep, ..self }
+    }
+
+    /// The same, waiting as long as this for its lock.
+    #[must_use]
+    pub fn waiting(self, wait: Duration) -> Self {
+        Self { wait, ..self }
     }
 
     /// Writes entries, on disk, before the manifest's text `before` is replaced by `after`. Entries left open by somebody who
@@ -181,12 +206,27 @@ impl Journal {
         }
     }
 
-    /// A lock on a sidecar, because rotation renames the files.
+    /// A lock on a sidecar, because rotation renames the files. Others have it for a few writes; one that has it for longer is
+    /// stopped, or on a disk that hangs, and must not stop us too.
     fn guard(&self) -> Result<File, JournalError> {
         let path = self.directory.file("journal.lock");
         let file = replace::append(&path).map_err(io_error("open lock of", &path))?;
-        fs4::FileExt::lock(&file).map_err(io_error("lock", &path))?;
-        Ok(file)
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match fs4::FileExt::try_lock(&file) {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {
+                    let waited = started.elapsed();
+                    let Some(left) = self.wait.checked_sub(waited).filter(|left| !left.is_zero()) else {
+                        return Err(JournalError::Locked { lock: path, waited });
+                    };
+                    std::thread::sleep(pause.min(left));
+                    pause = (pause * 2).min(Duration::from_millis(20));
+                }
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", &path)(source)),
+            }
+        }
     }
 
     fn tail(&self) -> Result<Tail, JournalError> {
