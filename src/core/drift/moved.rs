@@ -109,7 +109,7 @@ pub(super) fn renames<'w, 'a>(
     };
     let mut taken: BTreeSet<&SessionKey> = BTreeSet::new();
     for (entry, _) in absent().filter(|(entry, _)| matches!(entry.recorded.status, None | Some(Status::Running))) {
-        let to: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| holds_pane(world, entry, other)).collect();
+        let to: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| holds_pane(entry, other)).collect();
         let Some(first) = to.first() else { continue };
         let proposed = to.len() == 1 && !taken.contains(&first.key);
         taken.extend(to.iter().map(|other| &other.key));
@@ -130,15 +130,8 @@ pub(super) fn renames<'w, 'a>(
     renames
 }
 
-fn holds_pane(world: &World<'_>, entry: &Session, other: &Undeclared<'_>) -> bool {
-    let is_it = is_beside(entry, other) && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane));
-    is_it && !counts_anew(world, entry)
-}
-
-/// Whether panes and processes were numbered anew since the entry was last seen alive: after a reboot the same numbers are others'.
-fn counts_anew(world: &World<'_>, entry: &Session) -> bool {
-    let then = world.remembered(entry).and_then(|known| known.boot_id.as_ref());
-    then.zip(world.observation.boot.seen()).is_some_and(|(then, now)| *then != now.id)
+fn holds_pane(entry: &Session, other: &Undeclared<'_>) -> bool {
+    is_beside(entry, other) && other.session.panes.iter().any(|pane| is_recorded_pane(entry, pane))
 }
 
 fn proves_id(entry: &Session, other: &Undeclared<'_>) -> bool {

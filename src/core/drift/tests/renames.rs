@@ -72,12 +72,14 @@ fn a_conversation_shows_a_rename_only_where_one_agent_of_the_same_server_proves_
 }
 
 #[test]
-fn a_pane_is_followed_across_names_by_its_process_and_not_across_a_boot() {
+fn a_pane_is_followed_across_names_by_its_process_whatever_was_remembered_under_the_name() {
     let entry = || one(&format!(", status: running{PANE}"));
     let alive_in = |boot: &str| SessionMemory { boot_id: Some(boot.to_owned()), ..SessionMemory::default() };
-    let words = |boot| scene(entry(), vec![claude("t", 7)]).remembers("s", alive_in(boot)).words();
-    assert_eq!(words("boot-2"), ["moved:flag"]);
-    assert_eq!(words("boot-1"), ["dead:record"], "panes and processes count from the start again");
+    for boot in ["boot-1", "boot-2"] {
+        // What is remembered may be older than the recorded pane: the entry was away, or had another name.
+        let renamed = scene(entry(), vec![claude("t", 7)]).remembers("s", alive_in(boot));
+        assert_eq!(renamed.words(), ["moved:flag"], "{boot}");
+    }
     assert_eq!(scene(entry(), vec![claude("t", 8)]).words(), ["dead:record"]);
     let mut elsewhere = scene(entry(), Vec::new());
     let far = ServerKey { server: "canary".to_owned(), ..default_server() };
