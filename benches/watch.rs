@@ -74,6 +74,11 @@ fn latency(report: &mut Reporter, tries: usize) {
         manifest = manifest.replace(&format!("    session_id: {}\n", support::id(lane(name))), "");
         fs::remove_file(world.home().join(format!(".claude/sessions/{pid}.json"))).unwrap();
     }
+    // A conversation in which nothing was said replaces none.
+    let another = |name: &str| format!("{:08x}-1111-4000-8000-000000000000", lane(name));
+    for (name, ..) in to_enter {
+        world.write_transcript(lane(name), &another(name));
+    }
     fs::write(world.manifest(), &manifest).unwrap();
     age(&world.manifest());
     let watch = Watch::settled(headcount(&world), &[]);
@@ -85,7 +90,7 @@ fn latency(report: &mut Reporter, tries: usize) {
     let _ = to_kill.iter().all(|(name, ..)| killed.take(&watch, "dead", name, || kill(&world, name)));
     answer(report, &killed, floor, &[("watch.killed.p50", 50), ("watch.killed.p99", 99)]);
     let _ = to_enter.iter().all(|(name, _, pid)| {
-        let (cwd, id) = (real(&world, name), format!("{:08x}-1111-4000-8000-000000000000", lane(name)));
+        let (cwd, id) = (real(&world, name), another(name));
         entered.take(&watch, "new-id", name, || world.enter(*pid, &ticks(*pid), &id, &cwd.to_string_lossy()))
     });
     answer(report, &entered, floor, &[("watch.registry.p50", 50)]);
