@@ -100,19 +100,12 @@ pub struct SessionMemory {
     /// Which process the agent was when it was last known to be in a conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_in: Option<KnownIn>,
-    /// Why the recorded conversation may not be the one its agent was in last. It outlives the session.
+    /// Why the recorded conversation may not be the one its agent was in last, one line. It outlives the session.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<String>,
     /// Since when no entry declares it. An entry that comes back, or has another name, is still the one it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undeclared_since: Option<DateTime<Utc>>,
-}
-
-/// A doubt about a recorded conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doubt {
-    /// Why, one line.
-    pub why: String,
 }
 
 /// A moment by a clock that nobody sets: the boot's id, and the milliseconds since it began.
@@ -313,5 +306,7 @@ mod tests {
         let memory: Memory = serde_json::from_str(r#"{"sessions":{"k":{"boot_id":"b"}},"later":1}"#).expect("memory");
         assert_eq!(memory.sessions["k"].boot_id.as_deref(), Some("b"));
         assert!(memory.reported.is_empty());
+        let memory: Memory = serde_json::from_str(r#"{"sessions":{"k":{"doubt":"recorded for pid 7"}}}"#).expect("memory");
+        assert_eq!(memory.sessions["k"].doubt.as_deref(), Some("recorded for pid 7"));
     }
 }

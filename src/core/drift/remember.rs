@@ -6,7 +6,7 @@ use super::{EntryVerdict, Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
-use crate::core::memory::{Doubt, KnownIn, Memory, SeenFrom, SessionMemory, session_key};
+use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory, session_key};
 use crate::core::observe::{Pane, Vantage};
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
@@ -60,7 +60,7 @@ pub fn remember<'a>(
 fn note_conversation(world: &World<'_>, session: &mut SessionMemory, verdict: &EntryVerdict, entry: &Session) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
     let recorded = entry.recorded.session_id.as_ref();
-    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some()).map(|why| Doubt { why });
+    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some());
     let proven = verdict.proven.as_ref().map(|(id, _)| id);
     if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
         let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());

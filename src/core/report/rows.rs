@@ -334,7 +334,7 @@ fn observed(
 fn doubt_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Option<String> {
     let is_told = entry.presence.live().is_some() && entry.unknown.is_none();
     let memory = world.remembered(session).filter(|memory| memory.recorded_id == session.recorded.session_id);
-    let remembered = memory.and_then(|memory| Some(memory.doubt.as_ref()?.why.as_str())).filter(|_| !is_told);
+    let remembered = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !is_told);
     let doubt = entry.doubt.as_deref().filter(|_| session.recorded.session_id.is_some()).or(remembered)?;
     Some(printable(doubt).into_owned())
 }

@@ -137,7 +137,7 @@ fn an_entry_that_gets_another_name_or_was_away_keeps_what_is_known_of_it() {
     let (_, doubted) = pass(entries(&[("a", "x")]), again("a"), &known);
     let scene = Scene { memory: doubted, ..scene(here("z"), Vec::new()) };
     let world = scene.world();
-    let doubt = |scene: &Scene| Some(world.remembered(&scene.manifest.sessions[0])?.doubt.as_ref()?.why.clone());
+    let doubt = |scene: &Scene| world.remembered(&scene.manifest.sessions[0])?.doubt.clone();
     assert!(doubt(&scene).is_some_and(|why| why.contains("recorded for pid 1")), "a doubt outlives the name");
 }
 

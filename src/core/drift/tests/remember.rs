@@ -112,7 +112,7 @@ fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_per
         let world = scene.world();
         remember(&world, &classify(&world), std::iter::empty(), None)
     };
-    let doubt = |memory: &Memory| memory.sessions.values().next().and_then(|session| Some(session.doubt.as_ref()?.why.clone()));
+    let doubt = |memory: &Memory| memory.sessions.values().next().and_then(|session| session.doubt.clone());
     let first = pass("x", vec![claude("s", 1)], &Memory::default());
     assert_eq!(doubt(&first), None);
     let doubted = pass("x", vec![claude("s", 2)], &first);
