@@ -194,6 +194,11 @@ impl ServerKey {
     /// The name of the server everyone uses who names none.
     pub const DEFAULT: &'static str = "default";
 
+    /// A session of it, on a host.
+    pub fn session_key(&self, name: &str, host: &str) -> SessionKey {
+        SessionKey { host: host.to_owned(), mux: self.mux, server: self.server.clone(), name: name.to_owned() }
+    }
+
     /// The default server of a multiplexer.
     pub fn default_of(mux: MuxKind) -> Self {
         Self { mux, server: Self::DEFAULT.to_owned() }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::agent::{self, Shelf};
 use crate::control::cache::LastLook;
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, ServerKey};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::memory::Memory;
 use crate::core::observe::identity::Found;
@@ -96,10 +96,7 @@ fn in_question<'a>(
 ) -> HashSet<&'a str> {
     let recorded = local.iter().filter(|session| past.is_in_scope(&session.key));
     let recorded = recorded.filter_map(|session| session.recorded.session_id.as_ref());
-    let is_asked = |server: &ServerKey, session: &MuxSession| {
-        let ServerKey { mux, server } = server.clone();
-        past.is_in_scope(&SessionKey { name: session.name.clone(), mux, server, host: host.to_owned() })
-    };
+    let is_asked = |server: &ServerKey, session: &MuxSession| past.is_in_scope(&server.session_key(&session.name, host));
     let asked = live.iter().filter(|(server, session, _)| is_asked(server, session));
     recorded.chain(asked.flat_map(|(_, _, agent)| ids(agent))).map(ConversationId::as_str).collect()
 }

@@ -49,8 +49,7 @@ pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass:
         }
     }
     for (server, session) in sessions(seen) {
-        let key =
-            SessionKey { name: session.name.clone(), mux: server.mux, server: server.server.clone(), host: seen.host.clone() };
+        let key = server.session_key(&session.name, &seen.host);
         // Where each session has a server of its own, that one's end is the session's.
         if let Some(pid) = session.process {
             watched.processes.entry((pid, 0)).or_default().insert(key.clone());

@@ -294,8 +294,7 @@ impl<'a> Atlas<'a> {
                 if session.process.is_some_and(|process| !processes.insert(process)) {
                     continue;
                 }
-                let ServerKey { mux, server } = key.clone();
-                let key = SessionKey { name: session.name.clone(), mux, server, host: self.observation.host.clone() };
+                let key = key.session_key(&session.name, &self.observation.host);
                 found.push(Undeclared { key, session });
             }
         }
