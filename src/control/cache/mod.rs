@@ -82,7 +82,7 @@ impl StillSame {
         self.0.is_some_and(|begun| begun.elapsed() < FRESH)
     }
 
-    pub(in crate::control) fn holds(&self, pid: u32) -> bool {
+    pub(in crate::control) fn contains(&self, pid: u32) -> bool {
         self.is_fresh() && self.1.contains(&pid)
     }
 }
@@ -95,7 +95,7 @@ impl Cache {
     }
 
     /// How many processes may be held: most files that may be open are for other things.
-    pub(in crate::control) fn holds(&self) -> usize {
+    pub(in crate::control) fn most_held(&self) -> usize {
         const SHARE: u64 = 4;
         let most = limits::open_files().map_or(usize::MAX, |most| usize::try_from(most / SHARE).unwrap_or(usize::MAX));
         if self.is_kept() { most } else { 0 }
@@ -217,10 +217,7 @@ impl Cache {
         let ended = server.sessions.iter().filter(|session| {
             !session.panes.is_empty() && session.panes.iter().all(|pane| pane.dead.is_none() && pane.pid.is_some_and(is_over))
         });
-        let ServerKey { mux, server } = key;
-        let key =
-            |name: &String| SessionKey { name: name.clone(), mux: *mux, server: server.clone(), host: host.name().to_owned() };
-        ended.map(|session| key(&session.name)).collect()
+        ended.map(|session| key.session_key(&session.name, host.name())).collect()
     }
 
     /// Keeps what a look found.
@@ -290,7 +287,7 @@ impl LastLook {
         let server = self.servers.get(key).filter(|_| !concerned)?;
         let panes = || server.sessions.iter().flat_map(|session| &session.panes);
         let standing = standing();
-        let is_same = |pid: u32| !self.panes.contains_key(&pid) || standing.holds(pid);
+        let is_same = |pid: u32| !self.panes.contains_key(&pid) || standing.contains(pid);
         panes().filter_map(|pane| pane.pid).all(is_same).then(|| server.clone())
     }
 
@@ -333,7 +330,7 @@ impl LastLook {
         }
         let is_quiet = || {
             let standing = standing();
-            others.iter().all(|pid| !self.panes.contains_key(pid) || standing.holds(*pid))
+            others.iter().all(|pid| !self.panes.contains_key(pid) || standing.contains(*pid))
         };
         let is_left = is_without(server.pid?, &lost) && is_quiet();
         is_left.then(|| Server { sessions: rest().cloned().collect(), ..server.clone() })
@@ -364,7 +361,7 @@ impl LastLook {
     }
 
     /// How many processes are held.
-    pub(in crate::control) fn holds(&self) -> usize {
+    pub(in crate::control) fn held(&self) -> usize {
         self.panes.values().flat_map(|facts| &facts.witnesses).filter(|witness| witness.hold.is_some()).count()
     }
 

@@ -46,7 +46,7 @@ impl<'a> Inspector<'a> {
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
-        let room = AtomicUsize::new(world.cache.holds().saturating_sub(past.as_ref().map_or(0, |past| past.holds())));
+        let room = AtomicUsize::new(world.cache.most_held().saturating_sub(past.as_ref().map_or(0, |past| past.held())));
         Self { world, families, ahead: Mutex::default(), past, room }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Inspector<'a> {
 
     /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
     pub(super) fn pane_or_past(&self, pid: u32, standing: &StillSame, in_question: &BTreeSet<u32>) -> Arc<PaneFacts> {
-        let past = self.past().filter(|_| !in_question.contains(&pid) && standing.holds(pid));
+        let past = self.past().filter(|_| !in_question.contains(&pid) && standing.contains(pid));
         past.and_then(|past| past.steady(pid)).cloned().unwrap_or_else(|| {
             let mut facts = self.pane(pid);
             facts.hold(self.world.host.as_ref(), &self.room);
