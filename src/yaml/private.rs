@@ -8,12 +8,10 @@ use super::items::Items;
 use super::items::sessions;
 use super::tree::{Node, Place, Tree, key_of, key_text, significant, token_of, untagged};
 use super::untyped;
+use crate::core::manifest::lead::MASK;
 
 /// The key whose values are private, and what people write for it by mistake.
 const ENV: [&str; 6] = ["env", "evn", "envs", "environ", "environment", "enviroment"];
-
-/// What a private value is shown as.
-const MASK: &str = "***";
 
 /// The values of every `env` that a range of bytes touches, in order.
 ///

@@ -199,31 +199,29 @@ impl Attach {
 /// What a value of `env` is shown as.
 pub const MASK: &str = "***";
 
+/// The word of a value.
+fn word_of<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, it)| *it == value).map_or("", |(word, _)| word)
+}
+
 impl Lead {
     /// What the entry declares, a line each, for people; `env` has the names of all variables.
     pub fn lines<'a>(&'a self, env: impl Iterator<Item = &'a String>) -> Vec<String> {
-        let word = |words: &[(&'static str, Desired)], value| words.iter().find(|(_, it)| *it == value).map(|(word, _)| *word);
-        let desired = self.desired.and_then(|desired| word(&Desired::WORDS, desired));
-        let restart = self.restart.and_then(|it| RestartPolicy::WORDS.iter().find(|(_, policy)| *policy == it.policy));
-        let permissions = self.permissions.and_then(|it| Permissions::WORDS.iter().find(|(_, one)| *one == it));
-        let crew = self.crew.as_ref().map(|crew| {
-            let role = CrewRole::WORDS.iter().find(|(_, role)| *role == crew.role).map_or("", |(word, _)| word);
-            format!("{role} of {}", crew.name)
-        });
+        let crew = |crew: &Crew| format!("{} of {}", word_of(&CrewRole::WORDS, crew.role), crew.name);
         let list = |items: &[String]| Some(items.join(" ")).filter(|text| !text.is_empty());
         let variables = env.chain(self.env_files.keys()).map(|name| format!("{name}={MASK}"));
         let fields = [
-            ("desired", desired.map(str::to_owned)),
-            ("restart", restart.map(|(word, _)| (*word).to_owned())),
+            ("desired", self.desired.map(|desired| word_of(&Desired::WORDS, desired).to_owned())),
+            ("restart", self.restart.map(|restart| word_of(&RestartPolicy::WORDS, restart.policy).to_owned())),
             ("args", list(&self.args)),
             ("command", list(&self.command)),
             ("env", list(&variables.collect::<Vec<_>>())),
             ("prompt", self.prompt.clone()),
-            ("permissions", permissions.map(|(word, _)| (*word).to_owned())),
+            ("permissions", self.permissions.map(|permissions| word_of(&Permissions::WORDS, permissions).to_owned())),
             ("trust", self.trust.map(|trust| trust.to_string())),
             ("task", self.task.clone()),
             ("deadline", self.deadline.map(|deadline| format!("{} s", deadline.as_secs()))),
-            ("crew", crew),
+            ("crew", self.crew.as_ref().map(crew)),
             ("role", self.role.clone()),
             ("start_command", self.start_command.clone()),
             ("mcp_attachments", list(&self.mcp_attachments)),
