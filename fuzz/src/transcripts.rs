@@ -84,8 +84,8 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
     let (kind, recorded, home, cwd, pid) = subject;
     let root = homes.dir.path().join(recorded);
     let home = root.join(home);
-    let agent = agent::of(kind);
-    let live = ProcessInfo { start_ticks: Some(367_874), ..process(pid, &[agent.names().programs[0]]) };
+    let agent = agent::of(kind).unwrap();
+    let live = ProcessInfo { start_ticks: Some(367_874), ..process(pid, &[agent.names().programs.iter().next().unwrap()]) };
     let mut desk = Desk { cwd: PathBuf::from(cwd), ..Desk::default() };
     desk.processes.insert(pid, live.clone());
     if how & 1 != 0 {

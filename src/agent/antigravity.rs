@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::{Agent, Places, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
@@ -19,7 +19,7 @@ pub(super) struct Antigravity;
 /// The most a map of workspaces may hold.
 const MOST: u64 = 1 << 20;
 
-static NAMES: Names = Names { programs: &["agy"], packages: &[], services: &[], has_node_loader: true };
+static NAMES: Names = Names { programs: Words::Own(&["agy"]), packages: Words::Own(&[]), services: &[], has_node_loader: true };
 
 impl Agent for Antigravity {
     fn kind(&self) -> AgentKind {

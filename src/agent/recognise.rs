@@ -1,12 +1,37 @@
 //! Telling agents from other programs by their command lines. Pure: never looks at a process itself.
 
+/// A few words: an adapter's own, or those that a manifest declares.
+#[derive(Debug, Clone)]
+pub enum Words {
+    /// An adapter's own.
+    Own(&'static [&'static str]),
+    /// Those that a manifest declares.
+    Declared(Vec<String>),
+}
+
+impl Words {
+    /// The first of them.
+    pub fn first(&self) -> Option<&str> {
+        self.iter().next()
+    }
+
+    /// The words, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let (own, declared): (&[&str], &[String]) = match self {
+            Self::Own(words) => (words, &[]),
+            Self::Declared(words) => (&[], words),
+        };
+        own.iter().copied().chain(declared.iter().map(String::as_str))
+    }
+}
+
 /// What an agent's programs are called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Names {
     /// Base names of its program, and of its script when an interpreter runs it. The first is what people type.
-    pub programs: &'static [&'static str],
+    pub programs: Words,
     /// Directories that only its scripts and binaries are in, such as an npm package's name.
-    pub packages: &'static [&'static str],
+    pub packages: Words,
     /// First arguments that make it something else than an agent someone talks to: a daemon, a helper.
     pub services: &'static [&'static str],
     /// Whether a JavaScript runtime that runs it is only a loader, with the agent itself below.
@@ -88,7 +113,7 @@ impl Names {
         if HELPERS.contains(&plain_name(base(path))) {
             return false;
         }
-        let named = |path: &&str| self.programs.contains(&plain_name(base(path)));
+        let named = |path: &&str| self.is_listed_as(base(path));
         // Packages bring binaries of other programs with them, such as `rg`; the agent's own is called after its version.
         let is_own = |path: &&str| program.via.is_some() || is_version(base(path));
         let packaged = |path: &&str| is_own(path) && self.packages.iter().any(|package| has_directory(path, package));
@@ -98,7 +123,7 @@ impl Names {
 
     /// Whether this is what a process of the agent is listed as, in the 15 characters there are for that.
     pub fn is_listed_as(&self, name: &str) -> bool {
-        self.programs.contains(&plain_name(name))
+        self.programs.iter().any(|program| program == plain_name(name))
     }
 
     /// Whether a program of whatever name may be one that someone talks to: it is not called as a service.

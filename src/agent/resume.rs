@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Agent;
+use super::{Agent, Agents};
 use crate::core::fact::Fact;
 use crate::core::observe::Transcript;
 use crate::core::report::rows::Resumable;
@@ -17,10 +17,11 @@ use crate::host::Environ;
 ///
 /// # Errors
 /// Why no command does, in words that follow the name of the session.
-pub fn command(conversation: &Resumable<'_>, env: &Environ) -> Result<String, String> {
+pub fn command(agents: &Agents, conversation: &Resumable<'_>, env: &Environ) -> Result<String, String> {
     let Resumable { agent: kind, id, home, transcript, .. } = conversation;
-    let agent = super::of(*kind);
-    let args = agent.resume_args(id).ok_or_else(|| format!("how {kind} resumes a conversation is not known"))?;
+    let unknown = || format!("how {kind} resumes a conversation is not known");
+    let agent = agents.of(*kind).ok_or_else(unknown)?;
+    let args = agent.resume_args(id).ok_or_else(unknown)?;
     if id.as_str().starts_with('-') {
         return Err(format!("{kind} would take its id for an option"));
     }
@@ -50,7 +51,7 @@ pub fn command(conversation: &Resumable<'_>, env: &Environ) -> Result<String, St
 fn may_resume(agent: &dyn Agent, conversation: &Resumable<'_>, transcript: &Transcript) -> Result<(), String> {
     if transcript.is_archived {
         // Codex is the only one that archives.
-        let program = agent.names().programs.first().unwrap_or(&"");
+        let program = agent.names().programs.first().unwrap_or_default();
         return Err(format!("it is archived; `{program} unarchive {}` brings it back", conversation.id));
     }
     let (path, ours) = (&transcript.path, rustix::process::geteuid().as_raw());

@@ -9,7 +9,7 @@ use super::files::reason;
 use crate::core::fact::Fact;
 
 /// Where files are, and whose reader took the keys from their names.
-type Place = (PathBuf, &'static str);
+type Place = (PathBuf, String);
 
 /// The directories listed so far in this pass.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Shelf {
     /// The files `depth` directories below `root` whose names have `key`. `Absent`: there are none. `Unknown`: none was found
     /// and some directory could not be listed.
     pub fn find(&self, root: &Path, depth: usize, key: &str, key_of: KeyOf) -> Fact<Vec<PathBuf>> {
-        let place = (root.to_path_buf(), "");
+        let place = (root.to_path_buf(), String::new());
         let is_listed = lock(&self.indexes).contains_key(&place);
         let below = (root.to_path_buf(), depth);
         if !is_listed && self.kept.as_ref().is_some_and(|kept| kept.is_missing(&below, key, key_of)) {
@@ -75,11 +75,11 @@ impl Shelf {
     pub(super) fn find_by(
         &self,
         root: &Path,
-        reader: &'static str,
+        reader: &str,
         key: &str,
         read: impl FnOnce() -> Fact<Index>,
     ) -> Fact<Vec<PathBuf>> {
-        files(&self.index((root.to_path_buf(), reader), read), key)
+        files(&self.index((root.to_path_buf(), reader.to_owned()), read), key)
     }
 
     fn index(&self, place: Place, read: impl FnOnce() -> Fact<Index>) -> Arc<Fact<Index>> {

@@ -5,9 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::agents::{Custom, Definition, FOREIGN};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A terminal multiplexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +63,9 @@ impl FromStr for MuxKind {
 #[error("unknown name {0:?}")]
 pub struct UnknownName(pub String);
 
+/// Agents of multi-agent-mux that headcount knows by name and program alone.
+pub const FOREIGN: [&str; 2] = ["hermes", "cline"];
+
 /// A coding agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -85,7 +86,7 @@ pub enum AgentKind {
     Copilot,
     /// One that the manifest declares.
     #[serde(untagged)]
-    Custom(Custom),
+    Custom(AgentName),
 }
 
 impl AgentKind {
@@ -94,7 +95,7 @@ impl AgentKind {
         [Self::Claude, Self::Codex, Self::Antigravity, Self::Pi, Self::Opencode, Self::Gemini, Self::Copilot];
 
     /// The canonical name, used in reports and written into manifests.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Claude => "claude",
             Self::Codex => "codex",
@@ -103,49 +104,29 @@ impl AgentKind {
             Self::Opencode => "opencode",
             Self::Gemini => "gemini",
             Self::Copilot => "copilot",
-            Self::Custom(custom) => custom.name(),
+            Self::Custom(name) => name.as_str(),
         }
     }
 
-    const fn own_aliases(self) -> &'static [&'static str] {
-        match self {
+    /// The canonical name followed by the aliases that headcount knows by itself, accepted wherever the canonical name is.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let aliases: &[&str] = match self {
             Self::Claude => &["claude-code"],
             Self::Antigravity => &["agy"],
             Self::Codex | Self::Pi | Self::Opencode | Self::Gemini | Self::Copilot | Self::Custom(_) => &[],
-        }
-    }
-
-    /// The canonical name followed by the aliases: other names people use for it, accepted wherever the canonical name is.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let declared = match self {
-            Self::Custom(custom) => custom.definition().aliases.as_slice(),
-            _ => &[],
         };
-        let aliases = self.own_aliases().iter().copied().chain(declared.iter().map(String::as_str));
-        std::iter::once(self.as_str()).chain(aliases)
-    }
-
-    /// Whether the name of `other`, of which perhaps only the name is known, is one of its own.
-    pub fn answers_to(self, other: Self) -> bool {
-        self.names().any(|name| name == other.as_str())
+        std::iter::once(self.as_str()).chain(aliases.iter().copied())
     }
 
     /// The agent of a name that need not be declared here, such as one in a journal: one that headcount knows, else one of which
     /// only the name is known. `None` if no agent can be called that.
     pub fn named(name: &str) -> Option<Self> {
-        name.parse().ok().or_else(|| Custom::named(name).map(Self::Custom))
+        name.parse().ok().or_else(|| AgentName::new(name).map(Self::Custom))
     }
 
     /// Whether the agent's conversations are called *conversations* rather than *sessions* in older manifests.
     pub fn says_conversation(self) -> bool {
         matches!(self, Self::Antigravity) || FOREIGN.contains(&self.as_str())
-    }
-}
-
-impl Definition {
-    /// The agent it defines, as everything speaks of it.
-    pub const fn kind(&'static self) -> AgentKind {
-        AgentKind::Custom(Custom(self))
     }
 }
 
@@ -160,6 +141,69 @@ impl FromStr for AgentKind {
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         Self::ALL.into_iter().find(|kind| kind.names().any(|name| name == s)).ok_or_else(|| UnknownName(s.to_owned()))
+    }
+}
+
+/// The longest name of a declared agent, in characters.
+const LONGEST_NAME: usize = 32;
+
+/// The name of an agent that a manifest declares: one plain word. It holds its text in place, so it is as cheap to copy as a
+/// number; the rest of the array is zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentName([u8; LONGEST_NAME]);
+
+impl AgentName {
+    /// What a name looks like, for messages and the schema.
+    pub const PATTERN: &str = "^[a-z0-9][a-z0-9-]*$";
+
+    /// A word as a name; `None` if it cannot be one.
+    pub fn new(word: &str) -> Option<Self> {
+        let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = word.as_bytes();
+        let is_name = bytes.first().is_some_and(is_plain) && bytes.iter().all(|byte| is_plain(byte) || *byte == b'-');
+        let mut name = [0; LONGEST_NAME];
+        name.get_mut(..bytes.len()).filter(|_| is_name)?.copy_from_slice(bytes);
+        Some(Self(name))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|byte| *byte == 0).unwrap_or(LONGEST_NAME);
+        std::str::from_utf8(&self.0[..end]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl Serialize for AgentName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AgentName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::new(&name).ok_or_else(|| serde::de::Error::custom(format_args!("an agent cannot be named {name:?}")))
+    }
+}
+
+impl JsonSchema for AgentName {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AgentName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let pattern = Self::PATTERN;
+        schemars::json_schema!({ "description": "An agent that the manifest declares.", "type": "string", "pattern": pattern })
     }
 }
 
@@ -243,5 +287,33 @@ impl fmt::Display for SessionKey {
             write!(f, " ({}:{})", self.mux, self.server)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_plain_word() {
+        for good in ["aider", "a", "9", "my-agent-2", "a-", &"a".repeat(LONGEST_NAME)] {
+            assert_eq!(AgentName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "-a", "Aider", "a_b", "a b", "é", "a/b", "..", "a\n", "a\0", &"a".repeat(LONGEST_NAME + 1)] {
+            assert_eq!(AgentName::new(bad), None, "{bad}");
+        }
+        assert!(AgentName::new("ab") < AgentName::new("b") && AgentName::new("a") < AgentName::new("a-"), "ordered as text");
+    }
+
+    #[test]
+    fn an_agent_is_known_by_its_name() {
+        let aider = AgentKind::named("aider").unwrap();
+        assert_eq!(aider.as_str(), "aider");
+        assert_eq!(AgentKind::named("agy"), Some(AgentKind::Antigravity));
+        assert_eq!(serde_json::to_string(&aider).unwrap(), "\"aider\"");
+        assert_eq!(serde_json::from_str::<AgentKind>("\"aider\"").unwrap(), aider);
+        assert_eq!(serde_json::from_str::<AgentKind>("\"claude\"").unwrap(), AgentKind::Claude);
+        assert!(serde_json::from_str::<AgentKind>("\"no name\"").is_err());
     }
 }

@@ -47,7 +47,7 @@ fn snapshot(dir: &Path) -> Vec<(String, Vec<u8>, u64, i64, i64, u32)> {
 }
 
 fn find(home: &Path, id: &str) -> Fact<Transcript> {
-    agent::of(AgentKind::Opencode).transcript(&Shelf::new(), home, &ConversationId(id.into()), &[])
+    agent::of(AgentKind::Opencode).unwrap().transcript(&Shelf::new(), home, &ConversationId(id.into()), &[])
 }
 
 /// Another process that has the database open, as OpenCode has: locks of one process do not show in itself.
@@ -157,7 +157,7 @@ fn a_database_that_links_lead_to_is_one_database_and_read_with_its_log() {
         }
         assert!((snapshot(&disk), names(&home)) == before, "{link}: nothing is made beside either name");
     }
-    let places = agent::of(AgentKind::Opencode).places(Where { home: &home, cwd: None, now: chrono::Utc::now() });
+    let places = agent::of(AgentKind::Opencode).unwrap().places(Where { home: &home, cwd: None, now: chrono::Utc::now() });
     assert_eq!(places.transcripts, [disk, home], "where its log is, and where another database may come to be");
     writer.kill();
 }
@@ -432,7 +432,7 @@ fn a_conversation_is_the_latest_until_another_of_its_workspace_changes() {
     let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let is_latest = |id: &str| {
         let transcript = find(dir.path(), id).into_seen().unwrap();
-        agent::of(AgentKind::Opencode).is_latest(&transcript, &ConversationId(id.into()), &cwd)
+        agent::of(AgentKind::Opencode).unwrap().is_latest(&transcript, &ConversationId(id.into()), &cwd)
     };
     let at = 1_900_000_000_000;
     change(&insert("ses_ours", &cwd, at, None));
@@ -444,7 +444,7 @@ fn a_conversation_is_the_latest_until_another_of_its_workspace_changes() {
     assert!(!is_latest("ses_ours") && is_latest("ses_newer"));
     let transcript = find(dir.path(), "ses_newer").into_seen().unwrap();
     change("ALTER TABLE session RENAME COLUMN directory TO place");
-    assert!(!agent::of(AgentKind::Opencode).is_latest(&transcript, &ConversationId("ses_newer".into()), &cwd));
+    assert!(!agent::of(AgentKind::Opencode).unwrap().is_latest(&transcript, &ConversationId("ses_newer".into()), &cwd));
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn the_turn_is_that_of_the_newest_message_of_this_process() {
         };
         let host = headcount::host::LocalHost::new(headcount::host::Environ::default());
         let scene = Scene { host: &host, process: &process, home: dir.path(), id: &id, transcript: Some(&transcript) };
-        agent::of(AgentKind::Opencode).turn(&scene)
+        agent::of(AgentKind::Opencode).unwrap().turn(&scene)
     };
     let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     assert_eq!(turn(0), Fact::Seen(Turn::Idle), "finished");

@@ -9,7 +9,7 @@ mod transcripts;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Invocation, Names, has_flag};
+use super::recognise::{Invocation, Names, Words, has_flag};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
@@ -23,8 +23,8 @@ use crate::host::{Environ, ProcessInfo};
 pub(super) struct Claude;
 
 static NAMES: Names = Names {
-    programs: &["claude"],
-    packages: &["@anthropic-ai/claude-code", "claude/versions"],
+    programs: Words::Own(&["claude"]),
+    packages: Words::Own(&["@anthropic-ai/claude-code", "claude/versions"]),
     // Its daemon, what holds the terminals of its background jobs, and those that wait to become one; then its tools.
     services: &["daemon", "bg-pty-host", "bg-spare", "mcp", "plugin", "update", "install", "doctor", "setup-token"],
     // Installed by npm before it was native, it ran in node itself.

@@ -7,7 +7,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files};
 use crate::core::fact::Fact;
@@ -21,8 +21,8 @@ use crate::host::Environ;
 pub(super) struct Codex;
 
 static NAMES: Names = Names {
-    programs: &["codex"],
-    packages: &["@openai/codex"],
+    programs: Words::Own(&["codex"]),
+    packages: Words::Own(&["@openai/codex"]),
     // The background daemon, its updater and other servers: they outlive the pane or serve another agent.
     services: &[
         "app-server",

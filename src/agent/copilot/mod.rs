@@ -7,7 +7,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
 use crate::core::fact::Fact;
@@ -20,8 +20,12 @@ use crate::host::Environ;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Copilot;
 
-static NAMES: Names =
-    Names { programs: &["copilot"], packages: &["@github/copilot"], services: &["mcp"], has_node_loader: true };
+static NAMES: Names = Names {
+    programs: Words::Own(&["copilot"]),
+    packages: Words::Own(&["@github/copilot"]),
+    services: &["mcp"],
+    has_node_loader: true,
+};
 
 const FLAGS: Flags = Flags {
     exact: &[("--session-id", argv::uuid), ("--resume", argv::uuid), ("-r", argv::uuid)],

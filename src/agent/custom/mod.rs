@@ -4,12 +4,10 @@
 mod appeared;
 mod walk;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use super::argv::{self, Reader};
-use super::recognise::{Interpreter, Invocation, Names};
+use super::recognise::{Interpreter, Invocation, Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Shelf, Subject, Where, files};
 use crate::core::agents::{Definition, Root, Template, workspace_word};
@@ -22,30 +20,17 @@ use crate::host::Environ;
 /// The adapter of one definition.
 #[derive(Debug)]
 pub(super) struct Custom {
-    definition: &'static Definition,
-    names: &'static Names,
-}
-
-/// The adapter of a definition, which like the definition is kept until the program ends.
-pub(super) fn of(definition: &'static Definition) -> &'static dyn Agent {
-    static ADAPTERS: Mutex<BTreeMap<&'static Definition, &'static Custom>> = Mutex::new(BTreeMap::new());
-    let words = |words: &'static [String]| -> &'static [&'static str] { Box::leak(words.iter().map(String::as_str).collect()) };
-    let make = || -> &'static Custom {
-        let (programs, packages) = (words(&definition.programs), words(&definition.packages));
-        let names = Box::leak(Box::new(Names { programs, packages, services: &[], has_node_loader: false }));
-        Box::leak(Box::new(Custom { definition, names }))
-    };
-    // What it holds is only ever added to, so a panic elsewhere leaves it usable.
-    *ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner).entry(definition).or_insert_with(make)
+    definition: Definition,
+    names: Names,
 }
 
 impl Agent for Custom {
     fn kind(&self) -> AgentKind {
-        self.definition.kind()
+        AgentKind::Custom(self.definition.name)
     }
 
-    fn names(&self) -> &'static Names {
-        self.names
+    fn names(&self) -> &Names {
+        &self.names
     }
 
     fn home(&self, env: &Environ) -> Option<PathBuf> {
@@ -61,12 +46,12 @@ impl Agent for Custom {
     fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
         let mut readings = Vec::new();
         if !self.definition.id_flags.is_empty() {
-            readings.push(argv::reading(subject, self, self.definition));
+            readings.push(argv::reading(subject, self, &self.definition));
         }
         if let Some(template) = self.own_template()
             && (subject.every_rung || !proves(&readings))
         {
-            readings.push(appeared::reading(subject, self.definition, template));
+            readings.push(appeared::reading(subject, &self.definition, template));
         }
         readings
     }
@@ -117,7 +102,7 @@ impl Agent for Custom {
         let Some(template) = &self.definition.transcripts else { return Fact::Absent };
         let is_of = |cwd: &&&Path| {
             let parts = template.parts(Some(&workspace_word(cwd)));
-            let hits = walk::walk(&root(template, home, cwd), &parts, self.definition).hits;
+            let hits = walk::walk(&root(template, home, cwd), &parts, &self.definition).hits;
             hits.iter().any(|hit| hit.path == transcript.path && hit.ids.iter().any(|own| own == id.as_str()))
         };
         match cwds.iter().find(is_of) {
@@ -130,11 +115,11 @@ impl Agent for Custom {
         }
     }
 
-    fn home_variables(&self) -> Vec<&'static str> {
+    fn home_variables(&self) -> Vec<&str> {
         self.definition.home_env.as_deref().into_iter().collect()
     }
 
-    fn home_assignment(&self, home: &Path) -> Option<(&'static str, PathBuf)> {
+    fn home_assignment(&self, home: &Path) -> Option<(&str, PathBuf)> {
         self.definition.home_env.as_deref().map(|name| (name, home.to_path_buf()))
     }
 
@@ -150,16 +135,24 @@ impl Agent for Custom {
 }
 
 impl Custom {
+    /// The adapter of a definition.
+    pub(super) fn new(definition: &Definition) -> Self {
+        let (programs, packages) = (definition.programs.clone(), definition.packages.clone());
+        let (programs, packages) = (Words::Declared(programs), Words::Declared(packages));
+        let names = Names { programs, packages, services: &[], has_node_loader: false };
+        Self { definition: definition.clone(), names }
+    }
+
     /// Where its transcripts are, if that tells one workspace's from another's: only then can one of them be taken for a
     /// process's.
-    fn own_template(&self) -> Option<&'static Template> {
+    fn own_template(&self) -> Option<&Template> {
         self.definition.transcripts.as_ref().filter(|template| template.names_workspace())
     }
 
     /// A conversation anywhere below a root.
     fn search(&self, shelf: &Shelf, template: &Template, root: &Path, id: &ConversationId) -> Fact<Transcript> {
-        let read = || walk::index(root, &template.parts(None), self.definition);
-        match shelf.find_by(root, self.definition.kind().as_str(), id.as_str(), read) {
+        let read = || walk::index(root, &template.parts(None), &self.definition);
+        match shelf.find_by(root, self.definition.name.as_str(), id.as_str(), read) {
             Fact::Seen(paths) => files::first_transcript(paths),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),
@@ -215,12 +208,22 @@ mod tests {
     use crate::agent::{Agents, all, resume};
     use crate::core::agents::INTERPRETERS;
     use crate::core::agents::IdPattern;
+    use crate::core::ids::AgentName;
     use crate::core::report::rows::Resumable;
 
-    fn defined(change: impl FnOnce(&mut Definition)) -> &'static Definition {
-        let mut definition = Definition { name: "aider".into(), programs: vec!["aider".into()], ..Definition::default() };
+    fn defined(change: impl FnOnce(&mut Definition)) -> Definition {
+        let mut definition =
+            Definition { programs: vec!["aider".into()], ..Definition::named(AgentName::new("aider").unwrap()) };
         change(&mut definition);
-        definition.declare().unwrap()
+        definition
+    }
+
+    fn of(definition: &Definition) -> Custom {
+        Custom::new(definition)
+    }
+
+    fn agents(change: impl FnOnce(&mut Definition)) -> Agents {
+        Agents::with(&std::iter::once(defined(change)).collect())
     }
 
     fn env(pairs: &[(&str, &str)]) -> Environ {
@@ -230,11 +233,11 @@ mod tests {
     #[test]
     fn what_a_manifest_refuses_as_a_program_is_what_another_reader_takes() {
         for agent in all() {
-            for program in agent.names().programs {
+            for program in agent.names().programs.iter() {
                 assert_eq!(program.parse(), Ok(agent.kind()), "a manifest that declares {program} would not be refused");
             }
         }
-        let agents = Agents::with(&[defined(|it| it.programs = INTERPRETERS.map(str::to_owned).to_vec())]);
+        let agents = agents(|it| it.programs = INTERPRETERS.map(str::to_owned).to_vec());
         for interpreter in INTERPRETERS {
             let argv = [interpreter.to_owned(), "x".to_owned()];
             assert!(agents.identify(&argv, || Some(interpreter.to_owned())).is_none(), "{interpreter} could be declared");
@@ -243,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_declared_agent_is_recognised_however_it_is_run_and_is_its_own_shell_only() {
-        let agents = Agents::with(&[defined(|it| it.packages = vec!["@acme/aider".into()])]);
+        let agents = agents(|it| it.packages = vec!["@acme/aider".into()]);
         for (exe, line, wrapper) in [
             ("aider", "aider --resume x", Some(false)),
             ("aider", "renamed", Some(false)),
@@ -269,7 +272,7 @@ mod tests {
                 it.home = declared.map(str::to_owned);
                 it.home_env = Some("AIDER_HOME".into());
             });
-            of(definition).home(&env(pairs))
+            of(&definition).home(&env(pairs))
         };
         let dev = ("HOME", "/home/dev");
         for (declared, pairs, expected) in [
@@ -287,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_resume_command_can_be_pasted_as_it_is() {
-        let definition = defined(|it| {
+        let agents = agents(|it| {
             it.home = Some("~/.aider".into());
             it.home_env = Some("AIDER_HOME".into());
             it.resume = vec!["--resume={id}".into(), "--yes".into()];
@@ -295,13 +298,13 @@ mod tests {
         let resume = |id: &str, home: &str| {
             let id = ConversationId(id.to_owned());
             let home = Fact::Seen(PathBuf::from(home));
-            let conversation =
-                Resumable { agent: definition.kind(), id: &id, home, transcript: None, cwds: vec![Path::new("/")] };
-            resume::command(&conversation, &env(&[("HOME", "/h")]))
+            let agent = AgentKind::named("aider").unwrap();
+            let conversation = Resumable { agent, id: &id, home, transcript: None, cwds: vec![Path::new("/")] };
+            resume::command(&agents, &conversation, &env(&[("HOME", "/h")]))
         };
         assert_eq!(resume("u", "/h/.aider").unwrap(), "cd / && aider --resume=u --yes");
         assert_eq!(resume("$(rm x)", "/o t").unwrap(), "cd / && AIDER_HOME='/o t' aider --resume='$(rm x)' --yes");
-        assert_eq!(of(defined(|_| {})).resume_args(&ConversationId("u".into())), None, "nobody knows how");
+        assert_eq!(of(&defined(|_| {})).resume_args(&ConversationId("u".into())), None, "nobody knows how");
     }
 
     #[test]
@@ -309,7 +312,7 @@ mod tests {
         let places = |template: &str, cwd: Option<&str>| {
             let definition = defined(|it| it.transcripts = Some(Template::parse(template).unwrap()));
             let place = Where { home: Path::new("/h"), cwd: cwd.map(Path::new), now: chrono::Utc::now() };
-            let places = of(definition).places(place);
+            let places = of(&definition).places(place);
             assert_eq!(places.registries, [] as [PathBuf; 0]);
             places.transcripts
         };
@@ -333,7 +336,7 @@ mod tests {
             it.transcripts = Some(Template::parse("*/{id}.x").unwrap());
             it.id = Some(IdPattern::parse("[a-c]").unwrap());
         });
-        let find = |id: &str| of(definition).transcript(&Shelf::new(), dir.path(), &ConversationId(id.into()), &[]);
+        let find = |id: &str| of(&definition).transcript(&Shelf::new(), dir.path(), &ConversationId(id.into()), &[]);
         assert_eq!(find("a"), Fact::Absent, "nothing there");
         std::fs::create_dir(dir.path().join("one")).unwrap();
         std::fs::write(dir.path().join("one/a.x"), "").unwrap();

@@ -9,7 +9,7 @@ mod workspace;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files, tail};
 use crate::core::fact::Fact;
@@ -23,8 +23,8 @@ use crate::host::Environ;
 pub(super) struct Gemini;
 
 static NAMES: Names = Names {
-    programs: &["gemini"],
-    packages: &["@google/gemini-cli"],
+    programs: Words::Own(&["gemini"]),
+    packages: Words::Own(&["@google/gemini-cli"]),
     services: &["mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"],
     has_node_loader: true,
 };

@@ -7,7 +7,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
@@ -21,8 +21,8 @@ use crate::host::Environ;
 pub(super) struct Opencode;
 
 static NAMES: Names = Names {
-    programs: &["opencode"],
-    packages: &["opencode-ai"],
+    programs: Words::Own(&["opencode"]),
+    packages: Words::Own(&["opencode-ai"]),
     // Servers, a client of a server elsewhere, and tools that hold no conversation.
     services: &[
         "serve",

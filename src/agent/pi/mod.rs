@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::Names;
+use super::recognise::{Names, Words};
 use super::subject::proves;
 use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
 use crate::core::fact::Fact;
@@ -22,8 +22,8 @@ use crate::host::Environ;
 pub(super) struct Pi;
 
 static NAMES: Names = Names {
-    programs: &["pi"],
-    packages: &["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"],
+    programs: Words::Own(&["pi"]),
+    packages: Words::Own(&["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"]),
     services: &[],
     has_node_loader: false,
 };

@@ -89,7 +89,7 @@ pub(super) struct AgentParser;
 
 impl AgentParser {
     fn known() -> impl TypedValueParser<Value = String> {
-        let words = AgentKind::ALL.map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.names().skip(1)));
+        let words = AgentKind::ALL.each_ref().map(|agent| PossibleValue::new(agent.as_str()).aliases(agent.names().skip(1)));
         PossibleValuesParser::new(words)
     }
 }

@@ -6,22 +6,24 @@ use rustix::fs::Access;
 
 use super::{Examiner, Row};
 use crate::agent::{self, Agent};
+use crate::core::ids::AgentKind;
 
 pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
     let path = examiner.variable("PATH").unwrap_or_default();
     let directories: Vec<_> = std::env::split_paths(&path).collect();
     let installed = |agent: &dyn Agent| {
-        agent.names().programs.iter().find(|program| directories.iter().any(|directory| is_program(&directory.join(program))))
+        let is_there = |program: &&str| directories.iter().any(|directory| is_program(&directory.join(program)));
+        agent.names().programs.iter().find(is_there).map(str::to_owned)
     };
     let mut rows = Vec::new();
     let mut absent = Vec::new();
-    for agent in agent::all() {
+    for (agent, kind) in agent::all().iter().zip(&AgentKind::ALL) {
         let home = agent.home(&examiner.env);
         let at_home = home.as_deref().filter(|home| home.is_dir());
         let program = installed(*agent);
         match (program, at_home) {
-            (None, None) => absent.push(agent.kind().as_str()),
-            (program, home) => rows.push(row(agent.kind().as_str(), program.copied(), home)),
+            (None, None) => absent.push(kind.as_str()),
+            (program, home) => rows.push(row(kind.as_str(), program.as_deref(), home)),
         }
     }
     if rows.is_empty() {

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use crate::agent::{Absences, Shelf};
 use crate::control::watch::wake::Scope;
-use crate::core::agents::Definition;
+use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{MuxSession, Observation, Pane, Server, Stray, Transcript, TranscriptKey};
@@ -58,7 +58,7 @@ struct State {
 pub(in crate::control) struct LastLook {
     scope: Scope,
     /// The agents the manifest declared when they were looked for.
-    declared: Vec<&'static Definition>,
+    declared: Declared,
     panes: HashMap<u32, Arc<PaneFacts>>,
     /// The processes of recorded panes that no server showed.
     strays: BTreeSet<u32>,
@@ -221,18 +221,13 @@ impl Cache {
     }
 
     /// Keeps what a look found.
-    pub(in crate::control) fn keep(
-        &self,
-        panes: HashMap<u32, Arc<PaneFacts>>,
-        seen: &Observation,
-        declared: &[&'static Definition],
-    ) {
+    pub(in crate::control) fn keep(&self, panes: HashMap<u32, Arc<PaneFacts>>, seen: &Observation, declared: &Declared) {
         let is_steady = |pid| panes.get(&pid).is_some_and(|facts: &Arc<PaneFacts>| facts.is_steady());
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), listed(server.seen()?, is_steady))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
-        let past = LastLook { scope: Scope::default(), declared: declared.to_vec(), panes, strays, servers, transcripts };
+        let past = LastLook { scope: Scope::default(), declared: declared.clone(), panes, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
     }
@@ -268,8 +263,8 @@ fn listed(server: &Server, is_steady: impl Fn(u32) -> bool) -> Server {
 
 impl LastLook {
     /// Whether it was looked for the same declared agents: under another definition the same process may be another agent's.
-    pub(in crate::control) fn is_of(&self, declared: &[&'static Definition]) -> bool {
-        self.declared == declared
+    pub(in crate::control) fn is_of(&self, declared: &Declared) -> bool {
+        self.declared == *declared
     }
 
     /// Whether a session is to be looked at afresh.

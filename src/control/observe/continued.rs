@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::transcripts::live_agents;
-use crate::agent::{self, Shelf};
+use crate::agent::{Agents, Shelf};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::{Session, Status};
@@ -18,6 +18,7 @@ type Heirs = BTreeMap<TranscriptKey, Fact<ConversationId>>;
 
 /// The heirs of the recorded conversations of entries without a live agent that proves what it is in, and their transcripts.
 pub(super) fn find(
+    agents: &Agents,
     shelf: &Shelf,
     (local, memory): (&[&Session], &Memory),
     seen: &Observation,
@@ -31,22 +32,22 @@ pub(super) fn find(
         let Some(id) = &session.recorded.session_id else { continue };
         let server = session.key.server_key();
         let names: Vec<_> = session.key.names().collect();
-        let agents = names.iter().find_map(|name| live.get(&(&server, name.as_ref())));
-        let agents: Vec<&Agent> = agents.into_iter().flatten().copied().filter(|agent| agent.kind == session.agent).collect();
-        let homes: Vec<&PathBuf> = match agents.first() {
+        let living = names.iter().find_map(|name| live.get(&(&server, name.as_ref())));
+        let living: Vec<&Agent> = living.into_iter().flatten().copied().filter(|agent| agent.kind == session.agent).collect();
+        let homes: Vec<&PathBuf> = match living.first() {
             None => memory.homes_at_rest(session, seen).collect(),
-            Some(_) if agents.iter().any(|agent| !agent.ladder.proof().is_absent()) => continue,
+            Some(_) if living.iter().any(|agent| !agent.ladder.proof().is_absent()) => continue,
             Some(agent) => agent.home.seen().into_iter().collect(),
         };
         let keys = homes.into_iter().map(|home| TranscriptKey { kind: session.agent, home: home.clone(), id: id.clone() });
         // What has no transcript says nothing.
         for key in keys.filter(|key| seen.transcripts.get(key).is_some_and(|transcript| transcript.seen().is_some())) {
-            let cwds = agents.iter().filter_map(|agent| agent.cwd.seen()).map(PathBuf::as_path).chain(session.cwd.as_deref());
+            let cwds = living.iter().filter_map(|agent| agent.cwd.seen()).map(PathBuf::as_path).chain(session.cwd.as_deref());
             requests.push((key, cwds.collect()));
         }
     }
     let found = spread(&requests, |(key, cwds)| {
-        let adapter = agent::of(key.kind);
+        let adapter = agents.of(key.kind)?;
         let heir = adapter.continued_in(shelf, &key.home, &key.id, cwds);
         let transcript = heir.seen().map(|heir| {
             let of = TranscriptKey { id: heir.clone(), ..key.clone() };

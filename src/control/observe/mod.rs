@@ -22,7 +22,8 @@ use std::time::Instant;
 use super::cache::facts::PaneFacts;
 use super::cache::{Cache, LastLook};
 use super::timing::timed;
-use crate::agent;
+use crate::agent::Agents;
+use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
@@ -111,9 +112,9 @@ impl World {
     }
 
     /// Where an agent keeps its files in an environment.
-    fn home(kind: AgentKind, env: &Environ) -> Fact<PathBuf> {
+    fn home(agents: &Agents, kind: AgentKind, env: &Environ) -> Fact<PathBuf> {
         let why = || Fact::Unknown(format!("HOME is not set, so headcount cannot find the files of {kind}"));
-        agent::of(kind).home(env).map_or_else(why, Fact::Seen)
+        agents.of(kind).and_then(|agent| agent.home(env)).map_or_else(why, Fact::Seen)
     }
 }
 
@@ -128,7 +129,7 @@ impl std::fmt::Debug for World {
 pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
     let told = ask(world, &ServerKey::default_of(MuxKind::Tmux));
     // What it reads ahead is what files vouch for, and those of no declared agent do.
-    let inspector = Inspector::new(world, &[]);
+    let inspector = Inspector::new(world, &Declared::default());
     if inspector.past().is_none() {
         let sessions = told.server.seen().map_or(&[][..], |server| &server.sessions);
         let pids = sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
@@ -231,8 +232,9 @@ pub(in crate::control) fn observe_with(
     let strays = strays(&local, &servers, &inspector);
 
     let vantage = vantage::of(world, &servers);
-    let own_homes: BTreeMap<_, _> = manifest.kinds().map(|kind| (kind, World::home(kind, &world.env))).collect();
-    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, &own_homes, session)).collect();
+    let agents = inspector.families.agents();
+    let own_homes: BTreeMap<_, _> = manifest.agents.kinds().map(|kind| (kind, World::home(agents, kind, &world.env))).collect();
+    let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, agents, &own_homes, session)).collect();
     let mut observation = Observation {
         at,
         host: host.name().to_owned(),
@@ -250,9 +252,10 @@ pub(in crate::control) fn observe_with(
         vantage,
     };
     let shelf = world.cache.shelf(inspector.past().is_some());
-    let find = || transcripts::find(&shelf, manifest, (&local, memory), &observation, inspector.past());
+    let find = || transcripts::find(agents, &shelf, manifest, (&local, memory), &observation, inspector.past());
     observation.transcripts = timed("find the transcripts", find);
-    let (continued, transcripts) = timed("follow the moved", || continued::find(&shelf, (&local, memory), &observation));
+    let (continued, transcripts) =
+        timed("follow the moved", || continued::find(agents, &shelf, (&local, memory), &observation));
     observation.continued = continued;
     observation.transcripts.extend(transcripts);
     if world.activity {
@@ -268,10 +271,10 @@ pub(in crate::control) fn observe_with(
     observation
 }
 
-fn fallback_home(world: &World, own: &BTreeMap<AgentKind, Fact<PathBuf>>, session: &Session) -> Fact<PathBuf> {
+fn fallback_home(world: &World, agents: &Agents, own: &BTreeMap<AgentKind, Fact<PathBuf>>, session: &Session) -> Fact<PathBuf> {
     match own.get(&session.agent).filter(|_| session.env.is_empty()) {
         Some(home) => home.clone(),
-        None => World::home(session.agent, &world.env.overlaid(&session.env)),
+        None => World::home(agents, session.agent, &world.env.overlaid(&session.env)),
     }
 }
 
@@ -399,7 +402,7 @@ fn wanted(manifest: &Manifest, local: &[&Session], servers: &BTreeMap<ServerKey,
         let is_missing =
             running.get(key).is_some_and(|keys| keys.iter().any(|key| !key.names().any(|name| there.contains(name.as_ref()))));
         let may_be_ours =
-            |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name, manifest.kinds()).is_empty());
+            |name: &str| manifest.discovery.iter().any(|pattern| !pattern.agents(name, &manifest.agents).is_empty());
         for session in &server.sessions {
             let is_ours = declared.is_some_and(|names| names.contains(session.name.as_str())) || may_be_ours(&session.name);
             let live = session.panes.iter().filter(|pane| pane.dead.is_none()).filter_map(|pane| pane.pid);

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::transcripts::ids;
-use crate::agent::{self, Shelf};
+use crate::agent::{Agents, Shelf};
 use crate::core::fact::Fact;
 use crate::core::observe::Agent;
 use crate::host::{Host, Rights};
@@ -22,10 +22,10 @@ pub(super) struct Shown {
 
 impl Shown {
     /// `None` if one of them is in another user's file, in a database that others may write, or cannot be looked at.
-    pub(super) fn of(host: &dyn Host, agent: &Agent, cwd: &Path) -> Option<Self> {
+    pub(super) fn of(host: &dyn Host, agents: &Agents, agent: &Agent, cwd: &Path) -> Option<Self> {
         let Rights { users: [.., owner], .. } = host.rights(agent.process.pid).into_seen()?;
         let home = agent.home.seen()?;
-        let adapter = agent::of(agent.kind);
+        let adapter = agents.of(agent.kind)?;
         let is_made_by_owner = !adapter.shares_its_store();
         let shelf = Shelf::new();
         let is_owners = |path: &Path| {

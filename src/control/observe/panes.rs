@@ -12,7 +12,7 @@ use crate::agent::subject::Chain;
 use crate::agent::{Agents, Subject};
 use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp};
 use crate::control::cache::{LastLook, StillSame};
-use crate::core::agents::Definition;
+use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
@@ -41,7 +41,7 @@ pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
 
 impl<'a> Inspector<'a> {
     /// Reads processes for `agents`. Of an earlier look it takes what that found for the very same.
-    pub(super) fn new(world: &'a World, declared: &[&'static Definition]) -> Self {
+    pub(super) fn new(world: &'a World, declared: &Declared) -> Self {
         let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
@@ -138,7 +138,7 @@ impl<'a> Inspector<'a> {
         })
     }
 
-    fn facts(&self, tree: Tree) -> PaneFacts {
+    fn facts(&self, tree: Tree<'_>) -> PaneFacts {
         let runs = match (tree.agents.first(), &tree.top) {
             (Some(sighting), _) => sighting.agent.kind().as_str().to_owned(),
             (None, Some(top)) => match tree.led {
@@ -183,7 +183,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// Everything about an agent process, and the process that it is itself; `None` if it ended meanwhile.
-    fn agent(&self, sighting: &Sighting) -> Option<(Agent, ProcessStamp)> {
+    fn agent(&self, sighting: &Sighting<'_>) -> Option<(Agent, ProcessStamp)> {
         let host = self.world.host.as_ref();
         let Sighting { agent, process } = sighting;
         let children = |pid| self.families.children(pid);
@@ -271,7 +271,7 @@ impl<'a> Inspector<'a> {
             (None, None) => Fact::Absent,
             (_, Some(why)) => Fact::Unknown(why),
             (Some(top), None) => {
-                let agents = |it: &Sighting| (it.agent.kind(), Process::from(&it.process));
+                let agents = |it: &Sighting<'_>| (it.agent.kind(), Process::from(&it.process));
                 let agents = tree.agents.iter().map(agents).collect();
                 Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_pane_whose_process_is_gone_already_is_unknown() {
         let world = World::local(Environ::of_this_process());
-        let facts = Inspector::new(&world, &[]).facts(Tree::default());
+        let facts = Inspector::new(&world, &Declared::default()).facts(Tree::default());
         assert_eq!(facts.agents.why_unknown(), Some("its process ended while it was looked at"));
     }
 
@@ -320,10 +320,10 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let world = World::local(Environ::of_this_process());
         let process = world.host.process(child.id()).seen().cloned().unwrap();
-        let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex), process: process.clone() };
+        let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex).unwrap(), process: process.clone() };
         let trouble = Some("permission denied".to_owned());
         let facts = |agents| {
-            Inspector::new(&world, &[]).facts(Tree {
+            Inspector::new(&world, &Declared::default()).facts(Tree {
                 top: Some(process.clone()),
                 agents,
                 members: HashSet::new(),

@@ -64,7 +64,7 @@ impl Inspector<'_> {
                 Fact::Seen(shares) => count += u32::from(shares),
                 Fact::Absent => {}
                 Fact::Unknown(why) => {
-                    let shown = shown.get_or_init(|| Shown::of(host, agent, cwd));
+                    let shown = shown.get_or_init(|| Shown::of(host, self.families.agents(), agent, cwd));
                     if !shown.as_ref().is_some_and(|shown| peer.pids.iter().all(|pid| shown.is_beyond(host, *pid))) {
                         return Fact::Unknown(why);
                     }
@@ -76,7 +76,8 @@ impl Inspector<'_> {
 
     /// Whether what a peer leaves cannot be told from what is left in a workspace.
     fn shares(&self, peer: &Peer, cwd: &Path) -> Fact<bool> {
-        let confuses = |theirs: &PathBuf| agent::of(peer.kind).confuses(theirs, cwd);
+        let adapter = self.families.agents().of(peer.kind);
+        let confuses = |theirs: &PathBuf| adapter.is_some_and(|adapter| adapter.confuses(theirs, cwd));
         let mut verdict = Fact::Absent;
         for places in peer.workplaces.get_or_init(|| peer.pids.iter().map(|pid| self.workplaces(*pid)).collect()) {
             match (places, &verdict) {

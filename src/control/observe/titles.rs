@@ -27,7 +27,7 @@ struct Speaker<'a> {
 pub(super) fn heed(world: &World, seen: &Observation, turns: &mut Turns) {
     let speakers: Vec<Speaker<'_>> = live_panes(seen)
         .filter_map(|(server, session, pane, agent)| {
-            let read = agent::of(agent.kind).title_reader()?;
+            let read = agent::of(agent.kind)?.title_reader()?;
             let mut own = turns.iter().filter(|((process, _), _)| *process == agent.process);
             let is_open = own.any(|(_, turn)| matches!(turn, Fact::Absent | Fact::Seen(Turn::Working)));
             is_open.then_some(Speaker { server, session, pane: &pane.id, process: agent.process, read })

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::agent::{self, Shelf};
+use crate::agent::{Agents, Shelf};
 use crate::control::cache::LastLook;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey};
@@ -22,7 +22,7 @@ struct Requests<'a>(HashMap<(AgentKind, &'a OsStr, &'a str), Vec<&'a Path>>);
 
 impl<'a> Requests<'a> {
     fn add(&mut self, kind: AgentKind, home: Option<&'a PathBuf>, id: &'a ConversationId, cwd: Option<&'a Path>) {
-        let Some(home) = home.filter(|_| agent::of(kind).has_readable_transcripts()) else { return };
+        let Some(home) = home else { return };
         let hints = self.0.entry((kind, home.as_os_str(), id.as_str())).or_default();
         hints.extend(cwd.filter(|cwd| !hints.iter().any(|hint| hint.as_os_str() == cwd.as_os_str())));
     }
@@ -31,6 +31,7 @@ impl<'a> Requests<'a> {
 /// The transcripts of every id the manifest records or a live agent proves. What was there before and is nobody's in question
 /// is not looked for again.
 pub(super) fn find(
+    agents: &Agents,
     shelf: &Shelf,
     manifest: &Manifest,
     (local, memory): (&[&Session], &Memory),
@@ -57,8 +58,8 @@ pub(super) fn find(
         }
         let server = session.key.server_key();
         let names: Vec<_> = session.key.names().collect();
-        let agents = names.iter().find_map(|name| by_session.get(&(&server, name.as_ref()))).into_iter().flatten();
-        for agent in agents.filter(|agent| agent.kind == session.agent) {
+        let living = names.iter().find_map(|name| by_session.get(&(&server, name.as_ref()))).into_iter().flatten();
+        for agent in living.filter(|agent| agent.kind == session.agent) {
             let theirs = agent.cwd.seen().map(PathBuf::as_path);
             requests.add(session.agent, agent.home.seen(), id, theirs.or(cwd));
         }
@@ -74,13 +75,15 @@ pub(super) fn find(
         }
     }
     let in_question = past.map(|past| in_question(past, local, &live, &seen.host)).unwrap_or_default();
-    let requests: Vec<_> = requests.0.into_iter().collect();
-    let found = spread(&requests, |((kind, home, id), cwds)| {
+    let readable = |kind: AgentKind| agents.of(kind).filter(|adapter| adapter.has_readable_transcripts());
+    let requests = requests.0.into_iter().filter_map(|(of, cwds)| Some((readable(of.0)?, of, cwds)));
+    let requests: Vec<_> = requests.collect();
+    let found = spread(&requests, |(adapter, (kind, home, id), cwds)| {
         let key = TranscriptKey { kind: *kind, home: PathBuf::from(home), id: ConversationId((*id).to_owned()) };
         let past = past.filter(|_| !in_question.contains(id)).and_then(|past| past.transcript(&key));
         let fact = match past {
             Some(transcript) => Fact::Seen(transcript.clone()),
-            None => agent::of(*kind).transcript(shelf, &key.home, &key.id, cwds),
+            None => adapter.transcript(shelf, &key.home, &key.id, cwds),
         };
         (key, fact)
     });

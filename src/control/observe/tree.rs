@@ -25,18 +25,18 @@ pub(super) struct Families<'a> {
 }
 
 /// An agent's topmost process.
-pub(super) struct Sighting {
-    pub(super) agent: &'static dyn Agent,
+pub(super) struct Sighting<'a> {
+    pub(super) agent: &'a dyn Agent,
     pub(super) process: ProcessInfo,
 }
 
 /// What a tree holds.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(super) struct Tree<'a> {
     /// The process at its top, if it lives and could be read.
     pub(super) top: Option<ProcessInfo>,
     /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
-    pub(super) agents: Vec<Sighting>,
+    pub(super) agents: Vec<Sighting<'a>>,
     /// Every process in it, those below agents left out.
     pub(super) members: HashSet<u32>,
     /// Which agent stands in it as another agent's child, if one does.
@@ -49,7 +49,8 @@ pub(super) struct Tree {
 
 /// The agents in the tree of a process, and every process of it, by the cheap route: one that is only just beginning may be missed.
 pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> (Vec<Process>, HashSet<u32>) {
-    let tree = Families::new(host, agents.clone()).walk(pid, |pid| host.children(pid));
+    let families = Families::new(host, agents.clone());
+    let tree = families.walk(pid, |pid| host.children(pid));
     (tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect(), tree.members)
 }
 
@@ -74,14 +75,14 @@ impl<'a> Families<'a> {
     }
 
     /// Which agent a process is, if any: by its name and that of the file it executes, else by the files of an agent.
-    pub(super) fn identify<'p>(&self, process: &'p ProcessInfo) -> Option<(&'static dyn Agent, Invocation<'p>)> {
+    pub(super) fn identify<'p>(&self, process: &'p ProcessInfo) -> Option<(&dyn Agent, Invocation<'p>)> {
         let named = self.agents.identify(&process.argv, || self.host.exe(process.pid));
         named.or_else(|| {
             let program = Program::of(&process.argv)?;
             // A shell at its prompt is none; what it runs is below it.
             program.name()?;
             let (agent, ..) = self.vouched(process, |agent| agent.names().may_be(&program))?;
-            Some((agent, program.invocation()))
+            Some((agent as &dyn Agent, program.invocation()))
         })
     }
 
@@ -113,7 +114,7 @@ impl<'a> Families<'a> {
     }
 
     /// The tree below a process.
-    pub(super) fn tree(&self, pid: u32) -> Tree {
+    pub(super) fn tree(&self, pid: u32) -> Tree<'_> {
         let tree = self.walk(pid, |pid| self.host.children(pid));
         // A shell that waits, as most panes without an agent hold, is not worth reading every process of the host.
         if !tree.agents.is_empty() || tree.top.is_none() || tree.trouble.is_none() && self.host.is_childless(pid) {
@@ -131,7 +132,7 @@ impl<'a> Families<'a> {
         }
     }
 
-    fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree {
+    fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree<'_> {
         let mut tree = Tree::default();
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);

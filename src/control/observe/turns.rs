@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::transcripts::{ids, live_agents};
 use super::tree::Families;
 use crate::agent::subject::Chain;
-use crate::agent::{self, Scene, Subject};
+use crate::agent::{Scene, Subject};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Found, Rung};
@@ -59,7 +59,7 @@ pub(super) fn phases(host: &dyn Host, families: &Families<'_>, seen: &Observatio
 /// The phase of one agent, wrappers and what they wrap together.
 fn phase(host: &dyn Host, families: &Families<'_>, agent: &Agent) -> Option<Turn> {
     let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
-    let adapter = agent::of(agent.kind);
+    let adapter = families.agents().of(agent.kind)?;
     let children = |pid| families.children(pid);
     let chain = Chain::new(host, (adapter, families.agents()), &top, &children);
     // A wrapper whose agent is stopped waits for it; a loader is stopped with what it loads.
@@ -115,7 +115,7 @@ fn answer(
     let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
     let key = TranscriptKey { kind: agent.kind, home: home.clone(), id: id.clone() };
     let transcript = transcripts.get(&key).and_then(Fact::seen);
-    let adapter = agent::of(agent.kind);
+    let adapter = families.agents().of(agent.kind)?;
     // One that only seems to be in it may have gone on in another.
     let is_still_in = || Some(adapter.is_latest(transcript?, id, agent.cwd.seen()?));
     if agent.ladder.proof().is_absent() && is_still_in() != Some(true) {

@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::cache::edition::Edition;
 use super::observe::{self, World};
 use super::timing::timed;
-use crate::agent;
+use crate::agent::{Agents, resume};
 use crate::core::drift::{self, Fingerprint, Verdict, classify};
 use crate::core::ids::SessionKey;
 use crate::core::job::{Job, JobId};
@@ -97,7 +97,6 @@ pub struct Pass {
     written: Option<Arc<Edition>>,
     verdict: Verdict,
     stage: Stage,
-    selection: Selection,
     consumer: Option<String>,
     env: Environ,
 }
@@ -153,7 +152,7 @@ impl Pass {
     pub fn missing(&self) -> Vec<&str> {
         let declared = |name: &str| self.stage.manifest().sessions.iter().any(|session| session.key.name == name);
         let drifted = |name: &str| self.report.drifts.iter().any(|drift| drift.session.name == name);
-        let names = self.selection.names.iter().map(String::as_str).filter(|name| !name.contains(['*', '?']));
+        let names = self.stage.selection.names.iter().map(String::as_str).filter(|name| !name.contains(['*', '?']));
         let mut missing: Vec<&str> = names.filter(|name| !declared(name) && !drifted(name)).collect();
         if !missing.is_empty() {
             missing.retain(|name| !self.verdict.found.iter().any(|found| found.key.name == *name));
@@ -173,8 +172,9 @@ impl Pass {
     }
 
     fn rows(&self) -> Vec<rows::Row<'_>> {
-        let resume = |conversation: &rows::Resumable<'_>| agent::resume::command(conversation, &self.env);
-        rows::rows(&self.stage.world(), &self.verdict, &self.report, &self.selection, &resume)
+        let agents = Agents::with(&self.manifest().agents);
+        let resume = |conversation: &rows::Resumable<'_>| resume::command(&agents, conversation, &self.env);
+        rows::rows(&self.stage.world(), &self.verdict, &self.report, &self.stage.selection, &resume)
     }
 }
 
@@ -249,6 +249,7 @@ struct Stage {
     notes: Vec<String>,
     settle: TimeDelta,
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
+    selection: Selection,
 }
 
 /// What would be, or was, written.
@@ -279,9 +280,11 @@ impl Stage {
         let read = || world.cache.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
         let mut stage = Self::look(world, options, &read, snapshot.modified, &snapshot.path)
             .map_err(|diagnostics| invalid(options, text, diagnostics))?;
-        let known = || stage.manifest().kinds();
-        if let Some(agent) = options.selection.agents.iter().find(|wanted| !known().any(|kind| kind.answers_to(**wanted))) {
-            return Err(PassError::UnknownAgent { agent: *agent, known: known().collect() });
+        // The command line's names may be aliases that only this manifest knows.
+        for wanted in &mut stage.selection.agents {
+            let agents = &stage.loaded.manifest.agents;
+            let unknown = || PassError::UnknownAgent { agent: *wanted, known: agents.kinds().collect() };
+            *wanted = agents.find(wanted.as_str()).ok_or_else(unknown)?;
         }
         if let Some(versions) = &options.versions {
             let seen = versions.see(&stage.edition, stage.manifest(), stage.observation.at, stage.settle);
@@ -333,6 +336,7 @@ impl Stage {
             notes,
             settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
             touched: BTreeMap::new(),
+            selection: options.selection.clone(),
         })
     }
 
@@ -353,8 +357,8 @@ impl Stage {
     }
 
     /// What a pass that records would write: the plan less the steps whose edits are refused, and the text they make.
-    fn draft(&self, verdict: &Verdict, selection: &Selection) -> Draft {
-        let mut plan = plan::make(self.manifest(), verdict, selection);
+    fn draft(&self, verdict: &Verdict) -> Draft {
+        let mut plan = plan::make(self.manifest(), verdict, &self.selection);
         while !plan.steps.is_empty() {
             match self.edition.edited(&plan.edits()) {
                 Ok(edition) => return Draft { plan, edition: Arc::new(edition) },
@@ -374,7 +378,7 @@ impl Stage {
     fn judge(&self, options: &Options, dry_run: bool) -> Judged {
         let world = self.world();
         let verdict = timed("classify", || classify(&world));
-        let draft = timed("draft the edits", || self.draft(&verdict, &options.selection));
+        let draft = timed("draft the edits", || self.draft(&verdict));
         let label = options.manifest.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let report = timed("report", || {
             let diff =
@@ -388,16 +392,7 @@ impl Stage {
     fn finish(self, world: &World, options: &Options, judged: Judged, saved: Vec<PathBuf>) -> Pass {
         let Judged { verdict, draft, report } = judged;
         let written = (!report.dry_run).then_some(draft.edition);
-        Pass {
-            report,
-            saved,
-            written,
-            verdict,
-            stage: self,
-            selection: options.selection.clone(),
-            consumer: options.consumer.clone(),
-            env: world.env.clone(),
-        }
+        Pass { report, saved, written, verdict, stage: self, consumer: options.consumer.clone(), env: world.env.clone() }
     }
 
     fn report(
@@ -417,7 +412,7 @@ impl Stage {
             diff,
             reported: self.memory.reported.get(options.consumer.as_deref().unwrap_or(DEFAULT_CONSUMER)).unwrap_or(&none),
             first_seen: &self.memory.first_seen,
-            selection: &options.selection,
+            selection: &self.selection,
         };
         make::make(judged, verdict, &outcome)
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::sources::{ServerWatch, Watched};
-use crate::agent::{self, Where};
+use crate::agent::{Agents, Where};
 use crate::control::cache::stray_pids;
 use crate::control::observe::World;
 use crate::control::pass::Pass;
@@ -78,7 +78,7 @@ pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass:
         }
     }
     strays(&mut watched, pass);
-    traces.places(&mut watched, seen);
+    traces.places(&Agents::with(&pass.manifest().agents), &mut watched, seen);
     transcripts(&mut watched.files, pass.manifest(), seen);
     watched
 }
@@ -98,9 +98,10 @@ impl<'a> Traces<'a> {
         self.0.entry((kind, home.as_os_str(), cwd.map(Path::as_os_str))).or_default().extend(session);
     }
 
-    fn places(self, watched: &mut Watched, seen: &Observation) {
+    fn places(self, agents: &Agents, watched: &mut Watched, seen: &Observation) {
         for ((kind, home, cwd), sessions) in self.0 {
-            let places = agent::of(kind).places(Where { home: Path::new(home), cwd: cwd.map(Path::new), now: seen.at });
+            let Some(adapter) = agents.of(kind) else { continue };
+            let places = adapter.places(Where { home: Path::new(home), cwd: cwd.map(Path::new), now: seen.at });
             watched.registries.extend(places.registries);
             for place in places.transcripts {
                 watched.files.entry(place).or_default().extend(sessions.iter().map(|session| session.as_ref().clone()));

@@ -5,49 +5,31 @@ mod drive;
 mod id;
 mod template;
 
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use super::ids::{AgentKind, AgentName, FOREIGN};
 pub use drive::Drive;
 pub use id::{IdPattern, is_id_text};
 pub use template::{Part, Root, Template, workspace_word};
 
-/// More definitions than this are not taken in one run. A watch takes another one whenever a person changes one.
-const MOST_DEFINITIONS: usize = 4096;
-/// More names than this of agents nobody has declared are not taken in one run.
-const MOST_NAMES: usize = 1024;
-/// The longest name or alias, in characters.
-const LONGEST_NAME: usize = 32;
 /// Programs that run other programs' text: their processes are told by what they run.
 pub const INTERPRETERS: [&str; 15] =
     ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "node", "nodejs", "bun", "deno", "python", "ruby", "perl"];
 /// Shells and launchers beside them: their processes stand for whatever runs below.
 pub const LAUNCHERS: [&str; 15] =
     ["csh", "tcsh", "nu", "elvish", "xonsh", "pwsh", "busybox", "env", "sudo", "su", "login", "npx", "uvx", "tmux", "zellij"];
-/// What a name looks like, for messages and the schema.
-pub const NAME: &str = "^[a-z0-9][a-z0-9-]*$";
-
-/// Agents of multi-agent-mux that headcount knows by name and program alone.
-pub const FOREIGN: [&str; 2] = ["hermes", "cline"];
-
-/// What is known of them.
-pub fn foreign() -> impl Iterator<Item = &'static Definition> {
-    FOREIGN.into_iter().filter_map(|name| {
-        let programs = vec![name.to_owned()];
-        Definition { name: name.to_owned(), programs, ..Definition::default() }.declare()
-    })
+/// What is known of the agents of multi-agent-mux that headcount knows by name and program alone.
+pub fn foreign() -> impl Iterator<Item = Definition> {
+    let definition =
+        |name: &str| Some(Definition { programs: vec![name.to_owned()], ..Definition::named(AgentName::new(name)?) });
+    FOREIGN.into_iter().filter_map(definition)
 }
 
 /// What a manifest says of an agent that headcount does not know by itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     /// Its name.
-    pub name: String,
+    pub name: AgentName,
     /// Other names people use for it.
     pub aliases: Vec<String>,
     /// Base names of its program. The first is what people type.
@@ -81,153 +63,66 @@ impl Definition {
         is_id_text(text) && self.id.as_ref().is_none_or(|pattern| pattern.matches(text))
     }
 
-    /// The same, kept until the program ends, once however often it is read, so that an agent can be spoken of by value. `None`
-    /// if there are too many by now.
-    pub fn declare(self) -> Option<&'static Self> {
-        static DECLARED: Mutex<BTreeSet<&'static Definition>> = Mutex::new(BTreeSet::new());
-        keep(&DECLARED, self, MOST_DEFINITIONS)
-    }
-}
-
-/// Keeps one copy of a definition for good.
-fn keep(kept: &Mutex<BTreeSet<&'static Definition>>, definition: Definition, most: usize) -> Option<&'static Definition> {
-    // What it holds is only ever added to, so a panic elsewhere leaves it usable.
-    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = kept.get(&definition) {
-        return Some(known);
-    }
-    if kept.len() >= most {
-        return None;
-    }
-    let definition: &'static Definition = Box::leak(Box::new(definition));
-    kept.insert(definition);
-    Some(definition)
-}
-
-/// Whether a word can be the name of a declared agent.
-pub fn is_name(word: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    word.len() <= LONGEST_NAME
-        && word.bytes().next().is_some_and(is_plain)
-        && word.bytes().all(|byte| is_plain(byte) || byte == b'-')
-}
-
-/// A declared agent. Two are the same if they have the same name, whatever two versions of a manifest say of it.
-#[derive(Debug, Clone, Copy)]
-pub struct Custom(pub(super) &'static Definition);
-
-impl Custom {
-    /// The agent of this name of which nothing else is known, as a journal or a command line names it. `None` if it is no name,
-    /// or there are too many by now.
-    pub fn named(name: &str) -> Option<Self> {
-        static NAMED: Mutex<BTreeSet<&'static Definition>> = Mutex::new(BTreeSet::new());
-        let bare = || Definition { name: name.to_owned(), ..Definition::default() };
-        is_name(name).then(|| keep(&NAMED, bare(), MOST_NAMES)).flatten().map(Self)
-    }
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        self.0.name.as_str()
-    }
-
-    /// What is known of it.
-    pub const fn definition(self) -> &'static Definition {
-        self.0
-    }
-}
-
-impl PartialEq for Custom {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for Custom {}
-
-impl PartialOrd for Custom {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Custom {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.name().cmp(other.name())
-    }
-}
-
-impl Hash for Custom {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name().hash(state);
-    }
-}
-
-impl Serialize for Custom {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for Custom {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::named(&name).ok_or_else(|| serde::de::Error::custom(format_args!("an agent cannot be named {name:?}")))
-    }
-}
-
-impl JsonSchema for Custom {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Custom".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "An agent that the manifest declares.", "type": "string", "pattern": NAME })
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used)]
-mod tests {
-    use super::*;
-    use crate::core::ids::AgentKind;
-
-    #[test]
-    fn a_name_is_one_plain_word() {
-        for good in ["aider", "a", "9", "my-agent-2", "a-"] {
-            assert!(is_name(good), "{good}");
-        }
-        for bad in ["", "-a", "Aider", "a_b", "a b", "é", "a/b", "..", "a\n", &"a".repeat(LONGEST_NAME + 1)] {
-            assert!(!is_name(bad) && Custom::named(bad).is_none(), "{bad}");
+    /// One of which only the name is known.
+    pub fn named(name: AgentName) -> Self {
+        Self {
+            name,
+            aliases: Vec::new(),
+            programs: Vec::new(),
+            packages: Vec::new(),
+            home: None,
+            home_env: None,
+            transcripts: None,
+            id: None,
+            id_flags: Vec::new(),
+            fork_flags: Vec::new(),
+            resume: Vec::new(),
+            drive: None,
         }
     }
+}
 
-    #[test]
-    fn an_agent_is_known_by_its_name_whatever_is_said_of_it() {
-        let said = |program: &str| {
-            Definition { name: "aider".into(), programs: vec![program.into()], ..Definition::default() }.declare().unwrap()
-        };
-        let (one, same, other) = (said("aider"), said("aider"), said("aider2"));
-        assert!(std::ptr::eq(one, same), "kept once");
-        assert_ne!(one, other);
-        assert_eq!(one.kind(), other.kind());
-        assert_eq!(AgentKind::named("aider"), Some(one.kind()));
-        assert_eq!(AgentKind::named("agy"), Some(AgentKind::Antigravity));
-        assert_eq!(serde_json::to_string(&one.kind()).unwrap(), "\"aider\"");
-        assert_eq!(serde_json::from_str::<AgentKind>("\"aider\"").unwrap(), one.kind());
-        assert_eq!(serde_json::from_str::<AgentKind>("\"claude\"").unwrap(), AgentKind::Claude);
-        assert!(serde_json::from_str::<AgentKind>("\"no name\"").is_err());
+/// The agents that a manifest declares, beside those headcount knows by itself. Copies share one list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared(Arc<[Definition]>);
+
+impl FromIterator<Definition> for Declared {
+    fn from_iter<T: IntoIterator<Item = Definition>>(definitions: T) -> Self {
+        Self(definitions.into_iter().collect())
+    }
+}
+
+impl Declared {
+    /// What is declared, in the order of the manifest.
+    pub fn definitions(&self) -> &[Definition] {
+        &self.0
     }
 
-    #[test]
-    fn what_is_kept_for_good_has_a_bound() {
-        let kept = Mutex::new(BTreeSet::new());
-        let one = |name: &str| Definition { name: name.into(), ..Definition::default() };
-        assert!(keep(&kept, one("a"), 1).is_some());
-        assert!(keep(&kept, one("b"), 1).is_none());
-        assert!(keep(&kept, one("a"), 1).is_some(), "what is there is not counted again");
+    /// Every agent there is: those headcount knows by itself, then those declared.
+    pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
+        AgentKind::ALL.into_iter().chain(self.0.iter().map(|definition| AgentKind::Custom(definition.name)))
+    }
+
+    /// What is declared of an agent; `None` of one that headcount knows by itself.
+    pub fn definition(&self, kind: AgentKind) -> Option<&Definition> {
+        self.0.iter().find(|definition| kind == AgentKind::Custom(definition.name))
+    }
+
+    /// The canonical name of an agent followed by its aliases.
+    pub fn names<'a>(&'a self, kind: &'a AgentKind) -> impl Iterator<Item = &'a str> {
+        let declared = self.definition(*kind).into_iter().flat_map(|definition| &definition.aliases);
+        kind.names().chain(declared.map(String::as_str))
+    }
+
+    /// Every name and alias of every agent there is.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let declared =
+            self.0.iter().flat_map(|it| std::iter::once(it.name.as_str()).chain(it.aliases.iter().map(String::as_str)));
+        AgentKind::ALL.iter().flat_map(AgentKind::names).chain(declared)
+    }
+
+    /// The agent of this name or alias.
+    pub fn find(&self, word: &str) -> Option<AgentKind> {
+        self.kinds().find(|kind| self.names(kind).any(|name| name == word))
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn discover<'w, 'a>(
             .manifest
             .discovery
             .iter()
-            .flat_map(|pattern| pattern.agents(&other.key.name, world.manifest.kinds()))
+            .flat_map(|pattern| pattern.agents(&other.key.name, &world.manifest.agents))
             .collect();
         let agents: Vec<Live<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
         let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());

@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::agents::Definition;
+use super::agents::Declared;
 use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 use super::mqtt::Section;
@@ -86,7 +86,7 @@ pub struct Manifest {
     /// Why no session may be registered in it: what an unknown key was probably meant to say decides whether one has an entry.
     pub registers_nothing: Option<String>,
     /// The agents it declares, in the order of the file.
-    pub agents: Vec<&'static Definition>,
+    pub agents: Declared,
     /// Which sessions without an entry are ours: patterns of names, see [`pattern::NamePattern`].
     pub discovery: Vec<pattern::NamePattern>,
     /// The key of the list of entries: `sessions`, or its older name.
@@ -219,11 +219,6 @@ pub struct Identity {
 }
 
 impl Manifest {
-    /// Every agent it may speak of: those headcount knows by itself, then those it declares.
-    pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
-        kinds(&self.agents)
-    }
-
     /// The entries by their keys, for whoever looks up many.
     pub fn by_key(&self) -> HashMap<&SessionKey, &Session> {
         self.sessions.iter().map(|session| (&session.key, session)).collect()
@@ -238,14 +233,4 @@ impl Manifest {
     pub fn find(&self, key: &SessionKey) -> Option<&Session> {
         self.sessions.iter().find(|session| session.key == *key)
     }
-}
-
-/// The agents headcount knows by itself, then these.
-fn kinds(declared: &[&'static Definition]) -> impl Iterator<Item = AgentKind> {
-    AgentKind::ALL.into_iter().chain(declared.iter().map(|definition| definition.kind()))
-}
-
-/// The agent of this name or alias among those and these.
-fn find_agent(declared: &[&'static Definition], word: &str) -> Option<AgentKind> {
-    kinds(declared).find(|kind| kind.names().any(|name| name == word))
 }

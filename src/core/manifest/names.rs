@@ -1,7 +1,6 @@
 //! The one table of key names, old and new. Nothing else knows how a field is spelled.
 
-use crate::core::agents::FOREIGN;
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, FOREIGN};
 
 /// A field of an entry, whatever it is called in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -368,7 +367,7 @@ pub fn own_id_key(agent: AgentKind) -> String {
 }
 
 /// Every spelling of an agent's own-id key, aliases and both nouns included, the one for writing first.
-pub fn own_id_keys(agent: AgentKind) -> impl Iterator<Item = String> {
+pub fn own_id_keys(agent: &AgentKind) -> impl Iterator<Item = String> {
     let nouns = if agent.says_conversation() { ["conversation", "session"] } else { ["session", "conversation"] };
     agent.names().flat_map(move |name| nouns.map(|noun| format!("{}_{noun}_id_own", name.replace('-', "_"))))
 }
@@ -407,7 +406,7 @@ mod tests {
     #[test]
     fn every_spelling_of_an_own_id_is_known_and_nothing_else_is() {
         for agent in AgentKind::ALL {
-            assert!(own_id_keys(agent).all(|key| own_id_agent(&key) == Some(agent)));
+            assert!(own_id_keys(&agent).all(|key| own_id_agent(&key) == Some(agent)));
         }
         for key in ["_session_id_own", "claude_id_own", "claud_session_id_own", "claude_session_id", "claude_code"] {
             assert_eq!(own_id_agent(key), None, "{key}");

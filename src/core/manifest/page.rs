@@ -146,7 +146,7 @@ fn older(page: &mut String, reference: &Reference, identity: &Map<String, Value>
         row(page, &[&code(key), &code(Field::of_key(key).map_or("", Field::name))]);
     }
     for agent in AgentKind::ALL {
-        let keys: Vec<String> = own_id_keys(agent).map(|key| code(&key)).collect();
+        let keys: Vec<String> = own_id_keys(&agent).map(|key| code(&key)).collect();
         row(page, &[&keys.join(", "), &format!("{}, of {agent}", code(Field::SessionId.name()))]);
     }
     let identities = reference.defs.get("Session").and_then(|part| part.pointer("/properties/agent_identities").map(example));

@@ -1,5 +1,6 @@
 //! Patterns of names: `discovery.names` and the NAME globs of the command line. Pure matching.
 
+use crate::core::agents::Declared;
 use crate::core::ids::AgentKind;
 
 /// A pattern such as `*-creator-{agent}`: `*` is any text, `?` any one character, `{agent}` an agent's name or alias.
@@ -26,10 +27,10 @@ impl NamePattern {
     }
 
     /// The agents a session of this name may hold: none if the name does not match; every agent if the pattern does not
-    /// name one. `kinds` are those there are.
-    pub fn agents(&self, name: &str, kinds: impl Iterator<Item = AgentKind>) -> Vec<AgentKind> {
-        let matches = |kind: AgentKind| kind.names().any(|word| glob(&self.0.replace(AGENT, word), name));
-        kinds.filter(|kind| matches(*kind)).collect()
+    /// name one.
+    pub fn agents(&self, name: &str, declared: &Declared) -> Vec<AgentKind> {
+        let matches = |kind: &AgentKind| declared.names(kind).any(|word| glob(&self.0.replace(AGENT, word), name));
+        declared.kinds().filter(matches).collect()
     }
 }
 
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn the_agent_of_a_name_is_the_one_its_pattern_names() {
         let default = &NamePattern::defaults()[0];
-        let agents = |pattern: &NamePattern, name: &str| pattern.agents(name, AgentKind::ALL.into_iter());
+        let agents = |pattern: &NamePattern, name: &str| pattern.agents(name, &Declared::default());
         assert_eq!(agents(default, "lab-landing-page-creator-claude"), [AgentKind::Claude]);
         assert_eq!(agents(default, "lab-x-creator-agy"), [AgentKind::Antigravity]);
         assert!(agents(default, "lab-x-creator-emacs").is_empty());

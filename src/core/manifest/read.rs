@@ -12,8 +12,8 @@ use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
 use super::read_mqtt::section;
 use super::remark::{Remark, Remarks, closest, noun};
-use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, find_agent, kinds, lead, lists, read_agents};
-use crate::core::agents::{Definition, foreign};
+use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, lead, lists, read_agents};
+use crate::core::agents::{Declared, Definition, foreign};
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::text::printable;
@@ -85,14 +85,13 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     }
     let dialect = dialect(document, remarks)?;
     let list = lists::key(document, known, remarks)?;
-    let mut agents = match dialect {
+    let agents = match dialect {
         Dialect::V1 => read_agents::read(document.get(top::AGENTS), remarks),
-        Dialect::MultiAgentMux => Vec::new(),
+        Dialect::MultiAgentMux => Declared::default(),
     };
     let names_one = |name: &str| lists::names_agent(document, list, name, older);
-    let undeclared = foreign().filter(|it| find_agent(&agents, &it.name).is_none() && names_one(&it.name));
-    let undeclared: Vec<_> = undeclared.collect();
-    agents.extend(undeclared);
+    let is_missing = |it: &Definition| agents.find(it.name.as_str()).is_none() && names_one(it.name.as_str());
+    let agents: Declared = agents.definitions().iter().cloned().chain(foreign().filter(is_missing)).collect();
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
     let defaults = defaults(document.get(top::DEFAULTS), older, remarks);
     let doubts = Doubts::of(document, &defaults, older);
@@ -243,12 +242,7 @@ fn usual(defaults: &Mapping, environment: &Environment) -> Place {
     }
 }
 
-fn identities(
-    node: Option<&Value>,
-    agents: &[&'static Definition],
-    environment: &Environment,
-    remarks: &mut Remarks,
-) -> Vec<Identity> {
+fn identities(node: Option<&Value>, agents: &Declared, environment: &Environment, remarks: &mut Remarks) -> Vec<Identity> {
     let path = Path::root().key(top::IDENTITIES);
     let fields = match node {
         None | Some(Value::Null) => return Vec::new(),
@@ -262,9 +256,8 @@ fn identities(
     for (key, value) in fields {
         let Some(word) = key.as_str() else { continue };
         let path = path.key(word);
-        let Some(agent) = find_agent(agents, word) else {
-            let known = kinds(agents).flat_map(AgentKind::names);
-            let hint = closest(word, known).map(|name| format!("did you mean `{name}`?"));
+        let Some(agent) = agents.find(word) else {
+            let hint = closest(word, agents.words()).map(|name| format!("did you mean `{name}`?"));
             remarks.warn(path, format!("unknown agent `{word}`"), hint);
             continue;
         };

@@ -7,9 +7,9 @@ use serde_yaml::{Mapping, Value};
 use super::lead::drive_of;
 use super::names::{agent as keys, top};
 use super::remark::{Remarks, noun};
-use crate::core::agents::{Definition, INTERPRETERS, IdPattern, LAUNCHERS, Template, is_name};
+use crate::core::agents::{Declared, Definition, INTERPRETERS, IdPattern, LAUNCHERS, Template};
 use crate::core::edit::Path;
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, AgentName};
 
 /// More agents than this are not taken.
 const MOST: usize = 64;
@@ -19,20 +19,20 @@ const MOST_ITEMS: usize = 16;
 const LONGEST: usize = 512;
 
 /// The agents a document declares.
-pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Vec<&'static Definition> {
+pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Declared {
     let path = Path::root().key(top::AGENTS);
     let agents = match node {
-        None | Some(Value::Null) => return Vec::new(),
+        None | Some(Value::Null) => return Declared::default(),
         Some(Value::Mapping(agents)) => agents,
         Some(other) => {
             let hint = "agents: { aider: { programs: [aider] } }".to_owned();
             remarks.fatal(path, format!("`agents` must be a mapping, this is {}", noun(other)), Some(hint));
-            return Vec::new();
+            return Declared::default();
         }
     };
     if agents.len() > MOST {
         remarks.fatal(path, format!("more than {MOST} agents are declared"), None);
-        return Vec::new();
+        return Declared::default();
     }
     let mut taken = Taken::default();
     let mut found = Vec::new();
@@ -47,17 +47,9 @@ pub(super) fn read(node: Option<&Value>, remarks: &mut Remarks) -> Vec<&'static 
             continue;
         };
         let mut reader = Reader { path: path.key(name), fields, remarks };
-        let definition = reader.definition(name, &mut taken);
-        match definition.declare() {
-            Some(definition) => found.push(definition),
-            None => remarks.fatal(
-                path.key(name),
-                "agents were declared in too many ways since headcount was started",
-                Some("restart headcount".to_owned()),
-            ),
-        }
+        found.extend(reader.definition(name, &mut taken));
     }
-    found
+    found.into_iter().collect()
 }
 
 /// Names and programs, and the agent that has them.
@@ -75,7 +67,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn definition(&mut self, name: &str, taken: &mut Taken) -> Definition {
+    /// `None` if its name is none.
+    fn definition(&mut self, name: &str, taken: &mut Taken) -> Option<Definition> {
         for key in self.fields.keys() {
             match key.as_str() {
                 Some(key) if keys::ALL.contains(&key) => {}
@@ -86,8 +79,7 @@ impl Reader<'_> {
             }
         }
         self.claim_name(self.path.clone(), name, name, taken);
-        Definition {
-            name: name.to_owned(),
+        Some(Definition {
             aliases: self.aliases(name, taken),
             programs: self.programs(name, taken),
             packages: self.list(keys::PACKAGES, |text| match text.split('/').all(|part| !matches!(part, "" | "." | "..")) {
@@ -112,12 +104,13 @@ impl Reader<'_> {
             fork_flags: self.list(keys::FORK_FLAGS, is_flag),
             resume: self.resume(),
             drive: self.fields.get(keys::DRIVE).and_then(|node| drive_of(node, self.path.key(keys::DRIVE), self.remarks)),
-        }
+            name: AgentName::new(name)?,
+        })
     }
 
     /// Refuses a name that is not one, or is somebody else's.
     fn claim_name(&mut self, path: Path, agent: &str, name: &str, taken: &mut Taken) {
-        let problem = if !is_name(name) {
+        let problem = if AgentName::new(name).is_none() {
             Some((
                 format!("an agent cannot be named {name:?}"),
                 "use lower-case letters, digits and dashes, at most 32".to_owned(),

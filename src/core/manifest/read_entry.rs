@@ -10,8 +10,8 @@ use serde_yaml::{Mapping, Value};
 use super::doubt::{Doubts, Found};
 use super::names::{Field, identity, own_id_agent, own_id_keys, top};
 use super::remark::{Remarks, closest, noun, scalar_text, tag_hint};
-use super::{Dialect, Entry, Environment, Lead, Recorded, RecordedPane, Session, Status, find_agent, kinds};
-use crate::core::agents::Definition;
+use super::{Dialect, Entry, Environment, Lead, Recorded, RecordedPane, Session, Status};
+use crate::core::agents::Declared;
 use crate::core::class::Class;
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
@@ -28,7 +28,7 @@ pub(super) struct EntryReader<'a> {
     /// The declared fields every entry has unless it says otherwise.
     pub(super) defaults: &'a Mapping,
     /// The agents the manifest declares.
-    pub(super) agents: &'a [&'static Definition],
+    pub(super) agents: &'a Declared,
     /// What stands outside the entries and was probably meant for them.
     pub(super) doubts: &'a Doubts,
 }
@@ -71,9 +71,10 @@ impl EntryReader<'_> {
         let mut env = fields.map_of_text(Field::Env);
         let suspend = fields.flag(Field::Suspend);
         let ignore = fields.classes();
-        let lead = fields.declared_lead(agent, &mut env, self.environment);
+        let lead = fields.declared_lead((agent, self.agents), &mut env, self.environment);
         let mut entry = self.entry(raw, path);
-        entry.identity = agent.and_then(|agent| identity_place(&entry, agent, cwd.as_deref(), self.environment));
+        entry.identity =
+            agent.and_then(|agent| identity_place(&entry, self.agents.names(&agent), cwd.as_deref(), self.environment));
         let recorded = fields.recorded(agent, &entry);
         let agent = agent?;
         let key = SessionKey { name: name?, mux, server, host };
@@ -102,14 +103,13 @@ impl EntryReader<'_> {
     /// The agent; in the older dialect it may be told by the name or by the only own-id key.
     fn agent(&self, fields: &mut Fields<'_>, name: Option<&str>) -> Option<AgentKind> {
         if fields.value(Field::Agent).is_some() {
-            let words = || kinds(self.agents).flat_map(AgentKind::names).collect();
-            return fields.one_of(Field::Agent, |word| find_agent(self.agents, word), words);
+            return fields.one_of(Field::Agent, |word| self.agents.find(word), || self.agents.words().collect());
         }
         if self.dialect == Dialect::MultiAgentMux {
             // Without its name, which is complained about already, nobody can say whether the agent is missing too.
             let name = name?;
             let ends = |word: &str| name.strip_suffix(word).is_some_and(|rest| rest.len() > 1 && rest.ends_with('-'));
-            let named = kinds(self.agents).find(|agent| agent.names().any(ends));
+            let named = self.agents.kinds().find(|agent| self.agents.names(agent).any(ends));
             let said = fields.own.iter().filter(|(_, value)| named.is_none() || !value.is_null());
             let mut keyed: Vec<(&str, AgentKind)> =
                 said.filter_map(|(key, _)| key.as_str()).filter_map(|key| Some((key, own_id_agent(key)?))).collect();
@@ -126,7 +126,7 @@ impl EntryReader<'_> {
                 (None, _) => {}
             }
         }
-        let names: Vec<&str> = kinds(self.agents).map(AgentKind::as_str).collect();
+        let names: Vec<String> = self.agents.kinds().map(|kind| kind.to_string()).collect();
         let hint = format!("add `agent:` with one of {}", names.join(", "));
         fields.remarks.fatal(fields.path.clone(), "this session names no agent", Some(hint));
         None
@@ -178,16 +178,16 @@ impl EntryReader<'_> {
     }
 }
 
-/// Where a per-session identity of the older dialect keeps this agent's id, if it is valid in the session's workspace.
-fn identity_place(
+/// Where a per-session identity keeps the id of the agent of these names, if it is valid in the session's workspace.
+fn identity_place<'a>(
     entry: &Entry,
-    agent: AgentKind,
+    mut names: impl Iterator<Item = &'a str>,
     cwd: Option<&std::path::Path>,
     environment: &Environment,
 ) -> Option<(Path, serde_json::Value)> {
     let root = Field::AgentIdentities.name();
     let identities = entry.own.get(root)?;
-    agent.names().find_map(|name| {
+    names.find_map(|name| {
         let fields = identities.get(name)?.as_object()?;
         if let Some(project) = fields.get(identity::PROJECT_CWD).and_then(serde_json::Value::as_str)
             && cwd.is_some_and(|cwd| environment.expand(project) != cwd)
@@ -203,7 +203,7 @@ impl<'a> Fields<'a> {
     /// How the session is led. Most entries say nothing of it, and cost nothing.
     fn declared_lead(
         &mut self,
-        agent: Option<AgentKind>,
+        (agent, agents): (Option<AgentKind>, &Declared),
         env: &mut BTreeMap<String, String>,
         environment: &Environment,
     ) -> Lead {
@@ -214,7 +214,7 @@ impl<'a> Fields<'a> {
         }
         let env_files = self.env_files(environment);
         env.retain(|key, _| !env_files.contains_key(key));
-        Lead { env_files, ..self.lead(agent) }
+        Lead { env_files, ..self.lead(agent, agents) }
     }
 
     /// `doubtful` is the key that keeps the entry from being judged.
@@ -227,8 +227,7 @@ impl<'a> Fields<'a> {
                     self.remarks.doubtful_key(self.path.key(key), key, meant, "this session is");
                 }
                 Some(key) => {
-                    let known =
-                        Field::all_names().map(str::to_owned).chain(AgentKind::ALL.iter().flat_map(|a| own_id_keys(*a)));
+                    let known = Field::all_names().map(str::to_owned).chain(AgentKind::ALL.iter().flat_map(own_id_keys));
                     self.remarks.unknown_key(self.path.key(key), key, known);
                 }
                 None => self.remarks.warn(self.path.clone(), format!("a key here is {}, not text", noun(key)), None),
@@ -307,11 +306,11 @@ impl<'a> Fields<'a> {
     }
 
     /// The same where `find` knows the words.
-    pub(super) fn one_of<T>(
+    pub(super) fn one_of<'w, T>(
         &mut self,
         field: Field,
         find: impl FnOnce(&str) -> Option<T>,
-        words: impl FnOnce() -> Vec<&'static str>,
+        words: impl FnOnce() -> Vec<&'w str>,
     ) -> Option<T> {
         let text = self.words(field)?;
         if let Some(value) = find(text) {

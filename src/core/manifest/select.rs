@@ -15,7 +15,7 @@ pub struct Selection {
     pub labels: Vec<(String, String)>,
     /// Drift classes, any of which.
     pub classes: Vec<Class>,
-    /// Agents, any of which; of one that a manifest declares any of its names.
+    /// Agents, any of which.
     pub agents: Vec<AgentKind>,
 }
 
@@ -23,7 +23,7 @@ impl Selection {
     /// Whether a session is selected.
     pub fn covers(&self, name: &str, agent: AgentKind, labels: &BTreeMap<String, String>) -> bool {
         (self.names.is_empty() || self.names.iter().any(|pattern| glob(pattern, name)))
-            && (self.agents.is_empty() || self.agents.iter().any(|wanted| agent.answers_to(*wanted)))
+            && (self.agents.is_empty() || self.agents.contains(&agent))
             && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::names::Field;
 use super::*;
+use crate::core::agents::Declared;
 use crate::core::class::Class;
 use crate::core::ids::MuxKind;
 
@@ -258,7 +259,7 @@ fn the_lists_of_agents_multiplexers_and_classes_have_every_one_there_is() {
         let several = several.and_then(|all| all.as_array()).into_iter().flatten().flat_map(one);
         several.chain(one(&schema)).map(|word| word.as_str().unwrap().to_owned()).collect()
     }
-    assert_eq!(variants::<AgentKind>(), AgentKind::ALL.map(AgentKind::as_str));
+    assert_eq!(variants::<AgentKind>(), AgentKind::ALL.each_ref().map(AgentKind::as_str));
     assert_eq!(variants::<MuxKind>(), MuxKind::ALL.map(MuxKind::as_str));
     assert_eq!(variants::<Class>(), Class::ALL.map(Class::as_str));
 }
@@ -269,16 +270,17 @@ fn a_declared_agent_is_an_agent_in_this_manifest_and_in_no_other() {
         "agents:\n  aider: { programs: [aider], aliases: [aid], home: ~/.aider, id: '[0-9]+', resume: [-r, '{id}'] }\n";
     let entry = "sessions: [{ name: s, agent: aid, agent_identities: { aider: { session_id: i } } }]\n";
     let manifest = good(&format!("version: 1\n{agents}{entry}"));
-    let [definition] = manifest.agents.as_slice() else { panic!("{manifest:?}") };
+    let [definition] = manifest.agents.definitions() else { panic!("{manifest:?}") };
     assert_eq!((definition.programs.as_slice(), definition.home.as_deref()), (&["aider".to_owned()][..], Some("~/.aider")));
     assert!(definition.is_id("12") && !definition.is_id("1a"));
     let session = &manifest.sessions[0];
-    assert_eq!((session.agent, session.agent.to_string().as_str()), (definition.kind(), "aider"));
+    let kind = AgentKind::Custom(definition.name);
+    assert_eq!((session.agent, session.agent.to_string().as_str()), (kind, "aider"));
     assert_eq!(id_path(&manifest), "sessions[0].agent_identities.aider.session_id");
-    assert_eq!(manifest.kinds().count(), AgentKind::ALL.len() + 1);
+    assert_eq!(manifest.agents.kinds().count(), AgentKind::ALL.len() + 1);
     let pattern = &manifest.discovery[0];
-    assert_eq!(pattern.agents("x-creator-aid", manifest.kinds()), [definition.kind()]);
-    assert_eq!(pattern.agents("x-creator-aid", AgentKind::ALL.into_iter()), []);
+    assert_eq!(pattern.agents("x-creator-aid", &manifest.agents), [kind]);
+    assert_eq!(pattern.agents("x-creator-aid", &Declared::default()), []);
     let undeclared = try_read(&format!("version: 1\n{entry}")).unwrap_err();
     assert_eq!(undeclared[0].message, "unknown agent \"aid\"");
 }
@@ -286,7 +288,7 @@ fn a_declared_agent_is_an_agent_in_this_manifest_and_in_no_other() {
 #[test]
 fn the_older_dialect_knows_no_declared_agents_and_says_what_it_always_said() {
     let (manifest, remarks) = try_read("agents: { aider: { programs: [aider] } }\nsessions: []\n").unwrap();
-    assert!(manifest.agents.is_empty());
+    assert!(manifest.agents.definitions().is_empty());
     assert_eq!((remarks.len(), remarks[0].message.as_str(), remarks[0].fatal), (1, "unknown key `agents`", false));
     let (_, remarks) = try_read("agnts: x\nsessions: []\n").unwrap();
     assert_ne!(remarks[0].hint.as_deref(), Some("did you mean `agents`?"), "a key it does not know is not proposed either");
@@ -317,7 +319,7 @@ fn a_declaration_is_bounded_in_every_direction() {
         assert!(remarks.iter().any(|remark| remark.fatal && remark.message.contains(told)), "{told}: {remarks:?}");
     }
     let most = (0..64).map(|at| format!("  a{at}: {{ programs: [p{at}] }}\n")).collect::<String>();
-    assert_eq!(good(&format!("version: 1\nagents:\n{most}sessions: []\n")).agents.len(), 64);
+    assert_eq!(good(&format!("version: 1\nagents:\n{most}sessions: []\n")).agents.definitions().len(), 64);
 }
 
 #[test]
@@ -394,9 +396,9 @@ fn an_agent_of_multi_agent_mux_is_known_by_name_in_any_file_unless_the_file_decl
     let manifest = good("version: 1\nsessions: [{ name: s, agent: hermes }]\n");
     assert_eq!(manifest.sessions[0].agent.as_str(), "hermes");
     let manifest = good("version: 1\nagents: { hermes: { programs: [hermes-cli] } }\nsessions: [{ name: s, agent: hermes }]\n");
-    assert_eq!(manifest.agents.len(), 1);
-    assert_eq!(manifest.agents[0].programs, ["hermes-cli"]);
-    assert_eq!(good("version: 1\nsessions: [{ name: s, agent: pi }]\n").agents, [] as [&crate::core::agents::Definition; 0]);
+    assert_eq!(manifest.agents.definitions().len(), 1);
+    assert_eq!(manifest.agents.definitions()[0].programs, ["hermes-cli"]);
+    assert_eq!(good("version: 1\nsessions: [{ name: s, agent: pi }]\n").agents, Declared::default());
 }
 
 #[test]

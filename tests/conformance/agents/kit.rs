@@ -53,7 +53,7 @@ impl<'a> Den<'a> {
     }
 
     pub fn agent(&self) -> &'static dyn Agent {
-        agent::of(self.specimen.kind)
+        agent::of(self.specimen.kind).unwrap()
     }
 
     /// Puts everything back as it was recorded.

@@ -10,7 +10,7 @@ use super::specimens::all;
 #[test]
 fn a_home_follows_the_agents_own_variables() {
     for specimen in all() {
-        let agent = agent::of(specimen.kind);
+        let agent = agent::of(specimen.kind).unwrap();
         let usual = Some(Path::new("/home/dev").join(specimen.home));
         assert_eq!(agent.home(&environ(&[("HOME", "/home/dev")])), usual, "{}", specimen.kind);
         assert_eq!(agent.home(&environ(&[])), None, "{}", specimen.kind);

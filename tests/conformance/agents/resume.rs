@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headcount::agent::resume;
+use headcount::agent::{Agents, resume};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::report::rows::Resumable;
@@ -80,6 +80,7 @@ fn command(den: &Den<'_>, home: &Path, env: &Environ, cwds: &[&Path]) -> Result<
     let id = ConversationId(den.specimen.id.to_owned());
     let transcript = den.agent().transcript(&headcount::agent::Shelf::new(), home, &id, cwds);
     resume::command(
+        &Agents::default(),
         &Resumable {
             agent: den.specimen.kind,
             id: &id,
@@ -213,7 +214,7 @@ fn without_a_command_the_reason_is_said() {
         ] {
             let id = ConversationId(id.to_owned());
             let it = Resumable { agent: specimen.kind, id: &id, home, transcript: None, cwds: vec![&cwd] };
-            let why = resume::command(&it, &env).unwrap_err();
+            let why = resume::command(&Agents::default(), &it, &env).unwrap_err();
             assert!(why.contains(needle), "{what}: {why}");
         }
         let transcript =
@@ -236,7 +237,7 @@ fn the_words_are_the_same_whatever_the_id_is() {
             let id = ConversationId(id.to_owned());
             let (root, home) = (den.root(), Fact::Seen(den.home()));
             let it = Resumable { agent: specimen.kind, id: &id, home, transcript: None, cwds: vec![&root] };
-            let started = run(&den, "bash", &resume::command(&it, &env).unwrap(), &env);
+            let started = run(&den, "bash", &resume::command(&Agents::default(), &it, &env).unwrap(), &env);
             assert_eq!(started.args, den.agent().resume_args(&id).unwrap(), "{}: {id}", specimen.kind);
         }
     }

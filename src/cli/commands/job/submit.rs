@@ -84,14 +84,12 @@ pub(crate) fn run(
 
 /// Whether there is such an agent. A manifest that cannot be read may declare any.
 fn is_known(agent: AgentKind, path: Option<&Path>, manifest: Option<&Manifest>) -> Result<(), CliError> {
-    let (known, may_be) = match manifest {
-        Some(manifest) => (manifest.kinds().collect::<Vec<_>>(), false),
-        None => (AgentKind::ALL.to_vec(), path.is_some()),
-    };
-    if may_be || known.iter().any(|kind| kind.answers_to(agent)) {
+    let declared = manifest.map(|manifest| manifest.agents.clone()).unwrap_or_default();
+    let may_be = manifest.is_none() && path.is_some();
+    if may_be || declared.find(agent.as_str()).is_some() {
         return Ok(());
     }
-    Err(CliError::from_pass(PassError::UnknownAgent { agent, known }, false))
+    Err(CliError::from_pass(PassError::UnknownAgent { agent, known: declared.kinds().collect() }, false))
 }
 
 fn prompt(text: &str) -> Result<String, CliError> {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::wake::Wake;
-use crate::core::agents::Definition;
+use crate::core::agents::Declared;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::host::{Environ, limits};
 use bare::Bare;
@@ -86,7 +86,7 @@ pub struct Watched {
     /// The processes of the panes of tmux that hold no agent, with the sessions they are in.
     pub bare: BTreeMap<u32, BTreeSet<SessionKey>>,
     /// The agents that the manifest declares.
-    pub declared: Vec<&'static Definition>,
+    pub declared: Declared,
 }
 
 /// A multiplexer server that is looked at.

@@ -2,6 +2,7 @@
 //!
 //! Of Claude Code 2.1.329, Codex 0.169, Pi 0.87, OpenCode 1.18, Gemini CLI 0.61, Copilot CLI 1.0.102 and agy.
 
+use crate::core::agents::Declared;
 use crate::core::doors;
 use crate::core::ids::AgentKind;
 
@@ -110,10 +111,10 @@ const fn table(agent: AgentKind) -> Table {
 }
 
 /// What a word of `args` is to this agent, if it does not belong there.
-pub(super) fn kind(agent: AgentKind, word: &str) -> Option<Kind> {
+pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Kind> {
     let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
-    if let AgentKind::Custom(custom) = agent {
-        let definition = custom.definition();
+    if let AgentKind::Custom(_) = agent {
+        let definition = agents.definition(agent)?;
         let drive = definition.drive.as_ref();
         let named = definition.id_flags.iter().chain(&definition.fork_flags);
         let is_id = named.chain(drive.and_then(|drive| drive.id_flag.as_ref())).any(|it| it == flag);
@@ -207,9 +208,9 @@ mod tests {
 
     #[test]
     fn a_value_may_stand_right_behind_a_short_flag() {
-        assert_eq!(kind(AgentKind::Claude, "-rabc"), Some(Kind::Id));
-        assert_eq!(kind(AgentKind::Gemini, "-ihello"), Some(Kind::Prompt));
-        assert_eq!(kind(AgentKind::Claude, "--resume-not"), None);
-        assert_eq!(kind(AgentKind::Codex, "-mo3"), None);
+        assert_eq!(kind(&Declared::default(), AgentKind::Claude, "-rabc"), Some(Kind::Id));
+        assert_eq!(kind(&Declared::default(), AgentKind::Gemini, "-ihello"), Some(Kind::Prompt));
+        assert_eq!(kind(&Declared::default(), AgentKind::Claude, "--resume-not"), None);
+        assert_eq!(kind(&Declared::default(), AgentKind::Codex, "-mo3"), None);
     }
 }

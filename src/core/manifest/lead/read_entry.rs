@@ -10,6 +10,7 @@ use super::flags::{self, Kind};
 use super::read_file::backoff_of;
 use super::section::duration_of;
 use super::{Backoff, Crew, CrewRole, Desired, Lead, Permissions, Restart, RestartPolicy, Section};
+use crate::core::agents::Declared;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::Environment;
 use crate::core::manifest::names::{Field, lead};
@@ -18,7 +19,7 @@ use crate::core::manifest::remark::{noun, scalar_text};
 
 impl Fields<'_> {
     /// Everything that says how the session is led, but for the variables; `agent` knows which flags are whose.
-    pub(in crate::core::manifest) fn lead(&mut self, agent: Option<AgentKind>) -> Lead {
+    pub(in crate::core::manifest) fn lead(&mut self, agent: Option<AgentKind>, agents: &Declared) -> Lead {
         let desired = self.lead_word(Field::Desired, &Desired::WORDS);
         if let (Some(Desired::Running), Some((place, Value::Bool(true)))) = (desired, self.value(Field::Suspend)) {
             let hint = "a suspended session is not started, also by name; take one of the two out".to_owned();
@@ -29,8 +30,8 @@ impl Fields<'_> {
         Lead {
             desired,
             restart: self.restart(),
-            args: self.args(agent, permissions),
-            command: self.command(agent),
+            args: self.args((agent, agents), permissions),
+            command: self.command(agent, agents),
             env_files: BTreeMap::new(),
             prompt: self.text(Field::Prompt),
             permissions,
@@ -112,7 +113,7 @@ impl Fields<'_> {
     }
 
     /// Flags only: what is a value is known by the flag before it.
-    fn args(&mut self, agent: Option<AgentKind>, permissions: Option<Permissions>) -> Vec<String> {
+    fn args(&mut self, (agent, agents): (Option<AgentKind>, &Declared), permissions: Option<Permissions>) -> Vec<String> {
         let args = self.word_list(Field::Args);
         let (Some(agent), Some((place, _))) = (agent, self.value(Field::Args)) else { return args };
         let path = self.path_of(place);
@@ -121,7 +122,7 @@ impl Fields<'_> {
             let path = path.index(index);
             let is_flag = word.starts_with('-') && word.len() > 1 && word != "--";
             let is_value = before.is_some_and(|flag| flags::takes_value(agent, flag));
-            match flags::kind(agent, word).filter(|_| is_flag) {
+            match flags::kind(agents, agent, word).filter(|_| is_flag) {
                 Some(Kind::Permission) if permissions.is_some() => {
                     let hint = "keep one of the two".to_owned();
                     self.remarks.fatal(path, format!("{word:?} stands beside `permissions`"), Some(hint));
@@ -148,7 +149,7 @@ impl Fields<'_> {
         args
     }
 
-    fn command(&mut self, agent: Option<AgentKind>) -> Vec<String> {
+    fn command(&mut self, agent: Option<AgentKind>, agents: &Declared) -> Vec<String> {
         let command = self.word_list(Field::Command);
         let Some((place, value)) = self.value(Field::Command) else { return command };
         let path = self.path_of(place);
@@ -160,10 +161,10 @@ impl Fields<'_> {
             self.remarks.fatal(path.index(at), format!("`{door}` leads elsewhere"), Some(hint));
         } else if let Some(agent) = agent {
             // What follows the agent's own program is what `args` would say.
-            let is_program = |word: &String| agent.names().any(|name| word.rsplit('/').next() == Some(name));
+            let is_program = |word: &String| agents.names(&agent).any(|name| word.rsplit('/').next() == Some(name));
             let from = command.iter().position(is_program).map_or(command.len(), |at| at + 1);
             for (index, word) in command.iter().enumerate().skip(from) {
-                if let Some((why, hint)) = flags::kind(agent, word).and_then(misplaced) {
+                if let Some((why, hint)) = flags::kind(agents, agent, word).and_then(misplaced) {
                     self.remarks.fatal(path.index(index), format!("{word:?} {why}"), Some(hint.to_owned()));
                 }
             }

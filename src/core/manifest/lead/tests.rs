@@ -72,7 +72,7 @@ fn the_policy_the_hosts_and_the_drive_of_a_manifest_are_read() {
     assert_eq!((manifest.lead.parallel, manifest.lead.spacing), (Some(3), Some(Duration::ZERO)));
     assert_eq!(manifest.lead.backoff.factor, Some(1.5));
     assert_eq!((manifest.hosts["ml"].ssh.len(), manifest.hosts["ml"].attach), (2, Some(Attach::Mosh)));
-    let drive = manifest.agents[0].drive.as_ref().unwrap();
+    let drive = manifest.agents.definitions()[0].drive.as_ref().unwrap();
     assert_eq!((drive.ready.as_deref(), drive.end.as_deref(), drive.quit.len()), (Some("aider> "), None, 1));
     assert_eq!(drive.permission["bypass"], ["--yes-always"]);
 }

@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use self::lead::{DeclaredOfOne, DriveTable, Host, LeadPolicy, Restart, Variable};
 use super::Status;
 use super::names::own_id_keys;
-use crate::core::agents::NAME;
 use crate::core::class::Class;
-use crate::core::ids::{AgentKind, MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, AgentName, MuxKind, ServerKey};
 
 /// The address of the schema, as its `$id` says it.
 pub const ID: &str = "headcount/agent-sessions/v1";
@@ -35,7 +34,7 @@ struct Document {
     #[schemars(extend("examples" = [1], "const" = 1))]
     version: Option<u32>,
     /// Agents that are not built in, by name (lower-case letters, digits and dashes).
-    #[schemars(extend("propertyNames" = {"pattern": NAME, "maxLength": 32}, "examples" = [{"aider": {"programs": ["aider"]}}]))]
+    #[schemars(extend("propertyNames" = {"pattern": AgentName::PATTERN, "maxLength": 32}, "examples" = [{"aider": {"programs": ["aider"]}}]))]
     agents: Option<BTreeMap<String, DeclaredAgent>>,
     /// Declared fields that every session has unless its entry says otherwise.
     #[schemars(extend("examples" = [{"mux": "zellij"}]))]
@@ -71,7 +70,7 @@ struct DeclaredAgent {
     #[schemars(length(min = 1, max = 16), extend("examples" = [["aider"]]))]
     programs: Vec<String>,
     /// Other names people use for it.
-    #[schemars(length(max = 16), inner(regex(pattern = NAME), length(max = 32)), extend("examples" = [["aid"]]))]
+    #[schemars(length(max = 16), inner(regex(pattern = AgentName::PATTERN), length(max = 32)), extend("examples" = [["aid"]]))]
     aliases: Option<Vec<String>>,
     /// Directories that only its scripts and binaries are in, such as an npm package's name.
     #[schemars(length(max = 16), extend("examples" = [["@acme/planer"]]))]
@@ -308,14 +307,14 @@ impl JsonSchema for Agent {
         let words: Vec<&str> = AgentKind::ALL.iter().flat_map(|kind| kind.names()).collect();
         json_schema!({
             "description": "A coding agent by its name or an alias; one that is not listed is declared at `agents`.",
-            "anyOf": [{ "enum": words }, { "type": "string", "pattern": NAME }]
+            "anyOf": [{ "enum": words }, { "type": "string", "pattern": AgentName::PATTERN }]
         })
     }
 }
 
 /// Allows the older dialect's own-id keys, other tools' `*_at` stamps and the user's own `x-` keys.
 fn older_id_keys(schema: &mut Schema) {
-    let keys: Vec<String> = AgentKind::ALL.iter().flat_map(|kind| own_id_keys(*kind)).collect();
+    let keys: Vec<String> = AgentKind::ALL.iter().flat_map(own_id_keys).collect();
     let pattern = format!("^({})$", keys.join("|"));
     let id = json!({ "type": ["string", "null"], "description": "Older dialect: the session's own conversation id." });
     schema.insert("patternProperties".to_owned(), json!({ pattern: id, "^x-": true, "_at(_epoch)?$": true }));
