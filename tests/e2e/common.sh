@@ -34,36 +34,76 @@ clean() { env -i PATH="$SYSPATH" HOME="$H" TMUX_TMPDIR="$WORLD/tmux" ZELLIJ_SOCK
   LANG=C.UTF-8 SHELL=/bin/bash "$@"; }
 headcount() { clean HEADCOUNT_MANIFEST="$H/agent-sessions.yaml" "$HEADCOUNT" "$@"; }
 
+# pause SECONDS: there is nothing to be awaited
+pause() { read -rt "$1" <> <(:) || true; }
+
 # everybody: what has the home of this world, which nothing else has: agents that outlive their terminal, servers, the fake model
 everybody() { grep -lzxF "HOME=$H" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3; }
 finish() {
-  local rc=$? pid pids
+  local rc=$? doing=$BASH_COMMAND pid pids
   set +e
+  trap - TERM
+  # It may come while the output of something is thrown away.
+  exec 2>&3
+  [ $rc = 0 ] || echo "FAILED: ended with $rc after $SECONDS s${AWAITED:+, waiting for $AWAITED}, in $doing (${FUNCNAME[*]:1})" >&2
   end_sessions
   for _ in {1..50}; do
     pids=$(everybody)
     [ -n "$pids" ] || break
     for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
-    read -rt 0.1 <> <(:)
+    pause 0.1
   done
   [ -z "$pids" ] || echo "note: not to be ended: ${pids//$'\n'/ }" >&2
   if [ $rc = 0 ]; then rm -rf "$WORLD"; else echo "kept: $WORLD" >&2; fi
   exit $rc
 }
+exec 3>&2
 trap finish EXIT
+trap 'exit 143' TERM
 
 source "$HERE/mux.sh"
 
 clean "$(command -v python3)" -B "$HERE/fake_model_server.py" --port-file "$WORLD/port" --log "$WORLD/requests.jsonl" \
   >"$WORLD/model.out" 2>&1 &
 
+# measure_load: how many times longer than on a machine that has time everything takes now, at most 8, in LOAD
+CORES=$(nproc)
+measure_load() {
+  local load
+  read -r load _ </proc/loadavg
+  LOAD=$((1 + ${load%.*} / CORES))
+  [ "$LOAD" -le 8 ] || LOAD=8
+}
+# comes SECONDS COMMAND...: whether the command succeeds in time. The seconds are those of a machine that has time.
+comes() {
+  local began=$SECONDS seconds=$1
+  shift
+  until "$@" >/dev/null 2>&1; do
+    measure_load
+    [ $((SECONDS - began)) -lt $((seconds * LOAD)) ] || return 1
+    pause 0.05
+  done
+}
 # await SECONDS WHAT COMMAND...: until the command succeeds
 await() {
-  local until=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $until ] || { echo "FAILED: $what did not come" >&2; return 1; }
-    read -rt 0.05 <> <(:) || true
+  local began=$SECONDS
+  AWAITED=$2
+  if comes "$1" "${@:3}"; then
+    AWAITED=''
+    return 0
+  fi
+  echo "FAILED: $2 did not come in $((SECONDS - began)) s (load $(cut -d ' ' -f 1 /proc/loadavg))" >&2
+  show_world
+  return 1
+}
+# show_world: what a person who looks for the fault would look at first
+show_world() {
+  local name
+  [ -e "$H/agent-sessions.yaml" ] || return 0
+  { headcount status --settle 0s; headcount diff --settle 0s; } >&2 || true
+  for name in $(sessions); do
+    echo "--- the screen of $name" >&2
+    { screen "$name" | grep -v '^ *$' | tail -n 12; } >&2 || true
   done
 }
 await 10 "the fake model server" test -s "$WORLD/port"
@@ -82,7 +122,13 @@ print(rows[sys.argv[1]].get(sys.argv[2]))' "$1" "$2"
 }
 # check WHAT EXPECTED ACTUAL
 check() {
-  if [ "$2" = "$3" ]; then echo "ok: $1"; else echo "FAILED: $1: expected $2, got $3" >&2; headcount status --settle 0s >&2; exit 1; fi
+  if [ "$2" = "$3" ]; then
+    echo "ok: $1"
+  else
+    echo "FAILED: $1: expected $2, got $3" >&2
+    show_world
+    exit 1
+  fi
 }
 drifts() { headcount diff --settle 0s --json | python3 -c '
 import json, sys

@@ -81,7 +81,7 @@ await 30 "one resumed" shows one '/ commands'
 check "resumed: told by its arguments" start "$(field one id_rung)"
 check "resumed: nothing is said of its turn" None "$(turn one)"
 known=$(ls "$H/.copilot/session-state")
-(cd "$H/lab/shared" && clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" copilot -p hello --allow-all-tools </dev/null >/dev/null 2>&1)
+(cd "$H/lab/shared" && clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" timeout 300 copilot -p hello --allow-all-tools </dev/null >/dev/null 2>&1)
 prompt one "/resume $(comm -13 <(echo "$known") <(ls "$H/.copilot/session-state"))"
 is_doubtful() { [[ " $(drifts) " = *" ambiguous:one "* ]]; }
 await 20 "doubt about one" is_doubtful
@@ -104,9 +104,8 @@ await 30 "shell ready" shows shell '/ commands'
 prompt shell $'hello\n@@say all-done-42'
 await 30 "the transcript of shell" has_transcript shell
 record
-prompt shell /exit
 has_ended() { [ "$(drifts)" = "agent-gone:shell" ]; }
-await 20 "agent-gone" has_ended
+leave shell /exit 20 "agent-gone" has_ended
 echo "ok: an agent that ended in its shell is gone"
 
 mkdir "$WORLD/away"

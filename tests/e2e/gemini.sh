@@ -37,9 +37,9 @@ prompt() {
   paste "$1" "$2"
   for try in {1..8}; do
     [ "$try" != 5 ] || paste "$1" "$2"
-    read -rt 0.4 <> <(:) || true
+    pause 0.4
     key "$1" Enter
-    await 3 "prompt, try $try," has_said_more "$before" 2>/dev/null && return
+    comes 3 has_said_more "$before" && return
   done
   echo "FAILED: $1 took no prompt" >&2
   return 1
@@ -179,7 +179,7 @@ echo "ok: an agent that ended in its shell is gone"
 
 await 20 "alone at rest" is_ready alone
 paste alone /clear
-read -rt 1 <> <(:) || true
+pause 1
 key alone Enter
 is_doubtful() { [[ " $(drifts) " = *" ambiguous:alone "* ]]; }
 await 20 "doubt about alone" is_doubtful

@@ -62,7 +62,7 @@ view() {
   for try in {1..6}; do
     tm -L viewers new-session -d -s "$1" -x 150 -y 45 \
       "$(printf '%q ' env -u TMUX XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" "$ZELLIJ_BIN" attach "$1")"
-    await 20 "a viewer of $1" is_seen "$1" 2>/dev/null || tm -L viewers kill-session -t "=$1"
+    comes 20 is_seen "$1" || tm -L viewers kill-session -t "=$1"
     ! is_wide "$1" || return 0
     echo "note: viewer $try of $1 did not stay" >&2
   done
@@ -107,7 +107,26 @@ key() {
     *) action "$1" write-chars "$2" ;;
   esac
 }
-prompt() { paste "$1" "$2"; read -rt 0.4 <> <(:) || true; key "$1" Enter; }
+# prompt NAME TEXT: Enter comes when the text is on the screen, or when as much time has passed as an agent needs that folds it
+prompt() {
+  local last=${2##*$'\n'} _
+  [ ${#last} -le 12 ] || last=${last: -12}
+  paste "$1" "$2"
+  measure_load
+  pause "$((LOAD / 3)).4"
+  for _ in {1..40}; do
+    ! screen "$1" | grep -qF -- "$last" || break
+    pause 0.1
+  done
+  key "$1" Enter
+}
+# leave NAME COMMAND SECONDS WHAT CONDITION...: the command that ends an agent, and Enter once more where the first one only chose it
+# from the list of commands that its first letters open
+leave() {
+  prompt "$1" "$2"
+  comes 5 "${@:5}" || key "$1" Enter
+  await "${@:3}"
+}
 # end_session NAME: as a person does, until it is gone. What zellij keeps of it would be resurrected under the same name.
 end_session() {
   if [ "$MUX" = tmux ]; then tm kill-session -t "=$1"; return; fi

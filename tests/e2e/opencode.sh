@@ -44,7 +44,7 @@ check "alone: proof" appeared "$(field alone-creator-opencode id_rung)"
 said() { screen "$1-creator-opencode" | grep -qE '▣ .* · [0-9.]+m?s'; }
 await 30 "the answer of alone" said alone
 alone=$(field alone-creator-opencode session_id)
-listed() { clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" opencode "$@"; }
+listed() { clean env PATH="$BIN:$SYSPATH" "${ENV[@]}" timeout 300 opencode "$@"; }
 list() { (cd "$H/lab/$1" && listed session list --format json) | python3 -c '
 import json, sys
 print(" ".join(sorted(row["id"] for row in json.load(sys.stdin) if row["directory"] == sys.argv[1])))' "$H/lab/$1"; }
@@ -70,7 +70,7 @@ check "what can be told is recorded" "ambiguous:one-creator-opencode ambiguous:t
 # Nobody writes now: a look at the live database changes no byte, and makes and removes no file.
 state() { (cd "$DATA" && stat -c '%n %i %s %y' opencode.db* && sha256sum opencode.db*); }
 # What OpenCode does after an answer, it does seconds later.
-is_still() { local was; was=$(state); read -rt 3 <> <(:) || true; [ "$was" = "$(state)" ]; }
+is_still() { local was; was=$(state); pause 3; [ "$was" = "$(state)" ]; }
 await 60 "a database that nobody writes" is_still
 before=$(state)
 headcount status >/dev/null
