@@ -139,9 +139,12 @@ impl Watch {
         self.end()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, whatever it says meanwhile.
     pub(crate) fn end(mut self) -> Done {
-        while self.next().is_some() {}
+        let until = Instant::now() + PATIENCE;
+        while self.next_until(until).is_some() {
+            assert!(Instant::now() < until, "it does not end: {:#?}", self.seen.iter().rev().take(9).collect::<Vec<_>>());
+        }
         let status = self.child.wait().unwrap();
         let stderr = self.stderr.take().unwrap().join().unwrap();
         Done { status, seen: std::mem::take(&mut self.seen), stderr }
