@@ -24,6 +24,17 @@ pub(super) fn by_tmux(name: &str) -> Vec<String> {
     all
 }
 
+/// What tmux may list a session under whose name was given as this, where only its server knows the whole: how that begins.
+/// Empty if the whole can be told, as `by_tmux` does.
+pub(super) fn beginnings_by_tmux(name: &str) -> Vec<String> {
+    let Some((fixed, _)) = replaced(name) else { return Vec::new() };
+    // What is put in may begin as the name of a variable does.
+    let fixed = fixed.trim_end_matches('$');
+    let mut all = by_tmux(fixed);
+    all.push(fixed.to_owned());
+    all
+}
+
 /// What of a name tmux escapes.
 struct Escape {
     /// A `$` that would begin the name of a variable (before 3.4).
@@ -83,33 +94,43 @@ impl Escape {
 /// A name as a format without anything that is replaced: two `#` are one, and `#,` and `#}` lose theirs. `None` if it is no such
 /// name: what `#{…}`, `#(…)` or `#S` come to, only that server knows.
 fn expanded(name: &str) -> Option<String> {
-    if !name.contains('#') {
+    if !name.contains('#') || replaced(name).is_some() {
         return None;
     }
     let mut made = String::with_capacity(name.len());
-    let mut rest = name;
-    while let Some(at) = rest.find('#') {
-        made.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let run = rest.len() - rest.trim_start_matches('#').len();
-        let after = rest[run..].chars().next();
-        if after == Some('[') {
-            // A style, which is kept with all that stands before it.
-            made.push_str(&rest[..run]);
-            rest = &rest[run..];
-            continue;
-        }
-        made.extend(std::iter::repeat_n('#', run / 2));
-        rest = &rest[run..];
+    for (before, run, after) in runs(name) {
+        made.push_str(before);
         match after {
-            _ if run.is_multiple_of(2) => {}
-            Some(',' | '}') => {}
-            Some('{' | '(' | 'D' | 'F' | 'H' | 'I' | 'P' | 'S' | 'T' | 'W' | 'h') => return None,
-            _ => made.push('#'),
+            // A style, which is kept with all that stands before it.
+            Some('[') => made.extend(std::iter::repeat_n('#', run)),
+            Some(',' | '}') => made.extend(std::iter::repeat_n('#', run / 2)),
+            _ => made.extend(std::iter::repeat_n('#', run.div_ceil(2))),
         }
     }
-    made.push_str(rest);
+    made.push_str(name.rsplit('#').next().unwrap_or_default());
     Some(made)
+}
+
+/// The first part of a name that tmux puts something else in the place of: what stands before it, and it with all that follows.
+fn replaced(name: &str) -> Option<(&str, &str)> {
+    let mut at = 0;
+    for (before, run, after) in runs(name) {
+        at += before.len() + run;
+        if run % 2 == 1 && matches!(after, Some('{' | '(' | 'D' | 'F' | 'H' | 'I' | 'P' | 'S' | 'T' | 'W' | 'h')) {
+            return name.split_at_checked(at - 1);
+        }
+    }
+    None
+}
+
+/// The runs of `#` in a name: what stands between the one before and it, its length, and the character after it.
+fn runs(name: &str) -> impl Iterator<Item = (&str, usize, Option<char>)> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        let (before, from) = rest.split_at_checked(rest.find('#')?)?;
+        rest = from.trim_start_matches('#');
+        Some((before, from.len() - rest.len(), rest.chars().next()))
+    })
 }
 
 #[cfg(test)]
@@ -138,6 +159,24 @@ mod tests {
         }
         assert!(by_tmux("\u{1fae9}.x").contains(&"\\360\\237\\253\\251_x".to_owned()), "newer than the library");
         assert!(by_tmux("a$b.c").contains(&"a$b_c".to_owned()) && by_tmux("a$b.c").contains(&"a\\$b.c".to_owned()));
+    }
+
+    #[test]
+    fn of_a_name_that_only_the_server_knows_the_beginning_is_known() {
+        for (name, beginning) in [
+            ("x#{pid}", "x"),
+            ("a.b#{pid}", "a_b"),
+            ("a##b###{pid}c", "a#b#"),
+            ("a$b#S", "a\\$b"),
+            ("a$#h", "a"),
+            ("#(id)", ""),
+        ] {
+            assert!(beginnings_by_tmux(name).contains(&beginning.to_owned()), "{name:?}: {:?}", beginnings_by_tmux(name));
+            assert_eq!(expanded(name), None, "{name:?}");
+        }
+        for name in ["x", "##{pid}", "#", "#1", "a#[fg=red]", "#,#}", "a.b", "####S"] {
+            assert_eq!(beginnings_by_tmux(name), Vec::<String>::new(), "{name:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::claims::{Claims, Ruling, standings};
-use super::locate::{Atlas, Live, Standing, Undeclared};
+use super::locate::{Atlas, Live, Standing, Undeclared, remade};
 use super::presence::{LiveAgent, Presence};
 use super::unregistered::Discovered;
 use super::{
@@ -141,11 +141,18 @@ impl Unknown {
 pub fn classify(world: &World<'_>) -> Verdict {
     let atlas = Atlas::new(world);
     let undeclared = atlas.undeclared(&world.manifest.sessions);
-    let standings = standings(world, &atlas);
+    let mut standings = standings(world, &atlas);
+    let renames = moved::renames(world, &standings, &undeclared);
+    for (entry, standing) in
+        world.manifest.sessions.iter().zip(&mut standings).filter(|(it, _)| !renames.contains_key(&it.index))
+    {
+        if let (Standing::Absent { how }, Some(listed)) = (&*standing, atlas.possible_name(entry)) {
+            *standing = Standing::Unknown(format!("{how}, but {}", remade(listed)));
+        }
+    }
     let claims = Claims::new(world, &standings);
     let mut verdict =
         Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
-    let renames = moved::renames(world, &standings, &undeclared);
     let delegated = delegations(world);
     for (entry, standing) in world.manifest.sessions.iter().zip(&standings) {
         let entry_verdict = judge(world, entry, standing, &claims, renames.get(&entry.index), &mut verdict.drifts);
@@ -163,7 +170,7 @@ pub fn classify(world: &World<'_>) -> Verdict {
     let strangers: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
     let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
     for (other, discovered) in unregistered::discover(world, &strangers, shown) {
-        let discovered = unregistered::unless_meant(world, other, discovered);
+        let discovered = unregistered::unless_meant(world, other, &standings, discovered);
         judge_undeclared(world, other, discovered, &claims, &mut verdict);
     }
     verdict.unknown.splice(0..0, unknown_of(world, &verdict.entries));

@@ -141,6 +141,14 @@ fn what_is_there(session: &Arc<MuxSession>) -> String {
     }
 }
 
+/// Why nobody can tell whether an entry's session is the one that is listed so.
+pub(super) fn remade(listed: &str) -> String {
+    format!(
+        "tmux puts something into a name with `#{{…}}`, `#(…)` or `#S`, and {listed:?} may be what came of it; give the entry the \
+         name that tmux lists"
+    )
+}
+
 /// A session that nobody declared on a server that answered.
 #[derive(Debug, Clone)]
 pub(super) struct Undeclared<'a> {
@@ -200,6 +208,12 @@ impl<'a> Atlas<'a> {
                 }
             },
         }
+    }
+
+    /// A session that may be an entry's although its name is another, because nobody can tell what tmux made of the entry's.
+    pub(super) fn possible_name(&self, entry: &Session) -> Option<&'a str> {
+        let server = self.observation.servers.get(&entry.key.server_key())?.seen()?;
+        server.sessions.iter().map(|session| session.name.as_str()).find(|name| entry.key.may_be(name))
     }
 
     /// A session that is not where its entry says is absent, unless it may be out of sight, or the process of its recorded pane is

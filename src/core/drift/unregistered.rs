@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::locate::{Live, Undeclared, agents_of};
+use super::locate::{Live, Standing, Undeclared, agents_of, remade};
 use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World, moved, new_id};
 use crate::core::edit::Edit;
 use crate::core::ids::{AgentKind, ConversationId};
@@ -98,16 +98,25 @@ pub(super) fn discover<'w, 'a>(
     all
 }
 
-/// The same, unless an unknown key may mean that this session has an entry, or should have none: registered now, it would be
-/// declared twice, or in the wrong place, once that key is corrected.
-pub(super) fn unless_meant<'a>(world: &World<'_>, other: &Undeclared<'a>, discovered: Discovered<'a>) -> Discovered<'a> {
+/// The same, unless this session may have an entry, or should have none: registered now, it would be declared twice, or in the
+/// wrong place. An unknown key may mean so once it is corrected, or an entry whose own session nobody can tell by its name.
+pub(super) fn unless_meant<'a>(
+    world: &World<'_>,
+    other: &Undeclared<'a>,
+    standings: &[Standing<'_>],
+    discovered: Discovered<'a>,
+) -> Discovered<'a> {
     let kinds = match &discovered {
         Discovered::Ours(live) => vec![live.agent.kind],
         Discovered::Several(kind, _) => vec![*kind],
         Discovered::NotOurs | Discovered::Unknown(..) | Discovered::View(..) => return discovered,
     };
     let name = &other.key.name;
-    let meaning = world.manifest.sessions.iter().find_map(|entry| {
+    let meaning = world.manifest.sessions.iter().zip(standings).find_map(|(entry, standing)| {
+        let is_near = entry.key.server_key() == other.key.server_key() && matches!(standing, Standing::Unknown(_));
+        if is_near && entry.key.may_be(name) {
+            return Some(format!("the entry {:?} may mean it: {}", entry.key.name, remade(name)));
+        }
         let doubt = entry.doubt.as_ref()?;
         let is_its = entry.key.names().any(|known| known == name.as_str()) || doubt.other_name.as_ref() == Some(name);
         is_its.then(|| format!("the entry {:?} may mean it: {}", entry.key.name, doubt.why))

@@ -51,7 +51,23 @@ impl Bench for Tmux {
     }
     fn hostile(&self) -> &'static [&'static str] {
         // Before a letter tmux 3.3a puts a backslash in front of the `$`: that is the session's name from then on.
-        &["with space", "a|b", "quote'\"`$(x)", "漢字 é 😀", "(EXITED - attach to resurrect)", "[Created 1s ago]"]
+        &[
+            "with space",
+            "a|b",
+            "quote'\"`$(x)",
+            "漢字 é 😀",
+            "(EXITED - attach to resurrect)",
+            "[Created 1s ago]",
+            "=eq",
+            "@at",
+            "%pc%H",
+            "-dash",
+            "a;b",
+            "#1",
+            "trailing ",
+            " leading",
+            "$1",
+        ]
     }
     fn impossible(&self) -> &'static str {
         "../escape"
@@ -78,7 +94,22 @@ impl Bench for Zellij {
         self.base().join("contract_version_1")
     }
     fn hostile(&self) -> &'static [&'static str] {
-        &["with space", "a|b", "quote'\"`$x", "漢字 é 😀", "x [Created 1s ago] (EXITED - attach to resurrect)", "two\nlines"]
+        // It puts nothing into a name and keeps every character (0.45.1); it refuses `/`, `.`, `..` and a leading `-`.
+        &[
+            "with space",
+            "a|b",
+            "quote'\"`$x",
+            "漢字 é 😀",
+            "x [Created 1s ago] (EXITED - attach to resurrect)",
+            "two\nlines",
+            "a#{pid}#S",
+            "back\\slash.:",
+            "\ttab\u{1b}[31m\u{1}\u{7f}",
+            "\u{2028}\u{202e}\u{feff}",
+            "..x",
+            "=eq@%$1",
+            " both ends ",
+        ]
     }
     fn impossible(&self) -> &'static str {
         "canary"

@@ -24,6 +24,31 @@ fn a_renamed_session_is_moved_and_neither_dead_nor_unregistered() {
 }
 
 #[test]
+fn a_session_whose_name_only_tmux_can_tell_is_unknown_and_neither_dead_nor_registered() {
+    let text = |fields: &str| {
+        manifest(&format!(
+            "version: 1\nsessions:\n  - {{ name: 'x#{{pid}}-creator-claude', agent: claude, cwd: /w{fields} }}\n"
+        ))
+    };
+    let mut made = scene(text(", status: running"), vec![claude("x18-creator-claude", 7)]);
+    assert_eq!(made.words(), Vec::<String>::new());
+    let verdict = crate::core::drift::classify(&made.world());
+    let why: Vec<String> = verdict.unknown.iter().map(|unknown| format!("{}: {}", unknown.scope(), unknown.why)).collect();
+    assert_eq!(why.len(), 2, "{why:#?}");
+    assert!(why.iter().all(|why| why.contains("give the entry the name that tmux lists")), "{why:#?}");
+    let other = scene(text(", status: running"), vec![claude("y18-creator-claude", 7)]);
+    assert_eq!(other.words(), ["dead:record", "unregistered:record"], "tmux keeps how a name begins");
+    let by_pane = scene(text(&format!(", status: running{PANE}")), vec![claude("x18-creator-claude", 7)]);
+    assert_eq!(by_pane.words(), ["moved:flag"], "its pane proves it");
+    let as_given = scene(text(&format!(", status: running{PANE}")), vec![claude("x#{pid}-creator-claude", 7)]);
+    assert_eq!(as_given.words(), Vec::<String>::new(), "`##` made it");
+    made.manifest = manifest(
+        "version: 1\nsessions:\n  - { name: 'x#{pid}-creator-claude', agent: claude, mux: zellij, cwd: /w, status: running }\n",
+    );
+    assert_eq!(made.words(), ["unregistered:record"], "zellij puts nothing into a name");
+}
+
+#[test]
 fn a_conversation_that_lives_on_another_server_is_no_rename() {
     let manifest = manifest(
         "version: 1\nsessions:\n  - { name: x-creator-claude, agent: claude, cwd: /w, status: running, session_id: b3a7 }\n  - { name: far, agent: claude, server: canary, status: terminated }\n",
