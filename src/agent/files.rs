@@ -31,6 +31,12 @@ pub(super) fn leads_to(workspace: &Path, cwd: &Path) -> bool {
     workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd)
 }
 
+/// Whether two paths lead to one file or directory, through links and second mounts too.
+pub(super) fn are_one(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().ok().map(|it| (it.dev(), it.ino()));
+    identity(one).is_some_and(|it| identity(other) == Some(it))
+}
+
 /// Whether an id can be a part of a file's name. One that cannot names no file, and must not lead out of a directory.
 pub(super) fn is_file_name(id: &str) -> bool {
     let mut parts = Path::new(id).components();

@@ -238,14 +238,19 @@ pub(super) fn lockers(path: &Path) -> Fact<Vec<u32>> {
         Ok(list) => list,
         Err(error) => return Fact::Unknown(format!("cannot read {}: {error}", locks::LIST)),
     };
-    let real = path.canonicalize().and_then(|real| Ok((real.metadata()?.ino(), real)));
-    let (inode, real) = match real {
-        Ok(found) => found,
+    let identity = |file: &std::fs::Metadata| (file.dev(), file.ino());
+    let wanted = match path.metadata() {
+        Ok(file) => identity(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Fact::Seen(Vec::new()),
         Err(error) => return Fact::Unknown(format!("cannot examine {}: {error}", path.display())),
     };
-    let holds = |pid: &u32| open_files(*pid).seen().is_some_and(|open| open.contains(&real));
-    Fact::Seen(list.lines().filter_map(|line| locks::of(line, inode)).map(|lock| lock.pid).filter(holds).collect())
+    // By what is open, not by its name: one file may have several.
+    let holds = |pid: &u32| match std::fs::read_dir(file(*pid, "fd")) {
+        Ok(entries) => entries.flatten().any(|entry| entry.path().metadata().is_ok_and(|file| identity(&file) == wanted)),
+        // Nobody can tell that it is another file of that number which another user's process has.
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    };
+    Fact::Seen(list.lines().filter_map(|line| locks::of(line, wanted.1)).map(|lock| lock.pid).filter(holds).collect())
 }
 
 pub(super) fn rights(pid: u32) -> Fact<Rights> {
@@ -358,6 +363,13 @@ mod tests {
         fs4::FileExt::lock(file.as_file()).unwrap();
         assert_eq!(lockers(file.path()), Fact::Seen(vec![std::process::id()]));
         assert_eq!(lockers(Path::new("/nonexistent")), Fact::Seen(Vec::new()));
+        let other = tempfile::tempdir().unwrap();
+        let (link, name) = (other.path().join("link"), other.path().join("name"));
+        std::os::unix::fs::symlink(file.path(), &link).unwrap();
+        std::fs::hard_link(file.path(), &name).unwrap();
+        for path in [link, name] {
+            assert_eq!(lockers(&path), Fact::Seen(vec![std::process::id()]), "{}", path.display());
+        }
     }
 
     #[test]

@@ -73,9 +73,11 @@ fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Opt
     }
 }
 
+/// The thread whose lock this is, by whichever of its names.
 fn thread<'a>(locks: &Path, path: &'a Path) -> Option<&'a str> {
-    let name = path.strip_prefix(locks).ok()?.to_str()?;
-    name.strip_suffix(".lock").filter(|id| files::is_uuid(id))
+    let name = path.file_name()?.to_str()?;
+    let id = name.strip_suffix(".lock").filter(|id| files::is_uuid(id))?;
+    (path.parent() == Some(locks) || files::are_one(&locks.join(name), path)).then_some(id)
 }
 
 #[cfg(test)]

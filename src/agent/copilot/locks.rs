@@ -101,10 +101,10 @@ fn locked(sessions: &Path, chain: &[&ProcessInfo], open: impl Fn(&ProcessInfo) -
     if holds_any { Fact::Absent } else { made_since(sessions, chain, is_unread) }
 }
 
-/// The conversation a directory is of.
+/// The conversation a directory is of, by whichever of its names.
 fn id_of(sessions: &Path, dir: &Path) -> Option<String> {
-    let name = dir.strip_prefix(sessions).ok()?.to_str()?;
-    files::is_uuid(name).then(|| name.to_owned())
+    let id = dir.file_name()?.to_str().filter(|name| files::is_uuid(name))?;
+    (dir.parent() == Some(sessions) || files::are_one(&sessions.join(id), dir)).then(|| id.to_owned())
 }
 
 fn only(ids: &BTreeSet<String>) -> Fact<Found> {

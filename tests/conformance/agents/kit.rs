@@ -32,12 +32,14 @@ pub struct Den<'a> {
     pub specimen: &'a Specimen,
     dir: tempfile::TempDir,
     host: LocalHost,
+    /// Another name of the agent's home.
+    alias: Option<PathBuf>,
 }
 
 impl<'a> Den<'a> {
     pub fn new(specimen: &'a Specimen) -> Self {
         let dir = tempfile::Builder::new().prefix("hc").tempdir().unwrap();
-        let den = Self { specimen, dir, host: LocalHost::named("here", Environ::of_this_process()) };
+        let den = Self { specimen, dir, host: LocalHost::named("here", Environ::of_this_process()), alias: None };
         fs::create_dir(den.root().join("home")).unwrap();
         den.restore();
         den
@@ -49,7 +51,12 @@ impl<'a> Den<'a> {
 
     /// The agent's home.
     pub fn home(&self) -> PathBuf {
-        self.root().join("home").join(self.specimen.home)
+        self.alias.clone().unwrap_or_else(|| self.root().join("home").join(self.specimen.home))
+    }
+
+    /// Asks about the agent's home by another name from now on.
+    pub fn known_as(&mut self, home: PathBuf) {
+        self.alias = Some(home);
     }
 
     pub fn agent(&self) -> &'static dyn Agent {
