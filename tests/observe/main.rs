@@ -24,6 +24,7 @@ mod servers;
 mod sessions;
 mod transcripts;
 mod turns;
+mod users;
 
 use headcount::control::observe::{World, observe};
 use headcount::core::fact::Fact;

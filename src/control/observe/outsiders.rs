@@ -1,12 +1,12 @@
 //! Who cannot have begun the conversations that weak rungs show, wherever he works. Never takes anybody for one who merely
 //! seems unlikely.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::transcripts::ids;
 use crate::agent::{Agents, Shelf};
-use crate::core::fact::Fact;
 use crate::core::observe::Agent;
 use crate::host::{Host, Rights};
 
@@ -18,6 +18,8 @@ pub(super) struct Shown {
     owner: u32,
     /// Whether each is in a file of its own, made by whoever owns it. A database tells only who may write it.
     is_made_by_owner: bool,
+    /// Who has that database open, if the agent is seen to be among them: an agent has it open as long as it lives.
+    writers: Option<Vec<u32>>,
 }
 
 impl Shown {
@@ -33,18 +35,28 @@ impl Shown {
             let is = |file: std::fs::Metadata| file.is_file() && file.uid() == owner && is_closed(&file);
             path.metadata().is_ok_and(is)
         };
-        let all = ids(agent).all(|id| match adapter.transcript(&shelf, home, id, &[cwd]) {
-            Fact::Seen(transcript) => is_owners(&transcript.path),
-            Fact::Absent | Fact::Unknown(_) => false,
-        });
-        all.then_some(Self { owner, is_made_by_owner })
+        let mut paths = BTreeSet::new();
+        for id in ids(agent) {
+            let transcript = adapter.transcript(&shelf, home, id, &[cwd]).into_seen()?;
+            is_owners(&transcript.path).then(|| paths.insert(transcript.path))?;
+        }
+        let has_open = |pids: &Vec<u32>| {
+            let is_its = |pid: &u32| *pid == agent.process.pid || host.children(agent.process.pid).contains(pid);
+            pids.iter().any(is_its)
+        };
+        let writers = |path: &PathBuf| host.lockers(path).into_seen().filter(has_open);
+        let writers = paths.iter().map(writers).collect::<Option<Vec<_>>>().filter(|_| !is_made_by_owner);
+        Some(Self { owner, is_made_by_owner, writers: writers.map(|all| all.concat()) })
     }
 
     /// Whether a process cannot have begun them: it acts for other users only, so a file it makes is not the owner's, root's no
-    /// less than anybody's. Into a database of the owner root and one with a capability may write all the same.
+    /// less than anybody's. Into a database of the owner root and one with a capability may write all the same, if they have it
+    /// open.
     pub(super) fn is_beyond(&self, host: &dyn Host, pid: u32) -> bool {
         let is_mighty = |rights: &Rights| rights.has_capabilities || rights.users.contains(&0);
-        let is_other = |rights: &Rights| !rights.users.contains(&self.owner) && (self.is_made_by_owner || !is_mighty(rights));
+        let is_away = || self.writers.as_ref().is_some_and(|writers| !writers.contains(&pid));
+        let is_other =
+            |rights: &Rights| !rights.users.contains(&self.owner) && (self.is_made_by_owner || !is_mighty(rights) || is_away());
         host.rights(pid).seen().is_some_and(is_other)
     }
 }
