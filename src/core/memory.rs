@@ -167,6 +167,15 @@ impl SessionMemory {
     /// How long a session without an entry is remembered.
     pub const KEPT: TimeDelta = TimeDelta::days(30);
 
+    /// Forgets what proves that it ended: nobody looks at a session that no entry declares, so it may have lived on in another
+    /// boot and behind another socket. The namespace stays, because it only ever makes a session unknown.
+    pub fn forget_where_it_was(&mut self) {
+        self.boot_id = None;
+        if let Some(seen_from) = &mut self.seen_from {
+            seen_from.directory = None;
+        }
+    }
+
     /// Notes the id the entry holds now. Another id than before starts afresh: since `now`, its transcript not yet seen.
     pub fn note_recorded_id(&mut self, id: Option<&ConversationId>, now: DateTime<Utc>, boot: Option<&Boot>) {
         if self.recorded_id.as_ref() != id {

@@ -258,11 +258,13 @@ impl<'a> Atlas<'a> {
             return Some("the manifest belongs to another user, whose servers have other sockets; run headcount as that user");
         }
         match then {
-            Some(then) => (here.pids.as_ref() != Some(&then.pids)).then_some(
+            Some(then) if here.pids.as_ref() != Some(&then.pids) => Some(
                 "it was last seen alive from another PID namespace (a container, a sandbox, or outside of this one), where the \
                  sockets are others; run headcount where the server runs",
             ),
-            None => {
+            // A namespace may have the number of one of an earlier boot.
+            Some(_) if memory.is_some_and(|memory| memory.boot_id.is_some()) => None,
+            Some(_) | None => {
                 // Its pane was recorded by somebody who saw it, and that was not here.
                 let is_known_elsewhere = here.is_partial() && entry.recorded.pane.is_some();
                 let has_no_place = directory.is_none() && self.observation.servers.get(&server).is_some_and(Fact::is_absent);

@@ -49,8 +49,13 @@ pub fn remember<'a>(
     // What is declared stands in the manifest, whatever could be seen.
     let declared: BTreeSet<String> = world.manifest.sessions.iter().map(|entry| session_key(&entry.key)).collect();
     memory.sessions.retain(|key, session| {
-        session.undeclared_since = (!declared.contains(key)).then(|| session.undeclared_since.unwrap_or(now));
-        session.undeclared_since.is_none_or(|since| now - since < SessionMemory::KEPT)
+        if declared.contains(key) {
+            session.undeclared_since = None;
+            return true;
+        }
+        let since = *session.undeclared_since.get_or_insert(now);
+        session.forget_where_it_was();
+        now - since < SessionMemory::KEPT
     });
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory

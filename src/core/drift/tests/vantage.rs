@@ -86,6 +86,44 @@ fn from_where_a_session_was_seen_alive_is_remembered_and_no_look_without_its_age
 }
 
 #[test]
+fn what_was_known_of_a_session_before_its_entry_was_away_does_not_end_it() {
+    let nobody = || scene(one(RUNNING), Vec::new()).server(Fact::Absent);
+    let away = |memory: SessionMemory| -> SessionMemory {
+        let before = nobody().remembers("s", memory);
+        let without = Scene { memory: before.memory, ..scene(entries(&[]), Vec::new()) };
+        without.remembered().sessions.into_values().next().unwrap()
+    };
+    for (memory, vantage, said) in [
+        // The host was booted since, and the session may have begun again in a namespace that is not this one.
+        (seen("boot-1", "p", "d"), here("q", None), "unknown"),
+        (seen("boot-1", "q", "d"), here("q", None), "unknown"),
+        (seen("boot-1", "p", "d"), here("q", Some("d")), "unknown"),
+        (seen("boot-2", "p", "d"), here("q", None), "unknown"),
+        (seen("boot-1", Vantage::WHOLE, "d"), here(Vantage::WHOLE, Some("d")), "dead"),
+        (seen("boot-2", Vantage::WHOLE, "d"), here(Vantage::WHOLE, None), "dead"),
+    ] {
+        let case = format!("{memory:?} {vantage:?}");
+        assert_eq!(told(nobody().remembers("s", away(memory)), &vantage), said, "{case}");
+    }
+    let mut back = nobody().remembers("s", away(seen("boot-1", Vantage::WHOLE, "d")));
+    back.observation.vantage = here(Vantage::WHOLE, Some("d"));
+    assert!(!back.drifts()[0].matter.contains("rebooted"), "it may have been alive after the reboot");
+}
+
+#[test]
+fn a_home_is_that_of_the_session_of_its_own_server() {
+    let both = "version: 1\nsessions:\n  - { name: s, agent: claude }\n  - { name: s, agent: claude, server: canary }\n";
+    let mut scene = scene(manifest(both), Vec::new());
+    let canary = scene.manifest.sessions[1].key.clone();
+    scene.memory.session_mut(&canary).home = Some("/canary".into());
+    let homes = |index: usize| {
+        let entry = &scene.manifest.sessions[index];
+        scene.memory.homes_at_rest(entry, &scene.observation).filter(|home| home.ends_with("canary")).count()
+    };
+    assert_eq!((homes(0), homes(1)), (0, 1));
+}
+
+#[test]
 fn what_appears_beside_an_agent_that_cannot_be_seen_is_not_given_to_the_one_that_can() {
     let both = "version: 1\nsessions:\n  - { name: s, agent: claude, cwd: /w, status: running }\n  - { name: out, agent: claude, cwd: /w, status: running }\n";
     let inside = session("s", vec![pane(7, vec![agent(7).appeared(&[("new", 60)])])]);
