@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::{FormatArgs, LockArgs, values};
@@ -99,8 +99,8 @@ Examples:
   headcount job list --json | jq -r '.jobs[].job_id'")]
 pub(crate) struct ListArgs {
     /// Only jobs of these statuses
-    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    pub(crate) status: Vec<Status>,
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = values::one_of(JobStatus::ALL, JobStatus::as_str))]
+    pub(crate) status: Vec<JobStatus>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
@@ -154,8 +154,8 @@ pub(crate) struct PublishArgs {
     #[arg(value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: JobId,
     /// What happened
-    #[arg(value_name = "EVENT")]
-    pub(crate) event: Kind,
+    #[arg(value_name = "EVENT", value_parser = values::one_of(EventKind::ALL, EventKind::as_str))]
+    pub(crate) event: EventKind,
     /// One line about it: no paths, keys or tokens
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub(crate) detail: String,
@@ -227,42 +227,6 @@ pub(crate) struct PruneArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
-}
-
-/// A status, as an option's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Status(pub(crate) JobStatus);
-
-impl ValueEnum for Status {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Status; 5] = {
-            let [a, b, c, d, e] = JobStatus::ALL;
-            [Status(a), Status(b), Status(c), Status(d), Status(e)]
-        };
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.0.as_str()))
-    }
-}
-
-/// An event's name, as an argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind(pub(crate) EventKind);
-
-impl ValueEnum for Kind {
-    fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Kind; 5] = {
-            let [a, b, c, d, e] = EventKind::ALL;
-            [Kind(a), Kind(b), Kind(c), Kind(d), Kind(e)]
-        };
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.0.as_str()))
-    }
 }
 
 /// A session as records name it.

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use crate::core::drift::Class;
 use crate::core::duration::expected;
 pub(super) use crate::core::duration::parse as duration;
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, UnknownName};
 
 /// A time between two things that happen again and again; not so short that nothing else would.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
@@ -44,6 +44,15 @@ pub(super) fn consumer(text: &str) -> Result<String, String> {
         return Err("expected 1 to 64 letters, digits, `-`, `_` or `.`".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// One of these, by its word.
+pub(super) fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    word: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(word))
+        .try_map(move |text| all.into_iter().find(|one| word(*one) == text).ok_or(UnknownName(text)))
 }
 
 /// A drift class by its word or its letter.

@@ -69,11 +69,6 @@ impl Status {
             Self::Archived => "archived",
         }
     }
-
-    /// Whether this is a deliberate end: a session that is gone while its entry says so is in order.
-    pub const fn is_ended(self) -> bool {
-        !matches!(self, Self::Running)
-    }
 }
 
 /// A whole manifest.

@@ -13,7 +13,7 @@ use crate::store::jobs::Registry;
 pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let mut listing = registry.list()?;
     if !args.status.is_empty() {
-        listing.jobs.retain(|job| args.status.iter().any(|status| status.0 == job.status));
+        listing.jobs.retain(|job| args.status.contains(&job.status));
     }
     let problems: Vec<(String, String)> = listing
         .problems

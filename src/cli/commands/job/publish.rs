@@ -33,7 +33,7 @@ pub(crate) fn run(
     match broker {
         Some(broker) if registry.find(&args.id)?.is_none() => from_afar(args, &broker, context),
         broker => {
-            let event = NewEvent { kind: args.event.0, detail: args.detail.clone(), data: args.data.clone() };
+            let event = NewEvent { kind: args.event, detail: args.detail.clone(), data: args.data.clone() };
             let (job, event) = registry.publish(&args.id, event, Utc::now())?;
             let said = format!("{}: {} is event {}; the job is {}.\n", job.id, event.event, event.seq, job.status);
             say(&event, &said, args, context)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(
 fn from_afar(args: &PublishArgs, broker: &Broker, context: &Context) -> Result<Exit, CliError> {
     let token = std::env::var(TOKEN).ok().and_then(|text| Token::recorded(text.trim()));
     let (detail, data) = (args.detail.clone(), args.data.clone());
-    let event = JobEvent::from_afar(&args.id, token.as_ref(), args.event.0, detail, data, Utc::now());
+    let event = JobEvent::from_afar(&args.id, token.as_ref(), args.event, detail, data, Utc::now());
     send(broker, &events_topic(&broker.root, &args.id), &event)?;
     let signed = if token.is_some() { "signed" } else { "unsigned" };
     let said = format!("{}: published {} to {}, {signed}.\n", args.id, event.event, broker.address());
