@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use headcount::control::observe::{Lister, World};
+use headcount::control::observe::World;
 use headcount::core::fact::Fact;
-use headcount::core::ids::ServerKey;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
 use headcount::host::{
     Answer, Command, Environ, Hold, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
@@ -34,8 +33,6 @@ pub struct Table {
     pub boots: u32,
     /// When sessions were made, by the process of their first pane; all others on the first day.
     pub made: BTreeMap<u32, DateTime<Utc>>,
-    /// Whether servers can only be asked by running tmux, as without a control client.
-    pub by_program: bool,
 }
 
 /// A process.
@@ -88,7 +85,7 @@ impl Fake {
     /// The world to observe, with a memory of its own.
     pub fn world(&self) -> World {
         let env = self.env();
-        World { host: Box::new(self.clone()), lister: Some(Box::new(self.clone())), ..World::local(env) }
+        World { host: Box::new(self.clone()), ..World::local(env) }
     }
 
     fn env(&self) -> Environ {
@@ -178,13 +175,6 @@ fn rows(server: &Server) -> Vec<u8> {
     text.into_bytes()
 }
 
-impl Lister for Fake {
-    fn list(&self, key: &ServerKey) -> Option<Server> {
-        self.listed.fetch_add(1, Ordering::Relaxed);
-        if self.table().by_program { None } else { self.server(&key.server) }
-    }
-}
-
 impl Host for Fake {
     fn name(&self) -> &str {
         crate::support::HOST
@@ -222,10 +212,13 @@ impl Host for Fake {
                 }
                 Ok(Output { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
             }
-            ["list-panes", ..] if self.table().by_program => match server {
-                Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
-                None => Err(RunError::Deadline { program: program(), after: command.deadline }),
-            },
+            ["list-panes", ..] => {
+                self.listed.fetch_add(1, Ordering::Relaxed);
+                match server {
+                    Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
+                    None => Err(RunError::Deadline { program: program(), after: command.deadline }),
+                }
+            }
             _ => Err(RunError::NotFound(program())),
         }
     }

@@ -47,8 +47,6 @@ pub enum Step {
     End(usize),
     /// The host is booted anew.
     Reboot,
-    /// The control clients are lost, or there again.
-    Disconnect,
     /// Time passes, in seconds.
     Wait(usize),
     /// What happened since the last pass was not heard of.
@@ -125,7 +123,7 @@ impl Step {
             45..=46 => Self::Wedge(at.server),
             47 => Self::End(at.server),
             48 if dice.chance(2) => Self::Reboot,
-            49 => Self::Disconnect,
+            49 => Self::Wait(1),
             48 | 50..=54 => Self::Wait(dice.below(7)),
             55..=56 => Self::Deafen,
             57..=72 => Self::Edit(Deed::any(dice)),

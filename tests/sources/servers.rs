@@ -15,7 +15,7 @@ fn pid(world: &World) -> u32 {
 
 fn watched(world: &World) -> Watched {
     let mut watched = Watched::default();
-    let there = ServerWatch { socket: world.socket(), pid: Some(pid(world)), attachable: None };
+    let there = ServerWatch { socket: world.socket(), pid: Some(pid(world)) };
     watched.servers.insert(server("default"), there);
     watched
 }
@@ -44,45 +44,25 @@ fn mux() -> Reason {
     Reason::Mux(server("default"))
 }
 
-/// How many sessions the control client lists; asked from another thread, as passes are.
-async fn listed(ear: &Ear) -> Option<usize> {
-    let lists = ear.sources.lister();
-    let found = tokio::task::spawn_blocking(move || lists.list(&server("default"))).await.unwrap();
-    found.map(|it| it.sessions.len())
-}
-
-/// Asks until the control client lists so many.
-async fn until_listed(ear: &Ear, count: usize) {
-    let asking = async {
-        while listed(ear).await != Some(count) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(15), asking).await.unwrap_or_else(|_| panic!("{:?}", ear.sources.degraded()));
-}
-
 #[tokio::test]
 async fn sessions_that_come_change_and_go_wake_the_loop_and_nothing_is_polled() {
-    for attach in [false, true] {
-        let world = World::new();
-        world.session("one", world.root(), "sleep 600");
-        let mut ear = Ear::start(SourceOptions { attach, ..options(&world) }, watched(&world)).await;
-        assert_eq!(ear.sources.degraded(), Vec::<String>::new());
-        let doings: [&[&str]; 3] = [
-            &["new-session", "-d", "-s", "two", "sleep 600"],
-            &["rename-session", "-t", "=two", "three"],
-            &["kill-session", "-t", "=three"],
-        ];
-        for doing in doings {
-            world.tmux(doing);
-            assert_eq!(ear.hear(doing[0], mux()).await, Scope::server(server("default")));
-            ear.settle().await;
-        }
-        assert_eq!(listed(&ear).await, attach.then_some(1));
-        ear.sources.stop().await;
-        assert_eq!(world.tmux(["list-clients"]), "");
-        assert_eq!(world.tmux(["list-sessions", "-F", "#{session_name}"]), "one");
+    let world = World::new();
+    world.session("one", world.root(), "sleep 600");
+    let mut ear = Ear::start(options(&world), watched(&world)).await;
+    assert_eq!(ear.sources.degraded(), Vec::<String>::new());
+    let doings: [&[&str]; 3] = [
+        &["new-session", "-d", "-s", "two", "sleep 600"],
+        &["rename-session", "-t", "=two", "three"],
+        &["kill-session", "-t", "=three"],
+    ];
+    for doing in doings {
+        world.tmux(doing);
+        assert_eq!(ear.hear(doing[0], mux()).await, Scope::server(server("default")));
+        ear.settle().await;
     }
+    ear.sources.stop().await;
+    assert_eq!(world.tmux(["list-clients"]), "");
+    assert_eq!(world.tmux(["list-sessions", "-F", "#{session_name}"]), "one");
 }
 
 #[tokio::test]
@@ -114,78 +94,24 @@ async fn without_a_client_a_server_is_polled_and_that_is_said() {
 }
 
 #[tokio::test]
-async fn where_it_may_not_attach_the_client_listens_and_that_is_said() {
-    let world = World::new();
-    world.session("one", world.root(), "sleep 600");
-    world.tmux(["set-hook", "-g", "client-attached", "display-message x"]);
-    let mut ear = Ear::start(SourceOptions { attach: true, ..options(&world) }, watched(&world)).await;
-    let degraded = ear.sources.degraded();
-    assert!(degraded.len() == 1 && degraded[0].contains("client-attached"), "{degraded:?}");
-    assert_eq!(listed(&ear).await, None);
-    assert_eq!(world.tmux(["list-clients"]), "");
-    world.session("two", world.root(), "sleep 600");
-    ear.hear("a session", mux()).await;
-}
-
-#[tokio::test]
-async fn the_session_under_the_client_is_killed_and_it_goes_to_another() {
-    let world = World::new();
-    world.session("one", world.root(), "sleep 600");
-    world.session("two", world.root(), "sleep 600");
-    let one = world.tmux(["display-message", "-p", "-t", "=one:", "#{session_id}"]);
-    let mut watched = watched(&world);
-    watched.servers.values_mut().for_each(|it| it.attachable = Some(one.clone()));
-    let mut ear = Ear::start(SourceOptions { attach: true, ..options(&world) }, watched).await;
-    assert_eq!(world.tmux(["list-clients", "-F", "#{session_name}"]), "one");
-    world.tmux(["kill-session", "-t", "=one"]);
-    ear.hear("the kill", mux()).await;
-    until_listed(&ear, 1).await;
-    assert_eq!(world.tmux(["list-clients", "-F", "#{session_name}"]), "two");
-}
-
-#[tokio::test]
 async fn a_server_that_is_killed_and_started_again_gets_a_new_client() {
-    for attach in [false, true] {
-        let world = World::new();
-        world.session("one", world.root(), "sleep 600");
-        let mut ear = Ear::start(SourceOptions { attach, ..options(&world) }, watched(&world)).await;
-        signal(pid(&world), Signal::KILL);
-        assert_eq!(ear.hear("the death", Reason::Server).await, Scope::server(server("default")));
-        // The pass that follows finds nobody.
-        ear.watched.servers.values_mut().for_each(|it| it.pid = None);
-        ear.rewatch().await;
-        assert_eq!(listed(&ear).await, None);
-        assert_eq!(ear.sources.degraded(), Vec::<String>::new());
-        world.session("two", world.root(), "sleep 600");
-        ear.hear("the start", Reason::Server).await;
-        ear.watched = watched(&world);
-        ear.sources.watch(&ear.watched).await;
-        ear.hear("the new client", mux()).await;
-        ear.settle().await;
-        world.session("three", world.root(), "sleep 600");
-        ear.hear("a session", mux()).await;
-        assert_eq!(listed(&ear).await, attach.then_some(2));
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_does_not_answer_costs_its_client_and_gets_another_when_it_does() {
     let world = World::new();
     world.session("one", world.root(), "sleep 600");
-    let ear = Ear::start(SourceOptions { attach: true, ..options(&world) }, watched(&world)).await;
-    assert_eq!(listed(&ear).await, Some(1));
-    let wedged = Wedged::new(pid(&world));
-    let begun = std::time::Instant::now();
-    assert_eq!(listed(&ear).await, None);
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    // Without the client there is nothing to wait for.
-    let begun = std::time::Instant::now();
-    assert_eq!(listed(&ear).await, None);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    drop(wedged);
-    until_listed(&ear, 1).await;
-    ear.sources.stop().await;
-    assert_eq!(world.tmux(["list-clients"]), "");
+    let mut ear = Ear::start(options(&world), watched(&world)).await;
+    signal(pid(&world), Signal::KILL);
+    assert_eq!(ear.hear("the death", Reason::Server).await, Scope::server(server("default")));
+    // The pass that follows finds nobody.
+    ear.watched.servers.values_mut().for_each(|it| it.pid = None);
+    ear.rewatch().await;
+    assert_eq!(ear.sources.degraded(), Vec::<String>::new());
+    world.session("two", world.root(), "sleep 600");
+    ear.hear("the start", Reason::Server).await;
+    ear.watched = watched(&world);
+    ear.sources.watch(&ear.watched).await;
+    ear.hear("the new client", mux()).await;
+    ear.settle().await;
+    world.session("three", world.root(), "sleep 600");
+    ear.hear("a session", mux()).await;
 }
 
 #[tokio::test]

@@ -73,17 +73,8 @@ pub struct World {
     /// Whether live agents are asked what they are doing, which reads files that nothing else needs (for `status` and
     /// `explain`).
     pub activity: bool,
-    /// A cheaper way to list servers, where there is one.
-    pub lister: Option<Box<dyn Lister>>,
     /// What earlier looks found, for passes that are about a few sessions only.
     pub cache: Cache,
-}
-
-/// Lists servers without starting a program, for instance through a connection that is open anyway.
-pub trait Lister: Send + Sync {
-    /// What a server holds, its panes not yet asked about; `None` if it is unknown this way, which says nothing about the
-    /// server.
-    fn list(&self, server: &ServerKey) -> Option<Server>;
 }
 
 impl World {
@@ -96,7 +87,6 @@ impl World {
             also: Vec::new(),
             every_rung: false,
             activity: false,
-            lister: None,
             cache: Cache::default(),
         }
     }
@@ -156,9 +146,6 @@ fn ask(world: &World, key: &ServerKey) -> Told {
 
 /// Asks a server, whatever an earlier look saw there.
 fn ask_now(world: &World, key: &ServerKey) -> Fact<Server> {
-    if let Some(server) = world.lister.as_ref().and_then(|lister| lister.list(key)) {
-        return Fact::Seen(server);
-    }
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 

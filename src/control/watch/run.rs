@@ -19,16 +19,15 @@ use super::on_drift::Runner;
 use super::pause::{Pause, stop_here};
 use super::queue::Queue;
 use super::retry::Retry;
-use super::sources::{ControlLists, SourceOptions, Sources};
+use super::sources::{SourceOptions, Sources};
 use super::turn::{Turn, Turns, line};
 use super::waits::{Running, at, happening, joined, next, outcome, panic_message};
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
-use crate::control::observe::{Lister, World};
+use crate::control::observe::World;
 use crate::control::pass::{self, Held, Mode, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
-use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::Server;
+use crate::core::ids::SessionKey;
 use crate::core::text::printable;
 
 /// Why a watch ended.
@@ -83,21 +82,11 @@ pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> Contr
             ..SourceOptions::default()
         };
         let sources = Sources::start(how, wakes);
-        let world = World { lister: Some(Box::new(Lists(sources.lister()))), ..world };
         Ok(Loop::new(world, options, sink, sources).go((ends, pause), woken).await)
     });
     // A pass that was given up at a second signal may still hang somewhere; it holds nothing that a kill would not leave whole.
     runtime.shutdown_background();
     ended
-}
-
-/// Lists that cost no fork, where there is a control client that can be asked.
-struct Lists(ControlLists);
-
-impl Lister for Lists {
-    fn list(&self, server: &ServerKey) -> Option<Server> {
-        self.0.list(server)
-    }
 }
 
 struct Loop<S> {

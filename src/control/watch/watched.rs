@@ -144,11 +144,7 @@ fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option
         MuxKind::Zellij => zellij::address::sockets(&zellij::address::base(&key.server, &world.env).ok()?),
     };
     let seen = server.seen();
-    Some(ServerWatch {
-        socket,
-        pid: seen.and_then(|server| server.pid),
-        attachable: seen.and_then(|server| Some(server.sessions.first()?.id.clone())),
-    })
+    Some(ServerWatch { socket, pid: seen.and_then(|server| server.pid) })
 }
 
 /// The transcripts of recorded conversations.

@@ -195,11 +195,6 @@ impl Play {
                 (table.boots, table.hidden, table.mute) = (table.boots + 1, Vec::new(), Vec::new());
                 Scope::ALL
             }
-            Step::Disconnect => {
-                let mut table = self.fake.table();
-                table.by_program = !table.by_program;
-                none()
-            }
             _ => none(),
         }
     }

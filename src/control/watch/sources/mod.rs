@@ -27,8 +27,6 @@ use outbox::Outbox;
 use processes::Processes;
 use servers::Servers;
 
-pub use servers::ControlLists;
-
 /// How often at most directories are looked at although what matters did not change.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -37,14 +35,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 pub struct SourceOptions {
     /// Whether one control client is kept per tmux server. Without, servers are polled.
     pub control_client: bool,
-    /// Whether control clients attach to a session, which lets lists be asked for without a fork. tmux then tells the active
-    /// pane of that session that it has the focus, if the program in it asked to be told (mode 1004): it is typed into. So
-    /// this is off unless asked for, and a control client only listens: it is attached to nothing and seen by nobody.
-    pub attach: bool,
     /// How often everything is looked at, whatever happened.
     pub interval: Duration,
-    /// By what share of the interval it is spread at random.
-    pub jitter: f64,
     /// How often that is looked at which no event tells of.
     pub poll: Duration,
     /// The environment control clients run in.
@@ -55,9 +47,7 @@ impl Default for SourceOptions {
     fn default() -> Self {
         Self {
             control_client: true,
-            attach: false,
             interval: Duration::from_secs(30),
-            jitter: 0.1,
             poll: Duration::from_secs(2),
             env: Environ::of_this_process(),
         }
@@ -96,8 +86,6 @@ pub struct ServerWatch {
     pub socket: PathBuf,
     /// Its process, if it runs.
     pub pid: Option<u32>,
-    /// A session of it by id, the first choice of a control client that attaches.
-    pub attachable: Option<String>,
 }
 
 /// The sources at work.
@@ -127,7 +115,7 @@ impl Sources {
         let bare = Bare::new(outbox.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.clone().pump(wakes));
-        tasks.spawn(timer::resync(options.interval, options.jitter, outbox.clone()));
+        tasks.spawn(timer::resync(options.interval, outbox.clone()));
         tasks.spawn(files.clone().follow());
         tasks.spawn(processes.clone().ask(options.poll));
         tasks.spawn(bare.clone().look(options.env.clone(), options.poll));
@@ -173,12 +161,6 @@ impl Sources {
             self.names = names;
         }
     }
-
-    /// What servers hold, asked through their control clients, from any thread.
-    pub fn lister(&self) -> ControlLists {
-        self.servers.lists()
-    }
-
     /// The directories that are watched now.
     pub fn directories(&self) -> BTreeSet<PathBuf> {
         self.files.directories()

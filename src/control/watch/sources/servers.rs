@@ -14,8 +14,7 @@ use super::timer::{chance, spread};
 use super::{ServerWatch, SourceOptions, Watched};
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::{MuxKind, ServerKey};
-use crate::core::observe::Server;
-use crate::host::{LocalHost, pidfd};
+use crate::host::pidfd;
 use crate::mux::tmux::control::{Client, ControlError, Notice};
 
 /// The first and the longest wait before a client is started again.
@@ -23,51 +22,26 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// A client that lived so long did not fail at once.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// The clients, for those who list.
+/// The clients.
 #[derive(Debug, Clone, Default)]
-pub struct ControlLists {
+struct Clients {
     states: Arc<Mutex<BTreeMap<ServerKey, State>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    client: Option<Kept>,
-    /// Why the server is polled, or its lists cost a fork.
+    #[expect(dead_code, reason = "it lives as long as this")]
+    client: Option<Client>,
+    /// Why the server is polled.
     why: Option<String>,
 }
 
-#[derive(Debug, Clone)]
-struct Kept {
-    client: Arc<Client>,
-    over: Arc<Notify>,
-}
-
-impl ControlLists {
-    /// What a server holds, asked through its control client; `None` if it has none that can be asked, or it did not answer in
-    /// time and in order, after which it is replaced. Waits for the answer: not for the thread that drives the runtime.
-    pub fn list(&self, server: &ServerKey) -> Option<Server> {
-        let kept = self.states().get(server).and_then(|state| state.client.clone())?;
-        kept.client.session()?;
-        match kept.client.list() {
-            Ok(found) => Some(found),
-            Err(error) => {
-                tracing::debug!(%server, %error, "listing without the control client");
-                if let Some(state) = self.states().get_mut(server)
-                    && state.client.as_ref().is_some_and(|it| Arc::ptr_eq(&it.client, &kept.client))
-                {
-                    state.client = None;
-                }
-                kept.over.notify_one();
-                None
-            }
-        }
-    }
-
+impl Clients {
     fn states(&self) -> MutexGuard<'_, BTreeMap<ServerKey, State>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, server: &ServerKey, client: Option<Kept>, why: Option<String>) {
+    fn set(&self, server: &ServerKey, client: Option<Client>, why: Option<String>) {
         let before = self.states().insert(server.clone(), State { client, why });
         drop(before);
     }
@@ -78,7 +52,7 @@ impl ControlLists {
 pub(super) struct Servers {
     options: Arc<SourceOptions>,
     outbox: Outbox,
-    lists: ControlLists,
+    clients: Clients,
     keepers: BTreeMap<ServerKey, Keeper>,
 }
 
@@ -91,7 +65,7 @@ struct Keeper {
 impl Servers {
     /// Keeps none yet.
     pub(super) fn new(options: Arc<SourceOptions>, outbox: Outbox) -> Self {
-        Self { options, outbox, lists: ControlLists::default(), keepers: BTreeMap::new() }
+        Self { options, outbox, clients: Clients::default(), keepers: BTreeMap::new() }
     }
 
     /// Keeps clients of these servers from now on. Needs a tokio runtime.
@@ -101,7 +75,7 @@ impl Servers {
             if let Some(keeper) = self.keepers.remove(&key) {
                 keeper.task.abort();
             }
-            if let Some(state) = self.lists.states().remove(&key) {
+            if let Some(state) = self.clients.states().remove(&key) {
                 tokio::task::spawn_blocking(move || drop(state));
             }
         }
@@ -114,7 +88,7 @@ impl Servers {
                 })),
                 None => {
                     let (sender, receiver) = watch::channel(server.clone());
-                    let task = keep(key.clone(), receiver, self.options.clone(), self.outbox.clone(), self.lists.clone());
+                    let task = keep(key.clone(), receiver, self.options.clone(), self.outbox.clone(), self.clients.clone());
                     let task = tokio::spawn(task).abort_handle();
                     self.keepers.insert(key.clone(), Keeper { wanted: sender, task });
                 }
@@ -122,14 +96,9 @@ impl Servers {
         }
     }
 
-    /// The clients, for those who list.
-    pub(super) fn lists(&self) -> ControlLists {
-        self.lists.clone()
-    }
-
-    /// What is polled or costs a fork, and why.
+    /// What is polled, and why.
     pub(super) fn degraded(&self) -> Vec<String> {
-        self.lists.states().values().filter_map(|state| state.why.clone()).collect()
+        self.clients.states().values().filter_map(|state| state.why.clone()).collect()
     }
 
     /// Ends the keepers; gives what ends the clients when it is dropped, which takes a moment.
@@ -137,7 +106,7 @@ impl Servers {
         for keeper in std::mem::take(&mut self.keepers).into_values() {
             keeper.task.abort();
         }
-        std::mem::take(&mut *self.lists.states())
+        std::mem::take(&mut *self.clients.states())
     }
 }
 
@@ -153,22 +122,22 @@ async fn keep(
     mut wanted: watch::Receiver<ServerWatch>,
     options: Arc<SourceOptions>,
     outbox: Outbox,
-    lists: ControlLists,
+    clients: Clients,
 ) {
     let mut failures: u32 = 0;
     let mut was_just_lost = false;
     loop {
         let server = wanted.borrow_and_update().clone();
-        let is_running = server.pid.is_some() || server.attachable.is_some();
+        let is_running = server.pid.is_some();
         let retry = if !is_running {
-            lists.set(&key, None, None);
+            clients.set(&key, None, None);
             None
         } else if key.mux == MuxKind::Zellij {
             // It tells nobody that a pane came. That is no degraded state but how zellij is; looking at it starts no program.
-            lists.set(&key, None, None);
+            clients.set(&key, None, None);
             None
         } else if !options.control_client {
-            lists.set(
+            clients.set(
                 &key,
                 None,
                 Some(format!("{key} is polled every {:?}: the control client is switched off", options.poll)),
@@ -178,9 +147,8 @@ async fn keep(
             let begun = Instant::now();
             let is_second_try = std::mem::take(&mut was_just_lost);
             match connect(&key, &server, &options, &outbox).await {
-                Ok((kept, why)) => {
-                    let over = kept.over.clone();
-                    lists.set(&key, Some(kept), why);
+                Ok((client, over)) => {
+                    clients.set(&key, Some(client), None);
                     // What happened while nobody listened was not heard of.
                     outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone()));
                     let is_same = |now: &ServerWatch| now.socket == server.socket && now.pid == server.pid;
@@ -194,7 +162,7 @@ async fn keep(
                             },
                         }
                     }
-                    let state = lists.states().remove(&key);
+                    let state = clients.states().remove(&key);
                     let _ = tokio::task::spawn_blocking(move || drop(state)).await;
                     outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone()));
                     failures = if begun.elapsed() >= STEADY { 0 } else { failures + 1 };
@@ -205,7 +173,7 @@ async fn keep(
                     }
                     // A second one may have come upon a server that was just ending.
                     let keeps = failures > 2 && server.pid.is_none_or(|pid| pidfd::is_running(pid, None));
-                    lists.set(&key, None, keeps.then(|| format!("{key} is polled: its control client keeps ending")));
+                    clients.set(&key, None, keeps.then(|| format!("{key} is polled: its control client keeps ending")));
                 }
                 Err(error) => {
                     failures += 1;
@@ -214,7 +182,7 @@ async fn keep(
                     let is_ending = is_second_try || server.pid.is_some_and(|pid| !pidfd::is_running(pid, None));
                     let why = format!("{key} is polled every {:?}: {error}", options.poll);
                     tracing::debug!(server = %key, %error, is_ending, "no control client");
-                    lists.set(&key, None, (!is_ending).then_some(why));
+                    clients.set(&key, None, (!is_ending).then_some(why));
                 }
             }
             Some(Instant::now() + backoff(failures))
@@ -234,40 +202,24 @@ async fn keep(
     }
 }
 
-/// A client, attached if that is wanted and possible, and why it is not.
+/// A client, and what is notified at its end.
 async fn connect(
     key: &ServerKey,
     server: &ServerWatch,
     options: &Arc<SourceOptions>,
     outbox: &Outbox,
-) -> Result<(Kept, Option<String>), ControlError> {
+) -> Result<(Client, Arc<Notify>), ControlError> {
     let over = Arc::new(Notify::new());
-    let (key, server, options) = (key.clone(), server.clone(), options.clone());
     let hears = {
         let (key, outbox, over) = (key.clone(), outbox.clone(), over.clone());
-        move || {
-            let (key, outbox, over) = (key.clone(), outbox.clone(), over.clone());
-            move |notice| match notice {
-                Notice::Changed => outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone())),
-                Notice::Ended => over.notify_one(),
-            }
+        move |notice| match notice {
+            Notice::Changed => outbox.send(Reason::Mux(key.clone()), Scope::server(key.clone())),
+            Notice::Ended => over.notify_one(),
         }
     };
-    let started = tokio::task::spawn_blocking(move || {
-        let mut why = None;
-        if options.attach {
-            let host = LocalHost::new(options.env.clone());
-            match Client::attach(&host, &options.env, &server.socket, server.attachable.as_deref(), hears()) {
-                Err(ControlError::Refused(reason)) => {
-                    why = Some(format!("headcount starts a tmux for each look at {key}: {reason}"))
-                }
-                attached => return attached.map(|client| (client, None)),
-            }
-        }
-        Client::listen(&options.env, &server.socket, hears()).map(|client| (client, why))
-    });
-    let (client, why) = started.await.map_err(|_| ControlError::Silent)??;
-    Ok((Kept { client: Arc::new(client), over }, why))
+    let (socket, options) = (server.socket.clone(), options.clone());
+    let started = tokio::task::spawn_blocking(move || Client::listen(&options.env, &socket, hears)).await;
+    Ok((started.map_err(|_| ControlError::Silent)??, over))
 }
 
 fn backoff(failures: u32) -> Duration {

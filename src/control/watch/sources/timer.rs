@@ -6,10 +6,13 @@ use std::time::Duration;
 use super::outbox::Outbox;
 use crate::control::watch::wake::{Reason, Scope};
 
+/// By what share of the interval it is spread at random.
+const JITTER: f64 = 0.1;
+
 /// Wakes the loop every `interval`, each time a little earlier or later, so that many machines do not beat in time.
-pub(super) async fn resync(interval: Duration, jitter: f64, outbox: Outbox) {
+pub(super) async fn resync(interval: Duration, outbox: Outbox) {
     loop {
-        tokio::time::sleep(spread(interval, jitter, chance())).await;
+        tokio::time::sleep(spread(interval, JITTER, chance())).await;
         outbox.send(Reason::Resync, Scope::ALL);
     }
 }

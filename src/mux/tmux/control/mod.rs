@@ -1,27 +1,23 @@
-//! A control client of a tmux server: hears what happens, and, if attached, lists without a fork. Owns exactly one child.
-//! Creates nothing and resizes nothing; sends nothing but lists.
+//! A control client of a tmux server: hears what happens. Owns exactly one child. Attaches to nothing, creates nothing and
+//! resizes nothing.
 
-mod conditions;
 mod introduction;
 mod parse;
 mod relay;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::rows;
-use crate::core::observe::Server;
 use crate::core::text::printable;
-use crate::host::{self, Command, Environ, Host};
+use crate::host::{self, Command, Environ};
 use parse::{Item, Parser, Reply};
 use relay::{Door, Relay};
 
@@ -29,8 +25,6 @@ use relay::{Door, Relay};
 const DEADLINE: Duration = Duration::from_secs(2);
 /// How long a client may take to end when it is told to.
 const FAREWELL: Duration = Duration::from_millis(300);
-/// The flags of a client that attaches. tmux ignores what it does not know, so they are read back.
-const FLAGS: [&str; 3] = ["ignore-size", "no-output", "read-only"];
 
 /// What a client heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +35,9 @@ pub enum Notice {
     Ended,
 }
 
-/// Why there is no client, or no list.
+/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// A client would not go unnoticed there.
-    #[error("{0}")]
-    Refused(String),
     /// It could not be started.
     #[error("cannot start tmux's control client")]
     Start(#[source] io::Error),
@@ -62,22 +53,13 @@ pub enum ControlError {
 #[derive(Debug)]
 pub struct Client {
     child: Child,
-    stdin: Option<Mutex<ChildStdin>>,
-    messages: Mutex<Receiver<Message>>,
+    /// At its end the client would end.
+    stdin: Option<ChildStdin>,
     reader: Option<JoinHandle<()>>,
     /// Tells the reader to end. The end of the client does not: the server holds the other end of its output as well, and may
     /// be stopped.
     stop: OwnedFd,
-    role: Role,
-}
-
-/// What a client is there for.
-#[derive(Debug)]
-enum Role {
-    /// On this session, and can list.
-    Attached(String),
-    /// On no session: it waits for something that only happens when it is to end.
-    Listening(Waiting),
+    waiting: Waiting,
 }
 
 /// A channel of `wait-for` that nobody else knows.
@@ -88,14 +70,9 @@ struct Waiting {
     channel: String,
 }
 
-enum Message {
-    Reply(Reply),
-    Session(String),
-}
-
 impl Client {
     /// A client that is attached to nothing: it sees sessions come, go and be renamed, is in no list of clients, and tells no
-    /// pane that it has the focus. It cannot list.
+    /// pane that it has the focus, as it would if it were attached.
     ///
     /// # Errors
     /// If there is no server or it does not answer.
@@ -104,42 +81,7 @@ impl Client {
         // Two containers may hold processes of the same id.
         let now = chrono::Utc::now().timestamp_micros();
         let channel = format!("headcount-{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let words = ["wait-for", channel.as_str()];
-        let waiting = Waiting { socket: socket.to_owned(), env: env.clone(), channel: channel.clone() };
-        let client = Self::start(env, socket, &words, Role::Listening(waiting), on)?;
-        // Its command is answered when it begins to wait.
-        client.greeting()?;
-        Ok(client)
-    }
-
-    /// A client on an existing session, `prefer` if it may be. It can list. tmux tells the program in the active pane of that
-    /// session, if it asked to be told, that it has the focus.
-    ///
-    /// # Errors
-    /// `Refused` if no session is such that a client comes and goes without a trace; the rest as [`Client::listen`].
-    pub fn attach(
-        host: &dyn Host,
-        env: &Environ,
-        socket: &Path,
-        prefer: Option<&str>,
-        on: impl FnMut(Notice) + Send + 'static,
-    ) -> Result<Self, ControlError> {
-        let session = conditions::session(host, socket, prefer)?;
-        let flags = FLAGS.join(",");
-        let words = ["attach-session", "-E", "-f", &flags, "-t", &session];
-        let client = Self::start(env, socket, &words, Role::Attached(session.clone()), on)?;
-        client.greeting()?;
-        client.verify(&session)?;
-        Ok(client)
-    }
-
-    fn start(
-        env: &Environ,
-        socket: &Path,
-        words: &[&str],
-        role: Role,
-        on: impl FnMut(Notice) + Send + 'static,
-    ) -> Result<Self, ControlError> {
+        let waiting = Waiting { socket: socket.to_owned(), env: env.clone(), channel };
         let missing = || ControlError::Start(io::ErrorKind::NotFound.into());
         let (is_over, stop) = io::pipe().map_err(ControlError::Start)?;
         let (is_over, stop) = (OwnedFd::from(is_over), OwnedFd::from(stop));
@@ -148,14 +90,13 @@ impl Client {
             .ok_or_else(missing)?
             .args(["-u", "-N", "-S"])
             .arg(door.path())
-            .arg("-C")
-            .args(words)
+            .args(["-C", "wait-for", &waiting.channel])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .map_err(ControlError::Start)?;
-        let stdin = child.stdin.take().map(Mutex::new);
+        let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let admitted = stdout.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into());
         let relay = match admitted.and_then(|stdout| door.admit(stdout.as_fd(), Instant::now() + DEADLINE)) {
@@ -167,17 +108,13 @@ impl Client {
                 return Err(ControlError::Start(error));
             }
         };
-        let (sender, messages) = channel();
-        let mut client = Self { child, stdin, messages: Mutex::new(messages), reader: None, stop, role };
+        let (sender, replies) = mpsc::channel();
+        let mut client = Self { child, stdin, reader: None, stop, waiting };
         let stdout = stdout.ok_or_else(missing)?;
-        let begun = match &client.role {
-            Role::Attached(session) => Some(session.clone()),
-            Role::Listening(_) => None,
-        };
         let name = "tmux-control".to_owned();
         let reader = std::thread::Builder::new().name(name).stack_size(128 << 10).spawn(move || {
             let mut on = on;
-            let relay = read(stdout, &is_over, (begun.as_deref(), relay), &sender, &mut on);
+            let relay = read(stdout, &is_over, relay, &sender, &mut on);
             drop(sender);
             on(Notice::Ended);
             // It may still have to take its leave.
@@ -186,14 +123,11 @@ impl Client {
             }
         });
         client.reader = Some(reader.map_err(ControlError::Start)?);
-        Ok(client)
-    }
-
-    /// The session it is on; `None` if it only listens.
-    pub fn session(&self) -> Option<&str> {
-        match &self.role {
-            Role::Attached(session) => Some(session),
-            Role::Listening(_) => None,
+        // Its command is answered when it begins to wait.
+        match replies.recv_timeout(DEADLINE) {
+            Ok(Reply { is_success: true, .. }) => Ok(client),
+            Ok(Reply { body, .. }) => Err(ControlError::Failed(printable(String::from_utf8_lossy(&body).trim()).into_owned())),
+            Err(_) => Err(ControlError::Silent),
         }
     }
 
@@ -201,60 +135,14 @@ impl Client {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
-
-    /// What the server holds. After an error it must not be asked again, because a late answer would be taken for the next.
-    ///
-    /// # Errors
-    /// If it only listens, or the answer does not come in time or does not read right.
-    pub fn list(&self) -> Result<Server, ControlError> {
-        let body = self.ask(&format!("list-panes -a -F '{}'\n", rows::FORMAT))?;
-        rows::parse(&body).map_err(|error| ControlError::Failed(error.to_string()))
-    }
-
-    /// The flags in force, read back from the server: unknown ones were ignored.
-    fn verify(&self, session: &str) -> Result<(), ControlError> {
-        let body = self.ask("list-clients -F '#{client_pid} #{session_id} #{client_flags}'\n")?;
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let own = format!("{} {session} ", self.pid());
-        let flags = body.lines().find_map(|line| line.strip_prefix(&own)).unwrap_or_default();
-        let has = |flag: &str| flags.split(',').any(|it| it == flag);
-        if FLAGS.into_iter().all(has) && has("control-mode") {
-            Ok(())
-        } else {
-            Err(ControlError::Refused(format!("the client got other flags than it asked for: {:?}", printable(flags))))
-        }
-    }
-
-    fn ask(&self, command: &str) -> Result<Vec<u8>, ControlError> {
-        let stdin = self.stdin.as_ref().filter(|_| self.session().is_some()).ok_or(ControlError::Silent)?;
-        let messages = lock(&self.messages);
-        lock(stdin).write_all(command.as_bytes()).map_err(|_| ControlError::Silent)?;
-        reply(&messages)
-    }
-
-    fn greeting(&self) -> Result<(), ControlError> {
-        let messages = lock(&self.messages);
-        reply(&messages)?;
-        if let Role::Attached(session) = &self.role {
-            match messages.recv_timeout(DEADLINE) {
-                Ok(Message::Session(id)) if id == *session => {}
-                Ok(_) => return Err(ControlError::Failed("it came to another session".to_owned())),
-                Err(_) => return Err(ControlError::Silent),
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // At the end of its input an attached client detaches. One that waits is let go, or the server would keep what is left
-        // of it; only a server that answers is asked.
+        // It is let go, or the server would keep what is left of it; only a server that answers is asked.
         self.stdin = None;
-        if let Role::Listening(waiting) = &self.role
-            && matches!(self.child.try_wait(), Ok(None))
-        {
-            waiting.end();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.waiting.end();
         }
         let until = Instant::now() + FAREWELL;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
@@ -280,27 +168,12 @@ impl Waiting {
     }
 }
 
-fn reply(messages: &Receiver<Message>) -> Result<Vec<u8>, ControlError> {
-    let until = Instant::now() + DEADLINE;
-    loop {
-        match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Message::Reply(Reply { is_success: true, body })) => return Ok(body),
-            Ok(Message::Reply(Reply { is_success: false, body })) => {
-                return Err(ControlError::Failed(printable(String::from_utf8_lossy(&body).trim()).into_owned()));
-            }
-            Ok(Message::Session(_)) => {}
-            Err(_) => return Err(ControlError::Silent),
-        }
-    }
-}
-
-/// Reads until the client ends or is dropped, or is moved off the session it began on: another may not be fit for it. Gives back
-/// its connection, if that still stands.
+/// Reads until the client ends or is dropped. Gives back its connection, if that still stands.
 fn read(
     mut stdout: ChildStdout,
     is_over: &OwnedFd,
-    (begun, relay): (Option<&str>, Relay),
-    replies: &Sender<Message>,
+    relay: Relay,
+    replies: &Sender<Reply>,
     on: &mut impl FnMut(Notice),
 ) -> Option<Relay> {
     let mut parser = Parser::default();
@@ -332,10 +205,9 @@ fn read(
         let Ok(items) = parser.feed(&buffer[..len]) else { return relay };
         for item in items {
             match item {
-                // The owner of the other end is gone only while the client is being dropped.
-                Item::Reply(reply) => drop(replies.send(Message::Reply(reply))),
-                Item::Session(id) if begun.is_none_or(|begun| begun == id) => drop(replies.send(Message::Session(id))),
-                Item::Session(_) | Item::Exit(_) => return relay,
+                // Only the first is waited for.
+                Item::Reply(reply) => drop(replies.send(reply)),
+                Item::Exit(_) => return relay,
                 Item::Changed => on(Notice::Changed),
             }
         }
@@ -344,8 +216,4 @@ fn read(
 
 fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
     PollFd::from_borrowed_fd(fd, PollFlags::IN)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,8 +12,6 @@ pub(super) enum Item {
     Reply(Reply),
     /// Something happened that a list could show.
     Changed,
-    /// The client is now on this session.
-    Session(String),
     /// The client was told to end, and perhaps why.
     Exit(String),
 }
@@ -83,14 +81,12 @@ impl Parser {
             reply.body.extend_from_slice(raw);
             return Ok(None);
         }
-        let text = || String::from_utf8_lossy(rest).into_owned();
         Ok(match word {
             b"%begin" => {
                 *open = Some(Open { guard: rest.to_vec(), body: Vec::new() });
                 None
             }
-            b"%session-changed" => text().split(' ').next().map(|id| Item::Session(id.to_owned())),
-            b"%exit" => Some(Item::Exit(text())),
+            b"%exit" => Some(Item::Exit(String::from_utf8_lossy(rest).into_owned())),
             b"%sessions-changed"
             | b"%session-renamed"
             | b"%window-add"
@@ -126,7 +122,6 @@ mod tests {
     fn expected() -> Vec<Item> {
         vec![
             reply(true, ""),
-            Item::Session("$0".into()),
             reply(true, "%0 first\n%end 1795252788 293 1\n%error 1795252788 294 0\n%exit\n"),
             Item::Changed,
             reply(false, "parse error: unknown command: bogus\n"),
