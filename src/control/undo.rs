@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::observe::World;
-use super::pass::{PassError, environment};
+use super::pass::{PassError, environment, kept};
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{Manifest, Session};
+use crate::core::text::printable;
 use crate::store::TextHash;
-use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry};
+use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry, Record};
 use crate::store::manifest::{Change, ManifestFile, Options as UpdateOptions, Snapshot};
 use crate::store::paths::StateHome;
 use crate::yaml;
@@ -115,18 +116,29 @@ pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
         Change::Unchanged => journal.abort(intent),
     }
     .map_err(PassError::from)?;
+    if !outcome.saved.is_empty() {
+        journal.note(kept(&outcome.saved, world.host.now(), world.host.boot().seen())).map_err(PassError::from)?;
+    }
     Ok(Undone { entry, id, diff, saved: outcome.saved })
 }
 
 fn find(journal: &Journal, request: &Request) -> Result<Entry, UndoError> {
-    let entries = journal.entries(None, None).map_err(PassError::from)?;
-    if let Some(other) = entries.iter().find(|entry| entry.undoes == Some(request.entry)) {
-        return Err(UndoError::Already { id: request.entry, by: other.id });
+    let records = journal.records().map_err(PassError::from)?;
+    let taken_back = |record: &&Record| matches!(record, Record::Edit(entry) if entry.undoes == Some(request.entry));
+    if let Some(other) = records.iter().find(taken_back) {
+        return Err(UndoError::Already { id: request.entry, by: other.id() });
     }
-    entries
-        .into_iter()
-        .find(|entry| entry.id == request.entry)
-        .ok_or_else(|| UndoError::NoSuchEntry { manifest: request.manifest.clone(), id: request.entry })
+    match records.into_iter().find(|record| record.id() == request.entry) {
+        Some(Record::Edit(entry)) => Ok(entry),
+        Some(Record::Note(note)) => {
+            let why = format!(
+                "it is not an edit that this version of headcount knows, but an entry of the kind `{}`",
+                printable(&note.kind)
+            );
+            Err(UndoError::refused(request.entry, why))
+        }
+        None => Err(UndoError::NoSuchEntry { manifest: request.manifest.clone(), id: request.entry }),
+    }
 }
 
 struct Undoing<'a> {
@@ -195,6 +207,7 @@ impl Undoing<'_> {
         let edits = yaml::load(text, &environment(world)).ok().and_then(|loaded| self.edits(&loaded.manifest).ok());
         NewEntry {
             at: world.host.now(),
+            boot: world.host.boot().seen().map(|boot| boot.id.clone()),
             manifest: PathBuf::from(&entry.manifest),
             class: entry.class,
             session: entry.session.clone(),

@@ -5,12 +5,12 @@ use crate::cli::Context;
 use crate::cli::args::HistoryArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
-use crate::cli::render::history::{self, Line};
+use crate::cli::render::history::{self, Change, Line};
 use crate::core::edit::Edit;
 use crate::core::manifest::pattern::glob;
-use crate::core::report::history::{HistoryEntry, HistoryReport, SCHEMA};
+use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryReport, SCHEMA};
 use crate::core::report::make::edit_report;
-use crate::store::journal::{Entry, Journal};
+use crate::store::journal::{Entry, EntryId, Journal, Note, Record};
 use crate::store::manifest::ManifestFile;
 use crate::store::paths::StateHome;
 
@@ -19,12 +19,22 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = ManifestFile::open(&found.path)?.resolved()?;
     let directory = StateHome::from_environment(|name| std::env::var_os(name))?.of_manifest(&manifest);
-    let entries = Journal::new(&directory).entries(None, None)?;
-    let wanted = |entry: &&Entry| args.names.is_empty() || args.names.iter().any(|name| glob(name, &entry.session.name));
-    let wanted = entries.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX));
+    let records = Journal::new(&directory).records()?;
+    let wanted = |record: &&Record| {
+        let is_named = |name: &str| args.names.iter().any(|pattern| glob(pattern, name));
+        args.names.is_empty() || record.session().is_some_and(|session| is_named(&session.name))
+    };
+    let wanted = records.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX));
     if let Some(format) = args.format.document() {
         let (schema, manifest) = (SCHEMA.to_owned(), manifest.to_string_lossy().into_owned());
-        print_document(&HistoryReport { schema, manifest, entries: wanted.map(document).collect() }, format, context)?;
+        let (mut entries, mut notes) = (Vec::new(), Vec::new());
+        for record in wanted {
+            match record {
+                Record::Edit(entry) => entries.push(document(entry)),
+                Record::Note(note) => notes.push(note_document(note)),
+            }
+        }
+        print_document(&HistoryReport { schema, manifest, entries, notes }, format, context)?;
     } else {
         let lines: Vec<Line> = wanted.map(line).collect();
         context.out.answer(&history::render(&lines, &args.names, &context.out.look))?;
@@ -47,13 +57,24 @@ fn document(entry: &Entry) -> HistoryEntry {
     }
 }
 
-fn line(entry: &Entry) -> Line {
-    Line {
-        id: entry.id.to_string(),
-        at: entry.at,
-        class: entry.class,
-        session: entry.session.name.clone(),
-        message: entry.message.clone(),
-        undoes: entry.undoes.map(|id| id.to_string()),
+fn note_document(note: &Note) -> HistoryNote {
+    HistoryNote {
+        id: note.id.to_string(),
+        at: note.at,
+        kind: note.kind.clone(),
+        session: note.session.clone(),
+        message: note.message.clone(),
     }
+}
+
+fn line(record: &Record) -> Line {
+    let (at, message, change) = match record {
+        Record::Edit(entry) => {
+            let undo = |id: EntryId| Change::Undo(id.to_string());
+            (entry.at, &entry.message, entry.undoes.map_or(Change::Of(entry.class), undo))
+        }
+        Record::Note(note) => (note.at, &note.message, Change::None(note.kind.clone())),
+    };
+    let session = record.session().map(|session| session.name.clone()).unwrap_or_default();
+    Line { id: record.id().to_string(), at, change, session, message: message.clone() }
 }

@@ -1,4 +1,4 @@
-//! `history` for people: a row and a message per recorded change. Never reads the journal.
+//! `history` for people: a row and a message per entry. Never reads the journal.
 
 use chrono::{DateTime, Utc};
 
@@ -7,21 +7,30 @@ use super::{Look, Style, class_style, hanging, table};
 use crate::core::drift::Class;
 use crate::core::text::{printable, stamp};
 
-/// One recorded change, as shown.
+/// One entry, as shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
     /// Its number in the journal.
     pub(crate) id: String,
     /// When it was recorded.
     pub(crate) at: DateTime<Utc>,
-    /// The class of the drift it answered.
-    pub(crate) class: Class,
-    /// The session.
+    /// What kind of change it is.
+    pub(crate) change: Change,
+    /// The session; empty if it is about none.
     pub(crate) session: String,
     /// Its message.
     pub(crate) message: String,
-    /// The entry it took back, if it is an `undo`.
-    pub(crate) undoes: Option<String>,
+}
+
+/// What an entry changed.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    /// It recorded a drift of this class.
+    Of(Class),
+    /// It took this entry back.
+    Undo(String),
+    /// Nothing in the manifest; the kind of the entry.
+    None(String),
 }
 
 /// The table, or a sentence if there is nothing to show: of everything, or of the sessions of these `names`.
@@ -41,9 +50,10 @@ pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
     let rows: Vec<Vec<Cell>> = lines
         .iter()
         .map(|line| {
-            let (change, style) = match &line.undoes {
-                Some(entry) => (format!("undo {entry}"), Style::Note),
-                None => (line.class.to_string(), class_style(line.class)),
+            let (change, style) = match &line.change {
+                Change::Of(class) => (class.to_string(), class_style(*class)),
+                Change::Undo(entry) => (format!("undo {entry}"), Style::Note),
+                Change::None(kind) => (printable(kind).into_owned(), Style::Note),
             };
             vec![
                 Cell::new(&line.id, Style::Strong),
@@ -60,7 +70,10 @@ pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
     for (row, message) in table.split_inclusive('\n').zip(std::iter::once(None).chain(lines.iter().map(Some))) {
         text.push_str(row);
         if let Some(line) = message {
-            let message = line.message.strip_prefix(&format!("{}: ", printable(&line.session))).unwrap_or(&line.message);
+            let message = match line.message.as_str() {
+                "" => "A newer headcount wrote this entry; this one cannot say more about it.",
+                message => message.strip_prefix(&format!("{}: ", printable(&line.session))).unwrap_or(message),
+            };
             text.push_str(&format!("{:indent$}{}\n", "", hanging(message, indent, Style::Plain, look)));
         }
     }

@@ -151,10 +151,9 @@ fn lines() -> Vec<history::Line> {
     let line = |id: &str, class: &str, message: &str, undoes: Option<&str>| history::Line {
         id: id.to_owned(),
         at: at("2026-11-21T08:00:05Z"),
-        class: class.parse().unwrap(),
+        change: undoes.map_or_else(|| history::Change::Of(class.parse().unwrap()), |id| history::Change::Undo(id.to_owned())),
         session: "lab-api-creator-codex".to_owned(),
         message: format!("lab-api-creator-codex: {message}"),
-        undoes: undoes.map(str::to_owned),
     };
     vec![
         line("000124", "dead", "taken back", Some("000123")),
@@ -307,6 +306,21 @@ fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
 fn history_shows_the_entry_to_type_first() {
     insta::assert_snapshot!(history::render(&lines(), &[], &look(Some(80))));
     assert_eq!(history::render(&[], &[], &look(None)), "Nothing has been recorded.\n");
+    let note = |kind: &str, session: &str, message: &str| history::Line {
+        id: "000125".to_owned(),
+        at: at("2026-11-21T08:00:05Z"),
+        change: history::Change::None(kind.to_owned()),
+        session: session.to_owned(),
+        message: message.to_owned(),
+    };
+    insta::assert_snapshot!(
+        "entries_that_are_no_changes",
+        history::render(
+            &[note("operation", "lab", ""), note("kept", "", "Its version is kept in m.saved-1.")],
+            &[],
+            &look(Some(80))
+        )
+    );
     let names = ["lab-*".to_owned(), "x".to_owned()];
     assert_eq!(history::render(&[], &names, &look(None)), "Nothing has been recorded for lab-* or x.\n");
 }
@@ -367,6 +381,7 @@ fn hostile_text_never_reaches_the_terminal_raw() {
     let mut lines = lines();
     lines[1].session = evil.to_owned();
     lines[1].message = evil.to_owned();
+    lines[0].change = history::Change::None(evil.to_owned());
     let look = look(Some(200));
     for text in [
         status::render(&status_report, Asked::Everything, true, &look),

@@ -44,6 +44,7 @@ pub use error::PassError;
 pub use held::{Held, note_told};
 pub use passer::Passer;
 pub use versions::{Shrunken, Versions};
+pub(in crate::control) use write::kept;
 
 /// The consumer whose "already reported" set commands that only look compare with.
 pub const DEFAULT_CONSUMER: &str = "reconcile";

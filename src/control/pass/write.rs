@@ -2,15 +2,19 @@
 //! under the lock.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
 
 use crate::control::observe::World;
 use crate::control::timing::timed;
 use crate::core::drift::{Drift, Fingerprint, Verdict, remember};
 use crate::core::manifest::Dialect;
 use crate::core::memory::Memory;
+use crate::core::observe::Boot;
 use crate::core::plan::{Plan, Step};
 use crate::core::report::{DriftReport, State};
-use crate::store::journal::{Intent, Journal, NewEntry};
+use crate::store::journal::{Intent, Journal, NewEntry, NewNote, Note};
 use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot, database_beside};
 
 use super::{Draft, Judged, Options, Pass, PassError, Stage, state_file};
@@ -51,8 +55,24 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
+    if !outcome.saved.is_empty() {
+        let noted = journal.note(kept(&outcome.saved, stage.observation.at, stage.observation.boot.seen()));
+        stage.notes.extend(noted.err().map(|error| PassError::line(&error)));
+    }
     timed("save the memory", || save_memory(&mut stage, world, options, &judged, memory, &locked));
     Ok(stage.finish(world, options, judged, outcome.saved))
+}
+
+/// What the journal says of versions of the manifest that were kept beside it.
+pub(in crate::control) fn kept(saved: &[PathBuf], at: DateTime<Utc>, boot: Option<&Boot>) -> Vec<NewNote> {
+    let note = |path: &PathBuf| NewNote {
+        kind: Note::KEPT,
+        at,
+        boot: boot.map(|boot| boot.id.clone()),
+        session: None,
+        message: format!("Another program saved the manifest meanwhile. Its version is kept in {}.", path.display()),
+    };
+    saved.iter().map(note).collect()
 }
 
 /// What may take back what was written just now.
@@ -97,6 +117,7 @@ fn entries(stage: &Stage, verdict: &Verdict, plan: &Plan) -> Vec<NewEntry> {
         let drift = drifts.get(step.cause.drift()?)?;
         Some(NewEntry {
             at: stage.observation.at,
+            boot: stage.observation.boot.seen().map(|boot| boot.id.clone()),
             manifest: stage.path.clone(),
             class: drift.class,
             session: drift.session.clone(),

@@ -21,6 +21,29 @@ pub struct HistoryReport {
     pub manifest: String,
     /// The recorded changes, newest first.
     pub entries: Vec<HistoryEntry>,
+    /// The entries of the journal that are no change of the manifest, newest first. Numbers say where they belong among the
+    /// others.
+    #[serde(default)]
+    pub notes: Vec<HistoryNote>,
+}
+
+/// Something in the journal that is no recorded change: `headcount undo` does not take it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryNote {
+    /// Its number.
+    pub id: String,
+    /// When it was noted, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// What kind of entry it is, such as `kept`: a version of the manifest that another program saved was kept. A newer headcount
+    /// may have written other kinds.
+    pub kind: String,
+    /// The session it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<SessionKey>,
+    /// One line about it; empty if this version of headcount cannot say more.
+    pub message: String,
 }
 
 /// One recorded change.

@@ -1,4 +1,5 @@
-//! One recorded change as it stands in the journal. Owns the line format; never reads or writes a file.
+//! One entry as it stands in the journal: a recorded change, or something else that happened. Owns the line format; never reads
+//! or writes a file.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ impl From<EntryId> for String {
 pub struct NewEntry {
     /// When.
     pub at: DateTime<Utc>,
+    /// The boot of the host, as [`Boot::id`](crate::core::observe::Boot::id) names it; `None` if that is unknown.
+    pub boot: Option<String>,
     /// The manifest, resolved.
     pub manifest: PathBuf,
     /// The drift it answers.
@@ -84,13 +87,27 @@ pub struct NewEntry {
     pub undoes: Option<EntryId>,
 }
 
+/// The kind of an entry that is a recorded change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum EditKind {
+    /// The only kind there was before entries named theirs.
+    #[default]
+    Edit,
+}
+
 /// A change that was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its number.
+    /// Its number. Numbers say what came first; a clock may have been set.
     pub id: EntryId,
+    #[serde(default)]
+    pub(super) kind: EditKind,
     /// When.
     pub at: DateTime<Utc>,
+    /// The boot of the host in which it was written, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub boot: Option<String>,
     /// The manifest, resolved. A path that is not UTF-8 is shown with replacement characters: it is for people.
     pub manifest: String,
     /// The drift it answered.
@@ -117,15 +134,110 @@ pub struct Entry {
 
 impl Entry {
     pub(super) fn new(id: EntryId, new: NewEntry, before: TextHash, after: TextHash) -> Self {
-        let NewEntry { at, manifest, class, session, agent, message, evidence, edits, undoes } = new;
+        let NewEntry { at, boot, manifest, class, session, agent, message, evidence, edits, undoes } = new;
         let manifest = manifest.to_string_lossy().into_owned();
         let edits = edits.iter().map(EditRecord::from).collect();
-        Self { id, at, manifest, class, session, agent, message, evidence, edits, before, after, undoes }
+        let kind = EditKind::Edit;
+        Self { id, kind, at, boot, manifest, class, session, agent, message, evidence, edits, before, after, undoes }
     }
 
     /// The edits that take it back, in the order they have to be made.
     pub fn inverse(&self) -> Vec<Edit> {
         self.edits.iter().rev().map(|record| Edit::from(record).inverse()).collect()
+    }
+}
+
+/// An entry that is no edit of the manifest, or one that only a newer headcount understands. Every kind of entry has these
+/// fields, so every version can number it, keep it and show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// Its number.
+    pub id: EntryId,
+    /// What kind of entry it is.
+    #[serde(default = "edit")]
+    pub kind: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The boot of the host in which it was written, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub boot: Option<String>,
+    /// The session it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "if_known")]
+    pub session: Option<SessionKey>,
+    /// One line about it.
+    #[serde(default)]
+    pub message: String,
+    /// The hash of the manifest that its change leaves, if it changes the manifest. It counts only once that has happened.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) after: Option<TextHash>,
+}
+
+impl Note {
+    /// A version of the manifest that another program saved was kept beside it.
+    pub const KEPT: &str = "kept";
+
+    pub(super) fn new(id: EntryId, new: NewNote) -> Self {
+        let NewNote { kind, at, boot, session, message } = new;
+        Self { id, kind: kind.to_owned(), at, boot, session, message, after: None }
+    }
+}
+
+/// What this version understands, and `None` for anything else: a newer one may say more than this.
+fn if_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SessionKey>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+fn edit() -> String {
+    "edit".to_owned()
+}
+
+/// Something to be noted that is no edit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewNote {
+    /// What kind of entry it is.
+    pub kind: &'static str,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The boot of the host, where that is known.
+    pub boot: Option<String>,
+    /// The session it is about, if it is about one.
+    pub session: Option<SessionKey>,
+    /// One line about it.
+    pub message: String,
+}
+
+/// An entry that counts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A change of the manifest.
+    Edit(Entry),
+    /// Anything else.
+    Note(Note),
+}
+
+impl Record {
+    /// Its number.
+    pub fn id(&self) -> EntryId {
+        match self {
+            Self::Edit(entry) => entry.id,
+            Self::Note(note) => note.id,
+        }
+    }
+
+    /// The session it is about, if it is about one.
+    pub fn session(&self) -> Option<&SessionKey> {
+        match self {
+            Self::Edit(entry) => Some(&entry.session),
+            Self::Note(note) => note.session.as_ref(),
+        }
+    }
+
+    /// The change, if it is one.
+    pub fn into_edit(self) -> Option<Entry> {
+        match self {
+            Self::Edit(entry) => Some(entry),
+            Self::Note(_) => None,
+        }
     }
 }
 

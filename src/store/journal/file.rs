@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::TextHash;
-use super::{Entry, EntryId};
+use super::{Entry, EntryId, Note};
 
 /// How much of the end is read first; doubled until a decision is in it. Passes end with one, so the first is nearly always enough.
 const FIRST_TAIL: u64 = 64 * 1024;
@@ -21,22 +21,24 @@ pub(super) enum Line {
     Committed { committed: Vec<EntryId> },
     /// These never will.
     Aborted { aborted: Vec<EntryId> },
-    /// An entry about which a later line decides.
+    /// A change about which a later line decides.
     Entry(Box<Entry>),
+    /// Any other entry.
+    Note(Box<Note>),
 }
 
 impl Line {
     pub(super) fn committed(&self) -> &[EntryId] {
         match self {
             Self::Committed { committed } => committed,
-            Self::Aborted { .. } | Self::Entry(_) => &[],
+            Self::Aborted { .. } | Self::Entry(_) | Self::Note(_) => &[],
         }
     }
 
-    fn decided(&self) -> &[EntryId] {
+    pub(super) fn decided(&self) -> &[EntryId] {
         match self {
             Self::Committed { committed: ids } | Self::Aborted { aborted: ids } => ids,
-            Self::Entry(_) => &[],
+            Self::Entry(_) | Self::Note(_) => &[],
         }
     }
 }
@@ -74,8 +76,10 @@ pub(super) fn tail(path: &Path) -> io::Result<Tail> {
         file.read_exact_at(&mut bytes, start)?;
         let whole = if start == 0 { 0 } else { bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1) };
         let lines = parse(&bytes[whole..]);
-        // Whoever writes entries first decides about all earlier ones, so nothing before a decision is open.
-        if start == 0 || lines.iter().any(|line| !line.decided().is_empty()) {
+        // Whoever writes entries first decides about all earlier ones, so nothing before a decision is open. The last entry may
+        // have a higher number than the last decision.
+        let (decisions, entries): (Vec<_>, Vec<_>) = lines.iter().partition(|line| !line.decided().is_empty());
+        if start == 0 || (!decisions.is_empty() && !entries.is_empty()) {
             return Ok(summary(&lines));
         }
         span *= 2;
@@ -89,6 +93,10 @@ fn summary(lines: &[Line]) -> Tail {
             Line::Entry(entry) => {
                 tail.last = tail.last.max(entry.id);
                 tail.open.push((entry.id, entry.after));
+            }
+            Line::Note(note) => {
+                tail.last = tail.last.max(note.id);
+                tail.open.extend(note.after.map(|after| (note.id, after)));
             }
             decision => {
                 for id in decision.decided() {

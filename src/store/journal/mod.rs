@@ -1,10 +1,14 @@
 //! The journal of one manifest: what was recorded, and how to take it back. Append-only; never edits a line.
 //!
-//! Lines of JSON, one file per 5 MiB, five older ones kept. An entry is written *before* the manifest is replaced and counts
-//! only once a later line says `{"committed": ["000123"]}`. If we are killed in between, whoever locks the manifest next
-//! compares its text with the entry's `after` hash ([`Journal::resolve`]; [`Journal::begin`] does it too): equal, and the change
-//! did happen; else it is aborted. A line cut short by a crash or a full disk is skipped by readers and closed by the next
-//! writer. Entries and the line that decides about them are always in the same file.
+//! Lines of JSON, one file per 5 MiB, five older ones kept. Every entry has a number, a kind, a time and a line about it. The
+//! numbers are the order. A kind that this version does not know is kept, numbered and shown by these fields alone.
+//!
+//! An edit of the manifest is written *before* the manifest is replaced and counts only once a later line says
+//! `{"committed": ["000123"]}`. If we are killed in between, the next [`Journal::begin`] compares the text with the entry's
+//! `after` hash: equal, and the change did happen; else it is aborted. Edits and the line that decides about them are always in
+//! the same file. Any other entry counts as it stands.
+//!
+//! A line cut short by a crash or a full disk is skipped by readers and closed by the next writer.
 
 mod entry;
 mod file;
@@ -20,7 +24,7 @@ use fs4::TryLockError;
 use super::TextHash;
 use super::paths::{ManifestDir, PathError};
 use super::replace;
-pub use entry::{EditRecord, Entry, EntryId, NewEntry, NotAnEntryId};
+pub use entry::{EditRecord, Entry, EntryId, NewEntry, NewNote, NotAnEntryId, Note, Record};
 use file::{Line, Tail};
 
 /// A journal cannot be read or written.
@@ -85,25 +89,10 @@ impl Intent {
     }
 }
 
-/// What became of the entries a killed pass left open.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Resolved {
-    /// Their change is in the manifest.
-    pub committed: Vec<EntryId>,
-    /// It is not.
-    pub aborted: Vec<EntryId>,
-}
-
 impl Journal {
     /// The journal in this directory.
     pub fn new(directory: &ManifestDir) -> Self {
         Self { directory: directory.clone(), limit: 5 << 20, keep: 5, wait: Duration::from_secs(10) }
-    }
-
-    /// The same, starting a new file when one has reached `limit` bytes and keeping `keep` older ones.
-    #[must_use]
-    pub fn with_rotation(self, limit: u64, keep: usize) -> Self {
-        Self { limit, keep, ..self }
     }
 
     /// The same, waiting as long as this for its lock.
@@ -135,6 +124,22 @@ impl Journal {
         Ok(Intent { ids })
     }
 
+    /// Notes something that is no edit, on disk.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then it is not noted.
+    pub fn note(&self, notes: Vec<NewNote>) -> Result<(), JournalError> {
+        self.directory.create()?;
+        let _guard = self.guard()?;
+        let mut id = self.tail()?.last;
+        let mut lines = Vec::with_capacity(notes.len());
+        for new in notes {
+            id = id.next();
+            lines.push(Line::Note(Box::new(Note::new(id, new))));
+        }
+        self.append(&lines)
+    }
+
     /// The manifest was replaced: the entries count.
     ///
     /// # Errors
@@ -153,26 +158,19 @@ impl Journal {
         self.append(&[Line::Aborted { aborted: intent.ids }])
     }
 
-    /// Decides about entries a killed pass left open, by the hash of what the manifest holds now. Only under the manifest's
-    /// lock. Creates nothing if there is no journal.
+    /// The changes that count, newest first. Needs no lock and creates nothing.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn resolve(&self, current: TextHash) -> Result<Resolved, JournalError> {
-        if !self.path(0).exists() {
-            return Ok(Resolved::default());
-        }
-        let _guard = self.guard()?;
-        self.decide(&self.tail()?, current)
+    pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
+        Ok(self.records()?.into_iter().filter_map(Record::into_edit).collect())
     }
 
-    /// The entries that count, newest first: at most `limit` of those about `session` (a session's name), or of all. Needs no
-    /// lock and creates nothing.
+    /// Every entry that counts, newest first: by number, whatever the clock said. Needs no lock and creates nothing.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn entries(&self, session: Option<&str>, limit: Option<usize>) -> Result<Vec<Entry>, JournalError> {
-        let wanted = |entry: &Entry| session.is_none_or(|name| entry.session.name == name);
+    pub fn records(&self) -> Result<Vec<Record>, JournalError> {
         // By number, because a rotation while we read shows the same entries twice.
         let mut found = BTreeMap::new();
         for number in 0..=self.keep {
@@ -180,22 +178,14 @@ impl Journal {
             let Some(lines) = file::lines(&path).map_err(io_error("read", &path))? else { continue };
             let committed: BTreeSet<EntryId> = lines.iter().flat_map(|line| line.committed().iter().copied()).collect();
             found.extend(lines.into_iter().filter_map(|line| match line {
-                Line::Entry(entry) if committed.contains(&entry.id) && wanted(&entry) => Some((entry.id, *entry)),
+                Line::Entry(entry) if committed.contains(&entry.id) => Some((entry.id, Record::Edit(*entry))),
+                Line::Note(note) if note.after.is_none() || committed.contains(&note.id) => {
+                    Some((note.id, Record::Note(*note)))
+                }
                 _ => None,
             }));
-            if limit.is_some_and(|limit| found.len() >= limit) {
-                break;
-            }
         }
-        Ok(found.into_values().rev().take(limit.unwrap_or(usize::MAX)).collect())
-    }
-
-    /// The entry with this number, if it counts.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub fn find(&self, id: EntryId) -> Result<Option<Entry>, JournalError> {
-        Ok(self.entries(None, None)?.into_iter().find(|entry| entry.id == id))
+        Ok(found.into_values().rev().collect())
     }
 
     /// The current file (0) or an older one.
@@ -240,21 +230,13 @@ impl Journal {
         Ok(Tail::default())
     }
 
-    fn decide(&self, tail: &Tail, current: TextHash) -> Result<Resolved, JournalError> {
+    /// Decides about entries a killed pass left open, by the hash of what the manifest holds now.
+    fn decide(&self, tail: &Tail, current: TextHash) -> Result<(), JournalError> {
         let (committed, aborted): (Vec<_>, Vec<_>) = tail.open.iter().partition(|(_, after)| *after == current);
         let ids = |decided: Vec<(EntryId, TextHash)>| decided.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-        let resolved = Resolved { committed: ids(committed), aborted: ids(aborted) };
-        let mut lines = Vec::new();
-        if !resolved.committed.is_empty() {
-            lines.push(Line::Committed { committed: resolved.committed.clone() });
-        }
-        if !resolved.aborted.is_empty() {
-            lines.push(Line::Aborted { aborted: resolved.aborted.clone() });
-        }
-        if !lines.is_empty() {
-            self.append(&lines)?;
-        }
-        Ok(resolved)
+        let (committed, aborted) = (ids(committed), ids(aborted));
+        let lines = [Line::Committed { committed }, Line::Aborted { aborted }];
+        self.append(&lines.into_iter().filter(|line| !line.decided().is_empty()).collect::<Vec<_>>())
     }
 
     fn rotate(&self) -> Result<(), JournalError> {

@@ -247,7 +247,7 @@ fn entries(place: &Place<'_>) -> Vec<(String, String)> {
     let entries = || {
         let manifest = ManifestFile::open(&manifest_path(place)?).ok()?.resolved().ok()?;
         let state = StateHome::from_environment(|name| std::env::var_os(name)).ok()?;
-        Journal::new(&state.of_manifest(&manifest)).entries(None, None).ok()
+        Journal::new(&state.of_manifest(&manifest)).entries().ok()
     };
     let entries = entries().unwrap_or_default();
     entries.iter().map(|entry| (entry.id.to_string(), format!("{} {}", entry.session.name, entry.class.as_str()))).collect()
