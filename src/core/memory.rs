@@ -12,7 +12,8 @@ use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
 use super::manifest::Session;
 use super::observe::{Boot, Observation, Process};
 
-/// Everything remembered of one manifest.
+/// Everything remembered of one manifest. It may be lost at any time: then drifts are new again, and what only it knew is
+/// unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
@@ -71,7 +72,8 @@ pub struct SeenFrom {
     pub directory: Option<String>,
 }
 
-/// What is remembered of one session.
+/// What is remembered of one session, for [`SessionMemory::KEPT`] after its entry is gone. What says where and when it was alive
+/// is only true while an entry declares it; see [`SessionMemory::forget_where_it_was`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionMemory {

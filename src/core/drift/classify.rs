@@ -17,7 +17,7 @@ use crate::core::memory::homes_at_rest;
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Agent, Transcript, TranscriptKey};
 
-/// What a pass concluded.
+/// What a pass concluded. It shares what was observed and borrows nothing, so it can be kept.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// One per entry of the manifest, in its order.
@@ -101,7 +101,7 @@ pub struct Unregistered {
     pub view_of: Option<String>,
 }
 
-/// An unknown fact.
+/// An unknown fact. While it stands no drift of what it is about is forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     /// What it is about.

@@ -40,7 +40,7 @@ pub use identity::{Candidate, Identity};
 pub use presence::{LiveAgent, Presence};
 pub use remember::remember;
 
-/// Everything a classification looks at.
+/// Everything a classification looks at. Equal values give equal verdicts: the time is that of the observation.
 #[derive(Debug, Clone, Copy)]
 pub struct World<'a> {
     /// What is declared and recorded.
@@ -53,7 +53,7 @@ pub struct World<'a> {
     pub memory: &'a Memory,
     /// The delegated jobs of the registry; none if it could not be read.
     pub jobs: &'a [Job],
-    /// How long the world and people are given to settle.
+    /// How long the world and people are given to settle (`--settle`).
     pub settle: TimeDelta,
     /// When a person was seen to have changed an entry, beside what the entry's own stamps say.
     pub touched: &'a BTreeMap<SessionKey, DateTime<Utc>>,
@@ -109,7 +109,8 @@ impl Drift {
     }
 }
 
-/// What stays the same as long as a drift is the same: 12 hexadecimal digits.
+/// What stays the same as long as a drift is the same: 12 hexadecimal digits of the SHA-256 over its class, its session's key
+/// and its detail. Reports, memory and plans name a drift by it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(String);
 

@@ -18,7 +18,7 @@ pub struct LiveAgent {
 /// How an entry's session stands in the world.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Presence {
-    /// It is not known, and why.
+    /// It is not known, and why, one line: nothing follows from it.
     Unknown(String),
     /// Its server is not there, or answered without it.
     Absent {

@@ -6,18 +6,19 @@ use chrono::{DateTime, Utc};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 
-/// The kinds of evidence, strongest first. The numbers are those shown to people.
+/// The kinds of evidence, strongest first. The numbers are those shown to people. Rungs 1 to 4 are about this very process;
+/// 5 and 6 only about its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
-    /// 1: the agent's live registry, keyed by pid and start time.
+    /// 1: the agent's live registry, keyed by pid: `sessions/PID.json` of Claude Code, `inuse.PID.lock` of Copilot.
     Registry,
-    /// 2: a file or lock held open by the agent's own process.
+    /// 2: a file or lock held open by the agent's own process, as Codex holds its thread's.
     Held,
     /// 3: the newest hook event from this process.
     Hook,
     /// 4: facts of its start: an id assigned by us, or in its arguments.
     Start,
-    /// 5: the agent's map of workspaces to conversations.
+    /// 5: the agent's map of workspaces to conversations, as Antigravity has one.
     WorkspaceMap,
     /// 6: the only unclaimed transcript of the workspace that appeared after the process started.
     Appeared,

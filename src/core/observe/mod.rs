@@ -78,21 +78,22 @@ impl Vantage {
     }
 }
 
-/// One boot of a host.
+/// One boot of a host. Its id names it; its beginning moves whenever somebody sets the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
     /// The kernel's id of it (`/proc/sys/kernel/random/boot_id`).
     pub id: String,
-    /// When it began.
+    /// When it began: the wall clock less the time since the boot, sleep included (`CLOCK_BOOTTIME`), in milliseconds.
     pub at: DateTime<Utc>,
 }
 
-/// A multiplexer server that answered.
+/// A multiplexer server that answered. Of tmux (3.2 or newer) it is what `list-panes -a` says, of zellij (0.44 or newer) what its
+/// sockets and the processes behind them show.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Server {
-    /// The server's process, where the multiplexer tells.
+    /// The server's process (`#{pid}` of tmux); `None` for zellij, which has a process for each session.
     pub pid: Option<u32>,
-    /// Its version as it says it, for instance `3.3a`.
+    /// Its version as it says it, for instance `3.3a` (`#{version}` of tmux).
     pub version: String,
     /// Its sessions.
     pub sessions: Vec<Arc<MuxSession>>,
@@ -103,11 +104,11 @@ pub struct Server {
 /// A session of a multiplexer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MuxSession {
-    /// The multiplexer's immutable id (`$3`); for zellij the name.
+    /// The multiplexer's immutable id: `#{session_id}` of tmux (`$3`), unique as long as the server lives; for zellij the name.
     pub id: String,
     /// Its name, raw: show it only through [`crate::core::text::printable`].
     pub name: String,
-    /// When it was made, to the second; `None` where the multiplexer does not tell.
+    /// When it was made, to the second (`#{session_created}` of tmux); `None` where the multiplexer does not tell.
     pub created: Option<DateTime<Utc>>,
     /// The process that serves this session and no other, where the multiplexer has one for each.
     pub process: Option<u32>,
@@ -186,12 +187,13 @@ impl Turn {
     }
 }
 
-/// A process, named so that a reused pid is another one.
+/// A process, named so that a reused pid is another one. Only within one PID namespace and one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Process {
     /// The process id.
     pub pid: u32,
-    /// When it started.
+    /// When it started: the beginning of the boot plus its start ticks (field 22 of `/proc/PID/stat`, usually hundredths of a second).
+    /// Setting the clock moves it; see [`crate::core::memory::KnownIn`].
     pub started: DateTime<Utc>,
 }
 
@@ -222,7 +224,7 @@ pub struct TranscriptKey {
 pub struct Transcript {
     /// The file, or the database that holds it.
     pub path: PathBuf,
-    /// When it last changed: the last activity.
+    /// When it last changed, as its file says (mtime): the last activity.
     pub modified: DateTime<Utc>,
     /// Whether the agent keeps it aside, among those that it lists no more and does not resume as they are.
     pub is_archived: bool,

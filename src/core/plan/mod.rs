@@ -13,7 +13,7 @@ use super::ids::{ConversationId, SessionKey};
 use super::manifest::select::Selection;
 use super::manifest::{Manifest, Session, SessionsNode};
 
-/// What a pass will do.
+/// What a pass will do. Every edit is relative to the manifest the plan was made for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The steps: changes of existing entries first, then new entries.
@@ -31,7 +31,7 @@ pub struct Step {
     pub kind: StepKind,
 }
 
-/// What a step answers.
+/// What a step answers, by a name that stays right when drifts come and go: never by a place in a list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// A drift between the manifest and the world.
