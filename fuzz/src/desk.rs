@@ -125,9 +125,13 @@ impl Host for Desk {
         Fact::Seen(self.processes.values().map(lineage).collect())
     }
 
-    /// Whoever the first row of what it answers says it is.
+    /// Whoever the first line of what it answers says it is.
     fn listener(&self, _: &Path) -> Listener {
-        let told = self.stdout.split(|byte| *byte == b'|').nth(1).and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+        let told = self
+            .stdout
+            .split(|byte| matches!(byte, b'|' | b'\n'))
+            .nth(1)
+            .and_then(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
         Listener::Listening(told.map_or(Peer::Elsewhere, Peer::Process))
     }
 

@@ -19,8 +19,8 @@ pub fn run(data: &[u8]) {
 
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut rows = vec![0];
-    rows.extend(b"3.3a|77|$1|1795248601|%1|9333|0|||4:lane\n3.3a|77|$1|1795248601|%2|9334|1|3||4:lane\n");
-    rows.extend(b"3.3a|77|$2|1795248602|%3|0|1||9|3:a|b\n");
+    rows.extend(b"3.3a|77\n$1|1795248601|%1|9333|0|||4:lane\n$1|1795248601|%2|9334|1|3||4:lane\n");
+    rows.extend(b"$2|1795248602|%3|0|1||9|3:a|b\n");
     let mut old = vec![0];
     old.extend(b"2.9|77\n");
     vec![rows, old, joined(&[b"\x01plain", b"a|b\n", "漢字".as_bytes(), b"\xff\x1b[31m", b""]), vec![0]]
@@ -67,7 +67,7 @@ fn names(data: &[u8]) {
 
 /// A server as tmux lists it.
 fn rows(server: &Server) -> Vec<u8> {
-    let mut text = Vec::new();
+    let mut text = format!("{}|{}\n", server.version, server.pid.unwrap()).into_bytes();
     for session in &server.sessions {
         for pane in &session.panes {
             let (status, signal) = match pane.dead.as_deref() {
@@ -77,11 +77,10 @@ fn rows(server: &Server) -> Vec<u8> {
                     None => (how.strip_prefix("exit status ").unwrap(), ""),
                 },
             };
-            let (version, pid) = (&server.version, server.pid.unwrap());
             let created = session.created.map_or(i64::MAX, |created| created.timestamp());
             let dead = u8::from(pane.dead.is_some());
             let (id, name, pane_pid) = (&session.id, &session.name, pane.pid.unwrap_or(0));
-            let place = format!("{version}|{pid}|{id}|{created}|{}|{pane_pid}|{dead}|{status}|{signal}|", pane.id);
+            let place = format!("{id}|{created}|{}|{pane_pid}|{dead}|{status}|{signal}|", pane.id);
             text.extend(format!("{place}{}:{name}\n", name.len()).into_bytes());
         }
     }

@@ -161,14 +161,13 @@ fn pid_of(server: &str) -> u32 {
 
 /// A server as `tmux list-panes` prints it.
 fn rows(server: &Server) -> Vec<u8> {
-    let mut text = String::new();
+    let mut text = format!("{}|{}\n", server.version, server.pid.unwrap());
     for session in &server.sessions {
         let (id, name) = (&session.id, &session.name);
         let created = session.created.unwrap().timestamp();
         for pane in &session.panes {
             let dead = u8::from(pane.dead.is_some());
-            let (version, pid) = (&server.version, server.pid.unwrap());
-            let place = format!("{version}|{pid}|{id}|{created}|{}|{}|{dead}|||", pane.id, pane.pid.unwrap());
+            let place = format!("{id}|{created}|{}|{}|{dead}|||", pane.id, pane.pid.unwrap());
             text += &format!("{place}{}:{name}\n", name.len());
         }
     }
@@ -212,7 +211,7 @@ impl Host for Fake {
                 }
                 Ok(Output { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
             }
-            ["list-panes", ..] => {
+            ["display-message", "-p", "#{version}|#{pid}", ";", "list-panes", ..] => {
                 self.listed.fetch_add(1, Ordering::Relaxed);
                 match server {
                     Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
@@ -295,6 +294,10 @@ impl Host for Fake {
         } else {
             Listener::Nobody
         }
+    }
+
+    fn is_bound(&self, socket: &Path) -> bool {
+        matches!(self.listener(socket), Listener::Listening(_))
     }
 
     fn listening(&self) -> Fact<Vec<PathBuf>> {

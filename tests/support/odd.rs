@@ -92,6 +92,9 @@ impl Host for Odd {
     fn listener(&self, socket: &Path) -> Listener {
         self.local.listener(socket)
     }
+    fn is_bound(&self, socket: &Path) -> bool {
+        self.local.is_bound(socket)
+    }
     fn listening(&self) -> Fact<Vec<PathBuf>> {
         self.local.listening()
     }

@@ -24,17 +24,23 @@ const MOST_ASKED: usize = 8;
 /// What the server behind a socket holds.
 pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     // Asked first because it is far cheaper than a fork, and a server that is not there is an everyday thing.
-    let peer = match reach(host, socket) {
-        Ok(peer) => peer,
-        Err(verdict) => return verdict,
-    };
-    match ask(host, socket, &["list-panes", "-a", "-F", rows::FORMAT]) {
+    if !host.is_bound(socket)
+        && let Err(verdict) = reach(host, socket)
+    {
+        return verdict;
+    }
+    match ask(host, socket, &["display-message", "-p", rows::GREETING, ";", "list-panes", "-a", "-F", rows::ROW]) {
         // Whoever tmux turns away gets no rows and a success all the same (3.3a: "access not allowed").
         Ok(output) if output.is_success() && output.stderr.is_empty() && !output.stdout.is_empty() => {
-            match rows::parse(&output.stdout) {
-                Ok(server) if is_elsewhere(host, peer, server.pid) => Fact::Seen(veiled(server)),
-                Ok(server) => Fact::Seen(server),
-                Err(error) => Fact::Unknown(error.to_string()),
+            let server = match rows::parse(&output.stdout) {
+                Ok(server) => server,
+                Err(error) => return Fact::Unknown(error.to_string()),
+            };
+            // Not before it has answered: tmux goes through all its windows when somebody connects, and again when they hang up.
+            match reach(host, socket) {
+                Ok(peer) if is_elsewhere(host, peer, server.pid) => Fact::Seen(veiled(server)),
+                Ok(_) => Fact::Seen(server),
+                Err(verdict) => verdict,
             }
         }
         Ok(output) => failed(host, socket, &output),

@@ -10,14 +10,15 @@ use crate::core::observe::{MuxSession, Pane, Server};
 
 /// What every row holds: fields that cannot hold the separator, then the session's name by its length in bytes, because a
 /// name may hold anything. `#{n:…}` came with tmux 3.1. cwd and command are not asked for: tmux would read `/proc` for each
-/// pane while it serves nobody else.
-pub(super) const FORMAT: &str = "#{version}|#{pid}|#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|#{pane_dead}|\
-    #{pane_dead_status}|#{pane_dead_signal}|#{n:session_name}:#{session_name}";
+/// pane while it serves nobody else. It takes a microsecond for each field of each row, so how a process ended is asked for only
+/// where one did.
+pub(super) const ROW: &str = "#{session_id}|#{session_created}|#{pane_id}|#{pane_pid}|\
+    #{?pane_dead,1|#{pane_dead_status}|#{pane_dead_signal},0||}|#{n:session_name}:#{session_name}";
 
 /// What every row of titles holds, its title by its length.
 pub(super) const TITLES: &str = "#{session_id}|#{pane_id}|#{n:pane_title}:#{pane_title}";
 
-/// What a server says of itself, sessions or none.
+/// What a server says of itself, before the rows and where there are none.
 pub(super) const GREETING: &str = "#{version}|#{pid}";
 
 /// The oldest tmux whose answers are believed.
@@ -38,26 +39,33 @@ pub(super) enum RowsError {
 
 /// A server that greeted and then listed nothing.
 pub(super) fn without_sessions(text: &[u8]) -> Option<Server> {
-    let (version, pid) = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_once('|')?;
-    supported(version).ok()?;
-    Some(Server { pid: Some(pid.parse().ok()?), version: version.to_owned(), ..Server::default() })
+    let (server, end) = greeting(text).ok()?;
+    (end == text.len()).then_some(server)
 }
 
-/// Parses the rows. None at all is no answer: a server without sessions fails to list its panes.
+/// The server that says this of itself, without its sessions, and where that ends.
+fn greeting(text: &[u8]) -> Result<(Server, usize), RowsError> {
+    let malformed = RowsError::Malformed(0);
+    let end = text.iter().position(|byte| *byte == b'\n').ok_or(malformed.clone())?;
+    let line = std::str::from_utf8(&text[..end]).ok().and_then(|line| line.split_once('|'));
+    let (version, pid) = line.ok_or(malformed.clone())?;
+    // A tmux too old for the fields leaves them empty: say that rather than that they are odd.
+    supported(version)?;
+    Ok((Server { pid: Some(pid.parse().map_err(|_| malformed)?), version: version.to_owned(), ..Server::default() }, end + 1))
+}
+
+/// Parses a greeting and rows. None at all is no answer: a server without sessions fails to list its panes.
 pub(super) fn parse(text: &[u8]) -> Result<Server, RowsError> {
     if text.is_empty() {
         return Err(RowsError::Nothing);
     }
-    let mut server = Server::default();
+    let (mut server, mut at) = greeting(text)?;
+    if at == text.len() {
+        return Err(RowsError::Nothing);
+    }
     let mut places: HashMap<&[u8], usize> = HashMap::new();
-    let mut at = 0;
     while at < text.len() {
         let row = Row::read(text, at)?;
-        if at == 0 {
-            supported(row.version)?;
-            row.version.clone_into(&mut server.version);
-            server.pid = Some(row.server_pid);
-        }
         at = row.end;
         let place = *places.entry(row.session_id.as_bytes()).or_insert_with(|| {
             server.sessions.push(Arc::new(MuxSession {
@@ -105,8 +113,6 @@ fn short_row<'a>(rest: &mut &'a [u8]) -> Option<(&'a str, &'a str, String)> {
 
 /// One row, borrowed from the answer.
 struct Row<'a> {
-    version: &'a str,
-    server_pid: u32,
     session_id: &'a str,
     created: i64,
     pane_id: &'a str,
@@ -128,11 +134,7 @@ impl<'a> Row<'a> {
             at += len.map_or(0, |len| len + 1);
             field
         };
-        let version = until(b'|')?;
-        // A tmux too old for the later fields leaves them empty: say that rather than that the row is odd.
-        supported(version)?;
         let number = |field: &str| field.parse().map_err(|_| RowsError::Malformed(start));
-        let server_pid = number(until(b'|')?)?;
         let session_id = until(b'|')?;
         let created = until(b'|')?.parse().map_err(|_| RowsError::Malformed(start))?;
         let pane_id = until(b'|')?;
@@ -146,7 +148,7 @@ impl<'a> Row<'a> {
             return Err(RowsError::Malformed(start));
         }
         let name = &text[at..end];
-        Ok(Self { version, server_pid, session_id, created, pane_id, pane_pid, dead, status, signal, name, end: end + 1 })
+        Ok(Self { session_id, created, pane_id, pane_pid, dead, status, signal, name, end: end + 1 })
     }
 
     fn pane(&self) -> Pane {
@@ -190,15 +192,21 @@ fn supported(version: &str) -> Result<(), RowsError> {
 mod tests {
     use super::*;
 
+    const GREETED: &str = "3.3a|77\n";
+
     fn row(session: &str, pane: &str, dead: &str, name: &str) -> String {
-        format!("3.3a|77|{session}|1795248601|{pane}|9333|{dead}|{}:{name}\n", name.len())
+        format!("{session}|1795248601|{pane}|9333|{dead}|{}:{name}\n", name.len())
+    }
+
+    fn listed(rows: &[String]) -> String {
+        format!("{GREETED}{}", rows.concat())
     }
 
     #[test]
     fn a_name_may_hold_anything_because_it_is_read_by_length() {
         let names = ["plain", "a|b", "漢字 é", "two\nlines", "12:x", "", "tail\\", "\u{1b}[31m"];
-        let text: String = names.iter().enumerate().map(|(n, name)| row(&format!("${n}"), "%1", "0||", name)).collect();
-        let server = parse(text.as_bytes()).unwrap();
+        let rows: Vec<_> = names.iter().enumerate().map(|(n, name)| row(&format!("${n}"), "%1", "0||", name)).collect();
+        let server = parse(listed(&rows).as_bytes()).unwrap();
         assert_eq!(server.sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), names);
         assert_eq!((server.pid, server.version.as_str()), (Some(77), "3.3a"));
         assert_eq!(server.sessions[0].created.unwrap().timestamp(), 1_795_248_601);
@@ -206,13 +214,13 @@ mod tests {
 
     #[test]
     fn panes_are_told_apart_and_a_window_linked_twice_counts_once() {
-        let text = [
+        let rows = [
             row("$1", "%1", "0||", "a"),
             row("$2", "%1", "0||", "b"),
             row("$1", "%2", "1|3|", "a"),
             row("$1", "%1", "0||", "a"),
         ];
-        let server = parse(text.concat().as_bytes()).unwrap();
+        let server = parse(listed(&rows).as_bytes()).unwrap();
         let panes: Vec<Vec<_>> =
             server.sessions.iter().map(|it| it.panes.iter().map(|pane| pane.id.as_str()).collect()).collect();
         assert_eq!(panes, [vec!["%1", "%2"], vec!["%1"]]);
@@ -226,14 +234,14 @@ mod tests {
             ("1||9", Some("killed by signal 9")),
             ("1||", Some("exit status unknown")),
         ] {
-            let server = parse(row("$1", "%1", fields, "a").as_bytes()).unwrap();
+            let server = parse(listed(&[row("$1", "%1", fields, "a")]).as_bytes()).unwrap();
             assert_eq!(server.sessions[0].panes[0].dead.as_deref(), expected);
         }
     }
 
     #[test]
     fn an_answer_that_does_not_read_right_is_never_half_believed() {
-        let good = row("$1", "%1", "0||", "a");
+        let good = listed(&[row("$1", "%1", "0||", "a")]);
         for odd in [
             "no server running\n".to_owned(),
             good.trim_end().to_owned(),
@@ -241,12 +249,16 @@ mod tests {
             good.replace("1:a", "0:a"),
             good.replace("$1", "1"),
             good.replace("|9333|", "||"),
-            format!("{good}{}", good.replace("0||", "0|")),
+            format!("{good}{}", row("$1", "%1", "0|", "a")),
             good.replace("0||", "0|||"),
+            good.replace("|77", ""),
+            good.replace("77", ""),
+            format!("{good}{GREETED}"),
         ] {
             assert!(matches!(parse(odd.as_bytes()), Err(RowsError::Malformed(_))), "{odd:?}");
         }
         assert_eq!(parse(b"").unwrap_err(), RowsError::Nothing);
+        assert_eq!(parse(GREETED.as_bytes()).unwrap_err(), RowsError::Nothing);
     }
 
     #[test]
@@ -286,7 +298,7 @@ mod tests {
             ("master", false),
             ("openbsd-7.5", false),
         ] {
-            let text = row("$1", "%1", "0||", "a").replace("3.3a", version);
+            let text = listed(&[row("$1", "%1", "0||", "a")]).replace("3.3a", version);
             assert_eq!(parse(text.as_bytes()).is_err(), old, "{version}");
         }
         assert_eq!(parse(b"2.6||$1\n").unwrap_err().to_string(), "tmux 2.6 is older than 3.2");
