@@ -159,6 +159,10 @@ impl Host for LocalHost {
         }
     }
 
+    fn with_arguments(&self, process: ProcessInfo) -> Fact<ProcessInfo> {
+        if self.ps.is_some() { self.process(process.pid) } else { procfs::with_arguments(process) }
+    }
+
     fn hold(&self, pid: u32, started: DateTime<Utc>) -> Option<Hold> {
         if self.ps.is_some() {
             return None;

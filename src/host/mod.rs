@@ -59,6 +59,11 @@ pub trait Host: Send + Sync {
     /// The same without its arguments, which are left empty: they cost as much again as all the rest.
     fn glance(&self, pid: u32) -> Fact<ProcessInfo>;
 
+    /// A process that was glanced at, with its arguments.
+    fn with_arguments(&self, process: ProcessInfo) -> Fact<ProcessInfo> {
+        self.process(process.pid)
+    }
+
     /// A hold on the process that started then; `None` if it is not there any more, or there is no hold to be had.
     fn hold(&self, _pid: u32, _started: DateTime<Utc>) -> Option<Hold> {
         None

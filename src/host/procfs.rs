@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rustix::io::Errno;
+use rustix::buffer::spare_capacity;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, test_kill_process};
 
 use super::environ::Environ;
@@ -53,22 +54,15 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
 }
 
-/// A file of a process read whole. `/proc` gives no sizes, so a buffer on the stack is tried first; it fills a buffer as far
-/// as there is anything, so one that is not filled holds everything (`seq_file` and `environ_read` of the kernel).
+/// A file of a process read whole. `/proc` gives no sizes, but fills a buffer as far as there is anything, so one that is not
+/// filled holds everything (`seq_file` and `environ_read` of the kernel).
 pub(super) fn slurp(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let mut first = [0; 8192];
-    let filled = loop {
-        match file.read(&mut first) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => break read?,
-        }
-    };
-    if filled < first.len() {
-        return Ok(first[..filled].to_vec());
+    let file = File::open(path)?;
+    let mut all = Vec::with_capacity(8192);
+    retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut all)))?;
+    if all.len() == all.capacity() {
+        file.take(MOST).read_to_end(&mut all)?;
     }
-    let mut all = first.to_vec();
-    file.take(MOST).read_to_end(&mut all)?;
     Ok(all)
 }
 
@@ -122,16 +116,21 @@ fn reason(error: &io::Error) -> String {
 
 /// The process with its arguments, its start counted from the given boot.
 pub(super) fn process(pid: u32, boot: DateTime<Utc>, ticks_per_second: u64) -> Fact<ProcessInfo> {
-    let (is_kernel, process) = match look(pid, boot, ticks_per_second) {
-        Fact::Seen(found) => found,
-        Fact::Absent => return Fact::Absent,
-        Fact::Unknown(why) => return Fact::Unknown(why),
-    };
-    match if is_kernel { Ok(Vec::new()) } else { arguments(pid) } {
+    match look(pid, boot, ticks_per_second) {
+        Fact::Seen((true, process)) => Fact::Seen(ProcessInfo { argv: vec![process.name.clone()], ..process }),
+        Fact::Seen((false, process)) => with_arguments(process),
+        Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
+    }
+}
+
+/// A process that was glanced at, with its arguments.
+pub(super) fn with_arguments(process: ProcessInfo) -> Fact<ProcessInfo> {
+    match arguments(process.pid) {
         // A program started without any still has the name it is listed under.
         Ok(args) if args.is_empty() => Fact::Seen(ProcessInfo { argv: vec![process.name.clone()], ..process }),
         Ok(argv) => Fact::Seen(ProcessInfo { argv, ..process }),
-        Err(error) => missing(pid, "cmdline", &error),
+        Err(error) => missing(process.pid, "cmdline", &error),
     }
 }
 

@@ -115,13 +115,13 @@ impl<'a> Inspector<'a> {
             return None;
         }
         let host = self.world.host.as_ref();
-        let process = host.glance(pid).seen().cloned()?;
+        let process = host.glance(pid).into_seen()?;
         let is_named = |agent: &dyn crate::agent::Agent| agent.names().is_listed_as(&process.name);
         let (agent, home, reading) = self.families.vouched(&process, is_named)?;
         let (kind, home) = (agent.kind(), home.to_path_buf());
         // The file of another agent's child says no more of itself than any other: its arguments do.
-        let argv = host.process(pid).into_seen()?.argv;
-        if agent.recognise("", &argv).is_none_or(|invocation| agent.is_led(&invocation)) {
+        let process = host.with_arguments(process).into_seen()?;
+        if agent.recognise("", &process.argv).is_none_or(|invocation| agent.is_led(&invocation)) {
             return None;
         }
         let cwd = host.cwd(pid);
