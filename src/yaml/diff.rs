@@ -1,8 +1,10 @@
 //! Unified diffs that `patch` applies. Never decides what to change.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use similar::{Algorithm, DiffTag, TextDiff};
+use similar::algorithms::{self, Capture, Compact, DiffHook as _, NoFinishHook, Replace};
+use similar::{Algorithm, DiffOp, DiffTag, group_diff_ops};
 
 use super::private;
 use crate::core::text::printable;
@@ -25,13 +27,13 @@ pub fn unified_diff_between(old: &str, new: &str, label: &str, sides: [&str; 2])
         return String::new();
     }
     let (before, after) = (Side::of(old), Side::of(new));
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).diff_slices(&before.lines, &after.lines);
+    let ops = compared(&before.lines, &after.lines);
     let name = printable(label);
     // A tab ends a name that holds blanks, or that something follows.
     let end =
         |side: &str| if side.is_empty() && !name.contains(char::is_whitespace) { String::new() } else { format!("\t{side}") };
     let mut out = format!("--- {name}{}\n+++ {name}{}\n", end(sides[0]), end(sides[1]));
-    for group in diff.grouped_ops(CONTEXT) {
+    for group in group_diff_ops(ops, CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (hidden_before, hidden_after) = (
             before.private(first.old_range().start..last.old_range().end),
@@ -62,6 +64,51 @@ pub fn unified_diff_between(old: &str, new: &str, label: &str, sides: [&str; 2])
         }
     }
     out
+}
+
+/// What becomes of each line. Only the lines between those that surely stay are compared, so that a thousand changed entries cost a
+/// thousand small comparisons: Myers' is quadratic in what changes.
+fn compared(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
+    let mut found = Compact::new(Replace::new(Capture::new()), before, after);
+    let (mut old, mut new) = (0, 0);
+    for (kept, its) in landmarks(before, after).into_iter().chain([(before.len(), after.len())]) {
+        let mut part = NoFinishHook::new(&mut found);
+        let Ok(()) = algorithms::diff(Algorithm::Myers, &mut part, before, old..kept, after, new..its);
+        if kept < before.len() {
+            let Ok(()) = found.equal(kept, its, 1);
+        }
+        (old, new) = (kept + 1, its + 1);
+    }
+    let Ok(()) = found.finish();
+    found.into_inner().into_inner().into_ops()
+}
+
+/// The lines that stay: both sides have each exactly once, and in the same order, of all such lines as many as possible.
+fn landmarks(before: &[&str], after: &[&str]) -> Vec<(usize, usize)> {
+    // How often each side has a line, and where it has it last.
+    let mut places: HashMap<&str, [(usize, usize); 2]> = HashMap::new();
+    for (side, lines) in [before, after].into_iter().enumerate() {
+        for (at, line) in lines.iter().enumerate() {
+            let place = &mut places.entry(line).or_default()[side];
+            *place = (place.0 + 1, at);
+        }
+    }
+    let once = |[old, new]: [(usize, usize); 2]| (old.0 == 1 && new.0 == 1).then_some((old.1, new.1));
+    let mut all: Vec<(usize, usize)> = places.into_values().filter_map(once).collect();
+    all.sort_unstable();
+    // The longest run in which the second side rises too: of each length, the run that ends lowest.
+    let (mut ends, mut previous): (Vec<usize>, Vec<Option<usize>>) = (Vec::new(), Vec::new());
+    for (at, (_, new)) in all.iter().enumerate() {
+        let length = ends.partition_point(|end| all[*end].1 < *new);
+        previous.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = at,
+            None => ends.push(at),
+        }
+    }
+    let mut run: Vec<_> = std::iter::successors(ends.last().copied(), |at| previous[*at]).map(|at| all[at]).collect();
+    run.reverse();
+    run
 }
 
 /// A line of a hunk: its sign, and the numbers of the lines of both sides at it, from 0.
@@ -140,6 +187,8 @@ fn extent(range: &Range<usize>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -210,6 +259,27 @@ mod tests {
             diff.contains("-  - { name: a, env: ***, status: running }\n+  - { name: a, env: ***, status: stopped }\n"),
             "{diff}"
         );
+    }
+
+    #[test]
+    fn each_change_among_many_is_shown_by_itself_and_in_its_place() {
+        let text = |entry: &dyn Fn(usize) -> String| (0..400).map(entry).collect::<String>();
+        let old = text(&|n| format!("  - name: n{n}\n    agent: pi\n    cwd: /w{}\n", n % 7));
+        let new =
+            text(&|n| format!("  - name: n{n}\n    agent: pi\n    cwd: /w{}\n    status: running\n    pid: {n}\n", n % 7));
+        let diff = unified_diff(&old, &new, "m.yaml");
+        assert_eq!(diff.lines().filter(|line| line.starts_with('+')).count(), 801, "{diff}");
+        assert_eq!(diff.lines().filter(|line| line.starts_with('-')).count(), 1);
+        assert_eq!(patched(&old, &diff), Some(new));
+    }
+
+    proptest! {
+        #[test]
+        fn a_diff_makes_the_new_text_of_the_old_one(old in "([a-e]?\n){0,12}[a-c]?", new in "([a-e]?\n){0,12}[a-c]?") {
+            let diff = unified_diff(&old, &new, "m.yaml");
+            prop_assert!(diff.is_empty() == (old == new));
+            prop_assert!(old.is_empty() || diff.is_empty() || patched(&old, &diff).as_deref() == Some(&new), "{diff}");
+        }
     }
 
     #[test]
