@@ -20,10 +20,13 @@ pub(super) struct Tree {
     /// What is wrong with the text in yaml-edit's eyes, if anything is.
     pub fault: Option<(String, Range<usize>)>,
     children: RefCell<HashMap<usize, Rc<Vec<Node>>>>,
+    /// The trail that was asked for last.
+    last: RefCell<(Path, Vec<Place>)>,
     aliases: OnceCell<Vec<(String, Range<usize>)>>,
 }
 
 /// A node found by its path.
+#[derive(Clone)]
 pub(super) struct Place {
     /// The entry that holds it: a `MAPPING_ENTRY`, a `SEQUENCE_ENTRY`, or the `DOCUMENT`.
     pub entry: Node,
@@ -43,7 +46,7 @@ impl Tree {
         });
         // The tree as parsed can be changed, and so looks up every offset anew; one that cannot knows them.
         let root = Node::new_root(parse.tree().syntax().green().into_owned());
-        Self { root, fault, children: RefCell::default(), aliases: OnceCell::new() }
+        Self { root, fault, children: RefCell::default(), last: RefCell::default(), aliases: OnceCell::new() }
     }
 
     /// The first token of the text.
@@ -59,14 +62,20 @@ impl Tree {
     /// The nodes along a path, from the document down: all of them, or as far as it leads before something is not there
     /// or is behind an alias. Empty if there is no document.
     pub(super) fn trail(&self, path: &Path) -> Vec<Place> {
-        let Some(document) = self.documents().next() else { return Vec::new() };
-        let mut trail = vec![Place { entry: document.clone(), content: content(&document), holder: document }];
-        for segment in &path.0 {
+        let (known, mut trail) = self.last.take();
+        // The changes of one entry come one after the other.
+        trail.truncate(1 + known.0.iter().zip(&path.0).take_while(|(known, wanted)| known == wanted).count());
+        if trail.is_empty() {
+            let Some(document) = self.documents().next() else { return Vec::new() };
+            trail.push(Place { entry: document.clone(), content: content(&document), holder: document });
+        }
+        for segment in path.0.iter().skip(trail.len() - 1) {
             match trail.last().and_then(|place| self.step(place, segment)) {
                 Some(next) => trail.push(next),
                 None => break,
             }
         }
+        self.last.replace((path.clone(), trail.clone()));
         trail
     }
 
@@ -191,7 +200,19 @@ pub(super) fn key_text(entry: &Node) -> Option<String> {
 
 /// The entry with this key, after skipping as many of them.
 pub(super) fn entry_of(mapping: &Node, key: &str, skip: usize) -> Option<Node> {
-    entries(mapping).filter(|entry| key_text(entry).as_deref() == Some(key)).nth(skip)
+    entries(mapping).filter(|entry| has_key(entry, key)).nth(skip)
+}
+
+fn has_key(entry: &Node, key: &str) -> bool {
+    let scalar = || key_of(entry)?.children().find(|node| Scalar::can_cast(node.kind()));
+    let Some(scalar) = scalar() else { return false };
+    let only = scalar.first_token().filter(|token| token.text_range() == scalar.text_range());
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match only {
+        // A word reads as it is written.
+        Some(token) if is_word(token.text()) => token.text() == key,
+        _ => Scalar::cast(scalar).is_some_and(|scalar| scalar.as_string() == key),
+    }
 }
 
 /// A token directly in a node.

@@ -171,7 +171,8 @@ impl Changes {
     fn note(&mut self, step: &Step) {
         let path = step.path();
         let mut above = path.clone();
-        while above.0.pop().is_some() {
+        // Above one that is known, all are.
+        while above.0.pop().is_some() && !self.above.contains(&above) {
             self.above.insert(above.clone());
         }
         if let Some((parent, last)) = path.split_last() {
