@@ -19,7 +19,7 @@ use crate::yaml;
 use super::args::JudgeArgs;
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
-use super::{Context, registry, signals};
+use super::{Context, heap, registry, signals};
 
 /// What a verb wants of a pass.
 pub(crate) struct Request<'a> {
@@ -52,6 +52,7 @@ impl<'a> Request<'a> {
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
 pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
     let (every_rung, activity) = (request.every_rung, request.activity);
+    heap::expand();
     let options = options(request, context)?;
     signals::end_on_interrupt();
     let world = World { every_rung, activity, ..world(&options.state_home) };
