@@ -1,5 +1,6 @@
 //! `diff` and `record` for people: the drifts of each session as a plan, and the line that counts them. Decides nothing.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -33,8 +34,10 @@ pub(crate) struct Detail {
 /// The plan: a heading per session, below it a line per drift, in the order of the report.
 pub(crate) fn plan(report: &Report, detail: Detail, look: &Look) -> String {
     let mut sessions: Vec<(&SessionKey, Vec<&DriftReport>)> = Vec::new();
+    let mut places: HashMap<&SessionKey, usize> = HashMap::new();
     for drift in &report.drifts {
-        match sessions.iter_mut().find(|(session, _)| **session == drift.session) {
+        let place = *places.entry(&drift.session).or_insert(sessions.len());
+        match sessions.get_mut(place) {
             Some((_, drifts)) => drifts.push(drift),
             None => sessions.push((&drift.session, vec![drift])),
         }

@@ -20,6 +20,7 @@ mod tests;
 mod unregistered;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
@@ -86,7 +87,11 @@ impl Drift {
         let SessionKey { name, mux, server, host } = &self.session;
         let text = [self.class.as_str(), host, mux.as_str(), server, name, &self.detail].join("\u{0}");
         let digest = Sha256::digest(text.as_bytes());
-        Fingerprint(digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        let mut hex = String::with_capacity(12);
+        for byte in digest.iter().take(6) {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Fingerprint(hex)
     }
 
     /// One line, ready to post as a comment.

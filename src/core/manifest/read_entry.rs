@@ -389,8 +389,8 @@ impl<'a> Fields<'a> {
             Some((Place::Own(name), value)) => Some((self.path.key(name), value)),
             _ => None,
         };
-        let defaults =
-            field.names().iter().find_map(|name| Some((Path::root().key(top::DEFAULTS).key(*name), self.defaults.get(*name)?)));
+        let defaults = field.names().iter().find_map(|name| Some((Place::Default(name), self.defaults.get(*name)?)));
+        let defaults = defaults.map(|(place, value)| (self.path_of(place), value));
         let both = defaults.into_iter().chain(own);
         let fields = both.flat_map(|(path, value)| value.as_mapping().into_iter().flatten().map(move |it| (path.clone(), it)));
         fields.filter_map(|(path, (key, value))| Some((path.key(key.as_str()?), key.as_str()?, value))).collect()
