@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EntryVerdict, Verdict, World};
+use super::{Class, Disposition, EntryVerdict, Unregistered, Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
@@ -46,8 +46,13 @@ pub fn remember<'a>(
             note_vantage(session, &world.observation.vantage, &entry.key);
         }
     }
+    let registered = registered(verdict);
+    for found in &registered {
+        note_registered(world, memory.session_mut(&found.key), found);
+    }
     // What is declared stands in the manifest, whatever could be seen.
-    let declared: BTreeSet<String> = world.manifest.sessions.iter().map(|entry| session_key(&entry.key)).collect();
+    let entries = world.manifest.sessions.iter().map(|entry| &entry.key);
+    let declared: BTreeSet<String> = entries.chain(registered.iter().map(|found| &found.key)).map(session_key).collect();
     memory.sessions.retain(|key, session| {
         if declared.contains(key) {
             session.undeclared_since = None;
@@ -59,6 +64,25 @@ pub fn remember<'a>(
     });
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
+}
+
+/// The sessions that get an entry in this pass.
+fn registered(verdict: &Verdict) -> Vec<&Unregistered> {
+    let is_registered = |found: &&Unregistered| {
+        verdict.drifts.iter().any(|drift| {
+            drift.class == Class::Unregistered && drift.disposition == Disposition::Record && drift.session == found.key
+        })
+    };
+    verdict.found.iter().filter(is_registered).collect()
+}
+
+/// Notes which process the conversation is recorded for that a new entry begins with.
+fn note_registered(world: &World<'_>, session: &mut SessionMemory, found: &Unregistered) {
+    if let ([live], Some((id, _))) = (found.agents.as_slice(), &found.proven) {
+        let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
+        session.note_recorded_id(Some(id), world.observation.at, boot);
+        session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
+    }
 }
 
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.

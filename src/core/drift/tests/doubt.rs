@@ -33,6 +33,21 @@ fn an_id_recorded_for_another_process_is_ambiguous_until_something_proves_it() {
 }
 
 #[test]
+fn an_id_that_a_new_entry_began_with_is_that_of_the_process_it_was_registered_with() {
+    let name = "s-creator-claude";
+    let first = scene(entries(&[]), vec![session(name, vec![pane(1, vec![agent(7).proves(Rung::Registry, "x")])])]);
+    assert_eq!(first.words(), ["unregistered:record"]);
+    let memory = first.remembered();
+    let then = |pid: u32| {
+        let mut scene = scene(entries(&[(name, "x")]), vec![session(name, vec![pane(1, vec![agent(pid)])])]);
+        scene.memory = memory.clone();
+        scene.words()
+    };
+    assert_eq!(then(7), [""; 0]);
+    assert_eq!(then(8), ["ambiguous:flag"], "another one in the same pane, before anybody looked again");
+}
+
+#[test]
 fn a_clock_that_was_set_makes_no_other_process_of_an_agent_and_a_reboot_does() {
     let set = |by: i64, boot: &str| {
         let mut scene = scene(entries(&[("a", "x")]), vec![alive("a", agent(1))]).remembers("a", in_x(1, 600 + by));
