@@ -12,7 +12,7 @@ use super::remember::other_pane;
 use super::{Disposition, World, new_id};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
-use crate::core::memory::{KnownIn, session_key, since_boot};
+use crate::core::memory::{KnownIn, since_boot};
 use crate::core::observe::identity::{Rung, Said};
 use crate::core::observe::{MuxSession, Process};
 
@@ -52,7 +52,7 @@ pub(super) struct Claims<'w, 'a> {
     /// Which processes rungs 5 and 6 guess to be in a conversation.
     guessed: HashMap<ConversationId, BTreeSet<Process>>,
     /// Which sessions are, or once were, in a conversation, as far as earlier passes know.
-    held: OnceCell<HashMap<&'a ConversationId, Vec<&'a str>>>,
+    held: OnceCell<HashMap<&'a ConversationId, Vec<&'a SessionKey>>>,
     /// Entries whose record of an id is replaced in this very pass, so that they hold it no longer.
     releasing: BTreeSet<usize>,
 }
@@ -321,8 +321,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     fn was_held_by_another(&self, id: &ConversationId, than: Option<&SessionKey>) -> bool {
         // Most passes guess nothing.
         let holders = self.held.get_or_init(|| self.world.memory.holders()).get(id);
-        let own = than.map(session_key);
-        holders.is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != own.as_deref()))
+        holders.is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != than))
     }
 
     /// A session whose agent may have begun what appeared beside this one, and cannot be counted among its peers: it is declared

@@ -1,12 +1,15 @@
 //! What a pass leaves for the next one to know. Pure: a new memory from the old one and a verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
 
 use super::{Class, Disposition, EntryVerdict, Unregistered, Verdict, World};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
-use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory, session_key};
+use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory};
 use crate::core::observe::{Pane, Vantage};
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
@@ -21,47 +24,46 @@ pub fn remember<'a>(
 ) -> Memory {
     let mut memory = world.memory.clone();
     let now = world.observation.at;
+    let boot = world.observation.boot.seen();
     for (entry, verdict) in world.manifest.sessions.iter().zip(&verdict.entries).filter(|(_, verdict)| verdict.judged) {
-        if let Some((former, known)) = world.predecessor(entry, world.memory.session(&entry.key)) {
+        let own = world.memory.session(&entry.key);
+        // Only what says something new is copied, and then written: nothing is about a quiet world.
+        let mut session = own.map_or_else(|| Cow::Owned(SessionMemory::default()), Cow::Borrowed);
+        if let Some((former, known)) = world.predecessor(entry, own) {
             memory.sessions.remove(former);
-            *memory.session_mut(&entry.key) = known.clone();
+            session = Cow::Owned(known.clone());
         }
-        let session = memory.session_mut(&entry.key);
-        session.note_recorded_id(entry.recorded.session_id.as_ref(), now, world.observation.boot.seen());
-        if matches!(verdict.transcript, Some(Fact::Seen(_))) {
-            session.transcript_seen = true;
+        let recorded = entry.recorded.session_id.as_ref();
+        if session.recorded_id.as_ref() != recorded {
+            session.to_mut().note_recorded_id(recorded, now, boot);
         }
-        if let Some(home) =
-            verdict.presence.live().and_then(|live| live.agent.home.seen()).filter(|home| session.home.as_ref() != Some(home))
-        {
-            session.home = Some(home.clone());
+        if matches!(verdict.transcript, Some(Fact::Seen(_))) && !session.transcript_seen {
+            session.to_mut().transcript_seen = true;
         }
-        note_conversation(world, session, verdict, entry);
-        let boot = world.observation.boot.seen().map(|boot| &boot.id);
-        if verdict.presence.has_agent() && session.boot_id.as_ref() != boot {
-            session.boot_id = boot.cloned();
-            session.last_alive = Some(now);
+        let home = verdict.presence.live().and_then(|live| live.agent.home.seen());
+        if let Some(home) = home.filter(|home| session.home.as_ref() != Some(home)) {
+            session.to_mut().home = Some(home.clone());
         }
+        note_conversation(world, &mut session, verdict, entry);
         if verdict.presence.has_agent() {
-            note_vantage(session, &world.observation.vantage, &entry.key);
+            let boot = boot.map(|boot| &boot.id);
+            if session.boot_id.as_ref() != boot {
+                let session = session.to_mut();
+                session.boot_id = boot.cloned();
+                session.last_alive = Some(now);
+            }
+            note_vantage(&mut session, &world.observation.vantage, &entry.key);
+        }
+        if let Cow::Owned(session) = session {
+            memory.sessions.insert(entry.key.clone(), session);
         }
     }
     let registered = registered(verdict);
     for found in &registered {
-        note_registered(world, memory.session_mut(&found.key), found);
+        note_registered(world, memory.sessions.entry(&found.key), found);
     }
-    // What is declared stands in the manifest, whatever could be seen.
     let entries = world.manifest.sessions.iter().map(|entry| &entry.key);
-    let declared: BTreeSet<String> = entries.chain(registered.iter().map(|found| &found.key)).map(session_key).collect();
-    memory.sessions.retain(|key, session| {
-        if declared.contains(key) {
-            session.undeclared_since = None;
-            return true;
-        }
-        let since = *session.undeclared_since.get_or_insert(now);
-        session.forget_where_it_was();
-        now - since < SessionMemory::KEPT
-    });
+    note_declared(&mut memory, &entries.chain(registered.iter().map(|found| &found.key)).collect(), now);
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
 }
@@ -85,25 +87,51 @@ fn note_registered(world: &World<'_>, session: &mut SessionMemory, found: &Unreg
     }
 }
 
+/// Notes since when sessions are declared no more, and forgets those that have not been for long. What is declared stands in the
+/// manifest, whatever could be seen.
+fn note_declared(memory: &mut Memory, declared: &HashSet<&SessionKey>, now: DateTime<Utc>) {
+    let then = memory.sessions.clone();
+    for (key, known) in then.iter() {
+        if declared.contains(key) {
+            if known.undeclared_since.is_some() {
+                memory.sessions.entry(key).undeclared_since = None;
+            }
+            continue;
+        }
+        let since = known.undeclared_since.unwrap_or(now);
+        if now - since >= SessionMemory::KEPT {
+            memory.sessions.remove(key);
+            continue;
+        }
+        let mut session = SessionMemory { undeclared_since: Some(since), ..SessionMemory::clone(known) };
+        session.forget_where_it_was();
+        if session != **known {
+            memory.sessions.insert(key.clone(), session);
+        }
+    }
+}
+
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
-fn note_conversation(world: &World<'_>, session: &mut SessionMemory, verdict: &EntryVerdict, entry: &Session) {
+fn note_conversation(world: &World<'_>, session: &mut Cow<'_, SessionMemory>, verdict: &EntryVerdict, entry: &Session) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
     let recorded = entry.recorded.session_id.as_ref();
-    session.doubt = verdict.doubt.clone().filter(|_| recorded.is_some());
+    let doubt = verdict.doubt.as_ref().filter(|_| recorded.is_some());
+    if session.doubt.as_ref() != doubt {
+        session.to_mut().doubt = doubt.cloned();
+    }
     let proven = verdict.proven.as_ref().map(|(id, _)| id);
     if let Some(id) = proven.or(recorded.filter(|_| verdict.doubt.is_none())) {
         let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
-        // Only what says something new is noted: nothing is written about a quiet world.
         let is_noted = session.known_in.as_ref().is_some_and(|known| {
             let is_whole = known.since_boot.is_some() || boot.is_none();
             is_whole && known.id == *id && known.pid == live.agent.process.pid && known.is(live.agent.process, boot, pids)
         });
         if !is_noted {
-            session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
+            session.to_mut().known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
         }
     } else if let (Some(id), Some(pid), None) = (recorded, other_pane(entry, &live.pane), &session.known_in) {
         // The entry is about to name the pane of today, which says nothing of the conversation.
-        session.known_in = Some(KnownIn::of_pane(id.clone(), pid));
+        session.to_mut().known_in = Some(KnownIn::of_pane(id.clone(), pid));
     }
 }
 
@@ -122,7 +150,7 @@ impl<'a> World<'a> {
 
     /// What is remembered of an entry under another name: nothing is by its own, and exactly one session of its server that
     /// nobody declares any more had its conversation.
-    fn predecessor(&self, entry: &Session, own: Option<&SessionMemory>) -> Option<(&'a str, &'a SessionMemory)> {
+    fn predecessor(&self, entry: &Session, own: Option<&SessionMemory>) -> Option<(&'a SessionKey, &'a SessionMemory)> {
         let id = entry.recorded.session_id.as_ref()?;
         // What the last pass recorded it knows as proven, and not yet as recorded.
         let had_it = |known: &SessionMemory| {
@@ -131,22 +159,22 @@ impl<'a> World<'a> {
         if own.is_some_and(|own| own.undeclared_since.is_none() || had_it(own)) {
             return None;
         }
-        let beside = session_key(&SessionKey { name: String::new(), ..entry.key.clone() });
-        let beside = beside.trim_end_matches('"');
-        let declared = |key: &str| self.manifest.sessions.iter().any(|entry| session_key(&entry.key) == *key);
-        let formers = self.memory.sessions.iter().filter(|(key, known)| had_it(known) && key.starts_with(beside));
-        let mut former = formers.filter(|(key, _)| !declared(key));
+        let is_beside =
+            |key: &SessionKey| (&key.host, key.mux, &key.server) == (&entry.key.host, entry.key.mux, &entry.key.server);
+        let is_declared = |key: &SessionKey| self.manifest.sessions.iter().any(|entry| entry.key == *key);
+        let formers = self.memory.sessions.iter().filter(|(key, known)| had_it(known) && is_beside(key));
+        let mut former = formers.filter(|(key, _)| !is_declared(key));
         let (key, known) = former.next()?;
-        former.next().is_none().then_some((key.as_str(), known))
+        former.next().is_none().then_some((key, known.as_ref()))
     }
 }
 
 /// Notes from where a session was seen alive, if it was from elsewhere before.
-fn note_vantage(session: &mut SessionMemory, vantage: &Vantage, key: &SessionKey) {
+fn note_vantage(session: &mut Cow<'_, SessionMemory>, vantage: &Vantage, key: &SessionKey) {
     let (pids, directory) = (vantage.pids.as_ref(), vantage.directories.get(&key.server_key()));
     let known = session.seen_from.as_ref();
     if known.map(|seen| &seen.pids) != pids || known.and_then(|seen| seen.directory.as_ref()) != directory {
-        session.seen_from = pids.map(|pids| SeenFrom { pids: pids.clone(), directory: directory.cloned() });
+        session.to_mut().seen_from = pids.map(|pids| SeenFrom { pids: pids.clone(), directory: directory.cloned() });
     }
 }
 

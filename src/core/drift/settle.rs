@@ -1,5 +1,7 @@
 //! Who is given time: a young session, a fresh end, an entry a person has just changed. Pure.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{Disposition, World};
@@ -28,7 +30,7 @@ impl World<'_> {
     pub(super) fn shrunken_until(&self) -> Option<DateTime<Utc>> {
         // Those that an earlier pass missed within the window have just been lost, too.
         let is_missed = |since| self.fresh_until(Some(since)).is_some();
-        let declared = |session: &&SessionMemory| session.undeclared_since.is_none_or(is_missed);
+        let declared = |session: &&Arc<SessionMemory>| session.undeclared_since.is_none_or(is_missed);
         let before = self.memory.sessions.values().filter(declared).count();
         let shrunken = self.manifest.sessions.len() * 2 < before;
         if shrunken { self.fresh_until(self.manifest_modified) } else { None }

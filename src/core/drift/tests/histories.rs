@@ -2,6 +2,7 @@
 //! live entries end with one conversation unless both are told, and who proves it has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use super::properties::{apply, model};
 use super::world::*;
 use crate::core::drift::{Class, Verdict, classify, remember};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::select::Selection;
 use crate::core::memory::{Memory, SessionMemory};
 use crate::core::observe::identity::{Found, Rung};
@@ -188,10 +189,10 @@ impl Stage {
                     let known = book.known.remove(text(entry, "name").unwrap());
                     entry["name"] = json!(name);
                     // Which entry it was is told by a conversation that no other had, and a name that no pass has seen in use.
-                    let is_named = |key: &str| key.ends_with(&format!("{name:?}"));
-                    let is_free = |(key, it): (&String, &SessionMemory)| !is_named(key) || it.undeclared_since.is_some();
+                    let is_free =
+                        |(key, it): (&SessionKey, &Arc<SessionMemory>)| key.name != name || it.undeclared_since.is_some();
                     let id = known.as_ref().map(|(id, _)| ConversationId(id.clone()));
-                    let had_it = |it: &&SessionMemory| {
+                    let had_it = |it: &&Arc<SessionMemory>| {
                         it.recorded_id == id || it.known_in.as_ref().is_some_and(|known| Some(&known.id) == id.as_ref())
                     };
                     let is_told = book.memory.sessions.iter().all(is_free)

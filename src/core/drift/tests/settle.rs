@@ -1,6 +1,7 @@
 //! Who is given time.
 
 use super::world::*;
+use crate::core::ids::{MuxKind, SessionKey};
 use crate::core::observe::identity::Rung;
 
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -83,7 +84,8 @@ fn sessions_of_a_manifest_that_has_just_shrunk_are_not_taken_for_unregistered() 
     let empty = || scene(manifest("version: 1\nsessions: []\n"), found());
     let populated = |scene: Scene| {
         let mut scene = scene;
-        scene.memory.sessions.insert("earlier".to_owned(), Default::default());
+        let key = SessionKey { name: "earlier".into(), mux: MuxKind::Tmux, server: "default".into(), host: "dev1".into() };
+        scene.memory.sessions.insert(key, Default::default());
         scene
     };
     let mut fresh = populated(empty());

@@ -91,7 +91,7 @@ fn what_was_known_of_a_session_before_its_entry_was_away_does_not_end_it() {
     let away = |memory: SessionMemory| -> SessionMemory {
         let before = nobody().remembers("s", memory);
         let without = Scene { memory: before.memory, ..scene(entries(&[]), Vec::new()) };
-        without.remembered().sessions.into_values().next().unwrap()
+        without.remembered().sessions.values().next().unwrap().as_ref().clone()
     };
     for (memory, vantage, said) in [
         // The host was booted since, and the session may have begun again in a namespace that is not this one.
@@ -115,7 +115,7 @@ fn a_home_is_that_of_the_session_of_its_own_server() {
     let both = "version: 1\nsessions:\n  - { name: s, agent: claude }\n  - { name: s, agent: claude, server: canary }\n";
     let mut scene = scene(manifest(both), Vec::new());
     let canary = scene.manifest.sessions[1].key.clone();
-    scene.memory.session_mut(&canary).home = Some("/canary".into());
+    scene.memory.sessions.entry(&canary).home = Some("/canary".into());
     let homes = |index: usize| {
         let entry = &scene.manifest.sessions[index];
         scene.memory.homes_at_rest(entry, &scene.observation).filter(|home| home.ends_with("canary")).count()

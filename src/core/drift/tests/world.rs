@@ -218,7 +218,7 @@ impl Scene {
 
     pub(super) fn remembers(mut self, name: &str, memory: SessionMemory) -> Self {
         let session = self.manifest.sessions.iter().find(|session| session.key.name == name).unwrap();
-        self.memory.sessions.insert(crate::core::memory::session_key(&session.key), memory);
+        self.memory.sessions.insert(session.key.clone(), memory);
         self
     }
 

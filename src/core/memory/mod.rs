@@ -1,5 +1,8 @@
 //! What headcount remembers of one manifest between passes, as a value. Never reads or writes it; `store::state` does.
 
+mod change;
+mod sessions;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
@@ -11,14 +14,16 @@ use super::ids::{ConversationId, SessionKey};
 use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
 use super::manifest::Session;
 use super::observe::{Boot, Observation, Process};
+pub use change::Change;
+pub use sessions::Sessions;
 
 /// Everything remembered of one manifest. It may be lost at any time: then drifts are new again, and what only it knew is
 /// unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// What is remembered of each session, by [`session_key`].
-    pub sessions: BTreeMap<String, SessionMemory>,
+    /// What is remembered of each session.
+    pub sessions: Sessions,
     /// When each drift that stands now was first seen, by its fingerprint.
     pub first_seen: BTreeMap<String, DateTime<Utc>>,
     /// The session each of those drifts is about, by its fingerprint. Older versions did not note it.
@@ -200,12 +205,7 @@ impl SessionMemory {
 impl Memory {
     /// What is remembered of a session, if anything is.
     pub fn session(&self, key: &SessionKey) -> Option<&SessionMemory> {
-        self.sessions.get(&session_key(key))
-    }
-
-    /// What is remembered of a session, to be added to.
-    pub fn session_mut(&mut self, key: &SessionKey) -> &mut SessionMemory {
-        self.sessions.entry(session_key(key)).or_default()
+        self.sessions.get(key).map(AsRef::as_ref)
     }
 
     /// The homes that the conversation of an entry without a live agent may be in: where its agent kept its files last, and
@@ -214,10 +214,10 @@ impl Memory {
         homes_at_rest(self.session(&entry.key).and_then(|session| session.home.as_ref()), entry, seen)
     }
 
-    /// The sessions that are, or once were, in each conversation, by [`session_key`].
-    pub fn holders(&self) -> HashMap<&ConversationId, Vec<&str>> {
-        let mut holders: HashMap<&ConversationId, Vec<&str>> = HashMap::new();
-        for (key, session) in &self.sessions {
+    /// The sessions that are, or once were, in each conversation.
+    pub fn holders(&self) -> HashMap<&ConversationId, Vec<&SessionKey>> {
+        let mut holders: HashMap<&ConversationId, Vec<&SessionKey>> = HashMap::new();
+        for (key, session) in self.sessions.iter() {
             for id in session.recorded_id.iter().chain(&session.former_ids) {
                 holders.entry(id).or_default().push(key);
             }
@@ -243,27 +243,11 @@ pub fn homes_at_rest<'a>(
     last.into_iter().chain(usual)
 }
 
-/// A session's key as one stable text: its four parts, each quoted so that no two keys can read the same.
-pub fn session_key(key: &SessionKey) -> String {
-    format!("{:?}/{}/{:?}/{:?}", key.host, key.mux, key.server, key.name)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::core::ids::MuxKind;
-
-    fn key(host: &str, server: &str, name: &str) -> SessionKey {
-        SessionKey { name: name.into(), mux: MuxKind::Tmux, server: server.into(), host: host.into() }
-    }
-
-    #[test]
-    fn sessions_whose_parts_contain_the_separator_keep_different_keys() {
-        assert_ne!(session_key(&key("a/b", "c", "d")), session_key(&key("a", "b/c", "d")));
-        assert_ne!(session_key(&key("a", "b\"/\"c", "d")), session_key(&key("a", "b", "c\"/\"d")));
-    }
 
     #[test]
     fn another_recorded_id_forgets_the_transcript_of_the_old_one() {
@@ -314,10 +298,13 @@ mod tests {
 
     #[test]
     fn memory_written_with_fewer_fields_is_still_read() {
-        let memory: Memory = serde_json::from_str(r#"{"sessions":{"k":{"boot_id":"b"}},"later":1}"#).expect("memory");
-        assert_eq!(memory.sessions["k"].boot_id.as_deref(), Some("b"));
-        assert!(memory.reported.is_empty());
-        let memory: Memory = serde_json::from_str(r#"{"sessions":{"k":{"doubt":"recorded for pid 7"}}}"#).expect("memory");
-        assert_eq!(memory.sessions["k"].doubt.as_deref(), Some("recorded for pid 7"));
+        let of = |fields: &str| {
+            let text = format!(r#"{{"sessions":{{"\"h\"/tmux/\"default\"/\"k\"":{{{fields}}}}},"later":1}}"#);
+            let memory: Memory = serde_json::from_str(&text).expect("memory");
+            assert!(memory.reported.is_empty());
+            memory.sessions.values().next().expect("a session").as_ref().clone()
+        };
+        assert_eq!(of(r#""boot_id":"b""#).boot_id.as_deref(), Some("b"));
+        assert_eq!(of(r#""doubt":"recorded for pid 7""#).doubt.as_deref(), Some("recorded for pid 7"));
     }
 }
