@@ -1,7 +1,7 @@
 //! `headcount watch` against the budgets of the design: how long a change takes until it is recorded, what an idle watch costs,
 //! what one change costs among many, and whether a burst is seen whole.
 //!
-//! Every latency ends with the event on the watch's output, which is printed after manifest, journal and state are durable.
+//! Every latency ends with the event on the watch's output, which is printed after manifest and journal are durable and the state is written.
 //! `BENCH_TRIES` sets how often each latency is taken (60); `BENCH_ONLY` names one part: latency, idle, scale or burst.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use super::waits::{Running, at, happening, joined, next, outcome, panic_message}
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
 use crate::control::observe::World;
-use crate::control::pass::{self, Held, Mode, PassError};
+use crate::control::pass::{self, Held, Mode, Pass, PassError};
 use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
 use crate::core::ids::SessionKey;
 use crate::core::text::printable;
@@ -233,7 +233,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 
     /// Says what a pass found.
     async fn finished(&mut self, turn: Result<Option<Turn>, JoinError>, reasons: Vec<Reason>) {
-        let turn = match turn {
+        let mut turn = match turn {
             // It was only our own write that was heard of.
             Ok(None) => return,
             Ok(Some(turn)) => {
@@ -251,23 +251,25 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         };
         self.panics.succeeded();
         self.complain("panic", BTreeSet::new());
-        if let Some(rest) = turn.rest {
+        if let Some(rest) = turn.rest.take() {
             self.queue.put_back(rest);
         }
         let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
         // A manifest that lost most of its entries is only waited for.
         let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();
         self.complain("pass", errors);
-        self.complain("note", turn.notes.into_iter().collect());
-        // Whoever watches by name may be ahead of the session: it is said, and waited for.
-        let missing = |name| format!("no session named {name} yet; waiting for it");
-        if turn.report.is_some() {
-            self.complain("name", turn.missing.into_iter().map(missing).collect());
-        }
-        let kept = |path| format!("another program saved the manifest meanwhile; its version is kept in {path}");
-        self.complain("saved", turn.saved.into_iter().map(kept).collect());
+        let notes = turn.pass.as_ref().map_or(&[][..], Pass::notes);
+        self.complain("note", notes.iter().cloned().collect());
         let mut again = turn.again;
-        if let Some(report) = &turn.report {
+        if let Some(pass) = &turn.pass {
+            // Whoever watches by name may be ahead of the session: it is said, and waited for.
+            let missing = |name| format!("no session named {name} yet; waiting for it");
+            self.complain("name", pass.missing().into_iter().map(missing).collect());
+        }
+        let kept =
+            |path: &PathBuf| format!("another program saved the manifest meanwhile; its version is kept in {}", path.display());
+        self.complain("saved", turn.pass.iter().flat_map(|pass| &pass.saved).map(kept).collect());
+        if let Some(report) = turn.report() {
             self.last_pass = Some(report.observed_at);
             let look = self.doubts.after(report, Instant::now());
             self.complain("unknown", look.stands);
@@ -275,24 +277,37 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             let events = self.announcer.after(report, &reasons, self.now());
             self.tell(events);
         }
-        if let Some(jobs) = &turn.jobs {
-            let now = self.now();
-            let read_at = turn.report.as_ref().map_or(now, |report| report.observed_at);
+        if let Some((pass, jobs)) = turn.pass.as_ref().and_then(|pass| Some((pass, pass.jobs()?))) {
+            let (now, read_at) = (self.now(), pass.report.observed_at);
             let events = self.jobs.after(jobs, read_at, turn.jobs_told.as_ref(), &reasons, now);
             self.tell(events);
             self.times_out = times_out_in(jobs, read_at).and_then(|wait| Instant::now().checked_add(wait));
         }
-        // Only now: whoever waits for the events need not wait for this.
-        if let Some(watched) = &turn.watched {
-            self.sources.watch(watched).await;
-            self.job_sessions.clone_from(&watched.job_sessions);
-            self.complain("source", self.sources.degraded().into_iter().collect());
-        }
         if let (Some(link), Some(status)) = (&mut self.link, &turn.status) {
             link.publish(status);
         }
+        // Only now: whoever waits for the events need not wait for this.
+        self.watch_for(turn.pass).await;
         self.settled = again.and_then(|wait| Instant::now().checked_add(wait));
         self.report_to_supervisor();
+    }
+
+    /// Has the sources watch what matters after a pass.
+    async fn watch_for(&mut self, pass: Option<Pass>) {
+        let turns = Arc::clone(&self.turns);
+        let gather = move || turns.lock().unwrap_or_else(PoisonError::into_inner).watched(pass.as_ref());
+        match tokio::task::spawn_blocking(gather).await {
+            Ok(Some(watched)) => {
+                self.sources.watch(&watched).await;
+                self.job_sessions = watched.job_sessions;
+                self.complain("source", self.sources.degraded().into_iter().collect());
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let message = format!("internal error: what to watch is unknown: {}", panic_message(error));
+                self.complain("panic", [message].into());
+            }
+        }
     }
 
     /// Wakes for what passes that panicked were made for. What they knew may be broken, so everything is looked at.

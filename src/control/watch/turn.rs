@@ -15,7 +15,7 @@ use crate::control::observe::{self, World};
 use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
-use crate::core::job::{Job, JobId};
+use crate::core::job::JobId;
 use crate::core::memory::JobTold;
 use crate::core::report::status::StatusReport;
 use crate::core::report::{DriftReport, Report, State};
@@ -27,8 +27,8 @@ pub(super) struct Turns {
     options: Options,
     passer: Passer,
     last_good: Option<Earlier>,
-    /// Whether the last pass told all there is to tell about the text it left.
-    is_told: bool,
+    /// What is still to be told about the text that the last pass left; `None` if it left none.
+    untold: Option<Scope>,
     warned: Vec<String>,
     /// Whether the rows of `status` are wanted as well.
     with_status: bool,
@@ -40,28 +40,25 @@ pub(super) struct Turns {
 /// What a turn gives back.
 #[derive(Default)]
 pub(super) struct Turn {
-    /// The report, unless not even the last good manifest could be judged.
-    pub(super) report: Option<Report>,
+    /// The pass, unless not even the last good manifest could be judged.
+    pub(super) pass: Option<Pass>,
     /// Why the manifest as it is now could not be used.
     pub(super) error: Option<PassError>,
-    /// What else went wrong, one line each.
-    pub(super) notes: Vec<String>,
-    /// Names asked for that no session has.
-    pub(super) missing: Vec<String>,
-    /// Versions of the manifest that were kept beside it.
-    pub(super) saved: Vec<String>,
     /// The rows of `status`, if they are wanted.
     pub(super) status: Option<StatusReport>,
-    /// The delegated jobs, if they could be read.
-    pub(super) jobs: Option<Vec<Job>>,
-    /// How they were told to be by an earlier run; only the first turn that made a pass knows.
+    /// How the jobs were told to be by an earlier run; only the first turn that made a pass knows.
     pub(super) jobs_told: Option<BTreeMap<JobId, JobTold>>,
-    /// What matters to the sources from now on.
-    pub(super) watched: Option<Watched>,
     /// When to try again, if not at the next resync.
     pub(super) again: Option<Duration>,
     /// What was asked for and is still to be looked at.
     pub(super) rest: Option<Batch>,
+}
+
+impl Turn {
+    /// The report of the pass.
+    pub(super) fn report(&self) -> Option<&Report> {
+        self.pass.as_ref().map(|pass| &pass.report)
+    }
 }
 
 /// A manifest that is being written, or locked, is tried again so soon.
@@ -77,7 +74,7 @@ impl Turns {
             options,
             passer,
             last_good: None,
-            is_told: false,
+            untold: None,
             warned: Vec::new(),
             with_status,
             is_first: true,
@@ -93,7 +90,7 @@ impl Turns {
         let ended: BTreeSet<_> = servers.flat_map(|server| observe::ended(&self.world, server)).collect();
         if !ended.is_empty() {
             let turn = self.next(&Scope::sessions(ended));
-            if turn.report.is_some() {
+            if turn.pass.is_some() {
                 return Some(Turn { rest: Some(batch), ..turn });
             }
         }
@@ -113,7 +110,10 @@ impl Turns {
         if self.is_echo(scope.as_ref(), &reasons) {
             return None;
         }
-        let changed = if_manifest_changed.filter(|_| !self.is_as_left());
+        let changed = if_manifest_changed.and_then(|all| match self.left_untold() {
+            Some(untold) => (!untold.is_empty()).then(|| untold.clone()),
+            None => Some(all),
+        });
         match (scope, changed) {
             (Some(mut scope), Some(changed)) => {
                 scope.unite(changed);
@@ -134,18 +134,21 @@ impl Turns {
         };
         let is_as_seen = |server| timed("compare the list", || observe::is_as_seen(&self.world, server));
         let is_as_listed = || scope.servers().iter().all(is_as_seen);
-        reasons.iter().all(is_old) && self.is_as_left() && is_as_listed()
+        reasons.iter().all(is_old) && self.left_untold().is_some_and(Scope::is_empty) && is_as_listed()
     }
 
     /// Makes a pass.
     fn next(&mut self, scope: &Scope) -> Turn {
         tracing::debug!(?scope, "pass");
-        self.is_told = false;
+        self.untold = None;
         match self.passer.pass(scope) {
             Ok(pass) => {
                 // New ids and new entries change what the sources have to watch, which only a pass over the new text can tell.
-                let is_other = |drift: &DriftReport| matches!(drift.class, Class::NewId | Class::Unregistered);
-                self.is_told = !pass.report.drifts.iter().any(|drift| drift.state == State::Applied && is_other(drift));
+                let is_other = |drift: &&DriftReport| {
+                    drift.state == State::Applied && matches!(drift.class, Class::NewId | Class::Unregistered)
+                };
+                let others = pass.report.drifts.iter().filter(is_other).map(|drift| drift.session.clone());
+                self.untold = Some(Scope::sessions(others.collect()));
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
                 let turn = self.turn(pass);
@@ -157,13 +160,12 @@ impl Turns {
         }
     }
 
-    /// Whether the manifest is what the last pass left, byte for byte and in the same file, and that pass has said all there is
-    /// to say about it.
-    fn is_as_left(&self) -> bool {
-        let Some(left) = self.last_good.as_ref().filter(|_| self.is_told) else { return false };
+    /// What is still to be told about the manifest, if it is what the last pass left, byte for byte and in the same file.
+    fn left_untold(&self) -> Option<&Scope> {
+        let (left, untold) = self.last_good.as_ref().zip(self.untold.as_ref())?;
         let pace = Pace { known: Some(left.hash()), ..Pace::default() };
-        let now = ManifestFile::open(&self.options.manifest).and_then(|file| file.with_pace(pace).read());
-        now.is_ok_and(|now| now.settled && now.hash == left.hash() && now.path == left.path())
+        let now = ManifestFile::open(&self.options.manifest).and_then(|file| file.with_pace(pace).read()).ok()?;
+        (now.settled && now.hash == left.hash() && now.path == left.path()).then_some(untold)
     }
 
     /// The last good manifest stays in force: it is judged, and nothing is recorded.
@@ -172,9 +174,8 @@ impl Turns {
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
             Some(Ok(pass)) => self.turn(pass),
-            Some(Err(_)) => Turn::default(),
-            // It never was any good. Whoever mends it is heard of.
-            None => Turn { watched: Some(self.watched_for()), ..Turn::default() },
+            // Where it never was any good, whoever mends it is heard of.
+            Some(Err(_)) | None => Turn::default(),
         };
         turn.again = match &error {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
@@ -194,35 +195,27 @@ impl Turns {
         turn
     }
 
-    /// What matters while nothing is known but where the manifest is.
-    fn watched_for(&self) -> Watched {
+    /// What matters to the sources after a turn; `None` if that is what mattered before.
+    pub(super) fn watched(&self, pass: Option<&Pass>) -> Option<Watched> {
         let manifest = &self.options.manifest;
-        let resolved = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
-        Watched { manifest: manifest.clone(), resolved, ..Watched::default() }
+        match pass {
+            Some(pass) => {
+                let registry = self.options.jobs.as_ref().map(|registry| registry.path());
+                Some(timed("gather what matters", || watched(&self.world, manifest, registry, pass)))
+            }
+            None if self.last_good.is_some() => None,
+            // Nothing is known but where the manifest is.
+            None => {
+                let resolved = manifest.canonicalize().unwrap_or_else(|_| manifest.clone());
+                Some(Watched { manifest: manifest.clone(), resolved, ..Watched::default() })
+            }
+        }
     }
 
     fn turn(&self, pass: Pass) -> Turn {
-        let registry = self.options.jobs.as_ref().map(|registry| registry.path());
-        let watched = timed("gather what matters", || watched(&self.world, &self.options.manifest, registry, &pass));
         let status = self.with_status.then(|| pass.status());
-        let jobs = pass.jobs().map(<[Job]>::to_vec);
         let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
-        let notes = pass.notes().to_vec();
-        let missing = pass.missing().into_iter().map(str::to_owned).collect();
-        let saved = pass.saved.iter().map(|path| path.display().to_string()).collect();
-        Turn {
-            report: Some(pass.report),
-            error: None,
-            notes,
-            missing,
-            saved,
-            status,
-            jobs,
-            jobs_told,
-            watched: Some(watched),
-            again: None,
-            rest: None,
-        }
+        Turn { pass: Some(pass), status, jobs_told, ..Turn::default() }
     }
 
     /// Warnings about a manifest are logged once.

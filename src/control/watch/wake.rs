@@ -75,6 +75,11 @@ impl Scope {
         self.is_all
     }
 
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.is_all && self.servers.is_empty() && self.sessions.is_empty()
+    }
+
     /// The servers that are to list anew, if it is not every one.
     pub fn servers(&self) -> &BTreeSet<ServerKey> {
         &self.servers

@@ -211,12 +211,12 @@ pub struct Stray {
 /// Names a transcript: whose store it is in, and the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TranscriptKey {
-    /// The agent that wrote it.
-    pub kind: AgentKind,
+    /// The conversation. It comes first because it tells nearly all keys apart, and a path takes long to compare.
+    pub id: ConversationId,
     /// The agent's home directory (its own, not ours).
     pub home: PathBuf,
-    /// The conversation.
-    pub id: ConversationId,
+    /// The agent that wrote it.
+    pub kind: AgentKind,
 }
 
 /// A transcript on disk.
