@@ -35,7 +35,9 @@ pub(super) struct Stat {
     pub(super) tty: i64,
     pub(super) foreground: i64,
     pub(super) is_kernel: bool,
+    pub(super) threads: u64,
     pub(super) start_ticks: u64,
+    pub(super) stack: u64,
 }
 
 /// Parses `/proc/PID/stat`. The name may hold anything, blanks and parentheses included.
@@ -49,9 +51,11 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let tty = fields.nth(2)?.parse().ok()?;
     let foreground = fields.next()?.parse().ok()?;
     let flags: u64 = fields.next()?.parse().ok()?;
-    // Field 22; the flags were field 9.
-    let start_ticks = fields.nth(12)?.parse().ok()?;
-    Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, start_ticks })
+    // Fields 20, 22 and 28; the flags were field 9.
+    let threads = fields.nth(10)?.parse().ok()?;
+    let start_ticks = fields.nth(1)?.parse().ok()?;
+    let stack = fields.nth(5).and_then(|field| field.parse().ok()).unwrap_or_default();
+    Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, threads, start_ticks, stack })
 }
 
 /// A file of a process read whole. `/proc` gives no sizes, but fills a buffer as far as there is anything, so one that is not
@@ -283,10 +287,16 @@ pub(super) fn children(pid: u32) -> Vec<u32> {
     lists.flat_map(|list| parse_children(&list)).collect()
 }
 
+/// The same of a process that has one thread alone, for one read.
+pub(super) fn children_of_one_thread(pid: u32) -> Vec<u32> {
+    slurp(&file(pid, &format!("task/{pid}/children"))).map(|list| parse_children(&list)).unwrap_or_default()
+}
+
 /// Whether a process has no children at all, for sure: the kernel never calls a list empty that is not, and of one thread there is
 /// one.
 pub(super) fn is_childless(pid: u32) -> bool {
-    is_single(pid) && slurp(&file(pid, &format!("task/{pid}/children"))).is_ok_and(|list| list.is_empty())
+    let is_single = || std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1);
+    is_single() && slurp(&file(pid, &format!("task/{pid}/children"))).is_ok_and(|list| list.is_empty())
 }
 
 fn parse_children(list: &[u8]) -> Vec<u32> {
@@ -318,11 +328,6 @@ impl TryIntoPid for Vec<u8> {
     }
 }
 
-/// Whether a process has no second thread, which could do something while the first does nothing. `false` if that is unknown.
-pub fn is_single(pid: u32) -> bool {
-    std::fs::read_dir(file(pid, "task")).is_ok_and(|tasks| tasks.count() == 1)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
@@ -341,7 +346,9 @@ mod tests {
                 tty: 34816,
                 foreground: 99,
                 is_kernel: false,
-                start_ticks: 123_456
+                threads: 1,
+                start_ticks: 123_456,
+                stack: 0
             }
         );
         assert_eq!(parse_stat(b"42 (a) R 7"), None);

@@ -34,7 +34,6 @@ use crate::host::spread::{Alongside, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, ReadAhead};
-pub(in crate::control) use tree::agents_below;
 
 /// A server that is being asked on another thread.
 type Asked<'scope> = Alongside<'scope, Told>;

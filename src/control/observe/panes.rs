@@ -304,8 +304,6 @@ fn shared(host: &dyn Host, pid: u32, home: PathBuf) -> Fact<PathBuf> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
@@ -326,7 +324,6 @@ mod tests {
             Inspector::new(&world, &Declared::default()).facts(Tree {
                 top: Some(process.clone()),
                 agents,
-                members: HashSet::new(),
                 led: None,
                 doors: Vec::new(),
                 trouble: trouble.clone(),

@@ -8,7 +8,6 @@ use crate::agent::doors::door;
 use crate::agent::{Agent, Agents, Invocation, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
-use crate::core::observe::Process;
 use crate::core::observe::identity::Reading;
 use crate::host::{Host, ProcessInfo};
 
@@ -37,21 +36,12 @@ pub(super) struct Tree<'a> {
     pub(super) top: Option<ProcessInfo>,
     /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
     pub(super) agents: Vec<Sighting<'a>>,
-    /// Every process in it, those below agents left out.
-    pub(super) members: HashSet<u32>,
     /// Which agent stands in it as another agent's child, if one does.
     pub(super) led: Option<AgentKind>,
     /// Those of them that lead elsewhere, and through what.
     pub(super) doors: Vec<(u32, String)>,
     /// Why some of it is unknown.
     pub(super) trouble: Option<String>,
-}
-
-/// The agents in the tree of a process, and every process of it, by the cheap route: one that is only just beginning may be missed.
-pub(in crate::control) fn agents_below(host: &dyn Host, agents: &Agents, pid: u32) -> (Vec<Process>, HashSet<u32>) {
-    let families = Families::new(host, agents.clone());
-    let tree = families.walk(pid, |pid| host.children(pid));
-    (tree.agents.iter().map(|sighting| Process::from(&sighting.process)).collect(), tree.members)
 }
 
 impl<'a> Families<'a> {
@@ -169,7 +159,6 @@ impl<'a> Families<'a> {
                 break;
             }
         }
-        tree.members = visited;
         tree
     }
 }

@@ -1,7 +1,7 @@
 //! Wakes from agents that begin in a pane without one, of which tmux tells nobody. Starts no program; what it takes for an agent is
 //! for a pass to look at.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,17 +10,19 @@ use tokio::sync::Notify;
 use super::Watched;
 use super::outbox::Outbox;
 use crate::agent::Agents;
-use crate::control::observe::agents_below;
 use crate::control::watch::wake::{Reason, Scope};
+use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::observe::Process;
-use crate::host::is_single;
+use crate::host::image::{Image, Snapshot};
 use crate::host::stir::Stir;
-use crate::host::{Environ, LocalHost};
+use crate::host::{Environ, Host as _, LocalHost};
 
 /// The most processes of one pane, and of all, that are kept in view, which takes an open file each. Others are looked at anew.
 const MOST_QUIET: usize = 16;
 const MOST_KEPT: usize = 512;
+/// More processes than this below one pane are not looked at.
+const MOST_BELOW: usize = 4096;
 
 /// The panes without an agent.
 #[derive(Debug, Clone)]
@@ -46,12 +48,14 @@ struct Pane {
     told: BTreeSet<Process>,
 }
 
-/// What runs in a pane, as far as it can be seen to do nothing.
+/// What runs in a pane, as far as it is known.
 #[derive(Debug, Default)]
 struct Quiet {
     members: Vec<Stir>,
     /// Whether none of them stirred while they were last looked at: then there is no agent among them until one does.
     is_sure: bool,
+    /// The programs that are no agent, by process: they are none for as long as they are executed.
+    strangers: HashMap<u32, Image>,
 }
 
 /// What was found of a pane.
@@ -136,21 +140,73 @@ impl Bare {
 }
 
 /// What runs in a pane by now. At most so many processes are kept in view.
-fn find(host: &LocalHost, agents: &Agents, pid: u32, quiet: Quiet, most: usize) -> Found {
+fn find(host: &LocalHost, agents: &Agents, pid: u32, mut quiet: Quiet, most: usize) -> Found {
     // Asked before the look: who has not stirred by the next one was seen as it is.
-    let is_still = !quiet.members.is_empty() && quiet.members.iter().all(Stir::is_still);
+    let stirred = quiet.members.iter_mut().filter_map(|member| (!member.was_still()).then_some(())).count();
+    let is_still = !quiet.members.is_empty() && stirred == 0;
     if is_still && quiet.is_sure {
         return Found { pid, quiet, agents: None };
     }
-    let (agents, members) = agents_below(host, agents, pid);
-    let is_same = || members.len() == quiet.members.len() && quiet.members.iter().all(|it| members.contains(&it.pid()));
-    let quiet = if is_still && agents.is_empty() && is_same() {
-        let is_sure = members.iter().all(|pid| is_single(*pid));
-        Quiet { is_sure, ..quiet }
+    let Below { agents, strangers, is_plain } = below(host, agents, pid, &quiet.strangers);
+    let is_same = strangers.len() == quiet.members.len() && quiet.members.iter().all(|it| strangers.contains_key(&it.pid()));
+    let is_sure = is_still && agents.is_empty() && is_same && is_plain;
+    let mut members = quiet.members;
+    if strangers.len() <= MOST_QUIET.min(most) {
+        members.retain(|member| strangers.contains_key(&member.pid()));
+        let news = strangers.keys().filter(|pid| !members.iter().any(|member| member.pid() == **pid));
+        let news: Option<Vec<Stir>> = news.map(|pid| Stir::of(*pid)).collect();
+        // What cannot be kept in view whole is not kept at all.
+        match news {
+            Some(news) => members.extend(news),
+            None => members.clear(),
+        }
     } else {
-        let members = if members.len() <= MOST_QUIET.min(most) { members } else { HashSet::new() };
-        let members: Option<Vec<Stir>> = members.into_iter().map(Stir::of).collect();
-        Quiet { members: members.unwrap_or_default(), is_sure: false }
-    };
-    Found { pid, quiet, agents: Some(agents) }
+        members.clear();
+    }
+    let strangers = strangers.into_iter().filter_map(|(pid, image)| Some((pid, image?))).collect();
+    Found { pid, quiet: Quiet { members, is_sure, strangers }, agents: Some(agents) }
+}
+
+/// What is below a process, itself included.
+#[derive(Default)]
+struct Below {
+    agents: Vec<Process>,
+    /// Every other process, with the program it executes. What is below an agent belongs to it and is not looked at.
+    strangers: HashMap<u32, Option<Image>>,
+    /// Whether everything could be read, and has one thread alone.
+    is_plain: bool,
+}
+
+/// Looks below a process by the cheap route: one that is only just beginning may be missed. What executes the very program it did when
+/// it was known as no agent is read no further.
+fn below(host: &LocalHost, agents: &Agents, top: u32, known: &HashMap<u32, Image>) -> Below {
+    let mut found = Below { is_plain: true, ..Below::default() };
+    let mut queue = vec![top];
+    while let Some(pid) = queue.pop().filter(|_| found.strangers.len() < MOST_BELOW) {
+        if found.strangers.contains_key(&pid) {
+            continue;
+        }
+        let Some(now) = Snapshot::of(pid) else {
+            found.is_plain = false;
+            continue;
+        };
+        if now.image.is_none() || known.get(&pid) != now.image.as_ref() {
+            let process = host.process(pid);
+            found.is_plain &= process.why_unknown().is_none();
+            let Fact::Seen(process) = process else { continue };
+            match agents.identify(&process.argv, || host.exe(pid)) {
+                // Another agent's child is nobody's agent.
+                Some((agent, invocation)) if agent.is_led(&invocation) => continue,
+                Some(_) => {
+                    found.agents.push(Process::from(&process));
+                    continue;
+                }
+                None => {}
+            }
+        }
+        found.is_plain &= now.is_single;
+        queue.extend(now.children());
+        found.strangers.insert(pid, now.image);
+    }
+    found
 }
