@@ -121,7 +121,12 @@ impl Host for Desk {
     }
 
     fn table(&self) -> Fact<Vec<Lineage>> {
-        let lineage = |process: &ProcessInfo| Lineage { pid: process.pid, parent: process.parent, name: process.name.clone() };
+        let lineage = |process: &ProcessInfo| Lineage {
+            pid: process.pid,
+            parent: process.parent,
+            name: process.name.clone(),
+            image: None,
+        };
         Fact::Seen(self.processes.values().map(lineage).collect())
     }
 

@@ -2,14 +2,7 @@
 
 use super::procfs::{children, children_of_one_thread, file, parse_stat, slurp};
 
-/// A program in a process: since when the process is there, the name it has, and where its stack begins. The kernel picks that place at
-/// random whenever a program is executed, so that two images that are equal are one program that nobody has replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    start_ticks: u64,
-    name: String,
-    stack: u64,
-}
+pub use super::procfs::Image;
 
 /// A process as it is now.
 #[derive(Debug)]
@@ -25,9 +18,7 @@ impl Snapshot {
     /// That of a process; `None` if there is none of that id, or it is hidden from us.
     pub fn of(pid: u32) -> Option<Self> {
         let stat = parse_stat(&slurp(&file(pid, "stat")).ok()?)?;
-        // The place is nought for whoever may not know it.
-        let image = (stat.stack > 1).then_some(Image { start_ticks: stat.start_ticks, name: stat.name, stack: stat.stack });
-        Some(Self { pid, image, is_single: stat.threads == 1 })
+        Some(Self { pid, image: Image::of(&stat), is_single: stat.threads == 1 })
     }
 
     /// The children of the process, as [`Host::children`](super::Host::children) tells them.

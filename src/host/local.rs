@@ -261,7 +261,7 @@ impl Host for LocalHost {
         match &self.ps {
             None => procfs::table(),
             Some(ps) => {
-                let lineage = |it: &ProcessInfo| Lineage { pid: it.pid, parent: it.parent, name: it.name.clone() };
+                let lineage = |it: &ProcessInfo| Lineage { pid: it.pid, parent: it.parent, name: it.name.clone(), image: None };
                 self.ask_ps(ps, |all| Fact::Seen(all.values().map(lineage).collect()))
             }
         }

@@ -158,6 +158,8 @@ pub struct Lineage {
     pub parent: u32,
     /// Its short name (`comm`).
     pub name: String,
+    /// The program it executes, where the host tells one from another.
+    pub image: Option<image::Image>,
 }
 
 /// What a process takes itself for, and so how the files it writes name it.

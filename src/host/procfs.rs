@@ -40,6 +40,24 @@ pub(super) struct Stat {
     pub(super) stack: u64,
 }
 
+/// A program in a process: since when the process is there, the name it has, and where its stack begins. The kernel picks that place at
+/// random whenever a program is executed, so that two images that are equal are one program that nobody has replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub(super) start_ticks: u64,
+    pub(super) name: String,
+    stack: u64,
+}
+
+impl Image {
+    /// That of a process; `None` where the kernel does not tell us.
+    pub(super) fn of(stat: &Stat) -> Option<Self> {
+        // The place is nought for whoever may not know it.
+        let name = || stat.name.clone();
+        (stat.stack > 1).then(|| Self { start_ticks: stat.start_ticks, name: name(), stack: stat.stack })
+    }
+}
+
 /// Parses `/proc/PID/stat`. The name may hold anything, blanks and parentheses included.
 pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let open = text.iter().position(|byte| *byte == b'(')?;
@@ -313,7 +331,8 @@ pub(super) fn table() -> Fact<Vec<Lineage>> {
     let pids: Vec<u32> = entries.flatten().filter_map(|entry| OsString::into_vec(entry.file_name()).try_into_pid()).collect();
     let lineage = |pid: &u32| {
         let stat = parse_stat(&slurp(&file(*pid, "stat")).ok()?)?;
-        (!matches!(stat.state, b'Z' | b'X' | b'x')).then_some(Lineage { pid: *pid, parent: stat.parent, name: stat.name })
+        let (is_over, parent, image) = (matches!(stat.state, b'Z' | b'X' | b'x'), stat.parent, Image::of(&stat));
+        (!is_over).then_some(Lineage { pid: *pid, parent, name: stat.name, image })
     };
     Fact::Seen(spread(&pids, lineage).into_iter().flatten().collect())
 }

@@ -37,6 +37,13 @@ pub trait Mux: Send + Sync {
     /// costs less than a list. `false` says nothing.
     fn is_without(&self, host: &dyn Host, env: &Environ, server: (&str, u32), sessions: &[&MuxSession]) -> bool;
 
+    /// A listed session as a server that is this process lists it by now, under the same name: where that costs less than a list.
+    /// `None` says nothing.
+    fn session(&self, host: &dyn Host, env: &Environ, server: (&str, u32), session: &MuxSession) -> Option<MuxSession> {
+        let _ = (host, env, server, session);
+        None
+    }
+
     /// The titles that the panes of these sessions show, and perhaps those of others. What cannot be told is left out.
     fn titles(&self, host: &dyn Host, env: &Environ, server: &str, sessions: &[&MuxSession]) -> Titles;
 

@@ -211,6 +211,14 @@ impl Host for Fake {
                 }
                 Ok(Output { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
             }
+            // One session is asked about by itself.
+            ["display-message", "-p", "#{version}|#{pid}", ";", "list-panes", "-s", "-t", target, ..] => {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                let mut server = server.ok_or_else(|| RunError::Deadline { program: program(), after: command.deadline })?;
+                server.sessions.retain(|session| target.strip_suffix(':') == Some(session.id.as_str()));
+                let code = Some(i32::from(server.sessions.is_empty()));
+                Ok(Output { code, signal: None, stdout: rows(&server), stderr: Vec::new() })
+            }
             ["display-message", "-p", "#{version}|#{pid}", ";", "list-panes", ..] => {
                 self.listed.fetch_add(1, Ordering::Relaxed);
                 match server {
@@ -282,8 +290,12 @@ impl Host for Fake {
 
     fn table(&self) -> Fact<Vec<Lineage>> {
         let table = self.table();
-        let lineage =
-            |(pid, process): (&u32, &Running)| Lineage { pid: *pid, parent: process.parent, name: process.argv[0].clone() };
+        let lineage = |(pid, process): (&u32, &Running)| Lineage {
+            pid: *pid,
+            parent: process.parent,
+            name: process.argv[0].clone(),
+            image: None,
+        };
         Fact::Seen(table.processes.iter().map(lineage).collect())
     }
 

@@ -360,7 +360,8 @@ fn only_what_a_look_is_about_is_read_again() {
         (run.fake.read.load(Ordering::Relaxed), run.fake.listed.load(Ordering::Relaxed))
     };
     assert_eq!(look(&run, &Scope::ALL), (16, 2), "a shell and an agent each, on two servers");
-    assert_eq!(look(&run, &Scope::sessions([key(0, 1)].into())), (2, 1), "one session of one server");
+    assert_eq!(look(&run, &Scope::sessions([key(0, 1)].into())), (2, 0), "one session of one server, asked about by itself");
+    assert_eq!(run.fake.asked.swap(0, Ordering::Relaxed), 1);
     assert_eq!(look(&run, &Scope::server(support_key(1))), (0, 1), "a list, and nothing in it is new");
     assert_eq!(look(&run, &Scope::sessions(BTreeSet::new())), (0, 0), "nothing");
     assert_eq!(look(&run, &Scope::ALL), (16, 2), "everything again");

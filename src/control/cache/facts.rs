@@ -1,5 +1,6 @@
 //! What is kept of a pane's processes, and whether it still holds. Reads no pane itself.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,12 +9,26 @@ use chrono::{DateTime, Utc};
 
 use crate::agent::subject::proves;
 use crate::core::fact::Fact;
+use crate::core::ids::AgentKind;
 use crate::core::observe::identity::{Ladder, Reading, Rung};
 use crate::core::observe::{Agent, Pane};
+use crate::host::image::Image;
 use crate::host::{Hold, Host, ProcessInfo};
 
 /// How old a reading may be that was made before the servers answered.
 pub(in crate::control) const FRESH: Duration = Duration::from_millis(250);
+
+/// What a process of the host is to the count of peers, which holds for as long as it executes the same program.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::control) struct Role {
+    /// The agent it is; whether it only wraps that, and whether it is a script.
+    pub(in crate::control) agent: Option<(AgentKind, bool, bool)>,
+    /// The agent that it serves.
+    pub(in crate::control) serves: Option<AgentKind>,
+}
+
+/// The roles of processes, each with the program it executes.
+pub(in crate::control) type Roles = HashMap<u32, (Image, Role)>;
 
 /// What was found of a pane's process.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! | value | holds |
 //! | --- | --- |
 //! | what runs in a pane, where agents prove their conversations | while its processes live, of which their handles are the proof |
+//! | which agent, if any, a process of the host is | while it executes the same program |
 //! | what a server lists | until the server or a session of it is marked |
 //! | a transcript that was there | until a session that records it, or is in it, is marked |
 //! | that a transcript is nowhere | while the directories that were searched are as they were |
@@ -31,7 +32,10 @@ use crate::host::{Host, limits};
 use crate::store::TextHash;
 use crate::store::state::Known;
 use edition::Edition;
-use facts::{FRESH, PaneFacts};
+use facts::{FRESH, PaneFacts, Roles};
+
+/// More sessions than this are not asked about one by one: a list costs less.
+const MOST_ASKED: usize = 2;
 
 /// Memory of earlier looks. Empty and unused until [`Cache::focus`] is called, so that a single pass pays nothing for it.
 #[derive(Debug, Default)]
@@ -60,6 +64,7 @@ pub(in crate::control) struct LastLook {
     /// The agents the manifest declared when they were looked for.
     declared: Declared,
     panes: HashMap<u32, Arc<PaneFacts>>,
+    roles: Arc<Roles>,
     /// The processes of recorded panes that no server showed.
     strays: BTreeSet<u32>,
     servers: BTreeMap<ServerKey, Server>,
@@ -221,13 +226,18 @@ impl Cache {
     }
 
     /// Keeps what a look found.
-    pub(in crate::control) fn keep(&self, panes: HashMap<u32, Arc<PaneFacts>>, seen: &Observation, declared: &Declared) {
+    pub(in crate::control) fn keep(
+        &self,
+        (panes, roles): (HashMap<u32, Arc<PaneFacts>>, Arc<Roles>),
+        seen: &Observation,
+        declared: &Declared,
+    ) {
         let is_steady = |pid| panes.get(&pid).is_some_and(|facts: &Arc<PaneFacts>| facts.is_steady());
         let servers = seen.servers.iter().filter_map(|(key, server)| Some((key.clone(), listed(server.seen()?, is_steady))));
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
-        let past = LastLook { scope: Scope::default(), declared: declared.clone(), panes, strays, servers, transcripts };
+        let past = LastLook { scope: Scope::default(), declared: declared.clone(), panes, roles, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
     }
@@ -329,6 +339,53 @@ impl LastLook {
         };
         let is_left = is_without(server.pid?, &lost) && is_quiet();
         is_left.then(|| Server { sessions: rest().cloned().collect(), ..server.clone() })
+    }
+
+    /// What a server lists where only the sessions in scope are in question: each is asked about by itself, and every other pane's
+    /// processes are as they were. `None`: only a list can tell, as where panes have moved between sessions.
+    pub(in crate::control) fn with_asked(
+        &self,
+        key: &ServerKey,
+        now_of: impl Fn(u32, &MuxSession) -> Option<MuxSession>,
+        standing: impl Fn() -> Arc<StillSame>,
+    ) -> Option<Server> {
+        let server = self.servers.get(key).filter(|_| !self.scope.servers().contains(key))?;
+        let mut asked: Vec<usize> = Vec::new();
+        for session in self.scope.keys().iter().filter(|session| session.server_key() == *key) {
+            let before = asked.len();
+            let here = server.sessions.iter().enumerate();
+            asked.extend(here.filter(|(_, it)| session.names().any(|name| name == it.name.as_str())).map(|(at, _)| at));
+            if asked.len() == before || asked.len() > MOST_ASKED {
+                return None;
+            }
+        }
+        if asked.is_empty() {
+            return None;
+        }
+        let standing = standing();
+        let pids = |session: &MuxSession| session.panes.iter().filter_map(|pane| pane.pid).collect::<HashSet<u32>>();
+        let rest = server.sessions.iter().enumerate().filter(|(at, _)| !asked.contains(at));
+        let others: HashSet<u32> = rest.flat_map(|(_, session)| pids(session)).collect();
+        if !others.iter().all(|pid| !self.panes.contains_key(pid) || standing.contains(*pid)) {
+            return None;
+        }
+        let mut now = server.clone();
+        for at in asked {
+            let (before, session) = (server.sessions.get(at)?, now.sessions.get_mut(at)?);
+            let found = now_of(server.pid?, before)?;
+            let (was, is) = (pids(before), pids(&found));
+            // A pane that was elsewhere before, or lives and is here no more, is one that somebody moved.
+            if is.difference(&was).any(|pid| others.contains(pid)) || was.difference(&is).any(|pid| standing.contains(*pid)) {
+                return None;
+            }
+            *session = Arc::new(found);
+        }
+        Some(now)
+    }
+
+    /// The roles of the processes of the host.
+    pub(in crate::control) fn roles(&self) -> &Arc<Roles> {
+        &self.roles
     }
 
     /// What ran in the pane of a process, if it does for as long as the process lives.

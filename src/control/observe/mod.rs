@@ -137,7 +137,9 @@ fn ask(world: &World, key: &ServerKey) -> Told {
     let host = world.host.as_ref();
     let is_without = |pid: u32, lost: &[&MuxSession]| mux::of(key.mux).is_without(host, &world.env, (&key.server, pid), lost);
     let standing = || world.cache.standing(host, &past);
-    match past.listing(key, standing).or_else(|| past.without_lost(host, key, is_without, standing)) {
+    let now_of = |pid: u32, session: &MuxSession| mux::of(key.mux).session(host, &world.env, (&key.server, pid), session);
+    let believed = past.listing(key, standing).or_else(|| past.without_lost(host, key, is_without, standing));
+    match believed.or_else(|| past.with_asked(key, now_of, standing)) {
         Some(server) => Told { server: Fact::Seen(server), is_believed: true },
         None => now(ask_now(world, key)),
     }
@@ -250,9 +252,9 @@ pub(in crate::control) fn observe_with(
         (observation.turns, observation.awaited) = (turns, awaited);
         observation.phases = turns::phases(host, &inspector.families, &observation);
     }
-    drop(inspector);
+    let roles = inspector.into_roles();
     if let Some(kept) = kept {
-        timed("keep what was seen", || world.cache.keep(kept, &observation, &manifest.agents));
+        timed("keep what was seen", || world.cache.keep((kept, roles), &observation, &manifest.agents));
     }
     observation
 }

@@ -10,7 +10,7 @@ use super::tree::{Families, Sighting, Tree};
 use super::{HookReader, World};
 use crate::agent::subject::Chain;
 use crate::agent::{Agents, Subject};
-use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp};
+use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp, Roles};
 use crate::control::cache::{LastLook, StillSame};
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
@@ -31,6 +31,8 @@ pub(super) struct Inspector<'a> {
     ahead: Mutex<ReadAhead>,
     /// What an earlier look found and this one may use.
     past: Option<Arc<LastLook>>,
+    /// What the processes of the host are, as far as it was asked while they executed these programs.
+    pub(super) roles: Mutex<Arc<Roles>>,
     /// How many more processes may be held for the looks that follow.
     room: AtomicUsize,
 }
@@ -47,7 +49,8 @@ impl<'a> Inspector<'a> {
         let past = world.past().filter(|past| past.is_of(declared));
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
         let room = AtomicUsize::new(world.cache.most_held().saturating_sub(past.as_ref().map_or(0, |past| past.held())));
-        Self { world, families, ahead: Mutex::default(), past, room }
+        let roles = past.as_ref().map(|past| Arc::clone(past.roles())).unwrap_or_default();
+        Self { world, families, ahead: Mutex::default(), past, roles: Mutex::new(roles), room }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -69,6 +72,11 @@ impl<'a> Inspector<'a> {
     /// What was read ahead, for another inspector of the same look.
     pub(super) fn into_ahead(self) -> ReadAhead {
         self.ahead.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The roles of the processes of the host, as far as this look or an earlier one it believes has asked.
+    pub(super) fn into_roles(self) -> Arc<Roles> {
+        self.roles.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what another inspector read ahead.

@@ -9,7 +9,7 @@ use crate::agent::{Agent, Agents, Invocation, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::observe::identity::Reading;
-use crate::host::{Host, ProcessInfo};
+use crate::host::{Host, Lineage, ProcessInfo};
 
 /// More processes than this below one pane are not looked at.
 const MOST: usize = 4096;
@@ -20,6 +20,7 @@ pub(super) struct Families<'a> {
     agents: Agents,
     /// Where each agent keeps its files for the person headcount runs as.
     homes: Vec<(&'static dyn Agent, PathBuf)>,
+    processes: OnceLock<Fact<Vec<Lineage>>>,
     children: OnceLock<Fact<HashMap<u32, Vec<u32>>>>,
 }
 
@@ -46,7 +47,7 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Families<'a> {
     pub(super) fn new(host: &'a dyn Host, agents: Agents) -> Self {
-        Self { host, agents, homes: Vec::new(), children: OnceLock::new() }
+        Self { host, agents, homes: Vec::new(), processes: OnceLock::new(), children: OnceLock::new() }
     }
 
     /// The same with homes whose files may vouch for a process, whatever it is called.
@@ -81,10 +82,15 @@ impl<'a> Families<'a> {
         &self.agents
     }
 
+    /// The whole process table.
+    pub(super) fn processes(&self) -> &Fact<Vec<Lineage>> {
+        self.processes.get_or_init(|| self.host.table())
+    }
+
     /// Children by the whole process table.
     pub(super) fn table(&self) -> &Fact<HashMap<u32, Vec<u32>>> {
         self.children.get_or_init(|| {
-            self.host.table().map(|all| {
+            self.processes().as_ref().map(|all| {
                 let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
                 for process in all {
                     children.entry(process.parent).or_default().push(process.pid);

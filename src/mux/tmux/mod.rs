@@ -42,6 +42,10 @@ impl Mux for Tmux {
         address::socket(server, env).is_ok_and(|socket| probe::is_without(host, &socket, pid, sessions))
     }
 
+    fn session(&self, host: &dyn Host, env: &Environ, (server, pid): (&str, u32), session: &MuxSession) -> Option<MuxSession> {
+        probe::session(host, &address::socket(server, env).ok()?, pid, session)
+    }
+
     fn titles(&self, host: &dyn Host, env: &Environ, server: &str, _: &[&MuxSession]) -> Titles {
         address::socket(server, env).ok().and_then(|socket| probe::titles(host, &socket)).unwrap_or_default()
     }

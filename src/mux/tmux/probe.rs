@@ -71,6 +71,18 @@ pub(super) fn is_without(host: &dyn Host, socket: &Path, pid: u32, sessions: &[&
     output.is_success() && output.stderr.is_empty() && is_it && is_whole && is_gone
 }
 
+/// A session of the server behind a socket by now; `None` unless it is this process and holds the session, under the same name.
+pub(super) fn session(host: &dyn Host, socket: &Path, pid: u32, session: &MuxSession) -> Option<MuxSession> {
+    let target = format!("{}:", session.id);
+    let words = ["display-message", "-p", rows::GREETING, ";", "list-panes", "-s", "-t", &target, "-F", rows::ROW];
+    let output = ask(host, socket, &words).ok()?;
+    let is_answer = output.is_success() && output.stderr.is_empty();
+    let server = rows::parse(&output.stdout).ok().filter(|server| is_answer && server.pid == Some(pid))?;
+    let [found] = server.sessions.as_slice() else { return None };
+    let is_it = (&found.id, &found.name, found.created) == (&session.id, &session.name, session.created);
+    is_it.then(|| found.as_ref().clone())
+}
+
 /// Whether tmux reads a name after `=` as a name and as nothing else.
 fn is_target(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b' ') || !byte.is_ascii();
