@@ -279,14 +279,18 @@ impl SessionKey {
         std::iter::once(Cow::Borrowed(self.name.as_str())).chain(self.mux.spellings(&self.name).into_iter().map(Cow::Owned))
     }
 
-    /// Whether a session of this name may be its own although nobody can tell: tmux puts something into the name it was given,
-    /// such as its server's pid for `#{pid}`.
-    pub fn may_be(&self, listed: &str) -> bool {
-        let beginnings = match self.mux {
+    /// How a name begins that may be its session's although nobody can tell: tmux puts something into the name it was given, such as
+    /// its server's pid for `#{pid}`. Empty for nearly every key.
+    pub fn beginnings(&self) -> Vec<String> {
+        match self.mux {
             MuxKind::Tmux => super::spelling::beginnings_by_tmux(&self.name),
             MuxKind::Zellij => Vec::new(),
-        };
-        beginnings.iter().any(|beginning| listed.starts_with(beginning))
+        }
+    }
+
+    /// Whether a session of this name may be its own although nobody can tell.
+    pub fn may_be(&self, listed: &str) -> bool {
+        self.beginnings().iter().any(|beginning| listed.starts_with(beginning))
     }
 }
 
