@@ -39,7 +39,7 @@ pub(super) fn key(document: &Mapping, known: &[&str], remarks: &mut Remarks) -> 
 /// Whether an unknown key holds what looks like sessions; any list does where no list of sessions is. Keys of the user's own may.
 pub(super) fn is_stray(key: &str, document: &Mapping) -> bool {
     let has_list = [top::SESSIONS, top::TMUX_SESSIONS].iter().any(|list| document.contains_key(*list));
-    let is_list = |value: &Value| !has_list && value.as_sequence().is_some_and(|items| !items.is_empty());
+    let is_list = |value: &Value| !has_list && value.is_sequence();
     !is_own_key(key) && document.get(key).is_some_and(|value| is_list(value) || holds_sessions(value))
 }
 

@@ -408,6 +408,7 @@ fn sessions_that_were_not_understood_are_an_error_and_never_none() {
         (format!("tmux_sessions: {entry}\nsessions: {entry}\n"), "tmux_sessions", "both there"),
         (format!("project:\n  - {{ sessions: {entry} }}\n"), "project", "unknown key `project`"),
         (format!("sessions: []\nhosts_of: {{ a: {{ b: {entry} }} }}\n"), "hosts_of", "unknown key `hosts_of`"),
+        ("version: 1\nsessionss: []\n".to_owned(), "sessionss", "unknown key `sessionss`"),
         ("version: 1\nmux_sessions: [a, b]\n".to_owned(), "mux_sessions", "unknown key `mux_sessions`"),
         (format!("version: 1\nsessions: []\ntmux_sessions: {entry}\n"), "tmux_sessions", "both there"),
         (format!("agent_sessions: {entry}\n"), "agent_sessions", "unknown key `agent_sessions`"),
