@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use headcount::bus::{Bus, BusOptions, State};
+use headcount::bus::{Bus, BusOptions, ConnectionState};
 use headcount::core::job::{DEFAULT_ROOT, EventKind, Job, JobEvent, NewJob};
 use headcount::store::jobs::Registry;
 use serde_json::Value;
@@ -65,7 +65,7 @@ async fn publishing(broker: &Broker) -> Client {
     let options = BusOptions { client_id: "bench".into(), subscribe: vec!["bench/back".into()], ..broker.options(&[]) };
     let (bus, inbox) = Bus::start(options);
     let mut client = Client { bus, inbox };
-    client.until(|state| *state == State::Subscribed).await;
+    client.until(|state| *state == ConnectionState::Subscribed).await;
     client
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use headcount::bus::{MAX_PACKET, MAX_PAYLOAD};
 use headcount::core::fleet::REFRESH;
 use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
-use headcount::core::job::{DEFAULT_ROOT, JobEvent, Token, events_topic, sign};
+use headcount::core::job::{DEFAULT_ROOT, JobEvent, JobToken, events_topic, sign};
 use headcount::core::manifest::names::{Field, top};
 use headcount::core::mqtt::{HostTopics, VARIABLES};
 use headcount::core::observe::identity::Rung;
@@ -220,7 +220,7 @@ fn signed_event() -> JobEvent {
 fn the_signature_shown_is_that_of_the_event_shown_and_changes_with_every_field_of_it() {
     let text = page("mqtt.md");
     let token = text.split("token=").nth(1).unwrap().lines().next().unwrap();
-    let token = Token::recorded(token).unwrap();
+    let token = JobToken::recorded(token).unwrap();
     let event = signed_event();
     let shown = event.hmac.clone().unwrap();
     assert_eq!(sign(&event, &token), shown);

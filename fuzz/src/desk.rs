@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use headcount::core::fact::Fact;
 use headcount::core::observe::Boot;
 use headcount::host::{
-    Answer, Command, Environ, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
+    Command, CommandOutput, Environ, Host, Listener, Peer, ProcessInfo, ProcessRow, Rights, RunError, SocketReply,
+    SocketRequest,
 };
 
 /// The host.
@@ -72,15 +73,15 @@ impl Host for Desk {
         Fact::Seen(Boot { id: "boot".to_owned(), at: DateTime::UNIX_EPOCH })
     }
 
-    fn run(&self, _: &Command) -> Result<Output, RunError> {
-        Ok(Output { code: Some(0), signal: None, stdout: self.stdout.clone(), stderr: self.stderr.clone() })
+    fn run(&self, _: &Command) -> Result<CommandOutput, RunError> {
+        Ok(CommandOutput { code: Some(0), signal: None, stdout: self.stdout.clone(), stderr: self.stderr.clone() })
     }
 
     fn process(&self, pid: u32) -> Fact<ProcessInfo> {
         self.find(pid, ProcessInfo::clone)
     }
 
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+    fn stat(&self, pid: u32) -> Fact<ProcessInfo> {
         self.find(pid, |process| ProcessInfo { argv: Vec::new(), ..process.clone() })
     }
 
@@ -120,8 +121,8 @@ impl Host for Desk {
         self.processes.values().filter(|process| process.parent == pid).map(|process| process.pid).collect()
     }
 
-    fn table(&self) -> Fact<Vec<Lineage>> {
-        let lineage = |process: &ProcessInfo| Lineage {
+    fn table(&self) -> Fact<Vec<ProcessRow>> {
+        let lineage = |process: &ProcessInfo| ProcessRow {
             pid: process.pid,
             parent: process.parent,
             name: process.name.clone(),
@@ -145,7 +146,7 @@ impl Host for Desk {
     }
 
     /// As from a connection: byte after byte, until that is enough. What was enough is never too little again.
-    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, _: Duration) -> Vec<Answer> {
+    fn ask(&self, sockets: &[PathBuf], question: &SocketRequest<'_>, _: Duration) -> Vec<SocketReply> {
         let begins = |(words, _): &&(&[u8], Vec<u8>)| question.words.starts_with(words);
         let all = self.answers.iter().find(begins).map_or(&[][..], |(_, answer)| answer);
         let enough = Cell::new(None);
@@ -157,6 +158,6 @@ impl Host for Desk {
             }
         }
         let heard = &all[..enough.get().unwrap_or(all.len())];
-        sockets.iter().map(|_| Answer::Said(heard.to_vec(), Some(50))).collect()
+        sockets.iter().map(|_| SocketReply::Said(heard.to_vec(), Some(50))).collect()
     }
 }

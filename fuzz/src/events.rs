@@ -1,7 +1,7 @@
 //! Records of jobs and the events that come for them: a record keeps what it does not know, no event is believed twice, none
 //! without its signature where there is a token, and no topic but the job's own.
 
-use headcount::core::job::{Dropped, Job, JobEvent, Token, apply, job_of_topic, sign, timed_out, times_out_at, verify};
+use headcount::core::job::{DropReason, Job, JobEvent, JobToken, apply, job_of_topic, sign, timed_out, times_out_at, verify};
 use headcount::core::mqtt::encode_level;
 use serde_json::{Map, Value};
 
@@ -69,7 +69,7 @@ fn believe(job: &Job, payload: &[u8], topic: Option<&[u8]>) {
     if let Some(Ok(topic)) = topic.map(std::str::from_utf8)
         && topic != job.topic()
     {
-        assert_eq!(verify(job, payload, topic), Err(Dropped::Topic));
+        assert_eq!(verify(job, payload, topic), Err(DropReason::Topic));
     }
     let Ok(event) = verify(job, payload, &job.topic()) else { return };
     // What is not looked at need not be text: a field of no meaning may hold half a pair of surrogates.
@@ -80,14 +80,14 @@ fn believe(job: &Job, payload: &[u8], topic: Option<&[u8]>) {
     let after = apply(job, &event, when());
     assert_eq!((after.last_seq, after.last_event), (event.seq, Some(event.event)));
     assert!(!job.status.is_final() || after.status == job.status, "an end is final");
-    assert_eq!(verify(&after, payload, &job.topic()), Err(Dropped::Seen));
+    assert_eq!(verify(&after, payload, &job.topic()), Err(DropReason::Seen));
     assert_eq!(Job::from_json(&after.to_json().unwrap()).unwrap().last_seq, event.seq);
     signed(job, &event);
 }
 
 /// The same event of the same job with a token: believed with its signature, and with no other.
 fn signed(job: &Job, event: &JobEvent) {
-    let Some(token) = Token::recorded("0123456789abcdef0123456789abcdef") else { panic!("a token") };
+    let Some(token) = JobToken::recorded("0123456789abcdef0123456789abcdef") else { panic!("a token") };
     let mut job = job.clone();
     job.auth_token = Some(token.clone());
     let bare = JobEvent { hmac: None, ..event.clone() };
@@ -96,11 +96,11 @@ fn signed(job: &Job, event: &JobEvent) {
     if bytes(&bare).len() + 100 > headcount::core::job::MAX_PAYLOAD {
         return;
     }
-    assert_eq!(judged(&bare), Err(Dropped::Unsigned));
+    assert_eq!(judged(&bare), Err(DropReason::Unsigned));
     let signed = JobEvent { hmac: Some(sign(&bare, &token)), ..bare };
     assert_eq!(judged(&signed).as_ref(), Ok(&signed), "signed by its own token");
     let forged = JobEvent { detail: format!("{} ", signed.detail), ..signed.clone() };
-    assert_eq!(judged(&forged), Err(Dropped::Signature));
+    assert_eq!(judged(&forged), Err(DropReason::Signature));
     let forged = JobEvent { seq: signed.seq - 1, ..signed };
     assert!(judged(&forged).is_err());
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use headcount::core::fleet::fold::{Bounds, Fold, Heard};
+use headcount::core::fleet::fold::{Bounds, FleetMessage, Fold};
 use headcount::core::fleet::{HOST_SCHEMA, SESSION_SCHEMA};
 use headcount::core::mqtt::encode_level;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
 fn view<'m, 'a: 'm>(messages: impl IntoIterator<Item = &'m Message<'a>>, bounds: Bounds, settles: bool) -> Value {
     let mut fold = Fold::new(bounds);
     for Message { topic, payload, retained } in messages {
-        fold.hear(Heard { topic, payload: *payload, retained: *retained, at: when() });
+        fold.hear(FleetMessage { topic, payload: *payload, retained: *retained, at: when() });
     }
     if settles {
         fold.settled();

@@ -8,8 +8,8 @@ use headcount::core::edit::Edit;
 use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
 use headcount::core::memory::Memory;
 use headcount::store::TextHash;
-use headcount::store::journal::{Entry, Journal, NewEntry, Record};
-use headcount::store::manifest::{ManifestFile, Options};
+use headcount::store::journal::{EntryRecord, Journal, JournalEntry, NewEntry};
+use headcount::store::manifest::{ManifestFile, UpdateOptions};
 use headcount::store::paths::StateHome;
 use headcount::store::state::StateFile;
 use serde_json::json;
@@ -47,7 +47,7 @@ pub fn run(data: &[u8]) {
 
 pub fn seeds() -> Vec<Vec<u8>> {
     let hash = TextHash::of(b"a");
-    let entry = Entry::read_back(hash);
+    let entry = JournalEntry::read_back(hash);
     let line = serde_json::to_string(&entry).unwrap();
     let memory = json!({ "version": 1, "sessions": { "k": { "boot_id": "b", "transcript_seen": true } }, "reported": { "c": ["f"] },
         "first_seen": { "f": "2026-11-21T10:00:00Z" }, "about": { "f": key() } });
@@ -86,7 +86,7 @@ trait ReadBack {
     fn read_back(hash: TextHash) -> Self;
 }
 
-impl ReadBack for Entry {
+impl ReadBack for JournalEntry {
     fn read_back(hash: TextHash) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(&StateHome::at(dir.path()).of_manifest(Path::new("/m.yaml")));
@@ -98,7 +98,7 @@ impl ReadBack for Entry {
 
 fn write(journal: &Journal) {
     let before = journal.records().unwrap();
-    let falls = |entries: &[Record]| entries.windows(2).all(|pair| pair[0].id() > pair[1].id());
+    let falls = |entries: &[EntryRecord]| entries.windows(2).all(|pair| pair[0].id() > pair[1].id());
     assert!(falls(&before), "not newest first, or one twice");
     for entry in journal.entries().unwrap().iter().take(5) {
         assert_eq!(entry.inverse().len(), entry.edits.len());
@@ -123,7 +123,7 @@ fn state(file: &StateFile, manifest: &Path, text: &[u8]) {
     std::fs::write(file.path(), text).unwrap();
     let loaded = file.load();
     assert!(loaded.warning.is_none() || loaded.memory == Memory::default(), "damaged, and not empty");
-    let locked = ManifestFile::open(manifest).unwrap().lock(&Options::default()).unwrap();
+    let locked = ManifestFile::open(manifest).unwrap().lock(&UpdateOptions::default()).unwrap();
     file.save(&loaded.memory, &locked).unwrap();
     let again = file.load();
     assert!(again.warning.is_none(), "{:?}", again.warning);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use headcount::core::manifest::Environment;
-use headcount::yaml::{Diagnostic, Document, Loaded, apply, decode, load, render, unified_diff};
+use headcount::yaml::{Diagnostic, Document, LoadedManifest, apply, decode, load, render, unified_diff};
 
 use super::{data, files};
 
@@ -46,7 +46,7 @@ fn look(text: &str) {
     let document = Document::read(text);
     assert_eq!(document.as_ref().map_err(Clone::clone).and_then(|document| document.load(&env())), loaded, "two readings");
     match &loaded {
-        Ok(Loaded { manifest, warnings }) => {
+        Ok(LoadedManifest { manifest, warnings }) => {
             let mut keys = HashSet::new();
             assert!(manifest.sessions.iter().all(|session| keys.insert(&session.key)), "two entries of one session");
             assert!(manifest.sessions.iter().enumerate().all(|(at, session)| session.index == at));

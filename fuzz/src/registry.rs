@@ -2,7 +2,7 @@
 //! and what comes in is answered whatever lies there.
 
 use headcount::core::job::JobId;
-use headcount::store::jobs::{EventLog, Message, Registry};
+use headcount::store::jobs::{EventLog, EventMessage, Registry};
 
 use super::desk::when;
 use super::{choice, data, joined, pieces};
@@ -81,7 +81,7 @@ fn grow(registry: &Registry, log: &[u8], cut: usize) {
 /// What is believed is on disk afterwards, and believed once.
 fn receive(registry: &Registry, payload: &[u8]) {
     let topic = format!("{ROOT}/{ID}/events");
-    let message = Message { topic: &topic, payload };
+    let message = EventMessage { topic: &topic, payload };
     let Ok(answers) = registry.receive(&[message, message], ROOT, when()) else { return };
     assert_eq!(answers.len(), 2);
     assert!(answers[1].is_err(), "the same number twice");

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use headcount::agent::subject::Chain;
-use headcount::agent::{self, Agents, Scene, Shelf, Subject};
+use headcount::agent::live_process::WrapperChain;
+use headcount::agent::{self, Agents, LiveConversation, LiveProcess, TranscriptIndex};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
-use headcount::core::observe::identity::{Found, Reading};
+use headcount::core::observe::identity::{RungReading, RungValue};
 use headcount::host::ProcessInfo;
 
 use super::desk::{Desk, process};
@@ -93,9 +93,10 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
     }
     let (agents, children, place) = (Agents::default(), |_| Vec::new(), Fact::Seen(PathBuf::from(cwd)));
     let read = || {
-        let subject = Subject::new(Chain::new(&desk, (agent, &agents), &live, &children), (&place, &home), how & 2 != 0);
+        let subject =
+            LiveProcess::new(WrapperChain::new(&desk, (agent, &agents), &live, &children), (&place, &home), how & 2 != 0);
         let mut readings = agent.ladder(&subject);
-        readings.extend(agent.vouched(&live, &home));
+        readings.extend(agent.quick_identity(&live, &home));
         readings
     };
     let readings = read();
@@ -106,15 +107,15 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
     }
     ids.push(ConversationId("11111111-2222-4333-8444-555555555555".to_owned()));
     for id in &ids {
-        let transcript = agent.transcript(&Shelf::new(), &home, id, &[Path::new(cwd)]);
-        assert_eq!(transcript, agent.transcript(&Shelf::new(), &home, id, &[Path::new(cwd)]), "{id}");
+        let transcript = agent.transcript(&TranscriptIndex::new(), &home, id, &[Path::new(cwd)]);
+        assert_eq!(transcript, agent.transcript(&TranscriptIndex::new(), &home, id, &[Path::new(cwd)]), "{id}");
         if let Fact::Seen(found) = &transcript {
             assert!(found.path.starts_with(&home), "{found:?} is out of {}", home.display());
         }
         let found = transcript.seen();
-        let scene = Scene { host: &desk, process: &live, home: &home, id, transcript: found };
-        assert_eq!(agent.turn(&scene), agent.turn(&scene), "{id}");
-        agent.awaited(&scene);
+        let scene = LiveConversation { host: &desk, process: &live, home: &home, id, transcript: found };
+        assert_eq!(agent.activity(&scene), agent.activity(&scene), "{id}");
+        agent.waiting_for(&scene);
         found.map(|found| agent.is_latest(found, id, Path::new(cwd)));
     }
     let is_as_it_was = |(path, whole): &(PathBuf, Vec<u8>)| {
@@ -126,10 +127,10 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
 }
 
 /// Every conversation the ladder speaks of.
-fn ids(readings: &[Reading]) -> Vec<ConversationId> {
-    let of = |reading: &Reading| match reading.fact.seen() {
-        Some(Found::Id(id) | Found::Mapped { id, .. }) => vec![id.clone()],
-        Some(Found::Appeared(appeared)) => appeared.iter().map(|it| it.id.clone()).collect(),
+fn ids(readings: &[RungReading]) -> Vec<ConversationId> {
+    let of = |reading: &RungReading| match reading.fact.seen() {
+        Some(RungValue::Id(id) | RungValue::Mapped { id, .. }) => vec![id.clone()],
+        Some(RungValue::Appeared(appeared)) => appeared.iter().map(|it| it.id.clone()).collect(),
         None => Vec::new(),
     };
     let mut ids: Vec<ConversationId> = readings.iter().flat_map(of).collect();

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::recognise::{Names, Words};
-use super::{Agent, Places, Shelf, Subject, Where, files};
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::host::Environ;
 
 /// The adapter. Paths after older descriptions of the program; no version of it was at hand to measure.
@@ -19,14 +19,15 @@ pub(super) struct Antigravity;
 /// The most a map of workspaces may hold.
 const MOST: u64 = 1 << 20;
 
-static NAMES: Names = Names { programs: Words::Own(&["agy"]), packages: Words::Own(&[]), services: &[], has_node_loader: true };
+static NAMES: ProgramNames =
+    ProgramNames { programs: Words::Own(&["agy"]), packages: Words::Own(&[]), services: &[], has_node_loader: true };
 
-impl Agent for Antigravity {
+impl Adapter for Antigravity {
     fn kind(&self) -> AgentKind {
         AgentKind::Antigravity
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -34,17 +35,17 @@ impl Agent for Antigravity {
         Some(env.path("HOME")?.join(".gemini/antigravity-cli"))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let file = subject.home.join("cache/last_conversations.json");
         let fact = match subject.cwd {
             Fact::Seen(cwd) => mapped(&file, subject.home, cwd),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why.clone()),
         };
-        vec![Reading { rung: Rung::WorkspaceMap, looked_at: file.display().to_string(), fact }]
+        vec![RungReading { rung: Rung::WorkspaceMap, looked_at: file.display().to_string(), fact }]
     }
 
-    fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, _: &TranscriptIndex, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         if !files::is_file_name(id.as_str()) {
             return Fact::Absent;
         }
@@ -52,9 +53,9 @@ impl Agent for Antigravity {
         found.map(|transcript| Transcript { modified: newest(home, id).unwrap_or(transcript.modified), ..transcript })
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         // The map and the stores are of every workspace.
-        Places { registries: vec![place.home.join("cache"), place.home.join("conversations")], transcripts: Vec::new() }
+        WatchDirs { registries: vec![place.home.join("cache"), place.home.join("conversations")], transcripts: Vec::new() }
     }
 
     fn resume_args(&self, _: &ConversationId) -> Option<Vec<String>> {
@@ -81,7 +82,7 @@ fn newest(home: &Path, id: &ConversationId) -> Option<DateTime<Utc>> {
 }
 
 /// What the map says about a workspace, symlinks in its keys resolved.
-fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<Found> {
+fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<RungValue> {
     let text = match files::small(file, MOST) {
         Fact::Seen(text) => text,
         Fact::Absent => return Fact::Absent,
@@ -100,7 +101,7 @@ fn mapped(file: &Path, home: &Path, cwd: &Path) -> Fact<Found> {
         [id] if files::is_file_name(id) => {
             let id = ConversationId((*id).to_owned());
             let changed = newest(home, &id);
-            Fact::Seen(Found::Mapped { id, changed })
+            Fact::Seen(RungValue::Mapped { id, changed })
         }
         [id] => Fact::Unknown(format!("{} names {id:?}, which is not a conversation", file.display())),
         several => Fact::Unknown(format!("{} names {} conversations for this workspace", file.display(), several.len())),
@@ -123,13 +124,13 @@ mod tests {
         assert_eq!(mapped(&file, &home, &lab), Fact::Absent);
         std::fs::write(&file, format!("{{{:?}: \"c-1\", \"/elsewhere\": \"c-2\"}}", dir.path().join("link"))).unwrap();
         let id = ConversationId("c-1".into());
-        assert_eq!(mapped(&file, &home, &lab), Fact::Seen(Found::Mapped { id: id.clone(), changed: None }));
+        assert_eq!(mapped(&file, &home, &lab), Fact::Seen(RungValue::Mapped { id: id.clone(), changed: None }));
         for (extension, seconds) in [("db", 1000), ("db-wal", 2000)] {
             let file = std::fs::File::create(store(&home, &id, extension)).unwrap();
             file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
             let changed = DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0);
-            assert_eq!(mapped(&file_path(&home), &home, &lab), Fact::Seen(Found::Mapped { id: id.clone(), changed }));
-            let transcript = Antigravity.transcript(&Shelf::new(), &home, &id, &[]);
+            assert_eq!(mapped(&file_path(&home), &home, &lab), Fact::Seen(RungValue::Mapped { id: id.clone(), changed }));
+            let transcript = Antigravity.transcript(&TranscriptIndex::new(), &home, &id, &[]);
             assert_eq!(Some(transcript.seen().unwrap().modified), changed);
         }
         std::fs::write(&file, format!("{{{:?}: \"c-1\", {lab:?}: \"c-2\"}}", dir.path().join("link"))).unwrap();

@@ -1,11 +1,11 @@
 //! Rung 4 of the evidence ladder: an exact id among the arguments an agent was started with. Pure but for the chain it is
 //! given.
 
-use super::subject::Subject;
-use super::{Agent, files};
+use super::live_process::LiveProcess;
+use super::{Adapter, files};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::host::ProcessInfo;
 
 /// Tells an exact id from a name, an index or a search text.
@@ -33,7 +33,7 @@ pub(super) fn uuid(value: &str) -> bool {
 
 /// What a command line says of the conversation in use.
 #[derive(Debug, PartialEq, Eq)]
-enum Said<'a> {
+enum ArgvVerdict<'a> {
     /// Nothing.
     Nothing,
     /// It is this one.
@@ -43,7 +43,7 @@ enum Said<'a> {
 }
 
 /// How the arguments of one agent are read.
-pub(super) trait Reader {
+pub(super) trait ArgvReader {
     /// Whether with this word the id given is not the id in use.
     fn voids(&self, word: &str) -> bool;
 
@@ -51,7 +51,7 @@ pub(super) trait Reader {
     fn id<'a>(&self, word: &'a str, next: Option<&'a str>) -> Option<&'a str>;
 }
 
-impl Reader for Flags {
+impl ArgvReader for Flags {
     fn voids(&self, word: &str) -> bool {
         self.never.contains(&word)
     }
@@ -69,45 +69,45 @@ pub(super) fn value<'a>(word: &'a str, next: Option<&'a str>, flag: &str) -> Opt
     if word == flag { next } else { word.strip_prefix(flag).and_then(|rest| rest.strip_prefix('=')) }
 }
 
-fn said<'a>(args: &'a [String], flags: &impl Reader) -> Said<'a> {
+fn said<'a>(args: &'a [String], flags: &impl ArgvReader) -> ArgvVerdict<'a> {
     let words: Vec<&str> = args.iter().map(String::as_str).take_while(|word| *word != "--").collect();
     if words.iter().any(|word| flags.voids(word)) {
-        return Said::Untold;
+        return ArgvVerdict::Untold;
     }
     let mut found: Option<&str> = None;
     for (at, word) in words.iter().enumerate() {
         let value = flags.id(word, words.get(at + 1).copied());
         match (found, value) {
-            (Some(one), Some(other)) if one != other => return Said::Untold,
+            (Some(one), Some(other)) if one != other => return ArgvVerdict::Untold,
             (None, Some(_)) => found = value,
             _ => {}
         }
     }
-    found.map_or(Said::Nothing, Said::Id)
+    found.map_or(ArgvVerdict::Nothing, ArgvVerdict::Id)
 }
 
 /// The id that the command lines of a wrapper and of what it wraps name, outermost first. A wrapper may add a fork of its own,
 /// or choose another conversation than the one it was asked for: the innermost has the last word.
-fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl Reader) -> Option<&'a str> {
+fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl ArgvReader) -> Option<&'a str> {
     let mut found = None;
     for args in chain {
         match said(args, flags) {
-            Said::Untold => return None,
-            Said::Id(id) => found = Some(id),
-            Said::Nothing => {}
+            ArgvVerdict::Untold => return None,
+            ArgvVerdict::Id(id) => found = Some(id),
+            ArgvVerdict::Nothing => {}
         }
     }
     found
 }
 
 /// What the arguments of the process, or of the process it wraps, say.
-pub(super) fn reading<'a>(subject: &'a Subject<'_>, agent: &dyn Agent, flags: &impl Reader) -> Reading {
+pub(super) fn reading<'a>(subject: &'a LiveProcess<'_>, agent: &dyn Adapter, flags: &impl ArgvReader) -> RungReading {
     let args = |process: &'a ProcessInfo| {
         agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args)
     };
     let id = id(subject.chain().map(args), flags);
-    let fact = id.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(ConversationId(id.to_owned()))));
-    Reading { rung: Rung::Start, looked_at: "the arguments it was started with".to_owned(), fact }
+    let fact = id.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(ConversationId(id.to_owned()))));
+    RungReading { rung: Rung::Start, looked_at: "the arguments it was started with".to_owned(), fact }
 }
 
 #[cfg(test)]

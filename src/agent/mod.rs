@@ -1,6 +1,5 @@
 //! Agent adapters, one file per agent. They read what agents leave on disk, read-only, and never write, move or delete any of it.
 
-mod absences;
 mod antigravity;
 mod argv;
 mod claude;
@@ -10,14 +9,15 @@ mod custom;
 pub mod doors;
 mod files;
 mod gemini;
+pub mod live_process;
+mod missing_cache;
 mod opencode;
 mod pi;
 pub mod places;
 pub mod recognise;
 pub mod resume;
-pub mod shelf;
-pub mod subject;
 mod tail;
+pub mod transcript_index;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,26 +25,26 @@ use std::sync::Arc;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::{Environ, Host, ProcessInfo};
 
-pub use absences::Absences;
-pub use places::{Places, Where};
-pub use recognise::{Invocation, Names, Program};
-pub use shelf::Shelf;
-pub use subject::Subject;
+pub use live_process::LiveProcess;
+pub use missing_cache::MissingCache;
+pub use places::{WatchDirs, WatchQuery};
+pub use recognise::{Invocation, Program, ProgramNames};
+pub use transcript_index::TranscriptIndex;
 
 /// Reads off a pane's title what its agent is doing; `None`: it does not say.
-pub type TitleReader = fn(&str) -> Option<Turn>;
+pub type TitleReader = fn(&str) -> Option<Activity>;
 
 /// A coding agent: how to tell it from other programs, and how to read what it leaves on disk.
-pub trait Agent: Send + Sync {
+pub trait Adapter: Send + Sync {
     /// Which one it is.
     fn kind(&self) -> AgentKind;
 
     /// What its programs are called.
-    fn names(&self) -> &Names;
+    fn names(&self) -> &ProgramNames;
 
     /// The services of it that begin conversations in any workspace, for whoever asks: servers of other programs.
     fn servers(&self) -> &'static [&'static str] {
@@ -56,11 +56,11 @@ pub trait Agent: Send + Sync {
 
     /// What each rung of the evidence ladder says about a live process of it, strongest first. Rungs it does not have, and
     /// rungs weaker than one that already proves an id (unless all are asked for), are left out.
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading>;
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading>;
 
     /// The conversations of its workspace in which something was said since the process started; asked of a process whose own
     /// conversation no rung of 1 to 3 tells. `Absent`: whether it left one for another is not read for this agent.
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         let _ = subject;
         Fact::Absent
     }
@@ -68,7 +68,7 @@ pub trait Agent: Send + Sync {
     /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and
     /// they do. That proves at one blow which agent the process is, whatever it is called, that `home` is its home, and which
     /// conversation it is in.
-    fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
+    fn quick_identity(&self, process: &ProcessInfo, home: &Path) -> Option<RungReading> {
         let _ = (process, home);
         None
     }
@@ -85,22 +85,22 @@ pub trait Agent: Send + Sync {
     }
 
     /// Where a conversation's transcript is. `cwds` are hints where to look first; without them all of `home` is searched.
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript>;
 
     /// The conversation that this one went on in, where its transcript says so. `Absent`: it goes on in itself.
-    fn continued_in(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+    fn continued_in(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
         let _ = (shelf, home, id, cwds);
         Fact::Absent
     }
 
-    /// What a live process of it is doing, whichever conversation it is in: [`Turn::Starting`] or [`Turn::Parked`].
-    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+    /// What a live process of it is doing, whichever conversation it is in: [`Activity::Starting`] or [`Activity::Parked`].
+    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Activity> {
         let _ = (process, home);
         Fact::Absent
     }
 
     /// What a live agent in this conversation is doing. `Absent`: its files do not tell.
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         let _ = scene;
         Fact::Absent
     }
@@ -113,7 +113,7 @@ pub trait Agent: Send + Sync {
     }
 
     /// What a waiting agent says it waits for, or what runs on beside one. Raw text from outside.
-    fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
+    fn waiting_for(&self, scene: &LiveConversation<'_>) -> Option<String> {
         let _ = scene;
         None
     }
@@ -124,9 +124,9 @@ pub trait Agent: Send + Sync {
     }
 
     /// The directories to watch for what a live agent leaves. Agents of which nothing live is read have none.
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let _ = place;
-        Places::default()
+        WatchDirs::default()
     }
 
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.
@@ -164,14 +164,14 @@ pub trait Agent: Send + Sync {
     }
 
     /// Whether what live agents in two workspaces leave on disk cannot be told apart by where it lies.
-    fn confuses(&self, one: &Path, other: &Path) -> bool {
+    fn shares_transcripts(&self, one: &Path, other: &Path) -> bool {
         one == other
     }
 }
 
 /// A live agent process in a conversation.
 #[derive(Clone, Copy)]
-pub struct Scene<'a> {
+pub struct LiveConversation<'a> {
     /// Where it runs.
     pub host: &'a dyn Host,
     /// The process, as it is now.
@@ -185,7 +185,7 @@ pub struct Scene<'a> {
 }
 
 /// Every agent that headcount knows by itself, in the order of [`AgentKind::ALL`].
-pub fn all() -> &'static [&'static dyn Agent; AgentKind::ALL.len()] {
+pub fn all() -> &'static [&'static dyn Adapter; AgentKind::ALL.len()] {
     &[
         &claude::Claude,
         &codex::Codex,
@@ -198,27 +198,27 @@ pub fn all() -> &'static [&'static dyn Agent; AgentKind::ALL.len()] {
 }
 
 /// The adapter of an agent that headcount knows by itself; `None` for one that a manifest declares.
-pub fn of(kind: AgentKind) -> Option<&'static dyn Agent> {
+pub fn of(kind: AgentKind) -> Option<&'static dyn Adapter> {
     all().iter().copied().find(|agent| agent.kind() == kind)
 }
 
 /// The agents a manifest is about: those headcount knows by itself and those the manifest declares.
 #[derive(Clone, Default)]
-pub struct Agents(Arc<[custom::Custom]>);
+pub struct Agents(Arc<[custom::DeclaredAdapter]>);
 
 impl Agents {
     /// Those headcount knows by itself, and these.
     pub fn with(declared: &Declared) -> Self {
-        Self(declared.definitions().iter().map(custom::Custom::new).collect())
+        Self(declared.definitions().iter().map(custom::DeclaredAdapter::new).collect())
     }
 
     /// The adapter of an agent; `None` for one that is not among these.
-    pub fn of(&self, kind: AgentKind) -> Option<&dyn Agent> {
+    pub fn of(&self, kind: AgentKind) -> Option<&dyn Adapter> {
         of(kind).or_else(|| self.declared().find(|agent| agent.kind() == kind))
     }
 
-    fn declared(&self) -> impl Iterator<Item = &dyn Agent> {
-        self.0.iter().map(|agent| agent as &dyn Agent)
+    fn declared(&self) -> impl Iterator<Item = &dyn Adapter> {
+        self.0.iter().map(|agent| agent as &dyn Adapter)
     }
 
     /// Which agent a process is, if any; one that headcount knows by itself before any other. `exe` is only asked for when the
@@ -227,17 +227,17 @@ impl Agents {
         &'s self,
         argv: &'a [String],
         exe: impl FnOnce() -> Option<String>,
-    ) -> Option<(&'s dyn Agent, Invocation<'a>)> {
+    ) -> Option<(&'s dyn Adapter, Invocation<'a>)> {
         let program = Program::of(argv)?;
         let own = |exe: &str| all().iter().copied().find(|agent| agent.names().matches(&program, exe));
         let declared = |exe: &str| self.declared().find(|agent| agent.names().matches(&program, exe));
         let agent = match own("") {
-            Some(agent) => Some(agent as &dyn Agent),
+            Some(agent) => Some(agent as &dyn Adapter),
             None if program.is_interpreter() => declared(""),
             None => {
                 let exe = exe();
                 let exe = exe.as_deref().unwrap_or_default();
-                own(exe).map(|agent| agent as &dyn Agent).or_else(|| declared(exe))
+                own(exe).map(|agent| agent as &dyn Adapter).or_else(|| declared(exe))
             }
         };
         agent.map(|agent| (agent, program.invocation()))
@@ -246,7 +246,7 @@ impl Agents {
 
 impl std::fmt::Debug for Agents {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.declared().map(Agent::kind)).finish()
+        f.debug_list().entries(self.declared().map(Adapter::kind)).finish()
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, Utc};
 
 /// Directories in which something new may mean something. None needs to exist.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Places {
+pub struct WatchDirs {
     /// Registries and locks of live agents, of every workspace.
     pub registries: Vec<PathBuf>,
     /// Where transcripts of one workspace are, or will be.
@@ -15,7 +15,7 @@ pub struct Places {
 
 /// What the places depend on.
 #[derive(Debug, Clone, Copy)]
-pub struct Where<'a> {
+pub struct WatchQuery<'a> {
     /// The agent's own directory.
     pub home: &'a Path,
     /// The workspace, symlinks resolved.
@@ -24,7 +24,7 @@ pub struct Where<'a> {
     pub now: DateTime<Utc>,
 }
 
-impl Where<'_> {
+impl WatchQuery<'_> {
     /// Yesterday, today and tomorrow in UTC: the days it may be anywhere on earth.
     pub(super) fn days(&self) -> impl Iterator<Item = chrono::NaiveDate> {
         let today = self.now.date_naive();

@@ -27,7 +27,7 @@ impl Words {
 
 /// What an agent's programs are called.
 #[derive(Debug, Clone)]
-pub struct Names {
+pub struct ProgramNames {
     /// Base names of its program, and of its script when an interpreter runs it. The first is what people type.
     pub programs: Words,
     /// Directories that only its scripts and binaries are in, such as an npm package's name.
@@ -96,7 +96,7 @@ fn plain_name(name: &str) -> &str {
     if plain.is_empty() || plain == name.trim_end_matches('_') { name } else { plain }
 }
 
-impl Names {
+impl ProgramNames {
     /// Whether this is one of the agent's programs, as someone talks to it. `exe`, the path of the file it executes (may be empty),
     /// counts only for a program of its own.
     pub fn matches(&self, program: &Program<'_>, exe: &str) -> bool {

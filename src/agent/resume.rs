@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::{Agent, Agents};
+use super::{Adapter, Agents};
 use crate::core::fact::Fact;
 use crate::core::observe::Transcript;
 use crate::core::report::rows::Resumable;
@@ -48,7 +48,7 @@ pub fn command(agents: &Agents, conversation: &Resumable<'_>, env: &Environ) -> 
 }
 
 /// Whether we may resume what lies there.
-fn may_resume(agent: &dyn Agent, conversation: &Resumable<'_>, transcript: &Transcript) -> Result<(), String> {
+fn may_resume(agent: &dyn Adapter, conversation: &Resumable<'_>, transcript: &Transcript) -> Result<(), String> {
     if transcript.is_archived {
         // Codex is the only one that archives.
         let program = agent.names().programs.first().unwrap_or_default();
@@ -66,7 +66,7 @@ fn may_resume(agent: &dyn Agent, conversation: &Resumable<'_>, transcript: &Tran
 
 /// The directory to resume it in.
 fn directory(
-    agent: &dyn Agent,
+    agent: &dyn Adapter,
     conversation: &Resumable<'_>,
     home: &Path,
     transcript: Option<&Transcript>,
@@ -98,7 +98,7 @@ fn directory(
 }
 
 /// What stands before the program so that it uses `home`: nothing, a variable, or `env -u` for those that lead elsewhere.
-fn assignments(agent: &dyn Agent, home: &Path, env: &Environ) -> Result<Vec<String>, String> {
+fn assignments(agent: &dyn Adapter, home: &Path, env: &Environ) -> Result<Vec<String>, String> {
     let leads_there = |env: &Environ| {
         agent.home(env).is_some_and(|other| {
             other == home || other.canonicalize().is_ok_and(|it| home.canonicalize().is_ok_and(|home| it == home))

@@ -9,7 +9,7 @@ const STOOD: Duration = Duration::from_secs(5);
 
 /// Waits that double from the first to the longest.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Backoff {
+pub(super) struct ReconnectDelay {
     first: Duration,
     longest: Duration,
     next: Duration,
@@ -17,7 +17,7 @@ pub(super) struct Backoff {
     waited: Duration,
 }
 
-impl Backoff {
+impl ReconnectDelay {
     pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
         Self { first, longest, next: first, waited: Duration::ZERO }
     }
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest_and_begin_anew_after_a_connection_that_stood() {
-        let mut backoff = Backoff::new((Duration::from_millis(500), Duration::from_secs(30)));
+        let mut backoff = ReconnectDelay::new((Duration::from_millis(500), Duration::from_secs(30)));
         for expected in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
             let wait = backoff.after(None).as_secs_f64();
             assert!((expected * 0.75..=expected).contains(&wait), "{wait} for {expected}");

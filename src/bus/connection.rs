@@ -11,19 +11,19 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use super::publisher::Publisher;
-use super::{MAX_PAYLOAD, Message, Payload, Receipt, State};
+use super::{ConnectionState, MAX_PAYLOAD, Message, Payload, Receipt};
 use crate::core::text::printable;
 
 /// Where things go and come from.
 #[derive(Debug, Clone)]
-pub(super) struct Ends {
-    pub(super) tell: mpsc::UnboundedSender<State>,
+pub(super) struct ConnectionChannels {
+    pub(super) tell: mpsc::UnboundedSender<ConnectionState>,
     pub(super) forward: mpsc::Sender<Message>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-impl Ends {
-    pub(super) fn say(&self, state: State) {
+impl ConnectionChannels {
+    pub(super) fn say(&self, state: ConnectionState) {
         tracing::debug!(?state, "broker");
         let _ = self.tell.send(state);
     }
@@ -37,14 +37,14 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How a connection ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct ConnectionEnd {
     /// How long it stood; `None` if it never did.
     pub(super) stood: Option<Duration>,
-    pub(super) how: How,
+    pub(super) how: EndReason,
 }
 
 #[derive(Debug)]
-pub(super) enum How {
+pub(super) enum EndReason {
     /// As we wished.
     Disconnected,
     /// The broker does not let us in.
@@ -65,7 +65,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) async fn run(mut self, publisher: Publisher, ends: Ends) -> Ended {
+    pub(super) async fn run(mut self, publisher: Publisher, ends: ConnectionChannels) -> ConnectionEnd {
         let mut since = None;
         let how = loop {
             match self.events.poll().await {
@@ -76,12 +76,12 @@ impl Connection {
                             let _ = self.client.try_disconnect();
                             continue;
                         }
-                        ends.say(State::Connected { session_present: ack.session_present });
+                        ends.say(ConnectionState::Connected { session_present: ack.session_present });
                         // Each time: a broker that was restarted without its store has forgotten what we asked for.
                         let filters =
                             self.subscribe.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
                         if !self.subscribe.is_empty() && self.client.try_subscribe_many(filters).is_err() {
-                            ends.say(State::SubscribeFailed { why: "the subscription could not be sent".to_owned() });
+                            ends.say(ConnectionState::SubscribeFailed { why: "the subscription could not be sent".to_owned() });
                         }
                         publisher.connected();
                     }
@@ -95,10 +95,10 @@ impl Connection {
                             .map(|(filter, _)| filter.as_str())
                             .collect();
                         ends.say(match denied.as_slice() {
-                            [] => State::Subscribed,
-                            denied => {
-                                State::SubscribeFailed { why: format!("the broker denies access to {}", denied.join(" and ")) }
-                            }
+                            [] => ConnectionState::Subscribed,
+                            denied => ConnectionState::SubscribeFailed {
+                                why: format!("the broker denies access to {}", denied.join(" and ")),
+                            },
                         });
                     }
                     Packet::PubAck(ack) => publisher.acknowledged(ack.pkid),
@@ -107,14 +107,14 @@ impl Connection {
                 Ok(Event::Outgoing(Outgoing::Publish(packet))) => publisher.written(packet),
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => {
                     self.linger().await;
-                    break How::Disconnected;
+                    break EndReason::Disconnected;
                 }
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => break how(error),
             }
         };
         publisher.lost();
-        Ended { stood: since.map(|since: Instant| since.elapsed()), how }
+        ConnectionEnd { stood: since.map(|since: Instant| since.elapsed()), how }
     }
 
     /// Waits until the broker has closed the connection. Closed from here with something unread, it would be reset, and the
@@ -127,7 +127,7 @@ impl Connection {
 
 /// Hands a message on. While nobody takes them, the network is not read: the broker keeps what is not acknowledged. Once nobody
 /// ever will, the connection still has its farewell to say: to break it off would make the broker say that it was lost.
-async fn forward(connection: u64, publish: Publish, ends: &Ends) {
+async fn forward(connection: u64, publish: Publish, ends: &ConnectionChannels) {
     let length = publish.payload.len();
     let payload = match length > MAX_PAYLOAD {
         true => Payload::TooLong(length),
@@ -140,18 +140,20 @@ async fn forward(connection: u64, publish: Publish, ends: &Ends) {
     }
 }
 
-pub(super) fn how(error: ConnectionError) -> How {
+pub(super) fn how(error: ConnectionError) -> EndReason {
     match error {
-        ConnectionError::ConnectionRefused(code) => How::Refused(refusal(code)),
+        ConnectionError::ConnectionRefused(code) => EndReason::Refused(refusal(code)),
         ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::PayloadSizeLimitExceeded(length))) => {
-            How::TooLong(length)
+            EndReason::TooLong(length)
         }
-        ConnectionError::MqttState(StateError::AwaitPingResp) => How::Lost("the broker stopped answering".to_owned()),
-        ConnectionError::NetworkTimeout => How::Lost("the broker does not answer".to_owned()),
-        ConnectionError::MqttState(StateError::ConnectionAborted) => How::Lost("the broker closed the connection".to_owned()),
-        ConnectionError::NotConnAck(_) => How::Lost("the server there does not speak MQTT".to_owned()),
-        ConnectionError::Io(error) => How::Lost(reason(&error.to_string())),
-        other => How::Lost(reason(&other.to_string())),
+        ConnectionError::MqttState(StateError::AwaitPingResp) => EndReason::Lost("the broker stopped answering".to_owned()),
+        ConnectionError::NetworkTimeout => EndReason::Lost("the broker does not answer".to_owned()),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => {
+            EndReason::Lost("the broker closed the connection".to_owned())
+        }
+        ConnectionError::NotConnAck(_) => EndReason::Lost("the server there does not speak MQTT".to_owned()),
+        ConnectionError::Io(error) => EndReason::Lost(reason(&error.to_string())),
+        other => EndReason::Lost(reason(&other.to_string())),
     }
 }
 

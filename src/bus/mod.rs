@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 pub use files::exposed_secret;
 pub use once::{NotTaken, once};
 pub use publisher::Publisher;
-pub use reader::{Down, News, Reader};
+pub use reader::{BusReader, Down, News};
 
 use crate::core::fleet::HostState;
 use crate::core::mqtt::Broker;
@@ -34,7 +34,7 @@ use crate::core::mqtt::Broker;
 pub const MAX_PAYLOAD: usize = 64 << 10;
 
 /// The longest packet that is read at all, in bytes. A message beyond it cannot even be refused alone: see
-/// [`State::Discarded`].
+/// [`ConnectionState::Discarded`].
 pub const MAX_PACKET: usize = 1 << 20;
 
 /// How many messages may wait to be taken. Beyond it the network is not read.
@@ -67,7 +67,7 @@ impl BusOptions {
 
 /// What became of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum ConnectionState {
     /// It stands.
     Connected {
         /// Whether the broker kept what came meanwhile.
@@ -136,7 +136,7 @@ pub struct Receipt {
 #[derive(Debug)]
 pub struct Inbox {
     /// What becomes of the connection.
-    pub states: mpsc::UnboundedReceiver<State>,
+    pub states: mpsc::UnboundedReceiver<ConnectionState>,
     /// The messages.
     pub messages: mpsc::Receiver<Message>,
 }
@@ -156,7 +156,8 @@ impl Bus {
         let (forward, messages) = mpsc::channel(WAITING);
         let publisher = Publisher::new(options.presence.clone());
         let (stopping, stop) = watch::channel(false);
-        let task = tokio::spawn(task::keep_up(options, publisher.clone(), connection::Ends { tell, forward, stop }));
+        let task =
+            tokio::spawn(task::keep_up(options, publisher.clone(), connection::ConnectionChannels { tell, forward, stop }));
         (Self { publisher, stopping, task }, Inbox { states, messages })
     }
 

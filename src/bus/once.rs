@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, Outgoing, Packet, QoS};
 
-use super::connection::{How, how};
+use super::connection::{EndReason, how};
 use super::{BusOptions, options};
 use crate::core::mqtt::Broker;
 
@@ -85,8 +85,8 @@ async fn talk(client: &AsyncClient, events: &mut EventLoop, mut message: Option<
             Ok(_) => Ok(()),
             Err(error) => {
                 return Err(match how(error) {
-                    How::Refused(why) | How::Lost(why) => why,
-                    How::TooLong(_) | How::Disconnected => BREAKS.to_owned(),
+                    EndReason::Refused(why) | EndReason::Lost(why) => why,
+                    EndReason::TooLong(_) | EndReason::Disconnected => BREAKS.to_owned(),
                 });
             }
         };

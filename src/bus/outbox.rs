@@ -32,7 +32,7 @@ pub(super) enum Flight {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct PublishQueue {
     /// The value of each retained topic; an empty one is forgotten once it was taken.
     values: BTreeMap<String, Vec<u8>>,
     /// Topics whose value the broker has not been given.
@@ -48,7 +48,7 @@ pub(super) struct Outbox {
     left_out: u64,
 }
 
-impl Outbox {
+impl PublishQueue {
     /// Sets the value of a retained topic; an empty one clears it. An unchanged one is not published again.
     pub(super) fn set(&mut self, topic: &str, payload: Vec<u8>) {
         let known = self.values.get(topic);
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     /// Hands over all that may go, and gives the topics.
-    fn hand(outbox: &mut Outbox, packet: &mut u16) -> Vec<(String, Vec<u8>)> {
+    fn hand(outbox: &mut PublishQueue, packet: &mut u16) -> Vec<(String, Vec<u8>)> {
         let mut sent = Vec::new();
         while let Some(letter) = outbox.next() {
             outbox.handed(letter.flight);
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_was_not_acknowledged_goes_out_again_after_a_loss_and_an_event_only_until_it_was() {
-        let (mut outbox, mut packet) = (Outbox::default(), 0);
+        let (mut outbox, mut packet) = (PublishQueue::default(), 0);
         outbox.begin();
         outbox.set("state", b"1".to_vec());
         outbox.push("drift", b"a".to_vec());
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_unchanged_value_is_not_published_and_a_cleared_one_is_forgotten_once_taken() {
-        let (mut outbox, mut packet) = (Outbox::default(), 0);
+        let (mut outbox, mut packet) = (PublishQueue::default(), 0);
         outbox.set("s", b"1".to_vec());
         hand(&mut outbox, &mut packet);
         outbox.set("s", b"1".to_vec());
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn it_stays_bounded_however_long_the_broker_is_away() {
-        let mut outbox = Outbox::default();
+        let mut outbox = PublishQueue::default();
         for n in 0..50_000_u32 {
             outbox.push("drift", n.to_string().into_bytes());
             outbox.set("state", n.to_string().into_bytes());

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rumqttc::{AsyncClient, ClientError, Publish, QoS};
 use tokio::sync::Notify;
 
-use super::outbox::Outbox;
+use super::outbox::PublishQueue;
 use super::{Message, Receipt};
 use crate::core::fleet::HostState;
 use crate::core::mqtt::HostTopics;
@@ -28,7 +28,7 @@ struct Held {
     /// Whether the broker has taken the client in.
     is_connected: bool,
     connection: u64,
-    outbox: Outbox,
+    outbox: PublishQueue,
     presence: Option<HostState>,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Publisher {
 
 impl Publisher {
     pub(super) fn new(presence: Option<HostState>) -> Self {
-        let state = Held { client: None, is_connected: false, connection: 0, outbox: Outbox::default(), presence };
+        let state = Held { client: None, is_connected: false, connection: 0, outbox: PublishQueue::default(), presence };
         Self { inner: Arc::new(Inner { state: Mutex::new(state), flushed: Notify::new() }) }
     }
 

@@ -14,8 +14,8 @@ use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::backoff::Backoff;
-use super::connection::{How, how};
+use super::backoff::ReconnectDelay;
+use super::connection::{EndReason, how};
 use super::{BusOptions, MAX_PACKET, MAX_PAYLOAD, Payload, options};
 use crate::core::mqtt::Broker;
 
@@ -74,7 +74,7 @@ impl Down {
 
 /// A connection that reads, kept up until it is stopped or dropped.
 #[derive(Debug)]
-pub struct Reader {
+pub struct BusReader {
     held: Arc<Mutex<Held>>,
     task: JoinHandle<()>,
 }
@@ -94,7 +94,7 @@ struct Written {
     marks: HashMap<u16, u64>,
 }
 
-impl Reader {
+impl BusReader {
     /// Starts to connect. Needs a tokio runtime.
     pub fn start(broker: Broker, client_id: String) -> (Self, mpsc::Receiver<News>) {
         let held = Arc::new(Mutex::new(Held::default()));
@@ -134,7 +134,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for BusReader {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -146,7 +146,7 @@ fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
 }
 
 async fn keep_up(options: BusOptions, held: Arc<Mutex<Held>>, tell: mpsc::Sender<News>) {
-    let mut backoff = Backoff::new(options.backoff);
+    let mut backoff = ReconnectDelay::new(options.backoff);
     loop {
         let (down, stood) = match options::make(&options, None, true) {
             Err(error) => (Down::Unusable(error.to_string()), None),
@@ -221,12 +221,12 @@ async fn read(
 
 fn down(error: ConnectionError) -> Down {
     match how(error) {
-        How::Refused(why) => Down::Refused(why),
-        How::Lost(why) => Down::Lost(why),
-        How::TooLong(length) => {
+        EndReason::Refused(why) => Down::Refused(why),
+        EndReason::Lost(why) => Down::Lost(why),
+        EndReason::TooLong(length) => {
             Down::TooLong(format!("the broker has a message of {length} bytes, and headcount reads at most {MAX_PACKET}"))
         }
-        How::Disconnected => Down::Lost("the connection was closed".to_owned()),
+        EndReason::Disconnected => Down::Lost("the connection was closed".to_owned()),
     }
 }
 

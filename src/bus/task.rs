@@ -3,39 +3,39 @@
 use chrono::Utc;
 use rumqttc::AsyncClient;
 
-use super::backoff::Backoff;
-use super::connection::{Connection, Ended, Ends, How};
+use super::backoff::ReconnectDelay;
+use super::connection::{Connection, ConnectionChannels, ConnectionEnd, EndReason};
 use super::publisher::Publisher;
-use super::{BusOptions, MAX_PACKET, State, options};
+use super::{BusOptions, ConnectionState, MAX_PACKET, options};
 
 /// Requests that may wait in the client: as many as there are packet ids, so that an acknowledgement always has room.
 const REQUESTS: usize = 1 << 17;
 
-pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: Ends) {
-    let mut backoff = Backoff::new(options.backoff);
+pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: ConnectionChannels) {
+    let mut backoff = ReconnectDelay::new(options.backoff);
     let mut stop = ends.stop.clone();
     let mut is_clean = false;
     while !*stop.borrow() {
         let was_clean = std::mem::take(&mut is_clean);
         let stood = match attempt(&options, was_clean, &publisher, &ends).await {
             Err(why) => {
-                ends.say(State::Unusable { why });
+                ends.say(ConnectionState::Unusable { why });
                 None
             }
-            Ok(Ended { stood, how }) => {
+            Ok(ConnectionEnd { stood, how }) => {
                 match how {
                     // The broker has forgotten; the connection that stays is made at once.
-                    How::Disconnected if was_clean => continue,
-                    How::Disconnected => return,
-                    How::Refused(why) => ends.say(State::Refused { why }),
-                    How::Lost(why) => {
+                    EndReason::Disconnected if was_clean => continue,
+                    EndReason::Disconnected => return,
+                    EndReason::Refused(why) => ends.say(ConnectionState::Refused { why }),
+                    EndReason::Lost(why) => {
                         is_clean = was_clean;
-                        ends.say(State::Lost { why });
+                        ends.say(ConnectionState::Lost { why });
                     }
-                    How::TooLong(length) => {
+                    EndReason::TooLong(length) => {
                         is_clean = true;
                         let why = format!("a message of {length} bytes is longer than {MAX_PACKET}");
-                        ends.say(State::Discarded { why });
+                        ends.say(ConnectionState::Discarded { why });
                     }
                 }
                 stood
@@ -50,7 +50,12 @@ pub(super) async fn keep_up(options: BusOptions, publisher: Publisher, ends: End
 }
 
 /// One connection from beginning to end.
-async fn attempt(options: &BusOptions, is_clean: bool, publisher: &Publisher, ends: &Ends) -> Result<Ended, String> {
+async fn attempt(
+    options: &BusOptions,
+    is_clean: bool,
+    publisher: &Publisher,
+    ends: &ConnectionChannels,
+) -> Result<ConnectionEnd, String> {
     let born = publisher.born(Utc::now());
     let made = options::make(options, born.as_ref(), is_clean).map_err(|error| error.to_string())?;
     let (client, mut events) = AsyncClient::new(made, REQUESTS);
@@ -64,7 +69,7 @@ async fn attempt(options: &BusOptions, is_clean: bool, publisher: &Publisher, en
     drop(guard);
     Ok(ended.unwrap_or_else(|_| {
         publisher.lost();
-        Ended { stood: None, how: How::Lost("the broker breaks the protocol".to_owned()) }
+        ConnectionEnd { stood: None, how: EndReason::Lost("the broker breaks the protocol".to_owned()) }
     }))
 }
 

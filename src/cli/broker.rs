@@ -7,7 +7,7 @@ use crate::core::manifest::Manifest;
 use crate::core::mqtt::{Broker, BrokerError, Section};
 
 use super::error::{CliError, Exit};
-use super::{Context, session};
+use super::{Context, run_pass};
 
 /// The broker that the environment and the manifest name, with the warnings about it said.
 ///
@@ -35,7 +35,7 @@ pub(crate) fn find(manifest: Option<&Path>, context: &Context) -> Result<Broker,
 
 /// Why a manifest may say nothing of a broker although somebody wrote one into it.
 fn why_unsaid(manifest: &Path) -> Option<&'static str> {
-    match session::loaded(manifest) {
+    match run_pass::loaded(manifest) {
         None => Some("is not valid, so headcount ignores its `mqtt:`"),
         Some(loaded) => (!loaded.warnings.is_empty()).then_some("has warnings, perhaps a mistyped key"),
     }
@@ -70,14 +70,14 @@ impl Named {
 }
 
 /// A client that comes once and is nobody else.
-pub(crate) fn passer_by(broker: &Broker) -> String {
+pub(crate) fn one_shot_client_id(broker: &Broker) -> String {
     let now = chrono::Utc::now().timestamp_micros();
     format!("{}-{}-{now}", broker.client_id_prefix, std::process::id())
 }
 
 /// What the manifest says of it. One that is not there or cannot be used says nothing: a watch waits until it can be.
 pub(crate) fn section(manifest: Option<&Path>) -> Section {
-    manifest.map(|path| at(path, session::declared(path))).unwrap_or_default()
+    manifest.map(|path| at(path, run_pass::declared(path))).unwrap_or_default()
 }
 
 /// What this manifest, read from `path`, says of it.

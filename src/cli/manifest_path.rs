@@ -28,7 +28,7 @@ impl Surroundings<'static> {
 
 /// A manifest and what named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ManifestChoice {
     /// The path as given or found.
     pub(crate) path: PathBuf,
     /// `--manifest`, `$HEADCOUNT_MANIFEST`, …, or `found here`.
@@ -39,7 +39,7 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// A named one that is not there, or none at all.
-pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<Found, CliError> {
+pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<ManifestChoice, CliError> {
     if let Some(path) = option {
         return named(path, "--manifest", around);
     }
@@ -50,7 +50,7 @@ pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<F
     }
     let candidates = candidates(around);
     if let Some((path, source)) = candidates.iter().find(|(path, _)| (around.exists)(path)) {
-        return Ok(Found { path: path.clone(), source: (*source).to_owned() });
+        return Ok(ManifestChoice { path: path.clone(), source: (*source).to_owned() });
     }
     let looked: Vec<String> = candidates.iter().map(|(path, _)| path.display().to_string()).collect();
     Err(CliError::new(Exit::Failure, format!("no manifest found: looked for {}", looked.join(", ")))
@@ -84,9 +84,9 @@ pub(crate) fn if_any(option: Option<&Path>, around: &Surroundings<'_>) -> Result
 ///
 /// # Errors
 /// It is not there.
-pub(crate) fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<Found, CliError> {
+pub(crate) fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<ManifestChoice, CliError> {
     if (around.exists)(path) {
-        return Ok(Found { path: path.to_path_buf(), source: source.to_owned() });
+        return Ok(ManifestChoice { path: path.to_path_buf(), source: source.to_owned() });
     }
     Err(CliError::new(Exit::Failure, format!("manifest {}: no such file (named by {source})", path.display()))
         .hint("check the name; `headcount init` writes a manifest from what is running now"))
@@ -115,7 +115,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn search(option: Option<&str>, variables: &[(&str, &str)], files: &[&str]) -> Result<Found, CliError> {
+    fn search(option: Option<&str>, variables: &[(&str, &str)], files: &[&str]) -> Result<ManifestChoice, CliError> {
         let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value));
         let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
         find(option.map(Path::new), &Surroundings { variable: &variable, exists: &exists })
@@ -127,7 +127,7 @@ mod tests {
         files.push("/c/headcount/agent-sessions.yaml");
         let mut variables =
             vec![("HEADCOUNT_MANIFEST", "h.yaml"), ("AGENT_SESSIONS_YAML", "a.yaml"), ("XDG_CONFIG_HOME", "/c")];
-        let path = |found: Result<Found, CliError>| found.unwrap().path;
+        let path = |found: Result<ManifestChoice, CliError>| found.unwrap().path;
         assert_eq!(path(search(Some("o.yaml"), &variables, &files)), Path::new("o.yaml"));
         assert_eq!(path(search(None, &variables, &files)), Path::new("h.yaml"));
         variables.remove(0);

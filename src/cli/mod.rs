@@ -13,7 +13,7 @@ mod outlet;
 mod output;
 mod registry;
 mod render;
-mod session;
+mod run_pass;
 mod signals;
 
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ use clap::FromArgMatches as _;
 
 use args::{Cli, Globals, Verb};
 use error::{CliError, Exit};
-use output::Output;
+use output::Streams;
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
 /// What every verb is given: the global options and the streams.
 pub(crate) struct Context {
     pub(crate) globals: Globals,
-    pub(crate) out: Output,
+    pub(crate) out: Streams,
 }
 
 fn run(arguments: &[OsString]) -> Exit {
@@ -44,7 +44,7 @@ fn run(arguments: &[OsString]) -> Exit {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error, arguments),
     };
-    let out = Output::new(&cli.globals);
+    let out = Streams::new(&cli.globals);
     let complaint = logging::start(&cli.globals, out.color_errors);
     let context = Context { globals: cli.globals, out };
     if let Some(complaint) = complaint {
@@ -84,7 +84,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
 /// Help, the version, or a usage error: what the parser has to say instead of a value.
 fn unparsed(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let globals = Globals::guess(arguments);
-    let out = Output::new(&globals);
+    let out = Streams::new(&globals);
     let text = error.render();
     if let Some(answer) = elsewhere::answer(error) {
         out.error(&answer);

@@ -6,21 +6,21 @@ use chrono::Utc;
 
 use super::args::{ColorChoice, Globals, LogFormat};
 use super::error::{CliError, Exit};
-use super::render::{Look, Style};
+use super::render::{Style, Terminal};
 use crate::core::text::printable;
 
 /// The two streams and how they like to be written to.
 #[derive(Debug)]
-pub(crate) struct Output {
+pub(crate) struct Streams {
     /// How the answer is shown.
-    pub(crate) look: Look,
+    pub(crate) look: Terminal,
     /// Whether stderr is coloured.
     pub(crate) color_errors: bool,
     /// Whether stderr is read by a program.
     json_log: bool,
 }
 
-impl Output {
+impl Streams {
     /// The streams of this process.
     pub(crate) fn new(globals: &Globals) -> Self {
         let tty = io::stdout().is_terminal();
@@ -28,7 +28,7 @@ impl Output {
             if tty { terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0)) } else { None };
         let color = wants_color(globals.color, tty);
         Self {
-            look: Look { color, width, tty, now: Utc::now() },
+            look: Terminal { color, width, tty, now: Utc::now() },
             color_errors: wants_color(globals.color, io::stderr().is_terminal()),
             json_log: globals.log_format == LogFormat::Json,
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::observe::{World, observe};
+use super::observe::{Observer, observe};
 use super::pass::environment;
 use crate::core::drift::{self, Class, classify};
 use crate::core::edit::Edit;
@@ -43,12 +43,12 @@ pub struct FirstManifest {
 ///
 /// # Errors
 /// A name or path that cannot be written down.
-pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
+pub fn compose(world: Observer) -> Result<FirstManifest, Refusal> {
     let mut manifest = empty(&world)?;
     manifest.discovery = vec![NamePattern::new("*")];
-    let observation = observe(&World { also: servers(&world), ..world }, &manifest);
+    let observation = observe(&Observer { also: servers(&world), ..world }, &manifest);
     let (memory, touched) = (Memory::default(), BTreeMap::new());
-    let judged = drift::World {
+    let judged = drift::Inputs {
         manifest: &manifest,
         manifest_modified: None,
         observation: &observation,
@@ -73,7 +73,7 @@ pub fn compose(world: World) -> Result<FirstManifest, Refusal> {
 }
 
 /// The manifest without a session, as the world's host reads it.
-fn empty(world: &World) -> Result<Manifest, Refusal> {
+fn empty(world: &Observer) -> Result<Manifest, Refusal> {
     yaml::load(HEAD, &environment(world)).map(|loaded| loaded.manifest).map_err(|diagnostics| {
         let reason = diagnostics.into_iter().map(|diagnostic| diagnostic.message).collect::<Vec<_>>().join("; ");
         Refusal::Unreadable { reason, span: None }
@@ -89,7 +89,7 @@ fn without_note(mut edit: Edit) -> Edit {
 }
 
 /// Every tmux server whose socket stands where tmux puts them. The default zellij server is looked at in any case.
-fn servers(world: &World) -> Vec<ServerKey> {
+fn servers(world: &Observer) -> Vec<ServerKey> {
     let default = tmux::address::socket(ServerKey::DEFAULT, &world.env);
     let directory = default.ok().and_then(|socket| socket.parent().map(std::path::Path::to_path_buf));
     let entries = directory.and_then(|directory| std::fs::read_dir(directory).ok());

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::observe::World;
+use super::observe::Observer;
 use super::pass::{PassError, environment, kept};
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
 use crate::store::TextHash;
-use crate::store::journal::{Entry, EntryId, Intent, Journal, NewEntry, Record};
-use crate::store::manifest::{Change, ManifestFile, Options as UpdateOptions, Snapshot};
+use crate::store::journal::{EntryId, EntryRecord, Intent, Journal, JournalEntry, NewEntry};
+use crate::store::manifest::{ManifestFile, Snapshot, TextChange, UpdateOptions};
 use crate::store::paths::StateHome;
 use crate::yaml;
 
 /// What is to be taken back, and where.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct UndoRequest {
     /// The manifest.
     pub manifest: PathBuf,
     /// Where headcount keeps its journals.
@@ -34,7 +34,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Undone {
     /// The entry that was taken back.
-    pub entry: Entry,
+    pub entry: JournalEntry,
     /// The number of the entry that says so; `None` if it was a dry run.
     pub id: Option<EntryId>,
     /// The unified diff of the manifest.
@@ -85,7 +85,7 @@ impl UndoError {
 ///
 /// # Errors
 /// [`UndoError`]; nothing is written then.
-pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
+pub fn undo(world: &Observer, request: &UndoRequest) -> Result<Undone, UndoError> {
     let file = ManifestFile::open(&request.manifest).map_err(PassError::from)?;
     let resolved = file.resolved().map_err(PassError::from)?;
     let journal = Journal::new(&request.state_home.of_manifest(&resolved)).waiting(request.update.lock_wait);
@@ -106,14 +106,14 @@ pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
         Ok(Some(new.into_bytes()))
     });
     let outcome = outcome.map_err(|error| match error.cause {
-        crate::store::manifest::Cause::Manifest(error) => UndoError::from(PassError::from(error)),
-        crate::store::manifest::Cause::Plan(error) => error,
+        crate::store::manifest::UpdateCause::Manifest(error) => UndoError::from(PassError::from(error)),
+        crate::store::manifest::UpdateCause::Plan(error) => error,
     })?;
     let Some((intent, diff)) = written else { return Err(UndoError::refused(request.entry, "nothing would change")) };
     let id = intent.ids().first().copied();
     match outcome.change {
-        Change::Written { .. } => journal.commit(intent),
-        Change::Unchanged => journal.abort(intent),
+        TextChange::Written { .. } => journal.commit(intent),
+        TextChange::Unchanged => journal.abort(intent),
     }
     .map_err(PassError::from)?;
     if !outcome.saved.is_empty() {
@@ -122,15 +122,15 @@ pub fn undo(world: &World, request: &Request) -> Result<Undone, UndoError> {
     Ok(Undone { entry, id, diff, saved: outcome.saved })
 }
 
-fn find(journal: &Journal, request: &Request) -> Result<Entry, UndoError> {
+fn find(journal: &Journal, request: &UndoRequest) -> Result<JournalEntry, UndoError> {
     let records = journal.records().map_err(PassError::from)?;
-    let taken_back = |record: &&Record| matches!(record, Record::Edit(entry) if entry.undoes == Some(request.entry));
+    let taken_back = |record: &&EntryRecord| matches!(record, EntryRecord::Edit(entry) if entry.undoes == Some(request.entry));
     if let Some(other) = records.iter().find(taken_back) {
         return Err(UndoError::Already { id: request.entry, by: other.id() });
     }
     match records.into_iter().find(|record| record.id() == request.entry) {
-        Some(Record::Edit(entry)) => Ok(entry),
-        Some(Record::Note(note)) => {
+        Some(EntryRecord::Edit(entry)) => Ok(entry),
+        Some(EntryRecord::Note(note)) => {
             let why = format!(
                 "it is not an edit that this version of headcount knows, but an entry of the kind `{}`",
                 printable(&note.kind)
@@ -142,9 +142,9 @@ fn find(journal: &Journal, request: &Request) -> Result<Entry, UndoError> {
 }
 
 struct Undoing<'a> {
-    world: &'a World,
-    request: &'a Request,
-    entry: &'a Entry,
+    world: &'a Observer,
+    request: &'a UndoRequest,
+    entry: &'a JournalEntry,
 }
 
 impl Undoing<'_> {
@@ -202,7 +202,7 @@ impl Undoing<'_> {
     }
 
     /// What the journal says of taking it back.
-    fn record(&self, text: &str, world: &World) -> NewEntry {
+    fn record(&self, text: &str, world: &Observer) -> NewEntry {
         let entry = self.entry;
         let edits = yaml::load(text, &environment(world)).ok().and_then(|loaded| self.edits(&loaded.manifest).ok());
         NewEntry {

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::Selfhood;
+use super::NamespacePid;
 use super::procfs::{file, missing, slurp};
 use crate::core::fact::Fact;
 
@@ -35,7 +35,7 @@ pub(super) fn blindness() -> Option<String> {
     None
 }
 
-pub(super) fn selfhood(pid: u32) -> Fact<Selfhood> {
+pub(super) fn selfhood(pid: u32) -> Fact<NamespacePid> {
     let status = match slurp(&file(pid, "status")) {
         Ok(text) => text,
         Err(error) => return missing(pid, "status", &error),
@@ -50,7 +50,7 @@ pub(super) fn selfhood(pid: u32) -> Fact<Selfhood> {
         Err(_) => Ok(true),
     };
     match is_of_our_time {
-        Ok(is_of_our_time) => Fact::Seen(Selfhood { pid: own, is_of_our_time }),
+        Ok(is_of_our_time) => Fact::Seen(NamespacePid { pid: own, is_of_our_time }),
         Err(error) => missing(pid, "the namespaces", &error),
     }
 }
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(innermost("Name:\tx\n", 7), Some(7));
         assert_eq!(innermost("NSpid:\t\n", 7), None);
         let me = std::process::id();
-        assert_eq!(selfhood(me), Fact::Seen(Selfhood { pid: me, is_of_our_time: true }));
+        assert_eq!(selfhood(me), Fact::Seen(NamespacePid { pid: me, is_of_our_time: true }));
         assert_eq!(blindness(), None);
     }
 }

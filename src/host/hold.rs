@@ -43,7 +43,7 @@ mod tests {
         let host = LocalHost::new(Environ::default());
         let start = || std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let (mut one, mut other) = (start(), start());
-        let hold = |pid: u32| host.hold(pid, host.glance(pid).seen().unwrap().started).unwrap();
+        let hold = |pid: u32| host.hold(pid, host.stat(pid).seen().unwrap().started).unwrap();
         let (first, second) = (hold(one.id()), hold(other.id()));
         let without = Hold { pid: second.pid, started: second.started, handle: None };
         assert_eq!(host.live(&[&first, &without, &second]), [true, false, true]);

@@ -6,7 +6,7 @@ pub use super::procfs::Image;
 
 /// A process as it is now.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct ProcessSnapshot {
     pid: u32,
     /// Its program; `None` where the kernel does not tell us.
     pub image: Option<Image>,
@@ -14,7 +14,7 @@ pub struct Snapshot {
     pub is_single: bool,
 }
 
-impl Snapshot {
+impl ProcessSnapshot {
     /// That of a process; `None` if there is none of that id, or it is hidden from us.
     pub fn of(pid: u32) -> Option<Self> {
         let stat = parse_stat(&slurp(&file(pid, "stat")).ok()?)?;
@@ -43,29 +43,29 @@ mod tests {
         let mut image_after = |line: &str| {
             stdin.write_all(line.as_bytes()).unwrap();
             said.next().unwrap().unwrap();
-            Snapshot::of(pid).unwrap().image.unwrap()
+            ProcessSnapshot::of(pid).unwrap().image.unwrap()
         };
         let first = image_after("echo\n");
         assert_eq!(image_after("echo\n"), first);
         let second = image_after("exec sh -c 'echo; exec sh'\n");
         assert_eq!((second.start_ticks, &second.name), (first.start_ticks, &first.name));
         assert_ne!(second, first);
-        let here = Snapshot::of(pid).unwrap();
+        let here = ProcessSnapshot::of(pid).unwrap();
         assert!(here.is_single && here.children().is_empty());
         image_after("sleep 600 & echo\n");
-        let child = Snapshot::of(pid).unwrap().children();
+        let child = ProcessSnapshot::of(pid).unwrap().children();
         assert_eq!(child.len(), 1);
         stdin.write_all(b"kill $!; wait\n").unwrap();
         shell.kill().unwrap();
         shell.wait().unwrap();
-        assert!(Snapshot::of(pid).is_none());
+        assert!(ProcessSnapshot::of(pid).is_none());
     }
 
     #[test]
     fn a_process_of_several_threads_is_not_single() {
         let (end, wait) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || wait.recv());
-        assert!(!Snapshot::of(std::process::id()).unwrap().is_single);
+        assert!(!ProcessSnapshot::of(std::process::id()).unwrap().is_single);
         drop(end);
         assert!(thread.join().unwrap().is_err());
     }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Answer, Command, Environ, Hold, Host, Lineage, Listener, Output, ProcessInfo, Question, Rights, RunError, Selfhood,
-    container, hold, pidfd, procfs, ps, question, run, socket,
+    Command, CommandOutput, Environ, Hold, Host, Listener, NamespacePid, ProcessInfo, ProcessRow, Rights, RunError,
+    SocketReply, SocketRequest, container, hold, pidfd, procfs, ps, question, run, socket,
 };
 use crate::core::fact::Fact;
 use crate::core::observe::Boot;
@@ -141,7 +141,7 @@ impl Host for LocalHost {
         }
     }
 
-    fn run(&self, command: &Command) -> Result<Output, RunError> {
+    fn run(&self, command: &Command) -> Result<CommandOutput, RunError> {
         run::run(command, &self.env)
     }
 
@@ -152,7 +152,7 @@ impl Host for LocalHost {
         }
     }
 
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+    fn stat(&self, pid: u32) -> Fact<ProcessInfo> {
         match &self.ps {
             None => procfs::glance(pid, self.booted(), self.ticks_per_second),
             Some(_) => self.process(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process }),
@@ -169,7 +169,7 @@ impl Host for LocalHost {
         }
         let handle = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?).and_then(|pid| pidfd::handle_on(pid).ok())?;
         // Asked only now: from here on the handle is on one process for good.
-        let is_it = self.glance(pid).seen().is_some_and(|process| process.started == started);
+        let is_it = self.stat(pid).seen().is_some_and(|process| process.started == started);
         is_it.then_some(Hold { pid, started, handle: Some(handle) })
     }
 
@@ -196,8 +196,8 @@ impl Host for LocalHost {
         if self.ps.is_some() { None } else { procfs::former_cwd(pid) }
     }
 
-    fn selfhood(&self, pid: u32) -> Fact<Selfhood> {
-        if self.ps.is_some() { Fact::Seen(Selfhood { pid, is_of_our_time: true }) } else { container::selfhood(pid) }
+    fn own_pid(&self, pid: u32) -> Fact<NamespacePid> {
+        if self.ps.is_some() { Fact::Seen(NamespacePid { pid, is_of_our_time: true }) } else { container::selfhood(pid) }
     }
 
     fn namespace(&self) -> Option<String> {
@@ -257,11 +257,12 @@ impl Host for LocalHost {
         self.ps.is_none() && procfs::is_childless(pid)
     }
 
-    fn table(&self) -> Fact<Vec<Lineage>> {
+    fn table(&self) -> Fact<Vec<ProcessRow>> {
         match &self.ps {
             None => procfs::table(),
             Some(ps) => {
-                let lineage = |it: &ProcessInfo| Lineage { pid: it.pid, parent: it.parent, name: it.name.clone(), image: None };
+                let lineage =
+                    |it: &ProcessInfo| ProcessRow { pid: it.pid, parent: it.parent, name: it.name.clone(), image: None };
                 self.ask_ps(ps, |all| Fact::Seen(all.values().map(lineage).collect()))
             }
         }
@@ -279,7 +280,7 @@ impl Host for LocalHost {
         socket::listening()
     }
 
-    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+    fn ask(&self, sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duration) -> Vec<SocketReply> {
         question::ask(sockets, question, deadline)
     }
 }
@@ -317,7 +318,7 @@ mod tests {
         assert!(exe.is_some());
         assert!(children.contains(&child.id()));
         assert_eq!(childless, (true, false), "that we have none is true of our first thread only");
-        let mine = |it: &Lineage| (it.pid, it.parent, it.name.as_str()) == (child.id(), std::process::id(), "sleep");
+        let mine = |it: &ProcessRow| (it.pid, it.parent, it.name.as_str()) == (child.id(), std::process::id(), "sleep");
         assert!(table.seen().unwrap().iter().any(mine));
         assert_eq!(host.process(child.id()), Fact::Absent);
     }

@@ -1,6 +1,7 @@
 //! Where commands run and processes are read. Never interprets what it reads, never writes anything.
 
 mod container;
+pub mod cpu_ticks;
 pub mod environ;
 mod hold;
 mod ids;
@@ -8,14 +9,13 @@ pub mod image;
 pub mod limits;
 mod local;
 pub mod locks;
+pub(crate) mod parallel;
 pub mod pidfd;
 mod procfs;
 mod ps;
 mod question;
 mod run;
 mod socket;
-pub(crate) mod spread;
-pub mod stir;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub use hold::Hold;
 pub use ids::Peer;
 pub(crate) use ids::leads_session;
 pub use local::LocalHost;
-pub use question::{Answer, Question};
-pub use run::{Command, Output, RunError};
+pub use question::{SocketReply, SocketRequest};
+pub use run::{Command, CommandOutput, RunError};
 pub(crate) use run::{child, run};
 pub use socket::Listener;
 pub(crate) use socket::{NO_SIGNAL, unix_socket};
@@ -51,13 +51,13 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// If it could not be started, outlived its deadline, or said more than a sane command says.
-    fn run(&self, command: &Command) -> Result<Output, RunError>;
+    fn run(&self, command: &Command) -> Result<CommandOutput, RunError>;
 
     /// A process. `Absent`: there is none of that id, or it is a zombie. `Unknown`: it is there and may not be read.
     fn process(&self, pid: u32) -> Fact<ProcessInfo>;
 
     /// The same without its arguments, which are left empty: they cost as much again as all the rest.
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo>;
+    fn stat(&self, pid: u32) -> Fact<ProcessInfo>;
 
     /// A process that was glanced at, with its arguments.
     fn with_arguments(&self, process: ProcessInfo) -> Fact<ProcessInfo> {
@@ -89,8 +89,8 @@ pub trait Host: Send + Sync {
     fn former_cwd(&self, pid: u32) -> Option<PathBuf>;
 
     /// What a process takes itself for. A host without namespaces has one view for all.
-    fn selfhood(&self, pid: u32) -> Fact<Selfhood> {
-        Fact::Seen(Selfhood { pid, is_of_our_time: true })
+    fn own_pid(&self, pid: u32) -> Fact<NamespacePid> {
+        Fact::Seen(NamespacePid { pid, is_of_our_time: true })
     }
 
     /// The PID namespace in which all of this is seen; `None` where that is unknown.
@@ -130,7 +130,7 @@ pub trait Host: Send + Sync {
     }
 
     /// Every process of the host (zombies left out) with its parent.
-    fn table(&self) -> Fact<Vec<Lineage>>;
+    fn table(&self) -> Fact<Vec<ProcessRow>>;
 
     /// Whether a process listens on a Unix socket.
     fn listener(&self, socket: &Path) -> Listener;
@@ -146,12 +146,12 @@ pub trait Host: Send + Sync {
     fn listening(&self) -> Fact<Vec<PathBuf>>;
 
     /// Puts one question to each of these Unix sockets, to all of them at the same time; one answer for each, in order.
-    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer>;
+    fn ask(&self, sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duration) -> Vec<SocketReply>;
 }
 
 /// A process and its parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lineage {
+pub struct ProcessRow {
     /// The process.
     pub pid: u32,
     /// The process that made it, or adopted it.
@@ -164,7 +164,7 @@ pub struct Lineage {
 
 /// What a process takes itself for, and so how the files it writes name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Selfhood {
+pub struct NamespacePid {
     /// Its id in its own PID namespace.
     pub pid: u32,
     /// Whether the clock since boot is the same for it as for us, and so the start it reads of a process.

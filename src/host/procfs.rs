@@ -14,8 +14,8 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, test_kill_process};
 
 use super::environ::Environ;
-use super::spread::spread;
-use super::{Lineage, ProcessInfo, Rights, locks};
+use super::parallel::spread;
+use super::{ProcessInfo, ProcessRow, Rights, locks};
 use crate::core::fact::Fact;
 
 /// The most that is read of one file, above what the kernel lets a program have as arguments and environment by default.
@@ -28,7 +28,7 @@ const PATIENCE: u32 = 20;
 
 /// The fields of `/proc/PID/stat` that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(super) struct ProcessStat {
     pub(super) name: String,
     pub(super) state: u8,
     pub(super) parent: u32,
@@ -51,7 +51,7 @@ pub struct Image {
 
 impl Image {
     /// That of a process; `None` where the kernel does not tell us.
-    pub(super) fn of(stat: &Stat) -> Option<Self> {
+    pub(super) fn of(stat: &ProcessStat) -> Option<Self> {
         // The place is nought for whoever may not know it.
         let name = || stat.name.clone();
         (stat.stack > 1).then(|| Self { start_ticks: stat.start_ticks, name: name(), stack: stat.stack })
@@ -59,7 +59,7 @@ impl Image {
 }
 
 /// Parses `/proc/PID/stat`. The name may hold anything, blanks and parentheses included.
-pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(super) fn parse_stat(text: &[u8]) -> Option<ProcessStat> {
     let open = text.iter().position(|byte| *byte == b'(')?;
     let close = text.iter().rposition(|byte| *byte == b')')?;
     let name = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
@@ -73,7 +73,17 @@ pub(super) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let threads = fields.nth(10)?.parse().ok()?;
     let start_ticks = fields.nth(1)?.parse().ok()?;
     let stack = fields.nth(5).and_then(|field| field.parse().ok()).unwrap_or_default();
-    Some(Stat { name, state, parent, tty, foreground, is_kernel: flags & KERNEL_THREAD != 0, threads, start_ticks, stack })
+    Some(ProcessStat {
+        name,
+        state,
+        parent,
+        tty,
+        foreground,
+        is_kernel: flags & KERNEL_THREAD != 0,
+        threads,
+        start_ticks,
+        stack,
+    })
 }
 
 /// A file of a process read whole. `/proc` gives no sizes, but fills a buffer as far as there is anything, so one that is not
@@ -323,7 +333,7 @@ fn parse_children(list: &[u8]) -> Vec<u32> {
 
 /// Every process with its parent. One that ends meanwhile is left out; one that may not be read has no known parent and is
 /// left out too (`hidepid` shows only one's own).
-pub(super) fn table() -> Fact<Vec<Lineage>> {
+pub(super) fn table() -> Fact<Vec<ProcessRow>> {
     let entries = match std::fs::read_dir("/proc") {
         Ok(entries) => entries,
         Err(error) => return Fact::Unknown(format!("cannot list /proc: {error}")),
@@ -332,7 +342,7 @@ pub(super) fn table() -> Fact<Vec<Lineage>> {
     let lineage = |pid: &u32| {
         let stat = parse_stat(&slurp(&file(*pid, "stat")).ok()?)?;
         let (is_over, parent, image) = (matches!(stat.state, b'Z' | b'X' | b'x'), stat.parent, Image::of(&stat));
-        (!is_over).then_some(Lineage { pid: *pid, parent, name: stat.name, image })
+        (!is_over).then_some(ProcessRow { pid: *pid, parent, name: stat.name, image })
     };
     Fact::Seen(spread(&pids, lineage).into_iter().flatten().collect())
 }
@@ -358,7 +368,7 @@ mod tests {
         let stat = parse_stat(text).unwrap();
         assert_eq!(
             stat,
-            Stat {
+            ProcessStat {
                 name: "a) b (c".into(),
                 state: b'R',
                 parent: 7,

@@ -17,7 +17,7 @@ const MOST: usize = 4 << 20;
 
 /// What is said, and how long is listened.
 #[derive(Clone, Copy)]
-pub struct Question<'a> {
+pub struct SocketRequest<'a> {
     /// The bytes that are sent, at most some hundred.
     pub words: &'a [u8],
     /// Whether this much of an answer is enough.
@@ -26,7 +26,7 @@ pub struct Question<'a> {
 
 /// What came of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum SocketReply {
     /// The answer (not a whole one if the other side hung up), and who listens, where the kernel tells.
     Said(Vec<u8>, Option<u32>),
     /// Somebody listens and gave no whole answer in time.
@@ -45,13 +45,13 @@ struct Waiting {
     heard: Vec<u8>,
 }
 
-pub(super) fn ask(sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+pub(super) fn ask(sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duration) -> Vec<SocketReply> {
     sockets.chunks(AT_A_TIME).flat_map(|some| ask_some(some, question, deadline)).collect()
 }
 
-fn ask_some(sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+fn ask_some(sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duration) -> Vec<SocketReply> {
     let until = Instant::now() + deadline;
-    let mut answers = vec![Answer::Silent; sockets.len()];
+    let mut answers = vec![SocketReply::Silent; sockets.len()];
     let mut waiting = Vec::new();
     for (place, path) in sockets.iter().enumerate() {
         match begin(path, question.words) {
@@ -68,7 +68,7 @@ fn ask_some(sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) ->
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => {
                 let why = io::Error::from(error).to_string();
-                waiting.iter().for_each(|it| answers[it.place] = Answer::Failed(why.clone()));
+                waiting.iter().for_each(|it| answers[it.place] = SocketReply::Failed(why.clone()));
                 break;
             }
         }
@@ -95,17 +95,17 @@ fn begin(path: &Path, words: &[u8]) -> Result<(OwnedFd, Option<u32>), Errno> {
     }
 }
 
-fn refusal(path: &Path, error: Errno) -> Answer {
+fn refusal(path: &Path, error: Errno) -> SocketReply {
     match error {
-        Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR => Answer::Nobody,
-        Errno::ACCESS | Errno::PERM => Answer::Failed(format!("cannot connect to {}: permission denied", path.display())),
-        error => Answer::Failed(format!("cannot connect to {}: {}", path.display(), io::Error::from(error))),
+        Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR => SocketReply::Nobody,
+        Errno::ACCESS | Errno::PERM => SocketReply::Failed(format!("cannot connect to {}: permission denied", path.display())),
+        error => SocketReply::Failed(format!("cannot connect to {}: {}", path.display(), io::Error::from(error))),
     }
 }
 
 impl Waiting {
     /// Takes what is there; gives the answer once it is whole or will not be.
-    fn listen(&mut self, is_whole: &dyn Fn(&[u8]) -> bool) -> Option<Answer> {
+    fn listen(&mut self, is_whole: &dyn Fn(&[u8]) -> bool) -> Option<SocketReply> {
         loop {
             let mut buffer = [0; 4096];
             match recv(&self.socket, &mut buffer, RecvFlags::empty()) {
@@ -113,13 +113,13 @@ impl Waiting {
                 Ok((n, _)) => self.heard.extend_from_slice(&buffer[..n]),
                 Err(Errno::AGAIN) => return None,
                 Err(Errno::INTR) => {}
-                Err(error) => return Some(Answer::Failed(io::Error::from(error).to_string())),
+                Err(error) => return Some(SocketReply::Failed(io::Error::from(error).to_string())),
             }
             if is_whole(&self.heard) || self.heard.len() >= MOST {
                 break;
             }
         }
-        Some(Answer::Said(std::mem::take(&mut self.heard), self.pid))
+        Some(SocketReply::Said(std::mem::take(&mut self.heard), self.pid))
     }
 }
 
@@ -152,17 +152,17 @@ mod tests {
         let sockets = ["talks", "leaves", "mute", "stale", "missing"].map(path);
         let begun = Instant::now();
         let answers =
-            ask(&sockets, &Question { words: b"there", is_whole: &|heard| heard.len() >= 13 }, Duration::from_millis(300));
+            ask(&sockets, &SocketRequest { words: b"there", is_whole: &|heard| heard.len() >= 13 }, Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!(&talk.join().unwrap(), b"there");
         leave.join().unwrap();
         let me = Some(std::process::id());
         let expected = [
-            Answer::Said(b"yes, and more".to_vec(), me),
-            Answer::Said(Vec::new(), me),
-            Answer::Silent,
-            Answer::Nobody,
-            Answer::Nobody,
+            SocketReply::Said(b"yes, and more".to_vec(), me),
+            SocketReply::Said(Vec::new(), me),
+            SocketReply::Silent,
+            SocketReply::Nobody,
+            SocketReply::Nobody,
         ];
         assert_eq!(answers, expected);
     }
@@ -170,15 +170,15 @@ mod tests {
     #[test]
     fn a_path_too_long_for_a_socket_cannot_be_asked() {
         let long = PathBuf::from(format!("/tmp/{}", "x".repeat(200)));
-        let answers = ask(&[long], &Question { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
-        assert!(matches!(&answers[..], [Answer::Failed(why)] if why.contains("cannot connect")), "{answers:?}");
+        let answers = ask(&[long], &SocketRequest { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
+        assert!(matches!(&answers[..], [SocketReply::Failed(why)] if why.contains("cannot connect")), "{answers:?}");
     }
 
     #[test]
     fn more_sockets_than_are_asked_at_a_time_are_all_asked() {
         let dir = tempfile::tempdir().unwrap();
         let sockets: Vec<PathBuf> = (0..AT_A_TIME + 3).map(|n| dir.path().join(n.to_string())).collect();
-        let answers = ask(&sockets, &Question { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
-        assert_eq!(answers, vec![Answer::Nobody; sockets.len()]);
+        let answers = ask(&sockets, &SocketRequest { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
+        assert_eq!(answers, vec![SocketReply::Nobody; sockets.len()]);
     }
 }

@@ -31,7 +31,7 @@ pub struct Command {
 
 /// What a command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct CommandOutput {
     /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
@@ -79,7 +79,7 @@ pub enum RunError {
     },
 }
 
-impl Output {
+impl CommandOutput {
     /// Whether it ended with exit code 0.
     pub fn is_success(&self) -> bool {
         self.code == Some(0)
@@ -103,7 +103,7 @@ pub(crate) fn child(program: &str, env: &Environ) -> Option<std::process::Comman
 
 /// Runs `command` with `env`, less what points at the surrounding multiplexer, in a process group of its own, with an empty
 /// standard input. At the deadline the whole group is killed.
-pub(crate) fn run(command: &Command, env: &Environ) -> Result<Output, RunError> {
+pub(crate) fn run(command: &Command, env: &Environ) -> Result<CommandOutput, RunError> {
     let program = || command.program.clone();
     let mut child = child(&command.program, env).ok_or_else(|| RunError::NotFound(program()))?;
     let deadline = Instant::now() + command.deadline;
@@ -119,7 +119,7 @@ pub(crate) fn run(command: &Command, env: &Environ) -> Result<Output, RunError> 
             _ => RunError::Start { program: program(), source },
         })?;
     match listen(&mut child, deadline) {
-        Ok((status, stdout, stderr)) => Ok(Output { code: status.code(), signal: status.signal(), stdout, stderr }),
+        Ok((status, stdout, stderr)) => Ok(CommandOutput { code: status.code(), signal: status.signal(), stdout, stderr }),
         Err(end) => {
             end_group(&mut child);
             Err(match end {

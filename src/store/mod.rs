@@ -12,11 +12,11 @@
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
 pub mod claim;
+pub(crate) mod file_lease;
 mod hash;
 pub mod hooks;
 pub mod jobs;
 pub mod journal;
-pub(crate) mod lease;
 pub mod manifest;
 pub mod paths;
 mod replace;

@@ -1,11 +1,11 @@
 //! What headcount remembers of one manifest between passes, on disk. Owns the file's format; never decides what to remember.
 //!
-//! The first line is a whole memory, each later one a [`Change`] of it. A pass appends what it changed; once that has grown as long as
-//! a whole memory, the file is replaced by one of a single line. A last line without an end was cut short by a crash: readers skip it,
-//! and the next writer replaces the file. Earlier versions wrote the first line alone.
+//! The first line is a whole memory, each later one a [`MemoryChange`] of it. A pass appends what it changed. Once the changes
+//! have grown as long as a whole memory, a file of a single line replaces them. A last line without an end was cut short by a
+//! crash: readers skip it, and the next writer replaces the file. Earlier versions wrote the first line alone.
 //!
-//! Losing it costs a repeated announcement, never a wrong entry: so a file that cannot be read counts as empty, with a warning.
-//! What is appended is on disk for sure once it says something of a session; that something was announced may be lost with the power.
+//! Losing the file costs a repeated announcement, never a wrong entry. So one that cannot be read counts as empty, with a
+//! warning. A change that says something of a session is synced to disk. One that only notes an announcement is not.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::LockedManifest;
 use super::paths::{ManifestDir, PathError};
 use super::replace;
-use crate::core::memory::{Change, Memory};
+use crate::core::memory::{Memory, MemoryChange};
 
 const FILE: &str = "state.json";
 const VERSION: u32 = 1;
@@ -29,14 +29,14 @@ const MUCH: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct StateFile {
     directory: ManifestDir,
-    known: Known,
+    known: StateCache,
 }
 
 /// What a state file said last, for whoever reads it again and again: the same file is not read twice. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Known(Arc<Mutex<Option<(Stamp, Content)>>>);
+pub struct StateCache(Arc<Mutex<Option<(Stamp, Content)>>>);
 
-impl Known {
+impl StateCache {
     /// What the file with this stamp says, if that is known.
     fn of(&self, stamp: Stamp) -> Option<Content> {
         self.last().as_ref().filter(|(known, _)| *known == stamp).map(|(_, content)| content.clone())
@@ -80,7 +80,7 @@ struct Content {
 
 /// The memory as it was read.
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub struct LoadedState {
     /// What is remembered; empty for a new manifest.
     pub memory: Memory,
     /// Why nothing is remembered although there is a file. Never a reason to stop.
@@ -150,12 +150,12 @@ struct Versioned {
 impl StateFile {
     /// The state in this directory.
     pub fn new(directory: &ManifestDir) -> Self {
-        Self { directory: directory.clone(), known: Known::default() }
+        Self { directory: directory.clone(), known: StateCache::default() }
     }
 
     /// The same, sharing what earlier readers of it know.
     #[must_use]
-    pub fn with_known(self, known: Known) -> Self {
+    pub fn with_known(self, known: StateCache) -> Self {
         Self { known, ..self }
     }
 
@@ -165,10 +165,10 @@ impl StateFile {
     }
 
     /// Reads it. Creates nothing and needs no lock: it is replaced whole, and a line that is just being written is not there yet.
-    pub fn load(&self) -> Loaded {
+    pub fn load(&self) -> LoadedState {
         match self.read() {
-            Ok(content) => Loaded { memory: content.unwrap_or_default().memory, warning: None },
-            Err(warning) => Loaded { memory: Memory::default(), warning: Some(warning) },
+            Ok(content) => LoadedState { memory: content.unwrap_or_default().memory, warning: None },
+            Err(warning) => LoadedState { memory: Memory::default(), warning: Some(warning) },
         }
     }
 
@@ -211,8 +211,8 @@ impl StateFile {
         let fail = |source| StateError::Write { path: path.clone(), source };
         match self.read() {
             Ok(Some(content)) if content.is_whole => {
-                let change = Change::between(&content.memory, memory);
-                if change.as_ref().is_some_and(Change::is_empty) {
+                let change = MemoryChange::between(&content.memory, memory);
+                if change.as_ref().is_some_and(MemoryChange::is_empty) {
                     return Ok(());
                 }
                 if let Some(change) = change
@@ -234,7 +234,7 @@ impl StateFile {
     }
 
     /// Appends a change that leads to `memory`; `false` if the file is better written anew.
-    fn append(&self, memory: &Memory, change: &Change, base: u64) -> Result<bool, StateError> {
+    fn append(&self, memory: &Memory, change: &MemoryChange, base: u64) -> Result<bool, StateError> {
         let path = self.path();
         let mut line = serde_json::to_vec(change).map_err(StateError::Encode)?;
         line.push(b'\n');
@@ -279,7 +279,7 @@ fn decode(bytes: &[u8], path: &Path) -> Result<Content, StateWarning> {
     let mut memory: Memory = serde_json::from_slice(first).map_err(damaged)?;
     let whole = changes.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| changes.split_at(end).0);
     for line in whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        serde_json::from_slice::<Change>(line).map_err(damaged)?.apply(&mut memory);
+        serde_json::from_slice::<MemoryChange>(line).map_err(damaged)?.apply(&mut memory);
     }
     Ok(Content { memory, base: u64::try_from(first.len()).unwrap_or(u64::MAX), is_whole })
 }

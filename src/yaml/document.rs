@@ -5,7 +5,7 @@ use serde_yaml::Value;
 
 use super::edit::{self, Refusal};
 use super::items::{Items, SESSIONS, sessions};
-use super::load::{Loaded, load_value, unreadable_text, wrong_shape};
+use super::load::{LoadedManifest, load_value, unreadable_text, wrong_shape};
 use super::{Diagnostic, untyped};
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::Environment;
@@ -52,7 +52,7 @@ impl Document {
     ///
     /// # Errors
     /// Everything that is wrong with it, of which at least one diagnostic is fatal.
-    pub fn load(&self, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
+    pub fn load(&self, env: &Environment) -> Result<LoadedManifest, Vec<Diagnostic>> {
         load_value(&self.text, &self.value, env)
     }
 

@@ -5,20 +5,20 @@ use std::ops::Range;
 use serde_yaml::Value;
 
 use super::edit::layout::{end_with_comments, lines_end};
-use super::edit::model::{Step, lookup, lookup_mut, take};
+use super::edit::model::{NodeChange, lookup, lookup_mut, take};
 use super::edit::refusal::Refusal;
 use super::edit::splice::{Purpose, Splice};
 use super::text::{BOM, break_at, break_kinds, line_before, line_end, position};
-use super::tree::{Node, Tree, significant, within_flow};
+use super::tree::{SyntaxNode, SyntaxTree, significant, within_flow};
 use super::untyped;
 use crate::core::edit::{Path, Segment};
 
 /// Judges an edited text: `value` is what `old` says, `intended` what `new` must say. Gives what it does say.
-pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps: &[Step]) -> Result<Value, Refusal> {
+pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps: &[NodeChange]) -> Result<Value, Refusal> {
     let read =
         untyped::read(new).map_err(|unreadable| refuse(format!("the edited text does not load: {}", unreadable.error)))?;
     if let Some(path) = difference(intended, &read, Path::root()) {
-        let span = Tree::parse(old).span(&path, false);
+        let span = SyntaxTree::parse(old).span(&path, false);
         return Err(Refusal::Guard { reason: format!("the edited text would have another value at {path}"), span });
     }
     if old.contains("<<") {
@@ -39,7 +39,7 @@ pub(super) fn check(old: &str, new: &str, value: &Value, intended: &Value, steps
 }
 
 /// The second comparison: with merge keys applied, nothing but the same nodes may have changed either.
-fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps: &[Step]) -> Result<(), Refusal> {
+fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps: &[NodeChange]) -> Result<(), Refusal> {
     let merge = |value: Value| untyped::merged(value).map_err(|error| refuse(format!("a merge key would break: {error}")));
     let mut expected = merge(value)?;
     let told = merge(intended.clone())?;
@@ -50,7 +50,7 @@ fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps:
     match difference(&expected, &read, Path::root()) {
         None => Ok(()),
         Some(path) => {
-            let span = Tree::parse(old).span(&path, false);
+            let span = SyntaxTree::parse(old).span(&path, false);
             Err(Refusal::Guard {
                 reason: format!("the change would reach {path} through a merge key; write that value out there"),
                 span,
@@ -60,9 +60,9 @@ fn through_merges(old: &str, value: Value, intended: &Value, read: Value, steps:
 }
 
 /// A step on the merged value: an own key hides the merged one of that name, which shows again when the own one goes.
-fn overlay(expected: &mut Value, told: &Value, step: &Step) {
+fn overlay(expected: &mut Value, told: &Value, step: &NodeChange) {
     take(expected, step);
-    if let Step::Remove(path) = step
+    if let NodeChange::Remove(path) = step
         && let (Some((parent, Segment::Key(key))), Some(merged)) = (path.split_last(), lookup(told, path))
         && let Some(Value::Mapping(mapping)) = lookup_mut(expected, &parent)
     {
@@ -99,7 +99,7 @@ fn difference(expected: &Value, found: &Value, path: Path) -> Option<Path> {
 }
 
 /// Judges one splice of a text: it stays within the lines of its node, takes no comment, and leaves none without its node.
-pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), Refusal> {
+pub(super) fn confined(text: &str, tree: &SyntaxTree, splice: &Splice) -> Result<(), Refusal> {
     if splice.range.is_empty() {
         return Ok(());
     }
@@ -152,7 +152,7 @@ pub(super) fn confined(text: &str, tree: &Tree, splice: &Splice) -> Result<(), R
 }
 
 /// The first of the comments that stand below an entry and are indented as a part of it.
-fn comments_below(text: &str, tree: &Tree, entry: &Node) -> Option<Range<usize>> {
+fn comments_below(text: &str, tree: &SyntaxTree, entry: &SyntaxNode) -> Option<Range<usize>> {
     let end = lines_end(text, entry).filter(|_| !within_flow(entry))?;
     tree.comments(&(end..end_with_comments(text, entry, end))).into_iter().next()
 }
@@ -181,7 +181,7 @@ mod tests {
         Path::root().key("sessions").index(0).key("status")
     }
 
-    fn judged(old: &str, new: &str, step: Step) -> Result<(), String> {
+    fn judged(old: &str, new: &str, step: NodeChange) -> Result<(), String> {
         let value = untyped::read(old).unwrap();
         let mut intended = value.clone();
         take(&mut intended, &step);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_intended_change_passes_and_any_other_is_refused() {
-        let step = || Step::Replace(status(), json!("stopped"));
+        let step = || NodeChange::Replace(status(), json!("stopped"));
         let good = OLD.replace("running", "stopped");
         assert_eq!(judged(OLD, &good, step()), Ok(()));
         for (bad, reason) in [
@@ -215,20 +215,21 @@ mod tests {
         let mux = Path::root().key("sessions").index(0).key("mux");
         let parent = Path::root().key("sessions").index(0);
         let hidden = OLD.replace("name: a # n\n", "name: a # n\n    mux: zellij\n");
-        assert_eq!(judged(OLD, &hidden, Step::Insert(parent, "mux".to_owned(), json!("zellij"), None)), Ok(()));
-        assert_eq!(judged(&hidden, OLD, Step::Remove(mux)), Ok(()));
+        assert_eq!(judged(OLD, &hidden, NodeChange::Insert(parent, "mux".to_owned(), json!("zellij"), None)), Ok(()));
+        assert_eq!(judged(&hidden, OLD, NodeChange::Remove(mux)), Ok(()));
     }
 
     #[test]
     fn a_change_that_reaches_another_entry_through_a_merge_is_refused() {
         let base = Path::root().key("base").key("mux");
-        let refused = judged(OLD, &OLD.replace("mux: tmux", "mux: zellij"), Step::Replace(base, json!("zellij"))).unwrap_err();
+        let refused =
+            judged(OLD, &OLD.replace("mux: tmux", "mux: zellij"), NodeChange::Replace(base, json!("zellij"))).unwrap_err();
         assert!(refused.contains("sessions[0]"), "{refused}");
     }
 
     fn splice(range: Range<usize>, purpose: Purpose) -> Result<(), String> {
         let splice = Splice { range, text: String::new(), purpose, path: Path::root().key("sessions").index(0).key("name") };
-        confined(OLD, &Tree::parse(OLD), &splice).map_err(|refusal| refusal.why())
+        confined(OLD, &SyntaxTree::parse(OLD), &splice).map_err(|refusal| refusal.why())
     }
 
     #[test]

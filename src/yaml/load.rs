@@ -5,14 +5,14 @@ use std::ops::Range;
 use serde_yaml::Value;
 
 use super::text::{break_at, line_end, line_start, offset_of};
-use super::tree::Tree;
-use super::untyped::{self, Cause, Unreadable};
+use super::tree::SyntaxTree;
+use super::untyped::{self, Unreadable, UnreadableCause};
 use super::{Diagnostic, Document};
 use crate::core::manifest::{self, Environment, Manifest, Remark};
 
 /// A manifest that can be used, and what is odd about it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
+pub struct LoadedManifest {
     /// The manifest.
     pub manifest: Manifest,
     /// What `--strict` makes errors.
@@ -23,12 +23,12 @@ pub struct Loaded {
 ///
 /// # Errors
 /// Everything that is wrong with it, of which at least one diagnostic is fatal.
-pub fn load(text: &str, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(text: &str, env: &Environment) -> Result<LoadedManifest, Vec<Diagnostic>> {
     Document::read(text)?.load(env)
 }
 
 /// The manifest that a text with this value says.
-pub(super) fn load_value(text: &str, raw: &Value, env: &Environment) -> Result<Loaded, Vec<Diagnostic>> {
+pub(super) fn load_value(text: &str, raw: &Value, env: &Environment) -> Result<LoadedManifest, Vec<Diagnostic>> {
     let merged;
     let merged = if text.contains("<<") {
         merged = untyped::merged(raw.clone()).map_err(|error| vec![bad_merge(text, &error)])?;
@@ -37,7 +37,7 @@ pub(super) fn load_value(text: &str, raw: &Value, env: &Environment) -> Result<L
         raw
     };
     match manifest::read(raw, merged, env) {
-        Ok((manifest, remarks)) => Ok(Loaded { manifest, warnings: place(text, remarks) }),
+        Ok((manifest, remarks)) => Ok(LoadedManifest { manifest, warnings: place(text, remarks) }),
         Err(remarks) => Err(place(text, remarks)),
     }
 }
@@ -47,7 +47,7 @@ fn place(text: &str, remarks: Vec<Remark>) -> Vec<Diagnostic> {
     if remarks.is_empty() {
         return Vec::new();
     }
-    let tree = Tree::parse(text);
+    let tree = SyntaxTree::parse(text);
     remarks
         .into_iter()
         .map(|remark| Diagnostic {
@@ -80,7 +80,7 @@ pub(super) fn wrong_shape(text: &str, raw: &Value) -> Option<Diagnostic> {
         Value::Tagged(_) => "take the tag before it out",
         _ => "a manifest is a mapping: `version: 1`, `sessions:`, …",
     };
-    let span = Tree::parse(text).span(&crate::core::edit::Path::root(), false);
+    let span = SyntaxTree::parse(text).span(&crate::core::edit::Path::root(), false);
     Some(fatal(format!("the top level of a manifest is a mapping, this is {kind}"), Some(hint), span))
 }
 
@@ -97,13 +97,13 @@ fn bad_merge(text: &str, error: &serde_yaml::Error) -> Diagnostic {
 /// The diagnostic for a text that is not one YAML document.
 pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic {
     match &unreadable.cause {
-        Cause::Duplicate(key) => {
-            let span = Tree::parse(text).second_key(&unreadable.path, key);
+        UnreadableCause::Duplicate(key) => {
+            let span = SyntaxTree::parse(text).second_key(&unreadable.path, key);
             let hint = if key == "<<" { "merge several with one key: `<<: [*a, *b]`" } else { "keep one of the two" };
             return fatal(format!("duplicate key `{key}`"), Some(hint), span.or_else(|| located(text, unreadable)));
         }
-        Cause::TooMuch => return too_much(text, unreadable),
-        Cause::Reader => {}
+        UnreadableCause::TooMuch => return too_much(text, unreadable),
+        UnreadableCause::Reader => {}
     }
     let full = unreadable.error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full);
@@ -140,7 +140,7 @@ pub(super) fn unreadable_text(text: &str, unreadable: &Unreadable) -> Diagnostic
 }
 
 fn too_much(text: &str, unreadable: &Unreadable) -> Diagnostic {
-    let span = Tree::parse(text).span(&unreadable.path, true);
+    let span = SyntaxTree::parse(text).span(&unreadable.path, true);
     fatal("the aliases of this file expand to too much", Some("write the values out instead of repeating them"), span)
 }
 
@@ -163,7 +163,7 @@ fn located(text: &str, unreadable: &Unreadable) -> Option<Range<usize>> {
 }
 
 fn second_document(text: &str) -> Option<Range<usize>> {
-    let second = Tree::parse(text).documents().nth(1)?;
+    let second = SyntaxTree::parse(text).documents().nth(1)?;
     let start = usize::from(second.text_range().start());
     let mut start = line_start(text, start);
     while start < text.len() && !text[start..].starts_with("---") {

@@ -20,5 +20,5 @@ pub use diagnostics::{Diagnostic, render};
 pub use diff::{unified_diff, unified_diff_between};
 pub use document::Document;
 pub use edit::{Refusal, apply};
-pub use load::{Loaded, load};
+pub use load::{LoadedManifest, load};
 pub use text::{MAX_BYTES, decode};

@@ -6,7 +6,7 @@ use yaml_edit::SyntaxKind as Kind;
 
 use super::items::Items;
 use super::items::sessions;
-use super::tree::{Node, Place, Tree, key_of, key_text, significant, token_of, untagged};
+use super::tree::{NodePlace, SyntaxNode, SyntaxTree, key_of, key_text, significant, token_of, untagged};
 use super::untyped;
 use crate::core::manifest::lead::MASK;
 
@@ -102,7 +102,7 @@ fn may_have(text: &str) -> bool {
 }
 
 /// What is a mistaken `env` in an entry is a fine name of a label.
-fn is_collection(content: &Node) -> bool {
+fn is_collection(content: &SyntaxNode) -> bool {
     matches!(untagged(content).kind(), Kind::MAPPING | Kind::SEQUENCE)
 }
 
@@ -132,27 +132,30 @@ fn by_item(text: &str, near: &Range<usize>) -> Option<Vec<Range<usize>>> {
 
 /// The values of every `env`, wherever it stands, and what the aliases in them repeat.
 fn in_tree(text: &str) -> Vec<Range<usize>> {
-    let tree = Tree::parse(text);
-    let is_env = |entry: &Node| match key_text(entry) {
-        Some(key) => key == ENV[0] || (is_private(&key) && Place::of_entry(entry).content.is_some_and(|it| is_collection(&it))),
+    let tree = SyntaxTree::parse(text);
+    let is_env = |entry: &SyntaxNode| match key_text(entry) {
+        Some(key) => {
+            key == ENV[0] || (is_private(&key) && NodePlace::of_entry(entry).content.is_some_and(|it| is_collection(&it)))
+        }
         // A key that repeats another may say anything.
         None => key_of(entry).is_some_and(|key| key.text().to_string().trim_start().starts_with('*')),
     };
     let entries = tree.nodes().filter(|node| node.kind() == Kind::MAPPING_ENTRY && is_env(node));
-    let mut private: Vec<Node> = entries.filter_map(|entry| Place::of_entry(&entry).content).collect();
+    let mut private: Vec<SyntaxNode> = entries.filter_map(|entry| NodePlace::of_entry(&entry).content).collect();
     let mut anchors = None;
     let mut next = 0;
     while let Some(content) = private.get(next).cloned() {
         next += 1;
         for alias in content.descendants().filter(|node| node.kind() == Kind::ALIAS) {
             let name = alias.text().to_string().trim().trim_start_matches('*').to_owned();
-            let anchored = |node: Node| {
+            let anchored = |node: SyntaxNode| {
                 let token = token_of(&node, Kind::ANCHOR)?;
                 Some((token.text().trim_start_matches('&').to_owned(), untagged(&node)))
             };
-            let anchors: &Vec<(String, Node)> = anchors.get_or_insert_with(|| tree.nodes().filter_map(anchored).collect());
+            let anchors: &Vec<(String, SyntaxNode)> =
+                anchors.get_or_insert_with(|| tree.nodes().filter_map(anchored).collect());
             let repeated = anchors.iter().filter(|(anchor, _)| *anchor == name).map(|(_, node)| node);
-            let repeated: Vec<Node> = repeated.filter(|node| !private.contains(node)).cloned().collect();
+            let repeated: Vec<SyntaxNode> = repeated.filter(|node| !private.contains(node)).cloned().collect();
             private.extend(repeated);
         }
     }

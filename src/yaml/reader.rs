@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_yaml::{Mapping, Value};
 use yaml_edit::SyntaxKind as Kind;
 
-use super::tree::{Node, Token, Tree, is_flow, within_flow};
+use super::tree::{SyntaxNode, SyntaxToken, SyntaxTree, is_flow, within_flow};
 
 /// Line breaks to libyaml, ordinary characters in YAML 1.2.
 const SEPARATORS: [char; 3] = ['\u{85}', '\u{2028}', '\u{2029}'];
@@ -44,7 +44,7 @@ pub(super) fn repeats_anchor_set_twice(text: &str) -> bool {
 
 /// The same for everything else that libyaml does not read; `None` if there is nothing of the kind.
 pub(super) fn rewritten(text: &str) -> Option<Readable> {
-    let tree = Tree::parse(text);
+    let tree = SyntaxTree::parse(text);
     if tree.fault.is_some() {
         return None;
     }
@@ -119,7 +119,7 @@ struct Writer {
 
 impl Writer {
     /// Writes a token, and sometimes those that belong to it; gives the one to go on with.
-    fn write(&mut self, token: &Token) -> Option<Token> {
+    fn write(&mut self, token: &SyntaxToken) -> Option<SyntaxToken> {
         let text = token.text();
         match token.kind() {
             Kind::BOM if token.prev_token().is_some() => {}
@@ -149,7 +149,7 @@ impl Writer {
 
     /// Tabs between tokens, on lines with nothing or a comment, and in braces are white space like any other. Those before
     /// anything else would be its indentation, and stay what they are: an error.
-    fn blanks(&mut self, token: &Token) {
+    fn blanks(&mut self, token: &SyntaxToken) {
         let begins_line = token.prev_token().is_none_or(|before| before.text().ends_with(['\n', '\r']));
         let after = token.next_token().map(|after| (after.kind(), after.text().to_owned()));
         let ends_line =
@@ -194,7 +194,7 @@ impl Writer {
     }
 
     /// `!!null` with nothing behind it, or with empty quotes, is null. A single token is written for all of it.
-    fn null(&mut self, tag: &Token) -> Option<Token> {
+    fn null(&mut self, tag: &SyntaxToken) -> Option<SyntaxToken> {
         let mut next = tag.next_token();
         while let Some(blank) = next.as_ref().filter(|it| it.kind() == Kind::WHITESPACE || it.text_range().is_empty()) {
             next = blank.next_token();
@@ -215,9 +215,9 @@ impl Writer {
         }
     }
 
-    fn colon(&mut self, token: &Token) {
+    fn colon(&mut self, token: &SyntaxToken) {
         self.out.push_str(token.text());
-        let next = std::iter::successors(token.next_token(), Token::next_token).find(|it| !it.text_range().is_empty());
+        let next = std::iter::successors(token.next_token(), SyntaxToken::next_token).find(|it| !it.text_range().is_empty());
         if next.is_some_and(|it| matches!(it.kind(), Kind::RIGHT_BRACE | Kind::RIGHT_BRACKET | Kind::COMMA)) {
             self.out.push(' ');
         }
@@ -258,32 +258,32 @@ fn surrogate_pair(text: &str) -> Option<char> {
     char::decode_utf16(units).next().filter(|_| is_pair)?.ok()
 }
 
-fn is_in_scalar(token: &Token) -> bool {
+fn is_in_scalar(token: &SyntaxToken) -> bool {
     token.parent_ancestors().any(|node| node.kind() == Kind::SCALAR)
 }
 
-fn is_in_braces(node: &Node) -> bool {
+fn is_in_braces(node: &SyntaxNode) -> bool {
     (matches!(node.kind(), Kind::MAPPING | Kind::SEQUENCE) && is_flow(node)) || within_flow(node)
 }
 
 /// Whether an empty text is the key of an entry, which libyaml wants to see.
-fn is_key(token: &Token) -> bool {
+fn is_key(token: &SyntaxToken) -> bool {
     token.parent_ancestors().any(|node| node.kind() == Kind::KEY)
-        && std::iter::successors(token.prev_token(), Token::prev_token)
+        && std::iter::successors(token.prev_token(), SyntaxToken::prev_token)
             .find(|before| !matches!(before.kind(), Kind::WHITESPACE | Kind::INDENT) && !before.text_range().is_empty())
             .is_none_or(|before| before.text() != "?")
 }
 
-fn is_key_in_braces(token: &Token) -> bool {
+fn is_key_in_braces(token: &SyntaxToken) -> bool {
     token.parent_ancestors().find(|node| node.kind() == Kind::KEY).is_some_and(|key| is_in_braces(&key))
 }
 
 /// Whether a line break stands between a key in braces and its colon.
-fn is_before_colon_in_braces(token: &Token) -> bool {
-    let blank = |it: &Token| matches!(it.kind(), Kind::WHITESPACE | Kind::INDENT | Kind::NEWLINE);
-    let next = std::iter::successors(token.next_token(), Token::next_token).find(|it| !blank(it));
+fn is_before_colon_in_braces(token: &SyntaxToken) -> bool {
+    let blank = |it: &SyntaxToken| matches!(it.kind(), Kind::WHITESPACE | Kind::INDENT | Kind::NEWLINE);
+    let next = std::iter::successors(token.next_token(), SyntaxToken::next_token).find(|it| !blank(it));
     let before =
-        std::iter::successors(token.prev_token(), Token::prev_token).find(|it| !blank(it) && !it.text_range().is_empty());
+        std::iter::successors(token.prev_token(), SyntaxToken::prev_token).find(|it| !blank(it) && !it.text_range().is_empty());
     next.is_some_and(|it| it.kind() == Kind::COLON)
         && before.is_some_and(|it| is_in_scalar(&it))
         && !is_in_scalar(token)

@@ -24,12 +24,12 @@ pub(super) struct Unreadable {
     /// The node it was reading.
     pub path: Path,
     /// What the reader's own words do not say.
-    pub cause: Cause,
+    pub cause: UnreadableCause,
 }
 
 /// The causes that are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum UnreadableCause {
     /// As the reader's error says.
     Reader,
     /// A mapping has this key twice.
@@ -53,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
         Some(readable) => read_as_is(&readable.text).map(|value| readable.meant(value)),
         None => read_as_is(text),
     };
-    first.or_else(|unreadable| match reader::rewritten(text).filter(|_| unreadable.cause == Cause::Reader) {
+    first.or_else(|unreadable| match reader::rewritten(text).filter(|_| unreadable.cause == UnreadableCause::Reader) {
         Some(readable) => read_as_is(&readable.text).map(|value| readable.meant(value)),
         None => Err(unreadable),
     })
@@ -63,7 +63,7 @@ pub(super) fn read(text: &str) -> Result<Value, Unreadable> {
 fn read_as_is(text: &str) -> Result<Value, Unreadable> {
     let limits = Limits {
         left: Cell::new(FREE_NODES + text.len().saturating_mul(10)),
-        cause: RefCell::new(Cause::Reader),
+        cause: RefCell::new(UnreadableCause::Reader),
         path: RefCell::new(Vec::new()),
     };
     // To the reader a byte order mark takes a column, so that the first key would stand deeper than the others.
@@ -96,7 +96,7 @@ fn merge(value: &mut Value) -> Result<(), serde_yaml::Error> {
 
 struct Limits {
     left: Cell<usize>,
-    cause: RefCell<Cause>,
+    cause: RefCell<UnreadableCause>,
     /// Filled from the inside out while an error travels up, so that a good document pays nothing for it.
     path: RefCell<Vec<Segment>>,
 }
@@ -109,7 +109,7 @@ impl Limits {
                 Ok(())
             }
             None => {
-                self.cause.replace(Cause::TooMuch);
+                self.cause.replace(UnreadableCause::TooMuch);
                 Err(E::custom("aliases expand to too much"))
             }
         }
@@ -202,7 +202,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         while let Some(key) = access.next_key_seed(self)? {
             match mapping.entry(key) {
                 Entry::Occupied(taken) => {
-                    self.0.cause.replace(Cause::Duplicate(shown(taken.key())));
+                    self.0.cause.replace(UnreadableCause::Duplicate(shown(taken.key())));
                     return Err(A::Error::custom("duplicate key"));
                 }
                 Entry::Vacant(place) => {
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_duplicate_key_is_named_with_the_way_to_its_mapping() {
         let error = read("s:\n  - a: 1\n    b: 2\n  - a: 1\n    a: 2\n").unwrap_err();
-        assert_eq!(error.cause, Cause::Duplicate("a".to_owned()));
+        assert_eq!(error.cause, UnreadableCause::Duplicate("a".to_owned()));
         assert_eq!(error.path.to_string(), "s[1]");
     }
 
@@ -297,7 +297,7 @@ mod tests {
         let items = "x, ".repeat(20_000);
         let aliases = "*a, ".repeat(20_000);
         let error = read(&format!("a: &a [{items}]\nb: [{aliases}]\n")).unwrap_err();
-        assert_eq!(error.cause, Cause::TooMuch);
+        assert_eq!(error.cause, UnreadableCause::TooMuch);
         let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let before = level - 1;

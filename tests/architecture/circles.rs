@@ -31,7 +31,7 @@ pub(crate) fn circles(files: &[(PathBuf, String)]) -> Vec<String> {
     found
 }
 
-fn is_test_file(path: &Path) -> bool {
+pub(super) fn is_test_file(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
         || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"))
 }

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod circles;
+mod names;
 mod paths;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use circles::circles;
+use names::shared_names;
 use paths::{module, paths};
 
 /// The rooms, and the rooms each may use besides itself.
@@ -130,6 +132,11 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 #[test]
+fn no_two_public_types_have_one_name() {
+    assert_none(shared_names(&sources(&["src"])));
+}
+
+#[test]
 fn every_module_says_first_what_it_owns() {
     let silent =
         |(path, text): &(PathBuf, String)| (!text.starts_with("//! ")).then(|| format!("{}: no module doc", path.display()));
@@ -143,7 +150,7 @@ fn unsafe_stands_only_where_the_security_page_says() {
         .filter(|(_, text)| text.contains("allow(unsafe_code)"))
         .map(|(path, _)| path.display().to_string())
         .collect();
-    let named = ["src/cli/heap.rs", "src/cli/signals.rs", "src/host/ids.rs", "src/host/limits.rs", "src/store/lease.rs"];
+    let named = ["src/cli/heap.rs", "src/cli/signals.rs", "src/host/ids.rs", "src/host/limits.rs", "src/store/file_lease.rs"];
     assert_eq!(allowing, named, "docs/security.md names them");
 }
 

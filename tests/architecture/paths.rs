@@ -108,7 +108,7 @@ fn is_word(token: &str) -> bool {
 }
 
 /// Words and punctuation; comments, strings, characters and lifetimes left out.
-fn tokens(text: &str) -> Vec<String> {
+pub(super) fn tokens(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
     let mut tokens = Vec::new();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use headcount::bus::{Bus, BusOptions, Inbox, Message, Payload, State};
+use headcount::bus::{Bus, BusOptions, ConnectionState, Inbox, Message, Payload};
 use headcount::core::mqtt::{Broker as Address, Section};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -191,7 +191,7 @@ impl Client {
     }
 
     /// The next state for which `wanted` is true, those before it passed over.
-    pub(crate) async fn until(&mut self, wanted: impl Fn(&State) -> bool) -> State {
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&ConnectionState) -> bool) -> ConnectionState {
         let mut seen = Vec::new();
         let search = async {
             loop {
@@ -209,7 +209,7 @@ impl Client {
     }
 
     pub(crate) async fn subscribed(&mut self) {
-        self.until(|state| *state == State::Subscribed).await;
+        self.until(|state| *state == ConnectionState::Subscribed).await;
     }
 
     /// The next message, acknowledged.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use headcount::bus::State;
+use headcount::bus::ConnectionState;
 
 use crate::broker::{self, Client};
 
@@ -10,7 +10,7 @@ use crate::broker::{self, Client};
 async fn a_message_comes_as_it_was_sent_and_whole() {
     let Some(broker) = broker::open() else { return };
     let mut client = Client::start(broker.options(&[]));
-    assert_eq!(client.until(|_| true).await, State::Connected { session_present: false });
+    assert_eq!(client.until(|_| true).await, ConnectionState::Connected { session_present: false });
     client.subscribed().await;
     broker.publish("jobs/a/events", b"one\0\xff", &[]);
     let message = client.message().await;
@@ -29,7 +29,7 @@ async fn what_came_while_the_client_was_away_is_delivered_once_when_it_is_back()
         broker.publish("jobs/a/events", n.to_string().as_bytes(), &[]);
     }
     let mut client = Client::start(broker.options(&[]));
-    assert_eq!(client.until(|_| true).await, State::Connected { session_present: true });
+    assert_eq!(client.until(|_| true).await, ConnectionState::Connected { session_present: true });
     for n in 0..5 {
         assert_eq!(client.text().await, n.to_string());
     }
@@ -60,7 +60,7 @@ async fn a_wrong_password_is_refused_and_said_and_the_right_one_is_let_in() {
     else {
         return;
     };
-    let expected = State::Refused { why: "the broker refuses this client: not authorized".to_owned() };
+    let expected = ConnectionState::Refused { why: "the broker refuses this client: not authorized".to_owned() };
     for variables in [&[("MQTT_USERNAME", "me"), ("MQTT_PASSWORD", "wrong")][..], &[]] {
         let mut client = Client::start(broker.options(variables));
         assert_eq!(client.until(|_| true).await, expected, "{variables:?}");
@@ -79,7 +79,7 @@ async fn a_password_file_is_read_at_each_attempt_so_a_repaired_one_is_used() {
     let mut options = broker.options(&[("MQTT_USERNAME", "me")]);
     options.broker.password = headcount::core::mqtt::Password::InFile(file.clone());
     let mut client = Client::start(options);
-    assert!(matches!(client.until(|_| true).await, State::Unusable { why } if why.contains("password file")));
+    assert!(matches!(client.until(|_| true).await, ConnectionState::Unusable { why } if why.contains("password file")));
     std::fs::write(&file, "right\n").unwrap();
     client.subscribed().await;
 }
@@ -120,8 +120,8 @@ async fn a_broker_that_denies_the_subscription_is_said_to() {
     let mut options = headcount::bus::BusOptions::new(address.unwrap().unwrap(), "c".to_owned());
     options.subscribe = vec!["jobs/+/events".to_owned()];
     let mut client = Client::start(options);
-    let state = client.until(|state| !matches!(state, State::Connected { .. })).await;
-    assert_eq!(state, State::SubscribeFailed { why: "the broker denies access to jobs/+/events".to_owned() });
+    let state = client.until(|state| !matches!(state, ConnectionState::Connected { .. })).await;
+    assert_eq!(state, ConnectionState::SubscribeFailed { why: "the broker denies access to jobs/+/events".to_owned() });
 }
 
 /// Puts a password file into a directory.

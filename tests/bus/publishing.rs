@@ -1,6 +1,6 @@
 //! What is published: a host's birth, its end, its last will, values and events.
 
-use headcount::bus::State;
+use headcount::bus::ConnectionState;
 use headcount::core::fleet::{HOST_SCHEMA, HostState};
 use rustix::process::Signal;
 
@@ -64,7 +64,7 @@ async fn values_and_unacknowledged_events_are_published_again_to_a_broker_that_w
     broker.comes("headcount/x/session/a", |value| value == "alive").await;
     let first = state(&broker.retained(STATE));
     broker.end(Signal::KILL);
-    client.until(|state| matches!(state, State::Lost { .. })).await;
+    client.until(|state| matches!(state, ConnectionState::Lost { .. })).await;
     publisher.set("headcount/x/session/a", b"gone".to_vec());
     publisher.event("headcount/x/drift", b"told while nobody listened".to_vec());
     let _ = std::fs::remove_file(broker.dir.path().join("mosquitto.db"));
@@ -88,9 +88,9 @@ async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
         ..broker.options(&[])
     };
     let mut teller = Client::start(options);
-    teller.until(|state| matches!(state, State::Connected { .. })).await;
+    teller.until(|state| matches!(state, ConnectionState::Connected { .. })).await;
     broker.end(Signal::TERM);
-    teller.until(|state| matches!(state, State::Lost { .. })).await;
+    teller.until(|state| matches!(state, ConnectionState::Lost { .. })).await;
     for n in 0..100 {
         teller.bus.publisher().event("jobs/a/events", n.to_string().into_bytes());
     }
@@ -104,7 +104,7 @@ async fn an_event_told_while_the_broker_was_lost_arrives_once_it_is_back() {
 async fn a_farewell_does_not_wait_for_a_broker_that_hangs() {
     let Some(broker) = broker::open() else { return };
     let mut client = publishing(&broker);
-    client.until(|state| matches!(state, State::Connected { .. })).await;
+    client.until(|state| matches!(state, ConnectionState::Connected { .. })).await;
     broker.signal(Signal::STOP);
     let since = std::time::Instant::now();
     client.bus.stop(std::time::Duration::from_millis(200)).await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use headcount::bus::State;
+use headcount::bus::ConnectionState;
 
 use crate::broker::{self, Broker, Client};
 
@@ -61,7 +61,7 @@ async fn a_broker_that_nobody_trusted_vouches_for_is_not_spoken_to_and_the_reaso
     let stranger = file(&broker, "stranger.crt");
     let mut client = Client::start(broker.options(&[("MQTT_CA_CERTS", &stranger)]));
     let state = client.until(|_| true).await;
-    assert!(matches!(&state, State::Lost { why } if why.contains("certificate")), "{state:?}");
+    assert!(matches!(&state, ConnectionState::Lost { why } if why.contains("certificate")), "{state:?}");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_client_certificate_lets_in_where_one_is_asked_for() {
     let ca = file(&broker, "ca.crt");
     let mut stranger = Client::start(broker.options(&[("MQTT_CA_CERTS", &ca)]));
     let state = stranger.until(|_| true).await;
-    assert!(matches!(state, State::Lost { .. }), "{state:?}");
+    assert!(matches!(state, ConnectionState::Lost { .. }), "{state:?}");
     let (certificate, key) = (file(&broker, "client.crt"), file(&broker, "client.key"));
     let variables = [("MQTT_CA_CERTS", &*ca), ("MQTT_CERTFILE", &certificate), ("MQTT_KEYFILE", &key)];
     let mut client = Client::start(broker.options(&variables));
@@ -84,7 +84,7 @@ async fn a_certificate_file_that_is_none_is_named_and_tried_again() {
     std::fs::write(&path, "no certificate\n").unwrap();
     let mut client = Client::start(broker.options(&[("MQTT_CA_CERTS", path.to_str().unwrap())]));
     let state = client.until(|_| true).await;
-    assert!(matches!(&state, State::Unusable { why } if why.contains("mine.crt")), "{state:?}");
+    assert!(matches!(&state, ConnectionState::Unusable { why } if why.contains("mine.crt")), "{state:?}");
     std::fs::copy(broker.dir.path().join("ca.crt"), &path).unwrap();
     client.subscribed().await;
 }

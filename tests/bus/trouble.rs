@@ -1,12 +1,12 @@
 //! A broker that is not there, goes away, hangs, or sends what cannot be read.
 
-use headcount::bus::{Payload, State};
+use headcount::bus::{ConnectionState, Payload};
 use rustix::process::Signal;
 
 use crate::broker::{self, Client};
 
-fn is_lost(state: &State) -> bool {
-    matches!(state, State::Lost { .. })
+fn is_lost(state: &ConnectionState) -> bool {
+    matches!(state, ConnectionState::Lost { .. })
 }
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn a_broker_that_is_absent_at_the_start_is_said_and_used_once_it_is_there(
     let Some(mut broker) = broker::open() else { return };
     broker.end(Signal::TERM);
     let mut client = Client::start(broker.options(&[]));
-    assert!(matches!(client.until(|_| true).await, State::Lost { why } if why.contains("refused")));
+    assert!(matches!(client.until(|_| true).await, ConnectionState::Lost { why } if why.contains("refused")));
     assert!(broker.start());
     client.subscribed().await;
     broker.publish("jobs/a/events", b"here", &[]);
@@ -29,7 +29,7 @@ async fn a_restarted_broker_is_found_again_and_keeps_what_was_said_meanwhile() {
     broker.end(Signal::TERM);
     client.until(is_lost).await;
     assert!(broker.start());
-    client.until(|state| *state == State::Connected { session_present: true }).await;
+    client.until(|state| *state == ConnectionState::Connected { session_present: true }).await;
     client.subscribed().await;
     broker.publish("jobs/a/events", b"after", &[]);
     assert_eq!(client.text().await, "after");
@@ -44,7 +44,7 @@ async fn a_killed_broker_that_has_forgotten_the_session_is_subscribed_to_anew() 
     client.until(is_lost).await;
     let _ = std::fs::remove_file(broker.dir.path().join("mosquitto.db"));
     assert!(broker.start());
-    client.until(|state| *state == State::Connected { session_present: false }).await;
+    client.until(|state| *state == ConnectionState::Connected { session_present: false }).await;
     client.subscribed().await;
     broker.publish("jobs/a/events", b"after", &[]);
     assert_eq!(client.text().await, "after");
@@ -57,7 +57,7 @@ async fn a_broker_that_hangs_is_noticed_and_used_again_once_it_goes_on() {
     client.subscribed().await;
     broker.signal(Signal::STOP);
     let lost = client.until(is_lost).await;
-    assert_eq!(lost, State::Lost { why: "the broker stopped answering".to_owned() });
+    assert_eq!(lost, ConnectionState::Lost { why: "the broker stopped answering".to_owned() });
     broker.signal(Signal::CONT);
     client.subscribed().await;
     broker.publish("jobs/a/events", b"after", &[]);
@@ -96,7 +96,7 @@ async fn something_that_is_no_broker_is_lost_and_nothing_worse() {
     options.subscribe = vec!["a".to_owned()];
     let mut client = Client::start(options);
     for _ in 0..10 {
-        client.until(|state| matches!(state, State::Lost { .. } | State::Refused { .. })).await;
+        client.until(|state| matches!(state, ConnectionState::Lost { .. } | ConnectionState::Refused { .. })).await;
     }
 }
 
@@ -117,10 +117,10 @@ async fn a_packet_that_cannot_be_read_is_not_delivered_for_ever() {
     let mut client = Client::start(broker.options(&[]));
     client.subscribed().await;
     broker.publish("jobs/a/events", &vec![b'x'; 2_000_000], &[]);
-    let state = client.until(|state| matches!(state, State::Discarded { .. })).await;
-    assert!(matches!(state, State::Discarded { why } if why.contains("longer")));
+    let state = client.until(|state| matches!(state, ConnectionState::Discarded { .. })).await;
+    assert!(matches!(state, ConnectionState::Discarded { why } if why.contains("longer")));
     // The connection that is made then lasts.
-    client.until(|state| *state == State::Connected { session_present: false }).await;
+    client.until(|state| *state == ConnectionState::Connected { session_present: false }).await;
     client.subscribed().await;
     broker.publish("jobs/a/events", b"next", &[]);
     assert_eq!(client.text().await, "next");

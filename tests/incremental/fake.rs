@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use headcount::control::observe::World;
+use headcount::control::observe::Observer;
 use headcount::core::fact::Fact;
 use headcount::core::observe::{Boot, MuxSession, Pane, Server};
 use headcount::host::{
-    Answer, Command, Environ, Hold, Host, Lineage, Listener, Output, Peer, ProcessInfo, Question, Rights, RunError,
+    Command, CommandOutput, Environ, Hold, Host, Listener, Peer, ProcessInfo, ProcessRow, Rights, RunError, SocketReply,
+    SocketRequest,
 };
 
 /// What the world holds.
@@ -83,9 +84,9 @@ impl Fake {
     }
 
     /// The world to observe, with a memory of its own.
-    pub fn world(&self) -> World {
+    pub fn world(&self) -> Observer {
         let env = self.env();
-        World { host: Box::new(self.clone()), ..World::local(env) }
+        Observer { host: Box::new(self.clone()), ..Observer::local(env) }
     }
 
     fn env(&self) -> Environ {
@@ -187,7 +188,7 @@ impl Host for Fake {
         Fact::Seen(Boot { id: format!("boot {}", self.table().boots), at: DateTime::UNIX_EPOCH })
     }
 
-    fn run(&self, command: &Command) -> Result<Output, RunError> {
+    fn run(&self, command: &Command) -> Result<CommandOutput, RunError> {
         let program = || command.program.clone();
         let words: Vec<&str> = command.args.iter().map(|word| word.to_str().unwrap()).collect();
         let (["-u", "-S", socket], question) = words.split_at(3.min(words.len())) else {
@@ -209,7 +210,7 @@ impl Host for Fake {
                     let shown = server.sessions.iter().find(is_it).map(|it| if it.id == target { &it.id } else { &it.name });
                     text += &format!("{}\n", shown.map_or("", String::as_str));
                 }
-                Ok(Output { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
+                Ok(CommandOutput { code: Some(0), signal: None, stdout: text.into_bytes(), stderr: Vec::new() })
             }
             // One session is asked about by itself.
             ["display-message", "-p", "#{version}|#{pid}", ";", "list-panes", "-s", "-t", target, ..] => {
@@ -217,12 +218,14 @@ impl Host for Fake {
                 let mut server = server.ok_or_else(|| RunError::Deadline { program: program(), after: command.deadline })?;
                 server.sessions.retain(|session| target.strip_suffix(':') == Some(session.id.as_str()));
                 let code = Some(i32::from(server.sessions.is_empty()));
-                Ok(Output { code, signal: None, stdout: rows(&server), stderr: Vec::new() })
+                Ok(CommandOutput { code, signal: None, stdout: rows(&server), stderr: Vec::new() })
             }
             ["display-message", "-p", "#{version}|#{pid}", ";", "list-panes", ..] => {
                 self.listed.fetch_add(1, Ordering::Relaxed);
                 match server {
-                    Some(server) => Ok(Output { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() }),
+                    Some(server) => {
+                        Ok(CommandOutput { code: Some(0), signal: None, stdout: rows(&server), stderr: Vec::new() })
+                    }
                     None => Err(RunError::Deadline { program: program(), after: command.deadline }),
                 }
             }
@@ -235,7 +238,7 @@ impl Host for Fake {
         self.find(pid)
     }
 
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
+    fn stat(&self, pid: u32) -> Fact<ProcessInfo> {
         self.glanced.fetch_add(1, Ordering::Relaxed);
         self.find(pid).map(|process| ProcessInfo { argv: Vec::new(), ..process })
     }
@@ -288,9 +291,9 @@ impl Host for Fake {
         table.processes.iter().filter(|(_, process)| process.parent == pid).map(|(pid, _)| *pid).collect()
     }
 
-    fn table(&self) -> Fact<Vec<Lineage>> {
+    fn table(&self) -> Fact<Vec<ProcessRow>> {
         let table = self.table();
-        let lineage = |(pid, process): (&u32, &Running)| Lineage {
+        let lineage = |(pid, process): (&u32, &Running)| ProcessRow {
             pid: *pid,
             parent: process.parent,
             name: process.argv[0].clone(),
@@ -316,7 +319,7 @@ impl Host for Fake {
         Fact::Absent
     }
 
-    fn ask(&self, sockets: &[PathBuf], _: &Question<'_>, _: Duration) -> Vec<Answer> {
-        vec![Answer::Nobody; sockets.len()]
+    fn ask(&self, sockets: &[PathBuf], _: &SocketRequest<'_>, _: Duration) -> Vec<SocketReply> {
+        vec![SocketReply::Nobody; sockets.len()]
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headcount::control::observe::World;
-use headcount::control::pass::{self, Mode, Options, Pass, Passer};
+use headcount::control::observe::Observer;
+use headcount::control::pass::{self, Mode, Pass, PassOptions, PassRunner};
 use headcount::control::watch::queue::Queue;
 use headcount::control::watch::wake::{Reason, Scope, Wake};
 use headcount::core::drift::Class;
@@ -60,8 +60,8 @@ impl Scene {
         std::fs::File::options().append(true).open(self.manifest()).unwrap().set_modified(then).unwrap();
     }
 
-    fn options(&self, mode: Mode) -> Options {
-        Options {
+    fn options(&self, mode: Mode) -> PassOptions {
+        PassOptions {
             manifest: self.manifest(),
             state_home: StateHome::from_environment(|name| match name {
                 "HOME" => Some(self.world.home().into_os_string()),
@@ -73,7 +73,7 @@ impl Scene {
             strict: false,
             mode,
             consumer: None,
-            update: headcount::store::manifest::Options::default(),
+            update: headcount::store::manifest::UpdateOptions::default(),
             versions: None,
             jobs: None,
             tells_settling: true,
@@ -82,9 +82,9 @@ impl Scene {
         }
     }
 
-    fn view(&self) -> World {
+    fn view(&self) -> Observer {
         let env = self.world.environ(&[]);
-        World { host: Box::new(LocalHost::named(HOST, env.clone())), ..World::local(env) }
+        Observer { host: Box::new(LocalHost::named(HOST, env.clone())), ..Observer::local(env) }
     }
 
     fn any_live(&mut self) -> Option<usize> {
@@ -247,8 +247,8 @@ fn reason(what: &str) -> Reason {
 fn play(seed: u64) {
     let mut scene = Scene::new(seed);
     let looking = scene.options(Mode::Look);
-    let mut narrow = Passer::new(Arc::new(scene.view()), looking.clone());
-    let mut recording = Passer::new(Arc::new(scene.view()), scene.options(Mode::Record));
+    let mut narrow = PassRunner::new(Arc::new(scene.view()), looking.clone());
+    let mut recording = PassRunner::new(Arc::new(scene.view()), scene.options(Mode::Record));
     let mut queue = Queue::new();
     let mut history = Vec::new();
     for _ in 0..14 {
@@ -289,7 +289,7 @@ fn the_look_that_answers_two_wakes_misses_no_transcript_that_went_while_a_sessio
         claude.id
     ));
     // It has to remember that the transcript was there.
-    let mut narrow = Passer::new(Arc::new(scene.view()), scene.options(Mode::Record));
+    let mut narrow = PassRunner::new(Arc::new(scene.view()), scene.options(Mode::Record));
     let stale = |pass: &Pass| pass.report.drifts.iter().filter(|drift| drift.class == Class::StaleId).count();
     assert_eq!(stale(&narrow.pass(&Scope::ALL).unwrap()), 0);
     std::fs::remove_file(transcript).unwrap();
@@ -306,7 +306,7 @@ fn a_manifest_edited_between_two_passes_is_judged_as_it_is_now() {
     let scene = Scene::new(0);
     let cwd = scene.world.workspace("w");
     scene.world.claude_session("lane", &cwd);
-    let mut narrow = Passer::new(Arc::new(scene.view()), scene.options(Mode::Look));
+    let mut narrow = PassRunner::new(Arc::new(scene.view()), scene.options(Mode::Look));
     let nothing = Scope::sessions(BTreeSet::new());
     assert_eq!(narrow.pass(&nothing).unwrap().report.counts.declared, 0);
     scene.declare(&format!("  - name: lane\n    agent: claude\n    cwd: {}\n", cwd.display()));

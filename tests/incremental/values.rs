@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use headcount::control::observe::{World, observe};
+use headcount::control::observe::{Observer, observe};
 use headcount::control::watch::wake::Scope;
 use headcount::core::fact::Fact;
 use headcount::core::ids::{MuxKind, SessionKey};
@@ -83,7 +83,7 @@ struct Run {
     _dir: tempfile::TempDir,
     fake: Fake,
     /// Keeps its memory from look to look.
-    narrow: World,
+    narrow: Observer,
     declared: BTreeSet<(usize, u8)>,
     /// The panes in which a process became another program, or may not be read any more, and nobody said so.
     unheard: BTreeSet<u32>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use headcount::core::job::{EventKind, JobEvent, JobStatus};
-use headcount::store::jobs::{Message, Registry};
+use headcount::store::jobs::{EventMessage, Registry};
 use serde_json::Value;
 
 use crate::event;
@@ -66,7 +66,7 @@ fn events_by_its_own_topic_and_signature_are_believed() {
     let next = JobEvent::next(&job, EventKind::Progress, "é".to_owned(), None, Utc::now()).unwrap();
     let payload = serde_json::to_vec(&next).unwrap();
     let topic = job.topic();
-    let answers = registry.receive(&[Message { topic: &topic, payload: &payload }], "team/jobs", Utc::now()).unwrap();
+    let answers = registry.receive(&[EventMessage { topic: &topic, payload: &payload }], "team/jobs", Utc::now()).unwrap();
     assert_eq!(answers[0].as_ref().unwrap().last_seq, 3);
     let log = registry.events(&job.id).news().unwrap();
     assert_eq!((log.events.len(), log.unreadable), (3, 0));

@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use headcount::core::job::{DEFAULT_ROOT, Dropped, EventKind, Job, JobEvent, JobStatus};
-use headcount::store::jobs::{JobsError, Message, NewEvent, Registry};
+use headcount::core::job::{DEFAULT_ROOT, DropReason, EventKind, Job, JobEvent, JobStatus};
+use headcount::store::jobs::{EventMessage, JobsError, NewEvent, Registry};
 
 use crate::{contents, event, numbers, submitted};
 
@@ -41,8 +41,11 @@ fn looking_at_a_registry_that_is_not_there_makes_nothing() {
     assert!(matches!(registry.publish(&id, event(EventKind::Started), Utc::now()), Err(JobsError::NoSuchJob { .. })));
     assert!(matches!(registry.cancel(&id, Utc::now()), Err(JobsError::NoSuchJob { .. })));
     assert!(registry.prune(Utc::now(), false).unwrap().jobs.is_empty());
-    let stranger = Message { topic: "python/mqtt/jobs/abc12345/events", payload: b"{}" };
-    assert_eq!(registry.receive(&[stranger], DEFAULT_ROOT, Utc::now()).unwrap()[0].as_ref().err(), Some(&Dropped::NoSuchJob));
+    let stranger = EventMessage { topic: "python/mqtt/jobs/abc12345/events", payload: b"{}" };
+    assert_eq!(
+        registry.receive(&[stranger], DEFAULT_ROOT, Utc::now()).unwrap()[0].as_ref().err(),
+        Some(&DropReason::NoSuchJob)
+    );
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
 }
 
@@ -110,16 +113,16 @@ fn what_comes_in_is_verified_in_order_and_a_dropped_event_moves_nothing() {
     let nobodys = payload(&unsigned(&one), 50, EventKind::Completed);
     let texts = [
         (topic_one.as_str(), payload(&one, 1, EventKind::Started), Ok(JobStatus::Running)),
-        (&topic_one, payload(&one, 1, EventKind::Started), Err(Dropped::Seen)),
-        (&topic_one, nobodys, Err(Dropped::Unsigned)),
+        (&topic_one, payload(&one, 1, EventKind::Started), Err(DropReason::Seen)),
+        (&topic_one, nobodys, Err(DropReason::Unsigned)),
         (&topic_two, payload(&two, 3, EventKind::Progress), Ok(JobStatus::Running)),
-        (&topic_two, payload(&two, 2, EventKind::Error), Err(Dropped::Seen)),
-        (&topic_two, payload(&one, 9, EventKind::Error), Err(Dropped::OtherJob)),
+        (&topic_two, payload(&two, 2, EventKind::Error), Err(DropReason::Seen)),
+        (&topic_two, payload(&one, 9, EventKind::Error), Err(DropReason::OtherJob)),
         (&topic_one, payload(&one, 2, EventKind::Completed), Ok(JobStatus::Completed)),
-        ("python/mqtt/jobs/../events", payload(&one, 9, EventKind::Error), Err(Dropped::Topic)),
-        ("python/mqtt/jobs/nobody/events", payload(&one, 9, EventKind::Error), Err(Dropped::NoSuchJob)),
+        ("python/mqtt/jobs/../events", payload(&one, 9, EventKind::Error), Err(DropReason::Topic)),
+        ("python/mqtt/jobs/nobody/events", payload(&one, 9, EventKind::Error), Err(DropReason::NoSuchJob)),
     ];
-    let messages: Vec<Message<'_>> = texts.iter().map(|(topic, payload, _)| Message { topic, payload }).collect();
+    let messages: Vec<EventMessage<'_>> = texts.iter().map(|(topic, payload, _)| EventMessage { topic, payload }).collect();
     let answers = registry.receive(&messages, DEFAULT_ROOT, Utc::now()).unwrap();
     for ((answer, (topic, _, expected)), number) in answers.into_iter().zip(&texts).zip(0..) {
         assert_eq!(answer.map(|job| job.status), *expected, "{number}: {topic}");
@@ -199,8 +202,8 @@ fn what_is_no_job_is_named_and_never_touched() {
         assert!(registry.publish(&id, event(EventKind::Started), Utc::now()).is_err(), "{name}");
         assert!(registry.cancel(&id, Utc::now()).is_err(), "{name}");
     }
-    let torn = Message { topic: "python/mqtt/jobs/torn/events", payload: b"{}" };
-    assert_eq!(registry.receive(&[torn], DEFAULT_ROOT, Utc::now()).unwrap()[0].as_ref().err(), Some(&Dropped::NoSuchJob));
+    let torn = EventMessage { topic: "python/mqtt/jobs/torn/events", payload: b"{}" };
+    assert_eq!(registry.receive(&[torn], DEFAULT_ROOT, Utc::now()).unwrap()[0].as_ref().err(), Some(&DropReason::NoSuchJob));
     assert!(registry.prune(Utc::now() + TimeDelta::days(1), false).unwrap().jobs.is_empty());
     assert_eq!(contents(dir.path()), before);
 }

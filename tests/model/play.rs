@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use chrono::TimeDelta;
-use headcount::control::pass::{self, Mode, Options, Pass, PassError, Passer, Versions};
+use headcount::control::pass::{self, ManifestHistory, Mode, Pass, PassError, PassOptions, PassRunner};
 use headcount::control::watch::wake::Scope;
 use headcount::core::ids::{MuxKind, ServerKey};
 use headcount::core::manifest::select::Selection;
 use headcount::host::Host as _;
-use headcount::store::manifest::{Step as Writing, Steps};
+use headcount::store::manifest::{WriteStep as Writing, WriteSteps};
 use headcount::store::paths::StateHome;
 
 use super::fake::Fake;
@@ -43,8 +43,8 @@ pub struct Play {
     /// Where all of it is, until it is dropped.
     _dir: tempfile::TempDir,
     fake: Fake,
-    options: Options,
-    passer: Passer,
+    options: PassOptions,
+    passer: PassRunner,
     race: Arc<Mutex<Race>>,
     /// The conversations there were, in order.
     ids: Arc<Mutex<Vec<String>>>,
@@ -94,8 +94,8 @@ impl Play {
         save(&manifest, FIRST);
         let (race, ids) = (Arc::<Mutex<Race>>::default(), Arc::<Mutex<Vec<String>>>::default());
         let listener = steps(manifest.clone(), Arc::clone(&race), Arc::clone(&ids));
-        let update = headcount::store::manifest::Options { steps: listener, ..Default::default() };
-        let options = Options {
+        let update = headcount::store::manifest::UpdateOptions { steps: listener, ..Default::default() };
+        let options = PassOptions {
             manifest,
             state_home: StateHome::at(dir.path().join("state")),
             selection: Selection::default(),
@@ -104,13 +104,13 @@ impl Play {
             mode: Mode::Record,
             consumer: Some("watch".to_owned()),
             update,
-            versions: Some(Versions::default()),
+            versions: Some(ManifestHistory::default()),
             jobs: None,
             tells_settling: false,
             tells_jobs: true,
             held: None,
         };
-        let passer = Passer::new(Arc::new(fake.world()), options.clone());
+        let passer = PassRunner::new(Arc::new(fake.world()), options.clone());
         Self {
             _dir: dir,
             fake,
@@ -168,9 +168,9 @@ impl Play {
             }
             Step::Resync => self.pass(true),
             Step::Restart => {
-                let versions = Some(Versions::default());
+                let versions = Some(ManifestHistory::default());
                 self.options.versions = versions;
-                self.passer = Passer::new(Arc::new(self.fake.world()), self.options.clone());
+                self.passer = PassRunner::new(Arc::new(self.fake.world()), self.options.clone());
                 (self.left, self.small, self.pending) = (None, None, Scope::ALL);
                 self.touched.clear();
             }
@@ -287,15 +287,15 @@ impl Play {
             let table = self.fake.table();
             !table.hidden.is_empty() || !table.mute.is_empty()
         };
-        let looking = Options { mode: Mode::Look, ..self.options.clone() };
+        let looking = PassOptions { mode: Mode::Look, ..self.options.clone() };
         let fresh = pass::run(&self.fake.world(), &looking).unwrap();
         assert!(hidden || fresh.report.diff.is_empty(), "left undone by {:#?}:\n{}", pass.report.drifts, fresh.report.diff);
     }
 }
 
 /// Saves what waits to be saved at the step it waits for.
-fn steps(manifest: PathBuf, race: Arc<Mutex<Race>>, ids: Arc<Mutex<Vec<String>>>) -> Steps {
-    Steps::new(move |step| {
+fn steps(manifest: PathBuf, race: Arc<Mutex<Race>>, ids: Arc<Mutex<Vec<String>>>) -> WriteSteps {
+    WriteSteps::new(move |step| {
         let mut race = race.lock().unwrap();
         let Some(Save { deed, number, marks, .. }) = race.waits.take_if(|save| save.at == step) else { return };
         let text = fs::read_to_string(&manifest).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use headcount::control::observe::{World as Looking, observe};
+use headcount::control::observe::{Observer as Looking, observe};
 use headcount::core::fact::Fact;
 use headcount::core::ids::AgentKind;
 use headcount::host::LocalHost;

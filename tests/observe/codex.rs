@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ConversationId;
 use headcount::core::observe::Agent;
-use headcount::core::observe::identity::{Found, Rung};
+use headcount::core::observe::identity::{Rung, RungValue};
 
 use crate::support::{World, await_some, entries};
 use crate::{agents, look};
@@ -101,7 +101,7 @@ fn a_lock_is_found_in_a_home_behind_a_link() {
     world.session("s", &cwd, &command);
     await_some("the lock", || lock.with_extension("held").exists().then_some(()));
     let held = codex(&world, "s").ladder.readings.into_iter().find(|reading| reading.rung == Rung::Held).unwrap();
-    assert_eq!(held.fact, Fact::Seen(Found::Id(ConversationId(ID.to_owned()))));
+    assert_eq!(held.fact, Fact::Seen(RungValue::Id(ConversationId(ID.to_owned()))));
 }
 
 #[test]

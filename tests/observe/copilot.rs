@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::observe::Agent;
-use headcount::core::observe::identity::{Found, Rung};
+use headcount::core::observe::identity::{Rung, RungValue};
 
 use crate::support::{World, await_some, entries};
 use crate::{agents, look};
@@ -47,12 +47,12 @@ fn agent(world: &World, name: &str) -> Option<Agent> {
     agents(&seen, name).first().map(|agent| (*agent).clone())
 }
 
-fn reading(agent: &Agent, rung: Rung) -> Option<&Fact<Found>> {
+fn reading(agent: &Agent, rung: Rung) -> Option<&Fact<RungValue>> {
     agent.ladder.readings.iter().find(|reading| reading.rung == rung).map(|reading| &reading.fact)
 }
 
-fn id(text: &str) -> Fact<Found> {
-    Fact::Seen(Found::Id(ConversationId(text.to_owned())))
+fn id(text: &str) -> Fact<RungValue> {
+    Fact::Seen(RungValue::Id(ConversationId(text.to_owned())))
 }
 
 /// The process below the loader, once it is there.
@@ -71,8 +71,8 @@ fn locked(home: &Path, pid: u32) -> String {
 }
 
 /// What the registry says once it says something.
-fn told(world: &World, name: &str) -> Fact<Found> {
-    let is_told = |fact: &Fact<Found>| !fact.is_absent();
+fn told(world: &World, name: &str) -> Fact<RungValue> {
+    let is_told = |fact: &Fact<RungValue>| !fact.is_absent();
     await_some("the lock's word", || reading(&agent(world, name)?, Rung::Registry).cloned().filter(is_told))
 }
 
@@ -148,5 +148,5 @@ fn a_lock_without_a_hold_counts_once_it_is_clearly_younger_than_its_process() {
     await_some("two seconds", || (made.elapsed().unwrap().as_secs_f32() > 2.0).then_some(()));
     world.type_line("s", "/new");
     let second = locked(&world.home().join(".copilot"), child);
-    assert_eq!(await_some("the lock's word", || told(&world, "s").into_seen()), Found::Id(ConversationId(second)));
+    assert_eq!(await_some("the lock's word", || told(&world, "s").into_seen()), RungValue::Id(ConversationId(second)));
 }

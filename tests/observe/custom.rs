@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use headcount::control::observe::{World as Looking, observe};
+use headcount::control::observe::{Observer as Looking, observe};
 use headcount::control::watch::wake::Scope;
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::manifest::Manifest;
-use headcount::core::observe::identity::{Appearance, Found, Ladder, Rung};
+use headcount::core::observe::identity::{Appearance, Ladder, Rung, RungValue};
 use headcount::core::observe::{Observation, TranscriptKey};
 use headcount::host::LocalHost;
 
@@ -27,7 +27,7 @@ fn declared(entries: &[&str]) -> Manifest {
     manifest(&declaring(entries))
 }
 
-fn reading(ladder: &Ladder, rung: Rung) -> Option<&Fact<Found>> {
+fn reading(ladder: &Ladder, rung: Rung) -> Option<&Fact<RungValue>> {
     ladder.readings.iter().find(|reading| reading.rung == rung).map(|reading| &reading.fact)
 }
 
@@ -38,7 +38,7 @@ fn ladder(world: &World, name: &str, manifest: &Manifest) -> Ladder {
 
 fn appeared(ladder: &Ladder) -> Vec<Appearance> {
     match reading(ladder, Rung::Appeared) {
-        Some(Fact::Seen(Found::Appeared(all))) => all.clone(),
+        Some(Fact::Seen(RungValue::Appeared(all))) => all.clone(),
         Some(Fact::Absent) => Vec::new(),
         other => panic!("{other:?}"),
     }
@@ -103,7 +103,7 @@ fn the_id_is_told_by_the_declared_flags_and_never_with_a_fork() {
     ] {
         world.session(name, &cwd, &format!("exec aider {arguments}"));
         let found = ladder(&world, name, &declared(&[&format!("name: {name}, agent: aider")]));
-        let id = expected.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(ConversationId(id.to_owned()))));
+        let id = expected.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(ConversationId(id.to_owned()))));
         assert_eq!(reading(&found, Rung::Start), Some(&id), "{arguments}");
     }
 }

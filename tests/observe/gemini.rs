@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use headcount::core::fact::Fact;
 use headcount::core::ids::AgentKind;
 use headcount::core::observe::Agent;
-use headcount::core::observe::identity::{Found, Rung};
+use headcount::core::observe::identity::{Rung, RungValue};
 
 use crate::support::{World, await_some, entries};
 use crate::{agents, look};
@@ -46,13 +46,13 @@ fn agent(world: &World, name: &str) -> Option<Agent> {
     agents(&seen, name).first().map(|agent| (*agent).clone())
 }
 
-fn reading(agent: &Agent, rung: Rung) -> Option<&Fact<Found>> {
+fn reading(agent: &Agent, rung: Rung) -> Option<&Fact<RungValue>> {
     agent.ladder.readings.iter().find(|reading| reading.rung == rung).map(|reading| &reading.fact)
 }
 
 fn appeared(agent: &Agent) -> Vec<String> {
     match reading(agent, Rung::Appeared) {
-        Some(Fact::Seen(Found::Appeared(all))) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
+        Some(Fact::Seen(RungValue::Appeared(all))) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
         _ => Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::manifest::Manifest;
-use headcount::core::observe::identity::{Found, Ladder, Rung};
+use headcount::core::observe::identity::{Ladder, Rung, RungValue};
 use headcount::host::LocalHost;
 
 use crate::support::{HOST, World, await_some, entries, recorded};
@@ -13,12 +13,12 @@ use crate::{agents, look};
 
 const ID: &str = "11111111-2222-4333-8444-555555555555";
 
-fn reading(ladder: &Ladder, rung: Rung) -> Option<&Fact<Found>> {
+fn reading(ladder: &Ladder, rung: Rung) -> Option<&Fact<RungValue>> {
     ladder.readings.iter().find(|reading| reading.rung == rung).map(|reading| &reading.fact)
 }
 
-fn id(text: &str) -> Fact<Found> {
-    Fact::Seen(Found::Id(ConversationId(text.to_owned())))
+fn id(text: &str) -> Fact<RungValue> {
+    Fact::Seen(RungValue::Id(ConversationId(text.to_owned())))
 }
 
 /// The ladder of the only agent of a session, once there is one.
@@ -189,7 +189,7 @@ fn a_transcript_that_appeared_after_the_start_is_shown_with_the_number_of_peers(
         let found = ladder(&world, "s", &one("s"));
         reading(&found, Rung::Appeared).is_some_and(|fact| fact.seen().is_some()).then_some(found)
     });
-    let Some(Fact::Seen(Found::Appeared(all))) = reading(&found, Rung::Appeared) else { panic!("{found:?}") };
+    let Some(Fact::Seen(RungValue::Appeared(all))) = reading(&found, Rung::Appeared) else { panic!("{found:?}") };
     assert_eq!(all.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), [ID]);
     // A stand-in that forks is two for that moment.
     let peers = |count| (ladder(&world, "s", &one("s")).peers == Fact::Seen(count)).then_some(());
@@ -218,7 +218,7 @@ fn antigravitys_map_is_read_for_the_real_workspace() {
     });
     let agent = agents(&seen, "x-creator-agy")[0];
     assert_eq!((agent.kind, &agent.ladder.peers), (AgentKind::Antigravity, &Fact::Seen(1)));
-    let Some(Fact::Seen(Found::Mapped { id, changed })) = reading(&agent.ladder, Rung::WorkspaceMap) else {
+    let Some(Fact::Seen(RungValue::Mapped { id, changed })) = reading(&agent.ladder, Rung::WorkspaceMap) else {
         panic!("{agent:?}")
     };
     assert_eq!(id.as_str(), "c-1");
@@ -235,12 +235,12 @@ fn a_hook_event_of_this_very_process_is_a_rung_between() {
     let host = Box::new(LocalHost::named(HOST, env.clone()));
     let hook = move |kind: AgentKind, asked: u32, ticks: u64| {
         assert!(kind == AgentKind::Claude && ticks > 0);
-        if asked == pid { Fact::Seen(Found::Id(ConversationId("hooked".into()))) } else { Fact::Absent }
+        if asked == pid { Fact::Seen(RungValue::Id(ConversationId("hooked".into()))) } else { Fact::Absent }
     };
-    let looking = headcount::control::observe::World {
+    let looking = headcount::control::observe::Observer {
         host,
         every_rung: true,
-        ..headcount::control::observe::World::local(env).with_hooks(Box::new(hook))
+        ..headcount::control::observe::Observer::local(env).with_hooks(Box::new(hook))
     };
     let seen = headcount::control::observe::observe(&looking, &one("s"));
     let rungs: Vec<Rung> = agents(&seen, "s")[0].ladder.readings.iter().map(|reading| reading.rung).collect();
@@ -277,7 +277,8 @@ fn the_short_way_through_the_registry_sees_what_the_long_way_sees() {
     let view = |every_rung: bool| {
         let env = world.environ(&[]);
         let host = Box::new(LocalHost::named(HOST, env.clone()));
-        let looking = headcount::control::observe::World { every_rung, host, ..headcount::control::observe::World::local(env) };
+        let looking =
+            headcount::control::observe::Observer { every_rung, host, ..headcount::control::observe::Observer::local(env) };
         let seen = headcount::control::observe::observe(&looking, &manifest);
         let all = ["plain", "moved", "below"].map(|name| {
             agents(&seen, name).first().map(|agent| {
@@ -287,7 +288,7 @@ fn the_short_way_through_the_registry_sees_what_the_long_way_sees() {
         });
         all.into_iter().collect::<Option<Vec<_>>>()
     };
-    let is_registered = |proof: &Option<Fact<Found>>| proof.as_ref().is_some_and(|fact| fact.seen().is_some());
+    let is_registered = |proof: &Option<Fact<RungValue>>| proof.as_ref().is_some_and(|fact| fact.seen().is_some());
     let long = await_some("all three", || view(true).filter(|all| all.iter().all(|(.., proof)| is_registered(proof))));
     assert_eq!(view(false), Some(long.clone()));
     assert_ne!(long[2].1, inner, "the agent below a shell, not the shell");

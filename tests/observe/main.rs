@@ -26,7 +26,7 @@ mod transcripts;
 mod turns;
 mod users;
 
-use headcount::control::observe::{World, observe};
+use headcount::control::observe::{Observer, observe};
 use headcount::core::fact::Fact;
 use headcount::core::manifest::Manifest;
 use headcount::core::observe::{Agent, MuxSession, Observation, Server};
@@ -36,7 +36,7 @@ use headcount::host::LocalHost;
 fn look_with(world: &support::World, variables: &[(&str, &str)], manifest: &Manifest) -> Observation {
     let env = world.environ(variables);
     let host = Box::new(LocalHost::named(support::HOST, env.clone()));
-    observe(&World { host, ..World::local(env) }, manifest)
+    observe(&Observer { host, ..Observer::local(env) }, manifest)
 }
 
 /// One look at a test's world.

@@ -8,11 +8,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use headcount::agent::{self, Scene, Shelf, Where};
+use headcount::agent::{self, LiveConversation, TranscriptIndex, WatchQuery};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
-use headcount::core::observe::identity::{Found, Rung};
-use headcount::core::observe::{Agent, Transcript, Turn};
+use headcount::core::observe::identity::{Rung, RungValue};
+use headcount::core::observe::{Activity, Agent, Transcript};
 use headcount::host::ProcessInfo;
 use rusqlite::Connection;
 
@@ -47,7 +47,7 @@ fn snapshot(dir: &Path) -> Vec<(String, Vec<u8>, u64, i64, i64, u32)> {
 }
 
 fn find(home: &Path, id: &str) -> Fact<Transcript> {
-    agent::of(AgentKind::Opencode).unwrap().transcript(&Shelf::new(), home, &ConversationId(id.into()), &[])
+    agent::of(AgentKind::Opencode).unwrap().transcript(&TranscriptIndex::new(), home, &ConversationId(id.into()), &[])
 }
 
 /// Another process that has the database open, as OpenCode has: locks of one process do not show in itself.
@@ -157,7 +157,8 @@ fn a_database_that_links_lead_to_is_one_database_and_read_with_its_log() {
         }
         assert!((snapshot(&disk), names(&home)) == before, "{link}: nothing is made beside either name");
     }
-    let places = agent::of(AgentKind::Opencode).unwrap().places(Where { home: &home, cwd: None, now: chrono::Utc::now() });
+    let places =
+        agent::of(AgentKind::Opencode).unwrap().watch_dirs(WatchQuery { home: &home, cwd: None, now: chrono::Utc::now() });
     assert_eq!(places.transcripts, [disk, home], "where its log is, and where another database may come to be");
     writer.kill();
 }
@@ -335,7 +336,7 @@ pub(crate) fn agent_of(world: &World, name: &str) -> Agent {
 
 pub(crate) fn appeared(agent: &Agent) -> Vec<String> {
     match agent.ladder.readings.iter().find(|reading| reading.rung == Rung::Appeared).map(|reading| &reading.fact) {
-        Some(Fact::Seen(Found::Appeared(all))) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
+        Some(Fact::Seen(RungValue::Appeared(all))) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
         Some(Fact::Absent) => Vec::new(),
         other => panic!("{other:?}"),
     }
@@ -465,13 +466,14 @@ fn the_turn_is_that_of_the_newest_message_of_this_process() {
             argv: vec!["opencode".into()],
         };
         let host = headcount::host::LocalHost::new(headcount::host::Environ::default());
-        let scene = Scene { host: &host, process: &process, home: dir.path(), id: &id, transcript: Some(&transcript) };
-        agent::of(AgentKind::Opencode).unwrap().turn(&scene)
+        let scene =
+            LiveConversation { host: &host, process: &process, home: dir.path(), id: &id, transcript: Some(&transcript) };
+        agent::of(AgentKind::Opencode).unwrap().activity(&scene)
     };
     let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    assert_eq!(turn(0), Fact::Seen(Turn::Idle), "finished");
+    assert_eq!(turn(0), Fact::Seen(Activity::Idle), "finished");
     change("DELETE FROM message WHERE time_created > 1795231944000");
-    assert_eq!(turn(1_795_231_933_000), Fact::Seen(Turn::Working), "begun by this process");
+    assert_eq!(turn(1_795_231_933_000), Fact::Seen(Activity::Working), "begun by this process");
     let tool = |state: &str| {
         change(&format!(
             "REPLACE INTO part (id, message_id, session_id, time_created, time_updated, data) SELECT 'prt_newest', id, session_id, 1, 1, \
@@ -480,9 +482,9 @@ fn the_turn_is_that_of_the_newest_message_of_this_process() {
         turn(1_795_231_933_000)
     };
     assert_eq!(tool(r#"{"status":"running","input":{}}"#), Fact::Absent, "a tool that may wait for leave to run");
-    assert_eq!(tool(r#"{"status":"running","input":{},"metadata":{"output":""}}"#), Fact::Seen(Turn::Working), "it runs");
-    assert_eq!(tool(r#"{"status":"completed","input":{},"output":"x"}"#), Fact::Seen(Turn::Working));
-    assert_eq!(turn(1_795_231_940_000), Fact::Seen(Turn::Idle), "left for ever by one that was killed");
+    assert_eq!(tool(r#"{"status":"running","input":{},"metadata":{"output":""}}"#), Fact::Seen(Activity::Working), "it runs");
+    assert_eq!(tool(r#"{"status":"completed","input":{},"output":"x"}"#), Fact::Seen(Activity::Working));
+    assert_eq!(turn(1_795_231_940_000), Fact::Seen(Activity::Idle), "left for ever by one that was killed");
     change(&format!("UPDATE message SET data = '{}' WHERE time_created = 1795231933477", "x".repeat(300_000)));
     assert!(turn(0).why_unknown().is_some(), "too much to read");
     change("DROP INDEX message_session_time_created_id_idx");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use headcount::core::fact::Fact;
 use headcount::core::observe::Agent;
-use headcount::core::observe::identity::{Found, Rung};
+use headcount::core::observe::identity::{Rung, RungValue};
 
 use crate::support::{World, await_some, entries};
 use crate::{agents, look};
@@ -17,13 +17,13 @@ fn agent_of(world: &World, name: &str) -> Agent {
     await_some(name, || agents(&look(world, &manifest), name).first().map(|agent| (*agent).clone()))
 }
 
-fn reading(agent: &Agent, rung: Rung) -> &Fact<Found> {
+fn reading(agent: &Agent, rung: Rung) -> &Fact<RungValue> {
     &agent.ladder.readings.iter().find(|reading| reading.rung == rung).expect("a rung of Pi").fact
 }
 
 fn appeared(agent: &Agent) -> Vec<String> {
     match reading(agent, Rung::Appeared) {
-        Fact::Seen(Found::Appeared(all)) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
+        Fact::Seen(RungValue::Appeared(all)) => all.iter().map(|it| it.id.as_str().to_owned()).collect(),
         Fact::Absent => Vec::new(),
         other => panic!("{other:?}"),
     }
@@ -105,7 +105,7 @@ fn the_arguments_of_a_wrapper_name_a_conversation_of_this_workspace_or_none() {
     ] {
         world.session(name, &cwd, &format!("exec pi {arguments}"));
         let found = match reading(&agent_of(&world, name), Rung::Start) {
-            Fact::Seen(Found::Id(id)) => Some(id.as_str().to_owned()),
+            Fact::Seen(RungValue::Id(id)) => Some(id.as_str().to_owned()),
             Fact::Absent => None,
             other => panic!("{other:?}"),
         };

@@ -180,7 +180,7 @@ fn looked_up_as_somebody_else() {
 }
 
 fn looked_up(home: &Path) {
-    let (shelf, id) = (headcount::agent::Shelf::new(), ConversationId(ID.into()));
+    let (shelf, id) = (headcount::agent::TranscriptIndex::new(), ConversationId(ID.into()));
     let found = headcount::agent::of(AgentKind::Claude).unwrap().transcript(&shelf, home, &id, &[]);
     assert!(found.why_unknown().is_some_and(|why| why.ends_with("permission denied")), "{found:?}");
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use headcount::control::observe::{World as Looking, observe};
+use headcount::control::observe::{Observer as Looking, observe};
 use headcount::core::fact::Fact;
-use headcount::core::observe::{Observation, Turn};
+use headcount::core::observe::{Activity, Observation};
 use headcount::host::LocalHost;
 
 use crate::support::{HOST, World, await_some, entries};
@@ -20,7 +20,7 @@ fn ask(world: &World, agent: &str) -> Observation {
 }
 
 /// What the only agent of the session is said to be doing; `None` if it was not asked.
-fn turn(seen: &Observation) -> Option<&Fact<Turn>> {
+fn turn(seen: &Observation) -> Option<&Fact<Activity>> {
     let process = agents(seen, "s").first()?.process;
     let mut told = seen.turns.iter().filter(|((of, _), _)| *of == process).map(|(_, turn)| turn);
     let (first, more) = (told.next(), told.count());
@@ -29,7 +29,7 @@ fn turn(seen: &Observation) -> Option<&Fact<Turn>> {
 }
 
 /// Waits until the agent is said to be doing this.
-fn await_turn(world: &World, agent: &str, expected: &Fact<Turn>) -> Observation {
+fn await_turn(world: &World, agent: &str, expected: &Fact<Activity>) -> Observation {
     await_some("the turn", || Some(ask(world, agent)).filter(|seen| turn(seen) == Some(expected)))
 }
 
@@ -38,11 +38,11 @@ fn claude_is_idle_works_and_waits_as_its_registry_says() {
     let world = World::new();
     let cwd = world.workspace("w");
     world.claude_session("s", &cwd);
-    await_turn(&world, "claude", &Fact::Seen(Turn::Idle));
+    await_turn(&world, "claude", &Fact::Seen(Activity::Idle));
     world.type_line("s", "/turn busy");
-    await_turn(&world, "claude", &Fact::Seen(Turn::Working));
+    await_turn(&world, "claude", &Fact::Seen(Activity::Working));
     world.type_line("s", "/turn waiting permission prompt");
-    let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Waiting));
+    let seen = await_turn(&world, "claude", &Fact::Seen(Activity::Waiting));
     assert_eq!(seen.awaited.values().collect::<Vec<_>>(), ["permission prompt"]);
     assert_eq!(seen.awaited.keys().next(), seen.turns.keys().next());
     let other = look(&world, &entries(["name: s, agent: claude"]));
@@ -50,7 +50,7 @@ fn claude_is_idle_works_and_waits_as_its_registry_says() {
 }
 
 /// What the only agent of the session is doing whichever conversation it is in.
-fn phase(seen: &Observation) -> Option<Turn> {
+fn phase(seen: &Observation) -> Option<Activity> {
     agents(seen, "s").first().and_then(|agent| seen.phases.get(&agent.process).copied())
 }
 
@@ -69,7 +69,7 @@ fn claude_is_idle_while_a_shell_of_its_last_turn_runs_on() {
     world.claude_session("s", &cwd);
     world.type_line("s", "/turn shell");
     let seen = await_some("the shell", || Some(ask(&world, "claude")).filter(|seen| !seen.awaited.is_empty()));
-    assert_eq!(turn(&seen), Some(&Fact::Seen(Turn::Idle)));
+    assert_eq!(turn(&seen), Some(&Fact::Seen(Activity::Idle)));
     assert_eq!(seen.awaited.values().collect::<Vec<_>>(), ["a background shell runs"]);
 }
 
@@ -87,11 +87,11 @@ fn a_stopped_agent_is_suspended_whatever_its_files_say() {
         if agent == "claude" {
             world.registered(pid);
             world.type_line("s", "/turn busy");
-            await_turn(&world, agent, &Fact::Seen(Turn::Working));
+            await_turn(&world, agent, &Fact::Seen(Activity::Working));
         }
         let raw = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
         rustix::process::kill_process(raw, rustix::process::Signal::STOP).unwrap();
-        await_some("the stop", || (phase(&ask(&world, agent)) == Some(Turn::Suspended)).then_some(()));
+        await_some("the stop", || (phase(&ask(&world, agent)) == Some(Activity::Suspended)).then_some(()));
         rustix::process::kill_process(raw, rustix::process::Signal::CONT).unwrap();
         await_some("its going on", || (phase(&ask(&world, agent)).is_none()).then_some(()));
     }
@@ -105,10 +105,10 @@ fn a_claude_that_has_not_registered_or_not_chosen_is_starting_and_proves_nothing
     assert_eq!(phase(&ask(&world, "claude")), None);
     amend(&world, claude.pid, |entry| drop(entry.as_object_mut().unwrap().remove("status")));
     let choosing = ask(&world, "claude");
-    assert_eq!(phase(&choosing), Some(Turn::Starting));
+    assert_eq!(phase(&choosing), Some(Activity::Starting));
     assert!(agents(&choosing, "s")[0].ladder.proof().is_absent(), "the id is a placeholder");
     fs::remove_file(world.home().join(format!(".claude/sessions/{}.json", claude.pid))).unwrap();
-    assert_eq!(phase(&ask(&world, "claude")), Some(Turn::Starting), "a dialog is open");
+    assert_eq!(phase(&ask(&world, "claude")), Some(Activity::Starting), "a dialog is open");
     assert!(look(&world, &entries(["name: s, agent: claude"])).phases.is_empty(), "only who wants to know makes it read");
 }
 
@@ -123,23 +123,23 @@ fn a_parked_pane_is_followed_to_its_job_and_then_by_the_transcript() {
     amend(&world, pane.pid, |entry| entry["parkedJobId"] = new[..8].into());
     let proof = || {
         let seen = ask(&world, "claude");
-        assert_eq!(phase(&seen), Some(Turn::Parked));
+        assert_eq!(phase(&seen), Some(Activity::Parked));
         agents(&seen, "s")[0].ladder.proof().map(|(id, _)| id.as_str().to_owned())
     };
     assert!(proof().why_unknown().is_some_and(|why| why.contains("background job")), "{:?}", proof());
     amend(&world, job.pid, |entry| entry["jobId"] = new[..8].into());
     assert_eq!(proof(), Fact::Seen(new.to_owned()), "by the registry file of the job");
     for (status, expected, said) in [
-        ("busy", Turn::Working, vec!["its job is working"]),
-        ("waiting", Turn::Waiting, vec!["its job is waiting for: permission prompt"]),
-        ("idle", Turn::Idle, vec![]),
+        ("busy", Activity::Working, vec!["its job is working"]),
+        ("waiting", Activity::Waiting, vec!["its job is waiting for: permission prompt"]),
+        ("idle", Activity::Idle, vec![]),
     ] {
         amend(&world, job.pid, |entry| {
             entry["status"] = status.into();
             entry["waitingFor"] = "permission prompt".into();
         });
         let seen = ask(&world, "claude");
-        assert_eq!((phase(&seen), turn(&seen)), (Some(Turn::Parked), Some(&Fact::Seen(expected))), "{status}");
+        assert_eq!((phase(&seen), turn(&seen)), (Some(Activity::Parked), Some(&Fact::Seen(expected))), "{status}");
         assert_eq!(seen.awaited.values().collect::<Vec<_>>(), said);
     }
     world.tmux(["kill-session", "-t", "=job"]);
@@ -164,7 +164,7 @@ fn a_parked_pane_is_followed_to_its_job_and_then_by_the_transcript() {
         drop(entry.as_object_mut().unwrap().remove("parkedJobId"));
     });
     let seen = ask(&world, "claude");
-    assert_eq!((phase(&seen), turn(&seen)), (None, Some(&Fact::Seen(Turn::Idle))));
+    assert_eq!((phase(&seen), turn(&seen)), (None, Some(&Fact::Seen(Activity::Idle))));
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn a_pane_attached_to_a_background_job_is_in_its_conversation_and_does_what_it_d
         entry["status"] = "busy".into();
     });
     world.session("s", &cwd, &format!("exec claude attach {short} --no-registry"));
-    let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Working));
-    assert_eq!(phase(&seen), Some(Turn::Parked));
+    let seen = await_turn(&world, "claude", &Fact::Seen(Activity::Working));
+    assert_eq!(phase(&seen), Some(Activity::Parked));
     assert_eq!(
         agents(&seen, "s")[0].ladder.proof().map(|(id, _)| id.as_str().to_owned()),
         Fact::Seen(job.id.as_str().to_owned())
@@ -192,7 +192,7 @@ fn the_agent_inside_a_wrapper_answers_for_it() {
     let cwd = world.workspace("w");
     world.wrap_claude();
     let pid = world.session("s", &cwd, "exec claude");
-    let seen = await_turn(&world, "claude", &Fact::Seen(Turn::Idle));
+    let seen = await_turn(&world, "claude", &Fact::Seen(Activity::Idle));
     assert_eq!(seen.turns.keys().map(|(process, _)| process.pid).collect::<Vec<_>>(), [pid]);
 }
 
@@ -202,7 +202,7 @@ fn what_a_killed_process_left_is_said_of_nobody() {
     let cwd = world.workspace("w");
     let killed = world.claude_session("s", &cwd);
     world.type_line("s", "/turn busy");
-    await_turn(&world, "claude", &Fact::Seen(Turn::Working));
+    await_turn(&world, "claude", &Fact::Seen(Activity::Working));
     let registry = world.home().join(format!(".claude/sessions/{}.json", killed.pid));
     let left = fs::read_to_string(&registry).unwrap();
     world.tmux(["set-option", "-g", "remain-on-exit", "on"]);
@@ -261,17 +261,17 @@ done
     world.session("s", &cwd, "exec codex");
     await_turn(&world, "codex", &Fact::Absent);
     world.type_line("s", "task_started");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Working));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Working));
     world.type_line("s", "task_complete");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Idle));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Idle));
     world.type_line("s", "title [ ! ] Action Required | w");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Idle));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Idle));
     world.type_line("s", "task_started");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Waiting));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Waiting));
     world.type_line("s", "title w");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Working));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Working));
     world.type_line("s", "turn_aborted");
-    await_turn(&world, "codex", &Fact::Seen(Turn::Idle));
+    await_turn(&world, "codex", &Fact::Seen(Activity::Idle));
     world.type_line("s", "task_started 2020-01-01T00:00:00Z");
     await_turn(&world, "codex", &Fact::Absent);
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command};
 
 use chrono::{TimeDelta, Utc};
 use headcount::core::fact::Fact;
-use headcount::core::observe::identity::{Found, Rung};
+use headcount::core::observe::identity::{Rung, RungValue};
 
 use crate::support::{World, await_some, entries, opencode};
 use crate::{agents, look};
@@ -142,7 +142,7 @@ fn seen_beside_agents_of_others() {
         (kind.prompt)(&world, &cwd);
         let ladder = await_some(&format!("the conversation of {}", kind.name), || {
             let ladder = agent()?.ladder;
-            let shows = |fact: &Fact<Found>| matches!(fact, Fact::Seen(Found::Appeared(all)) if all.iter().any(|it| it.id.as_str() == kind.id));
+            let shows = |fact: &Fact<RungValue>| matches!(fact, Fact::Seen(RungValue::Appeared(all)) if all.iter().any(|it| it.id.as_str() == kind.id));
             ladder.readings.iter().any(|it| it.rung == Rung::Appeared && shows(&it.fact)).then_some(ladder)
         });
         assert_eq!(ladder.peers, Fact::Seen(1), "{}: {ladder:#?}", kind.name);

@@ -28,7 +28,7 @@ impl Drop for Sleepers {
 }
 
 fn start_ticks(world: &World, pid: u32) -> u64 {
-    LocalHost::new(world.environ(&[])).glance(pid).seen().and_then(|it| it.start_ticks).unwrap()
+    LocalHost::new(world.environ(&[])).stat(pid).seen().and_then(|it| it.start_ticks).unwrap()
 }
 
 #[tokio::test]

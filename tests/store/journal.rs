@@ -11,7 +11,7 @@ use headcount::core::drift::{Class, Evidence};
 use headcount::core::edit::{Edit, Path as EditPath};
 use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
 use headcount::store::TextHash;
-use headcount::store::journal::{Entry, Journal, JournalError, NewEntry, NewNote, Note, Record};
+use headcount::store::journal::{EntryRecord, Journal, JournalEntry, JournalError, NewEntry, NewNote, Note};
 use headcount::store::paths::{ManifestDir, StateHome};
 use serde_json::json;
 use tempfile::TempDir;
@@ -56,7 +56,7 @@ fn decide(journal: &Journal, holds: &str) {
     assert!(journal.begin(Vec::new(), hash(holds), hash(holds)).unwrap().ids().is_empty());
 }
 
-fn shown(entries: &[Entry]) -> Vec<String> {
+fn shown(entries: &[JournalEntry]) -> Vec<String> {
     entries.iter().map(|entry| format!("{} {}", entry.id, entry.session.name)).collect()
 }
 
@@ -298,8 +298,8 @@ fn an_entry_that_is_no_edit_counts_at_once_and_is_kept_whatever_kind_it_is() {
         .unwrap()
         .iter()
         .map(|record| match record {
-            Record::Edit(entry) => format!("{} {}", entry.id, entry.session.name),
-            Record::Note(note) => {
+            EntryRecord::Edit(entry) => format!("{} {}", entry.id, entry.session.name),
+            EntryRecord::Note(note) => {
                 let session = note.session.as_ref().map_or("-", |session| session.name.as_str());
                 format!("{} {} {session} {}", note.id, note.kind, note.message)
             }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use headcount::store::manifest::{Change, ManifestFile, Options};
+use headcount::store::manifest::{ManifestFile, TextChange, UpdateOptions};
 
 use crate::support::{NAME, Place, again, no_change, quick, subject_of};
 
@@ -29,12 +29,12 @@ fn child_that_updates_until_killed() {
     let manifest = ManifestFile::open(&path).unwrap().with_pace(quick());
     println!("started");
     loop {
-        let outcome = manifest.update(&Options::default(), |snapshot| {
+        let outcome = manifest.update(&UpdateOptions::default(), |snapshot| {
             let number = std::str::from_utf8(&snapshot.bytes).ok().and_then(number_of).expect("a whole version");
             Ok::<_, std::convert::Infallible>(Some(version(number + 1).into_bytes()))
         });
         let outcome = outcome.unwrap();
-        assert!(matches!(outcome.change, Change::Written { .. }) && outcome.saved.is_empty(), "{outcome:?}");
+        assert!(matches!(outcome.change, TextChange::Written { .. }) && outcome.saved.is_empty(), "{outcome:?}");
     }
 }
 
@@ -67,7 +67,7 @@ fn a_kill_at_any_instant_leaves_a_whole_version_and_the_next_lock_no_litter() {
         assert!(number >= last, "kill {kill}: version {last} was followed by {number}");
         last = number;
         with_leftovers += usize::from(place.names().len() > 2);
-        let outcome = place.manifest().update(&Options::default(), no_change).unwrap();
+        let outcome = place.manifest().update(&UpdateOptions::default(), no_change).unwrap();
         assert!(outcome.saved.is_empty(), "kill {kill}: {outcome:?}");
         assert_eq!(number_of(&place.text()), Some(last), "recovery changed the version");
         place.assert_no_litter();

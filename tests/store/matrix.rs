@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use headcount::store::manifest::{Cause, Change, Options, Replace, Step, Steps};
+use headcount::store::manifest::{Replace, TextChange, UpdateCause, UpdateOptions, WriteStep, WriteSteps};
 
 use crate::support::{NAME, Place, append, make_old, no_change};
 
@@ -202,8 +202,8 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
     let place = Place::fast(BASE);
     fs::set_permissions(&place.path, Permissions::from_mode(0o640)).unwrap();
     let world = Arc::new(Mutex::new(World::new(&place.path)));
-    let calls = Arc::new(Mutex::new(Vec::<Step>::new()));
-    let steps = Steps::new({
+    let calls = Arc::new(Mutex::new(Vec::<WriteStep>::new()));
+    let steps = WriteSteps::new({
         let (world, calls, acts) = (Arc::clone(&world), Arc::clone(&calls), acts.to_vec());
         move |step| {
             let mut calls = calls.lock().unwrap();
@@ -219,7 +219,7 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
             }
         }
     });
-    let options = Options { steps, replace, editor_wait: Duration::from_millis(8), ..Options::default() };
+    let options = UpdateOptions { steps, replace, editor_wait: Duration::from_millis(8), ..UpdateOptions::default() };
     let manifest = place.manifest();
     let ended = catch_unwind(AssertUnwindSafe(|| manifest.update(&options, append(OURS))));
     world.lock().unwrap().finish_all();
@@ -235,7 +235,7 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
     let world = world.lock().unwrap();
     if ended.is_err() && place.path.exists() {
         make_old(&place.path);
-        let patient = Options::default();
+        let patient = UpdateOptions::default();
         reported.extend(place.manifest().update(&patient, no_change).unwrap_or_else(|e| panic!("{about}: {e:?}")).saved);
     }
     check(&place, &world, &reported, ended.is_err(), &about);
@@ -248,7 +248,7 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
         assert!(reported.is_empty(), "{about}: kept {reported:?} although nobody saved");
     }
     if let Ok(Err(error)) = &ended {
-        let expected = matches!(&error.cause, Cause::Manifest(e) if e.is_busy() || !place.path.exists() || acts.iter().any(|(_, act)| matches!(act, Act::AnewSlowly(_))));
+        let expected = matches!(&error.cause, UpdateCause::Manifest(e) if e.is_busy() || !place.path.exists() || acts.iter().any(|(_, act)| matches!(act, Act::AnewSlowly(_))));
         assert!(expected, "{about}: {error:?}");
     }
     if let (Ok(_), [(_, act)]) = (&ended, acts)
@@ -259,7 +259,7 @@ fn run(acts: &[(usize, Act)], death: Option<usize>, replace: Replace) -> usize {
     if let Ok(Ok(outcome)) = &ended
         && acts.is_empty()
     {
-        assert!(matches!(outcome.change, Change::Written { .. }));
+        assert!(matches!(outcome.change, TextChange::Written { .. }));
         assert_eq!(place.text(), format!("{BASE}{OURS}"));
     }
     calls.lock().unwrap().len()
@@ -352,12 +352,13 @@ fn at_each_step(mut run: impl FnMut(usize) -> usize) -> usize {
 fn an_update_in_a_quiet_world_takes_the_steps_in_their_order() {
     let place = Place::fast(BASE);
     let calls = Arc::new(Mutex::new(Vec::new()));
-    let steps = Steps::new({
+    let steps = WriteSteps::new({
         let calls = Arc::clone(&calls);
         move |step| calls.lock().unwrap().push(step)
     });
-    place.manifest().update(&Options { steps, ..Options::default() }, append(OURS)).unwrap();
-    let expected: Vec<Step> = Step::ALL.into_iter().filter(|step| !matches!(step, Step::PutBack | Step::Kept)).collect();
+    place.manifest().update(&UpdateOptions { steps, ..UpdateOptions::default() }, append(OURS)).unwrap();
+    let expected: Vec<WriteStep> =
+        WriteStep::ALL.into_iter().filter(|step| !matches!(step, WriteStep::PutBack | WriteStep::Kept)).collect();
     assert_eq!(*calls.lock().unwrap(), expected);
 }
 
@@ -442,11 +443,11 @@ fn without_exchange_only_a_save_between_comparison_and_rename_can_be_lost() {
 fn an_editor_that_is_already_on_its_way_into_the_old_file_gets_it_back() {
     let place = Place::fast(BASE);
     let editor = Arc::new(Mutex::new(None));
-    let steps = Steps::new({
+    let steps = WriteSteps::new({
         let (editor, dir) = (Arc::clone(&editor), place.path.parent().unwrap().to_owned());
         move |step| {
             let mut editor = editor.lock().unwrap();
-            if step != Step::Judged || editor.is_some() {
+            if step != WriteStep::Judged || editor.is_some() {
                 return;
             }
             let swap = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
@@ -460,7 +461,7 @@ fn an_editor_that_is_already_on_its_way_into_the_old_file_gets_it_back() {
             }
         }
     });
-    let outcome = place.manifest().update(&Options { steps, ..Options::default() }, append(OURS)).unwrap();
+    let outcome = place.manifest().update(&UpdateOptions { steps, ..UpdateOptions::default() }, append(OURS)).unwrap();
     editor.lock().unwrap().take().unwrap().join().unwrap();
     assert!(outcome.saved.is_empty());
     assert_eq!(place.text(), format!("<v1> saved in place\n{OURS}"));

@@ -7,17 +7,17 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use headcount::store::manifest::{Cause, ManifestError, ManifestFile, Options, Replace, UpdateError};
+use headcount::store::manifest::{ManifestError, ManifestFile, Replace, UpdateCause, UpdateError, UpdateOptions};
 
 use crate::support::{Place, again, append, subject_of, wrapped};
 
-fn refusal(place: &Place, options: &Options) -> ManifestError {
+fn refusal(place: &Place, options: &UpdateOptions) -> ManifestError {
     let before = place.text();
     let error = place.manifest().update(options, append("more\n")).unwrap_err();
     assert_eq!((place.text(), error.saved.len()), (before, 0));
     match error.cause {
-        Cause::Manifest(error) => error,
-        Cause::Plan(never) => match never {},
+        UpdateCause::Manifest(error) => error,
+        UpdateCause::Plan(never) => match never {},
     }
 }
 
@@ -26,7 +26,7 @@ fn a_hard_linked_manifest_is_refused() {
     let place = Place::new("text\n");
     let twin = place.dir.path().join("twin");
     fs::hard_link(&place.path, &twin).unwrap();
-    let error = refusal(&place, &Options::default());
+    let error = refusal(&place, &UpdateOptions::default());
     assert!(matches!(error, ManifestError::HardLinked { links: 2, .. }) && error.is_refusal());
     assert_eq!(place.manifest().check_replaceable().unwrap_err().to_string(), error.to_string());
     fs::remove_file(twin).unwrap();
@@ -37,7 +37,7 @@ fn a_hard_linked_manifest_is_refused() {
 fn a_manifest_without_write_permission_is_refused_even_for_root() {
     let place = Place::new("text\n");
     fs::set_permissions(&place.path, Permissions::from_mode(0o444)).unwrap();
-    let error = refusal(&place, &Options::default());
+    let error = refusal(&place, &UpdateOptions::default());
     assert!(matches!(error, ManifestError::ReadOnlyFile { .. }) && error.is_refusal());
     assert_eq!(place.manifest().check_replaceable().unwrap_err().to_string(), error.to_string());
     place.assert_no_litter();
@@ -48,7 +48,7 @@ fn a_manifest_that_stays_open_in_an_editor_is_left_alone_and_called_busy() {
     for replace in [Replace::Exchange, Replace::Rename] {
         let place = Place::new("text\n");
         let editor = File::options().append(true).open(&place.path).unwrap();
-        let options = Options { editor_wait: Duration::from_millis(20), replace, ..Options::default() };
+        let options = UpdateOptions { editor_wait: Duration::from_millis(20), replace, ..UpdateOptions::default() };
         let error = refusal(&place, &options);
         assert!(matches!(error, ManifestError::Busy { .. }) && error.is_busy(), "{error:?}");
         assert!(error.to_string().contains("another program has it open for writing"), "{error}");
@@ -73,7 +73,7 @@ fn staged(mut command: Command, what: &str) -> bool {
 /// What an update ended with is what can be seen beforehand, as `headcount doctor` does.
 fn assert_foretold<E: std::fmt::Debug>(path: &Path, error: &UpdateError<E>) {
     let seen = ManifestFile::open(path).unwrap().check_replaceable().unwrap_err();
-    let Cause::Manifest(ended) = &error.cause else { panic!("{error:?}") };
+    let UpdateCause::Manifest(ended) = &error.cause else { panic!("{error:?}") };
     assert_eq!(seen.to_string(), ended.to_string());
 }
 
@@ -94,14 +94,14 @@ fn child_on_a_full_disk() {
     println!("staged");
     let manifest = ManifestFile::open(&path).unwrap();
     for replace in [Replace::Exchange, Replace::Rename] {
-        let error = manifest.update(&Options { replace, ..Options::default() }, append("more\n")).unwrap_err();
-        assert!(matches!(error.cause, Cause::Manifest(ManifestError::NoSpace { .. })), "{error:?}");
+        let error = manifest.update(&UpdateOptions { replace, ..UpdateOptions::default() }, append("more\n")).unwrap_err();
+        assert!(matches!(error.cause, UpdateCause::Manifest(ManifestError::NoSpace { .. })), "{error:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "x".repeat(40_000));
         let names = crate::support::names(dir);
         assert_eq!(names.len(), 2, "litter: {names:?}");
     }
     let shorter = |_: &headcount::store::manifest::Snapshot| Ok::<_, std::convert::Infallible>(Some(b"short\n".to_vec()));
-    manifest.update(&Options::default(), shorter).unwrap();
+    manifest.update(&UpdateOptions::default(), shorter).unwrap();
 }
 
 #[test]
@@ -118,8 +118,9 @@ fn child_with_a_file_size_limit() {
     println!("staged");
     let manifest = ManifestFile::open(&path).unwrap();
     let grown = vec![b'x'; 20_000];
-    let error = manifest.update(&Options::default(), |_| Ok::<_, std::convert::Infallible>(Some(grown.clone()))).unwrap_err();
-    assert!(matches!(error.cause, Cause::Manifest(ManifestError::NoSpace { .. })), "{error:?}");
+    let error =
+        manifest.update(&UpdateOptions::default(), |_| Ok::<_, std::convert::Infallible>(Some(grown.clone()))).unwrap_err();
+    assert!(matches!(error.cause, UpdateCause::Manifest(ManifestError::NoSpace { .. })), "{error:?}");
 }
 
 #[test]
@@ -137,8 +138,8 @@ fn a_text_beyond_the_allowed_file_size_is_refused_like_a_full_disk() {
 fn child_on_a_mount_point() {
     let Some(path) = subject_of("refusals::child_on_a_mount_point") else { return };
     println!("staged");
-    let error = ManifestFile::open(&path).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
-    assert!(matches!(error.cause, Cause::Manifest(ManifestError::MountPoint { .. })), "{error:?}");
+    let error = ManifestFile::open(&path).unwrap().update(&UpdateOptions::default(), append("more\n")).unwrap_err();
+    assert!(matches!(error.cause, UpdateCause::Manifest(ManifestError::MountPoint { .. })), "{error:?}");
     assert_foretold(&path, &error);
 }
 
@@ -159,8 +160,8 @@ fn child_in_a_read_only_directory() {
     println!("staged");
     let manifest = ManifestFile::open(&path).unwrap();
     assert_eq!(manifest.read().unwrap().bytes, b"text\n", "reading needs nothing beside it");
-    let error = manifest.update(&Options::default(), append("more\n")).unwrap_err();
-    assert!(matches!(error.cause, Cause::Manifest(ManifestError::ReadOnlyDirectory { .. })), "{error:?}");
+    let error = manifest.update(&UpdateOptions::default(), append("more\n")).unwrap_err();
+    assert!(matches!(error.cause, UpdateCause::Manifest(ManifestError::ReadOnlyDirectory { .. })), "{error:?}");
     assert_foretold(&path, &error);
 }
 
@@ -202,7 +203,7 @@ fn what_chattr_has_fixed_is_refused_with_its_name() {
             return;
         }
         let ended = std::panic::catch_unwind(|| {
-            let error = refusal(&place, &Options::default());
+            let error = refusal(&place, &UpdateOptions::default());
             let seen = place.manifest().check_replaceable().unwrap_err();
             (error, seen)
         });
@@ -226,7 +227,7 @@ fn a_lock_that_cannot_be_opened_is_seen_beforehand() {
         let mut sidecar = place.path.clone().into_os_string();
         sidecar.push(".lock");
         make(Path::new(&sidecar));
-        let error = place.manifest().update(&Options::default(), append("more\n")).unwrap_err();
+        let error = place.manifest().update(&UpdateOptions::default(), append("more\n")).unwrap_err();
         assert_foretold(&place.path, &error);
     }
 }
@@ -238,8 +239,8 @@ fn a_link_to_what_is_refused_is_refused_with_the_files_own_name() {
     std::os::unix::fs::symlink(&place.path, &link).unwrap();
     assert!(ManifestFile::open(&link).unwrap().check_replaceable().is_ok(), "a link is followed");
     fs::hard_link(&place.path, place.dir.path().join("twin")).unwrap();
-    let error = ManifestFile::open(&link).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
-    assert!(matches!(error.cause, Cause::Manifest(ManifestError::HardLinked { .. })), "{error:?}");
+    let error = ManifestFile::open(&link).unwrap().update(&UpdateOptions::default(), append("more\n")).unwrap_err();
+    assert!(matches!(error.cause, UpdateCause::Manifest(ManifestError::HardLinked { .. })), "{error:?}");
     assert_foretold(&link, &error);
     assert_eq!((fs::read_link(&link).unwrap(), place.text()), (place.path.clone(), "text\n".to_owned()));
 }
@@ -249,8 +250,11 @@ fn a_link_to_what_is_refused_is_refused_with_the_files_own_name() {
 fn child_that_is_not_the_owner() {
     let Some(path) = subject_of("refusals::child_that_is_not_the_owner") else { return };
     println!("staged");
-    let error = ManifestFile::open(&path).unwrap().update(&Options::default(), append("more\n")).unwrap_err();
-    assert!(matches!(&error.cause, Cause::Manifest(ManifestError::Attributes { what, .. }) if what == "owner"), "{error:?}");
+    let error = ManifestFile::open(&path).unwrap().update(&UpdateOptions::default(), append("more\n")).unwrap_err();
+    assert!(
+        matches!(&error.cause, UpdateCause::Manifest(ManifestError::Attributes { what, .. }) if what == "owner"),
+        "{error:?}"
+    );
     assert_foretold(&path, &error);
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use chrono::DateTime;
 use headcount::core::ids::{ConversationId, MuxKind, SessionKey};
 use headcount::core::memory::Memory;
-use headcount::store::manifest::Options;
+use headcount::store::manifest::UpdateOptions;
 use headcount::store::paths::StateHome;
 use headcount::store::state::{StateFile, StateWarning};
 
@@ -35,7 +35,7 @@ fn what_is_saved_is_loaded_and_loading_creates_nothing() {
     let loaded = state.load();
     assert!(loaded.warning.is_none() && loaded.memory == Memory::default());
     assert!(!place.dir.path().join("state").exists());
-    let locked = place.manifest().lock(&Options::default()).unwrap();
+    let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
     state.save(&memory(), &locked).unwrap();
     let loaded = state.load();
     assert!(loaded.warning.is_none());
@@ -66,7 +66,7 @@ fn later(n: usize) -> Memory {
 fn what_changed_is_appended_and_nothing_where_nothing_did() {
     let place = Place::new("text\n");
     let state = state(&place);
-    let locked = place.manifest().lock(&Options::default()).unwrap();
+    let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
     state.save(&memory(), &locked).unwrap();
     let (first, whole) = (fs::metadata(state.path()).unwrap().ino(), fs::read(state.path()).unwrap());
     state.save(&memory(), &locked).unwrap();
@@ -90,7 +90,7 @@ fn what_changed_is_appended_and_nothing_where_nothing_did() {
 fn a_file_that_is_mostly_changes_is_written_anew() {
     let place = Place::new("text\n");
     let state = state(&place);
-    let locked = place.manifest().lock(&Options::default()).unwrap();
+    let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
     let (mut longest, mut written) = (0, 0);
     for n in 0..2000 {
         let before = fs::metadata(state.path()).map_or(0, |file| file.ino());
@@ -108,7 +108,7 @@ fn a_file_that_is_mostly_changes_is_written_anew() {
 fn a_crash_at_any_byte_leaves_what_was_noted_before_and_the_next_writer_goes_on() {
     let place = Place::new("text\n");
     let state = state(&place);
-    let locked = place.manifest().lock(&Options::default()).unwrap();
+    let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
     let mut ends = Vec::new();
     for n in 0..4 {
         state.save(&later(n), &locked).unwrap();
@@ -136,7 +136,7 @@ fn a_file_of_an_earlier_version_is_read_and_goes_on() {
     for text in [old.to_vec(), serde_json::to_vec_pretty(&serde_json::from_slice::<serde_json::Value>(old).unwrap()).unwrap()] {
         let place = Place::new("text\n");
         let state = state(&place);
-        let locked = place.manifest().lock(&Options::default()).unwrap();
+        let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
         state.save(&memory(), &locked).unwrap();
         fs::write(state.path(), text).unwrap();
         let mut memory = crate::state::state(&place).load().memory;
@@ -164,7 +164,7 @@ fn a_damaged_or_newer_file_counts_as_empty_is_warned_about_and_kept() {
     for (text, expected) in cases {
         let place = Place::new("text\n");
         let state = state(&place);
-        let locked = place.manifest().lock(&Options::default()).unwrap();
+        let locked = place.manifest().lock(&UpdateOptions::default()).unwrap();
         state.save(&memory(), &locked).unwrap();
         fs::write(state.path(), text).unwrap();
         let loaded = state.load();

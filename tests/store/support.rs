@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use headcount::store::manifest::{ManifestFile, Options, Outcome, Pace, Snapshot, UpdateError};
+use headcount::store::manifest::{ManifestFile, Pace, Snapshot, UpdateError, UpdateOptions, UpdateOutcome};
 use tempfile::TempDir;
 
 pub(crate) const NAME: &str = "agent-sessions.yaml";
@@ -77,8 +77,8 @@ pub(crate) fn append(line: &str) -> impl FnMut(&Snapshot) -> Result<Option<Vec<u
 }
 
 /// Adds one to the number that is the whole text.
-pub(crate) fn increment(manifest: &ManifestFile) -> Result<Outcome, UpdateError<Infallible>> {
-    manifest.update(&Options { lock_wait: Duration::from_secs(60), ..Options::default() }, |snapshot| {
+pub(crate) fn increment(manifest: &ManifestFile) -> Result<UpdateOutcome, UpdateError<Infallible>> {
+    manifest.update(&UpdateOptions { lock_wait: Duration::from_secs(60), ..UpdateOptions::default() }, |snapshot| {
         let number: u64 = std::str::from_utf8(&snapshot.bytes).unwrap().trim().parse().unwrap();
         Ok(Some(format!("{}\n", number + 1).into_bytes()))
     })

@@ -5,12 +5,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use headcount::store::TextHash;
-use headcount::store::manifest::{Cause, Change, ManifestError, ManifestFile, Options, Replace, exchange_supported};
+use headcount::store::manifest::{
+    ManifestError, ManifestFile, Replace, TextChange, UpdateCause, UpdateOptions, exchange_supported,
+};
 
 use crate::support::{NAME, Place, again, append, increment, make_old, no_change, subject_of};
 
-fn both_ways() -> [Options; 2] {
-    [Options::default(), Options { replace: Replace::Rename, ..Options::default() }]
+fn both_ways() -> [UpdateOptions; 2] {
+    [UpdateOptions::default(), UpdateOptions { replace: Replace::Rename, ..UpdateOptions::default() }]
 }
 
 #[test]
@@ -20,7 +22,7 @@ fn an_update_writes_every_byte_and_leaves_only_its_lock() {
         let old = TextHash::of(place.text().as_bytes());
         let outcome = place.manifest().update(&options, append("\r\nc")).unwrap();
         let text = "a: 1\r\nb: \"\u{e9}\"\r\n\tno newline at the end\r\nc";
-        assert_eq!(outcome.change, Change::Written { old, new: TextHash::of(text.as_bytes()) });
+        assert_eq!(outcome.change, TextChange::Written { old, new: TextHash::of(text.as_bytes()) });
         assert_eq!((place.text().as_str(), outcome.saved.len()), (text, 0));
         place.assert_no_litter();
         let lock = fs::metadata(place.dir.path().join(format!("{NAME}.lock"))).unwrap();
@@ -34,9 +36,11 @@ fn nothing_is_written_when_the_plan_changes_nothing() {
     let before = fs::metadata(&place.path).unwrap();
     let same =
         |snapshot: &headcount::store::manifest::Snapshot| Ok::<_, std::convert::Infallible>(Some(snapshot.bytes.clone()));
-    for outcome in [place.manifest().update(&Options::default(), same), place.manifest().update(&Options::default(), no_change)]
-    {
-        assert_eq!(outcome.unwrap().change, Change::Unchanged);
+    for outcome in [
+        place.manifest().update(&UpdateOptions::default(), same),
+        place.manifest().update(&UpdateOptions::default(), no_change),
+    ] {
+        assert_eq!(outcome.unwrap().change, TextChange::Unchanged);
     }
     let after = fs::metadata(&place.path).unwrap();
     assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
@@ -46,8 +50,8 @@ fn nothing_is_written_when_the_plan_changes_nothing() {
 fn a_plan_that_fails_is_told_as_it_is_and_writes_nothing() {
     let place = Place::new("text\n");
     let refused = "refused".parse::<u32>().unwrap_err();
-    let error = place.manifest().update(&Options::default(), |_| Err(refused.clone())).unwrap_err();
-    assert!(matches!(&error.cause, Cause::Plan(e) if *e == refused));
+    let error = place.manifest().update(&UpdateOptions::default(), |_| Err(refused.clone())).unwrap_err();
+    assert!(matches!(&error.cause, UpdateCause::Plan(e) if *e == refused));
     assert_eq!(error.to_string(), refused.to_string());
     assert_eq!(place.text(), "text\n");
     place.assert_no_litter();
@@ -89,17 +93,17 @@ fn a_symlinked_manifest_stays_a_link_and_both_names_are_locked() {
     symlink(&place.path, &link).unwrap();
     let manifest = ManifestFile::open(&link).unwrap();
     assert_eq!(manifest.resolved().unwrap(), place.path);
-    manifest.update(&Options::default(), append("more\n")).unwrap();
+    manifest.update(&UpdateOptions::default(), append("more\n")).unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(place.text(), "text\nmore\n");
     assert!(elsewhere.path().join("link.yaml.lock").exists());
     place.assert_no_litter();
 
-    let held = place.manifest().lock(&Options::default()).unwrap();
-    let hasty = Options { lock_wait: Duration::from_millis(1), ..Options::default() };
+    let held = place.manifest().lock(&UpdateOptions::default()).unwrap();
+    let hasty = UpdateOptions { lock_wait: Duration::from_millis(1), ..UpdateOptions::default() };
     assert!(manifest.lock(&hasty).unwrap_err().is_busy(), "the link's user meets the file's user at the file's lock");
     drop(held);
-    let held = manifest.lock(&Options::default()).unwrap();
+    let held = manifest.lock(&UpdateOptions::default()).unwrap();
     assert!(place.manifest().lock(&hasty).unwrap_err().is_busy());
     drop(held);
 }
@@ -107,8 +111,8 @@ fn a_symlinked_manifest_stays_a_link_and_both_names_are_locked() {
 #[test]
 fn a_lock_that_is_not_given_up_is_named_with_its_holder() {
     let place = Place::new("text\n");
-    let held = place.manifest().lock(&Options::default()).unwrap();
-    let hasty = Options { lock_wait: Duration::from_millis(5), ..Options::default() };
+    let held = place.manifest().lock(&UpdateOptions::default()).unwrap();
+    let hasty = UpdateOptions { lock_wait: Duration::from_millis(5), ..UpdateOptions::default() };
     let error = place.manifest().lock(&hasty).unwrap_err();
     match &error {
         ManifestError::Locked { holder, waited, .. } => {
@@ -126,12 +130,12 @@ fn a_lock_that_is_not_given_up_is_named_with_its_holder() {
 fn a_lock_whose_file_was_deleted_keeps_later_comers_out_all_the_same() {
     let place = Place::new("text\n");
     let lock = place.dir.path().join(format!("{NAME}.lock"));
-    let held = place.manifest().lock(&Options::default()).unwrap();
+    let held = place.manifest().lock(&UpdateOptions::default()).unwrap();
     fs::remove_file(&lock).unwrap();
     drop(held);
-    let held = place.manifest().lock(&Options::default()).unwrap();
+    let held = place.manifest().lock(&UpdateOptions::default()).unwrap();
     assert!(lock.exists(), "the lock is on the file that bears the name");
-    let hasty = Options { lock_wait: Duration::from_millis(1), ..Options::default() };
+    let hasty = UpdateOptions { lock_wait: Duration::from_millis(1), ..UpdateOptions::default() };
     assert!(place.manifest().lock(&hasty).is_err());
     drop(held);
 }
@@ -141,10 +145,10 @@ fn a_link_pointed_elsewhere_while_the_lock_is_awaited_is_followed() {
     let (one, two) = (Place::new("one\n"), Place::new("two\n"));
     let link = one.dir.path().join("a-link");
     symlink(&one.path, &link).unwrap();
-    let held = one.manifest().lock(&Options::default()).unwrap();
+    let held = one.manifest().lock(&UpdateOptions::default()).unwrap();
     let waiting = std::thread::spawn({
         let manifest = ManifestFile::open(&link).unwrap();
-        move || manifest.update(&Options::default(), append("more\n")).unwrap()
+        move || manifest.update(&UpdateOptions::default(), append("more\n")).unwrap()
     });
     // Sidecars are locked in the order of their paths, so when the link's is there the file's is awaited.
     while !one.dir.path().join("a-link.lock").exists() {
@@ -199,7 +203,7 @@ fn threads_that_count_by_two_names_lose_no_increment() {
             for path in [&place.path, &link] {
                 scope.spawn(move || {
                     let manifest = ManifestFile::open(path).unwrap().with_pace(crate::support::quick());
-                    let options = Options { replace, lock_wait: Duration::from_secs(60), ..Options::default() };
+                    let options = UpdateOptions { replace, lock_wait: Duration::from_secs(60), ..UpdateOptions::default() };
                     for _ in 0..INCREMENTS {
                         manifest
                             .update(&options, |now| {

@@ -9,7 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use headcount::core::fact::Fact;
 use headcount::core::observe::Boot;
 use headcount::host::{
-    Answer, Command, Environ, Host, Lineage, Listener, LocalHost, Output, ProcessInfo, Question, Rights, RunError,
+    Command, CommandOutput, Environ, Host, Listener, LocalHost, ProcessInfo, ProcessRow, Rights, RunError, SocketReply,
+    SocketRequest,
 };
 
 /// This machine, odd in what it is told to be.
@@ -31,7 +32,7 @@ impl Odd {
     }
 
     fn hides(&self, pid: u32) -> bool {
-        self.hidden.is_some_and(|name| self.local.glance(pid).seen().is_some_and(|process| process.name == name))
+        self.hidden.is_some_and(|name| self.local.stat(pid).seen().is_some_and(|process| process.name == name))
     }
 
     fn unless_hidden<T>(&self, pid: u32, fact: Fact<T>) -> Fact<T> {
@@ -50,14 +51,14 @@ impl Host for Odd {
         assert!(self.panic_in.fetch_sub(1, Ordering::SeqCst) != 0, "an ordered failure");
         self.local.boot()
     }
-    fn run(&self, command: &Command) -> Result<Output, RunError> {
+    fn run(&self, command: &Command) -> Result<CommandOutput, RunError> {
         self.local.run(command)
     }
     fn process(&self, pid: u32) -> Fact<ProcessInfo> {
         self.unless_hidden(pid, self.local.process(pid))
     }
-    fn glance(&self, pid: u32) -> Fact<ProcessInfo> {
-        self.unless_hidden(pid, self.local.glance(pid))
+    fn stat(&self, pid: u32) -> Fact<ProcessInfo> {
+        self.unless_hidden(pid, self.local.stat(pid))
     }
     fn exe(&self, pid: u32) -> Option<String> {
         self.local.exe(pid)
@@ -86,7 +87,7 @@ impl Host for Odd {
     fn children(&self, pid: u32) -> Vec<u32> {
         self.local.children(pid)
     }
-    fn table(&self) -> Fact<Vec<Lineage>> {
+    fn table(&self) -> Fact<Vec<ProcessRow>> {
         self.local.table().map(|all| all.into_iter().filter(|process| self.hidden != Some(process.name.as_str())).collect())
     }
     fn listener(&self, socket: &Path) -> Listener {
@@ -98,7 +99,7 @@ impl Host for Odd {
     fn listening(&self) -> Fact<Vec<PathBuf>> {
         self.local.listening()
     }
-    fn ask(&self, sockets: &[PathBuf], question: &Question<'_>, deadline: Duration) -> Vec<Answer> {
+    fn ask(&self, sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duration) -> Vec<SocketReply> {
         self.local.ask(sockets, question, deadline)
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use headcount::control::observe;
 use headcount::control::pass;
-use headcount::control::watch::{self, Ended, OnDrift, Supervisor, WatchOptions};
-use headcount::core::events::{Event, Limit};
+use headcount::control::watch::{self, OnDrift, Supervisor, WatchEnd, WatchOptions};
+use headcount::core::events::{Event, EventLimit};
 use headcount::core::manifest::select::Selection;
 use headcount::host::{Host, LocalHost};
 use headcount::store::paths::StateHome;
@@ -22,7 +22,7 @@ fn options(world: &World) -> WatchOptions {
     let home = world.home();
     let state_home = StateHome::from_environment(|name| (name == "HOME").then(|| home.clone().into_os_string())).unwrap();
     WatchOptions {
-        pass: pass::Options {
+        pass: pass::PassOptions {
             manifest: manifest(world),
             state_home,
             selection: Selection::default(),
@@ -43,15 +43,15 @@ fn options(world: &World) -> WatchOptions {
         until_file: None,
         on_drift: None,
         control_client: false,
-        limit: Limit::default(),
+        limit: EventLimit::default(),
         output: None,
         mqtt: None,
         supervisor: Supervisor::default(),
     }
 }
 
-fn world_of(world: &World, host: impl Host + 'static) -> observe::World {
-    observe::World { host: Box::new(host), ..observe::World::local(world.environ(&[])) }
+fn world_of(world: &World, host: impl Host + 'static) -> observe::Observer {
+    observe::Observer { host: Box::new(host), ..observe::Observer::local(world.environ(&[])) }
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_panic_in_a_pass_is_told_and_the_next_pass_is_made() {
         Event::Drift(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
-    assert_eq!(ended.unwrap(), Ended::OutputClosed, "the drift was found by a later pass");
+    assert_eq!(ended.unwrap(), WatchEnd::OutputClosed, "the drift was found by a later pass");
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert_eq!(errors[0].source, "panic");
     assert!(errors[0].message.contains("an ordered failure"), "{errors:?}");
@@ -106,11 +106,11 @@ fn what_a_pass_was_made_for_that_panicked_is_looked_at_again_soon_and_one_that_a
             _ => ControlFlow::Continue(()),
         });
         if always {
-            assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+            assert_eq!(ended.unwrap(), WatchEnd::MaxRuntime);
             // At once, and then a second, two and four apart.
             assert!((2..=4).contains(&passes), "{passes} passes in 5 s");
         } else {
-            assert_eq!(ended.unwrap(), Ended::OutputClosed, "the drift was found by a later pass");
+            assert_eq!(ended.unwrap(), WatchEnd::OutputClosed, "the drift was found by a later pass");
             let reasons = drift.unwrap().reasons;
             assert!(reasons.contains(&"started".to_owned()), "{reasons:?}");
         }
@@ -143,7 +143,7 @@ fn a_clock_that_is_set_back_holds_up_no_pass_and_no_decision() {
         }
         _ => ControlFlow::Continue(()),
     });
-    assert_eq!(ended.unwrap(), Ended::OutputClosed, "decided after {:?}, {beats:?}", began.elapsed());
+    assert_eq!(ended.unwrap(), WatchEnd::OutputClosed, "decided after {:?}, {beats:?}", began.elapsed());
     assert!(!beats.is_empty());
 }
 
@@ -173,7 +173,7 @@ fn a_command_that_hangs_is_killed_with_its_children_and_told_and_the_loop_goes_o
         }
         _ => ControlFlow::Continue(()),
     });
-    assert_eq!(ended.unwrap(), Ended::OutputClosed);
+    assert_eq!(ended.unwrap(), WatchEnd::OutputClosed);
     let error = error.unwrap();
     assert_eq!(error.source, "on-drift");
     assert!(error.message.contains("took longer than 600ms"), "{error:?}");
@@ -197,7 +197,7 @@ fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
         errors.extend(if let Event::Error(error) = event { Some(error.message) } else { None });
         ControlFlow::Continue(())
     });
-    assert_eq!(ended.unwrap(), Ended::MaxRuntime);
+    assert_eq!(ended.unwrap(), WatchEnd::MaxRuntime);
     assert!(errors.len() == 1 && errors[0].contains("not delivered within 300ms"), "{errors:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert_gone(&child);

@@ -16,7 +16,7 @@ mod panes;
 mod sessions;
 mod together;
 
-use headcount::control::observe::{World, observe};
+use headcount::control::observe::{Observer, observe};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{MuxKind, ServerKey};
 use headcount::core::manifest::Manifest;
@@ -33,7 +33,7 @@ fn server(name: &str) -> ServerKey {
 fn look_with(world: &support::World, variables: &[(&str, &str)], manifest: &Manifest) -> Observation {
     let env = world.environ(variables);
     let host = Box::new(LocalHost::named(support::HOST, env.clone()));
-    observe(&World { host, ..World::local(env) }, manifest)
+    observe(&Observer { host, ..Observer::local(env) }, manifest)
 }
 
 /// One look at what the default socket directory holds.

@@ -151,7 +151,7 @@ fn a_watch_is_woken_by_what_happens_in_either() {
     declare(world, &both(&zellij, ["t", "z"]));
     // Where processes outside may be hidden, that there is no directory is no proof that there is no session.
     let pids = fs::read_link("/proc/self/ns/pid").unwrap();
-    if pids.as_os_str() != headcount::core::observe::Vantage::WHOLE {
+    if pids.as_os_str() != headcount::core::observe::Viewpoint::WHOLE {
         fs::create_dir_all(world.root().join("zellij/contract_version_1")).unwrap();
     }
     let arguments = ["watch", "--json", "--interval", "1h", "--settle", "0s", "--heartbeat", "100ms"];

@@ -20,7 +20,7 @@ const MOST_FILES: usize = 4096;
 
 /// The fields that identify.
 #[derive(Deserialize)]
-pub(super) struct Entry<'a> {
+pub(super) struct RegistryFile<'a> {
     pub(super) pid: u32,
     #[serde(rename = "sessionId", borrow)]
     session_id: Cow<'a, str>,
@@ -40,7 +40,7 @@ pub(super) struct Entry<'a> {
 
 /// What a file of a live process says of its conversation.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entered {
+pub(super) enum RegistryVerdict {
     /// It is in this one.
     In(ConversationId),
     /// It has not chosen one yet.
@@ -64,7 +64,7 @@ pub(super) fn entries(home: &Path) -> impl Iterator<Item = PathBuf> {
 pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
     let read = |path: PathBuf| {
         let text = files::small(&path, MOST).into_seen()?;
-        let entry: Entry<'_> = serde_json::from_slice(&text).ok()?;
+        let entry: RegistryFile<'_> = serde_json::from_slice(&text).ok()?;
         (entry.pid != pid).then(|| entry.session_id.into_owned())
     };
     entries(home).filter_map(read).collect()
@@ -76,8 +76,8 @@ pub(super) fn names(home: &Path, id: &ConversationId) -> bool {
 }
 
 /// What the file says, if it is this very process's, which it calls by `pid`.
-pub(super) fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<Entered>, String> {
-    let entry: Entry<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
+pub(super) fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Option<RegistryVerdict>, String> {
+    let entry: RegistryFile<'_> = serde_json::from_slice(text).map_err(|error| format!("not a registry file: {error}"))?;
     // Ids become parts of paths, and Claude Code makes nothing but UUIDs.
     if !files::is_uuid(&entry.session_id) {
         return Err("its sessionId is not a UUID".to_owned());
@@ -91,8 +91,8 @@ pub(super) fn verify(text: &[u8], pid: u32, process: &ProcessInfo) -> Result<Opt
     }
     let id = ConversationId(entry.session_id.into_owned());
     Ok(Some(match (entry.parked_in, entry.status) {
-        (Some(job), _) => Entered::Parked { id, job: job.into_owned() },
-        (None, Some(_)) => Entered::In(id),
-        (None, None) => Entered::Choosing,
+        (Some(job), _) => RegistryVerdict::Parked { id, job: job.into_owned() },
+        (None, Some(_)) => RegistryVerdict::In(id),
+        (None, None) => RegistryVerdict::Choosing,
     }))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::entries::{self, Entered, Entry, entries, verify};
+use super::entries::{self, RegistryFile, RegistryVerdict, entries, verify};
 use super::files;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -47,12 +47,12 @@ pub(super) fn worker(home: &Path, job: &str, process: impl Fn(u32) -> Fact<Proce
     let mut found: Option<Worker> = None;
     for path in entries(home) {
         let Fact::Seen(text) = files::small(&path, entries::MOST) else { continue };
-        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&text) else { continue };
+        let Ok(entry) = serde_json::from_slice::<RegistryFile<'_>>(&text) else { continue };
         if entry.job.as_deref() != Some(job) {
             continue;
         }
         let Fact::Seen(process) = process(entry.pid) else { continue };
-        if let Ok(Some(Entered::In(id))) = verify(&text, process.pid, &process) {
+        if let Ok(Some(RegistryVerdict::In(id))) = verify(&text, process.pid, &process) {
             if found.as_ref().is_some_and(|other| other.id != id) {
                 return Fact::Unknown(format!("several live processes claim to be background job {job}"));
             }

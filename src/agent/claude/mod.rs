@@ -9,20 +9,20 @@ mod transcripts;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Invocation, Names, Words, has_flag};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use super::live_process::proves;
+use super::recognise::{Invocation, ProgramNames, Words, has_flag};
+use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Reading;
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::RungReading;
+use crate::core::observe::{Activity, Transcript};
 use crate::host::{Environ, ProcessInfo};
 
 /// The adapter. Measured with 2.1.197 and 2.1.329.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claude;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["claude"]),
     packages: Words::Own(&["@anthropic-ai/claude-code", "claude/versions"]),
     // Its daemon, what holds the terminals of its background jobs, and those that wait to become one; then its tools.
@@ -37,12 +37,12 @@ const FLAGS: Flags = Flags {
     never: &["--fork-session", "--continue", "-c"],
 };
 
-impl Agent for Claude {
+impl Adapter for Claude {
     fn kind(&self) -> AgentKind {
         AgentKind::Claude
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -54,7 +54,7 @@ impl Agent for Claude {
         env.path("CLAUDE_CONFIG_DIR").or_else(|| Some(env.path("HOME")?.join(".claude")))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![registry::reading(subject)];
         if subject.every_rung || !proves(&readings) {
             readings.push(argv::reading(subject, self, &FLAGS));
@@ -65,34 +65,34 @@ impl Agent for Claude {
         readings
     }
 
-    fn vouched(&self, process: &ProcessInfo, home: &Path) -> Option<Reading> {
+    fn quick_identity(&self, process: &ProcessInfo, home: &Path) -> Option<RungReading> {
         registry::of(process, home)
     }
 
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
         transcripts::find(shelf, home, id, cwds)
     }
 
-    fn continued_in(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+    fn continued_in(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
         transcripts::continued_in(shelf, home, id, cwds)
     }
 
-    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+    fn phase(&self, process: &ProcessInfo, home: &Path) -> Fact<Activity> {
         registry::phase(process, home)
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         registry::turn(scene)
     }
 
-    fn awaited(&self, scene: &Scene<'_>) -> Option<String> {
+    fn waiting_for(&self, scene: &LiveConversation<'_>) -> Option<String> {
         registry::awaited(scene)
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let projects = place.home.join("projects");
         let transcripts = place.cwd.map(encode::directories).unwrap_or_default();
-        Places {
+        WatchDirs {
             registries: vec![place.home.join("sessions")],
             transcripts: transcripts.iter().map(|name| projects.join(name)).collect(),
         }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::entries::{Entered, MOST, file, verify};
+use super::entries::{MOST, RegistryVerdict, file, verify};
 use super::{Claude, files, jobs, transcripts};
-use crate::agent::{Agent as _, Scene, Shelf, Subject};
+use crate::agent::{Adapter as _, LiveConversation, LiveProcess, TranscriptIndex};
 use crate::core::fact::Fact;
-use crate::core::observe::Turn;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::Activity;
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::host::ProcessInfo;
 
 /// The fields that say what it is doing. Apart from the others, so that a surprise in them leaves the identity what it is.
@@ -26,7 +26,7 @@ struct Doing<'a> {
 }
 
 /// What a file says of a process that it would call by this id; `None` if it speaks of no such process.
-fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<Entered>> {
+fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<RegistryVerdict>> {
     match files::small(path, MOST) {
         Fact::Seen(text) => match verify(&text, pid, process) {
             Ok(entered) => Fact::Seen(entered),
@@ -38,15 +38,15 @@ fn read(path: &Path, pid: u32, process: &ProcessInfo) -> Fact<Option<Entered>> {
 }
 
 /// What the registry says of an agent.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let looked_at = RefCell::new(file(subject.home, subject.topmost().pid));
     let fact = subject.first_seen(|process| registered(subject, process, &looked_at));
-    Reading { rung: Rung::Registry, looked_at: looked_at.into_inner().display().to_string(), fact }
+    RungReading { rung: Rung::Registry, looked_at: looked_at.into_inner().display().to_string(), fact }
 }
 
 /// What the registry says of a process, which may be in a container and know itself by another id, or count time otherwise. Nothing
 /// weaker counts where a file may be its and cannot be told from another's.
-fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<PathBuf>) -> Fact<Found> {
+fn registered(subject: &LiveProcess<'_>, process: &ProcessInfo, looked_at: &RefCell<PathBuf>) -> Fact<RungValue> {
     let path = file(subject.home, process.pid);
     let is_there = match read(&path, process.pid, process) {
         Fact::Seen(Some(entered)) => return conversation(subject, entered),
@@ -80,15 +80,15 @@ fn registered(subject: &Subject<'_>, process: &ProcessInfo, looked_at: &RefCell<
 }
 
 /// The conversation a process shows. Nothing yet while it is choosing: what its arguments say still counts then.
-fn conversation(subject: &Subject<'_>, entered: Entered) -> Fact<Found> {
+fn conversation(subject: &LiveProcess<'_>, entered: RegistryVerdict) -> Fact<RungValue> {
     match entered {
-        Entered::In(id) => Fact::Seen(Found::Id(id)),
-        Entered::Choosing => Fact::Absent,
-        Entered::Parked { id, job } => match job_conversation(subject, &job) {
+        RegistryVerdict::In(id) => Fact::Seen(RungValue::Id(id)),
+        RegistryVerdict::Choosing => Fact::Absent,
+        RegistryVerdict::Parked { id, job } => match job_conversation(subject, &job) {
             Fact::Absent => {
                 let cwds: Vec<&Path> = subject.cwd.seen().map(PathBuf::as_path).into_iter().collect();
-                match transcripts::continued_in(&Shelf::new(), subject.home, &id, &cwds) {
-                    Fact::Seen(heir) => Fact::Seen(Found::Id(heir)),
+                match transcripts::continued_in(&TranscriptIndex::new(), subject.home, &id, &cwds) {
+                    Fact::Seen(heir) => Fact::Seen(RungValue::Id(heir)),
                     Fact::Absent => Fact::Unknown(format!(
                         "{id} continued in background job {job}, and no file names that job's conversation"
                     )),
@@ -100,12 +100,12 @@ fn conversation(subject: &Subject<'_>, entered: Entered) -> Fact<Found> {
     }
 }
 
-fn job_conversation(subject: &Subject<'_>, job: &str) -> Fact<Found> {
-    jobs::conversation(subject.home, job, |pid| subject.process(pid)).map(Found::Id)
+fn job_conversation(subject: &LiveProcess<'_>, job: &str) -> Fact<RungValue> {
+    jobs::conversation(subject.home, job, |pid| subject.process(pid)).map(RungValue::Id)
 }
 
 /// What a process without a file of its own shows.
-fn attached(subject: &Subject<'_>, process: &ProcessInfo) -> Fact<Found> {
+fn attached(subject: &LiveProcess<'_>, process: &ProcessInfo) -> Fact<RungValue> {
     attached_to(process).map_or(Fact::Absent, |job| job_conversation(subject, job))
 }
 
@@ -118,20 +118,20 @@ fn attached_to(process: &ProcessInfo) -> Option<&str> {
 }
 
 /// What the registry in `home` says of this process, if that is plain: it is in this conversation.
-pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<Reading> {
+pub(super) fn of(process: &ProcessInfo, home: &Path) -> Option<RungReading> {
     let path = file(home, process.pid);
-    let Entered::In(id) = read(&path, process.pid, process).into_seen()?? else { return None };
-    Some(Reading { rung: Rung::Registry, looked_at: path.display().to_string(), fact: Fact::Seen(Found::Id(id)) })
+    let RegistryVerdict::In(id) = read(&path, process.pid, process).into_seen()?? else { return None };
+    Some(RungReading { rung: Rung::Registry, looked_at: path.display().to_string(), fact: Fact::Seen(RungValue::Id(id)) })
 }
 
 /// What a process is doing, whichever conversation it is in: it has not begun one, or it shows a background job's.
-pub(super) fn phase(process: &ProcessInfo, home: &Path) -> Fact<Turn> {
+pub(super) fn phase(process: &ProcessInfo, home: &Path) -> Fact<Activity> {
     match read(&file(home, process.pid), process.pid, process) {
-        Fact::Seen(Some(Entered::In(_))) => Fact::Absent,
-        Fact::Seen(Some(Entered::Parked { .. })) => Fact::Seen(Turn::Parked),
+        Fact::Seen(Some(RegistryVerdict::In(_))) => Fact::Absent,
+        Fact::Seen(Some(RegistryVerdict::Parked { .. })) => Fact::Seen(Activity::Parked),
         // The agents view and an attached pane have no file of their own.
-        _ if args(process).first().is_some_and(|verb| verb == "attach" || verb == "agents") => Fact::Seen(Turn::Parked),
-        Fact::Seen(Some(Entered::Choosing) | None) | Fact::Absent => Fact::Seen(Turn::Starting),
+        _ if args(process).first().is_some_and(|verb| verb == "attach" || verb == "agents") => Fact::Seen(Activity::Parked),
+        Fact::Seen(Some(RegistryVerdict::Choosing) | None) | Fact::Absent => Fact::Seen(Activity::Starting),
         Fact::Unknown(why) => Fact::Unknown(why),
     }
 }
@@ -142,19 +142,19 @@ fn args(process: &ProcessInfo) -> &[String] {
 }
 
 /// What the registry says this very process is doing, if it says it of this very conversation. A parked pane does what its job does.
-pub(super) fn turn(scene: &Scene<'_>) -> Fact<Turn> {
+pub(super) fn turn(scene: &LiveConversation<'_>) -> Fact<Activity> {
     doing(scene, |doing, _| match doing.status.as_deref() {
         // The turn is over; a shell that it began runs on (2.1.329).
-        Some("idle" | "shell") => Some(Turn::Idle),
-        Some("busy") => Some(Turn::Working),
-        Some("waiting") => Some(Turn::Waiting),
+        Some("idle" | "shell") => Some(Activity::Idle),
+        Some("busy") => Some(Activity::Working),
+        Some("waiting") => Some(Activity::Waiting),
         // A status nobody has measured says nothing.
         Some(_) | None => None,
     })
 }
 
 /// What it waits for, in its own words (`permission prompt`), what runs on beside it, or what the job of a parked pane does.
-pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
+pub(super) fn awaited(scene: &LiveConversation<'_>) -> Option<String> {
     let told = |doing: &Doing<'_>, is_job: bool| {
         let what = doing.waiting_for.as_deref();
         match doing.status.as_deref() {
@@ -172,7 +172,7 @@ pub(super) fn awaited(scene: &Scene<'_>) -> Option<String> {
 
 /// What `tell` reads off the file of a process that is in this conversation by the same file: its own, or that of the job it shows
 /// (then the flag is set).
-fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>, bool) -> Option<T>) -> Fact<T> {
+fn doing<T>(scene: &LiveConversation<'_>, tell: impl FnOnce(&Doing<'_>, bool) -> Option<T>) -> Fact<T> {
     let path = file(scene.home, scene.process.pid);
     let unknown = |why: String| Fact::Unknown(format!("{}: {why}", path.display()));
     let (text, own) = match files::small(&path, MOST) {
@@ -184,9 +184,9 @@ fn doing<T>(scene: &Scene<'_>, tell: impl FnOnce(&Doing<'_>, bool) -> Option<T>)
         Fact::Unknown(why) => return Fact::Unknown(why),
     };
     let job = match own {
-        Some(Entered::In(id)) if id == *scene.id => None,
-        Some(Entered::Parked { job, .. }) => Some(job),
-        Some(Entered::In(_) | Entered::Choosing) => return Fact::Absent,
+        Some(RegistryVerdict::In(id)) if id == *scene.id => None,
+        Some(RegistryVerdict::Parked { job, .. }) => Some(job),
+        Some(RegistryVerdict::In(_) | RegistryVerdict::Choosing) => return Fact::Absent,
         None => match attached_to(scene.process) {
             Some(job) => Some(job.to_owned()),
             None => return Fact::Absent,
@@ -237,10 +237,10 @@ mod tests {
         (home, text)
     }
 
-    fn ask(home: &Path, process: &ProcessInfo, id: &str) -> (Fact<Turn>, Option<String>) {
+    fn ask(home: &Path, process: &ProcessInfo, id: &str) -> (Fact<Activity>, Option<String>) {
         let id = ConversationId(id.to_owned());
         let host = crate::host::LocalHost::new(crate::host::Environ::default());
-        let scene = Scene { host: &host, process, home, id: &id, transcript: None };
+        let scene = LiveConversation { host: &host, process, home, id: &id, transcript: None };
         (turn(&scene), awaited(&scene))
     }
 
@@ -250,9 +250,9 @@ mod tests {
     fn the_file_of_a_live_process_says_what_it_is_doing() {
         for (state, expected, wait) in [
             ("start", Fact::Absent, None),
-            ("idle", Fact::Seen(Turn::Idle), None),
-            ("busy", Fact::Seen(Turn::Working), None),
-            ("waiting", Fact::Seen(Turn::Waiting), Some("permission prompt".to_owned())),
+            ("idle", Fact::Seen(Activity::Idle), None),
+            ("busy", Fact::Seen(Activity::Working), None),
+            ("waiting", Fact::Seen(Activity::Waiting), Some("permission prompt".to_owned())),
         ] {
             let (home, _) = recorded(state);
             let live = process(28207, Some(367_874));
@@ -274,7 +274,7 @@ mod tests {
         };
         assert_eq!(write("\"dreaming\""), ((Fact::Absent, None), true));
         assert_eq!(write("null"), ((Fact::Absent, None), false), "without a status it has not chosen a conversation");
-        assert_eq!(write("\"shell\""), ((Fact::Seen(Turn::Idle), Some("a background shell runs".to_owned())), true));
+        assert_eq!(write("\"shell\""), ((Fact::Seen(Activity::Idle), Some("a background shell runs".to_owned())), true));
         let (said, is_known) = write("[7]");
         assert!(said.0.why_unknown().is_some() && is_known, "{said:?}");
         let (said, is_known) = write("\"bu");
@@ -284,27 +284,28 @@ mod tests {
     #[test]
     fn a_process_is_starting_until_its_file_has_a_status_and_parked_once_that_names_a_job() {
         let live = process(28207, Some(367_874));
-        for (state, expected) in [("start", Fact::Seen(Turn::Starting)), ("idle", Fact::Absent), ("waiting", Fact::Absent)] {
+        for (state, expected) in [("start", Fact::Seen(Activity::Starting)), ("idle", Fact::Absent), ("waiting", Fact::Absent)]
+        {
             let (home, _) = recorded(state);
             assert_eq!(phase(&live, home.path()), expected, "{state}");
             let missing = process(28208, Some(367_874));
-            assert_eq!(phase(&missing, home.path()), Fact::Seen(Turn::Starting), "no file yet");
+            assert_eq!(phase(&missing, home.path()), Fact::Seen(Activity::Starting), "no file yet");
             let called = |line: &str| ProcessInfo { argv: line.split(' ').map(str::to_owned).collect(), ..missing.clone() };
-            assert_eq!(phase(&called("claude attach 1a2b3c4d"), home.path()), Fact::Seen(Turn::Parked));
-            assert_eq!(phase(&called("claude agents"), home.path()), Fact::Seen(Turn::Parked));
-            assert_eq!(phase(&called("claude hello agents"), home.path()), Fact::Seen(Turn::Starting));
+            assert_eq!(phase(&called("claude attach 1a2b3c4d"), home.path()), Fact::Seen(Activity::Parked));
+            assert_eq!(phase(&called("claude agents"), home.path()), Fact::Seen(Activity::Parked));
+            assert_eq!(phase(&called("claude hello agents"), home.path()), Fact::Seen(Activity::Starting));
         }
         let (home, text) = recorded("idle");
         let parked = text.replace("\"status\"", "\"parkedJobId\":\"1a2b3c4d\",\"status\"");
         std::fs::write(home.path().join("sessions/28207.json"), &parked).unwrap();
-        assert_eq!(phase(&live, home.path()), Fact::Seen(Turn::Parked));
+        assert_eq!(phase(&live, home.path()), Fact::Seen(Activity::Parked));
         assert!(of(&live, home.path()).is_none(), "the id it was frozen at proves nothing");
         assert_eq!(ask(home.path(), &live, RECORDED), (Fact::Absent, None));
     }
 
     #[test]
     fn a_file_speaks_only_for_the_process_that_wrote_it() {
-        let id = Some(Entered::In(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
+        let id = Some(RegistryVerdict::In(ConversationId("7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90".into())));
         let verify = |text: &[u8], process: &ProcessInfo| verify(text, process.pid, process);
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_874))), Ok(id));
         assert_eq!(verify(ENTRY.as_bytes(), &process(28207, Some(367_875))), Ok(None), "a reused pid");

@@ -9,11 +9,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use super::{encode, entries, files};
-use crate::agent::{Shelf, Subject};
+use crate::agent::{LiveProcess, TranscriptIndex};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Rung, RungReading, RungValue};
 
 /// How much earlier than the process a transcript may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -36,7 +36,7 @@ fn id_of(name: &str) -> Option<&str> {
 }
 
 /// Where a conversation is kept: in the directory of one of the workspaces, else anywhere in the home.
-pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+pub(super) fn find(shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
     if !files::is_file_name(id.as_str()) {
         return Fact::Absent;
     }
@@ -97,7 +97,7 @@ struct Word<'a> {
 
 /// The conversation that one went on in, to the end of a chain of such moves (2.1.329: `/bg`, the agents view). A word that was
 /// said in the old one afterwards takes that back.
-pub(super) fn continued_in(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
+pub(super) fn continued_in(shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<ConversationId> {
     let mut chain = vec![id.clone()];
     loop {
         let last = chain.last().unwrap_or(id);
@@ -135,7 +135,7 @@ fn heir(path: &Path) -> Result<Option<ConversationId>, String> {
 }
 
 /// Rung 6: what appeared in the process's workspace since it started.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let projects = subject.home.join("projects");
     let (looked_at, fact) = match subject.cwd {
         Fact::Seen(cwd) => {
@@ -155,7 +155,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
             });
             let fact = match found {
                 Ok(found) if found.is_empty() => Fact::Absent,
-                Ok(found) => Fact::Seen(Found::Appeared(found)),
+                Ok(found) => Fact::Seen(RungValue::Appeared(found)),
                 Err(why) => Fact::Unknown(why),
             };
             (looked_at, fact)
@@ -163,7 +163,7 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
         Fact::Absent => (projects.display().to_string(), Fact::Absent),
         Fact::Unknown(why) => (projects.display().to_string(), Fact::Unknown(why.clone())),
     };
-    Reading { rung: Rung::Appeared, looked_at, fact }
+    RungReading { rung: Rung::Appeared, looked_at, fact }
 }
 
 /// The transcripts in a directory that appeared since `started` and are of this workspace, whatever the directory's name says:
@@ -303,7 +303,7 @@ mod tests {
             format!("{{\"type\":\"continued-in\",\"sessionId\":\"{}\",\"continuedInSessionId\":\"{to}\"}}\n", id(from))
         };
         let said = line("/lab", "2026-11-29T03:00:00Z");
-        let ask = |n: u32| continued_in(&Shelf::new(), home, &id(n), &[Path::new("/lab")]);
+        let ask = |n: u32| continued_in(&TranscriptIndex::new(), home, &id(n), &[Path::new("/lab")]);
         assert_eq!(ask(1), Fact::Absent, "no transcript");
         fs::write(path(1), &said).unwrap();
         assert_eq!(ask(1), Fact::Absent);
@@ -337,19 +337,19 @@ mod tests {
     fn an_id_is_found_in_any_project_directory_and_missing_in_none() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path();
-        let (shelf, id) = (Shelf::new(), ConversationId(ID.into()));
+        let (shelf, id) = (TranscriptIndex::new(), ConversationId(ID.into()));
         assert_eq!(find(&shelf, home, &id, &[]), Fact::Absent, "no projects at all");
         let elsewhere = home.join("projects/-elsewhere");
         fs::create_dir_all(&elsewhere).unwrap();
         fs::write(elsewhere.join(format!("{ID}.jsonl")), "").unwrap();
-        let shelf = Shelf::new();
+        let shelf = TranscriptIndex::new();
         let found = find(&shelf, home, &id, &[Path::new("/lab")]);
         assert_eq!(found.seen().unwrap().path, elsewhere.join(format!("{ID}.jsonl")));
         assert_eq!(find(&shelf, home, &ConversationId("22222222-x".into()), &[]), Fact::Absent);
         assert_eq!(find(&shelf, home, &ConversationId(format!("../-elsewhere/{ID}")), &[]), Fact::Absent);
         fs::create_dir_all(home.join("projects/-lab")).unwrap();
         fs::write(home.join(format!("projects/-lab/{ID}.jsonl")), "").unwrap();
-        let found = find(&Shelf::new(), home, &id, &[Path::new("/lab")]);
+        let found = find(&TranscriptIndex::new(), home, &id, &[Path::new("/lab")]);
         assert_eq!(found.seen().unwrap().path, home.join(format!("projects/-lab/{ID}.jsonl")), "its own workspace first");
     }
 }

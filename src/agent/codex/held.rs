@@ -6,34 +6,34 @@ use std::path::{Path, PathBuf};
 
 use super::rollouts::is_sub_agents;
 use super::{Codex, files};
-use crate::agent::subject::Locker;
-use crate::agent::{Agent, Shelf, Subject};
+use crate::agent::live_process::Locker;
+use crate::agent::{Adapter, LiveProcess, TranscriptIndex};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
 
 /// Where the locks are, below the home.
 pub(super) const LOCKS: &str = "thread-writer-locks";
 
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let locks = subject.home.join(LOCKS);
     // Open files are known by their real paths.
     let real = locks.canonicalize().unwrap_or_else(|_| locks.clone());
-    let shelf = Shelf::new();
+    let shelf = TranscriptIndex::new();
     let rollout = |id: &ConversationId| Codex.transcript(&shelf, subject.home, id, &[]).into_seen();
     let fact = subject.first_seen(|process| match subject.open_files(process) {
         Fact::Seen(paths) => only(&real, &paths, rollout),
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why),
     });
-    Reading { rung: Rung::Held, looked_at: format!("locks its process holds in {}", locks.display()), fact }
+    RungReading { rung: Rung::Held, looked_at: format!("locks its process holds in {}", locks.display()), fact }
 }
 
 /// What the arguments say, as long as the background daemon has that thread open: a Codex without one holds the lock itself. If
 /// another has it, this one shows that it is open elsewhere, and waits; if nobody has, it went on in another thread.
-pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
-    let Fact::Seen(Found::Id(id)) = &start.fact else { return start };
+pub(super) fn while_open(subject: &LiveProcess<'_>, start: RungReading) -> RungReading {
+    let Fact::Seen(RungValue::Id(id)) = &start.fact else { return start };
     let locks = subject.home.join(LOCKS);
     let but = match subject.locker(&locks.join(format!("{}.lock", id.as_str()))) {
         Fact::Seen(Locker::Other(pid)) => format!("process {pid} has {} open", id.as_str()),
@@ -41,12 +41,12 @@ pub(super) fn while_open(subject: &Subject<'_>, start: Reading) -> Reading {
         Fact::Absent if locks.is_dir() => format!("no process has {} open", id.as_str()),
         Fact::Seen(Locker::Itself | Locker::Service) | Fact::Absent | Fact::Unknown(_) => return start,
     };
-    Reading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
+    RungReading { looked_at: format!("{}, but {but}", start.looked_at), fact: Fact::Absent, ..start }
 }
 
 /// The only thread whose lock is among the open files, sub-agents' left out: theirs stay locked after they are done. A `/new`,
 /// `/fork` or `/resume` keeps the one before open as well, until the process ends (0.169).
-fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Option<Transcript>) -> Fact<Found> {
+fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Option<Transcript>) -> Fact<RungValue> {
     let held: BTreeSet<&str> = open.iter().filter_map(|path| thread(locks, path)).collect();
     let mut held: Vec<ConversationId> = held.into_iter().map(|id| ConversationId(id.to_owned())).collect();
     let mut last = None;
@@ -62,7 +62,7 @@ fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Opt
     }
     match held.as_slice() {
         [] => Fact::Absent,
-        [id] => Fact::Seen(Found::Id(id.clone())),
+        [id] => Fact::Seen(RungValue::Id(id.clone())),
         [one, two, others @ ..] => {
             let more = if others.is_empty() { "" } else { " and more" };
             let last = last.map(|(_, id)| format!(" ({id} was written last)")).unwrap_or_default();
@@ -92,9 +92,9 @@ mod tests {
 
     const THREE: &str = "01a1fc1d-a7a8-7250-96eb-9fac0638249e";
 
-    fn held(files: &[&str], home: &Path) -> Fact<Found> {
+    fn held(files: &[&str], home: &Path) -> Fact<RungValue> {
         let open: Vec<PathBuf> = files.iter().map(|name| Path::new("/c/thread-writer-locks").join(name)).collect();
-        let shelf = Shelf::new();
+        let shelf = TranscriptIndex::new();
         only(Path::new("/c/thread-writer-locks"), &open, |id| Codex.transcript(&shelf, home, id, &[]).into_seen())
     }
 
@@ -102,7 +102,7 @@ mod tests {
     fn exactly_one_thread_lock_is_proof() {
         let lock = |id: &str| format!("{id}.lock");
         let held = |files: &[&str]| held(files, Path::new("/nowhere"));
-        let proof = Fact::Seen(Found::Id(ConversationId(ONE.into())));
+        let proof = Fact::Seen(RungValue::Id(ConversationId(ONE.into())));
         assert_eq!(held(&[".coordination.lock", &lock(ONE), &lock(ONE)]), proof);
         assert!(held(&[".coordination.lock"]).is_absent());
         assert!(held(&[&lock(ONE), &lock(TWO)]).why_unknown().is_some());
@@ -124,7 +124,7 @@ mod tests {
         let held = |ids: &[&str]| {
             held(&ids.iter().map(|id| lock(id)).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>(), home.path())
         };
-        let proof = Fact::Seen(Found::Id(ConversationId(ONE.into())));
+        let proof = Fact::Seen(RungValue::Id(ConversationId(ONE.into())));
         write(ONE, json!({}));
         for sub_agent in [
             json!({ "source": { "subagent": { "other": "guardian" } } }),

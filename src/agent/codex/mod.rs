@@ -7,20 +7,20 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files};
+use super::live_process::proves;
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
 
 /// The adapter. Measured with 0.169.0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Codex;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["codex"]),
     packages: Words::Own(&["@openai/codex"]),
     // The background daemon, its updater and other servers: they outlive the pane or serve another agent.
@@ -40,12 +40,12 @@ static NAMES: Names = Names {
 
 const FLAGS: Flags = Flags { exact: &[], verb: Some("resume"), never: &["--last", "fork"] };
 
-impl Agent for Codex {
+impl Adapter for Codex {
     fn kind(&self) -> AgentKind {
         AgentKind::Codex
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -53,7 +53,7 @@ impl Agent for Codex {
         env.path("CODEX_HOME").or_else(|| Some(env.path("HOME")?.join(".codex")))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![held::reading(subject)];
         if subject.every_rung || !proves(&readings) {
             let start = argv::reading(subject, self, &FLAGS);
@@ -66,11 +66,11 @@ impl Agent for Codex {
         readings
     }
 
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         rollouts::said(subject)
     }
 
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         let sessions = home.join("sessions");
         // Most are where their id says, which spares a look at years of other threads. What is not there may be anywhere.
         let near = rollouts::days_of(id)
@@ -92,7 +92,7 @@ impl Agent for Codex {
         }
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
     }
 
@@ -100,9 +100,9 @@ impl Agent for Codex {
         Some(turn::of_title)
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let sessions = place.home.join("sessions");
-        Places {
+        WatchDirs {
             registries: vec![place.home.join(held::LOCKS)],
             transcripts: place.days().map(|day| sessions.join(rollouts::directory(day))).collect(),
         }
@@ -155,7 +155,7 @@ mod tests {
     fn a_rollout_is_there_where_it_was_archived_or_compressed() {
         let home = tempfile::tempdir().unwrap();
         let id = ConversationId("01a224db-9dc7-7001-8002-6f92d4bc3cdb".into());
-        let find = || Codex.transcript(&Shelf::new(), home.path(), &id, &[]);
+        let find = || Codex.transcript(&TranscriptIndex::new(), home.path(), &id, &[]);
         let (day, archive) = (home.path().join("sessions/2026/11/29"), home.path().join(ARCHIVE));
         for dir in [&day, &archive] {
             std::fs::create_dir_all(dir).unwrap();

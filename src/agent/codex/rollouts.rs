@@ -13,11 +13,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{files, plain_id_of};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
+use crate::core::observe::identity::{Appearance, LastMessage, Rung, RungReading, RungValue};
 
 /// How much earlier than the process a rollout may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -60,18 +60,18 @@ impl Meta<'_> {
     }
 }
 
-pub(super) fn reading(subject: &Subject<'_>, now: DateTime<Utc>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>, now: DateTime<Utc>) -> RungReading {
     let sessions = subject.home.join("sessions");
     let fact = match subject.cwd {
         Fact::Seen(cwd) => match appeared(&sessions, cwd, subject.topmost().started, now) {
             Ok(found) if found.is_empty() => Fact::Absent,
-            Ok(found) => Fact::Seen(Found::Appeared(found)),
+            Ok(found) => Fact::Seen(RungValue::Appeared(found)),
             Err(why) => Fact::Unknown(why),
         },
         Fact::Absent => Fact::Absent,
         Fact::Unknown(why) => Fact::Unknown(why.clone()),
     };
-    Reading { rung: Rung::Appeared, looked_at: sessions.display().to_string(), fact }
+    RungReading { rung: Rung::Appeared, looked_at: sessions.display().to_string(), fact }
 }
 
 fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Appearance>, String> {
@@ -101,7 +101,7 @@ fn appeared(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<U
 
 /// The threads of the process's workspace in which something was said since it started: those of the last days, which people go
 /// back to. A rollout changes with every word and not otherwise.
-pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+pub(super) fn said(subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
     let sessions = subject.home.join("sessions");
     match subject.cwd {
         Fact::Seen(cwd) => said_in(&sessions, cwd, subject.started(), subject.now()).map_or_else(Fact::Unknown, Fact::Seen),
@@ -110,7 +110,7 @@ pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
     }
 }
 
-fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<Said>, String> {
+fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<LastMessage>, String> {
     let mut found = Vec::new();
     let days = days(now - Days::new(MOST_DAYS), now);
     for entry in days.iter().filter_map(|day| std::fs::read_dir(sessions.join(day)).ok()).flatten().flatten() {
@@ -120,7 +120,7 @@ fn said_in(sessions: &Path, cwd: &Path, started: DateTime<Utc>, now: DateTime<Ut
         if let Some(at) = changed.filter(|at| *at >= started)
             && begun_here(&path, cwd)?.is_some()
         {
-            found.push(Said { id: ConversationId(id.to_owned()), at });
+            found.push(LastMessage { id: ConversationId(id.to_owned()), at });
         }
     }
     Ok(found)

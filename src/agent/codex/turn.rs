@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::files;
-use crate::agent::Scene;
+use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::{Activity, Transcript};
 
 /// How much of the end is read: of most rollouts the first is enough, and a turn that writes more than the last says nothing.
 const WINDOWS: [u64; 2] = [64 << 10, 1 << 20];
@@ -37,12 +37,12 @@ enum Mark {
 }
 
 /// What the thread is doing.
-pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     // Without a file there was no prompt yet, or it could not be told where it is.
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     match last_mark(transcript) {
-        Ok(Some(Mark::Ended)) => Fact::Seen(Turn::Idle),
-        Ok(Some(Mark::Began(at))) if at >= scene.process.started => Fact::Seen(Turn::Working),
+        Ok(Some(Mark::Ended)) => Fact::Seen(Activity::Idle),
+        Ok(Some(Mark::Began(at))) if at >= scene.process.started => Fact::Seen(Activity::Working),
         // A turn that began before this process did: killed with the one before, or still run by the background daemon.
         Ok(Some(Mark::Began(_)) | None) => Fact::Absent,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
@@ -51,9 +51,9 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
 }
 
 /// What the title says: `[ ! ] Action Required | <directory>`, the mark blinking, while an approval is waited for (0.169).
-pub(super) fn of_title(title: &str) -> Option<Turn> {
+pub(super) fn of_title(title: &str) -> Option<Activity> {
     let mark = title.strip_prefix('[')?.split_once(']')?.1;
-    (mark.split('|').next()?.trim() == "Action Required").then_some(Turn::Waiting)
+    (mark.split('|').next()?.trim() == "Action Required").then_some(Activity::Waiting)
 }
 
 fn last_mark(transcript: &Transcript) -> std::io::Result<Option<Mark>> {
@@ -88,7 +88,7 @@ mod tests {
     use crate::core::ids::ConversationId;
     use crate::host::ProcessInfo;
 
-    fn ask(path: &Path, started: &str) -> Fact<Turn> {
+    fn ask(path: &Path, started: &str) -> Fact<Activity> {
         let process = ProcessInfo {
             pid: 7,
             parent: 1,
@@ -102,7 +102,13 @@ mod tests {
         let host = crate::host::LocalHost::new(crate::host::Environ::default());
         let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into());
-        of(&Scene { host: &host, process: &process, home: Path::new("/nowhere"), id: &id, transcript: Some(&transcript) })
+        of(&LiveConversation {
+            host: &host,
+            process: &process,
+            home: Path::new("/nowhere"),
+            id: &id,
+            transcript: Some(&transcript),
+        })
     }
 
     fn recorded(name: &str) -> PathBuf {
@@ -113,9 +119,9 @@ mod tests {
     #[test]
     fn only_a_title_that_asks_for_a_person_says_something() {
         for (title, expected) in [
-            ("[ . ] Action Required | landing_page", Some(Turn::Waiting)),
-            ("[ ! ] Action Required | landing_page", Some(Turn::Waiting)),
-            ("[ ! ] Action Required", Some(Turn::Waiting)),
+            ("[ . ] Action Required | landing_page", Some(Activity::Waiting)),
+            ("[ ! ] Action Required | landing_page", Some(Activity::Waiting)),
+            ("[ ! ] Action Required", Some(Activity::Waiting)),
             ("landing_page", None),
             ("\u{283c} landing_page", None),
             ("Action Required", None),
@@ -131,11 +137,11 @@ mod tests {
     fn the_last_mark_of_a_turn_says_what_the_thread_is_doing() {
         let launch = "2026-11-21T03:14:00Z";
         for (name, expected) in [
-            ("03-14-10-01a1fc18-dd1c-78e3-a69d-bea89863b6d3", Turn::Idle),
-            ("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6", Turn::Working),
-            ("03-18-18-01a1fc1c-a7a8-7250-96eb-9fac0638249e", Turn::Idle),
-            ("03-18-31-01a1fc1c-da9e-7080-807a-bff2d093369e", Turn::Idle),
-            ("03-19-06-01a1fc1d-6298-7bd0-8509-01c8f09c524a", Turn::Idle),
+            ("03-14-10-01a1fc18-dd1c-78e3-a69d-bea89863b6d3", Activity::Idle),
+            ("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6", Activity::Working),
+            ("03-18-18-01a1fc1c-a7a8-7250-96eb-9fac0638249e", Activity::Idle),
+            ("03-18-31-01a1fc1c-da9e-7080-807a-bff2d093369e", Activity::Idle),
+            ("03-19-06-01a1fc1d-6298-7bd0-8509-01c8f09c524a", Activity::Idle),
         ] {
             assert_eq!(ask(&recorded(name), launch), Fact::Seen(expected), "{name}");
         }
@@ -144,7 +150,7 @@ mod tests {
     #[test]
     fn an_open_turn_older_than_the_process_is_not_its_work() {
         let killed = recorded("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6");
-        assert_eq!(ask(&killed, "2026-11-21T03:17:22Z"), Fact::Seen(Turn::Working), "the turn began at 03:17:22.663");
+        assert_eq!(ask(&killed, "2026-11-21T03:17:22Z"), Fact::Seen(Activity::Working), "the turn began at 03:17:22.663");
         assert_eq!(ask(&killed, "2026-11-21T03:17:23Z"), Fact::Absent);
     }
 
@@ -162,15 +168,23 @@ mod tests {
             ask(&path, "2026-11-21T03:00:00Z")
         };
         let (began, ended) = (line("task_started"), line("task_complete"));
-        assert_eq!(says(format!("{began}{}", ended.trim_end())), Fact::Seen(Turn::Working), "the last line is being written");
-        assert_eq!(says(format!("{began}not json\n{ended}\u{0}\n")), Fact::Seen(Turn::Idle));
+        assert_eq!(
+            says(format!("{began}{}", ended.trim_end())),
+            Fact::Seen(Activity::Working),
+            "the last line is being written"
+        );
+        assert_eq!(says(format!("{began}not json\n{ended}\u{0}\n")), Fact::Seen(Activity::Idle));
         let other = format!("{{\"type\":\"response_item\",\"payload\":{{\"text\":\"{}\"}}}}\n", "x".repeat(50_000));
-        assert_eq!(says(format!("{ended}{began}{}", other.repeat(10))), Fact::Seen(Turn::Working), "half a megabyte of work");
+        assert_eq!(
+            says(format!("{ended}{began}{}", other.repeat(10))),
+            Fact::Seen(Activity::Working),
+            "half a megabyte of work"
+        );
         assert_eq!(says(format!("{ended}{began}{}", other.repeat(40))), Fact::Absent, "two megabytes: nobody knows");
         assert_eq!(says(String::new()), Fact::Absent);
         // What a tool printed is no mark, whatever it looks like.
         let quoted = format!("{{\"type\":\"response_item\",\"payload\":{{\"text\":{:?}}}}}\n", ended.trim_end());
-        assert_eq!(says(format!("{began}{quoted}")), Fact::Seen(Turn::Working));
+        assert_eq!(says(format!("{began}{quoted}")), Fact::Seen(Activity::Working));
         std::fs::remove_file(&path).unwrap();
         assert_eq!(ask(&path, "2026-11-21T03:00:00Z"), Fact::Absent);
         std::fs::create_dir(&path).unwrap();

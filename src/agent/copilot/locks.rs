@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::files;
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Reading, Rung};
-use crate::host::{ProcessInfo, Selfhood};
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
+use crate::host::{NamespacePid, ProcessInfo};
 
 /// Where conversations are, below the home.
 pub(super) const SESSIONS: &str = "session-state";
@@ -28,14 +28,14 @@ const MOST: usize = 20_000;
 const MOST_BYTES: u64 = 32;
 
 /// What the locks say of an agent.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let sessions = subject.home.join(SESSIONS);
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
     let innermost = chain.last().map_or(subject.topmost().pid, |process| process.pid);
     let looked_at = sessions.join(format!("*/inuse.{innermost}.lock")).display().to_string();
     let open = |process: &ProcessInfo| subject.open_files(process);
-    let selfhoods: Vec<Fact<Selfhood>> = chain.iter().map(|process| subject.selfhood(process)).collect();
-    Reading { rung: Rung::Registry, looked_at, fact: known(&sessions, &chain, &selfhoods, open) }
+    let selfhoods: Vec<Fact<NamespacePid>> = chain.iter().map(|process| subject.selfhood(process)).collect();
+    RungReading { rung: Rung::Registry, looked_at, fact: known(&sessions, &chain, &selfhoods, open) }
 }
 
 /// The same for processes that may be in a container: their files name them by the ids they have there, and what no process
@@ -43,13 +43,13 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
 fn known(
     sessions: &Path,
     chain: &[&ProcessInfo],
-    selfhoods: &[Fact<Selfhood>],
+    selfhoods: &[Fact<NamespacePid>],
     open: impl Fn(&ProcessInfo) -> Fact<Vec<PathBuf>>,
-) -> Fact<Found> {
+) -> Fact<RungValue> {
     if let Some(why) = selfhoods.iter().find_map(Fact::why_unknown) {
         return Fact::Unknown(why.to_owned());
     }
-    let own = |selfhood: &Fact<Selfhood>, process: &ProcessInfo| selfhood.seen().map_or(process.pid, |own| own.pid);
+    let own = |selfhood: &Fact<NamespacePid>, process: &ProcessInfo| selfhood.seen().map_or(process.pid, |own| own.pid);
     let named: Vec<ProcessInfo> =
         chain.iter().zip(selfhoods).map(|(process, it)| ProcessInfo { pid: own(it, process), ..(*process).clone() }).collect();
     if named.iter().zip(chain).all(|(named, process)| named.pid == process.pid) {
@@ -67,14 +67,14 @@ fn known(
         at.and_then(|at| chain.get(at)).map_or(Fact::Absent, |process| open(process))
     };
     match locked(sessions, &named.iter().collect::<Vec<_>>(), open_as) {
-        Fact::Seen(Found::Id(id)) if !is_held(&id) => Fact::Unknown(format!(
+        Fact::Seen(RungValue::Id(id)) if !is_held(&id) => Fact::Unknown(format!(
             "the lock of {id} names the pid inside the container, and a process in another container may have the same pid"
         )),
         told => told,
     }
 }
 
-fn locked(sessions: &Path, chain: &[&ProcessInfo], open: impl Fn(&ProcessInfo) -> Fact<Vec<PathBuf>>) -> Fact<Found> {
+fn locked(sessions: &Path, chain: &[&ProcessInfo], open: impl Fn(&ProcessInfo) -> Fact<Vec<PathBuf>>) -> Fact<RungValue> {
     // Open files are known by their real paths.
     let real = sessions.canonicalize().unwrap_or_else(|_| sessions.to_path_buf());
     let mut held = BTreeSet::new();
@@ -107,11 +107,11 @@ fn id_of(sessions: &Path, dir: &Path) -> Option<String> {
     (dir.parent() == Some(sessions) || files::are_one(&sessions.join(id), dir)).then(|| id.to_owned())
 }
 
-fn only(ids: &BTreeSet<String>) -> Fact<Found> {
+fn only(ids: &BTreeSet<String>) -> Fact<RungValue> {
     let mut ids = ids.iter();
     match (ids.next(), ids.next()) {
         (None, _) => Fact::Absent,
-        (Some(id), None) => Fact::Seen(Found::Id(ConversationId(id.clone()))),
+        (Some(id), None) => Fact::Seen(RungValue::Id(ConversationId(id.clone()))),
         (Some(one), Some(two)) => {
             let more = if ids.next().is_some() { " and more" } else { "" };
             Fact::Unknown(format!(
@@ -123,7 +123,7 @@ fn only(ids: &BTreeSet<String>) -> Fact<Found> {
 
 /// The conversation with a lock of one of these processes that was made since it started. `is_unread`: what the processes hold
 /// open could not be read, so that a lock with a `.hold` beside it may be theirs all the same.
-fn made_since(sessions: &Path, chain: &[&ProcessInfo], is_unread: bool) -> Fact<Found> {
+fn made_since(sessions: &Path, chain: &[&ProcessInfo], is_unread: bool) -> Fact<RungValue> {
     let wrong = |path: &Path, error: &io::Error| Fact::Unknown(files::unreadable(path, error));
     let entries = match std::fs::read_dir(sessions) {
         Ok(entries) => entries,

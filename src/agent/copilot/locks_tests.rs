@@ -23,8 +23,8 @@ fn process(started: DateTime<Utc>) -> ProcessInfo {
     }
 }
 
-fn id(text: &str) -> Fact<Found> {
-    Fact::Seen(Found::Id(ConversationId(text.into())))
+fn id(text: &str) -> Fact<RungValue> {
+    Fact::Seen(RungValue::Id(ConversationId(text.into())))
 }
 
 /// A home's conversations, each with what lies in it.
@@ -39,7 +39,7 @@ fn sessions(of: &[(&str, &[(&str, &str)])]) -> tempfile::TempDir {
     dir
 }
 
-fn ask(dir: &Path, started: DateTime<Utc>, open: &Fact<Vec<PathBuf>>) -> Fact<Found> {
+fn ask(dir: &Path, started: DateTime<Utc>, open: &Fact<Vec<PathBuf>>) -> Fact<RungValue> {
     locked(dir, &[&process(started)], |_| open.clone())
 }
 

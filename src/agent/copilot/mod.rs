@@ -7,20 +7,20 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files, tail};
+use super::live_process::proves;
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
 
 /// The adapter. Measured with 1.0.102.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Copilot;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["copilot"]),
     packages: Words::Own(&["@github/copilot"]),
     services: &["mcp"],
@@ -33,12 +33,12 @@ const FLAGS: Flags = Flags {
     never: &["--continue"],
 };
 
-impl Agent for Copilot {
+impl Adapter for Copilot {
     fn kind(&self) -> AgentKind {
         AgentKind::Copilot
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -46,7 +46,7 @@ impl Agent for Copilot {
         env.path("COPILOT_HOME").or_else(|| Some(env.path("HOME")?.join(".copilot")))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![locks::reading(subject)];
         // A resumed conversation is not locked before its first prompt.
         if subject.every_rung || !proves(&readings) {
@@ -55,11 +55,11 @@ impl Agent for Copilot {
         readings
     }
 
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         opened::of(subject)
     }
 
-    fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, _: &TranscriptIndex, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         if !files::is_file_name(id.as_str()) {
             return Fact::Absent;
         }
@@ -67,14 +67,14 @@ impl Agent for Copilot {
         files::transcript(&home.join(locks::SESSIONS).join(id.as_str()).join("events.jsonl"))
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene, &scene.home.join(turn::OPEN))
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         // A new conversation is a new directory. The lock of a resumed one is made in an old directory, but with its first
         // prompt, and that is told by the list of open ones.
-        Places { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
+        WatchDirs { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{files, locks, turn};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::Said;
+use crate::core::observe::identity::LastMessage;
 
 /// The most that what is known of one conversation may hold.
 const MOST: u64 = 1 << 20;
@@ -26,7 +26,7 @@ struct Open {
 }
 
 /// What was opened in the workspace of a process since it started.
-pub(super) fn of(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+pub(super) fn of(subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
     match subject.cwd {
         Fact::Seen(cwd) => opened(subject.home, cwd, subject.started()),
         Fact::Absent => Fact::Absent,
@@ -34,7 +34,7 @@ pub(super) fn of(subject: &Subject<'_>) -> Fact<Vec<Said>> {
     }
 }
 
-fn opened(home: &Path, cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<Said>> {
+fn opened(home: &Path, cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<LastMessage>> {
     let list = home.join(turn::OPEN);
     let text = match files::small(&list, turn::MOST) {
         Fact::Seen(text) => text,
@@ -48,7 +48,7 @@ fn opened(home: &Path, cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<Said>> {
     let opened = all.into_iter().filter_map(|(id, value)| Some((id, serde_json::from_value::<Open>(value).ok()?.opened_at)));
     let is_ours = |id: &str, at: DateTime<Utc>| at >= started && files::is_uuid(id) && may_be_of(home, id, cwd);
     let ours = opened.filter(|(id, at)| is_ours(id, *at));
-    Fact::Seen(ours.map(|(id, at)| Said { id: ConversationId(id), at }).collect())
+    Fact::Seen(ours.map(|(id, at)| LastMessage { id: ConversationId(id), at }).collect())
 }
 
 /// Whether a conversation is of this workspace, or does not say of which it is.

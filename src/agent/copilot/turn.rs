@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{files, tail};
-use crate::agent::Scene;
+use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 
 /// The list of open conversations, below the home.
 pub(super) const OPEN: &str = "open-sessions-state.json";
@@ -50,7 +50,7 @@ struct Open {
     working: bool,
 }
 
-pub(super) fn of(scene: &Scene<'_>, list: &Path) -> Fact<Turn> {
+pub(super) fn of(scene: &LiveConversation<'_>, list: &Path) -> Fact<Activity> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     let events = match tail::records::<Event>(&transcript.path) {
         Ok(events) => events,
@@ -59,13 +59,13 @@ pub(super) fn of(scene: &Scene<'_>, list: &Path) -> Fact<Turn> {
     let since = scene.process.started;
     match told(events.iter().filter(|event| event.timestamp >= since)) {
         // A second witness: the log is cut at its window, and may hold what this does not know.
-        Some(Turn::Idle) if is_at_work(list, scene.id, since) => Fact::Seen(Turn::Working),
+        Some(Activity::Idle) if is_at_work(list, scene.id, since) => Fact::Seen(Activity::Working),
         told => told.map_or(Fact::Absent, Fact::Seen),
     }
 }
 
 /// What events in order come to. Before the first prompt they do not tell: a dialog may be up.
-fn told<'a>(events: impl Iterator<Item = &'a Event>) -> Option<Turn> {
+fn told<'a>(events: impl Iterator<Item = &'a Event>) -> Option<Activity> {
     let mut turn = None;
     let mut goes_on = None;
     let (mut running, mut permissions, mut other_questions) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -78,30 +78,30 @@ fn told<'a>(events: impl Iterator<Item = &'a Event>) -> Option<Turn> {
             "tool.execution_start" => running.extend(event.id("toolCallId")),
             "tool.execution_complete" => drop(event.id("toolCallId").map(|id| running.remove(&id))),
             "abort" | "session.error" | "session.shutdown" => {
-                (turn, goes_on) = (Some(Turn::Idle), None);
+                (turn, goes_on) = (Some(Activity::Idle), None);
                 running.clear();
                 permissions.clear();
                 other_questions.clear();
             }
             _ if event.is_of_a_helper() => {}
-            "user.message" => turn = Some(Turn::Working),
-            "assistant.turn_start" => (turn, goes_on) = (Some(Turn::Working), Some(false)),
+            "user.message" => turn = Some(Activity::Working),
+            "assistant.turn_start" => (turn, goes_on) = (Some(Activity::Working), Some(false)),
             // A prompt has one turn for each call of the model; one that asks for tools is followed by another.
             "assistant.message" => {
                 goes_on = Some(event.data.get("toolRequests").and_then(Value::as_array).is_some_and(|it| !it.is_empty()));
             }
             "assistant.turn_end" => {
-                turn = goes_on.map(|goes_on: bool| if goes_on { Turn::Working } else { Turn::Idle });
+                turn = goes_on.map(|goes_on: bool| if goes_on { Activity::Working } else { Activity::Idle });
             }
             _ => {}
         }
     }
     if !permissions.is_empty() {
-        return Some(Turn::Waiting);
+        return Some(Activity::Waiting);
     }
     match turn {
         _ if !other_questions.is_empty() => None,
-        Some(Turn::Idle) if !running.is_empty() => Some(Turn::Working),
+        Some(Activity::Idle) if !running.is_empty() => Some(Activity::Working),
         turn => turn,
     }
 }

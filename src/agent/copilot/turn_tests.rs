@@ -16,7 +16,7 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn ask(log: &Path, list: &Path, started: &str) -> Fact<Turn> {
+fn ask(log: &Path, list: &Path, started: &str) -> Fact<Activity> {
     let process = ProcessInfo {
         pid: 1,
         parent: 1,
@@ -30,7 +30,7 @@ fn ask(log: &Path, list: &Path, started: &str) -> Fact<Turn> {
     let transcript = Transcript { path: log.to_path_buf(), modified: process.started, is_archived: false };
     let (home, id) = (PathBuf::new(), ConversationId(ID.into()));
     let host = crate::host::LocalHost::new(crate::host::Environ::default());
-    of(&Scene { host: &host, process: &process, home: &home, id: &id, transcript: Some(&transcript) }, list)
+    of(&LiveConversation { host: &host, process: &process, home: &home, id: &id, transcript: Some(&transcript) }, list)
 }
 
 fn recorded(name: &str) -> PathBuf {
@@ -52,21 +52,21 @@ fn a_recorded_conversation_is_told_line_by_line() {
     let none = Path::new("/nonexistent");
     let all = [
         (2, Fact::Absent),
-        (3, Fact::Seen(Turn::Working)),
-        (8, Fact::Seen(Turn::Working)),
-        (9, Fact::Seen(Turn::Waiting)),
-        (10, Fact::Seen(Turn::Working)),
-        (12, Fact::Seen(Turn::Working)),
-        (15, Fact::Seen(Turn::Working)),
-        (16, Fact::Seen(Turn::Idle)),
-        (18, Fact::Seen(Turn::Working)),
+        (3, Fact::Seen(Activity::Working)),
+        (8, Fact::Seen(Activity::Working)),
+        (9, Fact::Seen(Activity::Waiting)),
+        (10, Fact::Seen(Activity::Working)),
+        (12, Fact::Seen(Activity::Working)),
+        (15, Fact::Seen(Activity::Working)),
+        (16, Fact::Seen(Activity::Idle)),
+        (18, Fact::Seen(Activity::Working)),
     ];
     for (lines, expected) in all {
         let log = cut("copilot", lines);
         assert_eq!(ask(log.path(), none, "2026-11-21T03:28:07Z"), expected, "{lines} lines");
     }
     let log = cut("copilot-after-resume", 99);
-    assert_eq!(ask(log.path(), none, "2026-11-21T03:31:50Z"), Fact::Seen(Turn::Idle));
+    assert_eq!(ask(log.path(), none, "2026-11-21T03:31:50Z"), Fact::Seen(Activity::Idle));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn what_an_earlier_process_was_doing_says_nothing() {
     }
 }
 
-fn told_of(events: &[serde_json::Value]) -> Option<Turn> {
+fn told_of(events: &[serde_json::Value]) -> Option<Activity> {
     let event = |(n, value): (usize, &Value)| {
         let mut value = value.clone();
         value["timestamp"] = json!(format!("2026-11-21T03:00:{n:02}Z"));
@@ -100,16 +100,16 @@ fn a_refused_permission_ends_in_an_abort_and_an_error_ends_a_turn() {
     let abort = json!({"type": "abort", "data": {"reason": "user_initiated"}});
     let error = json!({"type": "session.error", "data": {}});
     let asked = vec![start.clone(), asks, run.clone(), may];
-    assert_eq!(told_of(&asked), Some(Turn::Waiting));
-    assert_eq!(told_of(&[asked.clone(), vec![end.clone(), done]].concat()), Some(Turn::Working));
-    assert_eq!(told_of(&[asked, vec![end.clone(), abort]].concat()), Some(Turn::Idle));
-    assert_eq!(told_of(&[start.clone(), end.clone(), error]), Some(Turn::Idle));
+    assert_eq!(told_of(&asked), Some(Activity::Waiting));
+    assert_eq!(told_of(&[asked.clone(), vec![end.clone(), done]].concat()), Some(Activity::Working));
+    assert_eq!(told_of(&[asked, vec![end.clone(), abort]].concat()), Some(Activity::Idle));
+    assert_eq!(told_of(&[start.clone(), end.clone(), error]), Some(Activity::Idle));
     // The window begins within the turn: whether it goes on cannot be told.
     assert_eq!(told_of(std::slice::from_ref(&end)), None);
     // A helper's turn ends within a tool of the agent's own.
     let helped = json!({"type": "assistant.turn_end", "agentId": "a", "data": {}});
-    assert_eq!(told_of(&[start.clone(), run.clone(), helped]), Some(Turn::Working));
-    assert_eq!(told_of(&[run, start.clone(), end]), Some(Turn::Working), "a tool still runs");
+    assert_eq!(told_of(&[start.clone(), run.clone(), helped]), Some(Activity::Working));
+    assert_eq!(told_of(&[run, start.clone(), end]), Some(Activity::Working), "a tool still runs");
     let question = json!({"type": "user_input.requested", "data": {"requestId": "q"}});
     assert_eq!(told_of(&[start, question]), None, "a question nobody measured");
 }
@@ -124,7 +124,7 @@ fn the_list_of_open_conversations_can_only_make_idle_into_working() {
         std::fs::write(&list, text.to_string()).unwrap();
         ask(log.path(), &list, "2026-11-21T03:28:07Z")
     };
-    assert_eq!(ask("2026-11-21T03:30:00Z", true), Fact::Seen(Turn::Working));
-    assert_eq!(ask("2026-11-21T03:30:00Z", false), Fact::Seen(Turn::Idle));
-    assert_eq!(ask("2026-11-21T03:00:00Z", true), Fact::Seen(Turn::Idle), "left behind by an earlier process");
+    assert_eq!(ask("2026-11-21T03:30:00Z", true), Fact::Seen(Activity::Working));
+    assert_eq!(ask("2026-11-21T03:30:00Z", false), Fact::Seen(Activity::Idle));
+    assert_eq!(ask("2026-11-21T03:00:00Z", true), Fact::Seen(Activity::Idle), "left behind by an earlier process");
 }

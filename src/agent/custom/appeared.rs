@@ -8,23 +8,23 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::walk::{Hit, walk};
 use super::{files, root};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::agents::{Definition, Root, Template, workspace_word};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Rung, RungReading, RungValue};
 
 /// How much earlier than the process a transcript may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
 
 /// Rung 6, for a template that tells workspaces apart.
-pub(super) fn reading(subject: &Subject<'_>, definition: &Definition, template: &Template) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>, definition: &Definition, template: &Template) -> RungReading {
     let fact = match subject.cwd {
         Fact::Seen(cwd) => {
             let root = root(template, subject.home, cwd);
             match appeared(&root, template, definition, cwd, subject.topmost().started) {
                 Ok(found) if found.is_empty() => Fact::Absent,
-                Ok(found) => Fact::Seen(Found::Appeared(found)),
+                Ok(found) => Fact::Seen(RungValue::Appeared(found)),
                 Err(why) => Fact::Unknown(why),
             }
         }
@@ -35,7 +35,7 @@ pub(super) fn reading(subject: &Subject<'_>, definition: &Definition, template: 
         Root::Home => subject.home.join(template.as_str()).display().to_string(),
         Root::Filesystem | Root::Workspace => template.as_str().to_owned(),
     };
-    Reading { rung: Rung::Appeared, looked_at, fact }
+    RungReading { rung: Rung::Appeared, looked_at, fact }
 }
 
 fn appeared(

@@ -6,30 +6,30 @@ mod walk;
 
 use std::path::{Path, PathBuf};
 
-use super::argv::{self, Reader};
-use super::recognise::{Interpreter, Invocation, Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Shelf, Subject, Where, files};
+use super::argv::{self, ArgvReader};
+use super::live_process::proves;
+use super::recognise::{Interpreter, Invocation, ProgramNames, Words};
+use super::{Adapter, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::agents::{Definition, Root, Template, workspace_word};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::Reading;
+use crate::core::observe::identity::RungReading;
 use crate::host::Environ;
 
 /// The adapter of one definition.
 #[derive(Debug)]
-pub(super) struct Custom {
+pub(super) struct DeclaredAdapter {
     definition: Definition,
-    names: Names,
+    names: ProgramNames,
 }
 
-impl Agent for Custom {
+impl Adapter for DeclaredAdapter {
     fn kind(&self) -> AgentKind {
         AgentKind::Custom(self.definition.name)
     }
 
-    fn names(&self) -> &Names {
+    fn names(&self) -> &ProgramNames {
         &self.names
     }
 
@@ -43,7 +43,7 @@ impl Agent for Custom {
         }
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = Vec::new();
         if !self.definition.id_flags.is_empty() {
             readings.push(argv::reading(subject, self, &self.definition));
@@ -60,7 +60,7 @@ impl Agent for Custom {
         self.definition.transcripts.is_some()
     }
 
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
         let Some(template) = &self.definition.transcripts else {
             return Fact::Unknown("the manifest does not say where its transcripts are".to_owned());
         };
@@ -81,16 +81,16 @@ impl Agent for Custom {
         }
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
-        let (Some(template), Some(cwd)) = (self.own_template(), place.cwd) else { return Places::default() };
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
+        let (Some(template), Some(cwd)) = (self.own_template(), place.cwd) else { return WatchDirs::default() };
         let parts = template.parts(Some(&workspace_word(cwd)));
         let Some((_, directories)) = parts.split_last().filter(|(_, directories)| !directories.is_empty()) else {
             // Right in the home or the workspace too much else goes on.
-            return Places::default();
+            return WatchDirs::default();
         };
         let names: Option<PathBuf> = directories.iter().map(|part| part.plain()).collect();
         let transcripts = names.map(|names| root(template, place.home, cwd).join(names)).into_iter().collect();
-        Places { registries: Vec::new(), transcripts }
+        WatchDirs { registries: Vec::new(), transcripts }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
@@ -129,17 +129,17 @@ impl Agent for Custom {
         invocation.via == Some(Interpreter::Shell)
     }
 
-    fn confuses(&self, one: &Path, other: &Path) -> bool {
+    fn shares_transcripts(&self, one: &Path, other: &Path) -> bool {
         self.definition.transcripts.as_ref().map_or(one == other, |template| template.confuses(one, other))
     }
 }
 
-impl Custom {
+impl DeclaredAdapter {
     /// The adapter of a definition.
     pub(super) fn new(definition: &Definition) -> Self {
         let (programs, packages) = (definition.programs.clone(), definition.packages.clone());
         let (programs, packages) = (Words::Declared(programs), Words::Declared(packages));
-        let names = Names { programs, packages, services: &[], has_node_loader: false };
+        let names = ProgramNames { programs, packages, services: &[], has_node_loader: false };
         Self { definition: definition.clone(), names }
     }
 
@@ -150,7 +150,7 @@ impl Custom {
     }
 
     /// A conversation anywhere below a root.
-    fn search(&self, shelf: &Shelf, template: &Template, root: &Path, id: &ConversationId) -> Fact<Transcript> {
+    fn search(&self, shelf: &TranscriptIndex, template: &Template, root: &Path, id: &ConversationId) -> Fact<Transcript> {
         let read = || walk::index(root, &template.parts(None), &self.definition);
         match shelf.find_by(root, self.definition.name.as_str(), id.as_str(), read) {
             Fact::Seen(paths) => files::first_transcript(paths),
@@ -160,7 +160,13 @@ impl Custom {
     }
 
     /// A conversation in any of these workspaces. One that is not there may have been moved with all that is in it.
-    fn search_workspaces(&self, shelf: &Shelf, template: &Template, cwds: &[&Path], id: &ConversationId) -> Fact<Transcript> {
+    fn search_workspaces(
+        &self,
+        shelf: &TranscriptIndex,
+        template: &Template,
+        cwds: &[&Path],
+        id: &ConversationId,
+    ) -> Fact<Transcript> {
         let mut verdict = Fact::Absent;
         for cwd in cwds {
             let found = match cwd.is_dir() {
@@ -189,7 +195,7 @@ fn root(template: &Template, home: &Path, cwd: &Path) -> PathBuf {
     }
 }
 
-impl Reader for Definition {
+impl ArgvReader for Definition {
     fn voids(&self, word: &str) -> bool {
         self.fork_flags.iter().any(|flag| argv::value(word, Some(""), flag).is_some())
     }
@@ -218,8 +224,8 @@ mod tests {
         definition
     }
 
-    fn of(definition: &Definition) -> Custom {
-        Custom::new(definition)
+    fn of(definition: &Definition) -> DeclaredAdapter {
+        DeclaredAdapter::new(definition)
     }
 
     fn agents(change: impl FnOnce(&mut Definition)) -> Agents {
@@ -311,8 +317,8 @@ mod tests {
     fn the_directory_to_watch_is_named_only_where_transcripts_are_kept_apart() {
         let places = |template: &str, cwd: Option<&str>| {
             let definition = defined(|it| it.transcripts = Some(Template::parse(template).unwrap()));
-            let place = Where { home: Path::new("/h"), cwd: cwd.map(Path::new), now: chrono::Utc::now() };
-            let places = of(&definition).places(place);
+            let place = WatchQuery { home: Path::new("/h"), cwd: cwd.map(Path::new), now: chrono::Utc::now() };
+            let places = of(&definition).watch_dirs(place);
             assert_eq!(places.registries, [] as [PathBuf; 0]);
             places.transcripts
         };
@@ -336,7 +342,7 @@ mod tests {
             it.transcripts = Some(Template::parse("*/{id}.x").unwrap());
             it.id = Some(IdPattern::parse("[a-c]").unwrap());
         });
-        let find = |id: &str| of(&definition).transcript(&Shelf::new(), dir.path(), &ConversationId(id.into()), &[]);
+        let find = |id: &str| of(&definition).transcript(&TranscriptIndex::new(), dir.path(), &ConversationId(id.into()), &[]);
         assert_eq!(find("a"), Fact::Absent, "nothing there");
         std::fs::create_dir(dir.path().join("one")).unwrap();
         std::fs::write(dir.path().join("one/a.x"), "").unwrap();

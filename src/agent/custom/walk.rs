@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::agent::files::reason;
-use crate::agent::shelf::Index;
+use crate::agent::transcript_index::Index;
 use crate::core::agents::{Definition, Part};
 use crate::core::fact::Fact;
 

@@ -21,7 +21,7 @@ pub(super) struct FirstLine {
 
 /// A message of a chat; its other lines are something else, and have no id of their own.
 #[derive(Deserialize)]
-pub(super) struct Message {
+pub(super) struct ChatMessage {
     #[serde(rename = "id")]
     _id: String,
     pub(super) timestamp: DateTime<Utc>,
@@ -63,6 +63,6 @@ pub(super) fn first_line(path: &Path) -> Result<FirstLine, String> {
 /// When a chat was first prompted; `None` if its beginning does not tell.
 pub(super) fn first_prompt(chat: &Path) -> Option<DateTime<Utc>> {
     let edges = files::edges(chat).ok()?;
-    let mut messages = edges.lines().filter_map(|line| serde_json::from_slice::<Message>(line).ok());
+    let mut messages = edges.lines().filter_map(|line| serde_json::from_slice::<ChatMessage>(line).ok());
     messages.find(|message| message.kind == "user").map(|message| message.timestamp)
 }

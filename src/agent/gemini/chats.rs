@@ -12,11 +12,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::chat::{FirstLine, first_line, first_prompt, listed, short_id_of};
 use super::{files, workspace};
-use crate::agent::{Shelf, Subject};
+use crate::agent::{LiveProcess, TranscriptIndex};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung};
+use crate::core::observe::identity::{Appearance, Rung, RungReading, RungValue};
 
 /// How near to the start of the process a chat proves nothing either way.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -30,7 +30,7 @@ const LAUNCH: TimeDelta = TimeDelta::seconds(30);
 const HEADLESS: (TimeDelta, TimeDelta) = (TimeDelta::seconds(5), TimeDelta::seconds(1));
 
 /// Where a conversation is kept.
-pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId) -> Fact<Transcript> {
+pub(super) fn find(shelf: &TranscriptIndex, home: &Path, id: &ConversationId) -> Fact<Transcript> {
     // The name holds only the first eight characters of the id; the first line holds all of it.
     let Some(short) = id.as_str().get(..8) else { return Fact::Absent };
     match shelf.find(&home.join("tmp"), 2, short, short_id_of) {
@@ -75,7 +75,7 @@ fn parent_name(path: &Path) -> Option<&str> {
 
 /// Rung 6: the chat that began with the process. A trust dialog starts the inner process anew, and with it the chat: the innermost
 /// process counts.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let started = subject.started();
     let (looked_at, fact) = match subject.cwd {
         Fact::Seen(cwd) => match workspace::chats(subject.home, cwd) {
@@ -88,12 +88,12 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
         Fact::Absent => (subject.home.join(workspace::MAP), Fact::Absent),
         Fact::Unknown(why) => (subject.home.join(workspace::MAP), Fact::Unknown(why.clone())),
     };
-    Reading { rung: Rung::Appeared, looked_at: looked_at.display().to_string(), fact }
+    RungReading { rung: Rung::Appeared, looked_at: looked_at.display().to_string(), fact }
 }
 
 /// The conversations that appeared since then. If none of them did at the launch, the process's own is gone and nothing proves
 /// that it went on in one of the others.
-fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
+fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<RungValue> {
     let mut found = BTreeMap::new();
     for dir in dirs {
         if let Err(why) = collect(dir, started, &mut found) {
@@ -111,7 +111,7 @@ fn begun(dirs: &[PathBuf], started: DateTime<Utc>) -> Fact<Found> {
         Some(first) if first.at <= started + SLACK => {
             Fact::Unknown(format!("{} began within a second of the start of the process", first.id.as_str()))
         }
-        Some(_) => Fact::Seen(Found::Appeared(found)),
+        Some(_) => Fact::Seen(RungValue::Appeared(found)),
     }
 }
 

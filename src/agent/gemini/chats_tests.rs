@@ -35,13 +35,13 @@ impl Chats {
         path
     }
 
-    fn begun(&self, started: DateTime<Utc>) -> Fact<Found> {
+    fn begun(&self, started: DateTime<Utc>) -> Fact<RungValue> {
         begun(&[self.dir()], started)
     }
 }
 
-fn ids(fact: &Fact<Found>) -> Vec<String> {
-    let Fact::Seen(Found::Appeared(all)) = fact else { panic!("{fact:?}") };
+fn ids(fact: &Fact<RungValue>) -> Vec<String> {
+    let Fact::Seen(RungValue::Appeared(all)) = fact else { panic!("{fact:?}") };
     all.iter().map(|it| it.id.as_str().to_owned()).collect()
 }
 
@@ -109,7 +109,7 @@ fn a_chat_that_lost_its_first_line_leaves_open_whose_it_is() {
 #[test]
 fn a_transcript_is_the_file_that_says_so_else_the_one_of_the_name() {
     let (chats, now) = (Chats::new(), Utc::now());
-    let find = |id: &str| find(&Shelf::new(), chats.0.path(), &ConversationId(id.into()));
+    let find = |id: &str| find(&TranscriptIndex::new(), chats.0.path(), &ConversationId(id.into()));
     assert_eq!(find(ONE), Fact::Absent);
     assert_eq!(find("a359"), Fact::Absent);
     assert_eq!(find("…ünd"), Fact::Absent);

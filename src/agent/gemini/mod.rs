@@ -9,20 +9,20 @@ mod workspace;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, TitleReader, Where, files, tail};
+use super::live_process::proves;
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Found, Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
 
 /// The adapter. Measured with 0.61.0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gemini;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["gemini"]),
     packages: Words::Own(&["@google/gemini-cli"]),
     services: &["mcp", "extensions", "extension", "skills", "skill", "hooks", "hook", "gemma"],
@@ -38,12 +38,12 @@ const FLAGS: Flags = Flags {
 /// The directory below HOME, or below what stands in for it.
 const DIRECTORY: &str = ".gemini";
 
-impl Agent for Gemini {
+impl Adapter for Gemini {
     fn kind(&self) -> AgentKind {
         AgentKind::Gemini
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -51,7 +51,7 @@ impl Agent for Gemini {
         Some(env.path("GEMINI_CLI_HOME").or_else(|| env.path("HOME"))?.join(DIRECTORY))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![argv::reading(subject, self, &FLAGS)];
         if subject.every_rung || !proves(&readings) {
             readings.push(chats::reading(subject));
@@ -59,17 +59,17 @@ impl Agent for Gemini {
         readings
     }
 
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         let given = argv::reading(subject, self, &FLAGS).fact.into_seen();
-        let given = given.and_then(|found| if let Found::Id(id) = found { Some(id) } else { None });
+        let given = given.and_then(|found| if let RungValue::Id(id) = found { Some(id) } else { None });
         said::of(subject, given.as_ref())
     }
 
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         chats::find(shelf, home, id)
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
     }
 
@@ -81,9 +81,9 @@ impl Agent for Gemini {
         files::is_latest(&transcript.path)
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let chats = place.cwd.and_then(|cwd| workspace::chats(place.home, cwd).ok()).unwrap_or_default();
-        Places { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
+        WatchDirs { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

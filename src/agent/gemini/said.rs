@@ -7,15 +7,15 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::chat::{self, Message};
+use super::chat::{self, ChatMessage};
 use super::{files, tail, workspace};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::Said;
+use crate::core::observe::identity::LastMessage;
 
 /// What was said in the workspace of a process since it started. `given`: the id among its arguments.
-pub(super) fn of(subject: &Subject<'_>, given: Option<&ConversationId>) -> Fact<Vec<Said>> {
+pub(super) fn of(subject: &LiveProcess<'_>, given: Option<&ConversationId>) -> Fact<Vec<LastMessage>> {
     let cwd = match subject.cwd {
         Fact::Seen(cwd) => cwd,
         Fact::Absent => return Fact::Absent,
@@ -34,7 +34,12 @@ pub(super) fn of(subject: &Subject<'_>, given: Option<&ConversationId>) -> Fact<
     Fact::Seen(found)
 }
 
-fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, found: &mut Vec<Said>) -> Result<(), String> {
+fn collect(
+    dir: &Path,
+    since: DateTime<Utc>,
+    given: Option<&ConversationId>,
+    found: &mut Vec<LastMessage>,
+) -> Result<(), String> {
     for (path, short) in chat::listed(dir)? {
         let changed = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => files::times(&metadata).1,
@@ -49,10 +54,10 @@ fn collect(dir: &Path, since: DateTime<Utc>, given: Option<&ConversationId>, fou
         }
         let nameless = || given.filter(|given| given.as_str().starts_with(&short)).cloned();
         let Some(id) = id.map(ConversationId).or_else(nameless) else { continue };
-        let last = tail::records::<Message>(&path)?.last().map(|message| message.timestamp);
+        let last = tail::records::<ChatMessage>(&path)?.last().map(|message| message.timestamp);
         // A new chat has no message yet; it was begun all the same.
         if let Some(at) = last.into_iter().chain(started).max().filter(|at| *at >= since) {
-            found.push(Said { id, at });
+            found.push(LastMessage { id, at });
         }
     }
     Ok(())

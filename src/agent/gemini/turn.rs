@@ -5,38 +5,38 @@
 
 use chrono::{DateTime, Utc};
 
-use super::chat::Message;
+use super::chat::ChatMessage;
 use super::tail;
-use crate::agent::Scene;
+use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 
-pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
-    match tail::records::<Message>(&transcript.path) {
+    match tail::records::<ChatMessage>(&transcript.path) {
         Ok(messages) => told(&messages, scene.process.started).map_or(Fact::Absent, Fact::Seen),
         Err(why) => Fact::Unknown(why),
     }
 }
 
 /// What the title says (0.61): `◇  Ready (<directory>)`, and the like.
-pub(super) fn of_title(title: &str) -> Option<Turn> {
+pub(super) fn of_title(title: &str) -> Option<Activity> {
     match title.chars().next()? {
-        '\u{25c7}' => Some(Turn::Idle),
-        '\u{2726}' => Some(Turn::Working),
-        '\u{270b}' => Some(Turn::Waiting),
+        '\u{25c7}' => Some(Activity::Idle),
+        '\u{2726}' => Some(Activity::Working),
+        '\u{270b}' => Some(Activity::Waiting),
         _ => None,
     }
 }
 
-fn told(messages: &[Message], since: DateTime<Utc>) -> Option<Turn> {
+fn told(messages: &[ChatMessage], since: DateTime<Utc>) -> Option<Activity> {
     let mut newest = messages.iter().rev().take_while(|message| message.timestamp >= since);
     // Other notices may stand anywhere.
     let last = newest.find(|message| message.kind != "info" || message.content == "Request cancelled.")?;
     match last.kind.as_str() {
         // A prompt, or what a tool gave: the model's word is next.
-        "user" => Some(Turn::Working),
-        "error" | "info" => Some(Turn::Idle),
+        "user" => Some(Activity::Working),
+        "error" | "info" => Some(Activity::Idle),
         _ => None,
     }
 }
@@ -48,22 +48,22 @@ mod tests {
 
     use super::*;
 
-    fn told_of(messages: &[Value]) -> Option<Turn> {
+    fn told_of(messages: &[Value]) -> Option<Activity> {
         let message = |(n, value): (usize, &Value)| {
             let mut value = value.clone();
             (value["id"], value["timestamp"]) = (json!(format!("m{n}")), json!(format!("2026-11-21T03:00:{n:02}Z")));
-            serde_json::from_value::<Message>(value).unwrap()
+            serde_json::from_value::<ChatMessage>(value).unwrap()
         };
-        let messages: Vec<Message> = messages.iter().enumerate().map(message).collect();
+        let messages: Vec<ChatMessage> = messages.iter().enumerate().map(message).collect();
         told(&messages, "2026-11-21T03:00:00Z".parse().unwrap())
     }
 
     #[test]
     fn the_first_sign_of_a_title_says_what_it_is_doing() {
         for (title, expected) in [
-            ("◇  Ready (landing_page)", Some(Turn::Idle)),
-            ("✦  Working… (landing_page)", Some(Turn::Working)),
-            ("✋  Action Required (landing_page)", Some(Turn::Waiting)),
+            ("◇  Ready (landing_page)", Some(Activity::Idle)),
+            ("✦  Working… (landing_page)", Some(Activity::Working)),
+            ("✋  Action Required (landing_page)", Some(Activity::Waiting)),
             ("Gemini CLI (landing_page)", None),
             ("bash", None),
             ("", None),
@@ -84,15 +84,15 @@ mod tests {
         let notice = json!({"type": "info", "content": "Another model is used."});
         for (messages, expected) in [
             (vec![], None),
-            (vec![&prompt], Some(Turn::Working)),
+            (vec![&prompt], Some(Activity::Working)),
             (vec![&prompt, &silent], None),
             (vec![&prompt, &answer], None),
             (vec![&prompt, &silent, &ran], None),
-            (vec![&prompt, &silent, &ran, &result], Some(Turn::Working)),
-            (vec![&prompt, &cancelled], Some(Turn::Idle)),
-            (vec![&prompt, &failed], Some(Turn::Idle)),
-            (vec![&prompt, &notice], Some(Turn::Working)),
-            (vec![&prompt, &failed, &notice], Some(Turn::Idle)),
+            (vec![&prompt, &silent, &ran, &result], Some(Activity::Working)),
+            (vec![&prompt, &cancelled], Some(Activity::Idle)),
+            (vec![&prompt, &failed], Some(Activity::Idle)),
+            (vec![&prompt, &notice], Some(Activity::Working)),
+            (vec![&prompt, &failed, &notice], Some(Activity::Idle)),
             (vec![&prompt, &answer, &notice], None),
             (vec![&notice], None),
         ] {
@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn messages_of_an_earlier_process_say_nothing() {
-        let messages: Vec<Message> =
+        let messages: Vec<ChatMessage> =
             serde_json::from_value(json!([{"id": "a", "timestamp": "2026-11-21T03:00:00Z", "type": "user", "content": "x"}]))
                 .unwrap();
         assert_eq!(told(&messages, "2026-11-21T03:00:01Z".parse().unwrap()), None);
-        assert_eq!(told(&messages, "2026-11-21T03:00:00Z".parse().unwrap()), Some(Turn::Working));
+        assert_eq!(told(&messages, "2026-11-21T03:00:00Z".parse().unwrap()), Some(Activity::Working));
     }
 }

@@ -7,20 +7,20 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use super::live_process::proves;
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
 
 /// The adapter. Measured with 1.18.33.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Opencode;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["opencode"]),
     packages: Words::Own(&["opencode-ai"]),
     // Servers, a client of a server elsewhere, and tools that hold no conversation.
@@ -45,12 +45,12 @@ static NAMES: Names = Names {
 const FLAGS: Flags =
     Flags { exact: &[("-s", is_session), ("--session", is_session)], verb: None, never: &["--fork", "--continue", "-c"] };
 
-impl Agent for Opencode {
+impl Adapter for Opencode {
     fn kind(&self) -> AgentKind {
         AgentKind::Opencode
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -71,7 +71,7 @@ impl Agent for Opencode {
         }
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![argv::reading(subject, self, &FLAGS)];
         if subject.every_rung || !proves(&readings) {
             readings.push(sessions::reading(subject));
@@ -79,7 +79,7 @@ impl Agent for Opencode {
         readings
     }
 
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         sessions::said(subject)
     }
 
@@ -87,11 +87,11 @@ impl Agent for Opencode {
         true
     }
 
-    fn transcript(&self, _: &Shelf, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, _: &TranscriptIndex, home: &Path, id: &ConversationId, _: &[&Path]) -> Fact<Transcript> {
         sessions::find(home, id)
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
     }
 
@@ -99,7 +99,7 @@ impl Agent for Opencode {
         sessions::is_latest(&transcript.path, id, cwd)
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         // Every write goes into the log beside the database, wherever links lead to that.
         let databases = sessions::databases(place.home).unwrap_or_default();
         let beside = databases.iter().filter_map(|database| database.parent()).map(Path::to_path_buf);
@@ -107,7 +107,7 @@ impl Agent for Opencode {
         let mut transcripts: Vec<PathBuf> = beside.chain([named.to_path_buf()]).collect();
         transcripts.sort();
         transcripts.dedup();
-        Places { registries: Vec::new(), transcripts }
+        WatchDirs { registries: Vec::new(), transcripts }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

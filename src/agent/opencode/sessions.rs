@@ -8,11 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{database, files};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
+use crate::core::observe::identity::{Appearance, LastMessage, Rung, RungReading, RungValue};
 
 /// How much earlier than the process a conversation may seem to have appeared and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -95,7 +95,7 @@ pub(super) fn lived_in(path: &Path, id: &ConversationId) -> Fact<PathBuf> {
 }
 
 /// Rung 6: what appeared in the process's workspace since it started.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let (looked_at, fact) = match (subject.cwd, databases(subject.home)) {
         (_, Err(why)) => (subject.home.display().to_string(), Fact::Unknown(why)),
         (Fact::Seen(cwd), Ok(databases)) => {
@@ -105,10 +105,10 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
         (Fact::Absent, Ok(_)) => (subject.home.display().to_string(), Fact::Absent),
         (Fact::Unknown(why), Ok(_)) => (subject.home.display().to_string(), Fact::Unknown(why.clone())),
     };
-    Reading { rung: Rung::Appeared, looked_at, fact }
+    RungReading { rung: Rung::Appeared, looked_at, fact }
 }
 
-fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Found> {
+fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<RungValue> {
     let since = started - SLACK;
     let mut found = Vec::new();
     for path in databases {
@@ -125,11 +125,11 @@ fn appeared(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<F
         found.extend(ours.map(|row| Appearance { id: ConversationId(row.id), at: row.created }));
     }
     found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
-    if found.is_empty() { Fact::Absent } else { Fact::Seen(Found::Appeared(found)) }
+    if found.is_empty() { Fact::Absent } else { Fact::Seen(RungValue::Appeared(found)) }
 }
 
 /// The conversations of the process's workspace in which something was said since it started.
-pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+pub(super) fn said(subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
     let cwd = match subject.cwd {
         Fact::Seen(cwd) => cwd,
         Fact::Absent => return Fact::Absent,
@@ -141,7 +141,7 @@ pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
     }
 }
 
-fn said_in(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<Said>> {
+fn said_in(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Vec<LastMessage>> {
     let mut found = Vec::new();
     for path in databases {
         let rows = match database::look(path, |connection| changed_since(connection, started)) {
@@ -154,7 +154,7 @@ fn said_in(databases: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Ve
         }
         // A new title is no word.
         let ours = rows.into_iter().filter(|(_, directory, at)| *at >= started && is_of(directory, cwd));
-        found.extend(ours.map(|(id, _, at)| Said { id: ConversationId(id), at }));
+        found.extend(ours.map(|(id, _, at)| LastMessage { id: ConversationId(id), at }));
     }
     Fact::Seen(found)
 }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{database, sessions};
-use crate::agent::Scene;
+use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 
 /// The most bytes of a message that are read; its text and its tools' output are kept elsewhere.
 const MOST: usize = 256 << 10;
@@ -33,7 +33,7 @@ struct Time {
 }
 
 /// What the agent is doing.
-pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     // Without a row there was no prompt yet, or it could not be told where it is.
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     let look = |connection: &Connection| {
@@ -45,7 +45,7 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
         Fact::Seen(Some((_, None, _))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
         Fact::Seen(Some((created, Some(data), may_wait))) => match serde_json::from_str(&data) {
             Ok(message) => match judge(&message, sessions::time(created), scene.process.started) {
-                Fact::Seen(Turn::Working) if may_wait => Fact::Absent,
+                Fact::Seen(Activity::Working) if may_wait => Fact::Absent,
                 turn => turn,
             },
             Err(error) => Fact::Unknown(format!("cannot parse the newest message: {error}")),
@@ -75,7 +75,7 @@ fn may_wait(connection: &Connection, message: &str) -> rusqlite::Result<bool> {
     connection.query_row(&sql, [message], |row| row.get(0))
 }
 
-fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Turn> {
+fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Activity> {
     let goes_on = match message.role.as_str() {
         "user" => true,
         "assistant" if message.error.is_some() => false,
@@ -87,7 +87,7 @@ fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> F
         other => return Fact::Unknown(format!("unknown message role {other:?}")),
     };
     // What was begun before this process was left by an earlier one that was killed.
-    Fact::Seen(if goes_on && created >= started { Turn::Working } else { Turn::Idle })
+    Fact::Seen(if goes_on && created >= started { Activity::Working } else { Activity::Idle })
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> F
 mod tests {
     use super::*;
 
-    fn turn(data: &str, begun_after_start: bool) -> Fact<Turn> {
+    fn turn(data: &str, begun_after_start: bool) -> Fact<Activity> {
         let started = sessions::time(1_795_231_687_000);
         let created = if begun_after_start { started } else { started - chrono::TimeDelta::milliseconds(1) };
         judge(&serde_json::from_str(data).unwrap(), created, started)
@@ -104,16 +104,19 @@ mod tests {
     #[test]
     fn the_newest_message_tells_whether_another_is_to_come() {
         for (data, expected) in [
-            (r#"{"role":"user","time":{"created":1}}"#, Turn::Working),
-            (r#"{"role":"assistant","time":{"created":1}}"#, Turn::Working),
-            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"tool-calls"}"#, Turn::Working),
-            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"stop"}"#, Turn::Idle),
-            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"length"}"#, Turn::Idle),
-            (r#"{"role":"assistant","time":{"created":1,"completed":2},"error":{"name":"MessageAbortedError"}}"#, Turn::Idle),
-            (r#"{"role":"assistant","time":{"created":1},"error":{"name":"UnknownError"}}"#, Turn::Idle),
+            (r#"{"role":"user","time":{"created":1}}"#, Activity::Working),
+            (r#"{"role":"assistant","time":{"created":1}}"#, Activity::Working),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"tool-calls"}"#, Activity::Working),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"stop"}"#, Activity::Idle),
+            (r#"{"role":"assistant","time":{"created":1,"completed":2},"finish":"length"}"#, Activity::Idle),
+            (
+                r#"{"role":"assistant","time":{"created":1,"completed":2},"error":{"name":"MessageAbortedError"}}"#,
+                Activity::Idle,
+            ),
+            (r#"{"role":"assistant","time":{"created":1},"error":{"name":"UnknownError"}}"#, Activity::Idle),
         ] {
             assert_eq!(turn(data, true), Fact::Seen(expected), "{data}");
-            assert_eq!(turn(data, false), Fact::Seen(Turn::Idle), "left by an earlier process: {data}");
+            assert_eq!(turn(data, false), Fact::Seen(Activity::Idle), "left by an earlier process: {data}");
         }
         assert!(turn(r#"{"role":"system"}"#, true).why_unknown().is_some());
     }

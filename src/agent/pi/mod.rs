@@ -8,20 +8,20 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
-use super::recognise::{Names, Words};
-use super::subject::proves;
-use super::{Agent, Places, Scene, Shelf, Subject, Where, files};
+use super::live_process::proves;
+use super::recognise::{ProgramNames, Words};
+use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::{Found, Reading, Said};
-use crate::core::observe::{Transcript, Turn};
+use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
+use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
 
 /// The adapter. Measured with 0.87.1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pi;
 
-static NAMES: Names = Names {
+static NAMES: ProgramNames = ProgramNames {
     programs: Words::Own(&["pi"]),
     packages: Words::Own(&["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"]),
     services: &[],
@@ -36,12 +36,12 @@ const ASSIGNED: Flags = Flags { exact: &[("--session-id", store::is_id)], verb: 
 /// A path, an id or the beginning of one.
 const OPENED: Flags = Flags { exact: &[("--session", argv::any)], verb: None, never: NEVER };
 
-impl Agent for Pi {
+impl Adapter for Pi {
     fn kind(&self) -> AgentKind {
         AgentKind::Pi
     }
 
-    fn names(&self) -> &'static Names {
+    fn names(&self) -> &'static ProgramNames {
         &NAMES
     }
 
@@ -53,7 +53,7 @@ impl Agent for Pi {
             .or_else(|| Some(env.path("HOME")?.join(".pi/agent")))
     }
 
-    fn ladder(&self, subject: &Subject<'_>) -> Vec<Reading> {
+    fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = vec![self.start(subject)];
         if subject.every_rung || !proves(&readings) {
             readings.push(sessions::reading(subject));
@@ -61,15 +61,15 @@ impl Agent for Pi {
         readings
     }
 
-    fn said(&self, subject: &Subject<'_>) -> Fact<Vec<Said>> {
+    fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         sessions::said(subject)
     }
 
-    fn transcript(&self, shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+    fn transcript(&self, shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
         store::find(shelf, home, id, cwds)
     }
 
-    fn turn(&self, scene: &Scene<'_>) -> Fact<Turn> {
+    fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
     }
 
@@ -77,9 +77,9 @@ impl Agent for Pi {
         files::is_latest(&transcript.path)
     }
 
-    fn places(&self, place: Where<'_>) -> Places {
+    fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let transcripts = place.cwd.map(|cwd| store::directories(place.home, cwd).unwrap_or_default());
-        Places { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
+        WatchDirs { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
@@ -103,15 +103,15 @@ impl Agent for Pi {
 impl Pi {
     /// Rung 4. What `--session` names is only in use if it is a conversation of this workspace; one of another workspace is
     /// forked, and an unknown path begins a new one.
-    fn start(&self, subject: &Subject<'_>) -> Reading {
+    fn start(&self, subject: &LiveProcess<'_>) -> RungReading {
         let assigned = argv::reading(subject, self, &ASSIGNED);
         if !assigned.fact.is_absent() {
             return assigned;
         }
         let mut opened = argv::reading(subject, self, &OPENED);
-        if let Fact::Seen(Found::Id(named)) = &opened.fact {
+        if let Fact::Seen(RungValue::Id(named)) = &opened.fact {
             let id = subject.cwd.seen().and_then(|cwd| store::named(subject.home, cwd, named.as_str()));
-            opened.fact = id.map_or(Fact::Absent, |id| Fact::Seen(Found::Id(id)));
+            opened.fact = id.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(id)));
         }
         opened
     }

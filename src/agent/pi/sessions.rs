@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{files, store};
-use crate::agent::Subject;
+use crate::agent::LiveProcess;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Appearance, Found, Reading, Rung, Said};
+use crate::core::observe::identity::{Appearance, LastMessage, Rung, RungReading, RungValue};
 
 /// How much earlier than the process a conversation may seem to have begun and still be shown as a candidate.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -21,7 +21,7 @@ const LAUNCH: TimeDelta = TimeDelta::seconds(30);
 const HEADLESS: (TimeDelta, TimeDelta) = (TimeDelta::seconds(3), TimeDelta::seconds(2));
 
 /// Rung 6: what appeared in the process's workspace since it started.
-pub(super) fn reading(subject: &Subject<'_>) -> Reading {
+pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let sessions = subject.home.join(store::SESSIONS);
     let (looked_at, fact) = match subject.cwd {
         Fact::Seen(cwd) => match store::directories(subject.home, cwd) {
@@ -31,10 +31,10 @@ pub(super) fn reading(subject: &Subject<'_>) -> Reading {
         Fact::Absent => (sessions, Fact::Absent),
         Fact::Unknown(why) => (sessions, Fact::Unknown(why.clone())),
     };
-    Reading { rung: Rung::Appeared, looked_at: looked_at.display().to_string(), fact }
+    RungReading { rung: Rung::Appeared, looked_at: looked_at.display().to_string(), fact }
 }
 
-fn appeared(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Found> {
+fn appeared(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<RungValue> {
     let mut found = Vec::new();
     for dir in dirs {
         match in_directory(dir, cwd, started) {
@@ -43,7 +43,7 @@ fn appeared(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Fact<Found>
         }
     }
     found.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
-    if found.is_empty() { Fact::Absent } else { Fact::Seen(Found::Appeared(found)) }
+    if found.is_empty() { Fact::Absent } else { Fact::Seen(RungValue::Appeared(found)) }
 }
 
 fn in_directory(dir: &Path, cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Appearance>, String> {
@@ -68,7 +68,7 @@ fn in_directory(dir: &Path, cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Ap
 
 /// The conversations of the process's workspace in which something was said since it started. A session file changes with every
 /// message and hardly otherwise.
-pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
+pub(super) fn said(subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
     let cwd = match subject.cwd {
         Fact::Seen(cwd) => cwd,
         Fact::Absent => return Fact::Absent,
@@ -78,7 +78,7 @@ pub(super) fn said(subject: &Subject<'_>) -> Fact<Vec<Said>> {
     all.map_or_else(Fact::Unknown, Fact::Seen)
 }
 
-fn said_in(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Result<Vec<Said>, String> {
+fn said_in(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Result<Vec<LastMessage>, String> {
     let mut found = Vec::new();
     for entry in dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten() {
         let name = entry.file_name();
@@ -87,7 +87,7 @@ fn said_in(dirs: &[PathBuf], cwd: &Path, started: DateTime<Utc>) -> Result<Vec<S
         let Some(at) = changed.filter(|at| *at >= started) else { continue };
         let header = store::header(&entry.path())?;
         if header.id == id && files::leads_to(&header.cwd, cwd) {
-            found.push(Said { id: ConversationId(id.to_owned()), at });
+            found.push(LastMessage { id: ConversationId(id.to_owned()), at });
         }
     }
     Ok(found)
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     /// What appeared in `/lab/a`, of one session file begun this long after the start of the process.
-    fn begun(after_start: TimeDelta, cwd: &str) -> Fact<Found> {
+    fn begun(after_start: TimeDelta, cwd: &str) -> Fact<RungValue> {
         let dir = tempfile::tempdir().unwrap();
         let started = Utc::now() - TimeDelta::minutes(1);
         let begun = started + after_start;
@@ -135,9 +135,9 @@ mod tests {
         appeared(&[dir.path().to_path_buf(), dir.path().join("none")], Path::new("/lab/a"), started)
     }
 
-    fn at(fact: &Fact<Found>) -> Option<DateTime<Utc>> {
+    fn at(fact: &Fact<RungValue>) -> Option<DateTime<Utc>> {
         match fact {
-            Fact::Seen(Found::Appeared(all)) => Some(all[0].at),
+            Fact::Seen(RungValue::Appeared(all)) => Some(all[0].at),
             Fact::Absent => None,
             other => panic!("{other:?}"),
         }

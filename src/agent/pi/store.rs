@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Deserialize;
 
 use super::files;
-use crate::agent::Shelf;
+use crate::agent::TranscriptIndex;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::observe::Transcript;
@@ -132,7 +132,7 @@ fn elsewhere(home: &Path, cwds: &[&Path]) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Where a conversation is kept: in the directory of one of the workspaces, else anywhere in the home.
-pub(super) fn find(shelf: &Shelf, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+pub(super) fn find(shelf: &TranscriptIndex, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
     let others = match elsewhere(home, cwds) {
         Ok(others) => others,
         Err(why) => return Fact::Unknown(why),
@@ -196,7 +196,7 @@ mod tests {
 
     fn found(home: &Path, id: &str, cwds: &[&str]) -> Fact<PathBuf> {
         let cwds: Vec<&Path> = cwds.iter().map(Path::new).collect();
-        match find(&Shelf::new(), home, &ConversationId(id.into()), &cwds) {
+        match find(&TranscriptIndex::new(), home, &ConversationId(id.into()), &cwds) {
             Fact::Seen(transcript) => Fact::Seen(transcript.path),
             Fact::Absent => Fact::Absent,
             Fact::Unknown(why) => Fact::Unknown(why),

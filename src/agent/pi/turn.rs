@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::files;
-use crate::agent::Scene;
+use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 
 /// How much of the end is read: mostly the first is enough; a tool's output may be longer.
 const WINDOWS: [u64; 2] = [64 << 10, 1 << 20];
@@ -30,7 +30,7 @@ struct Message<'a> {
 }
 
 /// What the agent is doing.
-pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
+pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     for window in WINDOWS {
         let (text, is_all) = match files::tail(&transcript.path, window) {
@@ -42,8 +42,8 @@ pub(super) fn of(scene: &Scene<'_>) -> Fact<Turn> {
         };
         match text.rsplit(|byte| *byte == b'\n').find_map(goes_on) {
             // What was asked before this process started was left by an earlier one that was killed.
-            Some((goes_on, at)) if goes_on && at >= scene.process.started => return Fact::Seen(Turn::Working),
-            Some(_) => return Fact::Seen(Turn::Idle),
+            Some((goes_on, at)) if goes_on && at >= scene.process.started => return Fact::Seen(Activity::Working),
+            Some(_) => return Fact::Seen(Activity::Idle),
             None if is_all => return Fact::Absent,
             None => {}
         }
@@ -73,7 +73,7 @@ mod tests {
     use crate::host::ProcessInfo;
 
     /// The turn of a process that started then, in a session file of this text.
-    fn turn(text: &str, started: &str) -> Fact<Turn> {
+    fn turn(text: &str, started: &str) -> Fact<Activity> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s.jsonl");
         fs::write(&path, text).unwrap();
@@ -90,7 +90,7 @@ mod tests {
         let host = crate::host::LocalHost::new(crate::host::Environ::default());
         let transcript = Transcript { path, modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("x".into());
-        of(&Scene { host: &host, process: &process, home: Path::new("/h"), id: &id, transcript: Some(&transcript) })
+        of(&LiveConversation { host: &host, process: &process, home: Path::new("/h"), id: &id, transcript: Some(&transcript) })
     }
 
     fn recorded() -> Vec<String> {
@@ -105,20 +105,20 @@ mod tests {
         let lines = recorded();
         let upto = |count: usize| turn(&lines[..count].concat(), "2026-11-21T03:23:43Z");
         assert_eq!(upto(3), Fact::Absent, "no message yet");
-        assert_eq!(upto(5), Fact::Seen(Turn::Working), "the prompt");
-        assert_eq!(upto(6), Fact::Seen(Turn::Working), "a tool is called");
-        assert_eq!(upto(7), Fact::Seen(Turn::Working), "its output");
-        assert_eq!(upto(8), Fact::Seen(Turn::Idle), "the answer");
-        assert_eq!(upto(lines.len()), Fact::Seen(Turn::Idle), "an error ends a turn too");
+        assert_eq!(upto(5), Fact::Seen(Activity::Working), "the prompt");
+        assert_eq!(upto(6), Fact::Seen(Activity::Working), "a tool is called");
+        assert_eq!(upto(7), Fact::Seen(Activity::Working), "its output");
+        assert_eq!(upto(8), Fact::Seen(Activity::Idle), "the answer");
+        assert_eq!(upto(lines.len()), Fact::Seen(Activity::Idle), "an error ends a turn too");
         let half = lines[..7].concat() + &lines[7][..40];
-        assert_eq!(turn(&half, "2026-11-21T03:23:43Z"), Fact::Seen(Turn::Working), "an answer being written");
+        assert_eq!(turn(&half, "2026-11-21T03:23:43Z"), Fact::Seen(Activity::Working), "an answer being written");
     }
 
     #[test]
     fn what_an_earlier_process_left_undone_is_not_work() {
         let lines = recorded();
-        assert_eq!(turn(&lines[..9].concat(), "2026-11-21T03:24:00Z"), Fact::Seen(Turn::Working));
-        assert_eq!(turn(&lines[..9].concat(), "2026-11-21T03:24:39Z"), Fact::Seen(Turn::Idle), "killed, then opened again");
+        assert_eq!(turn(&lines[..9].concat(), "2026-11-21T03:24:00Z"), Fact::Seen(Activity::Working));
+        assert_eq!(turn(&lines[..9].concat(), "2026-11-21T03:24:39Z"), Fact::Seen(Activity::Idle), "killed, then opened again");
     }
 
     #[test]
@@ -127,9 +127,9 @@ mod tests {
         let aside = "{\"type\":\"message\",\"timestamp\":\"2026-11-21T03:23:49Z\",\"message\":{\"role\":\"bashExecution\"}}\n";
         let label = "{\"type\":\"label\",\"timestamp\":\"2026-11-21T03:23:50Z\"}\n";
         let text = lines[..8].concat() + aside + label;
-        assert_eq!(turn(&text, "2026-11-21T03:23:43Z"), Fact::Seen(Turn::Idle));
+        assert_eq!(turn(&text, "2026-11-21T03:23:43Z"), Fact::Seen(Activity::Idle));
         let output = |size: usize| format!("{{\"x\":\"{}\"}}\n", "x".repeat(size));
-        assert_eq!(turn(&(lines[..8].concat() + &output(200_000)), "2026-11-21T03:23:43Z"), Fact::Seen(Turn::Idle));
+        assert_eq!(turn(&(lines[..8].concat() + &output(200_000)), "2026-11-21T03:23:43Z"), Fact::Seen(Activity::Idle));
         let huge = turn(&(lines[..8].concat() + &output(2_000_000)), "2026-11-21T03:23:43Z");
         assert!(huge.why_unknown().is_some(), "{huge:?}");
     }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub(crate) struct CompleteArgs {
     /// The shell that asks
-    pub(crate) shell: Asking,
+    pub(crate) shell: CompletionShell,
     /// The command, up to the cursor
     #[arg(allow_hyphen_values = true)]
     pub(crate) line: String,
@@ -17,7 +17,7 @@ pub(crate) struct CompleteArgs {
 
 /// The shells whose scripts ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Asking {
+pub(crate) enum CompletionShell {
     Bash,
     Zsh,
     Fish,

@@ -21,7 +21,7 @@ use clap::{ArgAction, Args, Command, CommandFactory as _, Parser, Subcommand, Va
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
-pub(crate) use complete::{Asking, CompleteArgs};
+pub(crate) use complete::{CompleteArgs, CompletionShell};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
@@ -29,7 +29,7 @@ pub(crate) use job::{
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
-pub(crate) use schema::{Document, SchemaArgs};
+pub(crate) use schema::{SchemaArgs, SchemaName};
 pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
 pub(crate) use watch::WatchArgs;
 
@@ -227,8 +227,8 @@ pub(crate) struct LockArgs {
 
 impl LockArgs {
     /// How an update goes about it.
-    pub(crate) fn update(&self) -> crate::store::manifest::Options {
-        crate::store::manifest::Options { lock_wait: self.lock_timeout, ..Default::default() }
+    pub(crate) fn update(&self) -> crate::store::manifest::UpdateOptions {
+        crate::store::manifest::UpdateOptions { lock_wait: self.lock_timeout, ..Default::default() }
     }
 }
 

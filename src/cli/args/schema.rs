@@ -12,7 +12,7 @@ Examples:
 pub(crate) struct SchemaArgs {
     /// The document
     #[arg(value_name = "DOCUMENT")]
-    pub(crate) document: Document,
+    pub(crate) document: SchemaName,
     /// Print the reference of the manifest as a page for people
     #[arg(long)]
     pub(crate) markdown: bool,
@@ -20,7 +20,7 @@ pub(crate) struct SchemaArgs {
 
 /// The documents that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Document {
+pub(crate) enum SchemaName {
     /// The manifest, for editors and validators
     Manifest,
     /// What `diff --json` and `record --json` print

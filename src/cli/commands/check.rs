@@ -6,7 +6,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
-use crate::cli::{Context, session};
+use crate::cli::{Context, run_pass};
 use crate::core::text::printable;
 use crate::store::manifest::ManifestFile;
 use crate::yaml::{self, Diagnostic};
@@ -45,6 +45,6 @@ fn judge(bytes: &[u8], path: &Path, context: &Context) -> Result<(usize, Vec<Dia
         CliError::invalid_manifest(path, diagnostics, &text, context.out.color_errors)
     };
     let text = yaml::decode(bytes).map_err(|diagnostic| invalid(&[diagnostic]))?;
-    let loaded = yaml::load(text, &session::surroundings()).map_err(|diagnostics| invalid(&diagnostics))?;
+    let loaded = yaml::load(text, &run_pass::surroundings()).map_err(|diagnostics| invalid(&diagnostics))?;
     Ok((loaded.manifest.sessions.len(), loaded.warnings))
 }

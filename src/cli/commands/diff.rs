@@ -4,16 +4,16 @@ use super::{drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::DiffArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::asked::Asked;
+use crate::cli::render::asked::Question;
 use crate::cli::render::drift::{self, Detail, Doing};
 use crate::cli::render::patch;
-use crate::cli::session::{self, Request};
+use crate::cli::run_pass::{self, PassRequest};
 
 /// Prints the plan, the patch and the count.
 pub(crate) fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> {
     let selection = args.selection.with_names(&args.names);
-    let asked = Asked::from(&selection);
-    let pass = session::pass(Request::look(selection, &args.judge), context)?;
+    let asked = Question::from(&selection);
+    let pass = run_pass::pass(PassRequest::look(selection, &args.judge), context)?;
     let report = &pass.report;
     if let Some(format) = args.format.document() {
         print_document(report, format, context)?;

@@ -4,13 +4,13 @@ use crate::cli::Context;
 use crate::cli::args::ExplainArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::explain;
-use crate::cli::session::{self, Request};
+use crate::cli::run_pass::{self, PassRequest};
 
 /// Prints the explanations of the selected sessions.
 pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
-    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
-    let request = Request { every_rung: true, activity: true, ..look };
-    let pass = session::pass(request, context)?;
+    let look = PassRequest::look(args.selection.with_names(&args.names), &args.judge);
+    let request = PassRequest { every_rung: true, activity: true, ..look };
+    let pass = run_pass::pass(request, context)?;
     let explanations = pass.explanations();
     if explanations.is_empty() {
         return Err(CliError::new(Exit::Failure, "no session matches the selection")

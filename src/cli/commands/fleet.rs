@@ -47,7 +47,7 @@ fn options(args: &FleetStatusArgs, pictures: bool, context: &Context) -> Result<
         let missing = manifest_path::find(option, &Surroundings::real()).err();
         missing.filter(|_| manifest_path::is_named(option, &Surroundings::real())).unwrap_or(error)
     })?;
-    let client_id = broker::passer_by(&broker);
+    let client_id = broker::one_shot_client_id(&broker);
     let (hosts, timeout) = (args.hosts.clone(), args.timeout);
     let output = io::stdout().as_fd().try_clone_to_owned().ok();
     Ok(FleetOptions { broker, client_id, hosts, timeout, pictures, output })

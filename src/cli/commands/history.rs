@@ -5,12 +5,12 @@ use crate::cli::Context;
 use crate::cli::args::HistoryArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
-use crate::cli::render::history::{self, Change, Line};
+use crate::cli::render::history::{self, HistoryLine, ShownChange};
 use crate::core::edit::Edit;
 use crate::core::manifest::pattern::glob;
 use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryReport, SCHEMA};
 use crate::core::report::make::edit_report;
-use crate::store::journal::{Entry, EntryId, Journal, Note, Record};
+use crate::store::journal::{EntryId, EntryRecord, Journal, JournalEntry, Note};
 use crate::store::manifest::ManifestFile;
 use crate::store::paths::StateHome;
 
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
     let manifest = ManifestFile::open(&found.path)?.resolved()?;
     let directory = StateHome::from_environment(|name| std::env::var_os(name))?.of_manifest(&manifest);
     let records = Journal::new(&directory).records()?;
-    let wanted = |record: &&Record| {
+    let wanted = |record: &&EntryRecord| {
         let is_named = |name: &str| args.names.iter().any(|pattern| glob(pattern, name));
         args.names.is_empty() || record.session().is_some_and(|session| is_named(&session.name))
     };
@@ -30,19 +30,19 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
         let (mut entries, mut notes) = (Vec::new(), Vec::new());
         for record in wanted {
             match record {
-                Record::Edit(entry) => entries.push(document(entry)),
-                Record::Note(note) => notes.push(note_document(note)),
+                EntryRecord::Edit(entry) => entries.push(document(entry)),
+                EntryRecord::Note(note) => notes.push(note_document(note)),
             }
         }
         print_document(&HistoryReport { schema, manifest, entries, notes }, format, context)?;
     } else {
-        let lines: Vec<Line> = wanted.map(line).collect();
+        let lines: Vec<HistoryLine> = wanted.map(line).collect();
         context.out.answer(&history::render(&lines, &args.names, &context.out.look))?;
     }
     Ok(Exit::Done)
 }
 
-fn document(entry: &Entry) -> HistoryEntry {
+fn document(entry: &JournalEntry) -> HistoryEntry {
     HistoryEntry {
         id: entry.id.to_string(),
         at: entry.at,
@@ -67,14 +67,14 @@ fn note_document(note: &Note) -> HistoryNote {
     }
 }
 
-fn line(record: &Record) -> Line {
+fn line(record: &EntryRecord) -> HistoryLine {
     let (at, message, change) = match record {
-        Record::Edit(entry) => {
-            let undo = |id: EntryId| Change::Undo(id.to_string());
-            (entry.at, &entry.message, entry.undoes.map_or(Change::Of(entry.class), undo))
+        EntryRecord::Edit(entry) => {
+            let undo = |id: EntryId| ShownChange::Undo(id.to_string());
+            (entry.at, &entry.message, entry.undoes.map_or(ShownChange::Of(entry.class), undo))
         }
-        Record::Note(note) => (note.at, &note.message, Change::None(note.kind.clone())),
+        EntryRecord::Note(note) => (note.at, &note.message, ShownChange::None(note.kind.clone())),
     };
     let session = record.session().map(|session| session.name.clone()).unwrap_or_default();
-    Line { id: record.id().to_string(), at, change, session, message: message.clone() }
+    HistoryLine { id: record.id().to_string(), at, change, session, message: message.clone() }
 }

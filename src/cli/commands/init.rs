@@ -8,7 +8,7 @@ use crate::cli::args::InitArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
-use crate::cli::{Context, session};
+use crate::cli::{Context, run_pass};
 use crate::control::init::compose;
 use crate::core::text::printable;
 use crate::store::paths::StateHome;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> 
     let meant = manifest_path::meant(context.globals.manifest.as_deref(), &Surroundings::real());
     let path = meant.unwrap_or_else(|| PathBuf::from(HERE));
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let first = compose(session::world(&state_home)).map_err(|refusal| CliError::caused_by(Exit::Failure, &refusal))?;
+    let first = compose(run_pass::world(&state_home)).map_err(|refusal| CliError::caused_by(Exit::Failure, &refusal))?;
     for line in &first.left_out {
         context.out.note(&format!("skipped: {line}"));
     }

@@ -4,11 +4,11 @@ use super::{drift_exit, print_document, watch};
 use crate::cli::Context;
 use crate::cli::args::{RecordArgs, WatchArgs};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::asked::Asked;
+use crate::cli::render::asked::Question;
 use crate::cli::render::drift::{self, Detail, Doing};
-use crate::cli::session::{self, Request};
+use crate::cli::run_pass::{self, PassRequest};
 use crate::control::pass::{DEFAULT_CONSUMER, Mode};
-use crate::core::report::{Report, State};
+use crate::core::report::{DriftState, Report};
 
 /// Records what drifted and says what was done.
 pub(crate) fn run(args: &RecordArgs, context: &Context) -> Result<Exit, CliError> {
@@ -18,11 +18,11 @@ pub(crate) fn run(args: &RecordArgs, context: &Context) -> Result<Exit, CliError
     if args.once {
         tracing::debug!("one pass, as asked");
     }
-    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
-    let asked = Asked::from(&look.selection);
+    let look = PassRequest::look(args.selection.with_names(&args.names), &args.judge);
+    let asked = Question::from(&look.selection);
     let mode = if args.dry_run { Mode::Look } else { Mode::Record };
-    let request = Request { mode, consumer: consumer(args), update: args.lock.update(), ..look };
-    let pass = session::pass(request, context)?;
+    let request = PassRequest { mode, consumer: consumer(args), update: args.lock.update(), ..look };
+    let pass = run_pass::pass(request, context)?;
     let report = &pass.report;
     if let Some(format) = args.document() {
         print_document(report, format, context)?;
@@ -41,7 +41,7 @@ fn consumer(args: &RecordArgs) -> Option<String> {
 
 /// 3 if a change was refused; else, if asked, whether anything drifted.
 fn exit(report: &Report, exit_code: bool) -> Exit {
-    if report.drifts.iter().any(|drift| drift.state == State::Refused) {
+    if report.drifts.iter().any(|drift| drift.state == DriftState::Refused) {
         Exit::Refused
     } else if exit_code {
         drift_exit(&report.counts, report.in_sync)

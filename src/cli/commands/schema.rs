@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::print_document;
 use crate::cli::Context;
-use crate::cli::args::{Document, Format, SchemaArgs};
+use crate::cli::args::{Format, SchemaArgs, SchemaName};
 use crate::cli::error::{CliError, Exit};
 use crate::core::events::Event;
 use crate::core::fleet::report::{FleetEvent, FleetReport};
@@ -22,7 +22,7 @@ use crate::core::report::status::StatusReport;
 pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError> {
     match (args.markdown, args.document) {
         (false, document) => print_document(&of(document), Format::Json, context)?,
-        (true, Document::Manifest) => context.out.answer(&page())?,
+        (true, SchemaName::Manifest) => context.out.answer(&page())?,
         (true, _) => {
             let error = CliError::new(Exit::Usage, "--markdown is available for `manifest` only");
             return Err(error.hint("headcount schema manifest --markdown"));
@@ -32,20 +32,20 @@ pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError
 }
 
 /// The schema of a document.
-fn of(document: Document) -> Value {
+fn of(document: SchemaName) -> Value {
     match document {
-        Document::Manifest => schema(),
-        Document::Report => generate::<Report>("headcount report v1"),
-        Document::Events => generate::<Event>("headcount watch event"),
-        Document::Job => generate::<Record>("headcount job record"),
-        Document::JobEvent => generate::<JobEvent>("headcount job event"),
-        Document::Host => generate::<HostState>("headcount host v1"),
-        Document::Session => generate::<SessionState>("headcount session v1"),
-        Document::Drift => generate::<DriftNote>("headcount drift v1"),
-        Document::Fleet => generate::<FleetReport>("headcount fleet v1"),
-        Document::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
-        Document::Status => generate::<StatusReport>("headcount status v1"),
-        Document::History => generate::<HistoryReport>("headcount history v1"),
+        SchemaName::Manifest => schema(),
+        SchemaName::Report => generate::<Report>("headcount report v1"),
+        SchemaName::Events => generate::<Event>("headcount watch event"),
+        SchemaName::Job => generate::<Record>("headcount job record"),
+        SchemaName::JobEvent => generate::<JobEvent>("headcount job event"),
+        SchemaName::Host => generate::<HostState>("headcount host v1"),
+        SchemaName::Session => generate::<SessionState>("headcount session v1"),
+        SchemaName::Drift => generate::<DriftNote>("headcount drift v1"),
+        SchemaName::Fleet => generate::<FleetReport>("headcount fleet v1"),
+        SchemaName::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
+        SchemaName::Status => generate::<StatusReport>("headcount status v1"),
+        SchemaName::History => generate::<HistoryReport>("headcount history v1"),
     }
 }
 

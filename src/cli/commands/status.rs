@@ -8,20 +8,20 @@ use super::{document_line, drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::{StatusArgs, StatusForm};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::render::asked::Asked;
+use crate::cli::render::asked::Question;
 use crate::cli::render::screen::Screen;
-use crate::cli::render::{Look, Style, status};
-use crate::cli::session::{self, Request};
+use crate::cli::render::{Style, Terminal, status};
+use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::signals;
 use crate::control::follow::{FollowEnd, follow};
-use crate::control::observe::World;
+use crate::control::observe::Observer;
 use crate::control::pass::{self, PassError};
 use crate::core::report::status::StatusReport;
 use crate::core::text::{printable, stamp};
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
-    let pass = session::pass(request(args), context)?;
+    let pass = run_pass::pass(request(args), context)?;
     let report = pass.status();
     if args.watch {
         return keep_showing(args, report, context);
@@ -33,14 +33,14 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError
     Ok(if args.exit_code { drift_exit(&report.counts, report.in_sync) } else { Exit::Done })
 }
 
-fn request(args: &StatusArgs) -> Request<'_> {
-    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
-    Request { activity: true, ..look }
+fn request(args: &StatusArgs) -> PassRequest<'_> {
+    let look = PassRequest::look(args.selection.with_names(&args.names), &args.judge);
+    PassRequest { activity: true, ..look }
 }
 
 /// The answer for people, and the names for scripts.
-fn text(args: &StatusArgs, report: &StatusReport, look: &Look) -> String {
-    let asked = Asked::from(&args.selection.with_names(&args.names));
+fn text(args: &StatusArgs, report: &StatusReport, look: &Terminal) -> String {
+    let asked = Question::from(&args.selection.with_names(&args.names));
     match args.form() {
         Some(StatusForm::Name) => status::names(report),
         form => status::render(report, asked, form == Some(StatusForm::Wide), look),
@@ -49,8 +49,8 @@ fn text(args: &StatusArgs, report: &StatusReport, look: &Look) -> String {
 
 /// Shows the report, then every one that differs, until something ends it.
 fn keep_showing(args: &StatusArgs, first: StatusReport, context: &Context) -> Result<Exit, CliError> {
-    let options = session::options(request(args), context)?;
-    let world = World { activity: true, ..session::world(&options.state_home) };
+    let options = run_pass::options(request(args), context)?;
+    let world = Observer { activity: true, ..run_pass::world(&options.state_home) };
     signals::default_on_interrupt();
     let mut shown = Shown::new(args, context);
     if shown.show(Ok(first)).is_continue() {
@@ -70,7 +70,7 @@ fn keep_showing(args: &StatusArgs, first: StatusReport, context: &Context) -> Re
 struct Shown<'a> {
     args: &'a StatusArgs,
     context: &'a Context,
-    look: Look,
+    look: Terminal,
     /// A terminal, for people.
     screen: Option<Screen>,
     last: Option<StatusReport>,

@@ -4,8 +4,8 @@ use crate::cli::args::UndoArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::patch;
-use crate::cli::{Context, session, signals};
-use crate::control::undo::{Request, UndoError, undo};
+use crate::cli::{Context, run_pass, signals};
+use crate::control::undo::{UndoError, UndoRequest, undo};
 use crate::core::text::printable;
 use crate::store::paths::StateHome;
 
@@ -13,12 +13,12 @@ use crate::store::paths::StateHome;
 pub(crate) fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CliError> {
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let world = session::world(&state_home);
+    let world = run_pass::world(&state_home);
     let request =
-        Request { manifest: found.path, state_home, entry: args.entry, dry_run: args.dry_run, update: args.lock.update() };
+        UndoRequest { manifest: found.path, state_home, entry: args.entry, dry_run: args.dry_run, update: args.lock.update() };
     signals::end_on_interrupt();
     let undone = undo(&world, &request).map_err(|error| told(error, context.out.color_errors))?;
-    session::say_saved(&undone.saved, context);
+    run_pass::say_saved(&undone.saved, context);
     let entry = &undone.entry;
     let what = format!("{} {} of {}", entry.class, entry.id, printable(&entry.session.to_string()));
     let said = match undone.id {

@@ -13,11 +13,11 @@ use crate::cli::args::{Format, WatchArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::outlet::Outlet;
 use crate::cli::render::{event, plural};
-use crate::cli::session::{self, Request};
+use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, broker, heap};
-use crate::control::pass::{Mode, Options};
-use crate::control::watch::{self, Ended, Mqtt, OnDrift, Supervisor, WatchOptions};
-use crate::core::events::{Event, Failure, Limit};
+use crate::control::pass::{Mode, PassOptions};
+use crate::control::watch::{self, Mqtt, OnDrift, Supervisor, WatchEnd, WatchOptions};
+use crate::core::events::{Event, EventLimit, WatchFailure};
 use crate::store::claim::{Claim, ClaimError};
 
 /// How long the last lines may take.
@@ -26,10 +26,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Watches until something ends it.
 pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError> {
     heap::share();
-    let look = Request::look(args.selection.with_names(&args.names), &args.judge);
+    let look = PassRequest::look(args.selection.with_names(&args.names), &args.judge);
     let mode = if args.dry_run { Mode::Look } else { Mode::Record };
     let consumer = Some(args.consumer.clone());
-    let pass = session::options(Request { mode, consumer, update: args.lock.update(), ..look }, context)?;
+    let pass = run_pass::options(PassRequest { mode, consumer, update: args.lock.update(), ..look }, context)?;
     let mqtt = match args.subscribe || args.publish {
         true => Some(Mqtt {
             broker: broker::find(Some(&pass.manifest), context)?,
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     if let Some(directory) = args.until_file.as_deref().and_then(missing_directory) {
         context.out.note(&format!("--until-file: {} is not there, so nothing can appear in it yet", directory.display()));
     }
-    let world = session::world(&pass.state_home);
+    let world = run_pass::world(&pass.state_home);
     let _claims = match &mqtt {
         Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
         None => Vec::new(),
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         until_file: args.until_file.clone(),
         on_drift: args.on_drift.as_ref().map(OnDrift::new),
         control_client: !args.no_control_client,
-        limit: Limit::default(),
+        limit: EventLimit::default(),
         output: io::stdout().as_fd().try_clone_to_owned().ok(),
         mqtt,
         supervisor: Supervisor::from_environment(|name| std::env::var_os(name)),
@@ -85,8 +85,8 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     }
     finished?;
     match ended.map_err(|error| CliError::caused_by(Exit::Failure, &error))? {
-        Ended::Interrupted => Ok(Exit::Interrupted),
-        Ended::Terminated | Ended::UntilFile | Ended::MaxRuntime | Ended::OutputClosed => Ok(Exit::Done),
+        WatchEnd::Interrupted => Ok(Exit::Interrupted),
+        WatchEnd::Terminated | WatchEnd::UntilFile | WatchEnd::MaxRuntime | WatchEnd::OutputClosed => Ok(Exit::Done),
     }
 }
 
@@ -107,13 +107,13 @@ fn line(event: &Event, format: Option<Format>, context: &Context) -> Result<Stri
 fn left_out(count: u64, format: Option<Format>, context: &Context) -> String {
     let lines = plural(usize::try_from(count).unwrap_or(usize::MAX), "event", "events");
     let message = format!("stdout was blocked: {lines} before this one were dropped (the manifest is up to date)");
-    let event = Event::Error(Failure { at: Utc::now(), source: "output".to_owned(), message });
+    let event = Event::Error(WatchFailure { at: Utc::now(), source: "output".to_owned(), message });
     line(&event, format, context).unwrap_or_default()
 }
 
 /// Claims to be the only one who listens as this client, and the only one who speaks for this host, at this broker. Two would
 /// throw each other out, or contradict each other, for ever.
-fn claims(mqtt: &Mqtt, pass: &Options, host: &str) -> Result<Vec<Claim>, CliError> {
+fn claims(mqtt: &Mqtt, pass: &PassOptions, host: &str) -> Result<Vec<Claim>, CliError> {
     let manifest = std::path::absolute(&pass.manifest).unwrap_or_else(|_| pass.manifest.clone());
     let (broker, prefix, consumer) = (mqtt.broker.address(), &mqtt.broker.client_id_prefix, &mqtt.consumer);
     let client = format!("client {broker} {prefix} {host:?} {manifest:?} {consumer:?}");

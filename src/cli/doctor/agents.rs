@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rustix::fs::Access;
 
-use super::{Examiner, Row};
-use crate::agent::{self, Agent};
+use super::{Examiner, Finding};
+use crate::agent::{self, Adapter};
 use crate::core::ids::AgentKind;
 
-pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
+pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
     let path = examiner.variable("PATH").unwrap_or_default();
     let directories: Vec<_> = std::env::split_paths(&path).collect();
-    let installed = |agent: &dyn Agent| {
+    let installed = |agent: &dyn Adapter| {
         let is_there = |program: &&str| directories.iter().any(|directory| is_program(&directory.join(program)));
         agent.names().programs.iter().find(is_there).map(str::to_owned)
     };
@@ -27,30 +27,30 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
         }
     }
     if rows.is_empty() {
-        rows.push(Row::warn(
+        rows.push(Finding::warn(
             "agents",
             "none is in PATH and none has files here",
             "install one, or declare your own at `agents:` in the manifest",
         ));
     } else if !absent.is_empty() {
-        rows.push(Row::fine("other agents", format!("not here: {}", absent.join(", "))));
+        rows.push(Finding::fine("other agents", format!("not here: {}", absent.join(", "))));
     }
     rows
 }
 
-fn row(agent: &'static str, program: Option<&str>, home: Option<&Path>) -> Row {
+fn row(agent: &'static str, program: Option<&str>, home: Option<&Path>) -> Finding {
     match (program, home) {
-        (Some(program), None) => Row::fine(agent, format!("{program} is in PATH and has no files yet")),
-        (None, Some(home)) => Row::fine(agent, format!("not in PATH, files in {}", home.display())),
+        (Some(program), None) => Finding::fine(agent, format!("{program} is in PATH and has no files yet")),
+        (None, Some(home)) => Finding::fine(agent, format!("not in PATH, files in {}", home.display())),
         (program, Some(home)) => {
             let program = program.unwrap_or_default();
             if std::fs::read_dir(home).is_err() {
                 let hint = "make that directory readable; until then its conversations are unknown";
-                return Row::fail(agent, format!("{} cannot be read", home.display()), hint);
+                return Finding::fail(agent, format!("{} cannot be read", home.display()), hint);
             }
-            Row::fine(agent, format!("{program} is in PATH, files in {}", home.display()))
+            Finding::fine(agent, format!("{program} is in PATH, files in {}", home.display()))
         }
-        (None, None) => Row::fine(agent, "not here"),
+        (None, None) => Finding::fine(agent, "not here"),
     }
 }
 

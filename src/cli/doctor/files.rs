@@ -5,35 +5,35 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Examiner, Grade, Row};
+use super::{Examiner, Finding, Grade};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::plural;
-use crate::cli::{Context, session};
+use crate::cli::{Context, run_pass};
 use crate::core::manifest::Dialect;
 use crate::host::locks;
-use crate::store::lease::{self, Asked};
+use crate::store::file_lease::{self, LeaseKind};
 use crate::store::manifest::{ManifestFile, database_beside, exchange_supported};
 use crate::store::paths::StateHome;
 use crate::yaml;
 
-pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
+pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Finding> {
     let mut rows = Vec::new();
     let (option, around) = (context.globals.manifest.as_deref(), Surroundings::real());
     match manifest_path::find(option, &around) {
         Err(error) => {
             // A machine is not at fault for what nobody has written yet.
-            let row = if manifest_path::is_named(option, &around) { Row::fail } else { Row::warn };
+            let row = if manifest_path::is_named(option, &around) { Finding::fail } else { Finding::warn };
             rows.push(row("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
         }
         Ok(found) => match ManifestFile::open(&found.path).and_then(|file| Ok((file.resolved()?, file.read()?, file))) {
             Err(error) => {
                 let error = crate::cli::error::CliError::from(error);
-                rows.push(Row::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
+                rows.push(Finding::fail("manifest", error.message(), error.hints().collect::<Vec<_>>().join("; ")));
             }
             Ok((resolved, snapshot, file)) => {
                 rows.push(match manifest(&found.path, &found.source, &snapshot.bytes) {
-                    Row { grade: Grade::Fail, found, .. } if !snapshot.settled => {
-                        Row::warn("manifest", found, "another program is saving it; run `headcount doctor` again")
+                    Finding { grade: Grade::Fail, found, .. } if !snapshot.settled => {
+                        Finding::warn("manifest", found, "another program is saving it; run `headcount doctor` again")
                     }
                     row => row,
                 });
@@ -49,25 +49,25 @@ pub(super) fn rows(examiner: &Examiner, context: &Context) -> Vec<Row> {
     rows
 }
 
-fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
+fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Finding {
     const WHAT: &str = "manifest";
     let shown = path.display();
     let text = match yaml::decode(bytes) {
         Ok(text) => text,
         Err(diagnostic) => {
-            return Row::fail(WHAT, format!("{shown}: {}", diagnostic.message), "`headcount check` shows the place");
+            return Finding::fail(WHAT, format!("{shown}: {}", diagnostic.message), "`headcount check` shows the place");
         }
     };
-    match yaml::load(text, &session::surroundings()) {
+    match yaml::load(text, &run_pass::surroundings()) {
         Err(diagnostics) => {
             let first = diagnostics.first().map(|diagnostic| diagnostic.message.as_str()).unwrap_or_default();
-            Row::fail(WHAT, format!("{shown} ({source}) cannot be used: {first}"), "`headcount check` shows the place")
+            Finding::fail(WHAT, format!("{shown} ({source}) cannot be used: {first}"), "`headcount check` shows the place")
         }
         Ok(loaded) => {
             let found = format!("{shown} ({source}), {}", plural(loaded.manifest.sessions.len(), "session", "sessions"));
             match loaded.warnings.len() {
-                0 => Row::fine(WHAT, found),
-                count => Row::warn(
+                0 => Finding::fine(WHAT, found),
+                count => Finding::warn(
                     WHAT,
                     format!("{found}, {}", plural(count, "warning", "warnings")),
                     "`headcount check` shows them",
@@ -78,116 +78,116 @@ fn manifest(path: &Path, source: &str, bytes: &[u8]) -> Row {
 }
 
 /// The store of multi-agent-mux beside its manifest, which rewrites the manifest from it.
-fn overwriter(manifest: &Path, bytes: &[u8]) -> Option<Row> {
-    let loaded = yaml::load(yaml::decode(bytes).ok()?, &session::surroundings()).ok()?;
+fn overwriter(manifest: &Path, bytes: &[u8]) -> Option<Finding> {
+    let loaded = yaml::load(yaml::decode(bytes).ok()?, &run_pass::surroundings()).ok()?;
     let database = database_beside(manifest).filter(|_| loaded.manifest.dialect == Dialect::MultiAgentMux)?;
     let found = format!("multi-agent-mux keeps its sessions in {}", database.display());
-    Some(Row::warn("other store", found, "its next write may overwrite what headcount records; record again after it"))
+    Some(Finding::warn("other store", found, "its next write may overwrite what headcount records; record again after it"))
 }
 
 /// Who holds the lock, from the kernel's list of locks: taking it to find out would get in others' way.
-fn lock(manifest: &Path) -> Row {
+fn lock(manifest: &Path) -> Finding {
     let mut sidecar = manifest.as_os_str().to_owned();
     sidecar.push(".lock");
     lock_row("lock", &PathBuf::from(sidecar))
 }
 
-pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Row {
-    let Ok(metadata) = sidecar.metadata() else { return Row::fine(what, "free") };
+pub(super) fn lock_row(what: &'static str, sidecar: &Path) -> Finding {
+    let Ok(metadata) = sidecar.metadata() else { return Finding::fine(what, "free") };
     let Ok(list) = std::fs::read_to_string(locks::LIST) else {
         let found = format!("unknown: {} cannot be read", locks::LIST);
-        return Row::warn(what, found, "commands that need the lock wait for it");
+        return Finding::warn(what, found, "commands that need the lock wait for it");
     };
     match holder(&list, metadata.ino()) {
-        None => Row::fine(what, "free"),
+        None => Finding::fine(what, "free"),
         Some(pid) => {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             let found = format!("held by process {pid} ({})", name.trim());
-            Row::warn(what, found, "another headcount is running; if it hangs, stop that process")
+            Finding::warn(what, found, "another headcount is running; if it hangs, stop that process")
         }
     }
 }
 
 /// The process that holds a flock on the file of this inode, by the kernel's list.
 fn holder(list: &str, inode: u64) -> Option<u32> {
-    let is_flock = |lock: &locks::Lock<'_>| (lock.kind, lock.access) == ("FLOCK", "WRITE");
+    let is_flock = |lock: &locks::FileLock<'_>| (lock.kind, lock.access) == ("FLOCK", "WRITE");
     list.lines().filter_map(|line| locks::of(line, inode)).find(is_flock).map(|lock| lock.pid)
 }
 
 /// The writer's own check says whether it can write.
-fn permissions(manifest: &ManifestFile) -> Row {
+fn permissions(manifest: &ManifestFile) -> Finding {
     const WHAT: &str = "permissions";
     match manifest.check_replaceable() {
-        Ok(()) => Row::fine(WHAT, "you can write the manifest and its directory"),
+        Ok(()) => Finding::fine(WHAT, "you can write the manifest and its directory"),
         Err(error) => {
             let error = crate::cli::error::CliError::from(error);
-            Row::fail(WHAT, error.message(), error.hints().collect::<Vec<_>>().join("; "))
+            Finding::fail(WHAT, error.message(), error.hints().collect::<Vec<_>>().join("; "))
         }
     }
 }
 
-fn exchange(manifest: &Path) -> Row {
+fn exchange(manifest: &Path) -> Finding {
     const WHAT: &str = "exchange";
     match exchange_supported(parent(manifest)) {
-        Ok(true) => Row::fine(WHAT, "this file system can exchange two files: no save is lost"),
-        Ok(false) => Row::warn(
+        Ok(true) => Finding::fine(WHAT, "this file system can exchange two files: no save is lost"),
+        Ok(false) => Finding::warn(
             WHAT,
             "this file system cannot exchange two files",
             "headcount compares the manifest just before it replaces it instead; a save in that instant would be lost",
         ),
-        Err(error) => Row::warn(WHAT, format!("cannot be tested: {error}"), "see the row about permissions"),
+        Err(error) => Finding::warn(WHAT, format!("cannot be tested: {error}"), "see the row about permissions"),
     }
 }
 
-fn leases(manifest: &Path) -> Row {
+fn leases(manifest: &Path) -> Finding {
     const WHAT: &str = "read leases";
-    match File::open(manifest).and_then(|file| lease::ask(&file)) {
-        Ok(Asked::Granted(_)) => Row::fine(WHAT, "work here: headcount notices an editor that has the manifest open"),
-        Ok(Asked::Writer) => {
-            Row::warn(WHAT, "a program has the manifest open for writing", "headcount waits until it is closed")
+    match File::open(manifest).and_then(|file| file_lease::ask(&file)) {
+        Ok(LeaseKind::Granted(_)) => Finding::fine(WHAT, "work here: headcount notices an editor that has the manifest open"),
+        Ok(LeaseKind::Writer) => {
+            Finding::warn(WHAT, "a program has the manifest open for writing", "headcount waits until it is closed")
         }
-        Ok(Asked::Unavailable) => Row::warn(
+        Ok(LeaseKind::Unavailable) => Finding::warn(
             WHAT,
             "not available for this file",
             "headcount notices an open editor only when it saves; owning the manifest usually helps",
         ),
-        Err(error) => Row::warn(WHAT, error.to_string(), "see the row about permissions"),
+        Err(error) => Finding::warn(WHAT, error.to_string(), "see the row about permissions"),
     }
 }
 
-fn state(examiner: &Examiner) -> Row {
+fn state(examiner: &Examiner) -> Finding {
     const WHAT: &str = "state";
     let home = match StateHome::from_environment(|name| examiner.variable(name)) {
         Ok(home) => home,
-        Err(error) => return Row::fail(WHAT, error.to_string(), "set HOME or XDG_STATE_HOME"),
+        Err(error) => return Finding::fail(WHAT, error.to_string(), "set HOME or XDG_STATE_HOME"),
     };
     let shown = home.path().display();
     let metadata = match home.path().metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Row::fine(WHAT, format!("{shown}, which headcount creates when it first records something"));
+            return Finding::fine(WHAT, format!("{shown}, which headcount creates when it first records something"));
         }
         Err(error) => {
             let hint = "give yourself permission on the directories above it, or set XDG_STATE_HOME";
-            return Row::fail(WHAT, format!("{shown} cannot be examined: {error}"), hint);
+            return Finding::fail(WHAT, format!("{shown} cannot be examined: {error}"), hint);
         }
     };
     if !metadata.is_dir() {
-        return Row::fail(WHAT, format!("{shown} is not a directory"), "move it away, or set XDG_STATE_HOME");
+        return Finding::fail(WHAT, format!("{shown} is not a directory"), "move it away, or set XDG_STATE_HOME");
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Row::fail(WHAT, format!("{shown} belongs to user {}", metadata.uid()), "chown it, or set XDG_STATE_HOME");
+        return Finding::fail(WHAT, format!("{shown} belongs to user {}", metadata.uid()), "chown it, or set XDG_STATE_HOME");
     }
     if let Err(error) = home.path().read_dir() {
         let found = format!("{shown} cannot be read: {error}");
-        return Row::fail(WHAT, found, format!("chmod u+rwx {shown}, or set XDG_STATE_HOME"));
+        return Finding::fail(WHAT, found, format!("chmod u+rwx {shown}, or set XDG_STATE_HOME"));
     }
     let open = open_to_others(home.path(), 0);
     if open > 0 {
         let found = format!("{shown}: {} open to others", plural(open, "file or directory is", "files or directories are"));
-        return Row::warn(WHAT, found, format!("chmod -R go= {shown}"));
+        return Finding::warn(WHAT, found, format!("chmod -R go= {shown}"));
     }
-    Row::fine(WHAT, format!("{shown}, private"))
+    Finding::fine(WHAT, format!("{shown}, private"))
 }
 
 /// How many files and directories below (and with) this one others may look into.

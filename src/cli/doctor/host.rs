@@ -2,31 +2,33 @@
 
 use std::path::Path;
 
-use super::{Examiner, Row};
+use super::{Examiner, Finding};
 use crate::core::fact::Fact;
 use crate::host::Host;
 
 const WHAT: &str = "processes";
 
-pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
+pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
     vec![boot(examiner), processes(examiner)]
 }
 
-fn boot(examiner: &Examiner) -> Row {
+fn boot(examiner: &Examiner) -> Finding {
     match examiner.host.boot() {
         Fact::Seen(boot) => {
-            Row::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at)))
+            Finding::fine("host", format!("{}, up since {}", examiner.host.name(), crate::core::text::stamp(boot.at)))
         }
-        Fact::Absent => {
-            Row::warn("host", "the boot cannot be identified", "headcount then does not name a reboot as the cause of an end")
-        }
-        Fact::Unknown(why) => Row::warn("host", why, "headcount then does not name a reboot as the cause of an end"),
+        Fact::Absent => Finding::warn(
+            "host",
+            "the boot cannot be identified",
+            "headcount then does not name a reboot as the cause of an end",
+        ),
+        Fact::Unknown(why) => Finding::warn("host", why, "headcount then does not name a reboot as the cause of an end"),
     }
 }
 
-fn processes(examiner: &Examiner) -> Row {
+fn processes(examiner: &Examiner) -> Finding {
     if !cfg!(target_os = "linux") && !Path::new("/proc/self/stat").exists() {
-        return Row::warn(
+        return Finding::warn(
             WHAT,
             "no /proc here; `ps` is used",
             "agents' own environments cannot be read, so homes are guessed from yours",
@@ -39,15 +41,15 @@ fn processes(examiner: &Examiner) -> Row {
         (Fact::Absent, _) | (_, Fact::Absent) => Some("/proc does not show this process".to_owned()),
     };
     if let Some(why) = unreadable {
-        return Row::fail(WHAT, why, "mount /proc so that your own processes can be read");
+        return Finding::fail(WHAT, why, "mount /proc so that your own processes can be read");
     }
     match hidepid(&std::fs::read_to_string("/proc/mounts").unwrap_or_default()) {
-        Some(value) => Row::warn(
+        Some(value) => Finding::warn(
             WHAT,
             format!("/proc is mounted with hidepid={value}: other users' processes cannot be seen"),
             "sessions of other users are unknown; yours are not affected",
         ),
-        None => Row::fine(WHAT, "/proc can be read"),
+        None => Finding::fine(WHAT, "/proc can be read"),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Grade {
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Row {
+pub(crate) struct Finding {
     /// What it came to.
     pub(crate) grade: Grade,
     /// What was checked, a word or two.
@@ -38,7 +38,7 @@ pub(crate) struct Row {
     pub(crate) hint: Option<String>,
 }
 
-impl Row {
+impl Finding {
     fn fine(what: &'static str, found: impl Into<String>) -> Self {
         Self { grade: Grade::Fine, what, found: found.into(), hint: None }
     }
@@ -65,7 +65,7 @@ impl Examiner {
 }
 
 /// Every check, in the order a person would make them.
-pub(crate) fn rows(context: &Context) -> Vec<Row> {
+pub(crate) fn rows(context: &Context) -> Vec<Finding> {
     let env = Environ::of_this_process();
     let examiner = Examiner { host: LocalHost::new(env.clone()), env };
     let mut rows = tmux::rows(&examiner);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Examiner, Row};
+use super::{Examiner, Finding};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::observe::Server;
@@ -12,14 +12,16 @@ use crate::mux::{self, zellij};
 
 const WHAT: &str = "zellij";
 
-pub(super) fn rows(examiner: &Examiner) -> Vec<Row> {
+pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
     let said = zellij::ask_version(&examiner.host);
     let found = mux::of(MuxKind::Zellij).list(&examiner.host, &examiner.env, ServerKey::DEFAULT);
-    let mut rows: Vec<Row> = program(said, &found).into_iter().collect();
+    let mut rows: Vec<Finding> = program(said, &found).into_iter().collect();
     if !rows.is_empty() || !found.is_absent() {
         match zellij::address::base(ServerKey::DEFAULT, &examiner.env) {
             Ok(base) => rows.push(sessions(&zellij::address::sockets(&base), &found)),
-            Err(why) => rows.push(Row::fail("zellij sockets", why, "set ZELLIJ_SOCKET_DIR to an absolute path, or unset it")),
+            Err(why) => {
+                rows.push(Finding::fail("zellij sockets", why, "set ZELLIJ_SOCKET_DIR to an absolute path, or unset it"))
+            }
         }
     }
     rows
@@ -31,30 +33,32 @@ pub(super) fn is_there(examiner: &Examiner) -> bool {
 }
 
 /// The program; nothing where it is missing and nobody needs it.
-fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Row> {
+fn program(said: Result<String, RunError>, found: &Fact<Server>) -> Option<Finding> {
     let upgrade =
         "its sessions need 0.44 or newer: before that, each version has sockets of its own and panes cannot be listed";
     match said {
         Err(RunError::NotFound(_)) if found.is_absent() => None,
-        Err(RunError::NotFound(_)) => Some(Row::fine(WHAT, "not in PATH, and not needed to see its sessions")),
-        Err(error) => Some(Row::fail(WHAT, error.to_string(), "`zellij --version` should answer at once")),
+        Err(RunError::NotFound(_)) => Some(Finding::fine(WHAT, "not in PATH, and not needed to see its sessions")),
+        Err(error) => Some(Finding::fail(WHAT, error.to_string(), "`zellij --version` should answer at once")),
         Ok(said) => Some(match zellij::version(&said) {
-            Ok(Some(version)) => Row::fine(WHAT, version),
-            Ok(None) => {
-                Row::warn(WHAT, format!("{:?}, which is not a known version", said.trim()), "zellij 0.44 or newer is needed")
-            }
-            Err(too_old) => Row::fail(WHAT, too_old.to_string(), upgrade),
+            Ok(Some(version)) => Finding::fine(WHAT, version),
+            Ok(None) => Finding::warn(
+                WHAT,
+                format!("{:?}, which is not a known version", said.trim()),
+                "zellij 0.44 or newer is needed",
+            ),
+            Err(too_old) => Finding::fail(WHAT, too_old.to_string(), upgrade),
         }),
     }
 }
 
 /// What is alive at the default sockets.
-fn sessions(sockets: &Path, found: &Fact<Server>) -> Row {
+fn sessions(sockets: &Path, found: &Fact<Server>) -> Finding {
     const WHAT: &str = "zellij sessions";
     let shown = sockets.display();
     match found {
-        Fact::Absent => Row::fine(WHAT, format!("none at {shown}")),
-        Fact::Unknown(why) => Row::fail(
+        Fact::Absent => Finding::fine(WHAT, format!("none at {shown}")),
+        Fact::Unknown(why) => Finding::fail(
             WHAT,
             why.clone(),
             "until you fix that, its sessions are unknown and headcount records nothing about them",
@@ -65,9 +69,9 @@ fn sessions(sockets: &Path, found: &Fact<Server>) -> Row {
                 Some(format!("{}: {why}", session.name))
             });
             match doubt.or_else(|| server.unlisted.clone()) {
-                None => Row::fine(WHAT, format!("{} at {shown}", server.sessions.len())),
+                None => Finding::fine(WHAT, format!("{} at {shown}", server.sessions.len())),
                 Some(why) => {
-                    Row::warn(WHAT, why, "the sessions it hides are unknown, and headcount records nothing about them")
+                    Finding::warn(WHAT, why, "the sessions it hides are unknown, and headcount records nothing about them")
                 }
             }
         }

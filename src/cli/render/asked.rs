@@ -4,14 +4,14 @@ use crate::core::manifest::select::Selection;
 
 /// What was asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Question {
     /// Everything.
     Everything,
     /// Some sessions or classes: nothing is said of the others.
     Selected,
 }
 
-impl From<&Selection> for Asked {
+impl From<&Selection> for Question {
     fn from(selection: &Selection) -> Self {
         if selection.is_everything() { Self::Everything } else { Self::Selected }
     }

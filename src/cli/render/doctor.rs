@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, hanging, plural};
-use crate::cli::doctor::{Grade, Row};
+use super::{Style, Terminal, hanging, plural};
+use crate::cli::doctor::{Finding, Grade};
 
 /// The rows, their hints and a last line that counts.
-pub(crate) fn render(rows: &[Row], look: &Look) -> String {
+pub(crate) fn render(rows: &[Finding], look: &Terminal) -> String {
     let widest = rows.iter().map(|row| row.what.width()).max().unwrap_or(0);
     let mut text = String::new();
     for row in rows {
@@ -28,7 +28,7 @@ pub(crate) fn render(rows: &[Row], look: &Look) -> String {
     text
 }
 
-fn verdict(rows: &[Row], look: &Look) -> String {
+fn verdict(rows: &[Finding], look: &Terminal) -> String {
     let count = |grade: Grade| rows.iter().filter(|row| row.grade == grade).count();
     let warnings = plural(count(Grade::Warn), "warning", "warnings");
     match (count(Grade::Fail), count(Grade::Warn)) {
@@ -45,12 +45,12 @@ fn verdict(rows: &[Row], look: &Look) -> String {
 mod tests {
     use super::*;
 
-    fn look() -> Look {
-        Look { color: false, width: Some(80), tty: true, now: chrono::DateTime::UNIX_EPOCH }
+    fn look() -> Terminal {
+        Terminal { color: false, width: Some(80), tty: true, now: chrono::DateTime::UNIX_EPOCH }
     }
 
-    fn row(grade: Grade, what: &'static str, hint: Option<&str>) -> Row {
-        Row { grade, what, found: format!("found {what}\u{1b}[31m"), hint: hint.map(str::to_owned) }
+    fn row(grade: Grade, what: &'static str, hint: Option<&str>) -> Finding {
+        Finding { grade, what, found: format!("found {what}\u{1b}[31m"), hint: hint.map(str::to_owned) }
     }
 
     #[test]

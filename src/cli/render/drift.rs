@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::asked::Asked;
-use super::{Look, Style, by_class, class_style, hanging, plural, status};
+use super::asked::Question;
+use super::{Style, Terminal, by_class, class_style, hanging, plural, status};
 use crate::core::drift::Class;
 use crate::core::ids::SessionKey;
-use crate::core::report::{DriftReport, Report, State};
+use crate::core::report::{DriftReport, DriftState, Report};
 use crate::core::text::{printable, stamp};
 
 /// What is done about the drifts shown, which decides the words of the last line.
@@ -32,7 +32,7 @@ pub(crate) struct Detail {
 }
 
 /// The plan: a heading per session, below it a line per drift, in the order of the report.
-pub(crate) fn plan(report: &Report, detail: Detail, look: &Look) -> String {
+pub(crate) fn plan(report: &Report, detail: Detail, look: &Terminal) -> String {
     let mut sessions: Vec<(&SessionKey, Vec<&DriftReport>)> = Vec::new();
     let mut places: HashMap<&SessionKey, usize> = HashMap::new();
     for drift in &report.drifts {
@@ -57,8 +57,8 @@ pub(crate) fn plan(report: &Report, detail: Detail, look: &Look) -> String {
 }
 
 /// The last line: how many drifts of which class, and what to do next. Then what could not be told.
-pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) -> String {
-    let counted = || report.drifts.iter().filter(|drift| drift.state != State::Ignored);
+pub(crate) fn count(report: &Report, doing: Doing, asked: Question, look: &Terminal) -> String {
+    let counted = || report.drifts.iter().filter(|drift| drift.state != DriftState::Ignored);
     let total = counted().count();
     let mut text = String::new();
     if total > 0 {
@@ -69,13 +69,13 @@ pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) ->
         let _ = writeln!(text, "{}{apart}{next}", hanging(&what, 0, Style::Strong, look));
     } else if report.in_sync {
         let counts = report.counts;
-        if asked == Asked::Selected && counts.declared == 0 {
+        if asked == Question::Selected && counts.declared == 0 {
             text.push_str("No matching session is judged here. Nothing to record.\n");
             return text;
         }
         let words = match asked {
-            Asked::Everything => "In sync:",
-            Asked::Selected => "Nothing selected has drifted:",
+            Question::Everything => "In sync:",
+            Question::Selected => "Nothing selected has drifted:",
         };
         let good = look.paint(Style::Good, words);
         let _ = writeln!(text, "{good} {} declared, {} running. Nothing to record.", counts.declared, counts.running);
@@ -88,15 +88,15 @@ pub(crate) fn count(report: &Report, doing: Doing, asked: Asked, look: &Look) ->
 
 /// What happens next to the drifts, in one sentence or two.
 fn next(report: &Report, doing: Doing) -> String {
-    let number = |state: State| report.drifts.iter().filter(|drift| drift.state == state).count();
-    let (pending, settling) = (number(State::Pending), number(State::Settling));
-    let (applied, refused) = (number(State::Applied), number(State::Refused));
+    let number = |state: DriftState| report.drifts.iter().filter(|drift| drift.state == state).count();
+    let (pending, settling) = (number(DriftState::Pending), number(DriftState::Settling));
+    let (applied, refused) = (number(DriftState::Applied), number(DriftState::Refused));
     let mut said = Vec::new();
     if applied > 0 {
         said.push(format!("Recorded {applied}."));
     }
     if pending > 0 {
-        let total = report.drifts.iter().filter(|drift| drift.state != State::Ignored).count();
+        let total = report.drifts.iter().filter(|drift| drift.state != DriftState::Ignored).count();
         let which = match (pending == total, pending) {
             (true, 1) => "it".to_owned(),
             (true, _) => "them".to_owned(),
@@ -119,7 +119,7 @@ fn next(report: &Report, doing: Doing) -> String {
     said.join(" ")
 }
 
-fn heading(text: &mut String, session: &SessionKey, drifts: &[&DriftReport], look: &Look) {
+fn heading(text: &mut String, session: &SessionKey, drifts: &[&DriftReport], look: &Terminal) {
     let (mark, style) = mark(drifts);
     let whole = session.to_string();
     let place = whole.strip_prefix(session.name.as_str()).unwrap_or_default();
@@ -130,7 +130,7 @@ fn heading(text: &mut String, session: &SessionKey, drifts: &[&DriftReport], loo
 /// Where the class of a drift begins, below its session.
 const CLASS: usize = 4;
 
-fn line(text: &mut String, drift: &DriftReport, widest: usize, detail: Detail, look: &Look) {
+fn line(text: &mut String, drift: &DriftReport, widest: usize, detail: Detail, look: &Terminal) {
     let indent = CLASS + widest + 2;
     let name = printable(&drift.session.name);
     let mut message = drift.message.strip_prefix(&format!("{name}: ")).unwrap_or(&drift.message).to_owned();
@@ -156,7 +156,8 @@ fn line(text: &mut String, drift: &DriftReport, widest: usize, detail: Detail, l
 
 /// What is done about a session: `+` a new entry, `-` the session is gone, `~` the entry changes, `!` only shown.
 fn mark(drifts: &[&DriftReport]) -> (&'static str, Style) {
-    let written = |drift: &&&DriftReport| matches!(drift.state, State::Pending | State::Settling | State::Applied);
+    let written =
+        |drift: &&&DriftReport| matches!(drift.state, DriftState::Pending | DriftState::Settling | DriftState::Applied);
     let is = |class: Class| drifts.iter().filter(written).any(|drift| drift.class == class);
     if is(Class::Unregistered) {
         ("+", Style::Good)
@@ -164,7 +165,7 @@ fn mark(drifts: &[&DriftReport]) -> (&'static str, Style) {
         ("-", Style::Bad)
     } else if drifts.iter().filter(written).any(|drift| !drift.edits.is_empty()) {
         ("~", Style::Warn)
-    } else if drifts.iter().any(|drift| drift.state != State::Ignored) {
+    } else if drifts.iter().any(|drift| drift.state != DriftState::Ignored) {
         ("!", Style::Warn)
     } else {
         (" ", Style::Dim)
@@ -174,13 +175,15 @@ fn mark(drifts: &[&DriftReport]) -> (&'static str, Style) {
 /// What is to be said of its state, unless the message says it.
 fn state(drift: &DriftReport) -> Option<String> {
     match drift.state {
-        State::Pending | State::Applied => None,
-        State::Flagged => Some("flagged".to_owned()),
-        State::Ignored => Some("ignored".to_owned()),
-        State::Settling => {
+        DriftState::Pending | DriftState::Applied => None,
+        DriftState::Flagged => Some("flagged".to_owned()),
+        DriftState::Ignored => Some("ignored".to_owned()),
+        DriftState::Settling => {
             Some(drift.settles_at.map_or_else(|| "settling".to_owned(), |at| format!("settling until {}", stamp(at))))
         }
-        State::Refused => Some(drift.refusal.as_ref().map_or_else(|| "refused".to_owned(), |why| format!("refused: {why}"))),
+        DriftState::Refused => {
+            Some(drift.refusal.as_ref().map_or_else(|| "refused".to_owned(), |why| format!("refused: {why}")))
+        }
     }
 }
 
@@ -188,7 +191,7 @@ fn state(drift: &DriftReport) -> Option<String> {
 #[derive(Clone, Copy)]
 struct Place<'a> {
     indent: usize,
-    look: &'a Look,
+    look: &'a Terminal,
 }
 
 impl Place<'_> {
@@ -229,7 +232,7 @@ fn change(text: &mut String, path: &str, from: &Value, to: &Value, place: Place<
     }
 }
 
-fn fits(width: usize, look: &Look) -> bool {
+fn fits(width: usize, look: &Terminal) -> bool {
     look.width.is_none_or(|available| width <= available)
 }
 
@@ -285,7 +288,7 @@ mod tests {
 
     #[test]
     fn of_a_mapping_only_the_keys_that_differ_are_shown() {
-        let look = Look { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
+        let look = Terminal { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
         let from = serde_json::json!({"id": "%7", "pid": 1, "cmd": "claude", "note": "x"});
         let to = serde_json::json!({"id": "%2", "pid": 2, "cmd": "claude", "cwd": "/w"});
         let mut text = String::new();

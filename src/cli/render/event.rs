@@ -1,13 +1,13 @@
 //! One event of `watch` as one line for people. Decides nothing.
 
-use super::{Look, Style, class_style, plural};
+use super::{Style, Terminal, class_style, plural};
 use crate::core::events::Event;
 use crate::core::job::JobStatus;
-use crate::core::report::State;
+use crate::core::report::DriftState;
 use crate::core::text::{printable, stamp};
 
 /// The line, with its newline.
-pub(crate) fn line(event: &Event, look: &Look) -> String {
+pub(crate) fn line(event: &Event, look: &Terminal) -> String {
     let (style, text) = match event {
         Event::Started(event) => {
             let note = if event.dry_run { ", recording nothing" } else { "" };
@@ -17,7 +17,7 @@ pub(crate) fn line(event: &Event, look: &Look) -> String {
             let drift = &event.drift;
             let refusal = drift.refusal.as_ref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
             let state = match drift.state {
-                State::Applied => String::new(),
+                DriftState::Applied => String::new(),
                 state => format!(", {}{refusal}", word(state)),
             };
             let held = held(event.left_out, event.muted_until.map(stamp));
@@ -59,14 +59,14 @@ fn count(count: u64, one: &str, many: &str) -> String {
     plural(usize::try_from(count).unwrap_or(usize::MAX), one, many)
 }
 
-const fn word(state: State) -> &'static str {
+const fn word(state: DriftState) -> &'static str {
     match state {
-        State::Pending => "not recorded",
-        State::Settling => "settling",
-        State::Applied => "recorded",
-        State::Flagged => "only flagged",
-        State::Refused => "refused",
-        State::Ignored => "ignored",
+        DriftState::Pending => "not recorded",
+        DriftState::Settling => "settling",
+        DriftState::Applied => "recorded",
+        DriftState::Flagged => "only flagged",
+        DriftState::Refused => "refused",
+        DriftState::Ignored => "ignored",
     }
 }
 

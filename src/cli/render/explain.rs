@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Look, Style, hanging, status};
+use super::{Style, Terminal, hanging, status};
 use crate::core::report::status::{Explanation, LadderLines, SessionRow};
 use crate::core::text::{printable, stamp};
 
@@ -12,11 +12,11 @@ use crate::core::text::{printable, stamp};
 const LABEL: usize = 14;
 
 /// All explanations, a blank line between two.
-pub(crate) fn render(explanations: &[Explanation], look: &Look) -> String {
+pub(crate) fn render(explanations: &[Explanation], look: &Terminal) -> String {
     explanations.iter().map(|explanation| one(explanation, look)).collect::<Vec<_>>().join("\n")
 }
 
-fn one(explanation: &Explanation, look: &Look) -> String {
+fn one(explanation: &Explanation, look: &Terminal) -> String {
     let row = &explanation.row;
     let mut text = format!("{}\n", look.paint(Style::Strong, &printable(&row.session.to_string())));
     field(&mut text, look, "agent", row.agent.as_str());
@@ -59,15 +59,15 @@ fn one(explanation: &Explanation, look: &Look) -> String {
     text
 }
 
-fn field(text: &mut String, look: &Look, label: &str, value: &str) {
+fn field(text: &mut String, look: &Terminal, label: &str, value: &str) {
     let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
 }
 
-fn heading(text: &mut String, title: &str, look: &Look) {
+fn heading(text: &mut String, title: &str, look: &Terminal) {
     let _ = writeln!(text, "\n{}", look.paint(Style::Strong, title));
 }
 
-fn list(text: &mut String, title: &str, lines: &[String], look: &Look) {
+fn list(text: &mut String, title: &str, lines: &[String], look: &Terminal) {
     if lines.is_empty() {
         return;
     }
@@ -90,7 +90,7 @@ fn observed(row: &SessionRow) -> String {
 }
 
 /// The ladder of each process that is or could be the agent.
-fn evidence(text: &mut String, ladders: &[LadderLines], look: &Look) {
+fn evidence(text: &mut String, ladders: &[LadderLines], look: &Terminal) {
     heading(text, "Evidence for its conversation, strongest first", look);
     if ladders.is_empty() {
         let none = "none: every rung needs a live process of the agent, and headcount knows none here";
@@ -105,7 +105,7 @@ fn evidence(text: &mut String, ladders: &[LadderLines], look: &Look) {
 }
 
 /// A ladder; the rung that decided is marked.
-fn rungs(text: &mut String, ladder: &LadderLines, look: &Look) {
+fn rungs(text: &mut String, ladder: &LadderLines, look: &Terminal) {
     let rungs = &ladder.rungs;
     let widest = rungs.iter().map(|rung| printable(&rung.name).width()).max().unwrap_or(0);
     let indent = widest + 6;

@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 
 use super::screen::Screen;
 use super::table::{Cell, Column};
-use super::{Look, Style, age, class_style, plural, table};
-use crate::core::fleet::Told;
+use super::{Style, Terminal, age, class_style, plural, table};
+use crate::core::fleet::DriftPhase;
 use crate::core::fleet::report::{FleetEvent, FleetReport, HostStatus, HostView, SessionView};
 use crate::core::ids::ServerKey;
 use crate::core::report::status::Observed;
 use crate::core::text::{printable, stamp};
 
 /// The hosts, their sessions, and what it adds up to.
-pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
+pub(crate) fn render(report: &FleetReport, look: &Terminal) -> String {
     if report.hosts.is_empty() {
         let broker = printable(&report.broker);
         if report.complete {
@@ -34,7 +34,7 @@ pub(crate) fn render(report: &FleetReport, look: &Look) -> String {
     text
 }
 
-fn hosts(hosts: &[HostView], look: &Look) -> String {
+fn hosts(hosts: &[HostView], look: &Terminal) -> String {
     let columns = [
         Column::new("HOST").shrinks_to(12, 1).cut_in_the_middle(),
         Column::new("STATUS"),
@@ -93,7 +93,7 @@ const fn host_style(status: HostStatus) -> Style {
     }
 }
 
-fn sessions(hosts: &[HostView], look: &Look) -> String {
+fn sessions(hosts: &[HostView], look: &Terminal) -> String {
     let all = || hosts.iter().flat_map(|host| host.sessions.iter().map(move |session| (host, session)));
     let has_servers = all().any(|(_, it)| it.server != ServerKey::DEFAULT || it.mux != crate::core::ids::MuxKind::Tmux);
     let has_jobs = all().any(|(_, it)| it.job.is_some());
@@ -148,7 +148,7 @@ fn observed_style(session: &SessionView) -> Style {
     }
 }
 
-fn summary(report: &FleetReport, look: &Look) -> String {
+fn summary(report: &FleetReport, look: &Terminal) -> String {
     let counts = &report.counts;
     let of = [
         (counts.online, HostStatus::Online),
@@ -178,9 +178,9 @@ fn plural_were(count: u64) -> String {
 }
 
 /// One change as one line; the whole view as its tables.
-pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
+pub(crate) fn line(event: &FleetEvent, look: &Terminal) -> String {
     let (at, text, style) = match event {
-        FleetEvent::View(report) => return render(report, &Look { now: report.observed_at, ..*look }),
+        FleetEvent::View(report) => return render(report, &Terminal { now: report.observed_at, ..*look }),
         FleetEvent::Host { at, host } => {
             let note = note(host, *at);
             let note = if note.is_empty() { note } else { format!(" ({note})") };
@@ -195,7 +195,7 @@ pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
         }
         FleetEvent::Gone { at, host, session } => (at, format!("{host} {}: withdrawn", session.name), Style::Dim),
         FleetEvent::Drift { at, host, drift } => {
-            let style = if drift.event == Told::Drift { class_style(drift.class) } else { Style::Good };
+            let style = if drift.event == DriftPhase::Drift { class_style(drift.class) } else { Style::Good };
             (at, format!("{host} {}", drift.message), style)
         }
         FleetEvent::Broker { at, why } => (at, format!("broker lost: {why}; retrying"), Style::Bad),
@@ -206,7 +206,7 @@ pub(crate) fn line(event: &FleetEvent, look: &Look) -> String {
 /// A terminal that shows a fleet.
 #[derive(Debug)]
 pub(crate) struct FleetScreen {
-    look: Look,
+    look: Terminal,
     screen: Screen,
     last: Option<FleetReport>,
     trouble: Option<String>,
@@ -214,7 +214,7 @@ pub(crate) struct FleetScreen {
 
 impl FleetScreen {
     /// Nothing shown yet.
-    pub(crate) const fn new(look: Look) -> Self {
+    pub(crate) const fn new(look: Terminal) -> Self {
         Self { look, screen: Screen::new(), last: None, trouble: None }
     }
 

@@ -3,19 +3,19 @@
 use chrono::{DateTime, Utc};
 
 use super::table::{Cell, Column};
-use super::{Look, Style, class_style, hanging, table};
+use super::{Style, Terminal, class_style, hanging, table};
 use crate::core::drift::Class;
 use crate::core::text::{printable, stamp};
 
 /// One entry, as shown.
 #[derive(Debug, Clone)]
-pub(crate) struct Line {
+pub(crate) struct HistoryLine {
     /// Its number in the journal.
     pub(crate) id: String,
     /// When it was recorded.
     pub(crate) at: DateTime<Utc>,
     /// What kind of change it is.
-    pub(crate) change: Change,
+    pub(crate) change: ShownChange,
     /// The session; empty if it is about none.
     pub(crate) session: String,
     /// Its message.
@@ -24,7 +24,7 @@ pub(crate) struct Line {
 
 /// What an entry changed.
 #[derive(Debug, Clone)]
-pub(crate) enum Change {
+pub(crate) enum ShownChange {
     /// It recorded a drift of this class.
     Of(Class),
     /// It took this entry back.
@@ -34,7 +34,7 @@ pub(crate) enum Change {
 }
 
 /// The table, or a sentence if there is nothing to show: of everything, or of the sessions of these `names`.
-pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
+pub(crate) fn render(lines: &[HistoryLine], names: &[String], look: &Terminal) -> String {
     if lines.is_empty() {
         return match names {
             [] => "Nothing has been recorded.\n".to_owned(),
@@ -51,9 +51,9 @@ pub(crate) fn render(lines: &[Line], names: &[String], look: &Look) -> String {
         .iter()
         .map(|line| {
             let (change, style) = match &line.change {
-                Change::Of(class) => (class.to_string(), class_style(*class)),
-                Change::Undo(entry) => (format!("undo {entry}"), Style::Note),
-                Change::None(kind) => (printable(kind).into_owned(), Style::Note),
+                ShownChange::Of(class) => (class.to_string(), class_style(*class)),
+                ShownChange::Undo(entry) => (format!("undo {entry}"), Style::Note),
+                ShownChange::None(kind) => (printable(kind).into_owned(), Style::Note),
             };
             vec![
                 Cell::new(&line.id, Style::Strong),

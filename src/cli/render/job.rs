@@ -8,15 +8,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::table::{Cell, Column};
-use super::{Look, Style, age, ago, hanging, plural, table};
-use crate::core::job::{EventKind, Job, JobStatus, Logged, TimeOut, timed_out};
+use super::{Style, Terminal, age, ago, hanging, plural, table};
+use crate::core::job::{EventKind, Job, JobStatus, LoggedEvent, TimeOut, timed_out};
 use crate::core::text::{printable, stamp};
 
 /// Where the second column of a card begins.
 const LABEL: usize = 14;
 
 /// The jobs as a table, or a sentence if there are none.
-pub(crate) fn table(jobs: &[Job], registry: &Path, look: &Look) -> String {
+pub(crate) fn table(jobs: &[Job], registry: &Path, look: &Terminal) -> String {
     if jobs.is_empty() {
         return format!("No jobs in {}.\n", printable(&registry.display().to_string()));
     }
@@ -33,7 +33,7 @@ pub(crate) fn table(jobs: &[Job], registry: &Path, look: &Look) -> String {
     table::render(&columns, &rows, look)
 }
 
-fn row(job: &Job, look: &Look) -> Vec<Cell> {
+fn row(job: &Job, look: &Terminal) -> Vec<Cell> {
     let ago = |at: Option<DateTime<Utc>>| at.map(|at| age(at, look.now));
     let first = job.prompt.as_deref().and_then(|prompt| prompt.lines().find(|line| !line.trim().is_empty()));
     let heard = ago(job.updated_at.filter(|_| job.last_seq > 0));
@@ -67,7 +67,7 @@ fn style(job: &Job, now: DateTime<Utc>) -> Style {
 }
 
 /// One job and some of its events.
-pub(crate) fn card(job: &Job, events: &[Logged], look: &Look) -> String {
+pub(crate) fn card(job: &Job, events: &[LoggedEvent], look: &Terminal) -> String {
     let mut text = format!("{}\n", look.paint(Style::Strong, job.id.as_str()));
     let mut field = |label: &str, value: &str| {
         let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
@@ -107,7 +107,7 @@ fn span(span: Option<Duration>) -> String {
 }
 
 /// One event as one line.
-pub(crate) fn event(logged: &Logged, look: &Look) -> String {
+pub(crate) fn event(logged: &LoggedEvent, look: &Terminal) -> String {
     let event = &logged.event;
     let style = match event.event {
         EventKind::Completed => Style::Good,
@@ -136,7 +136,12 @@ pub(crate) fn list_json(
 }
 
 /// One job for programs.
-pub(crate) fn show_json(registry: &str, job: &Job, events: &[Logged], now: DateTime<Utc>) -> Result<Value, serde_json::Error> {
+pub(crate) fn show_json(
+    registry: &str,
+    job: &Job,
+    events: &[LoggedEvent],
+    now: DateTime<Utc>,
+) -> Result<Value, serde_json::Error> {
     Ok(json!({"schema": "headcount/job/v1", "registry": registry, "job": shown(job, now)?, "events": events}))
 }
 

@@ -1,4 +1,4 @@
-//! From values to text for people. Pure: takes values and a [`Look`], gives text; never prints and never decides anything.
+//! From values to text for people. Pure: takes values and a [`Terminal`], gives text; never prints and never decides anything.
 
 pub(crate) mod asked;
 pub(crate) mod doctor;
@@ -26,7 +26,7 @@ use crate::core::text::printable;
 
 /// What the place the text goes to is like.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Look {
+pub(crate) struct Terminal {
     /// Whether to colour.
     pub(crate) color: bool,
     /// Its width in columns, if it has one.
@@ -37,7 +37,7 @@ pub(crate) struct Look {
     pub(crate) now: DateTime<Utc>,
 }
 
-impl Look {
+impl Terminal {
     /// `text` in a style, if this place has colours.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         style.paint(text, self.color)
@@ -46,7 +46,7 @@ impl Look {
 
 /// `text` from outside, made safe, styled and, where the place has a width, broken between words; further lines begin
 /// `indent` columns in, where the first one is taken to begin.
-pub(crate) fn hanging(text: &str, indent: usize, style: Style, look: &Look) -> String {
+pub(crate) fn hanging(text: &str, indent: usize, style: Style, look: &Terminal) -> String {
     let safe = printable(text);
     let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(NARROWEST));
     let mut lines: Vec<String> = vec![String::new()];

@@ -1,10 +1,10 @@
 //! A unified diff for people and for `patch`. Owns its colours; never its contents.
 
-use super::{Look, Style};
+use super::{Style, Terminal};
 use crate::core::text::printable;
 
 /// The diff as it is for a program, or coloured and made safe for a terminal.
-pub(crate) fn render(diff: &str, look: &Look) -> String {
+pub(crate) fn render(diff: &str, look: &Terminal) -> String {
     if !look.tty && !look.color {
         return diff.to_owned();
     }
@@ -38,13 +38,13 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_the_diff_byte_for_byte() {
-        let look = Look { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
+        let look = Terminal { color: false, width: None, tty: false, now: chrono::DateTime::UNIX_EPOCH };
         assert_eq!(render(DIFF, &look), DIFF);
     }
 
     #[test]
     fn a_terminal_gets_no_raw_control_characters() {
-        let look = Look { color: false, width: Some(80), tty: true, now: chrono::DateTime::UNIX_EPOCH };
+        let look = Terminal { color: false, width: Some(80), tty: true, now: chrono::DateTime::UNIX_EPOCH };
         let text = render(DIFF, &look);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
         assert!(text.contains(" name: \\u{1b}[31mx\n"));

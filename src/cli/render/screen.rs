@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Look, Style};
+use super::{Style, Terminal};
 
 /// Ends the alternate screen, and shows the cursor again.
 const LEAVE: &str = "\u{1b}[?25h\u{1b}[?1049l";
@@ -24,14 +24,14 @@ impl Screen {
     }
 
     /// The terminal has so many columns and lines.
-    pub(crate) fn size(&mut self, size: Option<(usize, usize)>, look: &mut Look) {
+    pub(crate) fn size(&mut self, size: Option<(usize, usize)>, look: &mut Terminal) {
         if let Some((width, height)) = size {
             (look.width, self.height) = (Some(width), height.max(2));
         }
     }
 
     /// What is to be written to show a picture. What does not fit is counted in the last line.
-    pub(crate) fn draw(&mut self, picture: &str, look: &Look) -> String {
+    pub(crate) fn draw(&mut self, picture: &str, look: &Terminal) -> String {
         let mut text = if std::mem::replace(&mut self.is_entered, true) { String::new() } else { ENTER.to_owned() };
         text.push_str("\u{1b}[H");
         let lines: Vec<&str> = picture.lines().collect();
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_picture_never_scrolls_and_says_what_does_not_fit() {
-        let mut look = Look { color: false, width: None, tty: true, now: chrono::DateTime::UNIX_EPOCH };
+        let mut look = Terminal { color: false, width: None, tty: true, now: chrono::DateTime::UNIX_EPOCH };
         let mut screen = Screen::new();
         assert_eq!(screen.leave("last\n"), "", "nothing was shown");
         screen.size(Some((80, 3)), &mut look);

@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use super::asked::Asked;
+use super::asked::Question;
 use super::table::{Cell, Column};
-use super::{Look, Style, age, class_style, hanging, plural, table};
+use super::{Style, Terminal, age, class_style, hanging, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::job::{EventKind, JobStatus};
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 use crate::core::report::UnknownReport;
 use crate::core::report::status::{Observed, SessionRow, StatusReport};
 use crate::core::text::printable;
@@ -20,9 +20,9 @@ use crate::core::text::printable;
 type Maker<'a> = (Column, Box<dyn Fn(&SessionRow) -> Cell + 'a>);
 
 /// The table and its last lines. `wide` adds columns and cuts nothing.
-pub(crate) fn render(report: &StatusReport, asked: Asked, wide: bool, look: &Look) -> String {
+pub(crate) fn render(report: &StatusReport, asked: Question, wide: bool, look: &Terminal) -> String {
     let mut text = String::new();
-    if report.sessions.is_empty() && asked == Asked::Selected {
+    if report.sessions.is_empty() && asked == Question::Selected {
         // No word of being in sync: nothing was looked for in vain by name, but nothing was judged either.
         return format!("No session matches.\n{}", unknown(&report.unknown, look));
     }
@@ -31,7 +31,7 @@ pub(crate) fn render(report: &StatusReport, asked: Asked, wide: bool, look: &Loo
         let rows: Vec<Vec<Cell>> =
             report.sessions.iter().map(|row| makers.iter().map(|(_, make)| make(row)).collect()).collect();
         let columns: Vec<Column> = makers.into_iter().map(|(column, _)| column).collect();
-        let look = if wide { Look { width: None, ..*look } } else { *look };
+        let look = if wide { Terminal { width: None, ..*look } } else { *look };
         text.push_str(&table::render(&columns, &rows, &look));
         text.push('\n');
     }
@@ -50,7 +50,7 @@ pub(crate) fn names(report: &StatusReport) -> String {
 }
 
 /// What could not be told, and why; nothing if all could.
-pub(crate) fn unknown(unknown: &[UnknownReport], look: &Look) -> String {
+pub(crate) fn unknown(unknown: &[UnknownReport], look: &Terminal) -> String {
     if unknown.is_empty() {
         return String::new();
     }
@@ -64,10 +64,10 @@ pub(crate) fn unknown(unknown: &[UnknownReport], look: &Look) -> String {
     text
 }
 
-fn summary(report: &StatusReport, look: &Look) -> String {
+fn summary(report: &StatusReport, look: &Terminal) -> String {
     let counts = report.counts;
     let mut parts = vec![format!("{} declared", counts.declared), format!("{} running", counts.running)];
-    let waiting = report.sessions.iter().filter(|row| row.turn == Some(Turn::Waiting)).count();
+    let waiting = report.sessions.iter().filter(|row| row.turn == Some(Activity::Waiting)).count();
     if waiting > 0 {
         parts.push(look.paint(Style::Warn, &format!("{waiting} waiting for an answer")));
     }
@@ -84,7 +84,7 @@ fn summary(report: &StatusReport, look: &Look) -> String {
     format!("{}.\n{hint}", parts.join(", "))
 }
 
-fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Look) -> Vec<Maker<'a>> {
+fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Terminal) -> Vec<Maker<'a>> {
     let rows = &report.sessions;
     let now = look.now;
     let mut makers: Vec<Maker<'a>> = Vec::new();
@@ -187,7 +187,7 @@ fn drift(row: &SessionRow) -> Cell {
 /// What was observed, in one word; of an agent that tells what it is doing, that instead, and of an idle one for how long.
 fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
     match (row.turn.filter(|_| row.observed == Observed::Alive), row.last_activity) {
-        (Some(Turn::Idle), Some(at)) => format!("{} {}", Turn::Idle.as_str(), age(at, now)),
+        (Some(Activity::Idle), Some(at)) => format!("{} {}", Activity::Idle.as_str(), age(at, now)),
         (Some(turn), _) => turn.as_str().to_owned(),
         (None, _) => row.observed.as_str().to_owned(),
     }
@@ -203,9 +203,9 @@ pub(super) fn note(row: &SessionRow) -> Option<String> {
 fn observed_style(row: &SessionRow) -> Style {
     match row.observed {
         Observed::Alive => match row.turn {
-            Some(Turn::Idle | Turn::Parked) => Style::Plain,
-            Some(Turn::Waiting | Turn::Starting | Turn::Suspended) => Style::Warn,
-            Some(Turn::Working) | None => Style::Good,
+            Some(Activity::Idle | Activity::Parked) => Style::Plain,
+            Some(Activity::Waiting | Activity::Starting | Activity::Suspended) => Style::Warn,
+            Some(Activity::Working) | None => Style::Good,
         },
         Observed::Gone if row.declared == "running" => Style::Bad,
         Observed::NoAgent | Observed::Ambiguous | Observed::Unknown => Style::Warn,
@@ -222,8 +222,8 @@ mod tests {
 
     use super::*;
 
-    fn look(width: Option<usize>) -> Look {
-        Look { color: false, width, tty: width.is_some(), now: DateTime::UNIX_EPOCH }
+    fn look(width: Option<usize>) -> Terminal {
+        Terminal { color: false, width, tty: width.is_some(), now: DateTime::UNIX_EPOCH }
     }
 
     fn report(sessions: &[Value], unknown: &[Value]) -> StatusReport {
@@ -246,7 +246,7 @@ mod tests {
     fn an_ignored_drift_stands_in_brackets_behind_those_that_count() {
         let text = render(
             &report(&[row("a", "default", &["dead", "moved"], &["dead"]), row("b", "default", &["dead"], &["dead"])], &[]),
-            Asked::Everything,
+            Question::Everything,
             false,
             &look(None),
         );
@@ -256,15 +256,15 @@ mod tests {
 
     #[test]
     fn a_selection_that_matches_nothing_is_not_called_in_sync() {
-        assert_eq!(render(&report(&[], &[]), Asked::Selected, false, &look(None)), "No session matches.\n");
-        assert!(render(&report(&[], &[]), Asked::Everything, false, &look(None)).contains("In sync."));
+        assert_eq!(render(&report(&[], &[]), Question::Selected, false, &look(None)), "No session matches.\n");
+        assert!(render(&report(&[], &[]), Question::Everything, false, &look(None)).contains("In sync."));
     }
 
     #[test]
     fn on_a_narrow_terminal_what_is_declared_outlives_what_proves_the_conversation() {
         let text = render(
             &report(&[row("lab-landing-page-creator-claude", "default", &["dead", "stale-id"], &[])], &[]),
-            Asked::Everything,
+            Question::Everything,
             false,
             &look(Some(80)),
         );
@@ -277,10 +277,10 @@ mod tests {
         let other = "/run/user/1000/tmux/work";
         let twins =
             report(&[row("lab-creator-claude", "default", &["dead"], &[]), row("lab-creator-claude", other, &[], &[])], &[]);
-        assert!(render(&twins, Asked::Everything, false, &look(Some(80))).contains("SERVER"));
+        assert!(render(&twins, Question::Everything, false, &look(Some(80))).contains("SERVER"));
         let apart =
             report(&[row("lab-creator-claude", "default", &["dead"], &[]), row("api-creator-claude", other, &[], &[])], &[]);
-        assert!(!render(&apart, Asked::Everything, false, &look(Some(80))).contains("SERVER"));
+        assert!(!render(&apart, Question::Everything, false, &look(Some(80))).contains("SERVER"));
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
         let why = "server alive, socket removed; whatever runs there goes on, and cannot be asked until the socket is back";
         let unknown =
             [json!({"scope": "tmux:漢字", "why": why}), json!({"scope": "tmux:canary", "why": "timed out after 2 s"})];
-        let text = render(&report(&[row("a", "default", &[], &[])], &unknown), Asked::Everything, false, &look(Some(60)));
+        let text = render(&report(&[row("a", "default", &[], &[])], &unknown), Question::Everything, false, &look(Some(60)));
         let told: Vec<&str> = text.lines().skip_while(|line| *line != "Unknown:").skip(1).collect();
         assert!(told.iter().all(|line| line.width() <= 60), "{text}");
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::{Look, Style};
+use super::{Style, Terminal};
 use crate::core::text::printable;
 
 /// Blanks between two columns.
@@ -93,7 +93,7 @@ impl Cell {
 }
 
 /// The table as text, every line ended. Rows must have as many cells as there are columns.
-pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: &Look) -> String {
+pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: &Terminal) -> String {
     let widths = fit(columns, rows, look.width);
     let mut text = String::new();
     let titles: Vec<Cell> = columns.iter().map(|column| Cell::new(column.title, Style::Strong)).collect();
@@ -105,7 +105,7 @@ pub(crate) fn render(columns: &[Column], rows: &[Vec<Cell>], look: &Look) -> Str
     text
 }
 
-fn line(text: &mut String, columns: &[Column], row: &[Cell], widths: &[Option<usize>], look: &Look) {
+fn line(text: &mut String, columns: &[Column], row: &[Cell], widths: &[Option<usize>], look: &Terminal) {
     let last = widths.iter().rposition(Option::is_some);
     let mut first = true;
     for (position, cell) in row.iter().enumerate() {
@@ -216,8 +216,8 @@ fn cut(text: &str, width: usize, middle: bool) -> String {
 mod tests {
     use super::*;
 
-    fn look(width: Option<usize>) -> Look {
-        Look { color: false, width, tty: false, now: chrono::DateTime::UNIX_EPOCH }
+    fn look(width: Option<usize>) -> Terminal {
+        Terminal { color: false, width, tty: false, now: chrono::DateTime::UNIX_EPOCH }
     }
 
     fn columns() -> Vec<Column> {

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
-use super::asked::Asked;
+use super::asked::Question;
 use super::drift::{Detail, Doing};
-use super::{Look, Style, drift, explain, hanging, history, patch, status};
+use super::{Style, Terminal, drift, explain, hanging, history, patch, status};
 use crate::core::report::Report;
 use crate::core::report::status::{Explanation, StatusReport};
 
-fn look(width: Option<usize>) -> Look {
-    Look { color: false, width, tty: width.is_some(), now: at("2026-11-21T08:00:10Z") }
+fn look(width: Option<usize>) -> Terminal {
+    Terminal { color: false, width, tty: width.is_some(), now: at("2026-11-21T08:00:10Z") }
 }
 
 /// Everything there is to say of a drift.
@@ -147,11 +147,12 @@ fn explanation() -> Explanation {
     .unwrap()
 }
 
-fn lines() -> Vec<history::Line> {
-    let line = |id: &str, class: &str, message: &str, undoes: Option<&str>| history::Line {
+fn lines() -> Vec<history::HistoryLine> {
+    let line = |id: &str, class: &str, message: &str, undoes: Option<&str>| history::HistoryLine {
         id: id.to_owned(),
         at: at("2026-11-21T08:00:05Z"),
-        change: undoes.map_or_else(|| history::Change::Of(class.parse().unwrap()), |id| history::Change::Undo(id.to_owned())),
+        change: undoes
+            .map_or_else(|| history::ShownChange::Of(class.parse().unwrap()), |id| history::ShownChange::Undo(id.to_owned())),
         session: "lab-api-creator-codex".to_owned(),
         message: format!("lab-api-creator-codex: {message}"),
     };
@@ -163,17 +164,17 @@ fn lines() -> Vec<history::Line> {
 
 #[test]
 fn status_reads_well_at_80_columns() {
-    insta::assert_snapshot!(status::render(&world(), Asked::Everything, false, &look(Some(80))));
+    insta::assert_snapshot!(status::render(&world(), Question::Everything, false, &look(Some(80))));
 }
 
 #[test]
 fn status_reads_well_at_200_columns() {
-    insta::assert_snapshot!(status::render(&world(), Asked::Everything, false, &look(Some(200))));
+    insta::assert_snapshot!(status::render(&world(), Question::Everything, false, &look(Some(200))));
 }
 
 #[test]
 fn wide_status_cuts_nothing_off_even_on_a_narrow_terminal() {
-    let text = status::render(&world(), Asked::Everything, true, &look(Some(80)));
+    let text = status::render(&world(), Question::Everything, true, &look(Some(80)));
     for row in &world().sessions {
         assert!(text.contains(&row.session.name));
         assert!(row.resume.as_ref().is_none_or(|resume| text.contains(resume)), "{text}");
@@ -195,7 +196,7 @@ fn a_world_in_order_is_told_in_one_line() {
     report.counts =
         serde_json::from_value(json!({"declared": 0, "running": 0, "drifts": 0, "new": 0, "applied": 0, "unknown": 0}))
             .unwrap();
-    assert_eq!(status::render(&report, Asked::Everything, false, &look(None)), "0 declared, 0 running. In sync.\n");
+    assert_eq!(status::render(&report, Question::Everything, false, &look(None)), "0 declared, 0 running. In sync.\n");
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn evidence_and_edits_are_each_shown_only_if_asked_for() {
 
 #[test]
 fn the_count_line_says_what_to_do_next() {
-    let all = drift::count(&report(), Doing::Looking, Asked::Everything, &look(None));
+    let all = drift::count(&report(), Doing::Looking, Question::Everything, &look(None));
     let first = all.lines().next().unwrap();
     assert_eq!(
         first,
@@ -245,34 +246,34 @@ fn the_count_line_says_what_to_do_next() {
     flagged.drifts.retain(|drift| drift.edits.is_empty());
     flagged.unknown.clear();
     assert_eq!(
-        drift::count(&flagged, Doing::Looking, Asked::Everything, &look(None)),
+        drift::count(&flagged, Doing::Looking, Question::Everything, &look(None)),
         "1 drift: 1 agent-gone. Only flagged; nothing to record.\n"
     );
 
     let mut unknown = report();
     unknown.drifts.clear();
-    let text = drift::count(&unknown, Doing::Looking, Asked::Everything, &look(None));
+    let text = drift::count(&unknown, Doing::Looking, Question::Everything, &look(None));
     assert!(text.starts_with("No drift seen, but something is unknown.\n"), "{text}");
 
     let mut quiet = unknown.clone();
     quiet.unknown.clear();
     quiet.in_sync = true;
     assert_eq!(
-        drift::count(&quiet, Doing::Looking, Asked::Everything, &look(None)),
+        drift::count(&quiet, Doing::Looking, Question::Everything, &look(None)),
         "In sync: 6 declared, 2 running. Nothing to record.\n"
     );
-    let selected = drift::count(&quiet, Doing::Looking, Asked::Selected, &look(None));
+    let selected = drift::count(&quiet, Doing::Looking, Question::Selected, &look(None));
     assert_eq!(selected, "Nothing selected has drifted: 6 declared, 2 running. Nothing to record.\n");
     let mut nobody = quiet.clone();
     nobody.counts.declared = 0;
-    let said = drift::count(&nobody, Doing::Looking, Asked::Selected, &look(None));
+    let said = drift::count(&nobody, Doing::Looking, Question::Selected, &look(None));
     assert_eq!(said, "No matching session is judged here. Nothing to record.\n");
 }
 
 #[test]
 fn an_ignored_drift_is_listed_but_not_counted() {
     assert!(drift::plan(&report(), ALL, &look(None)).contains("lab-quiet-creator-pi"));
-    assert!(!drift::count(&report(), Doing::Looking, Asked::Everything, &look(None)).contains("moved"));
+    assert!(!drift::count(&report(), Doing::Looking, Question::Everything, &look(None)).contains("moved"));
 }
 
 #[test]
@@ -296,7 +297,7 @@ fn without_a_live_process_an_explanation_says_so_and_with_several_each_has_its_l
 
 #[test]
 fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
-    let text = status::render(&world(), Asked::Everything, false, &look(Some(200)));
+    let text = status::render(&world(), Question::Everything, false, &look(Some(200)));
     let row = text.lines().find(|line| line.starts_with("lab-shop")).unwrap();
     assert!(row.contains(" waiting ") && row.ends_with("permission prompt"), "{row}");
     assert!(text.contains("1 waiting for an answer"), "{text}");
@@ -306,10 +307,10 @@ fn what_an_agent_waits_for_is_said_beside_the_word_and_counted_below() {
 fn history_shows_the_entry_to_type_first() {
     insta::assert_snapshot!(history::render(&lines(), &[], &look(Some(80))));
     assert_eq!(history::render(&[], &[], &look(None)), "Nothing has been recorded.\n");
-    let note = |kind: &str, session: &str, message: &str| history::Line {
+    let note = |kind: &str, session: &str, message: &str| history::HistoryLine {
         id: "000125".to_owned(),
         at: at("2026-11-21T08:00:05Z"),
-        change: history::Change::None(kind.to_owned()),
+        change: history::ShownChange::None(kind.to_owned()),
         session: session.to_owned(),
         message: message.to_owned(),
     };
@@ -326,11 +327,11 @@ fn history_shows_the_entry_to_type_first() {
 }
 
 /// Everything each renderer gives for the sample world, as one text.
-fn everything(look: &Look) -> Vec<String> {
+fn everything(look: &Terminal) -> Vec<String> {
     vec![
-        status::render(&world(), Asked::Everything, false, look),
+        status::render(&world(), Question::Everything, false, look),
         drift::plan(&report(), ALL, look),
-        drift::count(&report(), Doing::Recording, Asked::Everything, look),
+        drift::count(&report(), Doing::Recording, Question::Everything, look),
         patch::render(&report().diff, look),
         explain::render(&[explanation()], look),
         history::render(&lines(), &[], look),
@@ -340,7 +341,7 @@ fn everything(look: &Look) -> Vec<String> {
 #[test]
 fn without_colour_there_is_no_escape_sequence_and_with_colour_only_the_text_is_the_same() {
     let plain = look(Some(120));
-    let coloured = Look { color: true, ..plain };
+    let coloured = Terminal { color: true, ..plain };
     for (plain, coloured) in everything(&plain).into_iter().zip(everything(&coloured)) {
         assert!(!plain.contains('\u{1b}'));
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
@@ -355,7 +356,8 @@ fn no_line_ends_in_blanks_and_no_table_is_wider_than_the_terminal() {
         for text in everything(&look) {
             assert!(text.lines().all(|line| !line.ends_with(' ')), "{text}");
         }
-        for table in [status::render(&world(), Asked::Everything, false, &look), history::render(&lines()[..1], &[], &look)] {
+        for table in [status::render(&world(), Question::Everything, false, &look), history::render(&lines()[..1], &[], &look)]
+        {
             assert!(table.lines().all(|line| line.width() <= width), "{width}:\n{table}");
         }
     }
@@ -381,13 +383,13 @@ fn hostile_text_never_reaches_the_terminal_raw() {
     let mut lines = lines();
     lines[1].session = evil.to_owned();
     lines[1].message = evil.to_owned();
-    lines[0].change = history::Change::None(evil.to_owned());
+    lines[0].change = history::ShownChange::None(evil.to_owned());
     let look = look(Some(200));
     for text in [
-        status::render(&status_report, Asked::Everything, true, &look),
+        status::render(&status_report, Question::Everything, true, &look),
         status::names(&status_report),
         drift::plan(&report, ALL, &look),
-        drift::count(&report, Doing::Looking, Asked::Everything, &look),
+        drift::count(&report, Doing::Looking, Question::Everything, &look),
         patch::render(&report.diff, &look),
         explain::render(&[explanation], &look),
         history::render(&lines, &[], &look),

@@ -6,18 +6,18 @@ use crate::control::timing::timed;
 use crate::core::edit::Edit;
 use crate::core::manifest::Environment;
 use crate::store::TextHash;
-use crate::yaml::{Diagnostic, Document, Loaded, Refusal};
+use crate::yaml::{Diagnostic, Document, LoadedManifest, Refusal};
 
 /// A text that is one YAML mapping.
 #[derive(Debug)]
-pub(crate) struct Edition {
+pub(crate) struct ParsedManifest {
     hash: TextHash,
     document: Document,
     environment: Environment,
-    loaded: OnceLock<Result<Arc<Loaded>, Vec<Diagnostic>>>,
+    loaded: OnceLock<Result<Arc<LoadedManifest>, Vec<Diagnostic>>>,
 }
 
-impl Edition {
+impl ParsedManifest {
     /// Reads a text.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Edition {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn loaded(&self) -> Result<Arc<Loaded>, Vec<Diagnostic>> {
+    pub(crate) fn loaded(&self) -> Result<Arc<LoadedManifest>, Vec<Diagnostic>> {
         let load = || self.document.load(&self.environment).map(Arc::new);
         self.loaded.get_or_init(|| timed("load the manifest", load)).clone()
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::agent::subject::proves;
+use crate::agent::live_process::proves;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
-use crate::core::observe::identity::{Ladder, Reading, Rung};
+use crate::core::observe::identity::{Ladder, Rung, RungReading};
 use crate::core::observe::{Agent, Pane};
 use crate::host::image::Image;
 use crate::host::{Hold, Host, ProcessInfo};
@@ -103,12 +103,12 @@ impl From<&ProcessInfo> for ProcessStamp {
 
 impl ProcessStamp {
     pub(in crate::control) fn still_stands(&self, host: &dyn Host) -> bool {
-        matches!(host.glance(self.pid), Fact::Seen(now) if now.started == self.started && now.name == self.name)
+        matches!(host.stat(self.pid), Fact::Seen(now) if now.started == self.started && now.name == self.name)
     }
 }
 
 /// Whether rungs 5 or 6 hold something and nothing stronger does, so that the number of peers decides.
 pub(in crate::control) fn needs_peers(ladder: &Ladder) -> bool {
-    let is_weak = |reading: &Reading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
+    let is_weak = |reading: &RungReading| reading.rung >= Rung::WorkspaceMap && reading.fact.seen().is_some();
     !proves(&ladder.readings) && ladder.readings.iter().any(is_weak)
 }

@@ -21,17 +21,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::agent::{Absences, Shelf};
+use crate::agent::{MissingCache, TranscriptIndex};
 use crate::control::watch::wake::Scope;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{MuxSession, Observation, Pane, Server, Stray, Transcript, TranscriptKey};
-use crate::host::spread::spread;
+use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Server, Transcript, TranscriptKey};
+use crate::host::parallel::spread;
 use crate::host::{Host, limits};
 use crate::store::TextHash;
-use crate::store::state::Known;
-use edition::Edition;
+use crate::store::state::StateCache;
+use edition::ParsedManifest;
 use facts::{FRESH, PaneFacts, Roles};
 
 /// More sessions than this are not asked about one by one: a list costs less.
@@ -42,7 +42,7 @@ const MOST_ASKED: usize = 2;
 pub struct Cache {
     state: Mutex<State>,
     /// Which transcripts were looked for in vain.
-    absences: Arc<Absences>,
+    absences: Arc<MissingCache>,
     /// Which panes of before stand now: two ask at the same time, and the second waits for what the first finds.
     standing: Mutex<Option<Arc<StillSame>>>,
 }
@@ -51,8 +51,8 @@ pub struct Cache {
 struct State {
     scope: Option<Scope>,
     past: Arc<LastLook>,
-    edition: Option<Arc<Edition>>,
-    known: Known,
+    edition: Option<Arc<ParsedManifest>>,
+    known: StateCache,
     /// A list that was only compared, and when it was asked for.
     compared: Option<(ServerKey, Server, Instant)>,
 }
@@ -126,8 +126,8 @@ impl Cache {
     pub(in crate::control) fn edition<E>(
         &self,
         hash: TextHash,
-        read: impl FnOnce() -> Result<Edition, E>,
-    ) -> Result<Arc<Edition>, E> {
+        read: impl FnOnce() -> Result<ParsedManifest, E>,
+    ) -> Result<Arc<ParsedManifest>, E> {
         if let Some(edition) = self.state().edition.as_ref().filter(|edition| edition.hash() == hash) {
             return Ok(Arc::clone(edition));
         }
@@ -142,7 +142,7 @@ impl Cache {
     }
 
     /// Keeps what was read of a text, if looks are kept.
-    pub(in crate::control) fn keep_edition(&self, edition: &Arc<Edition>) {
+    pub(in crate::control) fn keep_edition(&self, edition: &Arc<ParsedManifest>) {
         let mut state = self.state();
         if state.scope.is_some() {
             state.edition = Some(Arc::clone(edition));
@@ -150,9 +150,9 @@ impl Cache {
     }
 
     /// What the state file said last, if looks are kept.
-    pub(in crate::control) fn known_state(&self) -> Known {
+    pub(in crate::control) fn known_state(&self) -> StateCache {
         let state = self.state();
-        if state.scope.is_some() { state.known.clone() } else { Known::default() }
+        if state.scope.is_some() { state.known.clone() } else { StateCache::default() }
     }
 
     /// What may be used now; nothing where everything is to be looked at.
@@ -168,8 +168,8 @@ impl Cache {
     }
 
     /// A shelf for one look, which may believe earlier ones of what is missing.
-    pub(in crate::control) fn shelf(&self, is_believed: bool) -> Shelf {
-        if self.is_kept() { Shelf::keeping(&self.absences, is_believed) } else { Shelf::new() }
+    pub(in crate::control) fn shelf(&self, is_believed: bool) -> TranscriptIndex {
+        if self.is_kept() { TranscriptIndex::keeping(&self.absences, is_believed) } else { TranscriptIndex::new() }
     }
 
     /// Whether looks are kept.
@@ -218,7 +218,7 @@ impl Cache {
         let standing = past.standing(host);
         // What was gone already is nothing new.
         let was_there = |pid: &u32| past.panes.get(pid).is_some_and(|facts| !facts.witnesses.is_empty());
-        let is_over = |pid: u32| was_there(&pid) && !standing.contains(&pid) && host.glance(pid).is_absent();
+        let is_over = |pid: u32| was_there(&pid) && !standing.contains(&pid) && host.stat(pid).is_absent();
         let ended = server.sessions.iter().filter(|session| {
             !session.panes.is_empty() && session.panes.iter().all(|pane| pane.dead.is_none() && pane.pid.is_some_and(is_over))
         });
@@ -244,7 +244,7 @@ impl Cache {
 }
 
 /// The processes of a recorded pane that no server shows whose end says something; none where there is nothing.
-pub(in crate::control) fn stray_pids(pid: u32, stray: &Fact<Stray>) -> impl Iterator<Item = u32> {
+pub(in crate::control) fn stray_pids(pid: u32, stray: &Fact<OrphanPane>) -> impl Iterator<Item = u32> {
     let agents = stray.seen().map_or(&[][..], |stray| &stray.agents);
     let itself = (!stray.is_absent()).then_some(pid);
     itself.into_iter().chain(agents.iter().map(|(_, process)| process.pid))
@@ -321,7 +321,7 @@ impl LastLook {
         }
         let pids = |session: &MuxSession| session.panes.iter().map(|pane| pane.pid).collect::<Option<Vec<u32>>>();
         let is_over = |session: &&MuxSession| {
-            pids(session).is_some_and(|pids| !pids.is_empty() && pids.iter().all(|pid| host.glance(*pid).is_absent()))
+            pids(session).is_some_and(|pids| !pids.is_empty() && pids.iter().all(|pid| host.stat(*pid).is_absent()))
         };
         if !lost.iter().all(is_over) {
             return None;

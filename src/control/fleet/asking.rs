@@ -17,7 +17,7 @@ const TRIES: u32 = 2;
 
 /// What is asked for, in the order of its answers.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
+pub(super) struct HostQueries {
     /// Levels of hosts to ask about.
     queue: VecDeque<String>,
     /// Levels of hosts that were asked about.
@@ -25,20 +25,20 @@ pub(super) struct Asking {
     /// Of those, the ones whose answer was lost, as it is if the broker had to drop some of it.
     lost: BTreeSet<String>,
     /// What has not come, and the mark that follows it.
-    out: VecDeque<(u64, Batch)>,
+    out: VecDeque<(u64, HostBatch)>,
     /// What is not waited for any more, by its mark, and may still come.
     late: BTreeMap<u64, Vec<String>>,
 }
 
 /// Hosts that are asked about by one request.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct HostBatch {
     pub(super) levels: Vec<String>,
     /// How many sessions they are taken to have.
     sessions: usize,
 }
 
-impl Asking {
+impl HostQueries {
     /// Whether nobody is left in the queue.
     pub(super) fn is_exhausted(&self) -> bool {
         self.queue.is_empty()
@@ -61,9 +61,9 @@ impl Asking {
 
     /// The next request, unless as much is on its way as may be. One host that has more than that is asked about alone, and so
     /// is one that does not say how many it has, or of which something was dropped.
-    pub(super) fn next(&mut self, declared: impl Fn(&str) -> Option<usize>) -> Option<Batch> {
+    pub(super) fn next(&mut self, declared: impl Fn(&str) -> Option<usize>) -> Option<HostBatch> {
         let on_their_way: usize = self.out.iter().map(|(_, batch)| batch.sessions).sum();
-        let mut batch = Batch { levels: Vec::new(), sessions: 0 };
+        let mut batch = HostBatch { levels: Vec::new(), sessions: 0 };
         while let Some(level) = self.queue.front() {
             let expected = declared(level).filter(|_| !self.lost.contains(level)).unwrap_or(AT_ONCE).max(1);
             let sessions = batch.sessions + expected;
@@ -80,13 +80,13 @@ impl Asking {
     }
 
     /// A request was written, and this mark after it.
-    pub(super) fn sent(&mut self, batch: Batch, mark: u64) {
+    pub(super) fn sent(&mut self, batch: HostBatch, mark: u64) {
         self.asked.extend(batch.levels.iter().cloned());
         self.out.push_back((mark, batch));
     }
 
     /// A request could not be written.
-    pub(super) fn put_back(&mut self, batch: Batch) {
+    pub(super) fn put_back(&mut self, batch: HostBatch) {
         batch.levels.into_iter().rev().for_each(|level| self.queue.push_front(level));
     }
 
@@ -113,7 +113,7 @@ impl Asking {
         }
     }
 
-    fn lose(&mut self, batch: Batch) {
+    fn lose(&mut self, batch: HostBatch) {
         self.lost.extend(batch.levels.iter().cloned());
         self.queue.extend(batch.levels);
     }
@@ -160,7 +160,7 @@ mod tests {
     /// and the most sessions that were on their way.
     fn ask(hosts: &[(&str, Option<usize>)]) -> (Vec<Vec<String>>, usize) {
         let declared = |level: &str| hosts.iter().find(|(name, _)| *name == level).unwrap().1;
-        let (mut asking, mut mark, mut requests, mut most) = (Asking::default(), 0, Vec::new(), 0);
+        let (mut asking, mut mark, mut requests, mut most) = (HostQueries::default(), 0, Vec::new(), 0);
         asking.queue(hosts.iter().map(|(name, _)| *name));
         loop {
             while let Some(batch) = asking.next(declared) {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_was_lost_is_asked_for_once_more_and_alone() {
-        let mut asking = Asking::default();
+        let mut asking = HostQueries::default();
         asking.queue(["a", "b", "c"].into_iter());
         for mark in 1..=3 {
             let batch = asking.next(|_| Some(SHARE)).unwrap();
@@ -222,7 +222,7 @@ mod tests {
     }
     #[test]
     fn an_answer_that_comes_late_is_not_asked_for_once_more() {
-        let mut asking = Asking::default();
+        let mut asking = HostQueries::default();
         asking.queue(["a", "b"].into_iter());
         for mark in 1..=2 {
             let batch = asking.next(|_| Some(SHARE)).unwrap();

@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use self::asking::{Asking, Hosts, sessions};
+use self::asking::{HostQueries, Hosts, sessions};
 use super::watch::ends::{closed, watch_reader};
-use crate::bus::{Down, News, Payload, Reader};
-use crate::core::fleet::fold::{Bounds, Change, Fold, Heard};
+use crate::bus::{BusReader, Down, News, Payload};
+use crate::core::fleet::fold::{Bounds, FleetChange, FleetMessage, Fold};
 use crate::core::fleet::report::{FleetEvent, FleetReport, HostStatus};
 use crate::core::mqtt::Broker;
 
@@ -132,12 +132,12 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 struct Reading {
     options: FleetOptions,
-    reader: Reader,
+    reader: BusReader,
     news: mpsc::Receiver<News>,
     fold: Fold,
     listens: bool,
     is_connected: bool,
-    asking: Asking,
+    asking: HostQueries,
     /// When something last came of what was asked for.
     came_at: Instant,
     hosts: Hosts,
@@ -160,14 +160,14 @@ enum Step {
     Marked,
     /// Something that was asked for has come, or the mark after it.
     Came,
-    Changed(Change),
+    Changed(FleetChange),
     Connected,
     Down,
 }
 
 impl Reading {
     fn start(options: FleetOptions) -> Self {
-        let (reader, news) = Reader::start(options.broker.clone(), options.client_id.clone());
+        let (reader, news) = BusReader::start(options.broker.clone(), options.client_id.clone());
         Self {
             options,
             reader,
@@ -175,7 +175,7 @@ impl Reading {
             fold: Fold::new(Bounds::default()),
             listens: false,
             is_connected: false,
-            asking: Asking::default(),
+            asking: HostQueries::default(),
             came_at: Instant::now(),
             hosts: Hosts::default(),
             denied: BTreeSet::new(),
@@ -202,7 +202,7 @@ impl Reading {
             News::Connected => {
                 // What was taken back meanwhile nobody says: everything is read anew.
                 self.fold.begin_anew();
-                self.asking = Asking::default();
+                self.asking = HostQueries::default();
                 self.denied.clear();
                 (self.is_connected, self.is_down) = (true, None);
                 self.hosts = Hosts::default();
@@ -217,7 +217,7 @@ impl Reading {
                     Payload::Whole(payload) => Some(payload.as_slice()),
                     Payload::TooLong(_) => None,
                 };
-                Step::Changed(self.fold.hear(Heard { topic: &topic, payload, retained, at: Utc::now() }))
+                Step::Changed(self.fold.hear(FleetMessage { topic: &topic, payload, retained, at: Utc::now() }))
             }
             News::Marked(number) => {
                 self.asking.marked(number);
@@ -404,14 +404,14 @@ impl Reading {
                 }
                 Step::Changed(change) => {
                     // A host that is new is asked about as it comes.
-                    if matches!(change, Change::Host(_)) {
+                    if matches!(change, FleetChange::Host(_)) {
                         if self.came_at.elapsed() > STALLED {
                             self.asking.give_up();
                         }
                         self.ask();
                     }
                     if self.options.pictures {
-                        if change != Change::None {
+                        if change != FleetChange::None {
                             frame.get_or_insert(last + FRAME);
                         }
                     } else if let Some(event) = self.event(change, Utc::now()) {
@@ -426,22 +426,22 @@ impl Reading {
         }
     }
 
-    fn event(&mut self, change: Change, at: DateTime<Utc>) -> Option<FleetEvent> {
+    fn event(&mut self, change: FleetChange, at: DateTime<Utc>) -> Option<FleetEvent> {
         let wanted = |host: &str| {
             let hosts = &self.options.hosts;
             hosts.is_empty() || hosts.iter().any(|pattern| crate::core::manifest::pattern::glob(pattern, host))
         };
         match change {
-            Change::None => None,
-            Change::Host(level) => {
+            FleetChange::None => None,
+            FleetChange::Host(level) => {
                 let host = self.fold.host(&level, false, at).filter(|view| wanted(&view.host))?;
                 self.told.insert(level, host.status);
                 Some(FleetEvent::Host { at, host })
             }
-            Change::Forgotten(host) => wanted(&host).then_some(FleetEvent::Forgotten { at, host }),
-            Change::Session(host, session) => wanted(&host).then_some(FleetEvent::Session { at, host, session }),
-            Change::Gone(host, session) => wanted(&host).then_some(FleetEvent::Gone { at, host, session }),
-            Change::Drift(host, drift) => wanted(&host).then_some(FleetEvent::Drift { at, host, drift: *drift }),
+            FleetChange::Forgotten(host) => wanted(&host).then_some(FleetEvent::Forgotten { at, host }),
+            FleetChange::Session(host, session) => wanted(&host).then_some(FleetEvent::Session { at, host, session }),
+            FleetChange::Gone(host, session) => wanted(&host).then_some(FleetEvent::Gone { at, host, session }),
+            FleetChange::Drift(host, drift) => wanted(&host).then_some(FleetEvent::Drift { at, host, drift: *drift }),
         }
     }
 

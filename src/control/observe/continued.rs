@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::transcripts::live_agents;
-use crate::agent::{Agents, Shelf};
+use crate::agent::{Agents, TranscriptIndex};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::{Session, Status};
 use crate::core::memory::Memory;
 use crate::core::observe::{Agent, Observation, Transcript, TranscriptKey};
-use crate::host::spread::spread;
+use crate::host::parallel::spread;
 
 /// Conversations by those that went on in them.
 type Heirs = BTreeMap<TranscriptKey, Fact<ConversationId>>;
@@ -19,7 +19,7 @@ type Heirs = BTreeMap<TranscriptKey, Fact<ConversationId>>;
 /// The heirs of the recorded conversations of entries without a live agent that proves what it is in, and their transcripts.
 pub(super) fn find(
     agents: &Agents,
-    shelf: &Shelf,
+    shelf: &TranscriptIndex,
     (local, memory): (&[&Session], &Memory),
     seen: &Observation,
 ) -> (Heirs, BTreeMap<TranscriptKey, Fact<Transcript>>) {

@@ -28,15 +28,15 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::memory::Memory;
-use crate::core::observe::identity::Found;
-use crate::core::observe::{MuxSession, Observation, Pane, Process, Server, Stray};
-use crate::host::spread::{Alongside, alongside, spread};
+use crate::core::observe::identity::RungValue;
+use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Process, Server};
+use crate::host::parallel::{ScopedTask, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 use panes::{Inspector, ReadAhead};
 
 /// A server that is being asked on another thread.
-type Asked<'scope> = Alongside<'scope, Told>;
+type Asked<'scope> = ScopedTask<'scope, Told>;
 
 /// What is known of a server.
 struct Told {
@@ -46,7 +46,7 @@ struct Told {
 }
 
 /// The default server, being asked on another thread, with what was read of its processes so far.
-pub(in crate::control) type Ahead<'scope> = Alongside<'scope, HeadStart>;
+pub(in crate::control) type Ahead<'scope> = ScopedTask<'scope, HeadStart>;
 
 /// What was seen of the default server before it was known what is of interest.
 pub struct HeadStart {
@@ -55,10 +55,10 @@ pub struct HeadStart {
 }
 
 /// Reads the newest hook event of a process: its agent, its pid, and its start in clock ticks since boot.
-pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<Found> + Send + Sync;
+pub type HookReader = dyn Fn(AgentKind, u32, u64) -> Fact<RungValue> + Send + Sync;
 
 /// What observation needs to know before it looks.
-pub struct World {
+pub struct Observer {
     /// The host to look at.
     pub host: Box<dyn Host>,
     /// The environment headcount runs in: where the default server and our own agents' files are.
@@ -76,7 +76,7 @@ pub struct World {
     pub cache: Cache,
 }
 
-impl World {
+impl Observer {
     /// This machine, seen from this environment.
     pub fn local(env: Environ) -> Self {
         Self {
@@ -107,7 +107,7 @@ impl World {
     }
 }
 
-impl std::fmt::Debug for World {
+impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World").field("host", &self.host.name()).finish_non_exhaustive()
     }
@@ -115,7 +115,7 @@ impl std::fmt::Debug for World {
 
 /// Asks the default tmux server, as every observation does, because unregistered sessions are looked for there; then reads the
 /// processes of its panes until `enough` is set, by who then knows which ones matter.
-pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
+pub fn look_ahead(world: &Observer, enough: &AtomicBool) -> HeadStart {
     let told = ask(world, &ServerKey::default_of(MuxKind::Tmux));
     // What it reads ahead is what files vouch for, and those of no declared agent do.
     let inspector = Inspector::new(world, &Declared::default());
@@ -128,7 +128,7 @@ pub fn look_ahead(world: &World, enough: &AtomicBool) -> HeadStart {
 }
 
 /// What is known of a server, by a list of before as far as that is beyond doubt.
-fn ask(world: &World, key: &ServerKey) -> Told {
+fn ask(world: &Observer, key: &ServerKey) -> Told {
     let now = |server| Told { server, is_believed: false };
     let Some(past) = world.past() else { return now(ask_now(world, key)) };
     if let Some(server) = world.cache.compared(key) {
@@ -146,13 +146,13 @@ fn ask(world: &World, key: &ServerKey) -> Told {
 }
 
 /// Asks a server, whatever an earlier look saw there.
-fn ask_now(world: &World, key: &ServerKey) -> Fact<Server> {
+fn ask_now(world: &Observer, key: &ServerKey) -> Fact<Server> {
     mux::of(key.mux).list(world.host.as_ref(), &world.env, &key.server)
 }
 
 /// Asks a server again whose list of before was believed, if a running entry that this look is not about is missing in it: that
 /// its session is gone is for the server to say. A wake that was lost costs time, not a session.
-fn doubt_absence(world: &World, local: &[&Session], past: Option<&LastLook>, key: &ServerKey, told: Told) -> Fact<Server> {
+fn doubt_absence(world: &Observer, local: &[&Session], past: Option<&LastLook>, key: &ServerKey, told: Told) -> Fact<Server> {
     let Told { server: Fact::Seen(listed), is_believed: true } = &told else { return told.server };
     let there: HashSet<&str> = listed.sessions.iter().map(|session| session.name.as_str()).collect();
     let is_missing = |entry: &&Session| {
@@ -166,7 +166,7 @@ fn doubt_absence(world: &World, local: &[&Session], past: Option<&LastLook>, key
 
 /// Whether a server that says something changed lists what the last look saw there, of agents that would wake us themselves: as
 /// good as that look, for the same manifest. Only a listing can tell, so where panes come and go unlisted it never is.
-pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
+pub(in crate::control) fn is_as_seen(world: &Observer, key: &ServerKey) -> bool {
     if key.mux != MuxKind::Tmux {
         return false;
     }
@@ -180,18 +180,18 @@ pub(in crate::control) fn is_as_seen(world: &World, key: &ServerKey) -> bool {
 }
 
 /// The sessions of a server whose panes' processes have all ended since the last look.
-pub(in crate::control) fn ended(world: &World, key: &ServerKey) -> BTreeSet<SessionKey> {
+pub(in crate::control) fn ended(world: &Observer, key: &ServerKey) -> BTreeSet<SessionKey> {
     world.cache.ended(world.host.as_ref(), key)
 }
 
 /// Looks at everything the manifest makes it necessary to look at.
-pub fn observe(world: &World, manifest: &Manifest) -> Observation {
+pub fn observe(world: &Observer, manifest: &Manifest) -> Observation {
     observe_with(world, manifest, &Memory::default(), None)
 }
 
 /// The same with what is remembered of the sessions, and with the default server already being asked.
 pub(in crate::control) fn observe_with(
-    world: &World,
+    world: &Observer,
     manifest: &Manifest,
     memory: &Memory,
     default: Option<Ahead<'_>>,
@@ -221,7 +221,8 @@ pub(in crate::control) fn observe_with(
 
     let vantage = vantage::of(world, &servers);
     let agents = inspector.families.agents();
-    let own_homes: BTreeMap<_, _> = manifest.agents.kinds().map(|kind| (kind, World::home(agents, kind, &world.env))).collect();
+    let own_homes: BTreeMap<_, _> =
+        manifest.agents.kinds().map(|kind| (kind, Observer::home(agents, kind, &world.env))).collect();
     let fallback_homes = manifest.sessions.iter().map(|session| fallback_home(world, agents, &own_homes, session)).collect();
     let mut observation = Observation {
         at,
@@ -259,10 +260,15 @@ pub(in crate::control) fn observe_with(
     observation
 }
 
-fn fallback_home(world: &World, agents: &Agents, own: &BTreeMap<AgentKind, Fact<PathBuf>>, session: &Session) -> Fact<PathBuf> {
+fn fallback_home(
+    world: &Observer,
+    agents: &Agents,
+    own: &BTreeMap<AgentKind, Fact<PathBuf>>,
+    session: &Session,
+) -> Fact<PathBuf> {
     match own.get(&session.agent).filter(|_| session.env.is_empty()) {
         Some(home) => home.clone(),
-        None => World::home(agents, session.agent, &world.env.overlaid(&session.env)),
+        None => Observer::home(agents, session.agent, &world.env.overlaid(&session.env)),
     }
 }
 
@@ -275,7 +281,7 @@ struct Listed {
 /// Lists every server that holds a local entry, and the default servers, where unregistered sessions are looked for.
 /// Meanwhile workspaces are resolved and the processes behind recorded panes read: a quiet world's are the same.
 fn list(
-    world: &World,
+    world: &Observer,
     manifest: &Manifest,
     local: &[&Session],
     inspector: &Inspector<'_>,
@@ -295,7 +301,7 @@ fn list(
         let asked: Vec<_> = keys.iter().map(|key| alongside(scope, move || ask(world, key))).collect();
         let real_paths = timed("resolve the workspaces", || real_paths(manifest));
         timed("see who still stands", || inspector.still_standing());
-        let is_enough = || default.is_finished() && asked.iter().all(Alongside::is_finished);
+        let is_enough = || default.is_finished() && asked.iter().all(ScopedTask::is_finished);
         if inspector.past().is_none() {
             inspector.read_ahead(recorded.iter().copied(), is_enough);
         }
@@ -452,7 +458,7 @@ fn strays(
     local: &[&Session],
     servers: &BTreeMap<ServerKey, Fact<Server>>,
     inspector: &Inspector<'_>,
-) -> BTreeMap<u32, Fact<Stray>> {
+) -> BTreeMap<u32, Fact<OrphanPane>> {
     let answered = || servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     let names: HashSet<(&ServerKey, &str)> =
         answered().flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session.name.as_str()))).collect();

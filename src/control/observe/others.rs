@@ -5,19 +5,19 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::World;
+use super::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::ServerKey;
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::{MuxSession, Pane, Server};
-use crate::host::spread::alongside;
+use crate::host::parallel::alongside;
 use crate::mux;
 
 /// How many sessions are asked about at a time: each may cost a program.
 const AT_A_TIME: usize = 4;
 
 /// Asks about every session that seems to have lost its agent.
-pub(super) fn ask(world: &World, local: &[&Session], servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
+pub(super) fn ask(world: &Observer, local: &[&Session], servers: &mut BTreeMap<ServerKey, Fact<Server>>) {
     let mut lost: Vec<(&Session, &mut MuxSession)> = Vec::new();
     for (key, server) in servers {
         let Fact::Seen(server) = server else { continue };

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::transcripts::ids;
-use crate::agent::{Agents, Shelf};
+use crate::agent::{Agents, TranscriptIndex};
 use crate::core::observe::Agent;
 use crate::host::{Host, Rights};
 
@@ -14,7 +14,7 @@ use crate::host::{Host, Rights};
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// The conversations the ladder of an agent shows, all of them in files of one user.
-pub(super) struct Shown {
+pub(super) struct ShownConversations {
     owner: u32,
     /// Whether each is in a file of its own, made by whoever owns it. A database tells only who may write it.
     is_made_by_owner: bool,
@@ -22,14 +22,14 @@ pub(super) struct Shown {
     writers: Option<Vec<u32>>,
 }
 
-impl Shown {
+impl ShownConversations {
     /// `None` if one of them is in another user's file, in a database that others may write, or cannot be looked at.
     pub(super) fn of(host: &dyn Host, agents: &Agents, agent: &Agent, cwd: &Path) -> Option<Self> {
         let Rights { users: [.., owner], .. } = host.rights(agent.process.pid).into_seen()?;
         let home = agent.home.seen()?;
         let adapter = agents.of(agent.kind)?;
         let is_made_by_owner = !adapter.shares_its_store();
-        let shelf = Shelf::new();
+        let shelf = TranscriptIndex::new();
         let is_owners = |path: &Path| {
             let is_closed = |file: &std::fs::Metadata| is_made_by_owner || file.mode() & WRITABLE_BY_OTHERS == 0;
             let is = |file: std::fs::Metadata| file.is_file() && file.uid() == owner && is_closed(&file);

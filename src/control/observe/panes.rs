@@ -6,17 +6,17 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::tree::{Families, Sighting, Tree};
-use super::{HookReader, World};
-use crate::agent::subject::Chain;
-use crate::agent::{Agents, Subject};
+use super::tree::{Families, ProcessTree, Sighting};
+use super::{HookReader, Observer};
+use crate::agent::live_process::WrapperChain;
+use crate::agent::{Agents, LiveProcess};
 use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp, Roles};
 use crate::control::cache::{LastLook, StillSame};
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
-use crate::core::observe::identity::{Found, Ladder, Reading, Rung};
-use crate::core::observe::{Agent, Process, Stray};
+use crate::core::observe::identity::{Ladder, Rung, RungReading, RungValue};
+use crate::core::observe::{Agent, OrphanPane, Process};
 use crate::host::{Environ, Host, ProcessInfo};
 
 /// How often what a wrapper runs is looked for if it ends meanwhile, and how long that waits in between.
@@ -24,7 +24,7 @@ const PATIENCE: (u32, Duration) = (20, Duration::from_millis(1));
 
 /// Reads processes for one pass.
 pub(super) struct Inspector<'a> {
-    pub(super) world: &'a World,
+    pub(super) world: &'a Observer,
     pub(super) families: Families<'a>,
     /// What was read before the servers answered. Only what holds an agent is kept: that nothing runs in a pane is not
     /// believed of a moment when it was not yet known to be one.
@@ -43,8 +43,8 @@ pub(super) struct ReadAhead(Option<Instant>, HashMap<u32, PaneFacts>);
 
 impl<'a> Inspector<'a> {
     /// Reads processes for `agents`. Of an earlier look it takes what that found for the very same.
-    pub(super) fn new(world: &'a World, declared: &Declared) -> Self {
-        let own = |agent: &&'static dyn crate::agent::Agent| Some((*agent, agent.home(&world.env)?));
+    pub(super) fn new(world: &'a Observer, declared: &Declared) -> Self {
+        let own = |agent: &&'static dyn crate::agent::Adapter| Some((*agent, agent.home(&world.env)?));
         let own_homes = crate::agent::all().iter().filter_map(own).collect();
         let past = world.past().filter(|past| past.is_of(declared));
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
@@ -123,8 +123,8 @@ impl<'a> Inspector<'a> {
             return None;
         }
         let host = self.world.host.as_ref();
-        let process = host.glance(pid).into_seen()?;
-        let is_named = |agent: &dyn crate::agent::Agent| agent.names().is_listed_as(&process.name);
+        let process = host.stat(pid).into_seen()?;
+        let is_named = |agent: &dyn crate::agent::Adapter| agent.names().is_listed_as(&process.name);
         let (agent, home, reading) = self.families.vouched(&process, is_named)?;
         let (kind, home) = (agent.kind(), home.to_path_buf());
         // The file of another agent's child says no more of itself than any other: its arguments do.
@@ -146,7 +146,7 @@ impl<'a> Inspector<'a> {
         })
     }
 
-    fn facts(&self, tree: Tree<'_>) -> PaneFacts {
+    fn facts(&self, tree: ProcessTree<'_>) -> PaneFacts {
         let runs = match (tree.agents.first(), &tree.top) {
             (Some(sighting), _) => sighting.agent.kind().as_str().to_owned(),
             (None, Some(top)) => match tree.led {
@@ -173,11 +173,11 @@ impl<'a> Inspector<'a> {
 
     /// Why an agent that a person at the pane would see may be none of these: the foreground leads elsewhere. A shell that runs a
     /// script shares its process group with what the script runs; `sudo` and `script` give what they run a terminal of its own.
-    fn out_of_sight(&self, tree: &Tree) -> Option<String> {
+    fn out_of_sight(&self, tree: &ProcessTree) -> Option<String> {
         let host = self.world.host.as_ref();
         let has_terminal = tree.top.as_ref()?.foreground.is_some();
         let is_in_front = |pid: u32| {
-            let front = || host.glance(pid).into_seen()?.foreground;
+            let front = || host.stat(pid).into_seen()?.foreground;
             !has_terminal || front().is_some_and(|front| host.group(pid) == Some(front))
         };
         let (_, door) = tree.doors.iter().find(|(pid, _)| is_in_front(*pid))?;
@@ -205,36 +205,36 @@ impl<'a> Inspector<'a> {
             Fact::Unknown(why) => Fact::Unknown(why),
         };
         let place = (&cwd, home.seen().map(PathBuf::as_path).unwrap_or_else(|| Path::new("")));
-        let subject = Subject::new(chain, place, self.world.every_rung);
+        let subject = LiveProcess::new(chain, place, self.world.every_rung);
         let mut readings = match &home {
             Fact::Seen(_) => agent.ladder(&subject),
             Fact::Absent => Vec::new(),
             Fact::Unknown(why) => {
                 let looked_at = format!("the files of {}", agent.kind());
-                vec![Reading { rung: Rung::Registry, looked_at, fact: Fact::Unknown(why.clone()) }]
+                vec![RungReading { rung: Rung::Registry, looked_at, fact: Fact::Unknown(why.clone()) }]
             }
         };
         let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
         if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
             let fact = subject.first_seen(|process| self.hooked(hook, agent.kind(), process));
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
-            readings.insert(at, Reading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
+            readings.insert(at, RungReading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
         let is_followed = home.is_absent() || readings.iter().any(|it| it.rung < Rung::Start && !it.fact.is_absent());
-        let said = if is_followed { Fact::Absent } else { agent.said(&subject) };
+        let said = if is_followed { Fact::Absent } else { agent.recent_messages(&subject) };
         let ladder = Ladder { readings, peers: Fact::Absent, said };
         let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
         Some((agent, ProcessStamp::from(&itself)))
     }
 
     /// The newest hook event of a process. It names it by the id it has for itself, and by a start on its own clock.
-    fn hooked(&self, hook: &HookReader, kind: AgentKind, process: &ProcessInfo) -> Fact<Found> {
+    fn hooked(&self, hook: &HookReader, kind: AgentKind, process: &ProcessInfo) -> Fact<RungValue> {
         let Some(ticks) = process.start_ticks else { return Fact::Absent };
         let told = hook(kind, process.pid, ticks);
         if !told.is_absent() {
             return told;
         }
-        match self.world.host.selfhood(process.pid) {
+        match self.world.host.own_pid(process.pid) {
             Fact::Seen(own) if !own.is_of_our_time => Fact::Unknown(format!(
                 "process {} is in another time namespace, so its start time cannot be compared",
                 process.pid
@@ -249,13 +249,13 @@ impl<'a> Inspector<'a> {
     /// ended meanwhile.
     fn itself<'b>(
         &'b self,
-        agent: &'b dyn crate::agent::Agent,
+        agent: &'b dyn crate::agent::Adapter,
         process: &'b ProcessInfo,
         children: &'b dyn Fn(u32) -> Vec<u32>,
-    ) -> Option<(Chain<'b>, ProcessInfo, Fact<PathBuf>, Fact<Environ>)> {
+    ) -> Option<(WrapperChain<'b>, ProcessInfo, Fact<PathBuf>, Fact<Environ>)> {
         let host = self.world.host.as_ref();
         for _ in 0..PATIENCE.0 {
-            let chain = Chain::new(host, (agent, self.families.agents()), process, children);
+            let chain = WrapperChain::new(host, (agent, self.families.agents()), process, children);
             let inner = chain.itself().clone();
             let (cwd, environ) = (host.cwd(inner.pid), host.environ(inner.pid));
             if inner.pid == process.pid {
@@ -268,12 +268,12 @@ impl<'a> Inspector<'a> {
             std::thread::sleep(PATIENCE.1);
         }
         let why = || format!("the processes below {} change too fast", process.pid);
-        let chain = Chain::new(host, (agent, self.families.agents()), process, children);
+        let chain = WrapperChain::new(host, (agent, self.families.agents()), process, children);
         Some((chain, process.clone(), Fact::Unknown(why()), Fact::Unknown(why())))
     }
 
     /// What is behind a recorded pane that no server shows.
-    pub(super) fn stray(&self, pid: u32) -> Fact<Stray> {
+    pub(super) fn stray(&self, pid: u32) -> Fact<OrphanPane> {
         let tree = self.families.tree(pid);
         match (tree.top, tree.trouble) {
             (None, None) => Fact::Absent,
@@ -281,14 +281,14 @@ impl<'a> Inspector<'a> {
             (Some(top), None) => {
                 let agents = |it: &Sighting<'_>| (it.agent.kind(), Process::from(&it.process));
                 let agents = tree.agents.iter().map(agents).collect();
-                Fact::Seen(Stray { process: Process::from(&top), agents, has_terminal: top.has_terminal })
+                Fact::Seen(OrphanPane { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
         }
     }
 }
 
 /// The home an agent's own environment names; a relative one is relative to where the agent works.
-fn home(agent: &dyn crate::agent::Agent, environ: &Environ, cwd: &Fact<PathBuf>) -> Fact<PathBuf> {
+fn home(agent: &dyn crate::agent::Adapter, environ: &Environ, cwd: &Fact<PathBuf>) -> Fact<PathBuf> {
     match (agent.home(environ), cwd) {
         (None, _) => Fact::Unknown("the environment of the process does not name its home".to_owned()),
         (Some(home), _) if home.is_absolute() => Fact::Seen(home),
@@ -316,20 +316,20 @@ mod tests {
 
     #[test]
     fn a_pane_whose_process_is_gone_already_is_unknown() {
-        let world = World::local(Environ::of_this_process());
-        let facts = Inspector::new(&world, &Declared::default()).facts(Tree::default());
+        let world = Observer::local(Environ::of_this_process());
+        let facts = Inspector::new(&world, &Declared::default()).facts(ProcessTree::default());
         assert_eq!(facts.agents.why_unknown(), Some("its process ended while it was looked at"));
     }
 
     #[test]
     fn what_could_not_be_read_is_kept_beside_the_agents_that_could() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
-        let world = World::local(Environ::of_this_process());
+        let world = Observer::local(Environ::of_this_process());
         let process = world.host.process(child.id()).seen().cloned().unwrap();
         let sighting = Sighting { agent: crate::agent::of(AgentKind::Codex).unwrap(), process: process.clone() };
         let trouble = Some("permission denied".to_owned());
         let facts = |agents| {
-            Inspector::new(&world, &Declared::default()).facts(Tree {
+            Inspector::new(&world, &Declared::default()).facts(ProcessTree {
                 top: Some(process.clone()),
                 agents,
                 led: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-use super::outsiders::Shown;
+use super::outsiders::ShownConversations;
 use super::panes::Inspector;
 use super::panes_where;
 use crate::agent::recognise::Interpreter;
@@ -14,8 +14,8 @@ use crate::control::cache::facts::{Role, needs_peers};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ServerKey};
 use crate::core::observe::{Agent as LiveAgent, Server};
-use crate::host::spread::spread;
-use crate::host::{Lineage, ProcessInfo};
+use crate::host::parallel::spread;
+use crate::host::{ProcessInfo, ProcessRow};
 
 /// An agent anywhere on the host.
 struct Peer {
@@ -64,7 +64,7 @@ impl Inspector<'_> {
                 Fact::Seen(shares) => count += u32::from(shares),
                 Fact::Absent => {}
                 Fact::Unknown(why) => {
-                    let shown = shown.get_or_init(|| Shown::of(host, self.families.agents(), agent, cwd));
+                    let shown = shown.get_or_init(|| ShownConversations::of(host, self.families.agents(), agent, cwd));
                     if !shown.as_ref().is_some_and(|shown| peer.pids.iter().all(|pid| shown.is_beyond(host, *pid))) {
                         return Fact::Unknown(why);
                     }
@@ -77,7 +77,7 @@ impl Inspector<'_> {
     /// Whether what a peer leaves cannot be told from what is left in a workspace.
     fn shares(&self, peer: &Peer, cwd: &Path) -> Fact<bool> {
         let adapter = self.families.agents().of(peer.kind);
-        let confuses = |theirs: &PathBuf| adapter.is_some_and(|adapter| adapter.confuses(theirs, cwd));
+        let confuses = |theirs: &PathBuf| adapter.is_some_and(|adapter| adapter.shares_transcripts(theirs, cwd));
         let mut verdict = Fact::Absent;
         for places in peer.workplaces.get_or_init(|| peer.pids.iter().map(|pid| self.workplaces(*pid)).collect()) {
             match (places, &verdict) {
@@ -109,7 +109,7 @@ impl Inspector<'_> {
         let known = Arc::clone(&self.roles.lock().unwrap_or_else(PoisonError::into_inner));
         let all = self.families.processes().seen().map_or(&[][..], Vec::as_slice);
         let host = self.world.host.as_ref();
-        let role = |process: &Lineage| {
+        let role = |process: &ProcessRow| {
             let before = known.get(&process.pid).filter(|(image, _)| Some(image) == process.image.as_ref());
             before.map(|(_, role)| *role).or_else(|| Some(self.role(host.process(process.pid).seen()?)))
         };

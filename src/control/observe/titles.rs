@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::World;
+use super::Observer;
 use super::transcripts::live_panes;
 use crate::agent::{self, TitleReader};
 use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, ServerKey};
-use crate::core::observe::{MuxSession, Observation, Process, Turn};
-use crate::host::spread::spread;
+use crate::core::observe::{Activity, MuxSession, Observation, Process};
+use crate::host::parallel::spread;
 use crate::mux;
 
 /// What live agents are doing, by conversation.
-type Turns = BTreeMap<(Process, ConversationId), Fact<Turn>>;
+type Turns = BTreeMap<(Process, ConversationId), Fact<Activity>>;
 
 /// An agent that says something by its title, and where that is shown.
 struct Speaker<'a> {
@@ -24,12 +24,12 @@ struct Speaker<'a> {
 }
 
 /// Completes what the files of agents told by the titles of their panes.
-pub(super) fn heed(world: &World, seen: &Observation, turns: &mut Turns) {
+pub(super) fn heed(world: &Observer, seen: &Observation, turns: &mut Turns) {
     let speakers: Vec<Speaker<'_>> = live_panes(seen)
         .filter_map(|(server, session, pane, agent)| {
             let read = agent::of(agent.kind)?.title_reader()?;
             let mut own = turns.iter().filter(|((process, _), _)| *process == agent.process);
-            let is_open = own.any(|(_, turn)| matches!(turn, Fact::Absent | Fact::Seen(Turn::Working)));
+            let is_open = own.any(|(_, turn)| matches!(turn, Fact::Absent | Fact::Seen(Activity::Working)));
             is_open.then_some(Speaker { server, session, pane: &pane.id, process: agent.process, read })
         })
         .collect();
@@ -56,9 +56,9 @@ pub(super) fn heed(world: &World, seen: &Observation, turns: &mut Turns) {
 }
 
 /// A title may be older than what the files say; that it waits for a person is not in them.
-fn complete(turn: &mut Fact<Turn>, said: Turn) {
+fn complete(turn: &mut Fact<Activity>, said: Activity) {
     match (&turn, said) {
-        (Fact::Absent, _) | (Fact::Seen(Turn::Working), Turn::Waiting) => *turn = Fact::Seen(said),
+        (Fact::Absent, _) | (Fact::Seen(Activity::Working), Activity::Waiting) => *turn = Fact::Seen(said),
         _ => {}
     }
 }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_title_says_what_files_do_not_and_contradicts_them_only_about_waiting() {
-        use Turn::{Idle, Waiting, Working};
+        use Activity::{Idle, Waiting, Working};
         for (told, said, expected) in [
             (Fact::Absent, Idle, Fact::Seen(Idle)),
             (Fact::Absent, Waiting, Fact::Seen(Waiting)),

@@ -5,15 +5,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::agent::{Agents, Shelf};
+use crate::agent::{Agents, TranscriptIndex};
 use crate::control::cache::LastLook;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::memory::Memory;
-use crate::core::observe::identity::Found;
+use crate::core::observe::identity::RungValue;
 use crate::core::observe::{Agent, MuxSession, Observation, Pane, Transcript, TranscriptKey};
-use crate::host::spread::spread;
+use crate::host::parallel::spread;
 
 /// What is looked for: whose, in which home, which conversation; and the workspaces it is probably in. Everything is borrowed,
 /// because most of it is asked for several times.
@@ -32,7 +32,7 @@ impl<'a> Requests<'a> {
 /// is not looked for again.
 pub(super) fn find(
     agents: &Agents,
-    shelf: &Shelf,
+    shelf: &TranscriptIndex,
     manifest: &Manifest,
     (local, memory): (&[&Session], &Memory),
     seen: &Observation,
@@ -121,7 +121,7 @@ pub(super) fn live_panes(seen: &Observation) -> impl Iterator<Item = (&ServerKey
 /// The ids a live agent's ladder names.
 pub(super) fn ids(agent: &Agent) -> impl Iterator<Item = &ConversationId> {
     agent.ladder.readings.iter().filter_map(|reading| reading.fact.seen()).flat_map(|found| match found {
-        Found::Id(id) | Found::Mapped { id, .. } => vec![id],
-        Found::Appeared(appearances) => appearances.iter().map(|appearance| &appearance.id).collect(),
+        RungValue::Id(id) | RungValue::Mapped { id, .. } => vec![id],
+        RungValue::Appeared(appearances) => appearances.iter().map(|appearance| &appearance.id).collect(),
     })
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::agent::doors::door;
-use crate::agent::{Agent, Agents, Invocation, Program};
+use crate::agent::{Adapter, Agents, Invocation, Program};
 use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
-use crate::core::observe::identity::Reading;
-use crate::host::{Host, Lineage, ProcessInfo};
+use crate::core::observe::identity::RungReading;
+use crate::host::{Host, ProcessInfo, ProcessRow};
 
 /// More processes than this below one pane are not looked at.
 const MOST: usize = 4096;
@@ -19,20 +19,20 @@ pub(super) struct Families<'a> {
     host: &'a dyn Host,
     agents: Agents,
     /// Where each agent keeps its files for the person headcount runs as.
-    homes: Vec<(&'static dyn Agent, PathBuf)>,
-    processes: OnceLock<Fact<Vec<Lineage>>>,
+    homes: Vec<(&'static dyn Adapter, PathBuf)>,
+    processes: OnceLock<Fact<Vec<ProcessRow>>>,
     children: OnceLock<Fact<HashMap<u32, Vec<u32>>>>,
 }
 
 /// An agent's topmost process.
 pub(super) struct Sighting<'a> {
-    pub(super) agent: &'a dyn Agent,
+    pub(super) agent: &'a dyn Adapter,
     pub(super) process: ProcessInfo,
 }
 
 /// What a tree holds.
 #[derive(Default)]
-pub(super) struct Tree<'a> {
+pub(super) struct ProcessTree<'a> {
     /// The process at its top, if it lives and could be read.
     pub(super) top: Option<ProcessInfo>,
     /// The agents in it, nearest to the top first; what is below an agent belongs to it and is not looked at.
@@ -51,7 +51,7 @@ impl<'a> Families<'a> {
     }
 
     /// The same with homes whose files may vouch for a process, whatever it is called.
-    pub(super) fn with_homes(self, homes: Vec<(&'static dyn Agent, PathBuf)>) -> Self {
+    pub(super) fn with_homes(self, homes: Vec<(&'static dyn Adapter, PathBuf)>) -> Self {
         Self { homes, ..self }
     }
 
@@ -59,21 +59,21 @@ impl<'a> Families<'a> {
     pub(super) fn vouched(
         &self,
         process: &ProcessInfo,
-        may_be: impl Fn(&dyn Agent) -> bool,
-    ) -> Option<(&'static dyn Agent, &Path, Reading)> {
+        may_be: impl Fn(&dyn Adapter) -> bool,
+    ) -> Option<(&'static dyn Adapter, &Path, RungReading)> {
         let mut candidates = self.homes.iter().filter(|(agent, _)| may_be(*agent));
-        candidates.find_map(|(agent, home)| Some((*agent, home.as_path(), agent.vouched(process, home)?)))
+        candidates.find_map(|(agent, home)| Some((*agent, home.as_path(), agent.quick_identity(process, home)?)))
     }
 
     /// Which agent a process is, if any: by its name and that of the file it executes, else by the files of an agent.
-    pub(super) fn identify<'p>(&self, process: &'p ProcessInfo) -> Option<(&dyn Agent, Invocation<'p>)> {
+    pub(super) fn identify<'p>(&self, process: &'p ProcessInfo) -> Option<(&dyn Adapter, Invocation<'p>)> {
         let named = self.agents.identify(&process.argv, || self.host.exe(process.pid));
         named.or_else(|| {
             let program = Program::of(&process.argv)?;
             // A shell at its prompt is none; what it runs is below it.
             program.name()?;
             let (agent, ..) = self.vouched(process, |agent| agent.names().may_be(&program))?;
-            Some((agent as &dyn Agent, program.invocation()))
+            Some((agent as &dyn Adapter, program.invocation()))
         })
     }
 
@@ -83,7 +83,7 @@ impl<'a> Families<'a> {
     }
 
     /// The whole process table.
-    pub(super) fn processes(&self) -> &Fact<Vec<Lineage>> {
+    pub(super) fn processes(&self) -> &Fact<Vec<ProcessRow>> {
         self.processes.get_or_init(|| self.host.table())
     }
 
@@ -110,7 +110,7 @@ impl<'a> Families<'a> {
     }
 
     /// The tree below a process.
-    pub(super) fn tree(&self, pid: u32) -> Tree<'_> {
+    pub(super) fn tree(&self, pid: u32) -> ProcessTree<'_> {
         let tree = self.walk(pid, |pid| self.host.children(pid));
         // A shell that waits, as most panes without an agent hold, is not worth reading every process of the host.
         if !tree.agents.is_empty() || tree.top.is_none() || tree.trouble.is_none() && self.host.is_childless(pid) {
@@ -124,12 +124,12 @@ impl<'a> Families<'a> {
                 all
             }),
             Fact::Absent => tree,
-            Fact::Unknown(why) => Tree { trouble: Some(why.clone()), ..tree },
+            Fact::Unknown(why) => ProcessTree { trouble: Some(why.clone()), ..tree },
         }
     }
 
-    fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> Tree<'_> {
-        let mut tree = Tree::default();
+    fn walk(&self, top: u32, children: impl Fn(u32) -> Vec<u32>) -> ProcessTree<'_> {
+        let mut tree = ProcessTree::default();
         let mut queue = VecDeque::from([top]);
         let mut visited = HashSet::from([top]);
         while let Some(pid) = queue.pop_front() {

@@ -7,17 +7,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::transcripts::{ids, live_agents};
 use super::tree::Families;
-use crate::agent::subject::Chain;
-use crate::agent::{Scene, Subject};
+use crate::agent::live_process::WrapperChain;
+use crate::agent::{LiveConversation, LiveProcess};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Rung};
-use crate::core::observe::{Agent, Observation, Process, Transcript, TranscriptKey, Turn};
-use crate::host::spread::spread;
+use crate::core::observe::identity::{Rung, RungValue};
+use crate::core::observe::{Activity, Agent, Observation, Process, Transcript, TranscriptKey};
+use crate::host::parallel::spread;
 use crate::host::{Host, ProcessInfo};
 
 /// What an agent answers: its turn, and what there is to say beside it.
-type Answer = (Fact<Turn>, Option<String>);
+type Answer = (Fact<Activity>, Option<String>);
 
 /// The transcripts that were looked for.
 type Transcripts = BTreeMap<TranscriptKey, Fact<Transcript>>;
@@ -33,7 +33,7 @@ pub(super) fn ask(
     host: &dyn Host,
     families: &Families<'_>,
     seen: &Observation,
-) -> (BTreeMap<Place, Fact<Turn>>, BTreeMap<Place, String>) {
+) -> (BTreeMap<Place, Fact<Activity>>, BTreeMap<Place, String>) {
     // Grouped sessions show one process several times.
     let agents: BTreeMap<Process, &Agent> = live_agents(seen).map(|(_, _, agent)| (agent.process, agent.as_ref())).collect();
     let places: Vec<(&Agent, &ConversationId)> =
@@ -50,30 +50,30 @@ pub(super) fn ask(
 }
 
 /// What live agents are doing whichever conversation they are in: starting, parked, suspended.
-pub(super) fn phases(host: &dyn Host, families: &Families<'_>, seen: &Observation) -> BTreeMap<Process, Turn> {
+pub(super) fn phases(host: &dyn Host, families: &Families<'_>, seen: &Observation) -> BTreeMap<Process, Activity> {
     let agents: Vec<&Agent> = live_agents(seen).map(|(_, _, agent)| agent.as_ref()).collect();
     let phases = spread(&agents, |agent| Some((agent.process, phase(host, families, agent)?)));
     phases.into_iter().flatten().collect()
 }
 
 /// The phase of one agent, wrappers and what they wrap together.
-fn phase(host: &dyn Host, families: &Families<'_>, agent: &Agent) -> Option<Turn> {
+fn phase(host: &dyn Host, families: &Families<'_>, agent: &Agent) -> Option<Activity> {
     let top = host.process(agent.process.pid).into_seen().filter(|top| Process::from(top) == agent.process)?;
     let adapter = families.agents().of(agent.kind)?;
     let children = |pid| families.children(pid);
-    let chain = Chain::new(host, (adapter, families.agents()), &top, &children);
+    let chain = WrapperChain::new(host, (adapter, families.agents()), &top, &children);
     // A wrapper whose agent is stopped waits for it; a loader is stopped with what it loads.
     if host.is_stopped(chain.itself().pid) || chain.processes().any(|process| host.is_stopped(process.pid)) {
-        return lives(host, &top).then_some(Turn::Suspended);
+        return lives(host, &top).then_some(Activity::Suspended);
     }
     let home = agent.home.seen()?;
-    let told: Vec<Fact<Turn>> = chain.processes().map(|process| adapter.phase(process, home)).collect();
-    let phase = match told.iter().find(|told| told.seen().is_some_and(|turn| *turn != Turn::Starting)) {
+    let told: Vec<Fact<Activity>> = chain.processes().map(|process| adapter.phase(process, home)).collect();
+    let phase = match told.iter().find(|told| told.seen().is_some_and(|turn| *turn != Activity::Starting)) {
         Some(told) => told.seen().copied(),
         // One of them that has begun, or cannot be told of, makes the whole begun.
-        None => told.iter().all(|told| *told == Fact::Seen(Turn::Starting)).then_some(Turn::Starting),
+        None => told.iter().all(|told| *told == Fact::Seen(Activity::Starting)).then_some(Activity::Starting),
     };
-    phase.filter(|phase| *phase != Turn::Starting || !has_begun(agent)).filter(|_| lives(host, &top))
+    phase.filter(|phase| *phase != Activity::Starting || !has_begun(agent)).filter(|_| lives(host, &top))
 }
 
 /// Whether anything else says that an agent is in a conversation: a strong rung but its arguments, or one that appeared beside it.
@@ -83,9 +83,9 @@ fn has_begun(agent: &Agent) -> bool {
     match agent.ladder.proof() {
         Fact::Seen((_, rung)) => rung < Rung::Start,
         Fact::Absent => agent.ladder.readings.iter().filter_map(|reading| reading.fact.seen()).any(|found| match found {
-            Found::Id(_) => true,
-            Found::Mapped { changed, .. } => changed.is_some_and(is_after),
-            Found::Appeared(all) => all.iter().any(|it| is_after(it.at)),
+            RungValue::Id(_) => true,
+            RungValue::Mapped { changed, .. } => changed.is_some_and(is_after),
+            RungValue::Appeared(all) => all.iter().any(|it| is_after(it.at)),
         }),
         Fact::Unknown(_) => true,
     }
@@ -122,16 +122,17 @@ fn answer(
         return Some((Fact::Absent, None));
     }
     let children = |pid| families.children(pid);
-    let subject = Subject::new(Chain::new(host, (adapter, families.agents()), &top, &children), (&agent.cwd, home), false);
+    let subject =
+        LiveProcess::new(WrapperChain::new(host, (adapter, families.agents()), &top, &children), (&agent.cwd, home), false);
     let chain: Vec<&ProcessInfo> = subject.chain().collect();
     // The innermost process is the agent itself: a wrapper may be older than the turn, and a turn than the agent.
     for process in chain.into_iter().rev() {
-        let scene = Scene { host, process, home, id, transcript };
-        let turn = adapter.turn(&scene);
+        let scene = LiveConversation { host, process, home, id, transcript };
+        let turn = adapter.activity(&scene);
         if turn.is_absent() {
             continue;
         }
-        let awaited = turn.seen().and_then(|_| adapter.awaited(&scene));
+        let awaited = turn.seen().and_then(|_| adapter.waiting_for(&scene));
         return (lives(host, process) && lives(host, &top)).then_some((turn, awaited));
     }
     Some((Fact::Absent, None))
@@ -139,7 +140,7 @@ fn answer(
 
 /// Whether a process is still the one it was.
 fn lives(host: &dyn Host, process: &ProcessInfo) -> bool {
-    matches!(host.glance(process.pid), Fact::Seen(now) if Process::from(&now) == Process::from(process))
+    matches!(host.stat(process.pid), Fact::Seen(now) if Process::from(&now) == Process::from(process))
 }
 
 #[cfg(test)]
@@ -147,7 +148,7 @@ fn lives(host: &dyn Host, process: &ProcessInfo) -> bool {
 mod tests {
     use super::*;
     use crate::core::ids::{AgentKind, ConversationId};
-    use crate::core::observe::identity::{Ladder, Reading};
+    use crate::core::observe::identity::{Ladder, RungReading};
     use crate::host::{Environ, LocalHost};
 
     const ID: &str = "7c1d52ce-9f0e-4f7f-a3f5-1b60a31d0001";
@@ -168,11 +169,11 @@ mod tests {
             cwd: Fact::Seen("/".into()),
             home: Fact::Seen(home.path().to_path_buf()),
             ladder: Ladder {
-                readings: vec![Reading { rung: Rung::Registry, looked_at: "the registry".to_owned(), fact }],
+                readings: vec![RungReading { rung: Rung::Registry, looked_at: "the registry".to_owned(), fact }],
                 ..Ladder::default()
             },
         };
-        let id = || Fact::Seen(Found::Id(ConversationId(ID.to_owned())));
+        let id = || Fact::Seen(RungValue::Id(ConversationId(ID.to_owned())));
         let seen = Process::from(&live);
         let before = Process { started: seen.started - chrono::TimeDelta::seconds(1), ..seen };
         let families = Families::new(&host, crate::agent::Agents::default());
@@ -180,7 +181,7 @@ mod tests {
             let id = conversations(agent).first().copied()?;
             answer(&host, &families, &Transcripts::new(), agent, id).map(|(turn, _)| turn)
         };
-        assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Turn::Working)));
+        assert_eq!(ask(&agent(seen, id())), Some(Fact::Seen(Activity::Working)));
         assert_eq!(ask(&agent(before, id())), None, "the pid now belongs to another process");
         assert_eq!(ask(&agent(seen, Fact::Absent)), None, "not proven");
         assert_eq!(ask(&agent(seen, Fact::Unknown("torn".into()))), None);

@@ -5,19 +5,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use super::World;
+use super::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::ServerKey;
-use crate::core::observe::{Server, Vantage};
+use crate::core::observe::{Server, Viewpoint};
 use crate::mux;
 
 /// From where these servers are seen.
-pub(super) fn of(world: &World, servers: &BTreeMap<ServerKey, Fact<Server>>) -> Vantage {
+pub(super) fn of(world: &Observer, servers: &BTreeMap<ServerKey, Fact<Server>>) -> Viewpoint {
     let directory = |key: &ServerKey| {
         let directory = mux::of(key.mux).directory(&world.env, &key.server)?;
         Some((key.clone(), identity(&directory)?))
     };
-    Vantage { pids: world.host.namespace(), directories: servers.keys().filter_map(directory).collect(), is_guest: false }
+    Viewpoint { pids: world.host.namespace(), directories: servers.keys().filter_map(directory).collect(), is_guest: false }
 }
 
 /// Whether a manifest is another user's.

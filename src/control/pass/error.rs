@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use super::versions::Shrunken;
+use super::versions::SuddenShrink;
 use crate::core::ids::AgentKind;
 use crate::core::text::stamp;
 use crate::store::journal::JournalError;
-use crate::store::manifest::{Cause, ManifestError, UpdateError};
+use crate::store::manifest::{ManifestError, UpdateCause, UpdateError};
 use crate::yaml::Diagnostic;
 
 /// A pass could not be made. The manifest is as it was.
@@ -38,7 +38,7 @@ pub enum PassError {
         /// The file.
         path: PathBuf,
         /// What it lost, and when it is believed.
-        shrunken: Shrunken,
+        shrunken: SuddenShrink,
     },
     /// An agent was asked about that headcount does not know and the manifest does not declare.
     #[error("no agent named {agent}")]
@@ -69,8 +69,8 @@ impl PassError {
 impl From<UpdateError<PassError>> for PassError {
     fn from(error: UpdateError<PassError>) -> Self {
         match error.cause {
-            Cause::Manifest(error) => Self::Manifest(error),
-            Cause::Plan(error) => error,
+            UpdateCause::Manifest(error) => Self::Manifest(error),
+            UpdateCause::Plan(error) => error,
         }
     }
 }

@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Options, PassError, state_file};
-use crate::control::observe::World;
-use crate::core::events::Room;
+use super::{PassError, PassOptions, state_file};
+use crate::control::observe::Observer;
+use crate::core::events::EventBudget;
 use crate::core::ids::SessionKey;
 use crate::core::report::DriftReport;
 use crate::store::manifest::ManifestFile;
 
 /// How much a consumer is told of each session now. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Held(Arc<Mutex<Room>>);
+pub struct MuteBudget(Arc<Mutex<EventBudget>>);
 
-impl Held {
+impl MuteBudget {
     /// From now on it is so much.
-    pub fn set(&self, room: Room) {
+    pub fn set(&self, room: EventBudget) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
@@ -38,7 +38,7 @@ impl Held {
 ///
 /// # Errors
 /// The manifest cannot be locked, or the state not be written, on one line.
-pub fn note_told(world: &World, options: &Options, told: BTreeSet<String>) -> Result<(), String> {
+pub fn note_told(world: &Observer, options: &PassOptions, told: BTreeSet<String>) -> Result<(), String> {
     let Some(consumer) = &options.consumer else { return Ok(()) };
     let file = ManifestFile::open(&options.manifest).map_err(|error| PassError::line(&error))?;
     let locked = file.lock(&options.update).map_err(|error| PassError::line(&error))?;

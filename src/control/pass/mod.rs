@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::cache::edition::Edition;
-use super::observe::{self, World};
+use super::cache::edition::ParsedManifest;
+use super::observe::{self, Observer};
 use super::timing::timed;
 use crate::agent::{Agents, resume};
 use crate::core::drift::{self, Fingerprint, Verdict, classify};
@@ -29,21 +29,21 @@ use crate::core::observe::Observation;
 use crate::core::plan::{self, Plan, Step};
 use crate::core::report::Report;
 use crate::core::report::explain::explain;
-use crate::core::report::make::{self, Outcome};
+use crate::core::report::make::{self, ReportInputs};
 use crate::core::report::rows;
 use crate::core::report::status::{Explanation, StatusReport};
 use crate::host::Environ;
-use crate::host::spread::alongside;
+use crate::host::parallel::alongside;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
 use crate::store::paths::{ManifestDir, StateHome};
 use crate::store::state::StateFile;
-use crate::yaml::{self, Diagnostic, Loaded};
+use crate::yaml::{self, Diagnostic, LoadedManifest};
 pub use error::PassError;
-pub use held::{Held, note_told};
-pub use passer::Passer;
-pub use versions::{Shrunken, Versions};
+pub use held::{MuteBudget, note_told};
+pub use passer::PassRunner;
+pub use versions::{ManifestHistory, SuddenShrink};
 pub(in crate::control) use write::kept;
 
 /// The consumer whose "already reported" set commands that only look compare with.
@@ -51,7 +51,7 @@ pub const DEFAULT_CONSUMER: &str = "reconcile";
 
 /// What a pass is run with.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct PassOptions {
     /// The manifest.
     pub manifest: PathBuf,
     /// Where headcount keeps what it remembers.
@@ -67,9 +67,9 @@ pub struct Options {
     /// Who reads the report: a drift is `new` until this consumer has been told of it, which only a pass that records notes.
     pub consumer: Option<String>,
     /// How the manifest is locked and replaced.
-    pub update: crate::store::manifest::Options,
+    pub update: crate::store::manifest::UpdateOptions,
     /// The versions seen by earlier passes of the same program; without them every version is the first.
-    pub versions: Option<Versions>,
+    pub versions: Option<ManifestHistory>,
     /// The registry of delegated jobs, if there is one to look into.
     pub jobs: Option<Registry>,
     /// Whether the consumer is told of drifts that still settle. One that is not is told of them once they are decided.
@@ -77,7 +77,7 @@ pub struct Options {
     /// Whether the consumer is told what becomes of jobs, which a pass that records then notes.
     pub tells_jobs: bool,
     /// How much the consumer is told at most; without it, everything.
-    pub held: Option<Held>,
+    pub held: Option<MuteBudget>,
 }
 
 /// What a pass may write.
@@ -95,7 +95,7 @@ pub struct Pass {
     pub report: Report,
     /// Versions of the manifest that were kept beside it because someone saved during the write.
     pub saved: Vec<PathBuf>,
-    written: Option<Arc<Edition>>,
+    written: Option<Arc<ParsedManifest>>,
     verdict: Verdict,
     stage: Stage,
     consumer: Option<String>,
@@ -109,9 +109,13 @@ impl Pass {
     }
 
     /// What it left as the manifest.
-    pub fn left(&self) -> Earlier {
+    pub fn left(&self) -> ManifestVersion {
         let Stage { edition, modified, path, .. } = &self.stage;
-        Earlier { edition: Arc::clone(self.written.as_ref().unwrap_or(edition)), modified: *modified, path: path.clone() }
+        ManifestVersion {
+            edition: Arc::clone(self.written.as_ref().unwrap_or(edition)),
+            modified: *modified,
+            path: path.clone(),
+        }
     }
 
     /// What was seen.
@@ -172,7 +176,7 @@ impl Pass {
         self.rows().iter().map(|row| explain(&judged, row, &self.report)).collect()
     }
 
-    fn rows(&self) -> Vec<rows::Row<'_>> {
+    fn rows(&self) -> Vec<rows::StatusRow<'_>> {
         let agents = Agents::with(&self.manifest().agents);
         let resume = |conversation: &rows::Resumable<'_>| resume::command(&agents, conversation, &self.env);
         rows::rows(&self.stage.world(), &self.verdict, &self.report, &self.stage.selection, &resume)
@@ -189,8 +193,8 @@ impl std::fmt::Debug for Pass {
 ///
 /// # Errors
 /// The manifest cannot be read, does not load, or (with [`Mode::Record`]) cannot be locked or written.
-pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
-    let known = options.versions.as_ref().and_then(Versions::last);
+pub fn run(world: &Observer, options: &PassOptions) -> Result<Pass, PassError> {
+    let known = options.versions.as_ref().and_then(ManifestHistory::last);
     let file = ManifestFile::open(&options.manifest)?.with_pace(Pace { known, ..Pace::default() });
     let stage = Stage::load(world, options, &file.read()?)?;
     match options.mode {
@@ -203,8 +207,8 @@ pub fn run(world: &World, options: &Options) -> Result<Pass, PassError> {
 ///
 /// # Errors
 /// None that the earlier pass did not have.
-pub fn look_again(world: &World, options: &Options, earlier: &Earlier) -> Result<Pass, PassError> {
-    let Earlier { edition, modified, path } = earlier;
+pub fn look_again(world: &Observer, options: &PassOptions, earlier: &ManifestVersion) -> Result<Pass, PassError> {
+    let ManifestVersion { edition, modified, path } = earlier;
     let read = || Ok(Arc::clone(edition));
     let mut stage = Stage::look(world, options, &read, *modified, path).map_err(|all| invalid(options, edition.text(), all))?;
     if let Some(versions) = &options.versions {
@@ -215,13 +219,13 @@ pub fn look_again(world: &World, options: &Options, earlier: &Earlier) -> Result
 
 /// What a pass left as the manifest.
 #[derive(Debug, Clone)]
-pub struct Earlier {
-    edition: Arc<Edition>,
+pub struct ManifestVersion {
+    edition: Arc<ParsedManifest>,
     modified: DateTime<Utc>,
     path: PathBuf,
 }
 
-impl Earlier {
+impl ManifestVersion {
     /// The hash of the text.
     pub(in crate::control) fn hash(&self) -> TextHash {
         self.edition.hash()
@@ -240,8 +244,8 @@ impl Earlier {
 
 /// One version of the manifest with everything that was seen about it.
 struct Stage {
-    edition: Arc<Edition>,
-    loaded: Arc<Loaded>,
+    edition: Arc<ParsedManifest>,
+    loaded: Arc<LoadedManifest>,
     modified: DateTime<Utc>,
     path: PathBuf,
     observation: Observation,
@@ -257,7 +261,7 @@ struct Stage {
 struct Draft {
     plan: Plan,
     /// The new text; the old one if nothing changes.
-    edition: Arc<Edition>,
+    edition: Arc<ParsedManifest>,
 }
 
 /// What one classification of a world comes to: everything that a pass needs of it.
@@ -269,7 +273,7 @@ struct Judged {
 
 impl Stage {
     /// Loads a version of the manifest and looks at the world for it.
-    fn load(world: &World, options: &Options, snapshot: &Snapshot) -> Result<Self, PassError> {
+    fn load(world: &Observer, options: &PassOptions, snapshot: &Snapshot) -> Result<Self, PassError> {
         if !snapshot.settled {
             return Err(PassError::BeingWritten { path: snapshot.path.clone() });
         }
@@ -278,7 +282,7 @@ impl Stage {
             text: String::from_utf8_lossy(&snapshot.bytes).into_owned(),
             diagnostics: vec![diagnostic],
         })?;
-        let read = || world.cache.edition(snapshot.hash, || Edition::read(snapshot.hash, text, environment(world)));
+        let read = || world.cache.edition(snapshot.hash, || ParsedManifest::read(snapshot.hash, text, environment(world)));
         let mut stage = Self::look(world, options, &read, snapshot.modified, &snapshot.path)
             .map_err(|diagnostics| invalid(options, text, diagnostics))?;
         // The command line's names may be aliases that only this manifest knows.
@@ -296,9 +300,9 @@ impl Stage {
 
     /// Loads a text, wherever it comes from, and looks at the world for it.
     fn look(
-        world: &World,
-        options: &Options,
-        read: &(dyn Fn() -> Result<Arc<Edition>, Vec<Diagnostic>> + Sync),
+        world: &Observer,
+        options: &PassOptions,
+        read: &(dyn Fn() -> Result<Arc<ParsedManifest>, Vec<Diagnostic>> + Sync),
         modified: DateTime<Utc>,
         path: &Path,
     ) -> Result<Self, Vec<Diagnostic>> {
@@ -345,8 +349,8 @@ impl Stage {
         &self.loaded.manifest
     }
 
-    fn world(&self) -> drift::World<'_> {
-        drift::World {
+    fn world(&self) -> drift::Inputs<'_> {
+        drift::Inputs {
             manifest: self.manifest(),
             manifest_modified: Some(self.modified),
             observation: &self.observation,
@@ -370,13 +374,13 @@ impl Stage {
     }
 
     /// Judges, drafts and reports; nothing is written.
-    fn look_only(self, world: &World, options: &Options) -> Pass {
+    fn look_only(self, world: &Observer, options: &PassOptions) -> Pass {
         let judged = self.judge(options, true);
         self.finish(world, options, judged, Vec::new())
     }
 
     /// Classifies, once a pass, and drafts what follows from it.
-    fn judge(&self, options: &Options, dry_run: bool) -> Judged {
+    fn judge(&self, options: &PassOptions, dry_run: bool) -> Judged {
         let world = self.world();
         let verdict = timed("classify", || classify(&world));
         let draft = timed("draft the edits", || self.draft(&verdict));
@@ -390,7 +394,7 @@ impl Stage {
     }
 
     /// The pass that this was.
-    fn finish(self, world: &World, options: &Options, judged: Judged, saved: Vec<PathBuf>) -> Pass {
+    fn finish(self, world: &Observer, options: &PassOptions, judged: Judged, saved: Vec<PathBuf>) -> Pass {
         let Judged { verdict, draft, report } = judged;
         let written = (!report.dry_run).then_some(draft.edition);
         Pass { report, saved, written, verdict, stage: self, consumer: options.consumer.clone(), env: world.env.clone() }
@@ -398,15 +402,15 @@ impl Stage {
 
     fn report(
         &self,
-        judged: &drift::World<'_>,
+        judged: &drift::Inputs<'_>,
         verdict: &Verdict,
         (plan, diff): (&Plan, &str),
-        options: &Options,
+        options: &PassOptions,
         dry_run: bool,
     ) -> Report {
         let none = BTreeSet::new();
         let name = std::path::absolute(&options.manifest).unwrap_or_else(|_| options.manifest.clone());
-        let outcome = Outcome {
+        let outcome = ReportInputs {
             manifest: &name.to_string_lossy(),
             dry_run,
             plan,
@@ -420,22 +424,22 @@ impl Stage {
 }
 
 /// The state file in this directory, with what is known of it.
-fn state_file(world: &World, directory: &ManifestDir) -> StateFile {
+fn state_file(world: &Observer, directory: &ManifestDir) -> StateFile {
     StateFile::new(directory).with_known(world.cache.known_state())
 }
 
-fn invalid(options: &Options, text: &str, diagnostics: Vec<Diagnostic>) -> PassError {
+fn invalid(options: &PassOptions, text: &str, diagnostics: Vec<Diagnostic>) -> PassError {
     PassError::Invalid { path: options.manifest.clone(), text: text.to_owned(), diagnostics }
 }
 
 /// What `~` and the default host of a manifest stand for in this world.
-pub fn environment(world: &World) -> Environment {
+pub fn environment(world: &Observer) -> Environment {
     Environment { home: world.env.path("HOME").unwrap_or_default(), host: world.host.name().to_owned() }
 }
 
 /// The drifts whose steps cannot be applied to a text, and why: by halving, so that one bad step among a thousand costs ten
 /// tries.
-fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<Fingerprint, String> {
+fn refused(edition: &ParsedManifest, steps: &[Step]) -> BTreeMap<Fingerprint, String> {
     let mut found = BTreeMap::new();
     halve(edition, steps, &mut found);
     if found.is_empty() {
@@ -446,7 +450,7 @@ fn refused(edition: &Edition, steps: &[Step]) -> BTreeMap<Fingerprint, String> {
     found
 }
 
-fn halve(edition: &Edition, steps: &[Step], found: &mut BTreeMap<Fingerprint, String>) {
+fn halve(edition: &ParsedManifest, steps: &[Step], found: &mut BTreeMap<Fingerprint, String>) {
     let edits: Vec<_> = steps.iter().flat_map(|step| step.edits().iter().cloned()).collect();
     let Err(refusal) = edition.edited(&edits) else { return };
     match steps {

@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
-use super::{Options, Pass, PassError, run};
-use crate::control::observe::World;
+use super::{Pass, PassError, PassOptions, run};
+use crate::control::observe::Observer;
 use crate::control::watch::wake::Scope;
 
 /// Makes passes and keeps between them what need not be looked at again: what was read of the manifest, by the hash of its
 /// text, what the state file said, and what was observed.
 #[derive(Debug)]
-pub struct Passer {
-    world: Arc<World>,
-    options: Options,
+pub struct PassRunner {
+    world: Arc<Observer>,
+    options: PassOptions,
 }
 
-impl Passer {
+impl PassRunner {
     /// Passes over this world with these options. The world's memory of earlier looks belongs to one passer at a time.
-    pub fn new(world: Arc<World>, options: Options) -> Self {
+    pub fn new(world: Arc<Observer>, options: PassOptions) -> Self {
         Self { world, options }
     }
 

@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::control::cache::edition::Edition;
+use crate::control::cache::edition::ParsedManifest;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;
 
 /// What is known of earlier versions. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Versions(Arc<Mutex<Known>>);
+pub struct ManifestHistory(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     /// The last version that was believed.
-    last: Option<Arc<Edition>>,
+    last: Option<Arc<ParsedManifest>>,
     /// When a person was seen to have changed an entry.
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
     /// A version with too few entries, and when it was first seen.
@@ -27,7 +27,7 @@ struct Known {
 
 /// A version is not believed yet: it has lost more than half of the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shrunken {
+pub struct SuddenShrink {
     /// How many entries the last version had.
     pub had: usize,
     /// How many this one has.
@@ -36,7 +36,7 @@ pub struct Shrunken {
     pub until: DateTime<Utc>,
 }
 
-impl Versions {
+impl ManifestHistory {
     /// The text of the last version that was believed: it is whole.
     pub fn last(&self) -> Option<TextHash> {
         self.known().last.as_ref().map(|last| last.hash())
@@ -48,11 +48,11 @@ impl Versions {
     /// If the version is not to be believed yet.
     pub(crate) fn see(
         &self,
-        edition: &Arc<Edition>,
+        edition: &Arc<ParsedManifest>,
         manifest: &Manifest,
         now: DateTime<Utc>,
         settle: TimeDelta,
-    ) -> Result<BTreeMap<SessionKey, DateTime<Utc>>, Shrunken> {
+    ) -> Result<BTreeMap<SessionKey, DateTime<Utc>>, SuddenShrink> {
         let mut known = self.known();
         let hash = edition.hash();
         let end = |since: DateTime<Utc>| since.checked_add_signed(settle).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -68,7 +68,7 @@ impl Versions {
                 // Seen for the first time, or still within its window.
                 if end(since) > now {
                     known.small = Some((hash, since));
-                    return Err(Shrunken { had, has, until: end(since) });
+                    return Err(SuddenShrink { had, has, until: end(since) });
                 }
             }
             let changed: Vec<SessionKey> = changed(before, manifest).cloned().collect();
@@ -90,7 +90,7 @@ impl Versions {
     }
 
     /// Takes note of a text that we have written: it opens no window, and what a person makes of it is compared with it.
-    pub(crate) fn wrote(&self, edition: &Arc<Edition>) {
+    pub(crate) fn wrote(&self, edition: &Arc<ParsedManifest>) {
         self.known().last = Some(Arc::clone(edition));
     }
 
@@ -125,11 +125,11 @@ mod tests {
     use super::*;
     use crate::core::manifest::Environment;
 
-    fn version(entries: &[&str]) -> Arc<Edition> {
+    fn version(entries: &[&str]) -> Arc<ParsedManifest> {
         let items: String = entries.iter().map(|fields| format!("  - {{ agent: claude, cwd: /x, {fields} }}\n")).collect();
         let text = format!("version: 1\nsessions:\n{items}");
         let environment = Environment { home: "/h".into(), host: "h".into() };
-        Arc::new(Edition::read(TextHash::of(text.as_bytes()), &text, environment).unwrap())
+        Arc::new(ParsedManifest::read(TextHash::of(text.as_bytes()), &text, environment).unwrap())
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     /// The names of entries that count as just changed.
-    fn see(versions: &Versions, entries: &[&str], seconds: i64) -> Result<Vec<String>, Shrunken> {
+    fn see(versions: &ManifestHistory, entries: &[&str], seconds: i64) -> Result<Vec<String>, SuddenShrink> {
         let edition = version(entries);
         let touched = versions.see(&edition, &edition.loaded().unwrap().manifest, at(seconds), TimeDelta::seconds(5))?;
         Ok(touched.into_keys().map(|key| key.name).collect())
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_differs_from_the_version_before_was_changed_by_a_person_for_as_long_as_the_window_is() {
-        let versions = Versions::default();
+        let versions = ManifestHistory::default();
         assert_eq!(see(&versions, &["name: a", "name: b"], 0).unwrap(), [""; 0], "the first version is news to nobody");
         assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 10).unwrap(), ["a"]);
         assert_eq!(see(&versions, &["name: b", "name: a, status: running"], 14).unwrap(), ["a"]);
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_default_value_that_a_person_writes_down_opens_a_window() {
-        let versions = Versions::default();
+        let versions = ManifestHistory::default();
         assert_eq!(see(&versions, &["name: a"], 0).unwrap(), [""; 0]);
         assert_eq!(see(&versions, &["name: a, suspend: false"], 10).unwrap(), ["a"]);
         assert_eq!(see(&versions, &["name: a, suspend: false, note: x"], 20).unwrap(), [""; 0], "a note decides nothing");
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn our_own_writes_open_no_window_and_a_change_on_top_of_them_opens_one() {
-        let versions = Versions::default();
+        let versions = ManifestHistory::default();
         assert_eq!(see(&versions, &["name: a, status: running"], 0).unwrap(), [""; 0]);
         versions.wrote(&version(&["name: a, status: terminated"]));
         assert_eq!(see(&versions, &["name: a, status: terminated"], 1).unwrap(), [""; 0]);
@@ -176,17 +176,17 @@ mod tests {
 
     #[test]
     fn a_version_with_fewer_than_half_of_the_entries_waits_however_often_it_is_seen() {
-        let versions = Versions::default();
+        let versions = ManifestHistory::default();
         let all = ["name: a", "name: b", "name: c"];
         see(&versions, &all, 0).unwrap();
-        let waits = |until| Err(Shrunken { had: 3, has: 1, until: at(until) });
+        let waits = |until| Err(SuddenShrink { had: 3, has: 1, until: at(until) });
         assert_eq!(see(&versions, &["name: a"], 10), waits(15));
         assert_eq!(see(&versions, &["name: a"], 14), waits(15));
         // Another small one waits anew; the whole one back is nothing new.
-        assert_eq!(see(&versions, &["name: b"], 14), Err(Shrunken { had: 3, has: 1, until: at(19) }));
+        assert_eq!(see(&versions, &["name: b"], 14), Err(SuddenShrink { had: 3, has: 1, until: at(19) }));
         assert_eq!(see(&versions, &all, 16).unwrap(), [""; 0]);
         assert_eq!(see(&versions, &["name: a"], 20), waits(25));
         assert_eq!(see(&versions, &["name: a"], 25).unwrap(), [""; 0]);
-        assert_eq!(see(&versions, &[], 40), Err(Shrunken { had: 1, has: 0, until: at(45) }), "empty over populated");
+        assert_eq!(see(&versions, &[], 40), Err(SuddenShrink { had: 1, has: 0, until: at(45) }), "empty over populated");
     }
 }

@@ -6,21 +6,21 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::control::observe::World;
+use crate::control::observe::Observer;
 use crate::control::timing::timed;
 use crate::core::drift::{Drift, Fingerprint, Verdict, remember};
 use crate::core::manifest::Dialect;
 use crate::core::memory::Memory;
 use crate::core::observe::Boot;
 use crate::core::plan::{Plan, Step};
-use crate::core::report::{DriftReport, State};
+use crate::core::report::{DriftReport, DriftState};
 use crate::store::journal::{Intent, Journal, NewEntry, NewNote, Note};
-use crate::store::manifest::{Change, LockedManifest, ManifestFile, Snapshot, database_beside};
+use crate::store::manifest::{LockedManifest, ManifestFile, Snapshot, TextChange, database_beside};
 
-use super::{Draft, Judged, Options, Pass, PassError, Stage, state_file};
+use super::{Draft, Judged, Pass, PassError, PassOptions, Stage, state_file};
 
 /// Records what drifted and remembers what was seen.
-pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
+pub(super) fn record(world: &Observer, options: &PassOptions, file: &ManifestFile, stage: Stage) -> Result<Pass, PassError> {
     let judged = stage.judge(options, false);
     let memory = timed("remember", || memory_after(&stage, &judged, options));
     let writes = !judged.draft.plan.steps.is_empty();
@@ -41,7 +41,7 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     let mut attempt = Attempt { world, options, journal: &journal, stage, judged, memory, intent: None };
     let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
     let Attempt { mut stage, judged, memory, intent, .. } = attempt;
-    if let Change::Written { .. } = outcome.change {
+    if let TextChange::Written { .. } = outcome.change {
         world.cache.keep_edition(&judged.draft.edition);
         if let Some(versions) = &options.versions {
             versions.wrote(&judged.draft.edition);
@@ -50,8 +50,8 @@ pub(super) fn record(world: &World, options: &Options, file: &ManifestFile, stag
     }
     if let Some(intent) = intent {
         let decided = match outcome.change {
-            Change::Written { .. } => journal.commit(intent),
-            Change::Unchanged => journal.abort(intent),
+            TextChange::Written { .. } => journal.commit(intent),
+            TextChange::Unchanged => journal.abort(intent),
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
@@ -83,8 +83,8 @@ fn overwriter(stage: &Stage, manifest: &std::path::Path) -> Option<String> {
 
 /// One try after another to plan on the text that is really there.
 struct Attempt<'a> {
-    world: &'a World,
-    options: &'a Options,
+    world: &'a Observer,
+    options: &'a PassOptions,
     journal: &'a Journal,
     stage: Stage,
     judged: Judged,
@@ -132,9 +132,9 @@ fn entries(stage: &Stage, verdict: &Verdict, plan: &Plan) -> Vec<NewEntry> {
 }
 
 /// What is remembered after a report was given.
-fn memory_after(stage: &Stage, judged: &Judged, options: &Options) -> Memory {
+fn memory_after(stage: &Stage, judged: &Judged, options: &PassOptions) -> Memory {
     let Judged { verdict, report, .. } = judged;
-    let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != State::Settling;
+    let is_told = |drift: &&DriftReport| options.tells_settling || drift.state != DriftState::Settling;
     let told: Vec<&DriftReport> = report.drifts.iter().filter(is_told).collect();
     let told = match &options.held {
         Some(held) => held.told(told),
@@ -149,7 +149,14 @@ fn memory_after(stage: &Stage, judged: &Judged, options: &Options) -> Memory {
 }
 
 /// Saves what was seen and told. A memory that cannot be saved stops nothing: it is said, and drifts may be announced again.
-fn save_memory(stage: &mut Stage, world: &World, options: &Options, judged: &Judged, memory: Memory, locked: &LockedManifest) {
+fn save_memory(
+    stage: &mut Stage,
+    world: &Observer,
+    options: &PassOptions,
+    judged: &Judged,
+    memory: Memory,
+    locked: &LockedManifest,
+) {
     let state = state_file(world, &options.state_home.of_manifest(locked.path()));
     let current = state.load().memory;
     let after = if current == stage.memory {

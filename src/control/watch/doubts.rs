@@ -16,25 +16,25 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// What could not be told by every pass since.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(BTreeMap<String, Instant>);
+pub(super) struct UnknownTimers(BTreeMap<String, Instant>);
 
 /// What a pass left in doubt.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct LastingUnknowns {
     /// What has lasted.
     pub(super) stands: BTreeSet<String>,
     /// When to look again: whether the rest does, and whether what has lasted still does.
     pub(super) again: Option<Duration>,
 }
 
-impl Doubts {
+impl UnknownTimers {
     /// Takes in what a pass that ended now could not tell.
-    pub(super) fn after(&mut self, report: &Report, now: Instant) -> Standing {
+    pub(super) fn after(&mut self, report: &Report, now: Instant) -> LastingUnknowns {
         let told = report.unknown.iter().map(|it| format!("{} is unknown: {}", it.scope, it.why));
         self.note(told.collect(), now)
     }
 
-    fn note(&mut self, told: BTreeSet<String>, now: Instant) -> Standing {
+    fn note(&mut self, told: BTreeSet<String>, now: Instant) -> LastingUnknowns {
         let before = std::mem::take(&mut self.0);
         self.0 = told
             .into_iter()
@@ -48,7 +48,7 @@ impl Doubts {
         // What has lasted long is looked at after as long again.
         let wait = |age: Duration| if age < LASTING { LASTING - age } else { age.min(LONGEST) };
         let again = self.0.values().map(|since| wait(age(since))).min();
-        Standing { stands, again }
+        LastingUnknowns { stands, again }
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     fn a_doubt_stands_once_it_has_lasted_and_is_looked_at_again_less_and_less_often() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut doubts = Doubts::default();
+        let mut doubts = UnknownTimers::default();
         let wait = |seconds| Some(Duration::from_secs(seconds));
         for (second, said, stands, again) in [
             (0, &["a"][..], &[][..], wait(3)),
@@ -77,7 +77,7 @@ mod tests {
             (99, &["a", "b"], &["a", "b"], wait(30)),
             (100, &[], &[], None),
         ] {
-            let expected = Standing { stands: told(stands), again };
+            let expected = LastingUnknowns { stands: told(stands), again };
             assert_eq!(doubts.note(told(said), at(second)), expected, "at {second} s");
         }
     }

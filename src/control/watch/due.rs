@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 use crate::core::job::{Job, times_out_at};
-use crate::core::report::{Report, State};
+use crate::core::report::{DriftState, Report};
 
 /// How long until the first settling drift of a report is decided. The host's clock names the moment, the loop's own clock
 /// waits: a clock that is set meanwhile changes nothing.
 pub(super) fn settled_in(report: &Report) -> Option<Duration> {
-    let moments = report.drifts.iter().filter(|drift| drift.state == State::Settling).filter_map(|drift| drift.settles_at);
+    let moments = report.drifts.iter().filter(|drift| drift.state == DriftState::Settling).filter_map(|drift| drift.settles_at);
     moments.min().map(|moment| until(moment, report.observed_at))
 }
 

@@ -9,13 +9,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Ended, WatchError, WatchOptions};
+use super::{WatchEnd, WatchError, WatchOptions};
 
 /// How often the file that ends the watch is looked for.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Everything that can end a watch.
-pub(super) struct Ends {
+pub(super) struct StopConditions {
     terminate: Signal,
     interrupt: Signal,
     deadline: Option<Instant>,
@@ -23,7 +23,7 @@ pub(super) struct Ends {
     output: Option<oneshot::Receiver<()>>,
 }
 
-impl Ends {
+impl StopConditions {
     /// Listens from now on.
     pub(super) fn new(options: &mut WatchOptions) -> Result<Self, WatchError> {
         let listen = |name, kind| signal(kind).map_err(|source| WatchError::Signal { signal: name, source });
@@ -38,13 +38,13 @@ impl Ends {
 
     /// Waits for the next of them. May be dropped and called again at any time.
     /// `signals_only`: it is ending already, and only a person who asks again matters.
-    pub(super) async fn next(&mut self, signals_only: bool) -> Ended {
+    pub(super) async fn next(&mut self, signals_only: bool) -> WatchEnd {
         tokio::select! {
-            _ = self.terminate.recv() => Ended::Terminated,
-            _ = self.interrupt.recv() => Ended::Interrupted,
-            () = reached(self.deadline), if !signals_only => Ended::MaxRuntime,
-            () = exists(self.file.as_deref()), if !signals_only => Ended::UntilFile,
-            () = closed(&mut self.output) => Ended::OutputClosed,
+            _ = self.terminate.recv() => WatchEnd::Terminated,
+            _ = self.interrupt.recv() => WatchEnd::Interrupted,
+            () = reached(self.deadline), if !signals_only => WatchEnd::MaxRuntime,
+            () = exists(self.file.as_deref()), if !signals_only => WatchEnd::UntilFile,
+            () = closed(&mut self.output) => WatchEnd::OutputClosed,
         }
     }
 }

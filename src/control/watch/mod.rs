@@ -1,6 +1,7 @@
 //! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
 
 mod broker;
+mod cycle;
 mod doubts;
 mod due;
 pub(in crate::control) mod ends;
@@ -11,7 +12,6 @@ pub mod queue;
 mod retry;
 mod run;
 pub mod sources;
-mod turn;
 mod waits;
 pub mod wake;
 mod watched;
@@ -23,10 +23,10 @@ use std::time::Duration;
 
 pub use broker::Mqtt;
 pub use notify::Supervisor;
-pub use run::{Ended, run};
+pub use run::{WatchEnd, run};
 
 use super::pass;
-use crate::core::events::Limit;
+use crate::core::events::EventLimit;
 
 /// The consumer whose "already reported" set a watch keeps.
 pub const CONSUMER: &str = "watch";
@@ -35,7 +35,7 @@ pub const CONSUMER: &str = "watch";
 #[derive(Debug)]
 pub struct WatchOptions {
     /// What each pass is run with.
-    pub pass: pass::Options,
+    pub pass: pass::PassOptions,
     /// The longest time between two passes.
     pub interval: Duration,
     /// How often it says that it is alive.
@@ -49,7 +49,7 @@ pub struct WatchOptions {
     /// Whether tmux servers may be attached to by a read-only control client.
     pub control_client: bool,
     /// How many events one session may cause.
-    pub limit: Limit,
+    pub limit: EventLimit,
     /// Where the events go, to end when nobody reads them any more.
     pub output: Option<OwnedFd>,
     /// The broker that is listened and spoken to.

@@ -6,12 +6,12 @@ use super::wake::{Reason, Scope, Wake};
 /// Wakes not yet answered by a pass. Its size is bounded by the number of distinct reasons, however many wakes come.
 #[derive(Debug, Default)]
 pub struct Queue {
-    waiting: Option<Batch>,
+    waiting: Option<WakeBatch>,
 }
 
 /// What the next pass answers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
+pub struct WakeBatch {
     /// Why, each reason once, in the order in which they first came.
     pub reasons: Vec<Reason>,
     /// What has to be looked at: the scope of every wake but those about the manifest.
@@ -31,11 +31,11 @@ impl Queue {
     pub fn push(&mut self, wake: Wake) {
         let Wake { reason, scope } = wake;
         let (scope, if_manifest_changed) = if reason == Reason::Manifest { (None, Some(scope)) } else { (Some(scope), None) };
-        self.put_back(Batch { reasons: vec![reason], scope, if_manifest_changed });
+        self.put_back(WakeBatch { reasons: vec![reason], scope, if_manifest_changed });
     }
 
     /// Adds a batch to the one that waits: wakes that a pass has answered only in part.
-    pub fn put_back(&mut self, batch: Batch) {
+    pub fn put_back(&mut self, batch: WakeBatch) {
         let waiting = self.waiting.get_or_insert_default();
         let changed = (&mut waiting.if_manifest_changed, batch.if_manifest_changed);
         for (place, scope) in [(&mut waiting.scope, batch.scope), changed] {
@@ -54,7 +54,7 @@ impl Queue {
 
     /// The batch that waits, if any. A loop that takes whenever no pass runs answers the first wake at once, and all that came
     /// during a pass by one more.
-    pub fn take(&mut self) -> Option<Batch> {
+    pub fn take(&mut self) -> Option<WakeBatch> {
         self.waiting.take()
     }
 
@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(queue.take(), None);
         queue.push(wake(Reason::Started, Scope::ALL));
         assert!(!queue.is_empty());
-        let batch = Batch { reasons: vec![Reason::Started], scope: Some(Scope::ALL), if_manifest_changed: None };
+        let batch = WakeBatch { reasons: vec![Reason::Started], scope: Some(Scope::ALL), if_manifest_changed: None };
         assert_eq!(queue.take(), Some(batch));
         assert!(queue.is_empty());
         assert_eq!(queue.take(), None);

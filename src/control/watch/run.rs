@@ -11,28 +11,28 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::broker::{Happening, Link, Mqtt, Watching};
-use super::doubts::Doubts;
+use super::broker::{BrokerHappening, BrokerLink, Mqtt, Watching};
+use super::cycle::{Cycle, Cycles, line};
+use super::doubts::UnknownTimers;
 use super::due::{settled_in, times_out_in, until};
-use super::ends::Ends;
+use super::ends::StopConditions;
 use super::on_drift::Runner;
 use super::pause::{Pause, stop_here};
 use super::queue::Queue;
 use super::retry::Retry;
 use super::sources::{SourceOptions, Sources};
-use super::turn::{Turn, Turns, line};
 use super::waits::{Running, at, happening, joined, next, outcome, panic_message};
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
-use crate::control::observe::World;
-use crate::control::pass::{self, Held, Mode, Pass, PassError};
-use crate::core::events::{Announcer, Event, Failure, Heartbeat, JobTeller, Started, Stopped};
+use crate::control::observe::Observer;
+use crate::control::pass::{self, Mode, MuteBudget, Pass, PassError};
+use crate::core::events::{Announcer, Event, Heartbeat, JobTeller, Started, Stopped, WatchFailure};
 use crate::core::ids::SessionKey;
 use crate::core::text::printable;
 
 /// Why a watch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum WatchEnd {
     /// SIGTERM.
     Terminated,
     /// SIGINT.
@@ -45,7 +45,7 @@ pub enum Ended {
     OutputClosed,
 }
 
-impl Ended {
+impl WatchEnd {
     /// The word in the `stopped` event.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,11 +68,11 @@ const NOTING: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// [`WatchError`]; only before the first pass.
-pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> ControlFlow<()>) -> Result<Ended, WatchError> {
+pub fn run(world: Observer, options: WatchOptions, sink: impl FnMut(Event) -> ControlFlow<()>) -> Result<WatchEnd, WatchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(WatchError::Runtime)?;
     let ended = runtime.block_on(async {
         let mut options = options;
-        let ends = Ends::new(&mut options)?;
+        let ends = StopConditions::new(&mut options)?;
         let pause = Pause::new()?;
         let (wakes, woken) = mpsc::channel(WAKES);
         let how = SourceOptions {
@@ -90,21 +90,21 @@ pub fn run(world: World, options: WatchOptions, sink: impl FnMut(Event) -> Contr
 }
 
 struct Loop<S> {
-    world: Arc<World>,
+    world: Arc<Observer>,
     options: WatchOptions,
     sink: S,
-    turns: Arc<Mutex<Turns>>,
+    turns: Arc<Mutex<Cycles>>,
     announcer: Announcer,
     jobs: JobTeller,
     hook: Option<Runner>,
     queue: Queue,
     sources: Sources,
-    link: Option<Link>,
+    link: Option<BrokerLink>,
     /// What jobs are done in, as of the last pass.
     job_sessions: BTreeSet<SessionKey>,
     /// What each place complained of last.
     said: BTreeMap<&'static str, BTreeSet<String>>,
-    doubts: Doubts,
+    doubts: UnknownTimers,
     passes: u64,
     last_pass: Option<DateTime<Utc>>,
     is_ready: bool,
@@ -113,7 +113,7 @@ struct Loop<S> {
     /// When the next job runs out of time.
     times_out: Option<Instant>,
     /// How much is told, for passes to know what is not.
-    held: Held,
+    held: MuteBudget,
     /// Passes that panicked in a row, what they were made for, and when that is looked at again.
     panics: Retry,
     lost: Vec<Reason>,
@@ -121,13 +121,13 @@ struct Loop<S> {
 }
 
 impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
-    fn new(world: World, options: WatchOptions, sink: S, sources: Sources) -> Self {
+    fn new(world: Observer, options: WatchOptions, sink: S, sources: Sources) -> Self {
         let world = Arc::new(world);
         let publishes = options.mqtt.as_ref().is_some_and(|mqtt| mqtt.publish);
-        let held = Held::default();
-        let passes = pass::Options { held: Some(held.clone()), ..options.pass.clone() };
+        let held = MuteBudget::default();
+        let passes = pass::PassOptions { held: Some(held.clone()), ..options.pass.clone() };
         Self {
-            turns: Arc::new(Mutex::new(Turns::new(Arc::clone(&world), passes, publishes))),
+            turns: Arc::new(Mutex::new(Cycles::new(Arc::clone(&world), passes, publishes))),
             link: options.mqtt.clone().map(|mqtt| link(mqtt, &world, &options)),
             job_sessions: BTreeSet::new(),
             announcer: Announcer::new(options.limit),
@@ -139,7 +139,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             queue: Queue::new(),
             sources,
             said: BTreeMap::new(),
-            doubts: Doubts::default(),
+            doubts: UnknownTimers::default(),
             passes: 0,
             last_pass: None,
             is_ready: false,
@@ -153,16 +153,16 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
     }
 
-    async fn go(mut self, (mut ends, mut pause): (Ends, Pause), mut woken: mpsc::Receiver<Wake>) -> Ended {
+    async fn go(mut self, (mut ends, mut pause): (StopConditions, Pause), mut woken: mpsc::Receiver<Wake>) -> WatchEnd {
         self.started();
         self.queue.push(Wake { reason: Reason::Started, scope: Scope::ALL });
         let mut running: Option<Running> = None;
-        let mut ending: Option<Ended> = None;
+        let mut ending: Option<WatchEnd> = None;
         let mut heartbeat = next(self.options.heartbeat);
         let mut watchdog = self.options.supervisor.watchdog.and_then(|silence| next(silence / 2));
         let ended = loop {
             if self.is_closed {
-                break Ended::OutputClosed;
+                break WatchEnd::OutputClosed;
             }
             if running.is_none() {
                 if let Some(ended) = ending {
@@ -197,7 +197,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 () = at(due) => self.release(),
                 () = at(heartbeat) => {
                     heartbeat = next(self.options.heartbeat);
-                    self.beat();
+                    self.emit_heartbeat();
                 }
                 () = at(watchdog) => {
                     watchdog = self.options.supervisor.watchdog.and_then(|silence| next(silence / 2));
@@ -232,7 +232,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     }
 
     /// Says what a pass found.
-    async fn finished(&mut self, turn: Result<Option<Turn>, JoinError>, reasons: Vec<Reason>) {
+    async fn finished(&mut self, turn: Result<Option<Cycle>, JoinError>, reasons: Vec<Reason>) {
         let mut turn = match turn {
             // It was only our own write that was heard of.
             Ok(None) => return,
@@ -246,33 +246,33 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 self.lost.extend(reasons);
                 self.again = Instant::now().checked_add(self.panics.after_failure());
                 let message = format!("internal error: the pass panicked: {}; retrying", panic_message(error));
-                return self.complain("panic", [message].into());
+                return self.report_once("panic", [message].into());
             }
         };
         self.panics.succeeded();
-        self.complain("panic", BTreeSet::new());
+        self.report_once("panic", BTreeSet::new());
         if let Some(rest) = turn.rest.take() {
             self.queue.put_back(rest);
         }
         let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
         // A manifest that lost most of its entries is only waited for.
         let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();
-        self.complain("pass", errors);
+        self.report_once("pass", errors);
         let notes = turn.pass.as_ref().map_or(&[][..], Pass::notes);
-        self.complain("note", notes.iter().cloned().collect());
+        self.report_once("note", notes.iter().cloned().collect());
         let mut again = turn.again;
         if let Some(pass) = &turn.pass {
             // Whoever watches by name may be ahead of the session: it is said, and waited for.
             let missing = |name| format!("no session named {name} yet; waiting for it");
-            self.complain("name", pass.missing().into_iter().map(missing).collect());
+            self.report_once("name", pass.missing().into_iter().map(missing).collect());
         }
         let kept =
             |path: &PathBuf| format!("another program saved the manifest meanwhile; its version is kept in {}", path.display());
-        self.complain("saved", turn.pass.iter().flat_map(|pass| &pass.saved).map(kept).collect());
+        self.report_once("saved", turn.pass.iter().flat_map(|pass| &pass.saved).map(kept).collect());
         if let Some(report) = turn.report() {
             self.last_pass = Some(report.observed_at);
             let look = self.doubts.after(report, Instant::now());
-            self.complain("unknown", look.stands);
+            self.report_once("unknown", look.stands);
             again = again.into_iter().chain(settled_in(report)).chain(look.again).min();
             let events = self.announcer.after(report, &reasons, self.now());
             self.tell(events);
@@ -300,12 +300,12 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             Ok(Some(watched)) => {
                 self.sources.watch(&watched).await;
                 self.job_sessions = watched.job_sessions;
-                self.complain("source", self.sources.degraded().into_iter().collect());
+                self.report_once("source", self.sources.degraded().into_iter().collect());
             }
             Ok(None) => {}
             Err(error) => {
                 let message = format!("internal error: what to watch is unknown: {}", panic_message(error));
-                self.complain("panic", [message].into());
+                self.report_once("panic", [message].into());
             }
         }
     }
@@ -340,18 +340,18 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     }
 
     /// Says each complaint of a place that it did not have last time.
-    fn complain(&mut self, source: &'static str, messages: BTreeSet<String>) {
+    fn report_once(&mut self, source: &'static str, messages: BTreeSet<String>) {
         let before = self.said.insert(source, messages.clone()).unwrap_or_default();
         let at = self.now();
         let news = messages.into_iter().filter(|message| !before.contains(message));
         let event = |message: String| {
-            Event::Error(Failure { at, source: source.to_owned(), message: printable(&message).into_owned() })
+            Event::Error(WatchFailure { at, source: source.to_owned(), message: printable(&message).into_owned() })
         };
         self.tell(news.map(event).collect());
     }
 
     /// What came from the broker is in the registry; a pass reads it there.
-    fn heard(&mut self, happening: Happening) {
+    fn heard(&mut self, happening: BrokerHappening) {
         let at = self.now();
         let Some(answer) = self.link.as_mut().map(|link| link.answer(happening, at)) else { return };
         if answer.all {
@@ -369,7 +369,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     }
 
     fn delivered(&mut self, outcome: &Result<(), String>) {
-        self.complain("on-drift", outcome.as_ref().err().cloned().into_iter().collect());
+        self.report_once("on-drift", outcome.as_ref().err().cloned().into_iter().collect());
     }
 
     fn tell(&mut self, events: Vec<Event>) {
@@ -403,7 +403,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.say(Event::Started(started));
     }
 
-    fn beat(&mut self) {
+    fn emit_heartbeat(&mut self) {
         let heartbeat = Heartbeat {
             at: self.now(),
             passes: self.passes,
@@ -411,7 +411,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             open: self.announcer.open(),
             last_pass: self.last_pass,
             degraded: self.sources.degraded(),
-            mqtt: self.link.as_ref().map(Link::beat),
+            mqtt: self.link.as_ref().map(BrokerLink::beat),
         };
         self.say(Event::Heartbeat(heartbeat));
     }
@@ -430,13 +430,13 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.options.supervisor.say(&format!("{ready}STATUS=passes: {passes}, standing drifts: {open}"));
     }
 
-    async fn stop(&mut self, ended: Ended) {
+    async fn stop(&mut self, ended: WatchEnd) {
         self.options.supervisor.say("STOPPING=1");
         let is_full = self.announcer.is_full();
         let held = self.announcer.ending(self.now());
         self.tell(held);
         // What nobody reads was not told.
-        if is_full && ended != Ended::OutputClosed && !self.is_closed && self.options.pass.mode == Mode::Record {
+        if is_full && ended != WatchEnd::OutputClosed && !self.is_closed && self.options.pass.mode == Mode::Record {
             self.note_told().await;
         }
         if let Some(link) = self.link.take() {
@@ -447,7 +447,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 self.delivered(&outcome);
             }
         }
-        if ended != Ended::OutputClosed {
+        if ended != WatchEnd::OutputClosed {
             let reason = ended.as_str().to_owned();
             self.say(Event::Stopped(Stopped { at: self.now(), reason, passes: self.passes, drifts: self.announcer.told() }));
         }
@@ -459,7 +459,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
 }
 
 /// The link to the broker of a watch.
-fn link(mqtt: Mqtt, world: &World, options: &WatchOptions) -> Link {
+fn link(mqtt: Mqtt, world: &Observer, options: &WatchOptions) -> BrokerLink {
     let watching = Watching {
         host: world.host.name().to_owned(),
         boot_id: world.host.boot().seen().map(|boot| boot.id.clone()).unwrap_or_default(),
@@ -467,7 +467,7 @@ fn link(mqtt: Mqtt, world: &World, options: &WatchOptions) -> Link {
         interval: options.interval,
         registry: options.pass.jobs.clone(),
     };
-    Link::start(mqtt, watching)
+    BrokerLink::start(mqtt, watching)
 }
 
 fn absolute(path: &Path) -> String {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
-use super::broker::{Happening, Link};
+use super::broker::{BrokerHappening, BrokerLink};
+use super::cycle::Cycle;
 use super::on_drift::Runner;
-use super::turn::Turn;
 use super::wake::Reason;
 
 /// A pass that runs.
 pub(super) struct Running {
-    pub(super) turn: JoinHandle<Option<Turn>>,
+    pub(super) turn: JoinHandle<Option<Cycle>>,
     pub(super) reasons: Vec<Reason>,
     pub(super) since: Instant,
 }
@@ -32,7 +32,7 @@ pub(super) async fn at(moment: Option<Instant>) {
 }
 
 /// Waits for a pass; gives what it was made for as well.
-pub(super) async fn joined(running: &mut Option<Running>) -> (Result<Option<Turn>, JoinError>, Vec<Reason>) {
+pub(super) async fn joined(running: &mut Option<Running>) -> (Result<Option<Cycle>, JoinError>, Vec<Reason>) {
     match running {
         Some(running) => ((&mut running.turn).await, running.reasons.clone()),
         None => std::future::pending().await,
@@ -40,7 +40,7 @@ pub(super) async fn joined(running: &mut Option<Running>) -> (Result<Option<Turn
 }
 
 /// Waits for the broker.
-pub(super) async fn happening(link: &mut Option<Link>) -> Happening {
+pub(super) async fn happening(link: &mut Option<BrokerLink>) -> BrokerHappening {
     match link {
         Some(link) => link.next().await,
         None => std::future::pending().await,

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::sources::{ServerWatch, Watched};
-use crate::agent::{Agents, Where};
+use crate::agent::{Agents, WatchQuery};
 use crate::control::cache::stray_pids;
-use crate::control::observe::World;
+use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
@@ -18,7 +18,7 @@ use crate::core::observe::{MuxSession, Observation, Server};
 use crate::mux::{tmux, zellij};
 
 /// What matters after a pass.
-pub(super) fn watched(world: &World, manifest: &Path, jobs: Option<&Path>, pass: &Pass) -> Watched {
+pub(super) fn watched(world: &Observer, manifest: &Path, jobs: Option<&Path>, pass: &Pass) -> Watched {
     let seen = pass.observation();
     let mut watched = Watched {
         manifest: manifest.to_owned(),
@@ -101,7 +101,7 @@ impl<'a> Traces<'a> {
     fn places(self, agents: &Agents, watched: &mut Watched, seen: &Observation) {
         for ((kind, home, cwd), sessions) in self.0 {
             let Some(adapter) = agents.of(kind) else { continue };
-            let places = adapter.places(Where { home: Path::new(home), cwd: cwd.map(Path::new), now: seen.at });
+            let places = adapter.watch_dirs(WatchQuery { home: Path::new(home), cwd: cwd.map(Path::new), now: seen.at });
             watched.registries.extend(places.registries);
             for place in places.transcripts {
                 watched.files.entry(place).or_default().extend(sessions.iter().map(|session| session.as_ref().clone()));
@@ -137,7 +137,7 @@ fn sessions(seen: &Observation) -> impl Iterator<Item = (&ServerKey, &Arc<MuxSes
     servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)))
 }
 
-fn server_watch(world: &World, key: &ServerKey, server: &Fact<Server>) -> Option<ServerWatch> {
+fn server_watch(world: &Observer, key: &ServerKey, server: &Fact<Server>) -> Option<ServerWatch> {
     let socket = match key.mux {
         MuxKind::Tmux => tmux::address::socket(&key.server, &world.env).ok()?,
         // The directory of its sockets: each session has one.

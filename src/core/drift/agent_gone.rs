@@ -1,11 +1,11 @@
 //! Class E: the session lives, its agent does not. Only flagged: the person may be about to start it again.
 
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Remedy};
 use crate::core::manifest::Session;
 use crate::core::observe::MuxSession;
 
 /// The drift of an entry that says running while its session holds something else.
-pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession, instead: &str) -> Drift {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, session: &MuxSession, instead: &str) -> Drift {
     let until = world.young_until(session);
     Drift {
         class: Class::AgentGone,

@@ -1,12 +1,12 @@
 //! Class H: more than one answer. Shown with the candidates; nothing is recorded.
 
-use super::locate::Live;
-use super::{Candidate, Class, Disposition, Drift, Evidence, Remedy, World};
+use super::locate::LiveAgentRef;
+use super::{Candidate, Class, Disposition, Drift, Evidence, Inputs, Remedy};
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
 
 /// The drift of an entry whose agent may be in one of several conversations.
-pub(super) fn judge_conversation(world: &World<'_>, entry: &Session, candidates: &[Candidate]) -> Drift {
+pub(super) fn judge_conversation(world: &Inputs<'_>, entry: &Session, candidates: &[Candidate]) -> Drift {
     let ids: Vec<&str> = candidates.iter().map(|candidate| candidate.id.as_str()).collect();
     let evidence = candidates
         .iter()
@@ -20,7 +20,7 @@ pub(super) fn judge_conversation(world: &World<'_>, entry: &Session, candidates:
 }
 
 /// The drift of an entry whose agent is in its conversation while another live entry records the same one.
-pub(super) fn judge_shared(world: &World<'_>, entry: &Session, id: &ConversationId, other: &Session) -> Drift {
+pub(super) fn judge_shared(world: &Inputs<'_>, entry: &Session, id: &ConversationId, other: &Session) -> Drift {
     let other = &other.key;
     let matter = format!("its agent is in conversation {id}, but {} is alive and records it too; remove it there", other.name);
     let evidence = vec![Evidence::new("manifest", format!("{other} records {id}"))];
@@ -28,7 +28,7 @@ pub(super) fn judge_shared(world: &World<'_>, entry: &Session, id: &Conversation
 }
 
 /// The drift of an entry several of whose processes could be its agent.
-pub(super) fn judge_agents(world: &World<'_>, entry: &Session, candidates: &[Live<'_>]) -> Drift {
+pub(super) fn judge_agents(world: &Inputs<'_>, entry: &Session, candidates: &[LiveAgentRef<'_>]) -> Drift {
     let places: Vec<String> =
         candidates.iter().map(|live| format!("{} pid {}", live.pane.id, live.agent.process.pid)).collect();
     let evidence = places.iter().map(|place| Evidence::new("process", format!("{} in {place}", entry.agent))).collect();
@@ -36,7 +36,7 @@ pub(super) fn judge_agents(world: &World<'_>, entry: &Session, candidates: &[Liv
     flag(world, entry, matter, places.join(" "), evidence)
 }
 
-fn flag(world: &World<'_>, entry: &Session, matter: String, detail: String, evidence: Vec<Evidence>) -> Drift {
+fn flag(world: &Inputs<'_>, entry: &Session, matter: String, detail: String, evidence: Vec<Evidence>) -> Drift {
     Drift {
         class: Class::Ambiguous,
         session: entry.key.clone(),

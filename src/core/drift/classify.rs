@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::claims::{Claims, Ruling, standings};
-use super::locate::{Atlas, Live, Standing, Undeclared, remade};
+use super::locate::{LiveAgentRef, PresenceRef, SessionIndex, Undeclared, remade};
+use super::ownership::{ConversationVerdict, Ownership, standings};
 use super::presence::{LiveAgent, Presence};
 use super::unregistered::Discovered;
 use super::{
-    Class, Drift, World, agent_gone, ambiguous, dead, delegated, delegations, moved, new_id, revived, stale_id, unregistered,
+    Class, Drift, Inputs, agent_gone, ambiguous, dead, delegated, delegations, moved, new_id, revived, stale_id, unregistered,
 };
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
@@ -138,19 +138,19 @@ impl Unknown {
 }
 
 /// Compares a manifest with an observation.
-pub fn classify(world: &World<'_>) -> Verdict {
-    let atlas = Atlas::new(world);
+pub fn classify(world: &Inputs<'_>) -> Verdict {
+    let atlas = SessionIndex::new(world);
     let undeclared = atlas.undeclared(&world.manifest.sessions);
     let mut standings = standings(world, &atlas);
     let renames = moved::renames(world, &standings, &undeclared);
     for (entry, standing) in
         world.manifest.sessions.iter().zip(&mut standings).filter(|(it, _)| !renames.contains_key(&it.index))
     {
-        if let (Standing::Absent { how }, Some(listed)) = (&*standing, atlas.possible_name(entry)) {
-            *standing = Standing::Unknown(format!("{how}, but {}", remade(listed)));
+        if let (PresenceRef::Absent { how }, Some(listed)) = (&*standing, atlas.possible_name(entry)) {
+            *standing = PresenceRef::Unknown(format!("{how}, but {}", remade(listed)));
         }
     }
-    let claims = Claims::new(world, &standings);
+    let claims = Ownership::new(world, &standings);
     let mut verdict =
         Verdict { entries: Vec::with_capacity(standings.len()), found: Vec::new(), drifts: Vec::new(), unknown: Vec::new() };
     let delegated = delegations(world);
@@ -161,14 +161,14 @@ pub fn classify(world: &World<'_>) -> Verdict {
         verdict.drifts.extend(delegated.get(&entry.index).and_then(|job| delegated::judge(world, entry, job)));
     }
     for identity in &world.manifest.identities {
-        let vouched = stale_id::is_vouched(world.manifest, identity, |entry| {
+        let vouched = stale_id::is_proven_live(world.manifest, identity, |entry| {
             verdict.entries.get(entry.index).is_some_and(|v| v.proven.as_ref().is_some_and(|(id, _)| *id == identity.id))
         });
         verdict.drifts.extend(stale_id::judge_identity(world, identity, vouched));
     }
     let renamed: BTreeSet<&SessionKey> = renames.values().flat_map(|rename| &rename.to).map(|other| &other.key).collect();
     let strangers: Vec<&Undeclared<'_>> = undeclared.iter().filter(|other| !renamed.contains(&other.key)).collect();
-    let shown = standings.iter().flat_map(Standing::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
+    let shown = standings.iter().flat_map(PresenceRef::agents).copied().chain(renames.values().flat_map(moved::Rename::agents));
     for (other, discovered) in unregistered::discover(world, &strangers, shown) {
         let discovered = unregistered::unless_meant(world, other, &standings, discovered);
         judge_undeclared(world, other, discovered, &claims, &mut verdict);
@@ -178,10 +178,10 @@ pub fn classify(world: &World<'_>) -> Verdict {
 }
 
 fn judge<'a>(
-    world: &World<'a>,
+    world: &Inputs<'a>,
     entry: &Session,
-    standing: &Standing<'a>,
-    claims: &Claims<'_, 'a>,
+    standing: &PresenceRef<'a>,
+    claims: &Ownership<'_, 'a>,
     rename: Option<&moved::Rename<'_, 'a>>,
     drifts: &mut Vec<Drift>,
 ) -> EntryVerdict {
@@ -196,22 +196,22 @@ fn judge<'a>(
         return verdict;
     }
     match standing {
-        Standing::Unknown(why) => verdict.unknown = Some(why.clone()),
-        Standing::Absent { how } if entry.recorded.status == Some(Status::Running) => {
+        PresenceRef::Unknown(why) => verdict.unknown = Some(why.clone()),
+        PresenceRef::Absent { how } if entry.recorded.status == Some(Status::Running) => {
             drifts.push(dead::judge(world, entry, how))
         }
-        Standing::NoAgent { session, instead } if entry.recorded.status == Some(Status::Running) => {
+        PresenceRef::NoAgent { session, instead } if entry.recorded.status == Some(Status::Running) => {
             drifts.push(agent_gone::judge(world, entry, session, instead));
         }
-        Standing::Absent { .. } | Standing::NoAgent { .. } => {}
-        Standing::Several { session, candidates } => {
+        PresenceRef::Absent { .. } | PresenceRef::NoAgent { .. } => {}
+        PresenceRef::Several { session, candidates } => {
             drifts.extend(revived::judge(world, entry, session));
             drifts.push(ambiguous::judge_agents(world, entry, candidates));
         }
-        Standing::Alive(live) => {
+        PresenceRef::Alive(live) => {
             drifts.extend(revived::judge(world, entry, live.session));
             let ruling = claims.ruling(entry, *live);
-            if let Ruling::Proven { id, .. } = &ruling {
+            if let ConversationVerdict::Proven { id, .. } = &ruling {
                 let other = claims.also_held(entry, id);
                 drifts.extend(other.map(|other| ambiguous::judge_shared(world, entry, id, other)));
             }
@@ -231,14 +231,20 @@ fn judge<'a>(
         }
         _ => {}
     }
-    if let Standing::Alive(live) = standing {
+    if let PresenceRef::Alive(live) = standing {
         drifts.extend(moved::judge(world, entry, *live));
     }
     verdict
 }
 
 /// What it means that the recorded conversation of an entry went on elsewhere, where no live agent proves what it is in.
-fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: &mut EntryVerdict, drifts: &mut Vec<Drift>) {
+fn follow(
+    world: &Inputs<'_>,
+    entry: &Session,
+    claims: &Ownership<'_, '_>,
+    verdict: &mut EntryVerdict,
+    drifts: &mut Vec<Drift>,
+) {
     if verdict.doubt.is_some() || verdict.unknown.is_some() {
         return;
     }
@@ -271,57 +277,59 @@ fn follow(world: &World<'_>, entry: &Session, claims: &Claims<'_, '_>, verdict: 
 
 /// What a ruling about the conversation means for an entry.
 fn rule_on_id(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     entry: &Session,
     agent: &Agent,
-    ruling: Ruling,
+    ruling: ConversationVerdict,
     verdict: &mut EntryVerdict,
     drifts: &mut Vec<Drift>,
 ) {
     verdict.about_id = describe(&ruling, entry.recorded.session_id.as_ref());
     match ruling {
-        Ruling::Proven { id, rung, formerly } => {
+        ConversationVerdict::Proven { id, rung, formerly } => {
             if entry.recorded.session_id.as_ref() != Some(&id) {
                 drifts.push(new_id::judge(world, entry, agent, &id, rung, formerly.as_deref()));
             }
             verdict.proven = Some((id, rung));
         }
-        Ruling::Ambiguous(candidates) => {
+        ConversationVerdict::Ambiguous(candidates) => {
             verdict.doubt = Some(verdict.about_id.clone());
             drifts.push(ambiguous::judge_conversation(world, entry, &candidates));
         }
-        Ruling::Nothing => {}
-        Ruling::Unknown(why) => verdict.unknown = Some(why),
+        ConversationVerdict::Nothing => {}
+        ConversationVerdict::Unknown(why) => verdict.unknown = Some(why),
     }
 }
 
 /// A ruling in one line for people.
-fn describe(ruling: &Ruling, recorded: Option<&ConversationId>) -> String {
+fn describe(ruling: &ConversationVerdict, recorded: Option<&ConversationId>) -> String {
     match (ruling, recorded) {
-        (Ruling::Proven { id, rung, .. }, Some(old)) if old == id => {
+        (ConversationVerdict::Proven { id, rung, .. }, Some(old)) if old == id => {
             format!("{id} is recorded and proven by rung {} ({})", rung.number(), rung.as_str())
         }
-        (Ruling::Proven { id, rung, .. }, _) => format!("{id} is proven by rung {} ({})", rung.number(), rung.as_str()),
-        (Ruling::Ambiguous(candidates), _) => {
+        (ConversationVerdict::Proven { id, rung, .. }, _) => {
+            format!("{id} is proven by rung {} ({})", rung.number(), rung.as_str())
+        }
+        (ConversationVerdict::Ambiguous(candidates), _) => {
             let lines: Vec<String> =
                 candidates.iter().map(|candidate| format!("{} ({})", candidate.id, candidate.why_not)).collect();
             format!("not proven; candidates: {}", lines.join("; "))
         }
-        (Ruling::Nothing, Some(old)) => format!("{old} is recorded; nothing live proves or contradicts it"),
-        (Ruling::Nothing, None) => "no conversation is known yet".to_owned(),
-        (Ruling::Unknown(why), _) => format!("cannot tell: {why}"),
+        (ConversationVerdict::Nothing, Some(old)) => format!("{old} is recorded; nothing live proves or contradicts it"),
+        (ConversationVerdict::Nothing, None) => "no conversation is known yet".to_owned(),
+        (ConversationVerdict::Unknown(why), _) => format!("cannot tell: {why}"),
     }
 }
 
 fn judge_undeclared<'a>(
-    world: &World<'a>,
+    world: &Inputs<'a>,
     other: &Undeclared<'a>,
     discovered: Discovered<'a>,
-    claims: &Claims<'_, 'a>,
+    claims: &Ownership<'_, 'a>,
     verdict: &mut Verdict,
 ) {
-    let mut found = |agents: Vec<Live<'a>>, about_id, proven, view_of| {
-        let agents = agents.into_iter().map(Live::keep).collect();
+    let mut found = |agents: Vec<LiveAgentRef<'a>>, about_id, proven, view_of| {
+        let agents = agents.into_iter().map(LiveAgentRef::keep).collect();
         verdict.found.push(Unregistered { key: other.key.clone(), agents, proven, about_id, view_of });
     };
     match discovered {
@@ -339,13 +347,13 @@ fn judge_undeclared<'a>(
             let about_id = describe(&ruling, None);
             let (proven, formerly) = match ruling {
                 // An entry is made once, and with its id: it waits until that can be told.
-                Ruling::Unknown(why) => {
+                ConversationVerdict::Unknown(why) => {
                     let about = About::Session(other.key.clone(), vec![live.agent.kind]);
                     verdict.unknown.push(Unknown { about, why });
                     return found(vec![live], about_id, None, None);
                 }
-                Ruling::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
-                Ruling::Ambiguous(_) | Ruling::Nothing => (None, None),
+                ConversationVerdict::Proven { id, rung, formerly } => (Some((id, rung)), formerly),
+                ConversationVerdict::Ambiguous(_) | ConversationVerdict::Nothing => (None, None),
             };
             let id = proven.as_ref().map(|(id, rung)| (id, *rung));
             verdict.drifts.push(unregistered::judge(world, other, live, id, formerly.as_deref()));
@@ -356,7 +364,11 @@ fn judge_undeclared<'a>(
 
 /// The transcript of an entry's recorded conversation, and the home it is in: that of its live agent; without one, the first that
 /// has it.
-fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) -> (Option<PathBuf>, Option<Fact<Transcript>>) {
+fn transcript_of(
+    world: &Inputs<'_>,
+    entry: &Session,
+    standing: &PresenceRef<'_>,
+) -> (Option<PathBuf>, Option<Fact<Transcript>>) {
     let known = |home: &PathBuf| {
         let id = entry.recorded.session_id.clone()?;
         let key = TranscriptKey { kind: entry.agent, home: home.clone(), id };
@@ -395,7 +407,7 @@ fn transcript_of(world: &World<'_>, entry: &Session, standing: &Standing<'_>) ->
 }
 
 /// What could not be told about entries: one line per server that did not answer and is needed here, one per entry otherwise.
-fn unknown_of(world: &World<'_>, entries: &[EntryVerdict]) -> Vec<Unknown> {
+fn unknown_of(world: &Inputs<'_>, entries: &[EntryVerdict]) -> Vec<Unknown> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| {
         let why = server.why_unknown()?;
         let needed = world.is_searched(key) || world.needs(key).any(|entry| world.is_judged(entry));
@@ -410,7 +422,7 @@ fn unknown_of(world: &World<'_>, entries: &[EntryVerdict]) -> Vec<Unknown> {
     servers.chain(own).collect()
 }
 
-impl<'a> World<'a> {
+impl<'a> Inputs<'a> {
     /// Whether discovery needs a server: the one everyone uses who names none, or one looked at for no entry's sake.
     pub(crate) fn is_searched(&self, server: &ServerKey) -> bool {
         server.server == ServerKey::DEFAULT || self.needs(server).next().is_none()
@@ -423,7 +435,7 @@ impl<'a> World<'a> {
     }
 }
 
-impl World<'_> {
+impl Inputs<'_> {
     /// Whether an entry is judged here: this host's, and not suspended.
     pub(crate) fn is_judged(&self, entry: &Session) -> bool {
         entry.key.host == self.observation.host && !entry.suspend

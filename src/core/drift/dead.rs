@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Recorded, Session, Status};
 use crate::core::text::stamp;
 
 /// The drift of an entry whose session is absent; `how` is what the multiplexer said.
-pub(super) fn judge(world: &World<'_>, entry: &Session, how: &str) -> Drift {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, how: &str) -> Drift {
     let was = match &entry.recorded.pane {
         Some(pane) => {
             let pid = pane.pid.map(|pid| format!(" {pid}")).unwrap_or_default();
@@ -44,7 +44,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, how: &str) -> Drift {
 }
 
 /// Says that the host was booted after the session was last known to live.
-fn reboot(world: &World<'_>, entry: &Session) -> Option<Evidence> {
+fn reboot(world: &Inputs<'_>, entry: &Session) -> Option<Evidence> {
     let boot = world.observation.boot.seen()?;
     let memory = world.remembered(entry);
     let other_boot = memory.and_then(|memory| memory.boot_id.as_deref()).is_some_and(|id| id != boot.id);

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy};
 use crate::core::job::{Job, TimeOut, timed_out};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
 
 /// The job delegated to each entry, by the entry's index. A name that fits two entries, on two servers, delegates to neither.
-pub fn delegations<'a>(world: &World<'a>) -> BTreeMap<usize, &'a Job> {
+pub fn delegations<'a>(world: &Inputs<'a>) -> BTreeMap<usize, &'a Job> {
     let mut delegated: BTreeMap<usize, &Job> = BTreeMap::new();
     for job in world.jobs.iter().filter(|job| is_open(world, job)) {
         let mut entries = world.manifest.sessions.iter().filter(|entry| world.is_judged(entry) && names(job, entry));
@@ -28,7 +28,7 @@ pub fn delegations<'a>(world: &World<'a>) -> BTreeMap<usize, &'a Job> {
     delegated
 }
 
-fn is_open(world: &World<'_>, job: &Job) -> bool {
+fn is_open(world: &Inputs<'_>, job: &Job) -> bool {
     !job.status.is_final() && timed_out(job, world.observation.at) != Some(TimeOut::Total)
 }
 
@@ -37,7 +37,7 @@ fn names(job: &Job, entry: &Session) -> bool {
 }
 
 /// The drift of an entry that does not name the job delegated to it.
-pub(super) fn judge(world: &World<'_>, entry: &Session, job: &Job) -> Option<Drift> {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, job: &Job) -> Option<Drift> {
     let recorded = entry.recorded.delegate_job_id.as_deref().filter(|id| !id.is_empty());
     if recorded == Some(job.id.as_str()) || entry.recorded.status == Some(Status::Archived) {
         return None;

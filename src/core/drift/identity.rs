@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::observe::identity::{Found, Rung, Said};
+use crate::core::observe::identity::{LastMessage, Rung, RungValue};
 use crate::core::observe::{Agent, Process};
 
 /// How near to the start of the process an appearance proves nothing either way.
@@ -95,7 +95,7 @@ pub(super) fn guess(agent: &Agent, now: DateTime<Utc>, claimed: &dyn Fn(&Convers
 pub(super) fn later(
     agent: &Agent,
     id: &ConversationId,
-    is_anothers: &dyn Fn(&Said) -> bool,
+    is_anothers: &dyn Fn(&LastMessage) -> bool,
 ) -> Result<Vec<ConversationId>, String> {
     let said = match &agent.ladder.said {
         Fact::Seen(said) => said,
@@ -103,14 +103,14 @@ pub(super) fn later(
         Fact::Unknown(why) => return Err(why.clone()),
     };
     let last = said.iter().filter(|it| it.id == *id).map(|it| it.at).max();
-    let is_later = |it: &&Said| it.id != *id && last.is_none_or(|last| it.at > last) && !is_anothers(it);
+    let is_later = |it: &&LastMessage| it.id != *id && last.is_none_or(|last| it.at > last) && !is_anothers(it);
     Ok(said.iter().filter(is_later).map(|it| it.id.clone()).collect())
 }
 
 /// The unclaimed conversations a weak rung speaks for: those that came after the process, and those of which the clock does not
 /// tell: too near to its start, or still to come.
 fn split(
-    found: &Found,
+    found: &RungValue,
     process: Process,
     now: DateTime<Utc>,
     claimed: &dyn Fn(&ConversationId) -> bool,
@@ -130,13 +130,13 @@ fn split(
         }
     };
     match found {
-        Found::Id(_) => {}
-        Found::Mapped { id, changed } => {
+        RungValue::Id(_) => {}
+        RungValue::Mapped { id, changed } => {
             if let Some(changed) = changed {
                 sort(id, *changed);
             }
         }
-        Found::Appeared(appearances) => {
+        RungValue::Appeared(appearances) => {
             for appearance in appearances {
                 sort(&appearance.id, appearance.at);
             }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::World;
+use super::Inputs;
 use super::presence::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
@@ -14,7 +14,7 @@ use crate::core::observe::{Agent, MuxSession, Observation, Pane};
 
 /// An agent that is alive in a pane.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Live<'a> {
+pub(super) struct LiveAgentRef<'a> {
     /// The session it is in.
     pub(super) session: &'a Arc<MuxSession>,
     /// Its pane.
@@ -23,7 +23,7 @@ pub(super) struct Live<'a> {
     pub(super) agent: &'a Arc<Agent>,
 }
 
-impl Live<'_> {
+impl LiveAgentRef<'_> {
     /// The same, to keep.
     pub(super) fn keep(self) -> LiveAgent {
         LiveAgent { session: Arc::clone(self.session), pane: Arc::clone(self.pane), agent: Arc::clone(self.agent) }
@@ -32,7 +32,7 @@ impl Live<'_> {
 
 /// How an entry's session stands in the world, while it is judged. A verdict keeps it as a [`Presence`].
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Standing<'a> {
+pub(super) enum PresenceRef<'a> {
     /// It is unknown, and why.
     Unknown(String),
     /// Its server is not there, or answered without it.
@@ -52,15 +52,15 @@ pub(super) enum Standing<'a> {
         /// The session.
         session: &'a Arc<MuxSession>,
         /// The agents.
-        candidates: Vec<Live<'a>>,
+        candidates: Vec<LiveAgentRef<'a>>,
     },
     /// The session is alive with its agent.
-    Alive(Live<'a>),
+    Alive(LiveAgentRef<'a>),
 }
 
-impl<'a> Standing<'a> {
+impl<'a> PresenceRef<'a> {
     /// The agent, or those that could be it.
-    pub(super) fn agents(&self) -> &[Live<'a>] {
+    pub(super) fn agents(&self) -> &[LiveAgentRef<'a>] {
         match self {
             Self::Alive(live) => std::slice::from_ref(live),
             Self::Several { candidates, .. } => candidates,
@@ -74,7 +74,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The agent, if it is exactly one.
-    pub(super) fn live(&self) -> Option<Live<'a>> {
+    pub(super) fn live(&self) -> Option<LiveAgentRef<'a>> {
         match self {
             Self::Alive(live) => Some(*live),
             _ => None,
@@ -106,10 +106,10 @@ fn unread(pane: &Arc<Pane>) -> Option<String> {
 }
 
 /// Every agent in a session.
-pub(super) fn agents_of(session: &Arc<MuxSession>) -> impl Iterator<Item = Live<'_>> {
+pub(super) fn agents_of(session: &Arc<MuxSession>) -> impl Iterator<Item = LiveAgentRef<'_>> {
     session.panes.iter().flat_map(move |pane| {
         let agents = pane.agents.seen().map_or(&[][..], Vec::as_slice);
-        agents.iter().map(move |agent| Live { session, pane, agent })
+        agents.iter().map(move |agent| LiveAgentRef { session, pane, agent })
     })
 }
 
@@ -159,15 +159,15 @@ pub(super) struct Undeclared<'a> {
 }
 
 /// The observed sessions by server and name, so that a thousand entries cost a thousand look-ups.
-pub(super) struct Atlas<'a> {
-    world: World<'a>,
+pub(super) struct SessionIndex<'a> {
+    world: Inputs<'a>,
     observation: &'a Observation,
     by_name: HashMap<(&'a ServerKey, &'a str), &'a Arc<MuxSession>>,
 }
 
-impl<'a> Atlas<'a> {
+impl<'a> SessionIndex<'a> {
     /// The index of an observation.
-    pub(super) fn new(world: &World<'a>) -> Self {
+    pub(super) fn new(world: &Inputs<'a>) -> Self {
         let observation = world.observation;
         let mut by_name = HashMap::new();
         for (key, fact) in &observation.servers {
@@ -184,13 +184,13 @@ impl<'a> Atlas<'a> {
     }
 
     /// Where the session of an entry is.
-    pub(super) fn locate(&self, entry: &Session) -> Standing<'a> {
+    pub(super) fn locate(&self, entry: &Session) -> PresenceRef<'a> {
         let key = entry.key.server_key();
         let Some((key, server)) = self.observation.servers.get_key_value(&key) else {
-            return Standing::Unknown(format!("{key} was not looked at"));
+            return PresenceRef::Unknown(format!("{key} was not looked at"));
         };
         match server {
-            Fact::Unknown(why) => Standing::Unknown(why.clone()),
+            Fact::Unknown(why) => PresenceRef::Unknown(why.clone()),
             Fact::Absent => {
                 let how = format!("no server on {key}");
                 let doubt = match key.mux {
@@ -201,7 +201,7 @@ impl<'a> Atlas<'a> {
             }
             Fact::Seen(server) => match (self.session(key, &entry.key), &server.unlisted) {
                 (Some(session), _) => self.in_session(entry, session),
-                (None, Some(why)) => Standing::Unknown(why.clone()),
+                (None, Some(why)) => PresenceRef::Unknown(why.clone()),
                 (None, None) => {
                     let how = format!("{key} answered without it");
                     self.missing(entry, how, "did another server take this socket over?")
@@ -221,21 +221,21 @@ impl<'a> Atlas<'a> {
 
     /// A session that is not where its entry says is absent, unless it may be out of sight, or the process of its recorded pane is
     /// alive with the agent on a terminal and no server accounts for it: somebody holds that terminal.
-    fn missing(&self, entry: &Session, how: String, doubt: &str) -> Standing<'a> {
+    fn missing(&self, entry: &Session, how: String, doubt: &str) -> PresenceRef<'a> {
         if let Some(why) = self.out_of_sight(entry) {
-            return Standing::Unknown(format!("{how}, but {why}"));
+            return PresenceRef::Unknown(format!("{how}, but {why}"));
         }
         let pid = entry.recorded.pane.as_ref().and_then(|pane| pane.pid);
         match pid.and_then(|pid| self.observation.strays.get(&pid)) {
             Some(Fact::Seen(stray)) if stray.has_terminal && stray.agents.iter().any(|(kind, _)| *kind == entry.agent) => {
                 let pid = stray.process.pid;
                 let agent = entry.agent;
-                Standing::Unknown(format!(
+                PresenceRef::Unknown(format!(
                     "{how}, but its recorded pane process {pid} still runs {agent} on a terminal; {doubt}"
                 ))
             }
-            Some(Fact::Unknown(why)) => Standing::Unknown(why.clone()),
-            _ => Standing::Absent { how },
+            Some(Fact::Unknown(why)) => PresenceRef::Unknown(why.clone()),
+            _ => PresenceRef::Absent { how },
         }
     }
 
@@ -322,32 +322,32 @@ impl<'a> Atlas<'a> {
 
     /// The agent of an entry in its session: the only one of its kind; of several the one in the recorded pane, else the only
     /// one that works in the entry's directory.
-    fn in_session(&self, entry: &Session, session: &'a Arc<MuxSession>) -> Standing<'a> {
+    fn in_session(&self, entry: &Session, session: &'a Arc<MuxSession>) -> PresenceRef<'a> {
         let candidates = agents_of(session).filter(|live| live.agent.kind == entry.agent).collect::<Vec<_>>();
         let mut recorded = candidates.iter().filter(|live| is_recorded_pane(entry, live.pane));
         match (recorded.next(), recorded.next()) {
-            (Some(live), None) => return Standing::Alive(*live),
-            (Some(_), Some(_)) => return Standing::Several { session, candidates },
+            (Some(live), None) => return PresenceRef::Alive(*live),
+            (Some(_), Some(_)) => return PresenceRef::Several { session, candidates },
             (None, _) => {}
         }
         if let Some(why) = session.panes.iter().find_map(unread) {
-            return Standing::Unknown(why);
+            return PresenceRef::Unknown(why);
         }
         match candidates.as_slice() {
             // What could not be read beside another agent may be the one that is missing.
             [] => match session.panes.iter().find_map(|pane| pane.unread.clone()) {
-                Some(why) => Standing::Unknown(why),
-                None => Standing::NoAgent { session, instead: what_is_there(session) },
+                Some(why) => PresenceRef::Unknown(why),
+                None => PresenceRef::NoAgent { session, instead: what_is_there(session) },
             },
-            [live] => Standing::Alive(*live),
+            [live] => PresenceRef::Alive(*live),
             _ => {
                 let workspace = entry.cwd.as_deref().map(|cwd| self.observation.real_path(cwd));
                 let at_home =
-                    |live: &&Live<'_>| workspace.is_some() && live.agent.cwd.seen().map(PathBuf::as_path) == workspace;
+                    |live: &&LiveAgentRef<'_>| workspace.is_some() && live.agent.cwd.seen().map(PathBuf::as_path) == workspace;
                 let mut home = candidates.iter().filter(at_home);
                 match (home.next(), home.next()) {
-                    (Some(live), None) => Standing::Alive(*live),
-                    _ => Standing::Several { session, candidates },
+                    (Some(live), None) => PresenceRef::Alive(*live),
+                    _ => PresenceRef::Several { session, candidates },
                 }
             }
         }

@@ -2,7 +2,6 @@
 
 mod agent_gone;
 mod ambiguous;
-mod claims;
 mod classify;
 mod dead;
 mod delegated;
@@ -10,6 +9,7 @@ mod identity;
 mod locate;
 mod moved;
 mod new_id;
+mod ownership;
 mod presence;
 mod remember;
 mod revived;
@@ -43,7 +43,7 @@ pub use remember::remember;
 
 /// Everything a classification looks at. Equal values give equal verdicts: the time is that of the observation.
 #[derive(Debug, Clone, Copy)]
-pub struct World<'a> {
+pub struct Inputs<'a> {
     /// What is declared and recorded.
     pub manifest: &'a Manifest,
     /// When the manifest's text was last changed: everything in it was written by then.

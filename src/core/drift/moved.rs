@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::locate::{Live, Standing, Undeclared, agents_of, is_recorded_pane};
+use super::locate::{LiveAgentRef, PresenceRef, Undeclared, agents_of, is_recorded_pane};
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Identity, Recording, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Identity, Inputs, Recording, Remedy};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
 
 /// The drift of an entry whose agent is in another pane than the recorded one, or whose pane is not recorded.
-pub(super) fn judge(world: &World<'_>, entry: &Session, live: Live<'_>) -> Option<Drift> {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, live: LiveAgentRef<'_>) -> Option<Drift> {
     if is_recorded_pane(entry, live.pane) {
         return None;
     }
@@ -44,7 +44,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, live: Live<'_>) -> Optio
 }
 
 /// What is recorded of a pane: the four fields headcount keeps, over whatever else stands there.
-fn pane_value(entry: &Session, live: Live<'_>) -> Value {
+fn pane_value(entry: &Session, live: LiveAgentRef<'_>) -> Value {
     let mut fields = match entry.entry.own.get(Field::Pane.name()) {
         Some(Value::Object(fields)) => fields.clone(),
         _ => Map::new(),
@@ -58,7 +58,7 @@ fn pane_value(entry: &Session, live: Live<'_>) -> Value {
 }
 
 /// The fields of a recorded pane, in the order they are written.
-pub(super) fn recorded_fields(live: Live<'_>) -> [(&'static str, Value); 4] {
+pub(super) fn recorded_fields(live: LiveAgentRef<'_>) -> [(&'static str, Value); 4] {
     let cwd = match &live.agent.cwd {
         Fact::Seen(cwd) => cwd.to_str().map_or(Value::Null, |text| json!(text)),
         Fact::Absent | Fact::Unknown(_) => Value::Null,
@@ -80,7 +80,7 @@ pub(super) struct Rename<'w, 'a> {
 
 impl<'a> Rename<'_, 'a> {
     /// The agents in those sessions.
-    pub(super) fn agents(&self) -> impl Iterator<Item = Live<'a>> {
+    pub(super) fn agents(&self) -> impl Iterator<Item = LiveAgentRef<'a>> {
         self.to.iter().flat_map(|other| agents_of(other.session))
     }
 
@@ -95,8 +95,8 @@ impl<'a> Rename<'_, 'a> {
 /// and a conversation resumed elsewhere is a new session. A session is the new name of one entry at most; a pane counts before
 /// a conversation.
 pub(super) fn renames<'w, 'a>(
-    world: &World<'_>,
-    standings: &[Standing<'_>],
+    world: &Inputs<'_>,
+    standings: &[PresenceRef<'_>],
     undeclared: &'w [Undeclared<'a>],
 ) -> BTreeMap<usize, Rename<'w, 'a>> {
     let mut renames = BTreeMap::new();
@@ -105,7 +105,7 @@ pub(super) fn renames<'w, 'a>(
     }
     let absent = || {
         let entries = world.manifest.sessions.iter().zip(standings);
-        entries.filter(|(entry, standing)| world.is_judged(entry) && matches!(standing, Standing::Absent { .. }))
+        entries.filter(|(entry, standing)| world.is_judged(entry) && matches!(standing, PresenceRef::Absent { .. }))
     };
     let mut taken: BTreeSet<&SessionKey> = BTreeSet::new();
     for (entry, _) in absent().filter(|(entry, _)| matches!(entry.recorded.status, None | Some(Status::Running))) {
@@ -136,8 +136,7 @@ fn holds_pane(entry: &Session, other: &Undeclared<'_>) -> bool {
 
 fn proves_id(entry: &Session, other: &Undeclared<'_>) -> bool {
     let recorded = entry.recorded.session_id.as_ref();
-    let is_in_it =
-        |live: Live<'_>| matches!(super::identity::proof_of(live.agent), Identity::Proven { id, .. } if Some(&id) == recorded);
+    let is_in_it = |live: LiveAgentRef<'_>| matches!(super::identity::proof_of(live.agent), Identity::Proven { id, .. } if Some(&id) == recorded);
     is_beside(entry, other) && agents_of(other.session).any(|live| live.agent.kind == entry.agent && is_in_it(live))
 }
 
@@ -152,7 +151,7 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// The drift of an entry whose session goes by another name now: shown with the name, never written.
-pub(super) fn judge_renamed(world: &World<'_>, entry: &Session, rename: &Rename<'_, '_>) -> Drift {
+pub(super) fn judge_renamed(world: &Inputs<'_>, entry: &Session, rename: &Rename<'_, '_>) -> Drift {
     let places: Vec<String> = rename.to.iter().map(|other| format!("{:?}", other.key.name)).collect();
     let matter = match (places.as_slice(), rename.proposed) {
         ([place], true) => format!("renamed to {place}; change its name in the manifest to follow"),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::Session;
@@ -17,7 +17,7 @@ const KEPT: &str = "; it has no message yet, so the recorded one is kept";
 /// The drift of an entry whose live agent is proven to be in conversation `id`. `formerly` names an ended entry that keeps a
 /// copy of the id as history.
 pub(super) fn judge(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     entry: &Session,
     agent: &Agent,
     id: &ConversationId,
@@ -48,7 +48,7 @@ pub(super) fn judge(
 /// The drift of an entry without a live agent that proves what it is in, whose recorded conversation went on in `id`.
 /// `is_spoken`: whether the heir has a transcript. Without one the recorded one is kept, which has.
 pub(super) fn judge_continued(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     entry: &Session,
     old: &ConversationId,
     id: &ConversationId,
@@ -71,7 +71,7 @@ pub(super) fn judge_continued(
 
 /// Whether a registry names a conversation in which nothing was said yet, in place of one that has a transcript: a picker or a
 /// dialog may be open, and nothing of the new one would be lost. Not if another agent proves to be in the recorded one.
-fn is_unspoken(world: &World<'_>, entry: &Session, agent: &Agent, id: &ConversationId, rung: Rung) -> bool {
+fn is_unspoken(world: &Inputs<'_>, entry: &Session, agent: &Agent, id: &ConversationId, rung: Rung) -> bool {
     let Some((home, old)) = agent.home.seen().zip(entry.recorded.session_id.as_ref()) else { return false };
     let transcript = |id: &ConversationId| {
         let key = TranscriptKey { kind: entry.agent, home: home.clone(), id: id.clone() };
@@ -87,7 +87,7 @@ fn is_unspoken(world: &World<'_>, entry: &Session, agent: &Agent, id: &Conversat
 }
 
 /// Every agent that was seen.
-fn agents<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Agent> {
+fn agents<'a>(world: &Inputs<'a>) -> impl Iterator<Item = &'a Agent> {
     let servers = world.observation.servers.values().filter_map(Fact::seen);
     let panes = servers.flat_map(|server| &server.sessions).flat_map(|session| &session.panes);
     panes.filter_map(|pane| pane.agents.seen()).flatten().map(AsRef::as_ref)

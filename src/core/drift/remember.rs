@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Class, Disposition, EntryVerdict, Unregistered, Verdict, World};
+use super::{Class, Disposition, EntryVerdict, Inputs, Unregistered, Verdict};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
 use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory};
-use crate::core::observe::{Pane, Vantage};
+use crate::core::observe::{Pane, Viewpoint};
 
 /// The memory after a pass. `consumer`, if anyone who is told each drift once, was `told` of these drifts, by fingerprint.
 ///
 /// While something about a session or its server is unknown no drift of it is forgotten: it may only be out of sight. The drifts of
 /// all others are.
 pub fn remember<'a>(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     verdict: &Verdict,
     told: impl Iterator<Item = &'a str>,
     consumer: Option<&str>,
@@ -79,7 +79,7 @@ fn registered(verdict: &Verdict) -> Vec<&Unregistered> {
 }
 
 /// Notes which process the conversation is recorded for that a new entry begins with.
-fn note_registered(world: &World<'_>, session: &mut SessionMemory, found: &Unregistered) {
+fn note_registered(world: &Inputs<'_>, session: &mut SessionMemory, found: &Unregistered) {
     if let ([live], Some((id, _))) = (found.agents.as_slice(), &found.proven) {
         let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
         session.note_recorded_id(Some(id), world.observation.at, boot);
@@ -112,7 +112,7 @@ fn note_declared(memory: &mut Memory, declared: &HashSet<&SessionKey>, now: Date
 }
 
 /// Notes which process is in a conversation, or why that is doubtful. What could not be told and what has ended changes neither.
-fn note_conversation(world: &World<'_>, session: &mut Cow<'_, SessionMemory>, verdict: &EntryVerdict, entry: &Session) {
+fn note_conversation(world: &Inputs<'_>, session: &mut Cow<'_, SessionMemory>, verdict: &EntryVerdict, entry: &Session) {
     let Some(live) = verdict.presence.live().filter(|_| verdict.unknown.is_none()) else { return };
     let recorded = entry.recorded.session_id.as_ref();
     let doubt = verdict.doubt.as_ref().filter(|_| recorded.is_some());
@@ -141,7 +141,7 @@ pub(super) fn other_pane(entry: &Session, pane: &Pane) -> Option<u32> {
     pane.pid.is_some_and(|pid| pid != recorded).then_some(recorded)
 }
 
-impl<'a> World<'a> {
+impl<'a> Inputs<'a> {
     /// What earlier passes noted of the session of an entry, by its name now or by the one it had before a person changed it.
     pub(crate) fn remembered(&self, entry: &Session) -> Option<&'a SessionMemory> {
         let own = self.memory.session(&entry.key);
@@ -170,7 +170,7 @@ impl<'a> World<'a> {
 }
 
 /// Notes from where a session was seen alive, if it was from elsewhere before.
-fn note_vantage(session: &mut Cow<'_, SessionMemory>, vantage: &Vantage, key: &SessionKey) {
+fn note_vantage(session: &mut Cow<'_, SessionMemory>, vantage: &Viewpoint, key: &SessionKey) {
     let (pids, directory) = (vantage.pids.as_ref(), vantage.directories.get(&key.server_key()));
     let known = session.seen_from.as_ref();
     if known.map(|seen| &seen.pids) != pids || known.and_then(|seen| seen.directory.as_ref()) != directory {
@@ -180,7 +180,7 @@ fn note_vantage(session: &mut Cow<'_, SessionMemory>, vantage: &Vantage, key: &S
 
 fn remember_drifts<'a>(
     memory: &mut Memory,
-    world: &World<'_>,
+    world: &Inputs<'_>,
     verdict: &Verdict,
     now_told: impl Iterator<Item = &'a str>,
     consumer: Option<&str>,

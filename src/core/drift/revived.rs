@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::settle::contradict;
-use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::MuxSession;
 
 /// The drift of an entry that does not say running while its session is alive with its agent.
-pub(super) fn judge(world: &World<'_>, entry: &Session, session: &MuxSession) -> Option<Drift> {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, session: &MuxSession) -> Option<Drift> {
     let (matter, wanted) = match entry.recorded.status {
         Some(Status::Running) => return None,
         None => ("first seen alive".to_owned(), Disposition::Record),

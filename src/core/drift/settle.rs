@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Disposition, World};
+use super::{Disposition, Inputs};
 use crate::core::edit::Edit;
 use crate::core::ids::SessionKey;
 use crate::core::manifest::Session;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::MuxSession;
 
-impl World<'_> {
+impl Inputs<'_> {
     /// The moment until which something that happened at `stamp` is still fresh; `None` once it has settled. A stamp in the
     /// future counts as old.
     pub(super) fn fresh_until(&self, stamp: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

@@ -1,14 +1,14 @@
 //! Class D: the transcript of a recorded id is gone. Only flagged: an id is never deleted.
 
-use super::{Class, Disposition, Drift, Evidence, Remedy, World};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Remedy};
 use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, SessionKey};
-use crate::core::manifest::{Identity, Manifest, Session, Status};
+use crate::core::manifest::{Manifest, Session, Status, TopLevelIdentity};
 use crate::core::observe::{Transcript, TranscriptKey};
 
 /// The drift of an entry whose recorded conversation has no transcript. `vouched` tells whether a live process proves
 /// the id: then the transcript may simply not have been written yet, unless it was there before.
-pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transcript>, vouched: bool) -> Option<Drift> {
+pub(super) fn judge(world: &Inputs<'_>, entry: &Session, transcript: &Fact<Transcript>, vouched: bool) -> Option<Drift> {
     let id = entry.recorded.session_id.as_ref()?;
     if !transcript.is_absent() || entry.recorded.status == Some(Status::Archived) || entry.recorded.id_is_lent {
         return None;
@@ -28,7 +28,7 @@ pub(super) fn judge(world: &World<'_>, entry: &Session, transcript: &Fact<Transc
 }
 
 /// The drift of a top-level identity whose conversation has no transcript. It is shown once, under its own path.
-pub(super) fn judge_identity(world: &World<'_>, identity: &Identity, vouched: bool) -> Option<Drift> {
+pub(super) fn judge_identity(world: &Inputs<'_>, identity: &TopLevelIdentity, vouched: bool) -> Option<Drift> {
     let home = world.observation.own_homes.get(&identity.agent)?.seen()?;
     let key = TranscriptKey { kind: identity.agent, home: home.clone(), id: identity.id.clone() };
     if vouched || !world.observation.transcripts.get(&key)?.is_absent() {
@@ -58,7 +58,7 @@ fn stale(session: SessionKey, agent: crate::core::ids::AgentKind, id: &Conversat
 }
 
 /// Whether any entry of the manifest reads its id from this identity and is vouched for.
-pub(super) fn is_vouched(manifest: &Manifest, identity: &Identity, vouched: impl Fn(&Session) -> bool) -> bool {
+pub(super) fn is_proven_live(manifest: &Manifest, identity: &TopLevelIdentity, vouched: impl Fn(&Session) -> bool) -> bool {
     manifest.sessions.iter().any(|entry| {
         entry.agent == identity.agent && entry.recorded.session_id.as_ref() == Some(&identity.id) && vouched(entry)
     })

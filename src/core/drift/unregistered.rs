@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::locate::{Live, Standing, Undeclared, agents_of, remade};
-use super::{Class, Disposition, Drift, Evidence, Recording, Remedy, World, moved, new_id};
+use super::locate::{LiveAgentRef, PresenceRef, Undeclared, agents_of, remade};
+use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy, moved, new_id};
 use crate::core::edit::Edit;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::manifest::names::{Field, own_id_key};
@@ -23,23 +23,23 @@ pub(super) enum Discovered<'a> {
     /// Its name is one of ours, but a process in it could not be read: the agents its name tells, and why.
     Unknown(Vec<AgentKind>, String),
     /// The agent its name tells is alive in it.
-    Ours(Live<'a>),
+    Ours(LiveAgentRef<'a>),
     /// Several agents of the kind its name tells are.
-    Several(AgentKind, Vec<Live<'a>>),
+    Several(AgentKind, Vec<LiveAgentRef<'a>>),
     /// The agent its name tells is another session's, which this one shows as well; and that session's name.
-    View(Live<'a>, String),
+    View(LiveAgentRef<'a>, String),
 }
 
 /// Which of the sessions without an entry are ours: the name matches a pattern of `discovery.names` and an agent the pattern
 /// names is alive in it. An agent is one session's: a session that only shows the agent of an entry (`shown`), or of an older
 /// session that is ours, is a view of it. In the order of `undeclared`.
 pub(super) fn discover<'w, 'a>(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     undeclared: &[&'w Undeclared<'a>],
-    shown: impl Iterator<Item = Live<'a>>,
+    shown: impl Iterator<Item = LiveAgentRef<'a>>,
 ) -> Vec<(&'w Undeclared<'a>, Discovered<'a>)> {
     let mut owner: BTreeMap<Process, &str> = shown.map(|live| (live.agent.process, live.session.name.as_str())).collect();
-    let mut candidates: Vec<(usize, Vec<Live<'a>>)> = Vec::new();
+    let mut candidates: Vec<(usize, Vec<LiveAgentRef<'a>>)> = Vec::new();
     let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
     for other in undeclared {
         let kinds: Vec<AgentKind> = world
@@ -48,7 +48,7 @@ pub(super) fn discover<'w, 'a>(
             .iter()
             .flat_map(|pattern| pattern.agents(&other.key.name, &world.manifest.agents))
             .collect();
-        let agents: Vec<Live<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
+        let agents: Vec<LiveAgentRef<'a>> = agents_of(other.session).filter(|live| kinds.contains(&live.agent.kind)).collect();
         let hidden = other.session.panes.iter().find_map(|pane| pane.agents.why_unknown());
         let discovered = match hidden {
             Some(why) if agents.is_empty() && !kinds.is_empty() => Discovered::Unknown(kinds, why.to_owned()),
@@ -101,9 +101,9 @@ pub(super) fn discover<'w, 'a>(
 /// The same, unless this session may have an entry, or should have none: registered now, it would be declared twice, or in the
 /// wrong place. An unknown key may mean so once it is corrected, or an entry whose own session nobody can tell by its name.
 pub(super) fn unless_meant<'a>(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     other: &Undeclared<'a>,
-    standings: &[Standing<'_>],
+    standings: &[PresenceRef<'_>],
     discovered: Discovered<'a>,
 ) -> Discovered<'a> {
     let kinds = match &discovered {
@@ -113,7 +113,7 @@ pub(super) fn unless_meant<'a>(
     };
     let name = &other.key.name;
     let meaning = world.manifest.sessions.iter().zip(standings).find_map(|(entry, standing)| {
-        let is_near = entry.key.server_key() == other.key.server_key() && matches!(standing, Standing::Unknown(_));
+        let is_near = entry.key.server_key() == other.key.server_key() && matches!(standing, PresenceRef::Unknown(_));
         if is_near && entry.key.may_be(name) {
             return Some(format!("the entry {:?} may mean it: {}", entry.key.name, remade(name)));
         }
@@ -130,9 +130,9 @@ pub(super) fn unless_meant<'a>(
 /// The drift of a session of ours that has no entry: an entry in the file's own dialect. `formerly` names an ended entry that
 /// keeps a copy of its id as history.
 pub(super) fn judge(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     undeclared: &Undeclared<'_>,
-    live: Live<'_>,
+    live: LiveAgentRef<'_>,
     proven: Option<(&ConversationId, Rung)>,
     formerly: Option<&str>,
 ) -> Drift {
@@ -165,7 +165,7 @@ pub(super) fn judge(
 }
 
 /// The drift of a session of ours that has no entry and several agents of its kind: nobody can say which one it is about.
-pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candidates: &[Live<'_>]) -> Drift {
+pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candidates: &[LiveAgentRef<'_>]) -> Drift {
     let places: Vec<String> =
         candidates.iter().map(|live| format!("{} pid {}", live.pane.id, live.agent.process.pid)).collect();
     Drift {
@@ -181,7 +181,7 @@ pub(super) fn judge_several(undeclared: &Undeclared<'_>, agent: AgentKind, candi
 }
 
 /// A new entry, in the order people write them.
-fn entry(world: &World<'_>, undeclared: &Undeclared<'_>, live: Live<'_>, id: Option<&ConversationId>) -> Value {
+fn entry(world: &Inputs<'_>, undeclared: &Undeclared<'_>, live: LiveAgentRef<'_>, id: Option<&ConversationId>) -> Value {
     let agent = live.agent.kind;
     let Manifest { dialect, usual, .. } = world.manifest;
     let name_of = |field: Field| match dialect {

@@ -12,7 +12,7 @@ use super::ids::{AgentKind, SessionKey};
 use super::job::{EventKind, JobId, JobStatus, TimeOut};
 use super::report::DriftReport;
 use super::text::seconds;
-pub use announcer::{Announcer, Limit, Room};
+pub use announcer::{Announcer, EventBudget, EventLimit};
 pub use jobs::JobTeller;
 
 /// One thing `watch` says. Fields are only ever added.
@@ -24,7 +24,7 @@ pub enum Event {
     /// A drift that was not told before, or that came back.
     Drift(DriftEvent),
     /// A reported drift has ended.
-    Resolved(Resolved),
+    Resolved(DriftResolved),
     /// A delegated job is new, has another status, asks for permission or ran out of time.
     Job(JobChange),
     /// The MQTT broker was reached, at first or again; what goes wrong with it is an error.
@@ -32,7 +32,7 @@ pub enum Event {
     /// The watch is alive.
     Heartbeat(Heartbeat),
     /// Something went wrong; the watch goes on.
-    Error(Failure),
+    Error(WatchFailure),
     /// The watch ended in order; the last line.
     Stopped(Stopped),
 }
@@ -118,7 +118,7 @@ pub struct DriftEvent {
 
 /// A reported drift has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Resolved {
+pub struct DriftResolved {
     /// When headcount reported it, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
@@ -136,7 +136,7 @@ pub struct Resolved {
     /// The agent, by its canonical name.
     pub agent: AgentKind,
     /// How it ended.
-    pub how: How,
+    pub how: Resolution,
     /// One line, ready to post as a comment.
     pub message: String,
     /// How many events of this session were left out before this one because there were too many.
@@ -151,7 +151,7 @@ pub struct Resolved {
 /// How a drift ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum How {
+pub enum Resolution {
     /// It was recorded after all.
     Recorded,
     /// Manifest and world agree again.
@@ -243,7 +243,7 @@ pub struct BrokerUp {
 
 /// Something went wrong; the watch goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Failure {
+pub struct WatchFailure {
     /// When, UTC.
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]

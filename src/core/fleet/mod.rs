@@ -13,7 +13,7 @@ use super::drift::Class;
 use super::events::Event;
 use super::ids::{AgentKind, ConversationId, SessionKey};
 use super::report::status::{Observed, SessionRow, StatusReport};
-use super::report::{Counts, State};
+use super::report::{Counts, DriftState};
 use super::text::seconds;
 
 /// The `schema` of a [`HostState`].
@@ -118,7 +118,7 @@ pub struct DriftNote {
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
     /// `drift` or `resolved`.
-    pub event: Told,
+    pub event: DriftPhase,
     /// The fingerprint of the drift.
     pub id: String,
     /// Its class.
@@ -129,7 +129,7 @@ pub struct DriftNote {
     pub agent: AgentKind,
     /// What became of a drift.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub state: Option<State>,
+    pub state: Option<DriftState>,
     /// One line, ready to post as a comment.
     pub message: String,
 }
@@ -137,7 +137,7 @@ pub struct DriftNote {
 /// What a message says of a drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Told {
+pub enum DriftPhase {
     /// It was found.
     Drift,
     /// It is no more.
@@ -221,12 +221,22 @@ impl DriftNote {
                 let (id, message) = (drift.id.clone(), drift.message.clone());
                 let (session, state) = (drift.session.clone(), Some(drift.state));
                 let (class, agent) = (drift.class, drift.agent);
-                Some(Self { schema, at: event.at, event: Told::Drift, id, class, session, agent, state, message })
+                Some(Self { schema, at: event.at, event: DriftPhase::Drift, id, class, session, agent, state, message })
             }
             Event::Resolved(event) => {
                 let (id, message, session) = (event.id.clone(), event.message.clone(), event.session.clone());
                 let (class, agent) = (event.class, event.agent);
-                Some(Self { schema, at: event.at, event: Told::Resolved, id, class, session, agent, state: None, message })
+                Some(Self {
+                    schema,
+                    at: event.at,
+                    event: DriftPhase::Resolved,
+                    id,
+                    class,
+                    session,
+                    agent,
+                    state: None,
+                    message,
+                })
             }
             _ => None,
         }

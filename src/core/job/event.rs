@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::verify::sign;
-use super::{Job, JobId, MAX_SEQ, SCHEMA_VERSION, Token};
+use super::{Job, JobId, JobToken, MAX_SEQ, SCHEMA_VERSION};
 use crate::core::ids::UnknownName;
 use crate::core::text::seconds;
 
@@ -88,7 +88,7 @@ pub struct JobEvent {
 
 /// An event as the registry's log holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Logged {
+pub struct LoggedEvent {
     /// The event.
     #[serde(flatten)]
     pub event: JobEvent,
@@ -134,7 +134,7 @@ impl JobEvent {
     /// it is the microseconds since 1970: greater than any before as long as the clock does not go back.
     pub fn from_afar(
         id: &JobId,
-        token: Option<&Token>,
+        token: Option<&JobToken>,
         event: EventKind,
         detail: String,
         data: Option<Map<String, Value>>,
@@ -147,7 +147,7 @@ impl JobEvent {
     fn numbered(
         seq: u64,
         id: &JobId,
-        token: Option<&Token>,
+        token: Option<&JobToken>,
         (event, detail, data): (EventKind, String, Option<Map<String, Value>>),
         at: DateTime<Utc>,
     ) -> Self {

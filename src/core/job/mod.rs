@@ -14,13 +14,13 @@ mod token;
 mod verify;
 mod wire;
 
-pub use event::{EventKind, JobEvent, Logged, NoMoreNumbers};
+pub use event::{EventKind, JobEvent, LoggedEvent, NoMoreNumbers};
 pub use id::{JobId, NotAJobId};
 pub use life::{TimeOut, apply, cancel, timed_out, times_out_at};
 pub use record::{Job, JobStatus, NewJob, NotAJob, events_topic};
-pub use token::Token;
-pub use verify::{Dropped, MAX_PAYLOAD, job_of_topic, sign, verify};
-pub use wire::{Broker, LastEvent, Record};
+pub use token::JobToken;
+pub use verify::{DropReason, MAX_PAYLOAD, job_of_topic, sign, verify};
+pub use wire::{JobBroker, LastEvent, Record};
 
 /// The version of records and events this is written for.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::wire::{Broker, LastEvent, Record};
-use super::{DEFAULT_ROOT, EventKind, JobId, NotAJobId, SCHEMA_VERSION, Token};
+use super::wire::{JobBroker, LastEvent, Record};
+use super::{DEFAULT_ROOT, EventKind, JobId, JobToken, NotAJobId, SCHEMA_VERSION};
 use crate::core::ids::MuxKind;
 
 /// How far a job is.
@@ -73,7 +73,7 @@ pub struct Job {
     /// The session that does it, as written: `tmux:NAME`. See [`Job::session`].
     pub agent_session: Option<String>,
     /// The broker its events go through.
-    pub broker: Option<Broker>,
+    pub broker: Option<JobBroker>,
     /// `<root>/<job_id>`.
     pub topic_prefix: Option<String>,
     /// How long it may take.
@@ -87,7 +87,7 @@ pub struct Job {
     /// What that event was, if the record says so.
     pub last_event: Option<EventKind>,
     /// The secret its events are signed with.
-    pub auth_token: Option<Token>,
+    pub auth_token: Option<JobToken>,
     /// The record as it was read, other people's fields included; empty for a new job.
     document: Map<String, Value>,
 }
@@ -112,11 +112,11 @@ pub struct NewJob {
     /// The files it is to leave behind.
     pub expected_artifacts: Vec<String>,
     /// The secret its events are to be signed with.
-    pub auth_token: Option<Token>,
+    pub auth_token: Option<JobToken>,
     /// Where its topic begins; [`DEFAULT_ROOT`] if that is left open.
     pub root: Option<String>,
     /// The broker its events go through.
-    pub broker: Option<Broker>,
+    pub broker: Option<JobBroker>,
 }
 
 /// Not the record of a job that this headcount can work with.
@@ -208,14 +208,14 @@ impl Job {
             prompt: text("prompt"),
             agent: text("agent"),
             agent_session: text("agent_session"),
-            broker: present("broker").and_then(Value::as_object).map(Broker::read),
+            broker: present("broker").and_then(Value::as_object).map(JobBroker::read),
             topic_prefix: text("topic_prefix"),
             timeout: present("timeout_sec").and_then(seconds),
             idle_timeout: present("idle_timeout_sec").and_then(seconds),
             expected_artifacts: present("expected_artifacts").map(texts).unwrap_or_default(),
             last_seq,
             last_event: last_event.and_then(|last| EventKind::deserialize(last.get("event")?).ok()),
-            auth_token: text("auth_token").and_then(|text| Token::recorded(&text)),
+            auth_token: text("auth_token").and_then(|text| JobToken::recorded(&text)),
             document,
         })
     }
@@ -313,7 +313,7 @@ impl fmt::Debug for Job {
     }
 }
 
-impl Broker {
+impl JobBroker {
     fn read(document: &Map<String, Value>) -> Self {
         let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
         let known = ["host", "port", "tls", "username", "password"];

@@ -25,7 +25,7 @@ fn job(token: Option<&str>) -> Job {
         timeout: Some(Duration::from_secs(3600)),
         idle_timeout: Some(Duration::from_secs(120)),
         expected_artifacts: vec!["report.md".to_owned()],
-        auth_token: token.and_then(Token::recorded),
+        auth_token: token.and_then(JobToken::recorded),
         root: None,
         broker: None,
     })
@@ -90,10 +90,10 @@ fn a_job_with_a_token_believes_no_unsigned_event_and_none_signed_otherwise() {
         })
     };
     assert!(verify(&job, &signed(good, |_| {}), TOPIC).is_ok());
-    assert_eq!(verify(&job, &payload(|_| {}), TOPIC), Err(Dropped::Unsigned));
-    assert_eq!(verify(&job, &payload(set("hmac", Value::Null)), TOPIC), Err(Dropped::Unsigned));
+    assert_eq!(verify(&job, &payload(|_| {}), TOPIC), Err(DropReason::Unsigned));
+    assert_eq!(verify(&job, &payload(set("hmac", Value::Null)), TOPIC), Err(DropReason::Unsigned));
     for bad in ["", "00", &good.to_uppercase(), &good.replace('a', "b"), &good[..62], &"é".repeat(32)] {
-        assert_eq!(verify(&job, &signed(bad, |_| {}), TOPIC), Err(Dropped::Signature), "{bad}");
+        assert_eq!(verify(&job, &signed(bad, |_| {}), TOPIC), Err(DropReason::Signature), "{bad}");
     }
     let changes: [fn(&mut Value); 6] = [
         |payload| payload["seq"] = json!(8),
@@ -105,7 +105,7 @@ fn a_job_with_a_token_believes_no_unsigned_event_and_none_signed_otherwise() {
         |payload| payload["job_id"] = json!("another"),
     ];
     for change in changes {
-        assert_eq!(verify(&job, &signed(good, change), TOPIC), Err(Dropped::Signature));
+        assert_eq!(verify(&job, &signed(good, change), TOPIC), Err(DropReason::Signature));
     }
 }
 
@@ -118,10 +118,10 @@ fn moving_a_line_break_between_signed_fields_makes_no_other_event() {
     let mut forged: Value = serde_json::from_slice(&honest).unwrap();
     forged["timestamp"] = json!(format!("{}\none", event.timestamp));
     forged["detail"] = json!("two");
-    assert_eq!(verify(&job, forged.to_string().as_bytes(), TOPIC), Err(Dropped::Timestamp));
+    assert_eq!(verify(&job, forged.to_string().as_bytes(), TOPIC), Err(DropReason::Timestamp));
     forged["event"] = json!(format!("started\n{}", event.timestamp));
     forged["timestamp"] = json!("one");
-    assert_eq!(verify(&job, forged.to_string().as_bytes(), TOPIC), Err(Dropped::Event));
+    assert_eq!(verify(&job, forged.to_string().as_bytes(), TOPIC), Err(DropReason::Event));
 }
 
 #[test]
@@ -129,29 +129,29 @@ fn every_kind_of_bad_event_is_dropped_for_its_own_reason() {
     let mut job = job(None);
     job.last_seq = 3;
     assert!(verify(&job, &payload(|_| {}), TOPIC).is_ok());
-    let cases: Vec<(Vec<u8>, Dropped)> = vec![
-        (payload(set("detail", json!("x".repeat(MAX_PAYLOAD)))), Dropped::TooLong),
-        (b"".to_vec(), Dropped::Shape),
-        (b"{".to_vec(), Dropped::Shape),
-        (b"[1]".to_vec(), Dropped::Shape),
-        (b"\xff\xfe".to_vec(), Dropped::Shape),
-        ("[".repeat(60_000).into_bytes(), Dropped::Shape),
-        (payload(set("seq", json!("7"))), Dropped::Shape),
-        (payload(set("seq", json!(-1))), Dropped::Shape),
-        (payload(set("seq", json!(7.5))), Dropped::Shape),
-        (payload(set("data", json!([]))), Dropped::Shape),
-        (payload(set("detail", json!(1))), Dropped::Shape),
-        (br#"{"seq":1,"seq":2}"#.to_vec(), Dropped::Shape),
-        (payload(set("schema_version", json!(2))), Dropped::Version),
-        (payload(set("schema_version", json!(4_294_967_297_u64))), Dropped::Version),
-        (payload(set("job_id", json!("abc12346"))), Dropped::OtherJob),
-        (payload(set("job_id", json!("../abc12345"))), Dropped::OtherJob),
-        (payload(set("event", json!("deleted"))), Dropped::Event),
-        (payload(set("timestamp", json!("yesterday"))), Dropped::Timestamp),
-        (payload(set("seq", json!(3))), Dropped::Seen),
-        (payload(set("seq", json!(1))), Dropped::Seen),
-        (payload(set("seq", json!(0))), Dropped::Number),
-        (payload(set("seq", json!(u64::MAX))), Dropped::Number),
+    let cases: Vec<(Vec<u8>, DropReason)> = vec![
+        (payload(set("detail", json!("x".repeat(MAX_PAYLOAD)))), DropReason::TooLong),
+        (b"".to_vec(), DropReason::Shape),
+        (b"{".to_vec(), DropReason::Shape),
+        (b"[1]".to_vec(), DropReason::Shape),
+        (b"\xff\xfe".to_vec(), DropReason::Shape),
+        ("[".repeat(60_000).into_bytes(), DropReason::Shape),
+        (payload(set("seq", json!("7"))), DropReason::Shape),
+        (payload(set("seq", json!(-1))), DropReason::Shape),
+        (payload(set("seq", json!(7.5))), DropReason::Shape),
+        (payload(set("data", json!([]))), DropReason::Shape),
+        (payload(set("detail", json!(1))), DropReason::Shape),
+        (br#"{"seq":1,"seq":2}"#.to_vec(), DropReason::Shape),
+        (payload(set("schema_version", json!(2))), DropReason::Version),
+        (payload(set("schema_version", json!(4_294_967_297_u64))), DropReason::Version),
+        (payload(set("job_id", json!("abc12346"))), DropReason::OtherJob),
+        (payload(set("job_id", json!("../abc12345"))), DropReason::OtherJob),
+        (payload(set("event", json!("deleted"))), DropReason::Event),
+        (payload(set("timestamp", json!("yesterday"))), DropReason::Timestamp),
+        (payload(set("seq", json!(3))), DropReason::Seen),
+        (payload(set("seq", json!(1))), DropReason::Seen),
+        (payload(set("seq", json!(0))), DropReason::Number),
+        (payload(set("seq", json!(u64::MAX))), DropReason::Number),
     ];
     for (payload, kind) in cases {
         let shown = String::from_utf8_lossy(&payload[..payload.len().min(120)]).into_owned();
@@ -163,12 +163,12 @@ fn every_kind_of_bad_event_is_dropped_for_its_own_reason() {
 fn a_topic_names_exactly_one_job() {
     let job = job(None);
     for topic in ["python/mqtt/jobs/abc12345", "python/mqtt/jobs/other/events", "x/abc12345/events", "", "+/events"] {
-        assert_eq!(verify(&job, &payload(|_| {}), topic), Err(Dropped::Topic), "{topic}");
+        assert_eq!(verify(&job, &payload(|_| {}), topic), Err(DropReason::Topic), "{topic}");
     }
     assert_eq!(job_of_topic(TOPIC, DEFAULT_ROOT).unwrap().as_str(), "abc12345");
     for topic in ["python/mqtt/jobs//events", "python/mqtt/jobs/a/b/events", "python/mqtt/jobs/+/events", "a/events", "events"]
     {
-        assert_eq!(job_of_topic(topic, DEFAULT_ROOT), Err(Dropped::Topic), "{topic}");
+        assert_eq!(job_of_topic(topic, DEFAULT_ROOT), Err(DropReason::Topic), "{topic}");
     }
 }
 
@@ -302,7 +302,7 @@ proptest! {
         if let Ok(event) = verify(&job, &payload(set("seq", json!(seq))), TOPIC) {
             prop_assert!(seq > last);
             let after = apply(&job, &event, job.updated_at.unwrap() + TimeDelta::seconds(1));
-            prop_assert_eq!(verify(&after, &payload(set("seq", json!(seq))), TOPIC), Err(Dropped::Seen));
+            prop_assert_eq!(verify(&after, &payload(set("seq", json!(seq))), TOPIC), Err(DropReason::Seen));
         }
     }
 
@@ -375,10 +375,10 @@ fn an_event_from_afar_is_believed_like_any_other_and_the_next_local_one_follows_
     let payload = serde_json::to_vec(&event).unwrap();
     assert_eq!(verify(&job, &payload, TOPIC), Ok(event.clone()));
     let job = apply(&job, &event, at(6));
-    assert_eq!(verify(&job, &payload, TOPIC), Err(Dropped::Seen));
+    assert_eq!(verify(&job, &payload, TOPIC), Err(DropReason::Seen));
     let next = JobEvent::next(&job, EventKind::Progress, String::new(), None, at(7)).unwrap();
     assert_eq!(next.seq, event.seq + 1);
     let later = JobEvent::from_afar(&job.id, None, EventKind::Completed, String::new(), None, at(8));
     assert!(later.seq > next.seq);
-    assert_eq!(verify(&job, &serde_json::to_vec(&later).unwrap(), TOPIC), Err(Dropped::Unsigned));
+    assert_eq!(verify(&job, &serde_json::to_vec(&later).unwrap(), TOPIC), Err(DropReason::Unsigned));
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-/// The secret that a job's events are signed with. Shown by nothing but [`Token::expose`].
+/// The secret that a job's events are signed with. Shown by nothing but [`JobToken::expose`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct JobToken(String);
 
-impl Token {
+impl JobToken {
     /// A token of these bytes, in hex.
     pub fn minted(random: &[u8; 32]) -> Self {
         Self(random.iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -26,7 +26,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for JobToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(hidden)")
     }

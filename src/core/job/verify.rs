@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use sha2::Sha256;
 use std::fmt::{self, Write as _};
 
-use super::{Job, JobEvent, JobId, MAX_SEQ, SCHEMA_VERSION, Token};
+use super::{Job, JobEvent, JobId, JobToken, MAX_SEQ, SCHEMA_VERSION};
 
 /// The longest payload that is looked at, in bytes.
 pub const MAX_PAYLOAD: usize = 64 << 10;
 
 /// Why an event was dropped: one word per kind, so that each is counted and warned about once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dropped {
+pub enum DropReason {
     /// The topic is not that of a job, or not of this one.
     Topic,
     /// The payload is longer than [`MAX_PAYLOAD`].
@@ -41,7 +41,7 @@ pub enum Dropped {
     NoSuchJob,
 }
 
-impl Dropped {
+impl DropReason {
     /// Every kind.
     pub const ALL: [Self; 12] = [
         Self::Topic,
@@ -77,13 +77,13 @@ impl Dropped {
     }
 }
 
-impl fmt::Display for Dropped {
+impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl std::error::Error for Dropped {}
+impl std::error::Error for DropReason {}
 
 /// A payload as far as its shape goes.
 #[derive(Deserialize)]
@@ -104,43 +104,43 @@ struct Payload {
 /// The job whose events come by this topic, `<root>/<job_id>/events`.
 ///
 /// # Errors
-/// [`Dropped::Topic`].
-pub fn job_of_topic(topic: &str, root: &str) -> Result<JobId, Dropped> {
+/// [`DropReason::Topic`].
+pub fn job_of_topic(topic: &str, root: &str) -> Result<JobId, DropReason> {
     let id = topic.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.strip_suffix("/events"));
-    id.and_then(|id| id.parse().ok()).ok_or(Dropped::Topic)
+    id.and_then(|id| id.parse().ok()).ok_or(DropReason::Topic)
 }
 
 /// The event in a payload that came by `topic`, if it is to be believed of this job. To be asked under the lock that the job was
 /// read under: two events of one number must not both pass.
 ///
 /// # Errors
-/// [`Dropped`]; the job is as it was, whatever the event said.
-pub fn verify(job: &Job, payload: &[u8], topic: &str) -> Result<JobEvent, Dropped> {
+/// [`DropReason`]; the job is as it was, whatever the event said.
+pub fn verify(job: &Job, payload: &[u8], topic: &str) -> Result<JobEvent, DropReason> {
     if topic != job.topic() {
-        return Err(Dropped::Topic);
+        return Err(DropReason::Topic);
     }
     if payload.len() > MAX_PAYLOAD {
-        return Err(Dropped::TooLong);
+        return Err(DropReason::TooLong);
     }
-    let payload: Payload = serde_json::from_slice(payload).map_err(|_| Dropped::Shape)?;
+    let payload: Payload = serde_json::from_slice(payload).map_err(|_| DropReason::Shape)?;
     if let Some(token) = &job.auth_token {
         authenticate(&payload, token)?;
     }
     let schema_version = match u32::try_from(payload.schema_version) {
         Ok(SCHEMA_VERSION) => SCHEMA_VERSION,
-        _ => return Err(Dropped::Version),
+        _ => return Err(DropReason::Version),
     };
     if payload.job_id != job.id.as_str() {
-        return Err(Dropped::OtherJob);
+        return Err(DropReason::OtherJob);
     }
-    let event = payload.event.parse().map_err(|_| Dropped::Event)?;
+    let event = payload.event.parse().map_err(|_| DropReason::Event)?;
     if DateTime::parse_from_rfc3339(&payload.timestamp).is_err() {
-        return Err(Dropped::Timestamp);
+        return Err(DropReason::Timestamp);
     }
     match payload.seq {
-        0 => return Err(Dropped::Number),
-        seq if seq > MAX_SEQ => return Err(Dropped::Number),
-        seq if seq <= job.last_seq => return Err(Dropped::Seen),
+        0 => return Err(DropReason::Number),
+        seq if seq > MAX_SEQ => return Err(DropReason::Number),
+        seq if seq <= job.last_seq => return Err(DropReason::Seen),
         _ => {}
     }
     let Payload { seq, timestamp, detail, data, hmac, .. } = payload;
@@ -149,7 +149,7 @@ pub fn verify(job: &Job, payload: &[u8], topic: &str) -> Result<JobEvent, Droppe
 
 /// The signature of an event: lower-case hex of HMAC-SHA256, the key being the token's bytes, over
 /// `schema_version\njob_id\nseq\nevent\ntimestamp\ndetail\n` and then `data` as compact JSON with sorted keys.
-pub fn sign(event: &JobEvent, token: &Token) -> String {
+pub fn sign(event: &JobEvent, token: &JobToken) -> String {
     let payload = Payload {
         schema_version: u64::from(event.schema_version),
         seq: event.seq,
@@ -169,15 +169,15 @@ pub fn sign(event: &JobEvent, token: &Token) -> String {
     })
 }
 
-fn authenticate(payload: &Payload, token: &Token) -> Result<(), Dropped> {
-    let claimed = unhex(payload.hmac.as_deref().ok_or(Dropped::Unsigned)?).ok_or(Dropped::Signature)?;
+fn authenticate(payload: &Payload, token: &JobToken) -> Result<(), DropReason> {
+    let claimed = unhex(payload.hmac.as_deref().ok_or(DropReason::Unsigned)?).ok_or(DropReason::Signature)?;
     // Both ways of writing a letter beyond ASCII in JSON are one text: Python's encoder escapes it, most others do not.
     let matches =
         |ascii: bool| keyed(token).is_some_and(|mac| mac.chain_update(payload.signed(ascii)).verify_slice(&claimed).is_ok());
-    if matches(false) || matches(true) { Ok(()) } else { Err(Dropped::Signature) }
+    if matches(false) || matches(true) { Ok(()) } else { Err(DropReason::Signature) }
 }
 
-fn keyed(token: &Token) -> Option<Hmac<Sha256>> {
+fn keyed(token: &JobToken) -> Option<Hmac<Sha256>> {
     // A key of any length will do; an error would make no signature and accept none.
     Hmac::<Sha256>::new_from_slice(token.expose().as_bytes()).ok()
 }

@@ -35,7 +35,7 @@ pub struct Record {
     /// The session that does it: `tmux:NAME`.
     pub agent_session: Option<String>,
     /// The broker its events go through.
-    pub broker: Option<Broker>,
+    pub broker: Option<JobBroker>,
     /// `<root>/<job_id>`; its events are published below it, at `events`.
     pub topic_prefix: Option<String>,
     /// Seconds until it has taken too long; null or 0 for ever.
@@ -55,7 +55,7 @@ pub struct Record {
 
 /// The broker of a job. Its password is never shown.
 #[derive(Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Broker {
+pub struct JobBroker {
     /// Its host.
     pub host: Option<String>,
     /// Its port.
@@ -73,7 +73,7 @@ pub struct Broker {
 
 /// Where a job's events go, for whoever reads its record. The password is not put there: a record is copied and shown, and
 /// whoever may speak to the broker has a password of their own.
-impl From<&mqtt::Broker> for Broker {
+impl From<&mqtt::Broker> for JobBroker {
     fn from(broker: &mqtt::Broker) -> Self {
         let mqtt::Broker { host, port, tls, username, .. } = broker;
         Self {
@@ -87,7 +87,7 @@ impl From<&mqtt::Broker> for Broker {
     }
 }
 
-impl fmt::Debug for Broker {
+impl fmt::Debug for JobBroker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, tls, username, password: _, more: _ } = self;
         f.debug_struct("Broker")

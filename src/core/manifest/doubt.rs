@@ -5,7 +5,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::Doubt;
+use super::SuspectKey;
 use super::names::{Field, is_own_key, top};
 use super::remark::{closest, slips_allowed};
 
@@ -68,7 +68,7 @@ pub(super) fn of_a_file(key: &str, older: bool) -> Option<&'static str> {
 
 /// A key of an entry that keeps it from being judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(super) struct KeyInQuestion<'a> {
     /// The key.
     pub(super) key: &'a str,
     /// What it may mean.
@@ -76,22 +76,22 @@ pub(super) struct Found<'a> {
     other_name: Option<&'a str>,
 }
 
-impl Found<'_> {
+impl KeyInQuestion<'_> {
     /// The same for the entry.
-    pub(super) fn doubt(self) -> Doubt {
-        Doubt { why: why("its entry has", self.key, self.meant), other_name: self.other_name.map(str::to_owned) }
+    pub(super) fn doubt(self) -> SuspectKey {
+        SuspectKey { why: why("its entry has", self.key, self.meant), other_name: self.other_name.map(str::to_owned) }
     }
 }
 
 /// What stands outside the entries and was probably meant for all of them.
 #[derive(Debug, Default)]
-pub(super) struct Doubts {
+pub(super) struct MisplacedFields {
     older: bool,
     /// The field, and why an entry that does not say it cannot be judged.
     shared: Vec<(Field, String)>,
 }
 
-impl Doubts {
+impl MisplacedFields {
     /// Those of a document with these defaults.
     pub(super) fn of(document: &Mapping, defaults: &Mapping, older: bool) -> Self {
         let mut shared = Vec::new();
@@ -114,13 +114,13 @@ impl Doubts {
     }
 
     /// The first key of an entry that was probably meant to say what the entry does not say otherwise.
-    pub(super) fn own<'a>(&self, own: &'a Mapping) -> Option<Found<'a>> {
+    pub(super) fn own<'a>(&self, own: &'a Mapping) -> Option<KeyInQuestion<'a>> {
         texts(own).filter(|(key, _)| Field::of_key(key).is_none()).find_map(|(key, value)| {
             let (field, meant) = meant(key, self.older)?;
             // Every entry has a name; one that has it in another spelling may have been given two.
             let is_said = if field == Field::Name { own.get(meant).is_some() } else { says(own, field) };
             let other_name = value.as_str().filter(|_| field == Field::Name);
-            (!is_said).then_some(Found { key, meant, other_name })
+            (!is_said).then_some(KeyInQuestion { key, meant, other_name })
         })
     }
 
@@ -145,9 +145,9 @@ impl Doubts {
     }
 
     /// Why an entry that says these things itself, or has them by default, cannot be judged for what stands outside it.
-    pub(super) fn shared(&self, own: &Mapping, defaults: &Mapping) -> Option<Doubt> {
+    pub(super) fn shared(&self, own: &Mapping, defaults: &Mapping) -> Option<SuspectKey> {
         let (_, why) = self.shared.iter().find(|(field, _)| !says(own, *field) && !says(defaults, *field))?;
-        Some(Doubt { why: why.clone(), other_name: None })
+        Some(SuspectKey { why: why.clone(), other_name: None })
     }
 }
 

@@ -31,7 +31,7 @@ use super::mqtt::Section;
 pub use lead::{Lead, Policy, RemoteHost};
 pub use read::{Environment, read};
 pub use remark::Remark;
-pub use write::Entry;
+pub use write::WritableEntry;
 
 /// Which spelling of the format a file uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub struct Manifest {
     /// The entries, in the order of the file.
     pub sessions: Vec<Session>,
     /// The older dialect's top-level `agent_identities`.
-    pub identities: Vec<Identity>,
+    pub identities: Vec<TopLevelIdentity>,
     /// How its sessions are led; decides nothing yet.
     pub lead: Policy,
     /// Other hosts by name; decides nothing yet.
@@ -130,7 +130,7 @@ pub struct Session {
     /// Its key.
     pub key: SessionKey,
     /// Why it is unknown which session the entry is about, or where that is.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<SuspectKey>,
     /// The agent that runs in it.
     pub agent: AgentKind,
     /// The workspace as written, with `~` expanded; `None` if the entry names none.
@@ -148,12 +148,12 @@ pub struct Session {
     /// What headcount recorded, and where each recorded field stands.
     pub recorded: Recorded,
     /// Which keys the entry has and how they came there.
-    pub entry: Entry,
+    pub entry: WritableEntry,
 }
 
 /// Why the key of an entry may not be what was meant: what is found at that place, or not, says nothing about the entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct SuspectKey {
     /// One line.
     pub why: String,
     /// The name it may have been meant to have instead.
@@ -202,7 +202,7 @@ pub struct RecordedPane {
 
 /// A top-level identity of the older dialect: never written, only checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct TopLevelIdentity {
     /// The agent it belongs to.
     pub agent: AgentKind,
     /// The conversation.

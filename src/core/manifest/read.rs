@@ -6,13 +6,13 @@ use std::path::{Path as FilePath, PathBuf};
 
 use serde_yaml::{Mapping, Value};
 
-use super::doubt::{self, Doubts, meant};
+use super::doubt::{self, MisplacedFields, meant};
 use super::names::{Field, identity, top};
 use super::pattern::NamePattern;
 use super::read_entry::EntryReader;
 use super::read_mqtt::section;
 use super::remark::{Remark, Remarks, closest, noun};
-use super::{Dialect, Identity, Manifest, Place, Session, SessionsNode, lead, lists, read_agents};
+use super::{Dialect, Manifest, Place, Session, SessionsNode, TopLevelIdentity, lead, lists, read_agents};
 use crate::core::agents::{Declared, Definition, foreign};
 use crate::core::edit::Path;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
@@ -94,7 +94,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     let agents: Declared = agents.definitions().iter().cloned().chain(foreign().filter(is_missing)).collect();
     let discovery = discovery(document.get(top::DISCOVERY), remarks);
     let defaults = defaults(document.get(top::DEFAULTS), older, remarks);
-    let doubts = Doubts::of(document, &defaults, older);
+    let doubts = MisplacedFields::of(document, &defaults, older);
     let usual = usual(&defaults, environment);
     let empty = Vec::new();
     let path = Path::root().key(list);
@@ -242,7 +242,12 @@ fn usual(defaults: &Mapping, environment: &Environment) -> Place {
     }
 }
 
-fn identities(node: Option<&Value>, agents: &Declared, environment: &Environment, remarks: &mut Remarks) -> Vec<Identity> {
+fn identities(
+    node: Option<&Value>,
+    agents: &Declared,
+    environment: &Environment,
+    remarks: &mut Remarks,
+) -> Vec<TopLevelIdentity> {
     let path = Path::root().key(top::IDENTITIES);
     let fields = match node {
         None | Some(Value::Null) => return Vec::new(),
@@ -265,7 +270,7 @@ fn identities(node: Option<&Value>, agents: &Declared, environment: &Environment
         let project_cwd = fields.get(identity::PROJECT_CWD).and_then(Value::as_str);
         let id = identity::IDS.iter().find_map(|key| Some((*key, fields.get(*key)?.as_str()?)));
         if let (Some(project_cwd), Some((key, id))) = (project_cwd, id) {
-            found.push(Identity {
+            found.push(TopLevelIdentity {
                 agent,
                 id: ConversationId(id.to_owned()),
                 project_cwd: environment.expand(project_cwd),
@@ -304,7 +309,7 @@ fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
 
 /// Gives the ids of top-level identities to the entries they are valid for: same agent, same workspace, and no other entry
 /// of that agent there.
-fn lend_identities(sessions: &mut [Session], identities: &[Identity]) {
+fn lend_identities(sessions: &mut [Session], identities: &[TopLevelIdentity]) {
     if identities.is_empty() {
         return;
     }
@@ -319,7 +324,8 @@ fn lend_identities(sessions: &mut [Session], identities: &[Identity]) {
         if session.recorded.session_id.is_some() || count.get(&(session.agent, cwd.to_owned())) != Some(&1) {
             continue;
         }
-        let valid = |identity: &&Identity| identity.agent == session.agent && identity.project_cwd == FilePath::new(cwd);
+        let valid =
+            |identity: &&TopLevelIdentity| identity.agent == session.agent && identity.project_cwd == FilePath::new(cwd);
         if let Some(identity) = identities.iter().find(valid) {
             session.recorded.session_id = Some(identity.id.clone());
             session.recorded.id_is_lent = true;

@@ -7,10 +7,10 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde_yaml::{Mapping, Value};
 
-use super::doubt::{Doubts, Found};
+use super::doubt::{KeyInQuestion, MisplacedFields};
 use super::names::{Field, identity, own_id_agent, own_id_keys, top};
 use super::remark::{Remarks, closest, noun, scalar_text, tag_hint};
-use super::{Dialect, Entry, Environment, Lead, Recorded, RecordedPane, Session, Status};
+use super::{Dialect, Environment, Lead, Recorded, RecordedPane, Session, Status, WritableEntry};
 use crate::core::agents::Declared;
 use crate::core::class::Class;
 use crate::core::edit::Path;
@@ -30,12 +30,12 @@ pub(super) struct EntryReader<'a> {
     /// The agents the manifest declares.
     pub(super) agents: &'a Declared,
     /// What stands outside the entries and was probably meant for them.
-    pub(super) doubts: &'a Doubts,
+    pub(super) doubts: &'a MisplacedFields,
 }
 
 /// Where a field was found. Made into a path only when there is something to say: most fields of most entries are in order.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum FieldSource {
     Own(&'static str),
     Default(&'static str),
 }
@@ -78,7 +78,7 @@ impl EntryReader<'_> {
         let recorded = fields.recorded(agent, &entry);
         let agent = agent?;
         let key = SessionKey { name: name?, mux, server, host };
-        let doubt = doubtful.map(Found::doubt).or_else(|| self.doubts.shared(own, self.defaults));
+        let doubt = doubtful.map(KeyInQuestion::doubt).or_else(|| self.doubts.shared(own, self.defaults));
         Some(Session { index: self.index, key, doubt, agent, cwd, labels, suspend, ignore, env, lead, recorded, entry })
     }
 
@@ -165,7 +165,7 @@ impl EntryReader<'_> {
         None
     }
 
-    fn entry(&self, raw: &Value, path: Path) -> Entry {
+    fn entry(&self, raw: &Value, path: Path) -> WritableEntry {
         let keys = || raw.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)));
         // What people declare is never written, so it need not be kept in the form edits have.
         let is_written = |key: &str| Field::of_key(key).is_some_and(|field| !field.is_declared());
@@ -174,13 +174,13 @@ impl EntryReader<'_> {
         let is_declared = |key: &str| Field::of_key(key).is_some_and(Field::is_declared);
         let declares = keys().filter(|(key, _)| is_declared(key)).map(|(key, _)| key.to_owned()).collect();
         let last_key = keys().last().map(|(key, _)| key.to_owned());
-        Entry { dialect: self.dialect, path, own, declares, last_key, identity: None }
+        WritableEntry { dialect: self.dialect, path, own, declares, last_key, identity: None }
     }
 }
 
 /// Where a per-session identity keeps the id of the agent of these names, if it is valid in the session's workspace.
 fn identity_place<'a>(
-    entry: &Entry,
+    entry: &WritableEntry,
     mut names: impl Iterator<Item = &'a str>,
     cwd: Option<&std::path::Path>,
     environment: &Environment,
@@ -236,7 +236,7 @@ impl<'a> Fields<'a> {
     }
 
     /// What stands at a field, own or default, and where. A field spelled twice with different values is refused.
-    fn find(&mut self, field: Field) -> Option<(Place, &'a Value)> {
+    fn find(&mut self, field: Field) -> Option<(FieldSource, &'a Value)> {
         let mut places = field.names().iter().filter_map(|name| Some((*name, self.own.get(*name)?)));
         if let Some((name, value)) = places.next() {
             if let Some((other, again)) = places.next()
@@ -246,24 +246,24 @@ impl<'a> Fields<'a> {
                 let path = self.path.key(other);
                 self.remarks.fatal(path, format!("`{name}` and `{other}` contradict each other"), Some(hint));
             }
-            return Some((Place::Own(name), value));
+            return Some((FieldSource::Own(name), value));
         }
         if field.is_of_one_entry() {
             return None;
         }
-        field.names().iter().find_map(|name| Some((Place::Default(name), self.defaults.get(*name)?)))
+        field.names().iter().find_map(|name| Some((FieldSource::Default(name), self.defaults.get(*name)?)))
     }
 
     /// The value of a field that is there and not null.
-    pub(super) fn value(&mut self, field: Field) -> Option<(Place, &'a Value)> {
+    pub(super) fn value(&mut self, field: Field) -> Option<(FieldSource, &'a Value)> {
         self.find(field).filter(|(_, value)| !value.is_null())
     }
 
     /// The path of a place.
-    pub(super) fn path_of(&self, place: Place) -> Path {
+    pub(super) fn path_of(&self, place: FieldSource) -> Path {
         match place {
-            Place::Own(name) => self.path.key(name),
-            Place::Default(name) => Path::root().key(top::DEFAULTS).key(name),
+            FieldSource::Own(name) => self.path.key(name),
+            FieldSource::Default(name) => Path::root().key(top::DEFAULTS).key(name),
         }
     }
 
@@ -386,17 +386,17 @@ impl<'a> Fields<'a> {
     /// What a mapping of text says, defaults first, with the place of each key.
     pub(super) fn entries(&mut self, field: Field) -> Vec<(Path, &'a str, &'a Value)> {
         let own = match self.find(field) {
-            Some((Place::Own(name), value)) => Some((self.path.key(name), value)),
+            Some((FieldSource::Own(name), value)) => Some((self.path.key(name), value)),
             _ => None,
         };
-        let defaults = field.names().iter().find_map(|name| Some((Place::Default(name), self.defaults.get(*name)?)));
+        let defaults = field.names().iter().find_map(|name| Some((FieldSource::Default(name), self.defaults.get(*name)?)));
         let defaults = defaults.map(|(place, value)| (self.path_of(place), value));
         let both = defaults.into_iter().chain(own);
         let fields = both.flat_map(|(path, value)| value.as_mapping().into_iter().flatten().map(move |it| (path.clone(), it)));
         fields.filter_map(|(path, (key, value))| Some((path.key(key.as_str()?), key.as_str()?, value))).collect()
     }
 
-    fn recorded(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Recorded {
+    fn recorded(&mut self, agent: Option<AgentKind>, entry: &WritableEntry) -> Recorded {
         let status = self.word::<Status>(Field::Status, || Status::ALL.map(Status::as_str).to_vec());
         Recorded {
             status,
@@ -411,7 +411,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The first id that is not null of: own field, `session_id`, per-session identity.
-    fn session_id(&mut self, agent: Option<AgentKind>, entry: &Entry) -> Option<ConversationId> {
+    fn session_id(&mut self, agent: Option<AgentKind>, entry: &WritableEntry) -> Option<ConversationId> {
         for key in entry.id_keys(agent) {
             match self.own.get(key) {
                 None | Some(Value::Null) => {}

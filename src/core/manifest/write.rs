@@ -12,7 +12,7 @@ use crate::core::ids::AgentKind;
 /// An entry as it stands in the file: its place and its own keys, as far as headcount may write them. Keys that come through a merge (`<<`) are not its own and
 /// are never written; recording such a field gives the entry a key of its own.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct WritableEntry {
     /// The spelling of the file.
     pub dialect: Dialect,
     /// `sessions[i]`.
@@ -27,7 +27,7 @@ pub struct Entry {
     pub identity: Option<(Path, Value)>,
 }
 
-impl Entry {
+impl WritableEntry {
     /// The edit that records `value` in `field`; `None` if exactly that stands there already.
     pub fn set(&self, field: Field, agent: AgentKind, value: Value) -> Option<Edit> {
         let (path, from) = match field {

@@ -13,7 +13,7 @@ use crate::core::job::JobId;
 /// From one memory to another: what is new or other, and what is no more (`null`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Change {
+pub struct MemoryChange {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     sessions: BTreeMap<String, Option<SessionMemory>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -27,7 +27,7 @@ pub struct Change {
     jobs: BTreeMap<String, BTreeMap<JobId, Option<JobTold>>>,
 }
 
-impl Change {
+impl MemoryChange {
     /// The change from one memory to another; `None` if it cannot be said so, because a consumer is forgotten.
     pub fn between(before: &Memory, after: &Memory) -> Option<Self> {
         let is_kept = |consumer: &String| after.reported.contains_key(consumer);
@@ -159,13 +159,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_change_leads_from_one_memory_to_the_other_also_once_it_was_written(before in memory(), after in memory()) {
-            match Change::between(&before, &after) {
+            match MemoryChange::between(&before, &after) {
                 Some(change) => {
                     prop_assert_eq!(change.is_empty(), before == after);
                     let written = serde_json::to_string(&change).unwrap();
                     prop_assert!(!written.contains('\n'));
                     let mut made = before;
-                    serde_json::from_str::<Change>(&written).unwrap().apply(&mut made);
+                    serde_json::from_str::<MemoryChange>(&written).unwrap().apply(&mut made);
                     prop_assert_eq!(made, after);
                 }
                 None => prop_assert!(

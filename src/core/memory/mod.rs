@@ -14,7 +14,7 @@ use super::ids::{ConversationId, SessionKey};
 use super::job::{EventKind, Job, JobId, JobStatus, TimeOut, timed_out};
 use super::manifest::Session;
 use super::observe::{Boot, Observation, Process};
-pub use change::Change;
+pub use change::MemoryChange;
 pub use sessions::Sessions;
 
 /// Everything remembered of one manifest. It may be lost at any time: then drifts are new again, and what only it knew is
@@ -70,9 +70,9 @@ impl JobTold {
 /// From where a session was seen alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenFrom {
-    /// The PID namespace, see [`Vantage::pids`](super::observe::Vantage::pids).
+    /// The PID namespace, see [`Viewpoint::pids`](super::observe::Viewpoint::pids).
     pub pids: String,
-    /// The directory of its server's socket, see [`Vantage::directories`](super::observe::Vantage::directories).
+    /// The directory of its server's socket, see [`Viewpoint::directories`](super::observe::Viewpoint::directories).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
 }

@@ -55,7 +55,7 @@ impl Rung {
 
 /// What a rung holds when there is something on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum RungValue {
     /// Rungs 1 to 4: the id of this very process.
     Id(ConversationId),
     /// Rung 5: the id the map gives for the real path of the workspace, and when that conversation's store last changed.
@@ -80,7 +80,7 @@ pub struct Appearance {
 
 /// A conversation and when something was last said in it, by whomever.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct LastMessage {
     /// The conversation.
     pub id: ConversationId,
     /// When its last message was begun.
@@ -89,26 +89,26 @@ pub struct Said {
 
 /// One rung as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct RungReading {
     /// Which rung.
     pub rung: Rung,
     /// What was looked at, one line for people: a file, the arguments.
     pub looked_at: String,
     /// What it said.
-    pub fact: Fact<Found>,
+    pub fact: Fact<RungValue>,
 }
 
 /// Everything read about one agent process, strongest rung first. A rung the agent does not have is not in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
     /// The rungs.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<RungReading>,
     /// How many live agents of this kind work in the same real path on this host, itself included. Rungs 5 and 6 need 1.
     /// `Absent` means it was not needed.
     pub peers: Fact<u32>,
     /// The conversations of its workspace in which something was said since the process started, its own among them. What only
     /// its arguments, a record or a weak rung name, it may have left for one of these. `Absent` where a stronger rung tells.
-    pub said: Fact<Vec<Said>>,
+    pub said: Fact<Vec<LastMessage>>,
 }
 
 impl Ladder {
@@ -117,7 +117,7 @@ impl Ladder {
         let strong = self.readings.iter().filter(|reading| reading.rung <= Rung::Start);
         for reading in strong {
             match &reading.fact {
-                Fact::Seen(Found::Id(id)) => return Fact::Seen((id, reading.rung)),
+                Fact::Seen(RungValue::Id(id)) => return Fact::Seen((id, reading.rung)),
                 Fact::Unknown(why) => return Fact::Unknown(reading.untold(why)),
                 Fact::Seen(_) | Fact::Absent => {}
             }
@@ -126,7 +126,7 @@ impl Ladder {
     }
 }
 
-impl Reading {
+impl RungReading {
     /// Why it is unknown, and of what: most reasons name the file already.
     pub fn untold(&self, why: &str) -> String {
         if why.contains(&self.looked_at) { why.to_owned() } else { format!("{}: {why}", self.looked_at) }

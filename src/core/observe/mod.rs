@@ -26,14 +26,14 @@ pub struct Observation {
     /// Each server asked for. `Absent`: no process listens on its socket. `Unknown`: it did not answer.
     pub servers: BTreeMap<ServerKey, Fact<Server>>,
     /// The processes behind recorded pane pids that no answering server accounts for, by pid.
-    pub strays: BTreeMap<u32, Fact<Stray>>,
+    pub strays: BTreeMap<u32, Fact<OrphanPane>>,
     /// Transcripts of the conversation ids that were asked for.
     pub transcripts: BTreeMap<TranscriptKey, Fact<Transcript>>,
     /// What live agents are doing if they are in this conversation, which only a verdict says; empty where nobody asked. An agent
     /// that is not in it was not asked, or was another process by the time it had answered.
-    pub turns: BTreeMap<(Process, ConversationId), Fact<Turn>>,
+    pub turns: BTreeMap<(Process, ConversationId), Fact<Activity>>,
     /// What live agents are doing whichever conversation they are in; empty where nobody asked. It outdoes their turn.
-    pub phases: BTreeMap<Process, Turn>,
+    pub phases: BTreeMap<Process, Activity>,
     /// What those among them that wait say they wait for, or what runs on beside an idle one, raw: show it only through [`crate::core::text::printable`].
     pub awaited: BTreeMap<(Process, ConversationId), String>,
     /// The conversations that recorded ones without a proven agent went on in, by the transcript that says so.
@@ -45,7 +45,7 @@ pub struct Observation {
     /// Where each agent keeps its files in our own environment: where top-level identities of the manifest are looked up.
     pub own_homes: BTreeMap<AgentKind, Fact<PathBuf>>,
     /// From where all of this was seen.
-    pub vantage: Vantage,
+    pub vantage: Viewpoint,
 }
 
 impl Observation {
@@ -58,7 +58,7 @@ impl Observation {
 /// From where a look was made. In a container or a sandbox a server outside may be out of sight, and its sessions are no less
 /// alive for that.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Vantage {
+pub struct Viewpoint {
     /// Our PID namespace, as `/proc/self/ns/pid` names it; `None` where that is unknown.
     pub pids: Option<String>,
     /// The directory the socket of each server is, or would be, in: known by what it is (inode and birth) and not by its name,
@@ -68,7 +68,7 @@ pub struct Vantage {
     pub is_guest: bool,
 }
 
-impl Vantage {
+impl Viewpoint {
     /// The PID namespace that contains all others (`PROC_PID_INIT_INO` in `linux/proc_ns.h`).
     pub const WHOLE: &str = "pid:[4026531836]";
 
@@ -152,7 +152,7 @@ pub struct Agent {
 /// What a live agent is doing, as far as its files tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Turn {
+pub enum Activity {
     /// It waits for a prompt.
     Idle,
     /// It works on one.
@@ -167,7 +167,7 @@ pub enum Turn {
     Suspended,
 }
 
-impl Turn {
+impl Activity {
     /// The word shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -199,7 +199,7 @@ pub struct Process {
 
 /// A process found behind a recorded pane pid that no answering server accounts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stray {
+pub struct OrphanPane {
     /// The process.
     pub process: Process,
     /// The agents in its tree: of which kind, and by which process.

@@ -1,17 +1,17 @@
 //! Why headcount believes what it believes about a session, in lines for people. Pure.
 
-use super::rows::Row;
+use super::rows::StatusRow;
 use super::status::{Explanation, LadderLines, Observed, RungLine, SessionRow};
 use super::{DriftReport, Report, would_change};
-use crate::core::drift::{LiveAgent, Presence, World};
+use crate::core::drift::{Inputs, LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::manifest::Session;
-use crate::core::observe::Turn;
-use crate::core::observe::identity::{Found, Reading, Rung};
+use crate::core::observe::Activity;
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::core::text::{printable, stamp};
 
 /// The explanation of a row of `status`.
-pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation {
+pub fn explain(world: &Inputs<'_>, row: &StatusRow<'_>, report: &Report) -> Explanation {
     let (presence, about_id, proven) = match (row.entry, row.found) {
         (Some((_, entry)), _) => (Some(&entry.presence), entry.about_id.as_str(), entry.proven.as_ref()),
         (None, Some(found)) => (None, found.about_id.as_str(), found.proven.as_ref()),
@@ -44,7 +44,7 @@ pub fn explain(world: &World<'_>, row: &Row<'_>, report: &Report) -> Explanation
 }
 
 /// An entry's agents in the session it was renamed to.
-fn agents_in(world: &World<'_>, entry: &Session, name: &str) -> Vec<LiveAgent> {
+fn agents_in(world: &Inputs<'_>, entry: &Session, name: &str) -> Vec<LiveAgent> {
     let server = world.observation.servers.get(&entry.key.server_key()).and_then(Fact::seen);
     let sessions = server.into_iter().flat_map(|server| &server.sessions).filter(|session| session.name == name);
     let panes = sessions.flat_map(|session| session.panes.iter().map(move |pane| (session, pane)));
@@ -62,19 +62,19 @@ fn drift_line(drift: &DriftReport) -> String {
     format!("{} ({}): {message}", drift.class, state_word(drift.state))
 }
 
-fn state_word(state: super::State) -> &'static str {
+fn state_word(state: super::DriftState) -> &'static str {
     match state {
-        super::State::Pending => "pending",
-        super::State::Settling => "settling",
-        super::State::Applied => "applied",
-        super::State::Flagged => "flagged",
-        super::State::Refused => "refused",
-        super::State::Ignored => "ignored",
+        super::DriftState::Pending => "pending",
+        super::DriftState::Settling => "settling",
+        super::DriftState::Applied => "applied",
+        super::DriftState::Flagged => "flagged",
+        super::DriftState::Refused => "refused",
+        super::DriftState::Ignored => "ignored",
     }
 }
 
 /// What is known of its job.
-fn job_line(world: &World<'_>, row: &SessionRow) -> Option<String> {
+fn job_line(world: &Inputs<'_>, row: &SessionRow) -> Option<String> {
     let id = row.job.as_deref()?;
     let Some(job) = world.jobs.iter().find(|job| job.id.as_str() == id) else {
         return Some(format!("{} (not in the registry)", printable(id)));
@@ -114,7 +114,12 @@ fn manifest_lines(session: &Session) -> Vec<String> {
     lines.iter().map(|line| printable(line).into_owned()).collect()
 }
 
-fn observed_lines(world: &World<'_>, row: &Row<'_>, presence: Option<&Presence>, live: Option<&LiveAgent>) -> Vec<String> {
+fn observed_lines(
+    world: &Inputs<'_>,
+    row: &StatusRow<'_>,
+    presence: Option<&Presence>,
+    live: Option<&LiveAgent>,
+) -> Vec<String> {
     let key = row.row.session.server_key();
     let mut lines = match world.observation.servers.get(&key) {
         // The server of this name that was seen is this host's.
@@ -165,7 +170,7 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// What the agent is doing, or why that is not said.
-fn turn_line(world: &World<'_>, row: &Row<'_>, live: &LiveAgent) -> String {
+fn turn_line(world: &Inputs<'_>, row: &StatusRow<'_>, live: &LiveAgent) -> String {
     let entry = row.entry.and_then(|(_, entry)| entry.lives_in.as_ref());
     let found = row.found.and_then(|found| found.proven.as_ref()).map(|(id, _)| id);
     // What the process itself proves is its own, whoever else claims it; its arguments alone do not.
@@ -184,7 +189,7 @@ fn turn_line(world: &World<'_>, row: &Row<'_>, live: &LiveAgent) -> String {
     };
     let awaited = place.and_then(|place| world.observation.awaited.get(&place)).filter(|_| doing.has_more());
     match awaited {
-        Some(what) if doing == Turn::Waiting => format!("what it is doing: {}, for {what}", doing.as_str()),
+        Some(what) if doing == Activity::Waiting => format!("what it is doing: {}, for {what}", doing.as_str()),
         Some(what) => format!("what it is doing: {}; {what}", doing.as_str()),
         None => format!("what it is doing: {}", doing.as_str()),
     }
@@ -205,7 +210,7 @@ fn ladder_lines(live: &LiveAgent, decided: Option<Rung>) -> LadderLines {
         Fact::Seen(_) => format!("{} has no such rung", agent.kind),
         Fact::Absent | Fact::Unknown(_) => "not read: the location of its files is unknown".to_owned(),
     };
-    let line = |rung: Rung, reading: Option<&Reading>| {
+    let line = |rung: Rung, reading: Option<&RungReading>| {
         let mut found = reading.map_or_else(|| unread.clone(), found_line);
         match &agent.ladder.peers {
             Fact::Seen(peers) if *peers > 1 && rung > Rung::Start && reading.is_some_and(|it| it.fact.seen().is_some()) => {
@@ -228,15 +233,15 @@ fn ladder_lines(live: &LiveAgent, decided: Option<Rung>) -> LadderLines {
     }
 }
 
-fn found_line(reading: &Reading) -> String {
+fn found_line(reading: &RungReading) -> String {
     match &reading.fact {
         Fact::Absent => "nothing".to_owned(),
         Fact::Unknown(why) => format!("cannot tell: {why}"),
-        Fact::Seen(Found::Id(id)) => id.to_string(),
-        Fact::Seen(Found::Mapped { id, changed: Some(at) }) => format!("{id}, its store changed {}", stamp(*at)),
-        Fact::Seen(Found::Mapped { id, changed: None }) => format!("{id}, whose store does not exist"),
-        Fact::Seen(Found::Appeared(all)) if all.is_empty() => "nothing".to_owned(),
-        Fact::Seen(Found::Appeared(all)) => {
+        Fact::Seen(RungValue::Id(id)) => id.to_string(),
+        Fact::Seen(RungValue::Mapped { id, changed: Some(at) }) => format!("{id}, its store changed {}", stamp(*at)),
+        Fact::Seen(RungValue::Mapped { id, changed: None }) => format!("{id}, whose store does not exist"),
+        Fact::Seen(RungValue::Appeared(all)) if all.is_empty() => "nothing".to_owned(),
+        Fact::Seen(RungValue::Appeared(all)) => {
             let lines: Vec<String> = all.iter().map(|one| format!("{} at {}", one.id, stamp(one.at))).collect();
             lines.join(", ")
         }
@@ -244,7 +249,7 @@ fn found_line(reading: &Reading) -> String {
 }
 
 /// The verdict where no single live agent was asked.
-fn other_verdict(row: &Row<'_>, agents: &[LiveAgent]) -> String {
+fn other_verdict(row: &StatusRow<'_>, agents: &[LiveAgent]) -> String {
     let recorded = row.row.session_id.as_ref().map(|id| format!("{id} is recorded; "));
     let why = match row.row.observed {
         Observed::Suspended => "the entry is suspended, so nothing is judged",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Counts, DriftReport, EditReport, Report, SCHEMA, State, UnknownReport};
-use crate::core::drift::{About, Disposition, Drift, Fingerprint, Unknown, Verdict, World};
+use super::{Counts, DriftReport, DriftState, EditReport, Report, SCHEMA, UnknownReport};
+use crate::core::drift::{About, Disposition, Drift, Fingerprint, Inputs, Unknown, Verdict};
 use crate::core::edit::Edit;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Manifest, Session};
@@ -15,7 +15,7 @@ use crate::core::text::printable;
 
 /// What a report needs to know beside the verdict.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome<'a> {
+pub struct ReportInputs<'a> {
     /// The absolute path of the manifest.
     pub manifest: &'a str,
     /// Whether the pass was a dry run.
@@ -33,7 +33,7 @@ pub struct Outcome<'a> {
 }
 
 /// The report of a pass.
-pub fn make(world: &World<'_>, verdict: &Verdict, outcome: &Outcome<'_>) -> Report {
+pub fn make(world: &Inputs<'_>, verdict: &Verdict, outcome: &ReportInputs<'_>) -> Report {
     let selected = Selected::new(world.manifest, outcome.selection);
     let steps = outcome.plan.by_drift();
     let drifts: Vec<DriftReport> = verdict
@@ -51,11 +51,11 @@ pub fn make(world: &World<'_>, verdict: &Verdict, outcome: &Outcome<'_>) -> Repo
             why: printable(&unknown.why).into_owned(),
         })
         .collect();
-    let counted = drifts.iter().filter(|drift| drift.state != State::Ignored);
+    let counted = drifts.iter().filter(|drift| drift.state != DriftState::Ignored);
     let counts = Counts {
         drifts: counted.clone().count(),
         new: counted.clone().filter(|drift| drift.new).count(),
-        applied: counted.clone().filter(|drift| drift.state == State::Applied).count(),
+        applied: counted.clone().filter(|drift| drift.state == DriftState::Applied).count(),
         ..entry_counts(world.manifest, verdict, outcome.selection)
     };
     Report {
@@ -74,7 +74,7 @@ pub fn make(world: &World<'_>, verdict: &Verdict, outcome: &Outcome<'_>) -> Repo
 
 /// Whether something unknown keeps a selected session from being told: its own, or its server. Discovery asks about a server only
 /// if no sessions are named.
-fn is_asked_about(world: &World<'_>, unknown: &Unknown, selected: &Selected<'_>, selection: &Selection) -> bool {
+fn is_asked_about(world: &Inputs<'_>, unknown: &Unknown, selected: &Selected<'_>, selection: &Selection) -> bool {
     let covers = |entry: &Session| selection.covers(&entry.key.name, entry.agent, &entry.labels);
     match &unknown.about {
         About::Server(server) => {
@@ -105,17 +105,22 @@ fn entry_counts(manifest: &Manifest, verdict: &Verdict, selection: &Selection) -
     }
 }
 
-fn drift_report(world: &World<'_>, drift: &Drift, steps: &HashMap<&Fingerprint, &Step>, outcome: &Outcome<'_>) -> DriftReport {
+fn drift_report(
+    world: &Inputs<'_>,
+    drift: &Drift,
+    steps: &HashMap<&Fingerprint, &Step>,
+    outcome: &ReportInputs<'_>,
+) -> DriftReport {
     let fingerprint = drift.fingerprint();
     let step = steps.get(&fingerprint);
     let refusal = outcome.plan.refused.get(&fingerprint);
     let (state, settles_at) = match (drift.disposition, step, refusal) {
-        (Disposition::Ignored, ..) => (State::Ignored, None),
-        (Disposition::Flag, ..) => (State::Flagged, None),
-        (Disposition::Settling(until), ..) => (State::Settling, Some(until)),
-        (Disposition::Record, _, Some(_)) => (State::Refused, None),
-        (Disposition::Record, Some(_), None) if !outcome.dry_run => (State::Applied, None),
-        (Disposition::Record, ..) => (State::Pending, None),
+        (Disposition::Ignored, ..) => (DriftState::Ignored, None),
+        (Disposition::Flag, ..) => (DriftState::Flagged, None),
+        (Disposition::Settling(until), ..) => (DriftState::Settling, Some(until)),
+        (Disposition::Record, _, Some(_)) => (DriftState::Refused, None),
+        (Disposition::Record, Some(_), None) if !outcome.dry_run => (DriftState::Applied, None),
+        (Disposition::Record, ..) => (DriftState::Pending, None),
     };
     let id = fingerprint.to_string();
     let edits = step.map_or(drift.edits(), |step| step.edits());
@@ -125,7 +130,7 @@ fn drift_report(world: &World<'_>, drift: &Drift, steps: &HashMap<&Fingerprint, 
         state,
         session: drift.session.clone(),
         agent: drift.agent,
-        message: drift.message(state == State::Applied),
+        message: drift.message(state == DriftState::Applied),
         evidence: drift.evidence.clone(),
         edits: edits.iter().map(edit_report).collect(),
         settles_at,

@@ -73,7 +73,7 @@ pub struct DriftReport {
     /// The letter of the class, A to I.
     pub code: char,
     /// What became of it.
-    pub state: State,
+    pub state: DriftState,
     /// The session it is about.
     pub session: SessionKey,
     /// The agent, by its canonical name.
@@ -102,7 +102,7 @@ pub struct DriftReport {
 /// What became of a drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum DriftState {
     /// A pass that records would record it.
     Pending,
     /// It waits until the world or a person has settled.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
-use super::{DriftReport, Report, State};
-use crate::core::drift::{Class, EntryVerdict, LiveAgent, Presence, Unregistered, Verdict, World, delegations};
+use super::{DriftReport, DriftState, Report};
+use crate::core::drift::{Class, EntryVerdict, Inputs, LiveAgent, Presence, Unregistered, Verdict, delegations};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{Job, timed_out};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
-use crate::core::observe::{Transcript, TranscriptKey, Turn};
+use crate::core::observe::{Activity, Transcript, TranscriptKey};
 use crate::core::text::printable;
 
 /// A conversation that somebody may want to resume.
@@ -48,7 +48,7 @@ type DriftsBySession<'a> = HashMap<&'a SessionKey, Vec<&'a DriftReport>>;
 
 /// A row, and what it was made from.
 #[derive(Debug, Clone)]
-pub struct Row<'a> {
+pub struct StatusRow<'a> {
     /// The row.
     pub row: SessionRow,
     /// The entry and what was concluded about it; `None` for a session without an entry.
@@ -59,12 +59,12 @@ pub struct Row<'a> {
 
 /// The rows of the selected sessions. `report` is the report of the same pass.
 pub fn rows<'a>(
-    world: &World<'a>,
+    world: &Inputs<'a>,
     verdict: &'a Verdict,
     report: &Report,
     selection: &Selection,
     resume: Resume<'_>,
-) -> Vec<Row<'a>> {
+) -> Vec<StatusRow<'a>> {
     let jobs = Jobs::new(world);
     let drifts = by_session(report);
     let holders = holders(world, verdict);
@@ -74,7 +74,7 @@ pub fn rows<'a>(
         .iter()
         .zip(&verdict.entries)
         .filter(|(session, _)| selection.covers(&session.key.name, session.agent, &session.labels))
-        .map(|(session, entry)| Row {
+        .map(|(session, entry)| StatusRow {
             row: jobs.shown(entry_row(world, session, entry, &drifts, (&holders, resume)), session.index),
             entry: Some((session, entry)),
             found: None,
@@ -82,7 +82,7 @@ pub fn rows<'a>(
     let found = verdict.found.iter().filter_map(|found| {
         let agent = found.agents.first()?.agent.kind;
         let selected = selection.covers(&found.key.name, agent, &BTreeMap::new());
-        selected.then(|| Row {
+        selected.then(|| StatusRow {
             row: found_row(world, found, agent, &drifts, (&holders, resume)),
             entry: None,
             found: Some(found),
@@ -99,7 +99,7 @@ struct Jobs<'a> {
 }
 
 impl<'a> Jobs<'a> {
-    fn new(world: &World<'a>) -> Self {
+    fn new(world: &Inputs<'a>) -> Self {
         let known = world.jobs.iter().map(|job| (job.id.as_str(), job)).collect();
         Self { at: world.observation.at, known, delegated: delegations(world) }
     }
@@ -126,7 +126,7 @@ fn is_wanted(row: &SessionRow, selection: &Selection) -> bool {
 }
 
 /// The status document of the same rows.
-pub fn status(report: &Report, rows: &[Row<'_>]) -> StatusReport {
+pub fn status(report: &Report, rows: &[StatusRow<'_>]) -> StatusReport {
     StatusReport {
         schema: SCHEMA.to_owned(),
         manifest: report.manifest.clone(),
@@ -140,7 +140,7 @@ pub fn status(report: &Report, rows: &[Row<'_>]) -> StatusReport {
 }
 
 fn entry_row(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     session: &Session,
     entry: &EntryVerdict,
     drifts: &DriftsBySession<'_>,
@@ -200,8 +200,8 @@ fn entry_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(drifts, &session.key, |state| state != State::Applied),
-        ignored: classes(drifts, &session.key, |state| state == State::Ignored),
+        drifts: classes(drifts, &session.key, |state| state != DriftState::Applied),
+        ignored: classes(drifts, &session.key, |state| state == DriftState::Ignored),
         doubt,
         no_resume: resumed.as_ref().and_then(|it| it.as_ref().err()).cloned(),
         resume: resumed.and_then(Result::ok),
@@ -209,7 +209,7 @@ fn entry_row(
 }
 
 fn found_row(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     found: &Unregistered,
     agent: AgentKind,
     drifts: &DriftsBySession<'_>,
@@ -256,8 +256,8 @@ fn found_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
-        drifts: classes(drifts, &found.key, |state| state != State::Applied),
-        ignored: classes(drifts, &found.key, |state| state == State::Ignored),
+        drifts: classes(drifts, &found.key, |state| state != DriftState::Applied),
+        ignored: classes(drifts, &found.key, |state| state == DriftState::Ignored),
         doubt: None,
         no_resume: resumed.as_ref().and_then(|it| it.as_ref().err()).cloned(),
         resume: resumed.and_then(Result::ok),
@@ -274,7 +274,7 @@ impl Holders<'_> {
     }
 }
 
-fn holders<'a>(world: &World<'a>, verdict: &'a Verdict) -> Holders<'a> {
+fn holders<'a>(world: &Inputs<'a>, verdict: &'a Verdict) -> Holders<'a> {
     let mut holders: HashMap<_, Vec<_>> = HashMap::new();
     for (session, entry) in world.manifest.sessions.iter().zip(&verdict.entries) {
         if let Some(id) = entry.lives_in.as_ref() {
@@ -290,7 +290,7 @@ fn holders<'a>(world: &World<'a>, verdict: &'a Verdict) -> Holders<'a> {
 }
 
 /// The home an entry's conversation is in: that of its live agent, else the one with its transcript, else where it was last.
-fn home_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Fact<PathBuf> {
+fn home_of(world: &Inputs<'_>, session: &Session, entry: &EntryVerdict) -> Fact<PathBuf> {
     match (entry.presence.live(), &entry.home) {
         (Some(live), _) => live.agent.home.clone(),
         (None, Some(home)) => Fact::Seen(home.clone()),
@@ -299,7 +299,7 @@ fn home_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Fact<P
 }
 
 fn observed(
-    world: &World<'_>,
+    world: &Inputs<'_>,
     session: &Session,
     entry: &EntryVerdict,
     transcript: Option<&Fact<Transcript>>,
@@ -331,7 +331,7 @@ fn observed(
 }
 
 /// Why the conversation of an entry may not be its own: what is doubtful now, or was when its agent was last in sight.
-fn doubt_of(world: &World<'_>, session: &Session, entry: &EntryVerdict) -> Option<String> {
+fn doubt_of(world: &Inputs<'_>, session: &Session, entry: &EntryVerdict) -> Option<String> {
     let is_told = entry.presence.live().is_some() && entry.unknown.is_none();
     let memory = world.remembered(session).filter(|memory| memory.recorded_id == session.recorded.session_id);
     let remembered = memory.and_then(|memory| memory.doubt.as_deref()).filter(|_| !is_told);
@@ -350,17 +350,18 @@ fn with_doubt(note: Option<String>, doubt: Option<&str>) -> Option<String> {
 
 /// What a live agent is doing, and what there is to say beside it. Beside its phase only of one whose conversation is known: what
 /// a transcript tells, it tells of whoever is in it.
-fn turn_of(world: &World<'_>, live: Option<&LiveAgent>, id: Option<&ConversationId>) -> (Option<Turn>, Option<String>) {
+fn turn_of(world: &Inputs<'_>, live: Option<&LiveAgent>, id: Option<&ConversationId>) -> (Option<Activity>, Option<String>) {
     let phase = live.and_then(|live| world.observation.phases.get(&live.agent.process)).copied();
     let place = live.zip(id).map(|(live, id)| (live.agent.process, id.clone()));
     let turn = || world.observation.turns.get(place.as_ref()?)?.seen().copied();
     let turn = phase.or_else(turn);
-    let awaited = place.filter(|_| turn.is_some_and(Turn::has_more)).and_then(|place| world.observation.awaited.get(&place));
+    let awaited =
+        place.filter(|_| turn.is_some_and(Activity::has_more)).and_then(|place| world.observation.awaited.get(&place));
     (turn, awaited.map(|text| printable(text).chars().take(MOST_AWAITED).collect()))
 }
 
 /// The transcript of the conversation a row shows.
-fn transcript_of(world: &World<'_>, session: &Session, entry: &EntryVerdict, id: &ConversationId) -> Option<Fact<Transcript>> {
+fn transcript_of(world: &Inputs<'_>, session: &Session, entry: &EntryVerdict, id: &ConversationId) -> Option<Fact<Transcript>> {
     if Some(id) == session.recorded.session_id.as_ref() {
         return entry.transcript.clone();
     }
@@ -385,6 +386,6 @@ fn by_session(report: &Report) -> DriftsBySession<'_> {
     drifts
 }
 
-fn classes(drifts: &DriftsBySession<'_>, key: &SessionKey, is_wanted: impl Fn(State) -> bool) -> Vec<Class> {
+fn classes(drifts: &DriftsBySession<'_>, key: &SessionKey, is_wanted: impl Fn(DriftState) -> bool) -> Vec<Class> {
     drifts.get(key).into_iter().flatten().filter(|drift| is_wanted(drift.state)).map(|drift| drift.class).collect()
 }

@@ -8,7 +8,7 @@ use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{EventKind, JobStatus, TimeOut};
-use crate::core::observe::Turn;
+use crate::core::observe::Activity;
 use crate::core::text::seconds;
 
 /// The value of a status document's `schema` field. Within `v1` fields are only ever added.
@@ -51,7 +51,7 @@ pub struct SessionRow {
     /// What its live agent is doing: `starting`, `parked` or `suspended` whichever conversation it is in, else if its conversation
     /// is proven and its files tell.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub turn: Option<Turn>,
+    pub turn: Option<Activity>,
     /// What an agent that is `waiting` says it waits for, or what runs on beside one that is `idle`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turn_note: Option<String>,

@@ -1,6 +1,6 @@
 //! What would change headcount's mind about a session, in lines for people. Pure; says nothing that no pass would do.
 
-use super::rows::Row;
+use super::rows::StatusRow;
 use super::status::Observed;
 use crate::core::drift::LiveAgent;
 use crate::core::fact::Fact;
@@ -8,7 +8,7 @@ use crate::core::manifest::Status;
 use crate::core::observe::identity::Rung;
 
 /// The lines. `live` is the session's only agent, `decided` the rung that proves its conversation.
-pub(super) fn lines(row: &Row<'_>, live: Option<&LiveAgent>, decided: Option<Rung>) -> Vec<String> {
+pub(super) fn lines(row: &StatusRow<'_>, live: Option<&LiveAgent>, decided: Option<Rung>) -> Vec<String> {
     let mut lines = vec![about_session(row)];
     if let Some(live) = live {
         lines.extend(about_conversation(row, live, decided));
@@ -20,7 +20,7 @@ pub(super) fn lines(row: &Row<'_>, live: Option<&LiveAgent>, decided: Option<Run
     lines
 }
 
-fn about_session(row: &Row<'_>) -> String {
+fn about_session(row: &StatusRow<'_>) -> String {
     let (agent, name) = (row.row.agent, &row.row.session.name);
     let is_running = row.row.declared == Status::Running.as_str();
     let renamed = row.entry.is_some_and(|(_, entry)| entry.renamed_to.is_some());
@@ -45,7 +45,7 @@ fn about_session(row: &Row<'_>) -> String {
 }
 
 /// What would change the conversation that is believed, or make one believed.
-fn about_conversation(row: &Row<'_>, live: &LiveAgent, decided: Option<Rung>) -> Vec<String> {
+fn about_conversation(row: &StatusRow<'_>, live: &LiveAgent, decided: Option<Rung>) -> Vec<String> {
     if row.found.is_some_and(|found| found.view_of.is_some()) {
         return vec!["an agent of its own in the session".to_owned()];
     }

@@ -10,7 +10,7 @@ use super::rows;
 use crate::core::fact::Fact;
 use crate::core::observe::{MuxSession, Server};
 use crate::core::text::printable;
-use crate::host::{Command, Host, Listener, Output, Peer, RunError};
+use crate::host::{Command, CommandOutput, Host, Listener, Peer, RunError};
 
 /// Why nothing can be told of the processes of a server that answers.
 pub(super) const ELSEWHERE: &str = "the tmux server is in another PID namespace (a container or a sandbox), so headcount cannot see what runs in its panes from here";
@@ -108,7 +108,7 @@ fn reach(host: &dyn Host, socket: &Path) -> Result<Peer, Fact<Server>> {
 /// Whether the process ids a server tells are not those of this host, so that each would be another process here or none at all.
 /// Somebody else may have made its socket (systemd can), and it may have been replaced just now: then its own process decides.
 pub(super) fn is_elsewhere(host: &dyn Host, peer: Peer, server: Option<u32>) -> bool {
-    let is_tmux = |pid| host.glance(pid).seen().is_some_and(|process| process.name.contains("tmux"));
+    let is_tmux = |pid| host.stat(pid).seen().is_some_and(|process| process.name.contains("tmux"));
     match peer {
         Peer::Elsewhere => true,
         Peer::Process(_) if server == peer.pid() => false,
@@ -130,7 +130,7 @@ fn veiled(mut server: Server) -> Server {
 }
 
 /// Why tmux gave no rows: the server ended meanwhile, it holds no session at all, or something else is wrong.
-fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
+fn failed(host: &dyn Host, socket: &Path, output: &CommandOutput) -> Fact<Server> {
     if let Err(verdict) = reach(host, socket) {
         return verdict;
     }
@@ -145,13 +145,13 @@ fn failed(host: &dyn Host, socket: &Path, output: &Output) -> Fact<Server> {
     }
 }
 
-fn unusable(output: &Output) -> Fact<Server> {
+fn unusable(output: &CommandOutput) -> Fact<Server> {
     Fact::Unknown(format!("tmux failed: {}", last_words(output)))
 }
 
 /// Always by `-S`, so that neither `$TMUX` nor `$TMUX_TMPDIR` can name another server, and with `-u`: in a C locale tmux
 /// would replace every byte of a name that is not ASCII.
-fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<Output, RunError> {
+fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<CommandOutput, RunError> {
     let mut args: Vec<OsString> = vec!["-u".into(), "-S".into(), socket.into()];
     args.extend(words.iter().map(OsString::from));
     host.run(&Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: DEADLINE })
@@ -162,7 +162,7 @@ fn why(error: &RunError) -> String {
     format!("{error}{cause}")
 }
 
-fn last_words(output: &Output) -> String {
+fn last_words(output: &CommandOutput) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| printable(line.trim()).into_owned());
     line.unwrap_or_else(|| match (output.code, output.signal) {

@@ -17,7 +17,7 @@ use super::{Mux, Titles};
 use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
-use crate::host::spread::spread;
+use crate::host::parallel::spread;
 use crate::host::{Environ, Host};
 pub use program::{TooOld, ask_version, version};
 

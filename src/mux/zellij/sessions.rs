@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{address, panes, wire};
 use crate::core::fact::Fact;
-use crate::core::observe::{MuxSession, Pane, Server, Vantage};
-use crate::host::{Answer, Host, Lineage, ProcessInfo};
+use crate::core::observe::{MuxSession, Pane, Server, Viewpoint};
+use crate::host::{Host, ProcessInfo, ProcessRow, SocketReply};
 
 /// A server that has no pane at this age is no longer being set up.
 const GROWN: TimeDelta = TimeDelta::seconds(10);
@@ -75,7 +75,7 @@ fn servers(host: &dyn Host, directory: &Path) -> Result<BTreeMap<u32, Running>, 
         Fact::Unknown(why) => return Err(why),
     };
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for Lineage { pid, parent, .. } in &table {
+    for ProcessRow { pid, parent, .. } in &table {
         children.entry(*parent).or_default().push(*pid);
     }
     let real = directory.canonicalize().ok();
@@ -110,7 +110,7 @@ fn sessions(
         |is_set_up: bool| servers.values().filter(move |server| server.is_set_up == is_set_up).map(|server| &server.name);
     let (young, grown): (BTreeSet<&OsString>, BTreeSet<&OsString>) = (named(false).collect(), named(true).collect());
     // Of a server in another PID namespace only the socket tells how long it has been there. A renamed one is known by its old name.
-    let is_partial = Vantage { pids: host.namespace(), ..Vantage::default() }.is_partial();
+    let is_partial = Viewpoint { pids: host.namespace(), ..Viewpoint::default() }.is_partial();
     let unmatched = names.iter().filter(|name| is_partial && !grown.contains(name) && !young.contains(name));
     let unmatched: BTreeSet<OsString> = unmatched.filter(|name| host.is_bound(&directory.join(name))).cloned().collect();
     let renamed = grown.iter().filter(|name| !names.contains(**name)).count();
@@ -134,14 +134,14 @@ fn is_new(host: &dyn Host, socket: &Path) -> bool {
 }
 
 /// The session behind a socket; `None` if nobody is there.
-fn session(name: OsString, servers: &BTreeMap<u32, Running>, answer: Answer) -> Option<MuxSession> {
+fn session(name: OsString, servers: &BTreeMap<u32, Running>, answer: SocketReply) -> Option<MuxSession> {
     let unclear = |why: &str| Some(unclear(name.clone(), why.to_owned()));
     match answer {
-        Answer::Nobody => None,
-        Answer::Failed(why) => unclear(&why),
-        Answer::Silent => unclear(&format!("its zellij server did not answer within {} s", wire::DEADLINE.as_secs())),
-        Answer::Said(heard, _) if !wire::is_connected(&heard) => unclear("cannot parse the answer of its zellij server"),
-        Answer::Said(_, pid) => match pid.and_then(|pid| servers.get(&pid)) {
+        SocketReply::Nobody => None,
+        SocketReply::Failed(why) => unclear(&why),
+        SocketReply::Silent => unclear(&format!("its zellij server did not answer within {} s", wire::DEADLINE.as_secs())),
+        SocketReply::Said(heard, _) if !wire::is_connected(&heard) => unclear("cannot parse the answer of its zellij server"),
+        SocketReply::Said(_, pid) => match pid.and_then(|pid| servers.get(&pid)) {
             None => unclear("the process of its zellij server was not found"),
             Some(Running { process, panes, .. }) => Some(MuxSession {
                 created: Some(process.started),

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::host::{Answer, Host, Question};
+use crate::host::{Host, SocketReply, SocketRequest};
 
 /// How long a server may take to answer.
 pub(super) const DEADLINE: Duration = Duration::from_secs(2);
@@ -27,11 +27,11 @@ const LINE: u8 = 0x0a;
 /// Asks sockets, all at the same time, whether a session is behind them.
 ///
 /// A server that is busy with its first client, or its last, may hang up without a word: who did is asked once more.
-pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<Answer> {
-    let question = Question { words: ARE_YOU_THERE, is_whole: &is_connected };
+pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<SocketReply> {
+    let question = SocketRequest { words: ARE_YOU_THERE, is_whole: &is_connected };
     let mut answers = host.ask(sockets, &question, DEADLINE);
-    let is_it = |answer: &Answer| matches!(answer, Answer::Said(heard, _) if is_connected(heard));
-    let hung_up = |answer: &Answer| matches!(answer, Answer::Said(..)) && !is_it(answer);
+    let is_it = |answer: &SocketReply| matches!(answer, SocketReply::Said(heard, _) if is_connected(heard));
+    let hung_up = |answer: &SocketReply| matches!(answer, SocketReply::Said(..)) && !is_it(answer);
     let again: Vec<usize> = (0..answers.len()).filter(|place| hung_up(&answers[*place])).collect();
     let asked: Vec<PathBuf> = again.iter().map(|place| sockets[*place].clone()).collect();
     for (place, answer) in again.into_iter().zip(host.ask(&asked, &question, DEADLINE)) {
@@ -55,14 +55,14 @@ pub(super) fn is_connected(heard: &[u8]) -> bool {
 /// If it did not answer, or not in such a way; one line.
 pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, String> {
     let is_whole = |heard: &[u8]| log(heard).is_some();
-    let answer = host.ask(&[socket.to_path_buf()], &Question { words: LIST_PANES, is_whole: &is_whole }, DEADLINE).pop();
+    let answer = host.ask(&[socket.to_path_buf()], &SocketRequest { words: LIST_PANES, is_whole: &is_whole }, DEADLINE).pop();
     match answer {
-        Some(Answer::Said(heard, _)) => {
+        Some(SocketReply::Said(heard, _)) => {
             log(&heard).and_then(lines).ok_or_else(|| "its zellij server did not list its panes".to_owned())
         }
-        Some(Answer::Failed(why)) => Err(why),
-        Some(Answer::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
-        Some(Answer::Nobody) | None => Err("its zellij server ended during the query".to_owned()),
+        Some(SocketReply::Failed(why)) => Err(why),
+        Some(SocketReply::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
+        Some(SocketReply::Nobody) | None => Err("its zellij server ended during the query".to_owned()),
     }
 }
 

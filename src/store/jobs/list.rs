@@ -18,7 +18,7 @@ const YOUNG: Duration = Duration::from_millis(100);
 const LONGEST: u64 = 1 << 20;
 
 /// The records as they were last listed, each with what its file looked like before it was read.
-pub(super) type Known = HashMap<JobId, (Stamp, Job)>;
+pub(super) type RecordCache = HashMap<JobId, (Stamp, Job)>;
 
 /// Device, inode, length, and when content and attributes last changed (seconds and nanoseconds).
 type Stamp = (u64, u64, u64, (i64, i64), (i64, i64));
@@ -38,12 +38,12 @@ pub struct Listing {
     /// The jobs, the oldest first; those that do not say how old they are before all others.
     pub jobs: Vec<Job>,
     /// Records that are none this headcount can work with.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<BadRecord>,
 }
 
 /// Something in a registry that looks like a record and is none.
 #[derive(Debug)]
-pub struct Problem {
+pub struct BadRecord {
     /// The file.
     pub path: PathBuf,
     /// Why it cannot be used.
@@ -60,7 +60,7 @@ pub(super) fn list(registry: &Registry) -> Result<Listing, JobsError> {
     let mut listing = Listing::default();
     // What stands as it stood is not read again: a watch asks often, and most jobs have ended.
     let mut known = registry.known.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut still = Known::with_capacity(known.len());
+    let mut still = RecordCache::with_capacity(known.len());
     for entry in entries {
         let path = entry.map_err(io_error("read the job registry", directory))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
@@ -80,7 +80,7 @@ pub(super) fn list(registry: &Registry) -> Result<Listing, JobsError> {
             }
             // It was removed just now.
             Ok(None) => {}
-            Err(why) => listing.problems.push(Problem { path, why }),
+            Err(why) => listing.problems.push(BadRecord { path, why }),
         }
     }
     *known = still;

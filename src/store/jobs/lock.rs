@@ -15,7 +15,7 @@ const FILE: &str = ".lock";
 
 /// A registry nobody else writes who keeps to the lock, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct RegistryLock {
     _file: File,
 }
 
@@ -28,14 +28,14 @@ impl Registry {
 
     /// Waits for the lock. The sidecar is never renamed or removed by us; if somebody cleaned it away meanwhile, the new one is
     /// locked.
-    pub(super) fn lock(&self) -> Result<Lock, JobsError> {
+    pub(super) fn lock(&self) -> Result<RegistryLock, JobsError> {
         let path = self.directory.join(FILE);
         let started = Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             let file = open(&path).map_err(io_error("open", &path))?;
             match fs4::FileExt::try_lock(&file) {
-                Ok(()) if is_still(&file, &path) => return Ok(Lock { _file: file }),
+                Ok(()) if is_still(&file, &path) => return Ok(RegistryLock { _file: file }),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let waited = started.elapsed();

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::JobsError;
 use super::error::io_error;
 use super::files::{self, Durable};
-use crate::core::job::Logged;
+use crate::core::job::LoggedEvent;
 
 /// How much of a log's end is read at most.
 const LONGEST: u64 = 64 << 20;
@@ -23,7 +23,7 @@ const END: u64 = 256 << 10;
 #[derive(Debug, Default)]
 pub struct EventLog {
     /// The events, in the order they were written; none twice.
-    pub events: Vec<Logged>,
+    pub events: Vec<LoggedEvent>,
     /// Lines that are no event.
     pub unreadable: usize,
     /// Whether the log is so long that its beginning was left out.
@@ -88,7 +88,7 @@ impl EventReader {
             if self.after.is_some_and(|after| serde_json::from_slice(line).is_ok_and(|Numbered { seq }| seq <= after)) {
                 continue;
             }
-            match serde_json::from_slice::<Logged>(line) {
+            match serde_json::from_slice::<LoggedEvent>(line) {
                 Ok(logged) if self.seen.insert(logged.event.seq) => log.events.push(logged),
                 // Written twice by somebody who was killed in between.
                 Ok(_) => {}

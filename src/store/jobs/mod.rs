@@ -26,12 +26,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::paths::StateHome;
-use crate::core::job::{EventKind, Job, JobEvent, JobId, Token};
+use crate::core::job::{EventKind, Job, JobEvent, JobId, JobToken};
 pub use error::JobsError;
-pub use list::{Listing, Problem};
+pub use list::{BadRecord, Listing};
 pub use log::{EventLog, EventReader};
 pub use prune::Pruned;
-pub use write::{Answer, Message};
+pub use write::{EventMessage, EventOutcome};
 
 /// How long to wait for a lock by default.
 const WAIT: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ const WAIT: Duration = Duration::from_secs(10);
 pub struct Registry {
     directory: PathBuf,
     wait: Duration,
-    known: Arc<Mutex<list::Known>>,
+    known: Arc<Mutex<list::RecordCache>>,
 }
 
 impl Registry {
@@ -93,7 +93,7 @@ impl Registry {
     ///
     /// # Errors
     /// The lock, the directory or a file.
-    pub fn add(&self, authenticated: bool, make: impl FnOnce(JobId, Option<Token>) -> Job) -> Result<Job, JobsError> {
+    pub fn add(&self, authenticated: bool, make: impl FnOnce(JobId, Option<JobToken>) -> Job) -> Result<Job, JobsError> {
         write::add(self, authenticated, make)
     }
 
@@ -103,7 +103,12 @@ impl Registry {
     ///
     /// # Errors
     /// The lock or a file; then some of the messages may have been written, and receiving them again does no harm.
-    pub fn receive(&self, messages: &[Message<'_>], root: &str, received_at: DateTime<Utc>) -> Result<Vec<Answer>, JobsError> {
+    pub fn receive(
+        &self,
+        messages: &[EventMessage<'_>],
+        root: &str,
+        received_at: DateTime<Utc>,
+    ) -> Result<Vec<EventOutcome>, JobsError> {
         write::receive(self, messages, root, received_at)
     }
 

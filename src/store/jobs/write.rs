@@ -12,11 +12,11 @@ use serde_json::json;
 use super::error::io_error;
 use super::files::{self, Durable};
 use super::{JobsError, NewEvent, Registry, list, log};
-use crate::core::job::{self, Dropped, Job, JobEvent, JobId, Logged, MAX_PAYLOAD, Token};
+use crate::core::job::{self, DropReason, Job, JobEvent, JobId, JobToken, LoggedEvent, MAX_PAYLOAD};
 
 /// Something that came in.
 #[derive(Debug, Clone, Copy)]
-pub struct Message<'a> {
+pub struct EventMessage<'a> {
     /// The topic it came by.
     pub topic: &'a str,
     /// What it says.
@@ -24,12 +24,12 @@ pub struct Message<'a> {
 }
 
 /// The job as an event left it, or why the event was dropped.
-pub type Answer = Result<Box<Job>, Dropped>;
+pub type EventOutcome = Result<Box<Job>, DropReason>;
 
 pub(super) fn add(
     registry: &Registry,
     authenticated: bool,
-    make: impl FnOnce(JobId, Option<Token>) -> Job,
+    make: impl FnOnce(JobId, Option<JobToken>) -> Job,
 ) -> Result<Job, JobsError> {
     registry.create()?;
     let _lock = registry.lock()?;
@@ -46,7 +46,7 @@ pub(super) fn add(
             break id;
         }
     };
-    let token = if authenticated { Some(Token::minted(&files::random().map_err(random)?)) } else { None };
+    let token = if authenticated { Some(JobToken::minted(&files::random().map_err(random)?)) } else { None };
     let job = make(id, token);
     save(registry, &job)?;
     files::sync(directory).map_err(io_error("sync", directory))?;
@@ -56,11 +56,11 @@ pub(super) fn add(
 
 pub(super) fn receive(
     registry: &Registry,
-    messages: &[Message<'_>],
+    messages: &[EventMessage<'_>],
     root: &str,
     at: DateTime<Utc>,
-) -> Result<Vec<Answer>, JobsError> {
-    let named: Vec<Result<JobId, Dropped>> = messages.iter().map(|message| job::job_of_topic(message.topic, root)).collect();
+) -> Result<Vec<EventOutcome>, JobsError> {
+    let named: Vec<Result<JobId, DropReason>> = messages.iter().map(|message| job::job_of_topic(message.topic, root)).collect();
     // A stranger's topics make neither a directory nor a lock.
     let known: BTreeSet<&JobId> = named.iter().flatten().filter(|id| registry.record(id).symlink_metadata().is_ok()).collect();
     let mut jobs: BTreeMap<&JobId, (Option<Job>, Vec<JobEvent>)> = BTreeMap::new();
@@ -83,7 +83,7 @@ pub(super) fn receive(
                     events.push(event);
                     Box::new(job.clone())
                 }),
-                _ => Err(Dropped::NoSuchJob),
+                _ => Err(DropReason::NoSuchJob),
             },
         };
         answers.push(answer);
@@ -130,7 +130,7 @@ pub(super) fn cancel(registry: &Registry, id: &JobId, at: DateTime<Utc>) -> Resu
 }
 
 /// The lock, unless there is nothing to lock it for: asking for a job that is not there creates nothing.
-fn locked(registry: &Registry, id: &JobId) -> Result<super::lock::Lock, JobsError> {
+fn locked(registry: &Registry, id: &JobId) -> Result<super::lock::RegistryLock, JobsError> {
     existing(registry, id)?;
     registry.lock()
 }
@@ -144,7 +144,7 @@ fn existing(registry: &Registry, id: &JobId) -> Result<Job, JobsError> {
 fn caught_up(registry: &Registry, mut job: Job, at: DateTime<Utc>) -> Result<Job, JobsError> {
     let tail = log::tail(&registry.log(&job.id), job.last_seq)?;
     let topic = job.topic();
-    for Logged { event, received_at } in tail.events {
+    for LoggedEvent { event, received_at } in tail.events {
         let Ok(payload) = serde_json::to_vec(&event) else { continue };
         if let Ok(event) = job::verify(&job, &payload, &topic) {
             job = job::apply(&job, &event, received_at.unwrap_or(at));
@@ -158,7 +158,7 @@ fn write(registry: &Registry, job: &Job, events: Vec<JobEvent>, at: DateTime<Utc
     let encode = |source| JobsError::Encode { id: job.id.clone(), source };
     let mut lines = Vec::new();
     for event in events {
-        serde_json::to_writer(&mut lines, &Logged { event, received_at: Some(at) }).map_err(encode)?;
+        serde_json::to_writer(&mut lines, &LoggedEvent { event, received_at: Some(at) }).map_err(encode)?;
         lines.push(b'\n');
     }
     log::append(&registry.log(&job.id), &lines, Durable::Yes)?;

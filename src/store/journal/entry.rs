@@ -98,7 +98,7 @@ pub(super) enum EditKind {
 
 /// A change that was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Its number. Numbers say what came first; a clock may have been set.
     pub id: EntryId,
     #[serde(default)]
@@ -132,7 +132,7 @@ pub struct Entry {
     pub undoes: Option<EntryId>,
 }
 
-impl Entry {
+impl JournalEntry {
     pub(super) fn new(id: EntryId, new: NewEntry, before: TextHash, after: TextHash) -> Self {
         let NewEntry { at, boot, manifest, class, session, agent, message, evidence, edits, undoes } = new;
         let manifest = manifest.to_string_lossy().into_owned();
@@ -208,14 +208,14 @@ pub struct NewNote {
 
 /// An entry that counts.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Record {
+pub enum EntryRecord {
     /// A change of the manifest.
-    Edit(Entry),
+    Edit(JournalEntry),
     /// Anything else.
     Note(Note),
 }
 
-impl Record {
+impl EntryRecord {
     /// Its number.
     pub fn id(&self) -> EntryId {
         match self {
@@ -233,7 +233,7 @@ impl Record {
     }
 
     /// The change, if it is one.
-    pub fn into_edit(self) -> Option<Entry> {
+    pub fn into_edit(self) -> Option<JournalEntry> {
         match self {
             Self::Edit(entry) => Some(entry),
             Self::Note(_) => None,

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::TextHash;
-use super::{Entry, EntryId, Note};
+use super::{EntryId, JournalEntry, Note};
 
 /// How much of the end is read first; doubled until a decision is in it. Passes end with one, so the first is nearly always enough.
 const FIRST_TAIL: u64 = 64 * 1024;
@@ -16,18 +16,18 @@ const FIRST_TAIL: u64 = 64 * 1024;
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Line {
+pub(super) enum JournalLine {
     /// These entries count.
     Committed { committed: Vec<EntryId> },
     /// These never will.
     Aborted { aborted: Vec<EntryId> },
     /// A change about which a later line decides.
-    Entry(Box<Entry>),
+    Entry(Box<JournalEntry>),
     /// Any other entry.
     Note(Box<Note>),
 }
 
-impl Line {
+impl JournalLine {
     pub(super) fn committed(&self) -> &[EntryId] {
         match self {
             Self::Committed { committed } => committed,
@@ -53,7 +53,7 @@ pub(super) struct Tail {
 }
 
 /// Every line that can be read; `None` if there is no file.
-pub(super) fn lines(path: &Path) -> io::Result<Option<Vec<Line>>> {
+pub(super) fn lines(path: &Path) -> io::Result<Option<Vec<JournalLine>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(parse(&bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -86,15 +86,15 @@ pub(super) fn tail(path: &Path) -> io::Result<Tail> {
     }
 }
 
-fn summary(lines: &[Line]) -> Tail {
+fn summary(lines: &[JournalLine]) -> Tail {
     let mut tail = Tail { last: EntryId::ZERO, open: Vec::new() };
     for line in lines {
         match line {
-            Line::Entry(entry) => {
+            JournalLine::Entry(entry) => {
                 tail.last = tail.last.max(entry.id);
                 tail.open.push((entry.id, entry.after));
             }
-            Line::Note(note) => {
+            JournalLine::Note(note) => {
                 tail.last = tail.last.max(note.id);
                 tail.open.extend(note.after.map(|after| (note.id, after)));
             }
@@ -109,7 +109,7 @@ fn summary(lines: &[Line]) -> Tail {
     tail
 }
 
-fn parse(bytes: &[u8]) -> Vec<Line> {
+fn parse(bytes: &[u8]) -> Vec<JournalLine> {
     bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 

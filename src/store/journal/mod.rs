@@ -24,8 +24,8 @@ use fs4::TryLockError;
 use super::TextHash;
 use super::paths::{ManifestDir, PathError};
 use super::replace;
-pub use entry::{EditRecord, Entry, EntryId, NewEntry, NewNote, NotAnEntryId, Note, Record};
-use file::{Line, Tail};
+pub use entry::{EditRecord, EntryId, EntryRecord, JournalEntry, NewEntry, NewNote, NotAnEntryId, Note};
+use file::{JournalLine, Tail};
 
 /// A journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +118,7 @@ impl Journal {
         for new in entries {
             id = id.next();
             ids.push(id);
-            lines.push(Line::Entry(Box::new(Entry::new(id, new, before, after))));
+            lines.push(JournalLine::Entry(Box::new(JournalEntry::new(id, new, before, after))));
         }
         self.append(&lines)?;
         Ok(Intent { ids })
@@ -135,7 +135,7 @@ impl Journal {
         let mut lines = Vec::with_capacity(notes.len());
         for new in notes {
             id = id.next();
-            lines.push(Line::Note(Box::new(Note::new(id, new))));
+            lines.push(JournalLine::Note(Box::new(Note::new(id, new))));
         }
         self.append(&lines)
     }
@@ -146,7 +146,7 @@ impl Journal {
     /// [`JournalError`]; the next writer will find out.
     pub fn commit(&self, intent: Intent) -> Result<(), JournalError> {
         let _guard = self.guard()?;
-        self.append(&[Line::Committed { committed: intent.ids }])
+        self.append(&[JournalLine::Committed { committed: intent.ids }])
     }
 
     /// The manifest was not replaced: the entries never count.
@@ -155,22 +155,22 @@ impl Journal {
     /// [`JournalError`]; the next writer will find out.
     pub fn abort(&self, intent: Intent) -> Result<(), JournalError> {
         let _guard = self.guard()?;
-        self.append(&[Line::Aborted { aborted: intent.ids }])
+        self.append(&[JournalLine::Aborted { aborted: intent.ids }])
     }
 
     /// The changes that count, newest first. Needs no lock and creates nothing.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn entries(&self) -> Result<Vec<Entry>, JournalError> {
-        Ok(self.records()?.into_iter().filter_map(Record::into_edit).collect())
+    pub fn entries(&self) -> Result<Vec<JournalEntry>, JournalError> {
+        Ok(self.records()?.into_iter().filter_map(EntryRecord::into_edit).collect())
     }
 
     /// Every entry that counts, newest first: by number, whatever the clock said. Needs no lock and creates nothing.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn records(&self) -> Result<Vec<Record>, JournalError> {
+    pub fn records(&self) -> Result<Vec<EntryRecord>, JournalError> {
         // By number, because a rotation while we read shows the same entries twice.
         let mut found = BTreeMap::new();
         for number in 0..=self.keep {
@@ -178,9 +178,9 @@ impl Journal {
             let Some(lines) = file::lines(&path).map_err(io_error("read", &path))? else { continue };
             let committed: BTreeSet<EntryId> = lines.iter().flat_map(|line| line.committed().iter().copied()).collect();
             found.extend(lines.into_iter().filter_map(|line| match line {
-                Line::Entry(entry) if committed.contains(&entry.id) => Some((entry.id, Record::Edit(*entry))),
-                Line::Note(note) if note.after.is_none() || committed.contains(&note.id) => {
-                    Some((note.id, Record::Note(*note)))
+                JournalLine::Entry(entry) if committed.contains(&entry.id) => Some((entry.id, EntryRecord::Edit(*entry))),
+                JournalLine::Note(note) if note.after.is_none() || committed.contains(&note.id) => {
+                    Some((note.id, EntryRecord::Note(*note)))
                 }
                 _ => None,
             }));
@@ -235,7 +235,7 @@ impl Journal {
         let (committed, aborted): (Vec<_>, Vec<_>) = tail.open.iter().partition(|(_, after)| *after == current);
         let ids = |decided: Vec<(EntryId, TextHash)>| decided.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         let (committed, aborted) = (ids(committed), ids(aborted));
-        let lines = [Line::Committed { committed }, Line::Aborted { aborted }];
+        let lines = [JournalLine::Committed { committed }, JournalLine::Aborted { aborted }];
         self.append(&lines.into_iter().filter(|line| !line.decided().is_empty()).collect::<Vec<_>>())
     }
 
@@ -256,7 +256,7 @@ impl Journal {
         Ok(())
     }
 
-    fn append(&self, lines: &[Line]) -> Result<(), JournalError> {
+    fn append(&self, lines: &[JournalLine]) -> Result<(), JournalError> {
         if lines.is_empty() {
             return Ok(());
         }

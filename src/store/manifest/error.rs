@@ -184,12 +184,12 @@ pub struct UpdateError<E> {
     /// Versions that were kept beside the manifest all the same.
     pub saved: Vec<PathBuf>,
     /// What failed.
-    pub cause: Cause<E>,
+    pub cause: UpdateCause<E>,
 }
 
 /// What made an update fail.
 #[derive(Debug)]
-pub enum Cause<E> {
+pub enum UpdateCause<E> {
     /// The file.
     Manifest(ManifestError),
     /// The plan.
@@ -199,8 +199,8 @@ pub enum Cause<E> {
 impl<E: fmt::Display> fmt::Display for UpdateError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Manifest(e) => e.fmt(f),
-            Cause::Plan(e) => e.fmt(f),
+            UpdateCause::Manifest(e) => e.fmt(f),
+            UpdateCause::Plan(e) => e.fmt(f),
         }
     }
 }
@@ -208,8 +208,8 @@ impl<E: fmt::Display> fmt::Display for UpdateError<E> {
 impl<E: std::error::Error> std::error::Error for UpdateError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Cause::Manifest(e) => e.source(),
-            Cause::Plan(e) => e.source(),
+            UpdateCause::Manifest(e) => e.source(),
+            UpdateCause::Plan(e) => e.source(),
         }
     }
 }

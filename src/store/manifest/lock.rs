@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use fs4::TryLockError;
 
-use super::swap::Beside;
-use super::{ManifestError, ManifestFile, Options, Step, look, temp};
+use super::swap::SwapFile;
+use super::{ManifestError, ManifestFile, UpdateOptions, WriteStep, look, temp};
 
 /// A manifest that nobody else who keeps to the lock can write, until this is dropped.
 #[derive(Debug)]
 pub struct LockedManifest {
     pub(super) file: ManifestFile,
-    pub(super) options: Options,
-    pub(super) beside: Beside,
+    pub(super) options: UpdateOptions,
+    pub(super) beside: SwapFile,
     _locks: Vec<File>,
 }
 
 impl LockedManifest {
-    pub(super) fn lock(file: &ManifestFile, options: &Options) -> Result<Self, ManifestError> {
+    pub(super) fn lock(file: &ManifestFile, options: &UpdateOptions) -> Result<Self, ManifestError> {
         let started = Instant::now();
         loop {
             let resolved = file.resolved()?;
@@ -31,10 +31,10 @@ impl LockedManifest {
             if file.resolved()? != resolved {
                 continue;
             }
-            options.steps.took(Step::Locked);
-            let mut beside = Beside::new(resolved, options.steps.clone());
+            options.steps.took(WriteStep::Locked);
+            let mut beside = SwapFile::new(resolved, options.steps.clone());
             beside.recover()?;
-            options.steps.took(Step::Recovered);
+            options.steps.took(WriteStep::Recovered);
             return Ok(Self { file: file.clone(), options: options.clone(), beside, _locks: locks });
         }
     }
@@ -55,7 +55,7 @@ impl LockedManifest {
     /// As [`ManifestFile::read`].
     pub fn read(&self) -> Result<super::Snapshot, ManifestError> {
         let deadline = Instant::now() + self.file.pace.limit;
-        look::settled(self.path(), &self.file.pace, deadline, look::Held::IfStill).map(|(snapshot, _)| snapshot)
+        look::settled(self.path(), &self.file.pace, deadline, look::WhenOpen::IfStill).map(|(snapshot, _)| snapshot)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::super::TextHash;
-use super::super::lease::{self, Asked, Lease};
+use super::super::file_lease::{self, Lease, LeaseKind};
 use super::{ManifestError, Pace, Snapshot};
 use crate::yaml::MAX_BYTES;
 
@@ -16,7 +16,7 @@ const MISSING: Duration = Duration::from_millis(300);
 
 /// What tells one file from another, and what must be kept of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stat {
+pub(super) struct FileStat {
     pub(super) device: u64,
     pub(super) inode: u64,
     pub(super) mode: u32,
@@ -25,7 +25,7 @@ pub(super) struct Stat {
     modified: SystemTime,
 }
 
-impl Stat {
+impl FileStat {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -56,7 +56,7 @@ impl Stat {
 
 /// Who may be writing.
 #[derive(Debug)]
-pub(super) enum Guard {
+pub(super) enum WriterGuard {
     /// Nobody, for as long as this lives.
     Leased(Lease),
     /// Somebody.
@@ -65,7 +65,7 @@ pub(super) enum Guard {
     Unknown,
 }
 
-impl Guard {
+impl WriterGuard {
     /// Whether, as far as can be told, nobody began to write up to now.
     pub(super) fn holds(&self) -> bool {
         match self {
@@ -78,28 +78,28 @@ impl Guard {
 
 /// A file as it was read once.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct FileRead {
     pub(super) bytes: Vec<u8>,
     pub(super) hash: TextHash,
-    pub(super) stat: Stat,
-    pub(super) guard: Guard,
+    pub(super) stat: FileStat,
+    pub(super) guard: WriterGuard,
 }
 
-impl Look {
+impl FileRead {
     pub(super) fn is_quiet(&self) -> bool {
-        !matches!(self.guard, Guard::Writer)
+        !matches!(self.guard, WriterGuard::Writer)
     }
 }
 
 /// A file could not be looked at.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum ReadFailure {
     Gone,
     NotRegular(FileType),
     Io(io::Error),
 }
 
-impl Failure {
+impl ReadFailure {
     pub(super) fn about(self, path: &Path) -> ManifestError {
         let path = path.to_owned();
         match self {
@@ -121,38 +121,39 @@ fn describe(kind: FileType) -> &'static str {
 }
 
 /// Opens a regular file for reading; a last symlink is not followed, a pipe is not waited for.
-pub(super) fn open(path: &Path) -> Result<(File, Stat), Failure> {
-    let gone = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Failure::Gone } else { Failure::Io(error) };
+pub(super) fn open(path: &Path) -> Result<(File, FileStat), ReadFailure> {
+    let gone =
+        |error: io::Error| if error.kind() == io::ErrorKind::NotFound { ReadFailure::Gone } else { ReadFailure::Io(error) };
     let kind = std::fs::symlink_metadata(path).map_err(gone)?.file_type();
     if !kind.is_file() {
-        return Err(Failure::NotRegular(kind));
+        return Err(ReadFailure::NotRegular(kind));
     }
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).map_err(gone)?;
-    let metadata = file.metadata().map_err(Failure::Io)?;
+    let metadata = file.metadata().map_err(ReadFailure::Io)?;
     if !metadata.is_file() {
-        return Err(Failure::NotRegular(metadata.file_type()));
+        return Err(ReadFailure::NotRegular(metadata.file_type()));
     }
-    Ok((file, Stat::of(&metadata)))
+    Ok((file, FileStat::of(&metadata)))
 }
 
 /// Reads a file once, under a lease if there is one to have.
-pub(super) fn look(path: &Path) -> Result<Look, Failure> {
+pub(super) fn look(path: &Path) -> Result<FileRead, ReadFailure> {
     let (mut file, _) = open(path)?;
-    let guard = match lease::ask(&file).map_err(Failure::Io)? {
-        Asked::Granted(lease) => Guard::Leased(lease),
-        Asked::Writer => Guard::Writer,
-        Asked::Unavailable => Guard::Unknown,
+    let guard = match file_lease::ask(&file).map_err(ReadFailure::Io)? {
+        LeaseKind::Granted(lease) => WriterGuard::Leased(lease),
+        LeaseKind::Writer => WriterGuard::Writer,
+        LeaseKind::Unavailable => WriterGuard::Unknown,
     };
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Failure::Io)?;
-    let stat = Stat::of(&file.metadata().map_err(Failure::Io)?);
+    file.read_to_end(&mut bytes).map_err(ReadFailure::Io)?;
+    let stat = FileStat::of(&file.metadata().map_err(ReadFailure::Io)?);
     let hash = TextHash::of(&bytes);
-    Ok(Look { bytes, hash, stat, guard })
+    Ok(FileRead { bytes, hash, stat, guard })
 }
 
 /// What a read does about a text that somebody keeps open for writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum WhenOpen {
     /// Takes it if it does not change for [`Pace::young`].
     IfStill,
     /// Waits until it is closed.
@@ -160,9 +161,9 @@ pub(super) enum Held {
 }
 
 /// Reads a file until it stands still or `deadline` passes; the second value says whether somebody had it open for writing.
-pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -> Result<(Snapshot, bool), ManifestError> {
+pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: WhenOpen) -> Result<(Snapshot, bool), ManifestError> {
     let missing_until = Instant::now() + MISSING;
-    let mut before: Option<(TextHash, Stat, Instant)> = None;
+    let mut before: Option<(TextHash, FileStat, Instant)> = None;
     loop {
         let now = Instant::now();
         refuse_a_huge_one(path)?;
@@ -173,7 +174,7 @@ pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -
                 let still = match &same {
                     None => quiet && (pace.known == Some(look.hash) || !look.stat.is_younger_than(pace.young)),
                     Some(_) if quiet => true,
-                    Some((_, _, since)) => held == Held::IfStill && now.duration_since(*since) >= pace.young,
+                    Some((_, _, since)) => held == WhenOpen::IfStill && now.duration_since(*since) >= pace.young,
                 };
                 if still || now >= deadline {
                     return Ok((snapshot(path, look, still), !quiet));
@@ -181,7 +182,7 @@ pub(super) fn settled(path: &Path, pace: &Pace, deadline: Instant, held: Held) -
                 before = Some((look.hash, look.stat, same.map_or(now, |(_, _, since)| since)));
             }
             // Some editors move the old file away before they create the new one; their directory has then just changed.
-            Err(Failure::Gone) if now < missing_until.min(deadline) && directory_is_young(path) => before = None,
+            Err(ReadFailure::Gone) if now < missing_until.min(deadline) && directory_is_young(path) => before = None,
             Err(failure) => return Err(failure.about(path)),
         }
         std::thread::sleep(pace.again);
@@ -195,14 +196,14 @@ fn refuse_a_huge_one(path: &Path) -> Result<(), ManifestError> {
     if size > most { Err(ManifestError::TooLarge { path: path.to_owned(), size }) } else { Ok(()) }
 }
 
-fn snapshot(path: &Path, look: Look, settled: bool) -> Snapshot {
-    let Look { bytes, hash, stat, .. } = look;
+fn snapshot(path: &Path, look: FileRead, settled: bool) -> Snapshot {
+    let FileRead { bytes, hash, stat, .. } = look;
     Snapshot { bytes, hash, modified: stat.modified.into(), path: path.to_owned(), settled, stat }
 }
 
 fn directory_is_young(path: &Path) -> bool {
     let directory = path.parent().and_then(|parent| parent.metadata().ok());
-    directory.is_some_and(|metadata| Stat::of(&metadata).is_younger_than(MISSING))
+    directory.is_some_and(|metadata| FileStat::of(&metadata).is_younger_than(MISSING))
 }
 
 /// The file a path means: absolute, symlinks resolved.

@@ -68,9 +68,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use super::TextHash;
-pub use error::{Cause, ManifestError, UpdateError};
+pub use error::{ManifestError, UpdateCause, UpdateError};
 pub use lock::LockedManifest;
-use look::Stat;
+use look::FileStat;
 pub use rival::database_beside;
 pub use swap::exchange_supported;
 
@@ -94,12 +94,12 @@ pub struct Snapshot {
     pub path: PathBuf,
     /// False if it was still being written when the time to wait for it ran out: it may be half a text.
     pub settled: bool,
-    stat: Stat,
+    stat: FileStat,
 }
 
 /// How an update goes about it.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct UpdateOptions {
     /// How long to wait for the lock.
     pub lock_wait: Duration,
     /// How long to wait for editors to stand still.
@@ -107,16 +107,16 @@ pub struct Options {
     /// How the new text takes the old one's place.
     pub replace: Replace,
     /// Told of each step.
-    pub steps: Steps,
+    pub steps: WriteSteps,
 }
 
-impl Default for Options {
+impl Default for UpdateOptions {
     fn default() -> Self {
         Self {
             lock_wait: Duration::from_secs(10),
             editor_wait: Duration::from_secs(5),
             replace: Replace::Exchange,
-            steps: Steps::default(),
+            steps: WriteSteps::default(),
         }
     }
 }
@@ -151,16 +151,16 @@ impl Default for Pace {
 
 /// What an update did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct UpdateOutcome {
     /// Whether something was written.
-    pub change: Change,
+    pub change: TextChange,
     /// Versions that were kept beside the manifest, by this update or by the recovery of an earlier one.
     pub saved: Vec<PathBuf>,
 }
 
 /// Whether something was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum TextChange {
     /// Nothing: the plan wanted nothing, or what is there.
     Unchanged,
     /// A new text is on disk.
@@ -174,7 +174,7 @@ pub enum Change {
 
 /// A step of an update; it has just been taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum WriteStep {
     /// The lock is held.
     Locked,
     /// Leftovers of earlier updates are gone.
@@ -203,7 +203,7 @@ pub enum Step {
     Retired,
 }
 
-impl Step {
+impl WriteStep {
     /// Every step, in order.
     pub const ALL: [Self; 13] = [
         Self::Locked,
@@ -222,25 +222,25 @@ impl Step {
     ];
 }
 
-/// Somebody who is told of each [`Step`] of an update, on its thread; the update goes on when the call returns. Tests put
+/// Somebody who is told of each [`WriteStep`] of an update, on its thread; the update goes on when the call returns. Tests put
 /// editors, and deaths, between two steps with it.
 #[derive(Clone, Default)]
-pub struct Steps(Option<Arc<dyn Fn(Step) + Send + Sync>>);
+pub struct WriteSteps(Option<Arc<dyn Fn(WriteStep) + Send + Sync>>);
 
-impl Steps {
+impl WriteSteps {
     /// Tells `listener`.
-    pub fn new(listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
+    pub fn new(listener: impl Fn(WriteStep) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
     }
 
-    fn took(&self, step: Step) {
+    fn took(&self, step: WriteStep) {
         if let Some(listener) = &self.0 {
             listener(step);
         }
     }
 }
 
-impl fmt::Debug for Steps {
+impl fmt::Debug for WriteSteps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Steps(listener)" } else { "Steps(nobody)" })
     }
@@ -285,7 +285,7 @@ impl ManifestFile {
     /// As [`ManifestFile::open`].
     pub fn read(&self) -> Result<Snapshot, ManifestError> {
         let resolved = self.resolved()?;
-        look::settled(&resolved, &self.pace, Instant::now() + self.pace.limit, look::Held::IfStill)
+        look::settled(&resolved, &self.pace, Instant::now() + self.pace.limit, look::WhenOpen::IfStill)
             .map(|(snapshot, _)| snapshot)
     }
 
@@ -304,8 +304,8 @@ impl ManifestFile {
     /// Locks it and clears what a killed update left.
     ///
     /// # Errors
-    /// [`ManifestError::Locked`] after [`Options::lock_wait`]; [`ManifestError::ReadOnlyDirectory`]; others of a file system.
-    pub fn lock(&self, options: &Options) -> Result<LockedManifest, ManifestError> {
+    /// [`ManifestError::Locked`] after [`UpdateOptions::lock_wait`]; [`ManifestError::ReadOnlyDirectory`]; others of a file system.
+    pub fn lock(&self, options: &UpdateOptions) -> Result<LockedManifest, ManifestError> {
         LockedManifest::lock(self, options)
     }
 
@@ -316,10 +316,10 @@ impl ManifestFile {
     /// Those of [`ManifestFile::lock`] and [`LockedManifest::update`].
     pub fn update<E>(
         &self,
-        options: &Options,
+        options: &UpdateOptions,
         plan: impl FnMut(&Snapshot) -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<Outcome, UpdateError<E>> {
-        let mut locked = self.lock(options).map_err(|e| UpdateError { saved: Vec::new(), cause: Cause::Manifest(e) })?;
+    ) -> Result<UpdateOutcome, UpdateError<E>> {
+        let mut locked = self.lock(options).map_err(|e| UpdateError { saved: Vec::new(), cause: UpdateCause::Manifest(e) })?;
         locked.update(plan)
     }
 }

@@ -11,8 +11,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::super::TextHash;
-use super::look::{self, Failure, Look};
-use super::{ManifestError, Step, Steps};
+use super::look::{self, FileRead, ReadFailure};
+use super::{ManifestError, WriteStep, WriteSteps};
 
 /// Hex digits of each hash in a name: 128 bits tell any two versions apart and leave room for the manifest's own name.
 const DIGITS: usize = 32;
@@ -24,23 +24,23 @@ const OWN_CHILD: Duration = Duration::from_millis(100);
 
 /// The directory of a manifest, seen from it.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct SwapFile {
     manifest: PathBuf,
     directory: PathBuf,
     name: OsString,
-    steps: Steps,
+    steps: WriteSteps,
     /// Versions that were kept.
     pub(super) saved: Vec<PathBuf>,
 }
 
 /// The two hashes in the name of a temp file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Names {
+pub(super) struct SwapNames {
     read: String,
     new: String,
 }
 
-impl Names {
+impl SwapNames {
     pub(super) fn new(read: TextHash, new: TextHash) -> Self {
         Self { read: read.short(DIGITS), new: new.short(DIGITS) }
     }
@@ -53,7 +53,7 @@ impl Names {
 
 /// What is expected to come out of an exchange if nobody saved since the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Expected {
+pub(super) enum ExpectedText {
     /// Our own text, known by its inode (if we made it ourselves) and hash.
     Ours { inode: Option<(u64, u64)>, hash: String },
     /// Somebody's version, put there by the exchange before.
@@ -62,15 +62,15 @@ pub(super) enum Expected {
     Nothing,
 }
 
-impl Expected {
-    fn of(look: &Result<Look, Failure>) -> Self {
+impl ExpectedText {
+    fn of(look: &Result<FileRead, ReadFailure>) -> Self {
         match look {
             Ok(look) if look.is_quiet() => Self::Theirs { inode: (look.stat.device, look.stat.inode), hash: look.hash },
             _ => Self::Nothing,
         }
     }
 
-    fn is_content(&self, look: &Look) -> bool {
+    fn is_content(&self, look: &FileRead) -> bool {
         let found = (look.stat.device, look.stat.inode);
         match self {
             Self::Ours { inode, hash } => inode.is_none_or(|inode| inode == found) && *hash == look.hash.short(DIGITS),
@@ -80,8 +80,8 @@ impl Expected {
     }
 }
 
-impl Beside {
-    pub(super) fn new(manifest: PathBuf, steps: Steps) -> Self {
+impl SwapFile {
+    pub(super) fn new(manifest: PathBuf, steps: WriteSteps) -> Self {
         let directory = manifest.parent().unwrap_or(Path::new("/")).to_owned();
         let name = manifest.file_name().unwrap_or_default().to_owned();
         Self { manifest, directory, name, steps, saved: Vec::new() }
@@ -92,14 +92,14 @@ impl Beside {
     }
 
     /// The temp file of this change: `tmp` while it is written, `swap` when it may be exchanged.
-    pub(super) fn temp(&self, names: &Names, extension: &str) -> PathBuf {
+    pub(super) fn temp(&self, names: &SwapNames, extension: &str) -> PathBuf {
         let mut name = OsString::from(".");
         name.push(&self.name);
         name.push(format!(".{}.{}.{extension}", names.read, names.new));
         self.directory.join(name)
     }
 
-    fn parse(&self, file: &OsStr) -> Option<(Names, bool)> {
+    fn parse(&self, file: &OsStr) -> Option<(SwapNames, bool)> {
         let rest = file.as_bytes().strip_prefix(b".")?.strip_prefix(self.name.as_bytes())?.strip_prefix(b".")?;
         let rest = std::str::from_utf8(rest).ok()?;
         let (hashes, is_swap) = match rest.strip_suffix(".swap") {
@@ -108,7 +108,7 @@ impl Beside {
         };
         let (read, new) = hashes.split_once('.')?;
         let is_hash = |text: &str| text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        (is_hash(read) && is_hash(new)).then(|| (Names { read: read.to_owned(), new: new.to_owned() }, is_swap))
+        (is_hash(read) && is_hash(new)).then(|| (SwapNames { read: read.to_owned(), new: new.to_owned() }, is_swap))
     }
 
     /// Clears what a killed update left; see the table in [`super`].
@@ -132,7 +132,7 @@ impl Beside {
         Ok(())
     }
 
-    fn recover_swap(&mut self, swap: &Path, names: &Names) -> Result<(), ManifestError> {
+    fn recover_swap(&mut self, swap: &Path, names: &SwapNames) -> Result<(), ManifestError> {
         let mut left = look::look(swap);
         if matches!(&left, Ok(left) if left.is_quiet() && names.has(left.hash) && left.guard.holds()) {
             self.unlink(swap)?;
@@ -145,7 +145,7 @@ impl Beside {
             std::thread::sleep(Duration::from_millis(5));
             left = look::look(swap);
         }
-        let ours = Expected::Ours { inode: None, hash: names.new.clone() };
+        let ours = ExpectedText::Ours { inode: None, hash: names.new.clone() };
         match look::look(&self.manifest) {
             Ok(manifest) if manifest.is_quiet() && ours.is_content(&manifest) => {
                 drop((left, manifest));
@@ -166,11 +166,11 @@ impl Beside {
 
     /// Puts the newest version back into the manifest's place. The swap file holds a version somebody saved; `expected` is what
     /// the manifest holds if nobody saved since. Afterwards the swap file is gone.
-    pub(super) fn put_back(&mut self, swap: &Path, names: &Names, mut expected: Expected) -> Result<(), ManifestError> {
+    pub(super) fn put_back(&mut self, swap: &Path, names: &SwapNames, mut expected: ExpectedText) -> Result<(), ManifestError> {
         for _ in 0..MOST_EXCHANGES {
-            let placed = Expected::of(&look::look(swap));
+            let placed = ExpectedText::of(&look::look(swap));
             match self.exchange(swap) {
-                Ok(()) => self.steps.took(Step::PutBack),
+                Ok(()) => self.steps.took(WriteStep::PutBack),
                 // The manifest was removed: our text with it, so only the version in hand is left, and it is kept.
                 Err(Errno::NOENT) => break,
                 Err(errno) => {
@@ -189,7 +189,7 @@ impl Beside {
     }
 
     /// Looks at what came out. If it has the expected text but seems held, that may be a child of ours.
-    fn look_patiently(&self, swap: &Path, expected: &Expected) -> Result<Look, Failure> {
+    fn look_patiently(&self, swap: &Path, expected: &ExpectedText) -> Result<FileRead, ReadFailure> {
         let patience = Instant::now() + OWN_CHILD;
         loop {
             let out = look::look(swap);
@@ -204,10 +204,10 @@ impl Beside {
 
     /// Gets rid of a swap file that is not needed any more: deleted if it is the text read or the new one and nobody is
     /// writing it, else kept.
-    pub(super) fn retire(&mut self, swap: &Path, names: &Names) -> Result<(), ManifestError> {
+    pub(super) fn retire(&mut self, swap: &Path, names: &SwapNames) -> Result<(), ManifestError> {
         let left = look::look(swap);
         match &left {
-            Err(Failure::Gone) => return Ok(()),
+            Err(ReadFailure::Gone) => return Ok(()),
             Ok(left) if left.is_quiet() && names.has(left.hash) && left.guard.holds() => return self.unlink(swap),
             _ => drop(left),
         }
@@ -228,7 +228,7 @@ impl Beside {
                 Ok(()) => {
                     tracing::warn!(kept = %kept.display(), "a version of the manifest was kept beside it");
                     self.saved.push(kept);
-                    self.steps.took(Step::Kept);
+                    self.steps.took(WriteStep::Kept);
                     return Ok(());
                 }
                 Err(Errno::EXIST) => {}
@@ -242,7 +242,7 @@ impl Beside {
         match std::fs::remove_file(path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ManifestError::io("delete", path, source)),
             _ => {
-                self.steps.took(Step::Retired);
+                self.steps.took(WriteStep::Retired);
                 Ok(())
             }
         }
@@ -251,7 +251,7 @@ impl Beside {
     pub(super) fn sync(&self) -> Result<(), ManifestError> {
         let synced = File::open(&self.directory).and_then(|directory| directory.sync_all());
         synced.map_err(|source| ManifestError::io("sync directory", &self.directory, source))?;
-        self.steps.took(Step::Synced);
+        self.steps.took(WriteStep::Synced);
         Ok(())
     }
 }
@@ -283,8 +283,8 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_taken_for_leftovers() {
-        let beside = Beside::new(PathBuf::from("/d/m.yaml"), Steps::default());
-        let names = Names::new(TextHash::of(b"a"), TextHash::of(b"b"));
+        let beside = SwapFile::new(PathBuf::from("/d/m.yaml"), WriteSteps::default());
+        let names = SwapNames::new(TextHash::of(b"a"), TextHash::of(b"b"));
         for extension in ["swap", "tmp"] {
             let temp = beside.temp(&names, extension);
             assert_eq!(beside.parse(temp.file_name().unwrap()), Some((names.clone(), extension == "swap")));

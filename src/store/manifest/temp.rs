@@ -10,11 +10,11 @@ use rustix::fs::{Access, XattrFlags, access, fgetxattr, flistxattr, fsetxattr};
 use rustix::io::Errno;
 use rustix::process::getgroups;
 
-use super::look::{self, Stat};
-use super::{ManifestError, Step, Steps};
+use super::look::{self, FileStat};
+use super::{ManifestError, WriteStep, WriteSteps};
 
 /// Refuses manifests that must not be replaced.
-pub(super) fn refuse(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+pub(super) fn refuse(manifest: &Path, stat: &FileStat) -> Result<(), ManifestError> {
     let path = || manifest.to_owned();
     if stat.links > 1 {
         return Err(ManifestError::HardLinked { path: path(), links: stat.links });
@@ -34,7 +34,7 @@ pub(super) fn refuse(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> 
 }
 
 /// What would be refused once the new file is there: an owner or a group that we cannot give it.
-pub(super) fn refuse_owner(manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+pub(super) fn refuse_owner(manifest: &Path, stat: &FileStat) -> Result<(), ManifestError> {
     let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
     let is_in = |gid: u32| group.as_raw() == gid || getgroups().is_ok_and(|all| all.iter().any(|one| one.as_raw() == gid));
     if user.is_root() || (user.as_raw() == stat.owner.0 && is_in(stat.owner.1)) {
@@ -77,10 +77,10 @@ fn attributes(_path: &Path) -> u64 {
 pub(super) fn write(
     temp: &Path,
     manifest: &Path,
-    stat: &Stat,
+    stat: &FileStat,
     text: &[u8],
-    steps: &Steps,
-) -> Result<(File, Stat), ManifestError> {
+    steps: &WriteSteps,
+) -> Result<(File, FileStat), ManifestError> {
     let written = write_file(temp, manifest, stat, text, steps);
     if written.is_err() {
         // The first error is the one to tell; the next update would delete the file.
@@ -89,7 +89,13 @@ pub(super) fn write(
     written
 }
 
-fn write_file(temp: &Path, manifest: &Path, stat: &Stat, text: &[u8], steps: &Steps) -> Result<(File, Stat), ManifestError> {
+fn write_file(
+    temp: &Path,
+    manifest: &Path,
+    stat: &FileStat,
+    text: &[u8],
+    steps: &WriteSteps,
+) -> Result<(File, FileStat), ManifestError> {
     let fail = |action| move |source: io::Error| ManifestError::beside(action, temp, manifest, source);
     let mut file = OpenOptions::new()
         .write(true)
@@ -100,20 +106,20 @@ fn write_file(temp: &Path, manifest: &Path, stat: &Stat, text: &[u8], steps: &St
         .map_err(fail("create"))?;
     let (first, second) = text.split_at(text.len() / 2);
     file.write_all(first).map_err(fail("write"))?;
-    steps.took(Step::HalfWritten);
+    steps.took(WriteStep::HalfWritten);
     file.write_all(second).map_err(fail("write"))?;
     keep_attributes(&file, manifest, stat)?;
     file.sync_all().map_err(fail("sync"))?;
     // While it is open for writing it would look as if an editor had it.
     drop(file);
     let opened = look::open(temp).map_err(|failure| failure.about(temp))?;
-    steps.took(Step::Written);
+    steps.took(WriteStep::Written);
     Ok(opened)
 }
 
-fn keep_attributes(file: &File, manifest: &Path, stat: &Stat) -> Result<(), ManifestError> {
+fn keep_attributes(file: &File, manifest: &Path, stat: &FileStat) -> Result<(), ManifestError> {
     let fail = |what: &str, source| ManifestError::Attributes { path: manifest.to_owned(), what: what.to_owned(), source };
-    let own = Stat::of(&file.metadata().map_err(|source| ManifestError::io("examine", manifest, source))?);
+    let own = FileStat::of(&file.metadata().map_err(|source| ManifestError::io("examine", manifest, source))?);
     if own.owner != stat.owner {
         let (user, group) = stat.owner;
         std::os::unix::fs::fchown(file, Some(user), Some(group)).map_err(|source| fail("owner", source))?;

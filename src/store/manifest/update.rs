@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::super::TextHash;
-use super::look::{self, Held};
-use super::swap::{Expected, Names, is_unsupported};
-use super::{Cause, Change, LockedManifest, ManifestError, Outcome, Replace, Snapshot, Step, UpdateError, temp};
+use super::look::{self, WhenOpen};
+use super::swap::{ExpectedText, SwapNames, is_unsupported};
+use super::{
+    LockedManifest, ManifestError, Replace, Snapshot, TextChange, UpdateCause, UpdateError, UpdateOutcome, WriteStep, temp,
+};
 
 const OPEN_ELSEWHERE: &str = "another program has it open for writing";
 const STILL_CHANGING: &str = "it keeps changing";
@@ -26,38 +28,41 @@ impl LockedManifest {
     /// Has a change planned on the text and writes it; see [`ManifestFile::update`](super::ManifestFile::update).
     ///
     /// # Errors
-    /// The plan's own; [`ManifestError::Busy`] if editors do not stand still for [`Options::editor_wait`](super::Options);
+    /// The plan's own; [`ManifestError::Busy`] if editors do not stand still for [`UpdateOptions::editor_wait`](super::UpdateOptions);
     /// refusals, [`ManifestError::NoSpace`] and others of the file system. In every case the manifest holds the newest version
     /// anyone saved.
     pub fn update<E>(
         &mut self,
         mut plan: impl FnMut(&Snapshot) -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<Outcome, UpdateError<E>> {
+    ) -> Result<UpdateOutcome, UpdateError<E>> {
         let change = self.attempts(&mut plan);
         let saved = self.saved().to_vec();
         match change {
-            Ok(change) => Ok(Outcome { change, saved }),
+            Ok(change) => Ok(UpdateOutcome { change, saved }),
             Err(cause) => Err(UpdateError { saved, cause }),
         }
     }
 
-    fn attempts<E>(&mut self, plan: &mut impl FnMut(&Snapshot) -> Result<Option<Vec<u8>>, E>) -> Result<Change, Cause<E>> {
+    fn attempts<E>(
+        &mut self,
+        plan: &mut impl FnMut(&Snapshot) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<TextChange, UpdateCause<E>> {
         let started = Instant::now();
         let deadline = started + self.options.editor_wait;
         loop {
-            let snapshot = self.read_settled(started, deadline).map_err(Cause::Manifest)?;
-            self.options.steps.took(Step::Read);
-            let text = match plan(&snapshot).map_err(Cause::Plan)? {
+            let snapshot = self.read_settled(started, deadline).map_err(UpdateCause::Manifest)?;
+            self.options.steps.took(WriteStep::Read);
+            let text = match plan(&snapshot).map_err(UpdateCause::Plan)? {
                 Some(text) if text != snapshot.bytes => text,
-                _ => return Ok(Change::Unchanged),
+                _ => return Ok(TextChange::Unchanged),
             };
-            self.options.steps.took(Step::Planned);
-            temp::refuse(self.path(), &snapshot.stat).map_err(Cause::Manifest)?;
+            self.options.steps.took(WriteStep::Planned);
+            temp::refuse(self.path(), &snapshot.stat).map_err(UpdateCause::Manifest)?;
             let new = TextHash::of(&text);
-            match self.attempt(&snapshot, &text, new).map_err(Cause::Manifest)? {
-                Attempt::Done => return Ok(Change::Written { old: snapshot.hash, new }),
+            match self.attempt(&snapshot, &text, new).map_err(UpdateCause::Manifest)? {
+                Attempt::Done => return Ok(TextChange::Written { old: snapshot.hash, new }),
                 Attempt::Moved if Instant::now() >= deadline => {
-                    return Err(Cause::Manifest(self.busy(SAVED_MEANWHILE, started.elapsed())));
+                    return Err(UpdateCause::Manifest(self.busy(SAVED_MEANWHILE, started.elapsed())));
                 }
                 Attempt::Moved => {}
             }
@@ -65,7 +70,7 @@ impl LockedManifest {
     }
 
     fn read_settled(&self, started: Instant, deadline: Instant) -> Result<Snapshot, ManifestError> {
-        let (snapshot, held) = look::settled(self.path(), &self.file.pace, deadline, Held::Never)?;
+        let (snapshot, held) = look::settled(self.path(), &self.file.pace, deadline, WhenOpen::Never)?;
         if snapshot.settled {
             return Ok(snapshot);
         }
@@ -77,7 +82,7 @@ impl LockedManifest {
     }
 
     fn attempt(&mut self, snapshot: &Snapshot, text: &[u8], new: TextHash) -> Result<Attempt, ManifestError> {
-        let names = Names::new(snapshot.hash, new);
+        let names = SwapNames::new(snapshot.hash, new);
         let (steps, manifest) = (self.options.steps.clone(), self.path().to_owned());
         let written = self.beside.temp(&names, "tmp");
         let written_file = match temp::write(&written, &manifest, &snapshot.stat, text, &steps) {
@@ -94,10 +99,10 @@ impl LockedManifest {
             let _ = std::fs::remove_file(&written);
             return Err(ManifestError::beside("rename", &written, &manifest, source));
         }
-        steps.took(Step::Ready);
+        steps.took(WriteStep::Ready);
         let (_pinned, stat) = written_file;
         match self.beside.exchange(&swap) {
-            Ok(()) => steps.took(Step::Exchanged),
+            Ok(()) => steps.took(WriteStep::Exchanged),
             Err(errno) if is_unsupported(errno) => return self.rename(&swap, snapshot),
             Err(errno) => {
                 self.beside.unlink(&swap)?;
@@ -108,14 +113,20 @@ impl LockedManifest {
                 };
             }
         }
-        let ours = Expected::Ours { inode: Some((stat.device, stat.inode)), hash: new.short(32) };
+        let ours = ExpectedText::Ours { inode: Some((stat.device, stat.inode)), hash: new.short(32) };
         self.judge(&swap, snapshot, &names, ours)
     }
 
     /// What came out of the first exchange: the text the plan was made on, or somebody's newer version?
-    fn judge(&mut self, swap: &Path, snapshot: &Snapshot, names: &Names, ours: Expected) -> Result<Attempt, ManifestError> {
+    fn judge(
+        &mut self,
+        swap: &Path,
+        snapshot: &Snapshot,
+        names: &SwapNames,
+        ours: ExpectedText,
+    ) -> Result<Attempt, ManifestError> {
         let out = look::look(swap);
-        self.options.steps.took(Step::Judged);
+        self.options.steps.took(WriteStep::Judged);
         if let Ok(out) = &out
             && out.is_quiet()
             && out.hash == snapshot.hash
@@ -135,7 +146,7 @@ impl LockedManifest {
 
     /// Replacement where the file system cannot exchange: compared just before a plain rename.
     fn rename(&mut self, written: &PathBuf, snapshot: &Snapshot) -> Result<Attempt, ManifestError> {
-        self.options.steps.took(Step::Ready);
+        self.options.steps.took(WriteStep::Ready);
         let now = look::look(self.path());
         let same = matches!(&now, Ok(now) if now.is_quiet()
             && now.hash == snapshot.hash
@@ -150,7 +161,7 @@ impl LockedManifest {
             return Err(ManifestError::beside("rename", written, self.path(), source));
         }
         drop(now);
-        self.options.steps.took(Step::Exchanged);
+        self.options.steps.took(WriteStep::Exchanged);
         self.beside.sync()?;
         Ok(Attempt::Done)
     }

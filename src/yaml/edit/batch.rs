@@ -7,19 +7,19 @@ use std::ops::Range;
 
 use super::place::Site;
 use super::splice::Splice;
-use super::{Refusal, Step};
+use super::{NodeChange, Refusal};
 use crate::core::edit::{Path, Segment};
 use crate::yaml::guard;
-use crate::yaml::tree::{Node, Place, Tree, is_flow, untagged};
+use crate::yaml::tree::{NodePlace, SyntaxNode, SyntaxTree, is_flow, untagged};
 
 /// Order of splices: by place, then from the inside out (what is new in a nested collection stands before what is new after
 /// it), then as they came.
 type Key = (usize, usize, Reverse<usize>, usize);
 
 /// Edits in progress.
-pub(super) struct Batch {
+pub(super) struct EditBatch {
     text: String,
-    tree: Tree,
+    tree: SyntaxTree,
     splices: BTreeMap<Key, Splice>,
     changes: Changes,
 }
@@ -39,13 +39,13 @@ struct Changes {
     shrunk: HashMap<Path, (usize, usize)>,
 }
 
-impl Batch {
+impl EditBatch {
     pub(super) fn new(text: &str) -> Result<Self, Refusal> {
         Ok(Self { text: text.to_owned(), tree: tree_of(text)?, splices: BTreeMap::new(), changes: Changes::default() })
     }
 
     /// Adds a step.
-    pub(super) fn add(&mut self, step: &Step) -> Result<(), Refusal> {
+    pub(super) fn add(&mut self, step: &NodeChange) -> Result<(), Refusal> {
         if self.changes.disturbed_by(step, &self.tree) {
             self.flush()?;
         }
@@ -70,15 +70,15 @@ impl Batch {
         Ok(self.text)
     }
 
-    fn splices_of(&self, step: &Step) -> Result<Vec<Splice>, Refusal> {
+    fn splices_of(&self, step: &NodeChange) -> Result<Vec<Splice>, Refusal> {
         let site = Site { text: &self.text, tree: &self.tree };
         match step {
-            Step::Replace(path, value) => site.replace(path, value),
-            Step::Insert(parent, key, value, after) => {
+            NodeChange::Replace(path, value) => site.replace(path, value),
+            NodeChange::Insert(parent, key, value, after) => {
                 site.insert(parent, key, value, self.changes.known(parent, after.as_deref()))
             }
-            Step::Append(parent, index, value) => site.append(parent, *index, value),
-            Step::Remove(path) => site.remove(path),
+            NodeChange::Append(parent, index, value) => site.append(parent, *index, value),
+            NodeChange::Remove(path) => site.remove(path),
         }
     }
 
@@ -115,8 +115,8 @@ impl Batch {
     }
 }
 
-fn tree_of(text: &str) -> Result<Tree, Refusal> {
-    let tree = Tree::parse(text);
+fn tree_of(text: &str) -> Result<SyntaxTree, Refusal> {
+    let tree = SyntaxTree::parse(text);
     match &tree.fault {
         None => Ok(tree),
         Some((message, span)) => Err(Refusal::NotEditable {
@@ -129,7 +129,7 @@ fn tree_of(text: &str) -> Result<Tree, Refusal> {
 
 impl Changes {
     /// Whether a step must see the text with the changes so far.
-    fn disturbed_by(&self, step: &Step, tree: &Tree) -> bool {
+    fn disturbed_by(&self, step: &NodeChange, tree: &SyntaxTree) -> bool {
         let path = step.path();
         let mut prefix = Path::root();
         for segment in &path.0 {
@@ -149,13 +149,13 @@ impl Changes {
         self.above.contains(&path)
             || match step {
                 // Where nothing is written in `{ a:, b: 1 }`, a value and a new entry go to the same place.
-                Step::Replace(..) => grown && collection().is_some_and(|collection| has_gap(tree, &collection)),
-                Step::Insert(..) | Step::Append(..) => {
+                NodeChange::Replace(..) => grown && collection().is_some_and(|collection| has_gap(tree, &collection)),
+                NodeChange::Insert(..) | NodeChange::Append(..) => {
                     let gap = |collection| has_gap(tree, &collection);
                     lost > 0 || (self.above.contains(&parent) && collection().is_none_or(gap))
                 }
                 // The first and the last one left are removed in another way than the others.
-                Step::Remove(_) => {
+                NodeChange::Remove(_) => {
                     let plain = |collection| is_plain_removal(tree, &collection, &path, lost);
                     grown || (lost > 0 && !collection().is_some_and(plain))
                 }
@@ -168,7 +168,7 @@ impl Changes {
         self.inserted.get(&parent.key(after)).map_or(Some(after), Option::as_deref)
     }
 
-    fn note(&mut self, step: &Step) {
+    fn note(&mut self, step: &NodeChange) {
         let path = step.path();
         let mut above = path.clone();
         // Above one that is known, all are.
@@ -177,16 +177,16 @@ impl Changes {
         }
         if let Some((parent, last)) = path.split_last() {
             match step {
-                Step::Replace(..) => {}
-                Step::Insert(_, _, _, after) => {
+                NodeChange::Replace(..) => {}
+                NodeChange::Insert(_, _, _, after) => {
                     let after = self.known(&parent, after.as_deref()).map(str::to_owned);
                     self.inserted.insert(path.clone(), after);
                     self.grown.insert(parent);
                 }
-                Step::Append(..) => {
+                NodeChange::Append(..) => {
                     self.grown.insert(parent);
                 }
-                Step::Remove(_) => {
+                NodeChange::Remove(_) => {
                     let index = if let Segment::Index(index) = last { *index } else { 0 };
                     let (count, least) = self.shrunk.entry(parent).or_insert((0, index));
                     *count += 1;
@@ -199,14 +199,14 @@ impl Changes {
 }
 
 /// Whether an entry in braces or brackets has no value written, or there is no entry at all.
-fn has_gap(tree: &Tree, collection: &Node) -> bool {
+fn has_gap(tree: &SyntaxTree, collection: &SyntaxNode) -> bool {
     let entries = tree.entries(collection);
-    is_flow(collection) && (entries.is_empty() || entries.iter().any(|entry| Place::of_entry(entry).content.is_none()))
+    is_flow(collection) && (entries.is_empty() || entries.iter().any(|entry| NodePlace::of_entry(entry).content.is_none()))
 }
 
 /// Whether an entry is neither the first nor the last one left nor written in flow style, so that its lines go and nothing
 /// else.
-fn is_plain_removal(tree: &Tree, collection: &Node, path: &Path, lost: usize) -> bool {
+fn is_plain_removal(tree: &SyntaxTree, collection: &SyntaxNode, path: &Path, lost: usize) -> bool {
     let entries = tree.entries(collection);
     let entry = tree.trail(path).pop().map(|place| place.entry);
     !is_flow(collection) && entries.first() != entry.as_ref() && lost + 1 < entries.len()

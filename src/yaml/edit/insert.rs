@@ -10,7 +10,7 @@ use super::splice::Splice;
 use crate::core::edit::Path;
 use crate::yaml::scalar::{inline_in, pair_in};
 use crate::yaml::text::{break_at, column, line_end};
-use crate::yaml::tree::{Node, Token, entry_of, is_flow, last_significant, significant, span_of, token_of};
+use crate::yaml::tree::{SyntaxNode, SyntaxToken, entry_of, is_flow, last_significant, significant, span_of, token_of};
 
 impl Site<'_> {
     /// The splices that give the mapping at `parent` a key of its own.
@@ -49,7 +49,7 @@ impl Site<'_> {
     }
 
     /// Puts lines below those of an entry and the comments that belong to it.
-    fn below(&self, path: &Path, entry: &Node, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
+    fn below(&self, path: &Path, entry: &SyntaxNode, lines: &[String]) -> Result<Vec<Splice>, Refusal> {
         let end = lines_end(self.text, entry).ok_or_else(|| self.refuse(path, "its position is unknown", Some(entry)))?;
         let offset = end_with_comments(self.text, entry, end);
         let mut splices = vec![Splice::insert(path, offset, lines_at(self.text, offset, lines))];
@@ -61,7 +61,7 @@ impl Site<'_> {
 
     /// A block scalar that the text ends in without a line break would get one at its own end by what follows: `|-` says that
     /// it has none.
-    fn stripped(&self, path: &Path, entry: &Node) -> Option<Splice> {
+    fn stripped(&self, path: &Path, entry: &SyntaxNode) -> Option<Splice> {
         let scalar = last_significant(entry)?.parent_ancestors().find(is_block_scalar)?;
         let start = usize::from(scalar.text_range().start());
         let line = &self.text[start..line_end(self.text, start)];
@@ -74,7 +74,7 @@ impl Site<'_> {
     }
 
     /// The blanks between the dash of an item and what follows on its line.
-    fn gap(&self, item: &Node) -> String {
+    fn gap(&self, item: &SyntaxNode) -> String {
         let after = token_of(item, Kind::DASH).map_or("", |dash| &self.text[span_of(&dash).end..]);
         let blanks = after.len() - after.trim_start_matches(' ').len();
         let alone = after[blanks..].is_empty() || after[blanks..].starts_with(['\n', '\r', '#', '&', '!']);
@@ -85,8 +85,8 @@ impl Site<'_> {
     fn add_in_braces(
         &self,
         path: &Path,
-        flow: &Node,
-        before: Option<&Node>,
+        flow: &SyntaxNode,
+        before: Option<&SyntaxNode>,
         what: &str,
         close: Kind,
     ) -> Result<Vec<Splice>, Refusal> {
@@ -121,10 +121,12 @@ impl Site<'_> {
 }
 
 /// The comma behind an entry, wherever it stands.
-fn comma_after(entry: &Node) -> Option<Token> {
-    let blank = |token: &Token| {
+fn comma_after(entry: &SyntaxNode) -> Option<SyntaxToken> {
+    let blank = |token: &SyntaxToken| {
         matches!(token.kind(), Kind::WHITESPACE | Kind::INDENT | Kind::NEWLINE | Kind::COMMENT) || token.text_range().is_empty()
     };
     let last = last_significant(entry)?;
-    std::iter::successors(last.next_token(), Token::next_token).find(|it| !blank(it)).filter(|it| it.kind() == Kind::COMMA)
+    std::iter::successors(last.next_token(), SyntaxToken::next_token)
+        .find(|it| !blank(it))
+        .filter(|it| it.kind() == Kind::COMMA)
 }

@@ -5,10 +5,10 @@ use yaml_edit::SyntaxKind as Kind;
 
 use crate::yaml::scalar::{Quotes, inline, pair_in, string};
 use crate::yaml::text::{break_at, column, line_break, line_end, line_start};
-use crate::yaml::tree::{Node, last_significant, significant};
+use crate::yaml::tree::{SyntaxNode, last_significant, significant};
 
 /// The end of the lines a node of the block style takes, line break included.
-pub(crate) fn lines_end(text: &str, node: &Node) -> Option<usize> {
+pub(crate) fn lines_end(text: &str, node: &SyntaxNode) -> Option<usize> {
     let last = last_significant(node)?;
     let end = usize::from(last.text_range().end());
     // The blank lines below a block scalar that keeps them (`|+`) are part of it.
@@ -23,7 +23,7 @@ pub(crate) fn lines_end(text: &str, node: &Node) -> Option<usize> {
 
 /// The end of an entry of the block style whose lines end at `end`, with the comments below that are indented deeper than the
 /// entry begins: whoever wrote them there meant them as a part of it.
-pub(crate) fn end_with_comments(text: &str, entry: &Node, end: usize) -> usize {
+pub(crate) fn end_with_comments(text: &str, entry: &SyntaxNode, end: usize) -> usize {
     let Some(own) = significant(entry).map(|span| column(text, span.start)) else { return end };
     let (mut kept, mut start) = (end, end);
     while start < text.len() {
@@ -42,12 +42,12 @@ pub(crate) fn end_with_comments(text: &str, entry: &Node, end: usize) -> usize {
 }
 
 /// Whether a scalar is a block scalar to which the blank lines below it belong (`|+`).
-pub(super) fn keeps_blank_lines(scalar: &Node) -> bool {
+pub(super) fn keeps_blank_lines(scalar: &SyntaxNode) -> bool {
     is_block_scalar(scalar) && scalar.text().to_string().split([' ', '\t', '\r', '\n']).next().is_some_and(|h| h.contains('+'))
 }
 
 /// Whether a scalar is written as `|` or `>`.
-pub(super) fn is_block_scalar(scalar: &Node) -> bool {
+pub(super) fn is_block_scalar(scalar: &SyntaxNode) -> bool {
     scalar.kind() == Kind::SCALAR
         && scalar.first_token().is_some_and(|token| matches!(token.kind(), Kind::PIPE | Kind::GREATER))
 }
@@ -65,7 +65,7 @@ pub(super) fn lines_at(text: &str, offset: usize, lines: &[String]) -> String {
 }
 
 /// The column in which the entries of a block collection begin.
-pub(super) fn indent_of(text: &str, collection: &Node) -> usize {
+pub(super) fn indent_of(text: &str, collection: &SyntaxNode) -> usize {
     column(text, collection.text_range().start().into())
 }
 

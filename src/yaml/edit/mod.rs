@@ -22,7 +22,7 @@ use super::load::{unreadable_text, wrong_shape};
 use super::text::position;
 use super::{guard, untyped};
 use crate::core::edit::Edit;
-use model::Step;
+use model::NodeChange;
 pub use refusal::Refusal;
 
 /// Makes edits, in order, each seeing the ones before it.
@@ -52,7 +52,7 @@ pub(super) fn whole(text: &str, value: &Value, edits: &[Edit]) -> Result<Option<
         for step in model::steps(edit, &intended).map_err(|problem| problem.placed(text, edit))? {
             let batch = match &mut batch {
                 Some(batch) => batch,
-                None => batch.insert(batch::Batch::new(text)?),
+                None => batch.insert(batch::EditBatch::new(text)?),
             };
             batch.add(&step)?;
             model::take(&mut intended, &step);

@@ -5,11 +5,11 @@ use serde_yaml::{Mapping, Value};
 
 use super::Refusal;
 use crate::core::edit::{Edit, Path, Segment};
-use crate::yaml::tree::Tree;
+use crate::yaml::tree::SyntaxTree;
 
 /// The change of one node.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Step {
+pub(crate) enum NodeChange {
     /// Another value at a node that is there.
     Replace(Path, Json),
     /// A new key of a mapping that is there, after another key if that is there.
@@ -20,7 +20,7 @@ pub(crate) enum Step {
     Remove(Path),
 }
 
-impl Step {
+impl NodeChange {
     /// The node that changes.
     pub(crate) fn path(&self) -> Path {
         match self {
@@ -33,13 +33,13 @@ impl Step {
 
 /// Why an edit does not apply.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct EditProblem {
     path: Path,
     changed: bool,
     reason: String,
 }
 
-impl Problem {
+impl EditProblem {
     fn changed(path: &Path, reason: impl Into<String>) -> Self {
         Self { path: path.clone(), changed: true, reason: reason.into() }
     }
@@ -50,30 +50,30 @@ impl Problem {
 
     /// The refusal, with its place in the text.
     pub(super) fn placed(self, text: &str, edit: &Edit) -> Refusal {
-        let span = Tree::parse(text).span(&edit.path, false);
+        let span = SyntaxTree::parse(text).span(&edit.path, false);
         let Self { path, reason, .. } = self;
         if self.changed { Refusal::Changed { path, reason, span } } else { Refusal::NotEditable { path, reason, span } }
     }
 }
 
 /// The single changes an edit comes to.
-pub(super) fn steps(edit: &Edit, document: &Value) -> Result<Vec<Step>, Problem> {
+pub(super) fn steps(edit: &Edit, document: &Value) -> Result<Vec<NodeChange>, EditProblem> {
     let path = &edit.path;
     if path.0.iter().any(|segment| matches!(segment, Segment::Key(key) if key == "<<")) {
-        return Err(Problem::impossible(path, "it is a merge key"));
+        return Err(EditProblem::impossible(path, "it is a merge key"));
     }
     let mut steps = Vec::new();
     match (&edit.from, &edit.to) {
         (None, None) => {}
         (None, Some(to)) => steps.push(addition(edit, to, document)?),
         (Some(from), to) => {
-            let current = lookup(document, path).ok_or_else(|| Problem::changed(path, "it no longer exists"))?;
+            let current = lookup(document, path).ok_or_else(|| EditProblem::changed(path, "it no longer exists"))?;
             match to {
                 Some(to) => replacement(path, from, to, current, &mut steps)?,
-                None if path.0.is_empty() => return Err(Problem::impossible(path, "the whole document is never removed")),
+                None if path.0.is_empty() => return Err(EditProblem::impossible(path, "the whole document is never removed")),
                 None => {
                     expect(path, from, current)?;
-                    steps.push(Step::Remove(path.clone()));
+                    steps.push(NodeChange::Remove(path.clone()));
                 }
             }
         }
@@ -81,40 +81,42 @@ pub(super) fn steps(edit: &Edit, document: &Value) -> Result<Vec<Step>, Problem>
     Ok(steps)
 }
 
-fn addition(edit: &Edit, to: &Json, document: &Value) -> Result<Step, Problem> {
+fn addition(edit: &Edit, to: &Json, document: &Value) -> Result<NodeChange, EditProblem> {
     let path = &edit.path;
-    let (parent, last) = path.split_last().ok_or_else(|| Problem::changed(path, "the document already exists"))?;
+    let (parent, last) = path.split_last().ok_or_else(|| EditProblem::changed(path, "the document already exists"))?;
     match (lookup(document, &parent), last) {
-        (None, _) => Err(Problem::impossible(path, format!("{parent} does not exist"))),
+        (None, _) => Err(EditProblem::impossible(path, format!("{parent} does not exist"))),
         (Some(Value::Mapping(mapping)), Segment::Key(key)) => match mapping.get(key.as_str()) {
-            Some(current) => Err(Problem::changed(path, format!("it is {}", brief(current)))),
-            None => Ok(Step::Insert(parent, key.clone(), to.clone(), edit.after.clone())),
+            Some(current) => Err(EditProblem::changed(path, format!("it is {}", brief(current)))),
+            None => Ok(NodeChange::Insert(parent, key.clone(), to.clone(), edit.after.clone())),
         },
         (Some(Value::Sequence(items)), Segment::Index(index)) => match index.cmp(&items.len()) {
-            std::cmp::Ordering::Equal => Ok(Step::Append(parent, *index, to.clone())),
-            std::cmp::Ordering::Less => Err(Problem::changed(path, format!("there are already {} items", items.len()))),
-            std::cmp::Ordering::Greater => Err(Problem::changed(path, format!("there are only {} items", items.len()))),
+            std::cmp::Ordering::Equal => Ok(NodeChange::Append(parent, *index, to.clone())),
+            std::cmp::Ordering::Less => Err(EditProblem::changed(path, format!("there are already {} items", items.len()))),
+            std::cmp::Ordering::Greater => Err(EditProblem::changed(path, format!("there are only {} items", items.len()))),
         },
         (Some(other), Segment::Key(_)) => {
-            Err(Problem::impossible(path, format!("{parent} is {}, not a mapping", brief(other))))
+            Err(EditProblem::impossible(path, format!("{parent} is {}, not a mapping", brief(other))))
         }
-        (Some(other), Segment::Index(_)) => Err(Problem::impossible(path, format!("{parent} is {}, not a list", brief(other)))),
+        (Some(other), Segment::Index(_)) => {
+            Err(EditProblem::impossible(path, format!("{parent} is {}, not a list", brief(other))))
+        }
     }
 }
 
 /// Another value for a node: key by key for a mapping, item by item at the end of a sequence, else as a whole.
-fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut Vec<Step>) -> Result<(), Problem> {
+fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut Vec<NodeChange>) -> Result<(), EditProblem> {
     match (from, to, current) {
         (Json::Object(from), Json::Object(to), Value::Mapping(mapping)) if !mapping.is_empty() => {
             for (key, value) in from {
                 let path = path.key(key);
-                let current = mapping.get(key.as_str()).ok_or_else(|| Problem::changed(&path, "it no longer exists"))?;
+                let current = mapping.get(key.as_str()).ok_or_else(|| EditProblem::changed(&path, "it no longer exists"))?;
                 match to.get(key) {
                     _ if key == "<<" => {}
                     Some(to) => replacement(&path, value, to, current, steps)?,
                     None => {
                         expect(&path, value, current)?;
-                        steps.push(Step::Remove(path));
+                        steps.push(NodeChange::Remove(path));
                     }
                 }
             }
@@ -123,12 +125,12 @@ fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut
                 if !from.contains_key(key) {
                     let path = path.key(key);
                     match mapping.get(key.as_str()) {
-                        Some(current) => return Err(Problem::changed(&path, format!("it is {}", brief(current)))),
-                        None if key == "<<" => return Err(Problem::impossible(&path, "it is a merge key")),
+                        Some(current) => return Err(EditProblem::changed(&path, format!("it is {}", brief(current)))),
+                        None if key == "<<" => return Err(EditProblem::impossible(&path, "it is a merge key")),
                         None => {}
                     }
                     let parent = path.split_last().map(|(parent, _)| parent).unwrap_or_default();
-                    steps.push(Step::Insert(parent, key.clone(), value.clone(), before.clone()));
+                    steps.push(NodeChange::Insert(parent, key.clone(), value.clone(), before.clone()));
                 }
                 before = Some(key.clone());
             }
@@ -140,20 +142,20 @@ fn replacement(path: &Path, from: &Json, to: &Json, current: &Value, steps: &mut
                 _ if same(to, current) => {}
                 (Json::Array(from), Json::Array(to)) if !from.is_empty() && to.starts_with(from) => {
                     let more = to.iter().enumerate().skip(from.len());
-                    steps.extend(more.map(|(index, item)| Step::Append(path.clone(), index, item.clone())));
+                    steps.extend(more.map(|(index, item)| NodeChange::Append(path.clone(), index, item.clone())));
                 }
                 (Json::Array(from), Json::Array(to)) if !to.is_empty() && from.starts_with(to) => {
-                    steps.extend((to.len()..from.len()).rev().map(|index| Step::Remove(path.index(index))));
+                    steps.extend((to.len()..from.len()).rev().map(|index| NodeChange::Remove(path.index(index))));
                 }
-                _ => steps.push(Step::Replace(path.clone(), to.clone())),
+                _ => steps.push(NodeChange::Replace(path.clone(), to.clone())),
             }
             Ok(())
         }
     }
 }
 
-fn expect(path: &Path, from: &Json, current: &Value) -> Result<(), Problem> {
-    if same(from, current) { Ok(()) } else { Err(Problem::changed(path, difference(from, current))) }
+fn expect(path: &Path, from: &Json, current: &Value) -> Result<(), EditProblem> {
+    if same(from, current) { Ok(()) } else { Err(EditProblem::changed(path, difference(from, current))) }
 }
 
 /// What is different from what was expected: of a mapping the keys, else the whole.
@@ -191,24 +193,24 @@ fn collect_differences(above: &str, from: &Json, current: &Value, found: &mut Ve
 }
 
 /// Makes a step that applies.
-pub(crate) fn take(document: &mut Value, step: &Step) {
+pub(crate) fn take(document: &mut Value, step: &NodeChange) {
     match step {
-        Step::Replace(path, to) => {
+        NodeChange::Replace(path, to) => {
             if let Some(node) = lookup_mut(document, path) {
                 *node = yaml(to);
             }
         }
-        Step::Insert(parent, key, value, _) => {
+        NodeChange::Insert(parent, key, value, _) => {
             if let Some(Value::Mapping(mapping)) = lookup_mut(document, parent) {
                 mapping.insert(Value::String(key.clone()), yaml(value));
             }
         }
-        Step::Append(parent, _, value) => {
+        NodeChange::Append(parent, _, value) => {
             if let Some(Value::Sequence(items)) = lookup_mut(document, parent) {
                 items.push(yaml(value));
             }
         }
-        Step::Remove(path) => {
+        NodeChange::Remove(path) => {
             let Some((parent, last)) = path.split_last() else { return };
             match (lookup_mut(document, &parent), last) {
                 (Some(Value::Mapping(mapping)), Segment::Key(key)) => {

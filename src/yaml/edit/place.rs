@@ -5,18 +5,18 @@ use yaml_edit::SyntaxKind as Kind;
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
 use crate::yaml::scalar::Quotes;
-use crate::yaml::tree::{Node, Place, Tree, is_like_json, key_of, significant, span_of, untagged};
+use crate::yaml::tree::{NodePlace, SyntaxNode, SyntaxTree, is_like_json, key_of, significant, span_of, untagged};
 
 /// A text and its tree.
 pub(super) struct Site<'a> {
     pub(super) text: &'a str,
-    pub(super) tree: &'a Tree,
+    pub(super) tree: &'a SyntaxTree,
 }
 
 impl Site<'_> {
     /// The node at `path`, which may be written: it stands there itself, not behind an alias or merge key, and no alias
     /// elsewhere repeats it.
-    pub(super) fn locate(&self, path: &Path) -> Result<Place, Refusal> {
+    pub(super) fn locate(&self, path: &Path) -> Result<NodePlace, Refusal> {
         let mut trail = self.tree.trail(path);
         for place in &trail {
             if let Some(content) = &place.content
@@ -46,7 +46,7 @@ impl Site<'_> {
     }
 
     /// The mapping or sequence at `path`.
-    pub(super) fn collection(&self, path: &Path, kind: Kind) -> Result<Node, Refusal> {
+    pub(super) fn collection(&self, path: &Path, kind: Kind) -> Result<SyntaxNode, Refusal> {
         let place = self.locate(path)?;
         match place.content.as_ref().map(untagged) {
             Some(node) if node.kind() == kind => Ok(node),
@@ -54,19 +54,19 @@ impl Site<'_> {
         }
     }
 
-    pub(super) fn refuse(&self, path: &Path, reason: impl Into<String>, node: Option<&Node>) -> Refusal {
+    pub(super) fn refuse(&self, path: &Path, reason: impl Into<String>, node: Option<&SyntaxNode>) -> Refusal {
         let span = node.and_then(|node| key_of(node).as_ref().and_then(significant).or_else(|| significant(node)));
         Refusal::NotEditable { path: path.clone(), reason: reason.into(), span }
     }
 }
 
 /// The quotes of what is written into a collection, or in place of an entry of one.
-pub(super) fn quotes_in(node: &Node) -> Quotes {
+pub(super) fn quotes_in(node: &SyntaxNode) -> Quotes {
     if is_like_json(node) { Quotes::Double } else { Quotes::Needed }
 }
 
 /// The quotes of text that takes the place of a scalar: those that it has, if any.
-pub(super) fn quotes_of(scalar: &Node) -> Option<Quotes> {
+pub(super) fn quotes_of(scalar: &SyntaxNode) -> Option<Quotes> {
     match scalar.text().char_at(0.into()) {
         Some('"') => Some(Quotes::Double),
         Some('\'') => Some(Quotes::Single),

@@ -11,7 +11,7 @@ use super::splice::{Purpose, Splice};
 use super::{Refusal, line_of};
 use crate::core::edit::Path;
 use crate::yaml::text::{BOM, line_end, line_start, starts_its_line};
-use crate::yaml::tree::{Node, is_flow, significant, span_of, token_of};
+use crate::yaml::tree::{SyntaxNode, is_flow, significant, span_of, token_of};
 
 impl Site<'_> {
     /// The splices that remove the node at `path`.
@@ -55,7 +55,7 @@ impl Site<'_> {
     }
 
     /// The lines of an entry. At the end of a text without final newline the line breaks before them go instead.
-    fn whole_lines(&self, entry: &Node, start: usize) -> Option<Range<usize>> {
+    fn whole_lines(&self, entry: &SyntaxNode, start: usize) -> Option<Range<usize>> {
         let end = lines_end(self.text, entry)?;
         let start = line_start(self.text, start);
         if end == line_start(self.text, end) {
@@ -67,7 +67,7 @@ impl Site<'_> {
         Some(self.text[..start].trim_end_matches([' ', '\t', '\r', '\n']).len()..end)
     }
 
-    fn remove_in_braces(&self, path: &Path, siblings: &[Node], position: usize) -> Option<Vec<Splice>> {
+    fn remove_in_braces(&self, path: &Path, siblings: &[SyntaxNode], position: usize) -> Option<Vec<Splice>> {
         let entry = siblings.get(position)?;
         let span = significant(entry)?;
         let comma = token_of(entry, Kind::COMMA).map(|comma| span_of(&comma).end);
@@ -89,7 +89,7 @@ impl Site<'_> {
     }
 
     /// Refuses to remove an anchor whose alias stands elsewhere.
-    pub(super) fn keeps_its_aliases(&self, path: &Path, entry: &Node) -> Result<(), Refusal> {
+    pub(super) fn keeps_its_aliases(&self, path: &Path, entry: &SyntaxNode) -> Result<(), Refusal> {
         let inside = usize::from(entry.text_range().start())..usize::from(entry.text_range().end());
         let tokens = entry.descendants_with_tokens().filter_map(NodeOrToken::into_token);
         for anchor in tokens.filter(|token| token.kind() == Kind::ANCHOR) {
@@ -106,7 +106,7 @@ impl Site<'_> {
 }
 
 /// Whether the text before a node is a block scalar that keeps the blank lines below it (`|+`).
-fn is_below_kept_blank_lines(node: &Node) -> bool {
+fn is_below_kept_blank_lines(node: &SyntaxNode) -> bool {
     let mut token = node.first_token().and_then(|first| first.prev_token());
     while let Some(before) = &token
         && matches!(before.kind(), Kind::NEWLINE | Kind::INDENT | Kind::WHITESPACE)

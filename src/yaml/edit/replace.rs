@@ -10,7 +10,7 @@ use super::splice::{Purpose, Splice};
 use crate::core::edit::Path;
 use crate::yaml::scalar::inline_in;
 use crate::yaml::text::{break_at, line_before, line_end, starts_its_line};
-use crate::yaml::tree::{Node, Place, is_flow, significant, span_of, token_of, untagged, within_flow};
+use crate::yaml::tree::{NodePlace, SyntaxNode, is_flow, significant, span_of, token_of, untagged, within_flow};
 
 impl Site<'_> {
     /// The splices that put `value` at `path`.
@@ -41,8 +41,8 @@ impl Site<'_> {
     pub(super) fn put(
         &self,
         path: &Path,
-        place: &Place,
-        content: Option<&Node>,
+        place: &NodePlace,
+        content: Option<&SyntaxNode>,
         value: &str,
         purpose: Purpose,
     ) -> Result<Vec<Splice>, Refusal> {
@@ -74,7 +74,7 @@ impl Site<'_> {
     }
 
     /// Writes a value where nothing is written: after the colon or dash, before any comment.
-    fn fill(&self, path: &Path, place: &Place, value: &str) -> Result<Vec<Splice>, Refusal> {
+    fn fill(&self, path: &Path, place: &NodePlace, value: &str) -> Result<Vec<Splice>, Refusal> {
         let Some(end) = head_of(place) else {
             if within_flow(&place.entry)
                 && let Some(key) = significant(&place.entry)
@@ -95,7 +95,7 @@ impl Site<'_> {
 
     /// Replaces a block scalar by text on the line of its header. What else stands on that line stays, and so do the blank
     /// lines below, except those that belong to the text.
-    fn collapse_text(&self, path: &Path, content: &Node, scalar: &Node, value: &str) -> Option<Vec<Splice>> {
+    fn collapse_text(&self, path: &Path, content: &SyntaxNode, scalar: &SyntaxNode, value: &str) -> Option<Vec<Splice>> {
         let start = significant(content)?.start;
         let mark = usize::from(scalar.text_range().start());
         let line = line_end(self.text, mark);
@@ -111,7 +111,7 @@ impl Site<'_> {
     }
 
     /// An empty value that becomes a list of mappings is written as a block sequence below its key.
-    fn as_block_sequence(&self, path: &Path, place: &Place, items: &[Value]) -> Option<Vec<Splice>> {
+    fn as_block_sequence(&self, path: &Path, place: &NodePlace, items: &[Value]) -> Option<Vec<Splice>> {
         if place.entry.kind() != Kind::MAPPING_ENTRY || within_flow(&place.entry) {
             return None;
         }
@@ -135,7 +135,7 @@ impl Site<'_> {
 }
 
 /// The tag that says a value is text.
-fn text_tag(content: &Node) -> Option<String> {
+fn text_tag(content: &SyntaxNode) -> Option<String> {
     let tag = token_of(content, Kind::TAG)?.text().trim().to_owned();
     ["!!str", "!<tag:yaml.org,2002:str>"].contains(&tag.as_str()).then_some(tag)
 }
@@ -143,12 +143,12 @@ fn text_tag(content: &Node) -> Option<String> {
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// The end of what a value is written after: its anchor, else the colon or the dash.
-fn head_of(place: &Place) -> Option<usize> {
+fn head_of(place: &NodePlace) -> Option<usize> {
     let mark = place.anchor().or_else(|| token_of(&place.entry, Kind::COLON));
     mark.or_else(|| token_of(&place.entry, Kind::DASH)).map(|mark| span_of(&mark).end)
 }
 
-fn is_block_collection(node: &Node) -> bool {
+fn is_block_collection(node: &SyntaxNode) -> bool {
     matches!(node.kind(), Kind::MAPPING | Kind::SEQUENCE) && !is_flow(node)
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use headcount::core::fact::Fact;
-use headcount::core::observe::Turn;
+use headcount::core::observe::Activity;
 
 use super::kit::{Den, Said, await_some, files, mentioned, proven};
 use super::specimens::all;
@@ -117,7 +117,7 @@ fn in_place_of_every_file_at_once_nothing_is_proven_and_nobody_works() {
             let said = ask(&den, &live.process, &what);
             assert_eq!(proven(&said.ladder), None, "{what}: {said:?}");
             if horror.is_total() {
-                assert!(!matches!(said.turn, Fact::Seen(Turn::Working | Turn::Waiting)), "{what}: {said:?}");
+                assert!(!matches!(said.turn, Fact::Seen(Activity::Working | Activity::Waiting)), "{what}: {said:?}");
                 assert!(
                     !matches!(horror, Horror::Fifo | Horror::Circle | Horror::Directory) || said.transcript.seen().is_none(),
                     "{what}: {said:?}"
@@ -178,7 +178,7 @@ fn in_place_of_every_directory_neither() {
             let what = format!("{}, {horror:?} for directories", specimen.kind);
             let said = ask(&den, &live.process, &what);
             assert_eq!(proven(&said.ladder), None, "{what}: {said:?}");
-            assert!(!matches!(said.turn, Fact::Seen(Turn::Working | Turn::Waiting)), "{what}: {said:?}");
+            assert!(!matches!(said.turn, Fact::Seen(Activity::Working | Activity::Waiting)), "{what}: {said:?}");
         }
     }
 }

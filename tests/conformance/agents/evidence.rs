@@ -1,15 +1,15 @@
 //! What proves which conversation a live process is in, and what does not.
 
 use headcount::core::fact::Fact;
-use headcount::core::observe::Turn;
+use headcount::core::observe::Activity;
 use headcount::core::observe::identity::Rung;
 
 use super::kit::{Den, await_some, later, proven};
 use super::specimens::{OTHER, all};
 
 /// Whether an agent is said to be at work, or to wait in the middle of it.
-fn is_busy(turn: &Fact<Turn>) -> bool {
-    matches!(turn, Fact::Seen(Turn::Working | Turn::Waiting))
+fn is_busy(turn: &Fact<Activity>) -> bool {
+    matches!(turn, Fact::Seen(Activity::Working | Activity::Waiting))
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn files_that_name_a_live_process_prove_its_conversation_and_a_reused_pid_proves
             stale(&den.home(), &live.process, specimen.id);
         }
         assert_eq!(proven(&den.ladder(&live.process)), None, "{}", specimen.kind);
-        assert_eq!(den.agent().vouched(&live.process, &den.home()), None, "{}", specimen.kind);
+        assert_eq!(den.agent().quick_identity(&live.process, &den.home()), None, "{}", specimen.kind);
         assert!(!is_busy(&den.turn(&later(&live.process), specimen.id)), "{}", specimen.kind);
     }
 }

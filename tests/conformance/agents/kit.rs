@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use headcount::agent::subject::Chain;
-use headcount::agent::{self, Agent, Scene, Shelf, Subject};
+use headcount::agent::live_process::WrapperChain;
+use headcount::agent::{self, Adapter, LiveConversation, LiveProcess, TranscriptIndex};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ConversationId;
-use headcount::core::observe::identity::{Found, Ladder};
-use headcount::core::observe::{Transcript, Turn};
+use headcount::core::observe::identity::{Ladder, RungValue};
+use headcount::core::observe::{Activity, Transcript};
 use headcount::host::{Environ, Host, LocalHost, ProcessInfo};
 
 use super::specimens::Specimen;
@@ -24,7 +24,7 @@ use super::specimens::Specimen;
 pub struct Said {
     pub ladder: Ladder,
     pub transcript: Fact<Transcript>,
-    pub turn: Fact<Turn>,
+    pub turn: Fact<Activity>,
 }
 
 /// A home of one agent, as a real one left it.
@@ -59,7 +59,7 @@ impl<'a> Den<'a> {
         self.alias = Some(home);
     }
 
-    pub fn agent(&self) -> &'static dyn Agent {
+    pub fn agent(&self) -> &'static dyn Adapter {
         agent::of(self.specimen.kind).unwrap()
     }
 
@@ -100,20 +100,27 @@ impl<'a> Den<'a> {
         let cwd = Fact::Seen(PathBuf::from(self.specimen.cwd));
         let home = self.home();
         let agents = agent::Agents::default();
-        let subject = Subject::new(Chain::new(&self.host, (self.agent(), &agents), process, &children), (&cwd, &home), true);
-        Ladder { readings: self.agent().ladder(&subject), said: self.agent().said(&subject), ..Ladder::default() }
+        let subject =
+            LiveProcess::new(WrapperChain::new(&self.host, (self.agent(), &agents), process, &children), (&cwd, &home), true);
+        Ladder { readings: self.agent().ladder(&subject), said: self.agent().recent_messages(&subject), ..Ladder::default() }
     }
 
     /// Where the conversation is.
     pub fn transcript(&self, id: &str) -> Fact<Transcript> {
         let id = ConversationId(id.to_owned());
-        self.agent().transcript(&Shelf::new(), &self.home(), &id, &[Path::new(self.specimen.cwd)])
+        self.agent().transcript(&TranscriptIndex::new(), &self.home(), &id, &[Path::new(self.specimen.cwd)])
     }
 
     /// What a process in a conversation is doing.
-    pub fn turn(&self, process: &ProcessInfo, id: &str) -> Fact<Turn> {
+    pub fn turn(&self, process: &ProcessInfo, id: &str) -> Fact<Activity> {
         let (transcript, home, id) = (self.transcript(id).into_seen(), self.home(), ConversationId(id.to_owned()));
-        self.agent().turn(&Scene { host: &self.host, process, home: &home, id: &id, transcript: transcript.as_ref() })
+        self.agent().activity(&LiveConversation {
+            host: &self.host,
+            process,
+            home: &home,
+            id: &id,
+            transcript: transcript.as_ref(),
+        })
     }
 
     /// Everything that can be asked about the specimen's conversation.
@@ -160,8 +167,8 @@ pub fn proven(ladder: &Ladder) -> Option<String> {
 pub fn mentioned(ladder: &Ladder) -> Vec<String> {
     let found = ladder.readings.iter().filter_map(|reading| reading.fact.seen());
     let ids = found.flat_map(|found| match found {
-        Found::Id(id) | Found::Mapped { id, .. } => vec![id.as_str().to_owned()],
-        Found::Appeared(all) => all.iter().map(|one| one.id.as_str().to_owned()).collect(),
+        RungValue::Id(id) | RungValue::Mapped { id, .. } => vec![id.as_str().to_owned()],
+        RungValue::Appeared(all) => all.iter().map(|one| one.id.as_str().to_owned()).collect(),
     });
     ids.collect()
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headcount::agent::{self, Where};
+use headcount::agent::{self, WatchQuery};
 use headcount::host::ProcessInfo;
 
 use super::kit::{Den, Said, environ, every, files, mentioned, proven};
@@ -37,7 +37,7 @@ fn places_to_watch_are_named_whether_they_are_there_or_not() {
         for home in [den.home(), nowhere.clone()] {
             for cwd in [None, Some(Path::new("/")), Some(Path::new(specimen.cwd)), Some(Path::new("/x/\n'\"漢"))] {
                 let now = "2026-02-28T23:59:59Z".parse().unwrap();
-                let places = den.agent().places(Where { home: &home, cwd, now });
+                let places = den.agent().watch_dirs(WatchQuery { home: &home, cwd, now });
                 let all: Vec<&PathBuf> = places.registries.iter().chain(&places.transcripts).collect();
                 assert!(all.iter().all(|place| place.starts_with(&home)), "{}: {all:?}", specimen.kind);
                 assert!(all.iter().all(|place| !place.components().any(|part| part.as_os_str() == "..")), "{all:?}");

@@ -78,7 +78,7 @@ fn moved<'a>(specimen: &'a Specimen, name: &str) -> (Den<'a>, PathBuf, PathBuf) 
 /// The command for the specimen's conversation in a home; nothing but its files says where it was.
 fn command(den: &Den<'_>, home: &Path, env: &Environ, cwds: &[&Path]) -> Result<String, String> {
     let id = ConversationId(den.specimen.id.to_owned());
-    let transcript = den.agent().transcript(&headcount::agent::Shelf::new(), home, &id, cwds);
+    let transcript = den.agent().transcript(&headcount::agent::TranscriptIndex::new(), home, &id, cwds);
     resume::command(
         &Agents::default(),
         &Resumable {
@@ -217,8 +217,12 @@ fn without_a_command_the_reason_is_said() {
             let why = resume::command(&Agents::default(), &it, &env).unwrap_err();
             assert!(why.contains(needle), "{what}: {why}");
         }
-        let transcript =
-            den.agent().transcript(&headcount::agent::Shelf::new(), &home, &ConversationId(specimen.id.to_owned()), &[&cwd]);
+        let transcript = den.agent().transcript(
+            &headcount::agent::TranscriptIndex::new(),
+            &home,
+            &ConversationId(specimen.id.to_owned()),
+            &[&cwd],
+        );
         let file = transcript.into_seen().unwrap().path;
         // Only root may give a file away; everyone else has nobody's to look at.
         if std::os::unix::fs::chown(&file, Some(65_534), None).is_ok() {

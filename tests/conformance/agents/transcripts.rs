@@ -137,7 +137,7 @@ fn whatever_is_asked_everything_stays_as_it_was_to_the_byte_and_the_nanosecond()
         for id in [specimen.cut, OTHER] {
             den.turn(&live.process, id);
         }
-        den.agent().vouched(&live.process, &den.home());
+        den.agent().quick_identity(&live.process, &den.home());
         assert!(picture(&home) == before, "{}: something in its home has changed", specimen.kind);
     }
 }

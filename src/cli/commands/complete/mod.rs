@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use clap::{Arg, Command};
 
-use self::line::{Line, Quotes, quoted};
-use self::place::{Expected, Place};
+use self::line::{CommandLine, OpenQuote, quoted};
+use self::place::{Cursor, ExpectedWord};
 use crate::cli::Context;
-use crate::cli::args::{self, Asking, CompleteArgs};
+use crate::cli::args::{self, CompleteArgs, CompletionShell};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
-use crate::cli::{registry, session};
+use crate::cli::{registry, run_pass};
 use crate::core::manifest::Manifest;
 use crate::core::text::printable;
 use crate::store::journal::Journal;
@@ -23,11 +23,11 @@ use crate::store::paths::StateHome;
 
 /// Prints `files`, `directories` or `words`, then each word on a line of its own, with what it is after a tab.
 pub(crate) fn run(args: &CompleteArgs, context: &Context) -> Result<Exit, CliError> {
-    let line = Line::read(&args.line, args.shell);
+    let line = CommandLine::read(&args.line, args.shell);
     let mut root = args::command();
     root.build();
     let program = line.words.iter().position(|word| word.rsplit('/').next() == Some("headcount")).unwrap_or(0);
-    let place = Place::find(&root, line.words.get(program + 1..).unwrap_or_default(), &line.current);
+    let place = Cursor::find(&root, line.words.get(program + 1..).unwrap_or_default(), &line.current);
     let words = match offers(&place, &line.current) {
         Offers::Files => return context.out.answer("files\n").map(|()| Exit::Done),
         Offers::Directories => return context.out.answer("directories\n").map(|()| Exit::Done),
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &CompleteArgs, context: &Context) -> Result<Exit, CliErr
         let about = printable(&about);
         match args.shell {
             // Bash takes the words as they are, and needs them quoted; zsh and fish choose and quote.
-            Asking::Bash => {
+            CompletionShell::Bash => {
                 if let Some(word) = for_bash(&word, &line, args) {
                     answer.push_str(&format!("{word}\n"));
                 }
@@ -56,14 +56,15 @@ pub(crate) fn run(args: &CompleteArgs, context: &Context) -> Result<Exit, CliErr
 }
 
 /// The part of a word that readline is to put in place of what it replaces, if the word begins with what was typed.
-fn for_bash(word: &str, line: &Line, args: &CompleteArgs) -> Option<String> {
+fn for_bash(word: &str, line: &CommandLine, args: &CompleteArgs) -> Option<String> {
     if !word.starts_with(&line.current) {
         return None;
     }
     // What is left of the cursor's word before the place where readline begins to replace.
     let kept = args.replaced.as_deref().and_then(|replaced| args.line.strip_suffix(replaced));
-    let kept = kept
-        .map_or(Line { words: Vec::new(), current: String::new(), open: Quotes::None }, |text| Line::read(text, Asking::Bash));
+    let kept = kept.map_or(CommandLine { words: Vec::new(), current: String::new(), open: OpenQuote::None }, |text| {
+        CommandLine::read(text, CompletionShell::Bash)
+    });
     word.strip_prefix(&kept.current).map(|rest| quoted(rest, kept.open))
 }
 
@@ -77,16 +78,16 @@ enum Offers {
     Words(Vec<(String, String)>),
 }
 
-fn offers(place: &Place<'_>, current: &str) -> Offers {
+fn offers(place: &Cursor<'_>, current: &str) -> Offers {
     let named = |name: &str, about: Option<String>| (name.to_owned(), about.unwrap_or_default());
     match &place.expected {
-        Expected::Option => {
+        ExpectedWord::Option => {
             let shown = place.command.get_arguments().filter(|arg| !arg.is_hide_set());
             let options = shown.filter_map(|arg| Some(named(&format!("--{}", arg.get_long()?), about(arg))));
             Offers::Words(options.collect())
         }
-        Expected::Value(option, before) => with_prefix(values(option, place), option, before, current),
-        Expected::Word(positional) => {
+        ExpectedWord::Value(option, before) => with_prefix(values(option, place), option, before, current),
+        ExpectedWord::Word(positional) => {
             let verbs = place.command.get_subcommands().filter(|verb| !verb.is_hide_set() && place.positionals.is_empty());
             let mut words: Vec<_> =
                 verbs.map(|verb| named(verb.get_name(), verb.get_about().map(ToString::to_string))).collect();
@@ -115,7 +116,7 @@ fn about(arg: &Arg) -> Option<String> {
 }
 
 /// What an argument may be, by the words its parser knows or by the kind of thing its name says it takes.
-fn values(arg: &Arg, place: &Place<'_>) -> Offers {
+fn values(arg: &Arg, place: &Cursor<'_>) -> Offers {
     let mut words: Vec<(String, String)> = arg
         .get_possible_values()
         .into_iter()
@@ -210,7 +211,7 @@ impl Kind {
 }
 
 /// The file an option names, as the shell would have expanded it.
-fn option_path(place: &Place<'_>, id: &str) -> Option<PathBuf> {
+fn option_path(place: &Cursor<'_>, id: &str) -> Option<PathBuf> {
     let (_, text) = place.options.iter().rev().find(|(option, _)| *option == id)?;
     match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => Some(PathBuf::from(home).join(rest)),
@@ -218,32 +219,32 @@ fn option_path(place: &Place<'_>, id: &str) -> Option<PathBuf> {
     }
 }
 
-fn manifest_path(place: &Place<'_>) -> Option<PathBuf> {
+fn manifest_path(place: &Cursor<'_>) -> Option<PathBuf> {
     let found = manifest_path::find(option_path(place, "manifest").as_deref(), &Surroundings::real());
     found.ok().map(|found| found.path)
 }
 
 /// What the manifest knows; nothing if there is none or it cannot be used.
-fn sessions(place: &Place<'_>, list: impl FnOnce(&Manifest) -> Vec<(String, String)>) -> Vec<(String, String)> {
-    manifest_path(place).and_then(|path| session::declared(&path)).map(|manifest| list(&manifest)).unwrap_or_default()
+fn sessions(place: &Cursor<'_>, list: impl FnOnce(&Manifest) -> Vec<(String, String)>) -> Vec<(String, String)> {
+    manifest_path(place).and_then(|path| run_pass::declared(&path)).map(|manifest| list(&manifest)).unwrap_or_default()
 }
 
 /// The commands that have a manual page.
-fn commands(place: &Place<'_>) -> Vec<(String, String)> {
+fn commands(place: &Cursor<'_>) -> Vec<(String, String)> {
     let root = args::command();
     let above = place.positionals.iter().try_fold(&root, |above, word| above.find_subcommand(word));
     let shown = above.into_iter().flat_map(Command::get_subcommands).filter(|verb| !verb.is_hide_set());
     shown.map(|verb| (verb.get_name().to_owned(), verb.get_about().map(ToString::to_string).unwrap_or_default())).collect()
 }
 
-fn jobs(place: &Place<'_>) -> Vec<(String, String)> {
+fn jobs(place: &Cursor<'_>) -> Vec<(String, String)> {
     let Ok(state) = StateHome::from_environment(|name| std::env::var_os(name)) else { return Vec::new() };
     let registry = registry::find(option_path(place, "registry").as_deref(), manifest_path(place).as_deref(), &state);
     let jobs = registry.list().map(|listing| listing.jobs).unwrap_or_default();
     jobs.iter().rev().map(|job| (job.id.to_string(), job.status.as_str().to_owned())).collect()
 }
 
-fn entries(place: &Place<'_>) -> Vec<(String, String)> {
+fn entries(place: &Cursor<'_>) -> Vec<(String, String)> {
     let entries = || {
         let manifest = ManifestFile::open(&manifest_path(place)?).ok()?.resolved().ok()?;
         let state = StateHome::from_environment(|name| std::env::var_os(name)).ok()?;
@@ -265,9 +266,9 @@ mod tests {
     }
 
     fn words(line: &str) -> Vec<String> {
-        let line = Line::read(line, Asking::Fish);
+        let line = CommandLine::read(line, CompletionShell::Fish);
         let root = root();
-        match offers(&Place::find(&root, &line.words[1..], &line.current), &line.current) {
+        match offers(&Cursor::find(&root, &line.words[1..], &line.current), &line.current) {
             Offers::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
             other => vec![format!("{other:?}")],
         }
@@ -328,8 +329,9 @@ mod tests {
             ("h explain x", "x", "my lab", None),
             ("h explain ", "", "$HOME", Some(r"\$HOME")),
         ] {
-            let args = CompleteArgs { shell: Asking::Bash, line: line.to_owned(), replaced: Some(replaced.to_owned()) };
-            assert_eq!(for_bash(word, &Line::read(line, Asking::Bash), &args).as_deref(), reply, "{line}");
+            let args =
+                CompleteArgs { shell: CompletionShell::Bash, line: line.to_owned(), replaced: Some(replaced.to_owned()) };
+            assert_eq!(for_bash(word, &CommandLine::read(line, CompletionShell::Bash), &args).as_deref(), reply, "{line}");
         }
     }
 }

@@ -5,11 +5,11 @@ use clap::{Arg, Command};
 
 /// What is expected at the cursor, and what was typed before that matters for it.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct Cursor<'a> {
     /// The command that is being typed.
     pub(super) command: &'a Command,
     /// What is expected.
-    pub(super) expected: Expected<'a>,
+    pub(super) expected: ExpectedWord<'a>,
     /// The values of options typed so far, by the id of the option.
     pub(super) options: Vec<(&'a str, String)>,
     /// The positional arguments typed so far.
@@ -18,7 +18,7 @@ pub(super) struct Place<'a> {
 
 /// What may stand at the cursor.
 #[derive(Debug)]
-pub(super) enum Expected<'a> {
+pub(super) enum ExpectedWord<'a> {
     /// The value of an option, after this much of the word, such as `--class=`.
     Value(&'a Arg, String),
     /// The name of an option.
@@ -27,10 +27,10 @@ pub(super) enum Expected<'a> {
     Word(Option<&'a Arg>),
 }
 
-impl<'a> Place<'a> {
+impl<'a> Cursor<'a> {
     /// Follows the words after the name of the program; `root` is built, so that every command has the global options.
     pub(super) fn find(root: &'a Command, words: &[String], current: &str) -> Self {
-        let mut place = Self { command: root, expected: Expected::Option, options: Vec::new(), positionals: Vec::new() };
+        let mut place = Self { command: root, expected: ExpectedWord::Option, options: Vec::new(), positionals: Vec::new() };
         let mut waiting: Option<&Arg> = None;
         let mut only_positionals = false;
         for word in words {
@@ -51,13 +51,13 @@ impl<'a> Place<'a> {
             }
         }
         place.expected = match waiting {
-            Some(option) => Expected::Value(option, String::new()),
-            None if only_positionals || !current.starts_with('-') => Expected::Word(place.positional()),
+            Some(option) => ExpectedWord::Value(option, String::new()),
+            None if only_positionals || !current.starts_with('-') => ExpectedWord::Word(place.positional()),
             None => match place.option(current) {
                 Some((option, Some(value))) => {
-                    Expected::Value(option, current.get(..current.len() - value.len()).unwrap_or_default().to_owned())
+                    ExpectedWord::Value(option, current.get(..current.len() - value.len()).unwrap_or_default().to_owned())
                 }
-                _ => Expected::Option,
+                _ => ExpectedWord::Option,
             },
         };
         place

@@ -13,7 +13,7 @@ use crate::cli::args::ColorChoice;
 use crate::cli::error::{CliError, Exit};
 use crate::core::job::{Job, NewJob};
 use crate::store::jobs::{JobsError, Registry};
-use world::World;
+use world::DemoWorld;
 
 /// The settle window of the demo, so that nobody has to wait.
 const SETTLE: &str = "0s";
@@ -97,8 +97,8 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
 }
 
 /// One of each drift: dead, unregistered, new-id, stale-id, agent-gone, revived, moved, ambiguous, delegated.
-fn build() -> io::Result<World> {
-    let world = World::new()?;
+fn build() -> io::Result<DemoWorld> {
+    let world = DemoWorld::new()?;
     fs::write(world.manifest(), MANIFEST)?;
     for (name, id) in ALIVE {
         let workspace = world.workspace(name.trim_end_matches("-creator-claude"))?;
@@ -114,7 +114,7 @@ fn build() -> io::Result<World> {
 }
 
 /// A job for a session whose entry does not name it yet, in the registry the demo's verbs find.
-fn delegate(world: &World, session: &str) -> Result<(), JobsError> {
+fn delegate(world: &DemoWorld, session: &str) -> Result<(), JobsError> {
     let job = |id, auth_token| {
         Job::new(NewJob {
             id,
@@ -134,7 +134,7 @@ fn delegate(world: &World, session: &str) -> Result<(), JobsError> {
 }
 
 /// Runs a verb of this very program in the world, its answer on our stdout.
-fn show(world: &World, arguments: &[&str], context: &Context) -> io::Result<()> {
+fn show(world: &DemoWorld, arguments: &[&str], context: &Context) -> io::Result<()> {
     let mut command = world.command(std::env::current_exe()?);
     command.args(arguments);
     if !matches!(arguments, ["history", ..]) {

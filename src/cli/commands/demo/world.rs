@@ -15,11 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A private world.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct DemoWorld {
     root: tempfile::TempDir,
 }
 
-impl World {
+impl DemoWorld {
     /// An empty world: no session yet.
     pub(super) fn new() -> io::Result<Self> {
         let root = tempfile::Builder::new().prefix("headcount-demo-").tempdir()?;
@@ -121,7 +121,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for DemoWorld {
     fn drop(&mut self) {
         // The server is named by its private directory; nothing else is ever ended.
         let _ = self.tmux(&["kill-server"]);

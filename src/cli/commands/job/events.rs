@@ -11,7 +11,7 @@ use crate::cli::args::{EventsArgs, Format};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::{job, plural};
 use crate::control::jobs::Changes;
-use crate::core::job::{JobStatus, Logged};
+use crate::core::job::{JobStatus, LoggedEvent};
 use crate::store::jobs::Registry;
 
 /// How often it is looked whether anybody still reads.
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
 }
 
 /// Writes events at once; tells whether anybody still reads.
-fn say(events: &[Logged], format: Option<Format>, context: &Context) -> Result<bool, CliError> {
+fn say(events: &[LoggedEvent], format: Option<Format>, context: &Context) -> Result<bool, CliError> {
     let mut text = String::new();
     for event in events {
         text.push_str(&match format {

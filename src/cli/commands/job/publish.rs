@@ -11,7 +11,7 @@ use crate::bus;
 use crate::cli::args::PublishArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::{Context, broker};
-use crate::core::job::{JobEvent, MAX_PAYLOAD, Token, events_topic};
+use crate::core::job::{JobEvent, JobToken, MAX_PAYLOAD, events_topic};
 use crate::core::mqtt::Broker;
 use crate::store::jobs::{JobsError, NewEvent, Registry};
 
@@ -48,7 +48,7 @@ pub(crate) fn run(
 
 /// Publishes an event of a job whose record is elsewhere; there it is checked like any other.
 fn from_afar(args: &PublishArgs, broker: &Broker, context: &Context) -> Result<Exit, CliError> {
-    let token = std::env::var(TOKEN).ok().and_then(|text| Token::recorded(text.trim()));
+    let token = std::env::var(TOKEN).ok().and_then(|text| JobToken::recorded(text.trim()));
     let (detail, data) = (args.detail.clone(), args.data.clone());
     let event = JobEvent::from_afar(&args.id, token.as_ref(), args.event, detail, data, Utc::now());
     send(broker, &events_topic(&broker.root, &args.id), &event)?;
@@ -63,7 +63,7 @@ fn send(broker: &Broker, topic: &str, event: &JobEvent) -> Result<(), CliError> 
     if payload.len() > MAX_PAYLOAD {
         return Err(JobsError::TooLong { id: event.job_id.clone(), limit: MAX_PAYLOAD }.into());
     }
-    bus::once(broker, &broker::passer_by(broker), Some((topic, &payload)), PATIENCE)
+    bus::once(broker, &broker::one_shot_client_id(broker), Some((topic, &payload)), PATIENCE)
         .map_err(|error| CliError::caused_by(Exit::Failure, &error))
 }
 

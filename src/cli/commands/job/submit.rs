@@ -12,14 +12,14 @@ use crate::cli::Context;
 use crate::cli::args::{JudgeArgs, SubmitArgs};
 use crate::cli::broker::{self, Named};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::session::{self, Request};
+use crate::cli::run_pass::{self, PassRequest};
 use crate::control::pass::{self, Mode, Pass, PassError};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, MuxKind};
 use crate::core::job::{Job, NewJob};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
-use crate::core::report::State;
+use crate::core::report::DriftState;
 use crate::store::jobs::Registry;
 
 /// The longest prompt, in bytes.
@@ -33,7 +33,7 @@ pub(crate) fn run(
     context: &Context,
 ) -> Result<Exit, CliError> {
     let prompt = prompt(&args.prompt)?;
-    let declared = manifest.and_then(session::declared);
+    let declared = manifest.and_then(run_pass::declared);
     if let Some(agent) = args.agent {
         is_known(agent, manifest, declared.as_ref())?;
     }
@@ -115,13 +115,13 @@ fn link(job: &Job, mux: MuxKind, name: &str, args: &SubmitArgs, registry: &Regis
     let selection = Selection { names: vec![name.to_owned()], classes: vec![Class::Delegated], ..Selection::default() };
     // The person asks for it now.
     let judge = JudgeArgs { settle: Duration::ZERO, ..JudgeArgs::default() };
-    let request = Request { mode: Mode::Record, update: args.lock.update(), ..Request::look(selection, &judge) };
+    let request = PassRequest { mode: Mode::Record, update: args.lock.update(), ..PassRequest::look(selection, &judge) };
     let told = |error: CliError| error.message();
-    let mut options = session::options(request, context).map_err(told)?;
+    let mut options = run_pass::options(request, context).map_err(told)?;
     options.jobs = Some(registry.clone());
-    let pass = pass::run(&session::world(&options.state_home), &options)
+    let pass = pass::run(&run_pass::world(&options.state_home), &options)
         .map_err(|error| told(CliError::from_pass(error, context.out.color_errors)))?;
-    session::say_saved(&pass.saved, context);
+    run_pass::say_saved(&pass.saved, context);
     outcome(job, mux, name, &pass)
 }
 
@@ -130,9 +130,9 @@ fn outcome(job: &Job, mux: MuxKind, name: &str, pass: &Pass) -> Result<(), Strin
     let drift = pass.report.drifts.iter().find(|drift| drift.class == Class::Delegated && drift.edits.iter().any(is_ours));
     if let Some(drift) = drift {
         return match (drift.state, &drift.refusal) {
-            (State::Applied, _) => Ok(()),
+            (DriftState::Applied, _) => Ok(()),
             (_, Some(why)) => Err(why.clone()),
-            (State::Ignored, None) => Err("the entry ignores delegated jobs".to_owned()),
+            (DriftState::Ignored, None) => Err("the entry ignores delegated jobs".to_owned()),
             (_, None) => Err("it is not recorded yet".to_owned()),
         };
     }

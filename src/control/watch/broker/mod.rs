@@ -1,8 +1,8 @@
 //! The broker's part in a watch: what comes from it goes into the job registry and wakes the loop; what passes find is
 //! published. Decides nothing about a session, and no failure of the broker ever holds up a pass.
 
-mod intake;
-mod teller;
+mod receiver;
+mod reporter;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
-use crate::bus::{Bus, BusOptions, State};
+use crate::bus::{Bus, BusOptions, ConnectionState};
 use crate::core::events::{BrokerBeat, Event};
 use crate::core::fleet::{DriftNote, HOST_SCHEMA, HostCounts, HostState, REFRESH, SessionState};
 use crate::core::mqtt::{self, Broker, HostTopics};
 use crate::core::report::status::StatusReport;
 use crate::store::jobs::Registry;
-use intake::{Heard, Intake, Ours};
-use teller::Teller;
+use receiver::{BrokerReceiver, Heard, Ours};
+use reporter::BrokerReporter;
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -45,14 +45,14 @@ pub(super) struct Watching {
 }
 
 /// What happened at the broker.
-pub(super) enum Happening {
-    State(State),
+pub(super) enum BrokerHappening {
+    State(ConnectionState),
     Heard(Heard),
 }
 
 /// What the loop makes of a happening.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct BrokerAnswer {
     /// What is to be said.
     pub(super) events: Vec<Event>,
     /// Whether jobs may have changed.
@@ -62,12 +62,12 @@ pub(super) struct Answer {
 }
 
 /// The link to the broker.
-pub(super) struct Link {
+pub(super) struct BrokerLink {
     bus: Bus,
-    states: mpsc::UnboundedReceiver<State>,
+    states: mpsc::UnboundedReceiver<ConnectionState>,
     heard: mpsc::Receiver<Heard>,
-    intake: Intake,
-    teller: Teller,
+    intake: BrokerReceiver,
+    teller: BrokerReporter,
     topics: HostTopics,
     publishes: bool,
     /// Topics of sessions that have a value on the broker, as far as we know.
@@ -77,7 +77,7 @@ pub(super) struct Link {
     has_passed: bool,
 }
 
-impl Link {
+impl BrokerLink {
     /// Starts to connect.
     pub(super) fn start(mqtt: Mqtt, watching: Watching) -> Self {
         let Mqtt { broker, subscribe, publish, consumer } = mqtt;
@@ -94,7 +94,7 @@ impl Link {
             // A late Last Will would hide this host from everyone who looks after it.
             filters.push(topics.state());
         }
-        let teller = Teller::new(broker.address(), subscribe);
+        let teller = BrokerReporter::new(broker.address(), subscribe);
         let client_id = mqtt::client_id(&broker.client_id_prefix, &host, &manifest, &consumer);
         let presence = publish.then(|| HostState {
             schema: HOST_SCHEMA.to_owned(),
@@ -117,7 +117,7 @@ impl Link {
             sessions: topics.sessions().trim_end_matches('+').to_owned(),
             manifest,
         });
-        let (intake, heard) = Intake::start(inbox.messages, bus.publisher(), registry, root, ours);
+        let (intake, heard) = BrokerReceiver::start(inbox.messages, bus.publisher(), registry, root, ours);
         Self {
             bus,
             states: inbox.states,
@@ -133,28 +133,28 @@ impl Link {
     }
 
     /// Waits for the next happening. May be dropped and called again at any time.
-    pub(super) async fn next(&mut self) -> Happening {
+    pub(super) async fn next(&mut self) -> BrokerHappening {
         tokio::select! {
             biased;
-            Some(state) = self.states.recv() => Happening::State(state),
-            Some(heard) = self.heard.recv() => Happening::Heard(heard),
+            Some(state) = self.states.recv() => BrokerHappening::State(state),
+            Some(heard) = self.heard.recv() => BrokerHappening::Heard(heard),
             else => std::future::pending().await,
         }
     }
 
     /// What is to be made of a happening.
-    pub(super) fn answer(&mut self, happening: Happening, at: DateTime<Utc>) -> Answer {
+    pub(super) fn answer(&mut self, happening: BrokerHappening, at: DateTime<Utc>) -> BrokerAnswer {
         match happening {
-            Happening::State(state) => {
-                let all = matches!(state, State::Connected { .. } | State::Discarded { .. });
-                Answer { events: self.teller.state(&state, at), all, jobs: false }
+            BrokerHappening::State(state) => {
+                let all = matches!(state, ConnectionState::Connected { .. } | ConnectionState::Discarded { .. });
+                BrokerAnswer { events: self.teller.state(&state, at), all, jobs: false }
             }
-            Happening::Heard(heard) => {
+            BrokerHappening::Heard(heard) => {
                 self.left.extend(heard.left.iter().cloned());
                 if self.has_passed {
                     self.clear_left();
                 }
-                Answer { jobs: heard.written > 0, events: self.teller.heard(&heard, at), all: false }
+                BrokerAnswer { jobs: heard.written > 0, events: self.teller.heard(&heard, at), all: false }
             }
         }
     }

@@ -13,8 +13,8 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::interest::{Answer, Concern, Happening, Interest, links, place};
-use super::outbox::Outbox;
+use super::interest::{PathAnswer, PathChange, PathMeaning, WatchedPaths, links, place};
+use super::outbox::WakeSender;
 use super::{ServerWatch, Watched};
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::ServerKey;
@@ -37,12 +37,12 @@ pub(super) struct Files {
 
 #[derive(Debug)]
 struct Shared {
-    interest: Mutex<Interest>,
+    interest: Mutex<WatchedPaths>,
     /// The watcher and what it watches, by device and inode: a directory that was replaced has to be watched anew.
     placed: Mutex<Placed>,
     runtime: Handle,
     moved: Notify,
-    outbox: Outbox,
+    outbox: WakeSender,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ struct Placed {
 
 impl Files {
     /// Watches nothing yet. Needs a tokio runtime.
-    pub(super) fn start(outbox: Outbox) -> Self {
+    pub(super) fn start(outbox: WakeSender) -> Self {
         let (interest, placed, runtime) = (Mutex::default(), Mutex::default(), Handle::current());
         Self { shared: Arc::new(Shared { interest, placed, runtime, moved: Notify::new(), outbox }) }
     }
@@ -114,28 +114,28 @@ pub(super) fn names(watched: &Watched) -> Vec<PathBuf> {
     links(&manifest, |path| std::fs::read_link(path).ok())
 }
 
-fn interest(watched: &Watched) -> Interest {
-    let mut interest = Interest::default();
+fn interest(watched: &Watched) -> WatchedPaths {
+    let mut interest = WatchedPaths::default();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    names(watched).into_iter().for_each(|path| interest.add(path, Concern::Manifest));
+    names(watched).into_iter().for_each(|path| interest.add(path, PathMeaning::Manifest));
     if !watched.resolved.as_os_str().is_empty() {
-        interest.add(absolute(&watched.resolved), Concern::Manifest);
+        interest.add(absolute(&watched.resolved), PathMeaning::Manifest);
     }
     for (path, sessions) in &watched.files {
-        interest.add(absolute(path), Concern::Transcript(sessions.clone()));
+        interest.add(absolute(path), PathMeaning::Transcript(sessions.clone()));
     }
     for path in &watched.registries {
-        interest.add(absolute(path), Concern::Registry);
+        interest.add(absolute(path), PathMeaning::Registry);
     }
     for ((pid, _), sessions) in &watched.processes {
         interest.add_process(*pid, sessions);
     }
     if let Some(path) = &watched.jobs {
-        interest.add(absolute(path), Concern::Jobs(watched.job_sessions.clone()));
+        interest.add(absolute(path), PathMeaning::Jobs(watched.job_sessions.clone()));
     }
     for (key, ServerWatch { socket, .. }) in &watched.servers {
         if !socket.as_os_str().is_empty() {
-            interest.add(absolute(socket), Concern::Socket(key.clone()));
+            interest.add(absolute(socket), PathMeaning::Socket(key.clone()));
         }
     }
     interest
@@ -167,7 +167,7 @@ impl Shared {
         self.outbox.send(Reason::Overflow, Scope::ALL);
     }
 
-    fn send(&self, concern: &Concern) {
+    fn send(&self, concern: &PathMeaning) {
         let (reason, scope) = concern.wake();
         self.outbox.send(reason, scope);
     }
@@ -188,7 +188,7 @@ fn reason(error: &notify::Error) -> String {
 }
 
 /// The directories to watch, by device and inode.
-fn places(interest: &Interest) -> BTreeMap<PathBuf, (u64, u64)> {
+fn places(interest: &WatchedPaths) -> BTreeMap<PathBuf, (u64, u64)> {
     let known: RefCell<HashMap<PathBuf, Option<(u64, u64)>>> = RefCell::default();
     let identity = |path: &Path| {
         if let Some(found) = known.borrow().get(path) {
@@ -279,7 +279,7 @@ impl notify::EventHandler for Handler {
         for path in &event.paths {
             let answer = lock(&shared.interest).answer(path, happening);
             let moves = answer.moves_watches && !is_only_rewritten(path, &answer);
-            if moves || happening == Happening::Shape && shared.is_watched(path) {
+            if moves || happening == PathChange::Shape && shared.is_watched(path) {
                 shared.moved.notify_one();
             }
             if answer.concerns.is_empty() {
@@ -296,7 +296,7 @@ impl notify::EventHandler for Handler {
                 } else {
                     shared.outbox.send(reason, scope);
                 }
-                if let Concern::Socket(server) = concern {
+                if let PathMeaning::Socket(server) = concern {
                     self.runtime.spawn(probe_again(shared.outbox.clone(), server));
                 }
             }
@@ -325,12 +325,12 @@ impl Shared {
 
 /// Whether all that came or went is the manifest itself, as with each of our own writes: then the directories that matter are the
 /// same. A link may lead elsewhere.
-fn is_only_rewritten(path: &Path, answer: &Answer) -> bool {
-    answer.concerns.iter().all(|(concern, _)| *concern == Concern::Manifest)
+fn is_only_rewritten(path: &Path, answer: &PathAnswer) -> bool {
+    answer.concerns.iter().all(|(concern, _)| *concern == PathMeaning::Manifest)
         && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-async fn probe_again(outbox: Outbox, server: ServerKey) {
+async fn probe_again(outbox: WakeSender, server: ServerKey) {
     let begun = tokio::time::Instant::now();
     for after in PROBES {
         tokio::time::sleep_until(begun + after).await;
@@ -339,13 +339,13 @@ async fn probe_again(outbox: Outbox, server: ServerKey) {
 }
 
 /// What an event says; `None` for one that changes nothing, such as our own reading.
-fn happening(kind: &EventKind) -> Option<Happening> {
+fn happening(kind: &EventKind) -> Option<PathChange> {
     match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Happening::Content),
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(PathChange::Content),
         EventKind::Access(_) => None,
-        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Some(Happening::Shape),
-        EventKind::Modify(ModifyKind::Metadata(_)) => Some(Happening::Metadata),
-        EventKind::Modify(_) | EventKind::Any | EventKind::Other => Some(Happening::Content),
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => Some(PathChange::Shape),
+        EventKind::Modify(ModifyKind::Metadata(_)) => Some(PathChange::Metadata),
+        EventKind::Modify(_) | EventKind::Any | EventKind::Other => Some(PathChange::Content),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::core::ids::{ServerKey, SessionKey};
 
 /// What a path means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Concern {
+pub(super) enum PathMeaning {
     /// The manifest, or a link on the way to it.
     Manifest,
     /// A transcript of these sessions, or a directory of such.
@@ -25,7 +25,7 @@ pub(super) enum Concern {
     Socket(ServerKey),
 }
 
-impl Concern {
+impl PathMeaning {
     /// The wake that something there calls for.
     pub(super) fn wake(&self) -> (Reason, Scope) {
         match self {
@@ -42,7 +42,7 @@ impl Concern {
 
 /// What happened to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Happening {
+pub(super) enum PathChange {
     /// It appeared, vanished or was renamed.
     Shape,
     /// It was written to.
@@ -53,24 +53,24 @@ pub(super) enum Happening {
 
 /// What an event calls for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct PathAnswer {
     /// Whom it concerns, and whether that can wait a moment.
-    pub(super) concerns: Vec<(Concern, bool)>,
+    pub(super) concerns: Vec<(PathMeaning, bool)>,
     /// Whether other directories have to be watched by now.
     pub(super) moves_watches: bool,
 }
 
 /// The paths that matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Interest {
-    paths: BTreeMap<PathBuf, Vec<Concern>>,
+pub(super) struct WatchedPaths {
+    paths: BTreeMap<PathBuf, Vec<PathMeaning>>,
     /// The sessions of each process that is known.
     processes: BTreeMap<u32, BTreeSet<SessionKey>>,
 }
 
-impl Interest {
+impl WatchedPaths {
     /// Adds what a path means.
-    pub(super) fn add(&mut self, path: PathBuf, concern: Concern) {
+    pub(super) fn add(&mut self, path: PathBuf, concern: PathMeaning) {
         let concerns = self.paths.entry(path).or_default();
         if !concerns.contains(&concern) {
             concerns.push(concern);
@@ -84,54 +84,54 @@ impl Interest {
 
     /// Every path that matters, and whether what is directly in it does too.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&Path, bool)> {
-        self.paths.iter().map(|(path, concerns)| (path.as_path(), !concerns.iter().all(|it| *it == Concern::Manifest)))
+        self.paths.iter().map(|(path, concerns)| (path.as_path(), !concerns.iter().all(|it| *it == PathMeaning::Manifest)))
     }
 
     /// Whom something at or below a path concerns.
-    pub(super) fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Concern> {
+    pub(super) fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a PathMeaning> {
         // In the order of paths all that is below one stands right behind it.
         let from = (Bound::Included(path), Bound::Unbounded);
         self.paths.range::<Path, _>(from).take_while(move |(it, _)| it.starts_with(path)).flat_map(|(_, concerns)| concerns)
     }
 
     /// What an event on a path calls for.
-    pub(super) fn answer(&self, path: &Path, happening: Happening) -> Answer {
-        let mut answer = Answer::default();
-        let is_content = happening == Happening::Content;
-        let in_place = |concern: &Concern| match concern {
-            Concern::Manifest => true,
+    pub(super) fn answer(&self, path: &Path, happening: PathChange) -> PathAnswer {
+        let mut answer = PathAnswer::default();
+        let is_content = happening == PathChange::Content;
+        let in_place = |concern: &PathMeaning| match concern {
+            PathMeaning::Manifest => true,
             // An entry is written under another name first, mostly a hidden one; a transcript may be called so for good.
-            Concern::Registry | Concern::Registered(_) => happening != Happening::Metadata && !is_hidden(path),
-            Concern::Transcript(_) => happening != Happening::Metadata,
-            Concern::Jobs(_) => happening != Happening::Metadata && is_record(path),
-            Concern::Socket(_) => happening == Happening::Shape,
+            PathMeaning::Registry | PathMeaning::Registered(_) => happening != PathChange::Metadata && !is_hidden(path),
+            PathMeaning::Transcript(_) => happening != PathChange::Metadata,
+            PathMeaning::Jobs(_) => happening != PathChange::Metadata && is_record(path),
+            PathMeaning::Socket(_) => happening == PathChange::Shape,
         };
-        if happening == Happening::Shape {
+        if happening == PathChange::Shape {
             answer.concerns.extend(self.below(path).map(|concern| (concern.clone(), false)));
             answer.moves_watches = !answer.concerns.is_empty();
         } else {
             let here = self.paths.get(path).into_iter().flatten().filter(|it| in_place(it));
-            answer.concerns.extend(here.map(|it| (it.clone(), is_content && matches!(it, Concern::Transcript(_)))));
+            answer.concerns.extend(here.map(|it| (it.clone(), is_content && matches!(it, PathMeaning::Transcript(_)))));
         }
         if let Some(name) = path.file_name() {
             let around = path.parent().and_then(|dir| self.paths.get(dir)).into_iter().flatten();
             // A registry may be of locks: then each is an entry of it.
             let is_lock = name.to_string_lossy().ends_with(".lock");
-            let is_entry = |it: &Concern| !is_scaffold(name) || (*it == Concern::Registry && is_lock);
-            let around = around.filter(|it| **it != Concern::Manifest && in_place(it) && is_entry(it));
-            let whose = |it: &Concern| match it {
-                Concern::Registry => self.registered(path).unwrap_or(Concern::Registry),
+            let is_entry = |it: &PathMeaning| !is_scaffold(name) || (*it == PathMeaning::Registry && is_lock);
+            let around = around.filter(|it| **it != PathMeaning::Manifest && in_place(it) && is_entry(it));
+            let whose = |it: &PathMeaning| match it {
+                PathMeaning::Registry => self.registered(path).unwrap_or(PathMeaning::Registry),
                 other => other.clone(),
             };
-            answer.concerns.extend(around.map(|it| (whose(it), is_content && matches!(it, Concern::Transcript(_)))));
+            answer.concerns.extend(around.map(|it| (whose(it), is_content && matches!(it, PathMeaning::Transcript(_)))));
         }
         answer
     }
 
     /// Whom a file of a registry is about, if it is named after a process that is known: anything else may be an agent that is not.
-    fn registered(&self, path: &Path) -> Option<Concern> {
+    fn registered(&self, path: &Path) -> Option<PathMeaning> {
         let pid = path.file_stem()?.to_str()?.parse().ok()?;
-        self.processes.get(&pid).map(|sessions| Concern::Registered(sessions.clone()))
+        self.processes.get(&pid).map(|sessions| PathMeaning::Registered(sessions.clone()))
     }
 }
 
@@ -178,53 +178,53 @@ mod tests {
     use super::*;
     use crate::core::ids::MuxKind;
 
-    fn transcript() -> Concern {
-        Concern::Transcript(BTreeSet::new())
+    fn transcript() -> PathMeaning {
+        PathMeaning::Transcript(BTreeSet::new())
     }
 
-    fn jobs() -> Concern {
-        Concern::Jobs(BTreeSet::new())
+    fn jobs() -> PathMeaning {
+        PathMeaning::Jobs(BTreeSet::new())
     }
 
-    fn interest() -> Interest {
-        let mut interest = Interest::default();
-        interest.add("/w/agents.yaml".into(), Concern::Manifest);
+    fn interest() -> WatchedPaths {
+        let mut interest = WatchedPaths::default();
+        interest.add("/w/agents.yaml".into(), PathMeaning::Manifest);
         interest.add("/h/.claude/projects/-x".into(), transcript());
-        interest.add("/h/.claude/sessions".into(), Concern::Registry);
+        interest.add("/h/.claude/sessions".into(), PathMeaning::Registry);
         interest.add_process(8, &BTreeSet::new());
         interest.add("/j/jobs".into(), jobs());
-        interest.add("/t/tmux-0/default".into(), Concern::Socket(ServerKey::default_of(MuxKind::Tmux)));
+        interest.add("/t/tmux-0/default".into(), PathMeaning::Socket(ServerKey::default_of(MuxKind::Tmux)));
         interest
     }
 
     #[test]
     fn an_event_concerns_those_whose_path_it_is_on_in_or_above() {
-        use Happening::{Content, Metadata, Shape};
-        let socket = || Concern::Socket(ServerKey::default_of(MuxKind::Tmux));
+        use PathChange::{Content, Metadata, Shape};
+        let socket = || PathMeaning::Socket(ServerKey::default_of(MuxKind::Tmux));
         for (path, happening, concerns, moves) in [
-            ("/w/agents.yaml", Shape, vec![(Concern::Manifest, false)], true),
-            ("/w/agents.yaml", Content, vec![(Concern::Manifest, false)], false),
-            ("/w/agents.yaml", Metadata, vec![(Concern::Manifest, false)], false),
+            ("/w/agents.yaml", Shape, vec![(PathMeaning::Manifest, false)], true),
+            ("/w/agents.yaml", Content, vec![(PathMeaning::Manifest, false)], false),
+            ("/w/agents.yaml", Metadata, vec![(PathMeaning::Manifest, false)], false),
             ("/w/.agents.yaml.1.2.swap", Shape, vec![], false),
             ("/w/agents.yaml.lock", Shape, vec![], false),
             ("/w/other", Content, vec![], false),
-            ("/w", Shape, vec![(Concern::Manifest, false)], true),
+            ("/w", Shape, vec![(PathMeaning::Manifest, false)], true),
             ("/h/.claude/projects/-x/1.jsonl", Shape, vec![(transcript(), false)], false),
             ("/h/.claude/projects/-x/1.jsonl", Content, vec![(transcript(), true)], false),
             ("/h/.claude/projects/-x/1.jsonl", Metadata, vec![], false),
             ("/h/.claude/projects/-x/1/2.jsonl", Shape, vec![], false),
             ("/h/.claude/projects/-xy", Shape, vec![], false),
             ("/h/.claude/projects", Shape, vec![(transcript(), false)], true),
-            ("/h/.claude", Shape, vec![(transcript(), false), (Concern::Registry, false)], true),
-            ("/h/.claude/sessions/7.json", Content, vec![(Concern::Registry, false)], false),
-            ("/h/.claude/sessions/8.json", Shape, vec![(Concern::Registered(BTreeSet::new()), false)], false),
-            ("/h/.claude/sessions/8.json", Content, vec![(Concern::Registered(BTreeSet::new()), false)], false),
+            ("/h/.claude", Shape, vec![(transcript(), false), (PathMeaning::Registry, false)], true),
+            ("/h/.claude/sessions/7.json", Content, vec![(PathMeaning::Registry, false)], false),
+            ("/h/.claude/sessions/8.json", Shape, vec![(PathMeaning::Registered(BTreeSet::new()), false)], false),
+            ("/h/.claude/sessions/8.json", Content, vec![(PathMeaning::Registered(BTreeSet::new()), false)], false),
             ("/h/.claude/sessions/8.json", Metadata, vec![], false),
             ("/h/.claude/sessions/.new", Shape, vec![], false),
             ("/h/.claude/sessions/8.json.8.k2j4h.tmp", Shape, vec![], false),
-            ("/h/.claude/sessions", Shape, vec![(Concern::Registry, false)], true),
+            ("/h/.claude/sessions", Shape, vec![(PathMeaning::Registry, false)], true),
             ("/h/.claude/sessions/.7.tmp", Content, vec![], false),
-            ("/h/.claude/sessions/7.lock", Shape, vec![(Concern::Registry, false)], false),
+            ("/h/.claude/sessions/7.lock", Shape, vec![(PathMeaning::Registry, false)], false),
             ("/h/.claude/sessions/.coordination.lock", Shape, vec![], false),
             ("/h/.claude/projects/-x/1.lock", Shape, vec![], false),
             ("/j/jobs/abc12345.json", Shape, vec![(jobs(), false)], false),
@@ -240,7 +240,7 @@ mod tests {
             ("/t/tmux-0/other", Shape, vec![], false),
         ] {
             let answer = interest().answer(Path::new(path), happening);
-            assert_eq!(answer, Answer { concerns, moves_watches: moves }, "{happening:?} of {path}");
+            assert_eq!(answer, PathAnswer { concerns, moves_watches: moves }, "{happening:?} of {path}");
         }
     }
 

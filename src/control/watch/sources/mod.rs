@@ -1,8 +1,8 @@
 //! What wakes the loop: a timer, files, processes, panes, multiplexer servers. A source only says that something may have happened; it
 //! never says what is true and changes nothing.
 
-mod bare;
 mod files;
+mod idle_panes;
 mod interest;
 mod outbox;
 mod processes;
@@ -21,9 +21,9 @@ use super::wake::Wake;
 use crate::core::agents::Declared;
 use crate::core::ids::{ServerKey, SessionKey};
 use crate::host::{Environ, limits};
-use bare::Bare;
 use files::Files;
-use outbox::Outbox;
+use idle_panes::IdlePanes;
+use outbox::WakeSender;
 use processes::Processes;
 use servers::Servers;
 
@@ -98,7 +98,7 @@ pub struct Sources {
     looked: Option<Instant>,
     files: Files,
     processes: Processes,
-    bare: Bare,
+    bare: IdlePanes,
     servers: Servers,
     limit: Option<String>,
     tasks: JoinSet<()>,
@@ -108,11 +108,11 @@ impl Sources {
     /// Starts them; until [`Sources::watch`] is called there is only the timer. Needs a tokio runtime.
     pub fn start(options: SourceOptions, wakes: mpsc::Sender<Wake>) -> Self {
         let options = Arc::new(options);
-        let outbox = Outbox::default();
+        let outbox = WakeSender::default();
         let limit = limits::raise_open_files().err().map(|error| format!("few files may be held open: {error}"));
         let files = Files::start(outbox.clone());
         let processes = Processes::new(outbox.clone());
-        let bare = Bare::new(outbox.clone());
+        let bare = IdlePanes::new(outbox.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox.clone().pump(wakes));
         tasks.spawn(timer::resync(options.interval, outbox.clone()));

@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// Where sources put wakes, from any thread.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outbox {
+pub(super) struct WakeSender {
     inner: Arc<Inner>,
 }
 
@@ -31,7 +31,7 @@ struct Waiting {
     paced: BTreeMap<Reason, Scope>,
 }
 
-impl Outbox {
+impl WakeSender {
     /// Sends a wake on its way at once.
     pub(super) fn send(&self, reason: Reason, scope: Scope) {
         add(&mut self.waiting().urgent, reason, scope);
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_burst_that_nobody_reads_waits_as_one_wake_for_each_reason() {
-        let outbox = Outbox::default();
+        let outbox = WakeSender::default();
         for n in 0..50_000u32 {
             outbox.send(if n % 2 == 0 { Reason::Manifest } else { Reason::Registry }, Scope::ALL);
         }
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn paced_wakes_come_at_once_and_then_together_but_hold_up_no_urgent_one() {
         let (sender, mut wakes) = mpsc::channel(8);
-        let outbox = Outbox::default();
+        let outbox = WakeSender::default();
         tokio::spawn(outbox.clone().pump(sender));
         outbox.send_paced(Reason::Transcript, Scope::ALL);
         assert_eq!(wakes.recv().await.unwrap().reason, Reason::Transcript);

@@ -8,7 +8,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
-use super::outbox::Outbox;
+use super::outbox::WakeSender;
 use super::{ServerWatch, Watched};
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::ids::{ServerKey, SessionKey};
@@ -21,7 +21,7 @@ type Identity = (u32, u64);
 #[derive(Debug, Clone)]
 pub(super) struct Processes {
     known: Arc<Mutex<BTreeMap<Identity, Known>>>,
-    outbox: Outbox,
+    outbox: WakeSender,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ enum By {
 
 impl Processes {
     /// Watches none yet.
-    pub(super) fn new(outbox: Outbox) -> Self {
+    pub(super) fn new(outbox: WakeSender) -> Self {
         Self { known: Arc::default(), outbox }
     }
 

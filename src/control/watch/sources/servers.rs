@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, interval_at, sleep_until};
 
-use super::outbox::Outbox;
+use super::outbox::WakeSender;
 use super::timer::{chance, spread};
 use super::{ServerWatch, SourceOptions, Watched};
 use crate::control::watch::wake::{Reason, Scope};
@@ -51,7 +51,7 @@ impl Clients {
 #[derive(Debug)]
 pub(super) struct Servers {
     options: Arc<SourceOptions>,
-    outbox: Outbox,
+    outbox: WakeSender,
     clients: Clients,
     keepers: BTreeMap<ServerKey, Keeper>,
 }
@@ -64,7 +64,7 @@ struct Keeper {
 
 impl Servers {
     /// Keeps none yet.
-    pub(super) fn new(options: Arc<SourceOptions>, outbox: Outbox) -> Self {
+    pub(super) fn new(options: Arc<SourceOptions>, outbox: WakeSender) -> Self {
         Self { options, outbox, clients: Clients::default(), keepers: BTreeMap::new() }
     }
 
@@ -121,7 +121,7 @@ async fn keep(
     key: ServerKey,
     mut wanted: watch::Receiver<ServerWatch>,
     options: Arc<SourceOptions>,
-    outbox: Outbox,
+    outbox: WakeSender,
     clients: Clients,
 ) {
     let mut failures: u32 = 0;
@@ -207,7 +207,7 @@ async fn connect(
     key: &ServerKey,
     server: &ServerWatch,
     options: &Arc<SourceOptions>,
-    outbox: &Outbox,
+    outbox: &WakeSender,
 ) -> Result<(Client, Arc<Notify>), ControlError> {
     let over = Arc::new(Notify::new());
     let hears = {

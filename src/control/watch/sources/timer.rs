@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use super::outbox::Outbox;
+use super::outbox::WakeSender;
 use crate::control::watch::wake::{Reason, Scope};
 
 /// By what share of the interval it is spread at random.
 const JITTER: f64 = 0.1;
 
 /// Wakes the loop every `interval`, each time a little earlier or later, so that many machines do not beat in time.
-pub(super) async fn resync(interval: Duration, outbox: Outbox) {
+pub(super) async fn resync(interval: Duration, outbox: WakeSender) {
     loop {
         tokio::time::sleep(spread(interval, JITTER, chance())).await;
         outbox.send(Reason::Resync, Scope::ALL);

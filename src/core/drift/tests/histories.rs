@@ -14,7 +14,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::select::Selection;
 use crate::core::memory::{Memory, SessionMemory};
-use crate::core::observe::identity::{Found, Rung};
+use crate::core::observe::identity::{Rung, RungValue};
 use crate::core::observe::{Agent, MuxSession, Process, Server};
 use crate::core::plan;
 
@@ -133,7 +133,7 @@ impl Stage {
             Says::Nothing => agent,
             Says::Rung(Rung::Appeared) => agent.appeared(&[(living.id, 30)]),
             Says::Rung(Rung::WorkspaceMap) => {
-                agent.reads(Rung::WorkspaceMap, Fact::Seen(Found::Mapped { id: id(living.id), changed: Some(changed) }))
+                agent.reads(Rung::WorkspaceMap, Fact::Seen(RungValue::Mapped { id: id(living.id), changed: Some(changed) }))
             }
             Says::Rung(rung) => agent.proves(rung, living.id),
         };

@@ -5,7 +5,7 @@ use crate::core::drift::Class;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey};
 use crate::core::memory::{SessionMemory, since_boot};
-use crate::core::observe::identity::{Found, Rung};
+use crate::core::observe::identity::{Rung, RungValue};
 use crate::core::observe::{Agent, Boot, Server};
 
 #[test]
@@ -23,10 +23,10 @@ fn rungs_one_to_three_replace_a_recorded_id_and_five_and_six_only_fill_a_null() 
         }
     }
     let mapped = |fact| agent(1).reads(Rung::WorkspaceMap, fact).peers(Fact::Seen(1));
-    let changed = Fact::Seen(Found::Mapped { id: id("new"), changed: Some(ago(60)) });
+    let changed = Fact::Seen(RungValue::Mapped { id: id("new"), changed: Some(ago(60)) });
     assert_eq!(scene(entries(&[("s", "null")]), vec![alive("s", mapped(changed.clone()))]).words(), ["new-id:record"]);
     assert!(scene(entries(&[("s", "old")]), vec![alive("s", mapped(changed))]).words().is_empty());
-    let before = Fact::Seen(Found::Mapped { id: id("new"), changed: Some(ago(6000)) });
+    let before = Fact::Seen(RungValue::Mapped { id: id("new"), changed: Some(ago(6000)) });
     assert!(scene(entries(&[("s", "null")]), vec![alive("s", mapped(before))]).words().is_empty());
     assert_eq!(
         scene(entries(&[("s", "null")]), vec![alive("s", agent(1).appeared(&[("new", 30)]))]).words(),

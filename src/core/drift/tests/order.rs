@@ -5,7 +5,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::memory::SessionMemory;
 use crate::core::observe::identity::Rung;
-use crate::core::observe::{MuxSession, Pane, Process, Stray};
+use crate::core::observe::{MuxSession, OrphanPane, Pane, Process};
 
 /// An entry whose pane is recorded as the one [`claude`] makes of pid 7.
 const PANE: &str = ", pane: { id: \"%7\", pid: 7 }";
@@ -53,7 +53,7 @@ fn a_failed_tmux_probe_never_marks_a_session_dead() {
 #[test]
 fn a_missing_session_is_dead_unless_the_recorded_process_still_runs_the_agent_on_a_terminal() {
     let process = Process { pid: 7, started: ago(600) };
-    let stray = |kind, has_terminal| Stray { process, agents: vec![(kind, process)], has_terminal };
+    let stray = |kind, has_terminal| OrphanPane { process, agents: vec![(kind, process)], has_terminal };
     let running = format!(", status: running{PANE}");
     let without_server = || scene(one(&running), Vec::new()).server(Fact::Absent);
     let answered_without_it = || scene(one(&running), vec![session("other", vec![pane(9, Vec::new())])]);

@@ -134,7 +134,7 @@ fn pass(scene: &Scene, selection: &Selection) -> plan::Plan {
 fn remembered(scene: &Scene) -> crate::core::memory::Memory {
     let world = scene.world();
     let verdict = classify(&world);
-    let outcome = crate::core::report::make::Outcome {
+    let outcome = crate::core::report::make::ReportInputs {
         manifest: "/m",
         dry_run: false,
         plan: &plan::Plan::default(),

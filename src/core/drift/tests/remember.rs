@@ -11,7 +11,7 @@ use crate::core::memory::Memory;
 use crate::core::observe::identity::Rung;
 use crate::core::plan::Plan;
 use crate::core::report::Report;
-use crate::core::report::make::{Outcome, make};
+use crate::core::report::make::{ReportInputs, make};
 
 /// What a pass leaves, told to the consumer `c`; and how much it told as new.
 fn pass(scene: &Scene) -> (Memory, usize) {
@@ -24,7 +24,7 @@ fn report(scene: &Scene, selection: &Selection) -> Report {
     let world = scene.world();
     let verdict = classify(&world);
     let none = BTreeSet::new();
-    let outcome = Outcome {
+    let outcome = ReportInputs {
         manifest: "/m",
         dry_run: true,
         plan: &Plan::default(),
@@ -124,7 +124,7 @@ fn a_doubt_outlives_the_session_until_something_proves_its_conversation_or_a_per
     let world = scene.world();
     let verdict = classify(&world);
     let plan = Plan::default();
-    let outcome = Outcome {
+    let outcome = ReportInputs {
         manifest: "/m",
         dry_run: true,
         plan: &plan,

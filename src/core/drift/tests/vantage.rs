@@ -4,7 +4,7 @@ use super::world::*;
 use crate::core::drift::{Presence, classify, remember};
 use crate::core::fact::Fact;
 use crate::core::memory::{Memory, SeenFrom, SessionMemory};
-use crate::core::observe::{Server, Vantage};
+use crate::core::observe::{Server, Viewpoint};
 
 const RUNNING: &str = ", status: running, pane: { id: \"%7\", pid: 7 }";
 
@@ -15,13 +15,13 @@ fn seen(boot: &str, pids: &str, directory: &str) -> SessionMemory {
 }
 
 /// Here: a namespace, and the directory of the default server's socket, if it is there.
-fn here(pids: &str, directory: Option<&str>) -> Vantage {
+fn here(pids: &str, directory: Option<&str>) -> Viewpoint {
     let directories = directory.map(|it| (default_server(), it.to_owned())).into_iter().collect();
-    Vantage { pids: Some(pids.to_owned()), directories, is_guest: false }
+    Viewpoint { pids: Some(pids.to_owned()), directories, is_guest: false }
 }
 
 /// What is said of an entry without a session: that it is dead, in order, or cannot be told.
-fn told(mut scene: Scene, vantage: &Vantage) -> &'static str {
+fn told(mut scene: Scene, vantage: &Viewpoint) -> &'static str {
     scene.observation.vantage = vantage.clone();
     let verdict = classify(&scene.world());
     match (&verdict.entries[0].presence, verdict.drifts.len()) {
@@ -45,7 +45,7 @@ fn a_session_is_gone_only_for_who_sees_the_sockets_it_was_seen_by() {
         (seen("boot-1", "p", "d"), here("q", None), "dead", "dead"),
         (SessionMemory::default(), here("q", Some("e")), "dead", "dead"),
         (SessionMemory::default(), here("q", None), "unknown", "dead"),
-        (SessionMemory::default(), here(Vantage::WHOLE, None), "dead", "dead"),
+        (SessionMemory::default(), here(Viewpoint::WHOLE, None), "dead", "dead"),
     ] {
         let case = format!("{memory:?} {vantage:?}");
         assert_eq!(told(nobody().remembers("s", memory.clone()), &vantage), without_server, "{case}");
@@ -59,7 +59,7 @@ fn a_session_is_gone_only_for_who_sees_the_sockets_it_was_seen_by() {
 
 #[test]
 fn what_another_user_declares_is_on_that_user_s_servers() {
-    let guest = |directory| Vantage { is_guest: true, ..here("p", directory) };
+    let guest = |directory| Viewpoint { is_guest: true, ..here("p", directory) };
     let nobody = |fields: &str| scene(one(&format!("{RUNNING}{fields}")), Vec::new()).server(Fact::Absent);
     assert_eq!(told(nobody(""), &guest(Some("e"))), "unknown");
     assert_eq!(told(scene(one(RUNNING), vec![claude("other", 9)]), &guest(Some("e"))), "unknown");
@@ -67,7 +67,7 @@ fn what_another_user_declares_is_on_that_user_s_servers() {
     assert_eq!(told(known, &guest(Some("d"))), "dead", "it was seen alive on our own");
     let mut named = nobody(", server: /run/x");
     named.observation.servers.insert(named.manifest.sessions[0].key.server_key(), Fact::<Server>::Absent);
-    let guest = Vantage { is_guest: true, ..here(Vantage::WHOLE, None) };
+    let guest = Viewpoint { is_guest: true, ..here(Viewpoint::WHOLE, None) };
     assert_eq!(told(named, &guest), "dead", "a path is the same for everybody");
 }
 
@@ -99,14 +99,14 @@ fn what_was_known_of_a_session_before_its_entry_was_away_does_not_end_it() {
         (seen("boot-1", "q", "d"), here("q", None), "unknown"),
         (seen("boot-1", "p", "d"), here("q", Some("d")), "unknown"),
         (seen("boot-2", "p", "d"), here("q", None), "unknown"),
-        (seen("boot-1", Vantage::WHOLE, "d"), here(Vantage::WHOLE, Some("d")), "dead"),
-        (seen("boot-2", Vantage::WHOLE, "d"), here(Vantage::WHOLE, None), "dead"),
+        (seen("boot-1", Viewpoint::WHOLE, "d"), here(Viewpoint::WHOLE, Some("d")), "dead"),
+        (seen("boot-2", Viewpoint::WHOLE, "d"), here(Viewpoint::WHOLE, None), "dead"),
     ] {
         let case = format!("{memory:?} {vantage:?}");
         assert_eq!(told(nobody().remembers("s", away(memory)), &vantage), said, "{case}");
     }
-    let mut back = nobody().remembers("s", away(seen("boot-1", Vantage::WHOLE, "d")));
-    back.observation.vantage = here(Vantage::WHOLE, Some("d"));
+    let mut back = nobody().remembers("s", away(seen("boot-1", Viewpoint::WHOLE, "d")));
+    back.observation.vantage = here(Viewpoint::WHOLE, Some("d"));
     assert!(!back.drifts()[0].matter.contains("rebooted"), "it may have been alive after the reboot");
 }
 
@@ -127,7 +127,7 @@ fn a_home_is_that_of_the_session_of_its_own_server() {
 fn what_appears_beside_an_agent_that_cannot_be_seen_is_not_given_to_the_one_that_can() {
     let both = "version: 1\nsessions:\n  - { name: s, agent: claude, cwd: /w, status: running }\n  - { name: out, agent: claude, cwd: /w, status: running }\n";
     let inside = session("s", vec![pane(7, vec![agent(7).appeared(&[("new", 60)])])]);
-    let words = |vantage: Vantage| {
+    let words = |vantage: Viewpoint| {
         let mut scene = scene(manifest(both), vec![inside.clone()]).remembers("out", seen("boot-2", "p", "d"));
         scene.observation.vantage = vantage;
         scene.words()

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::core::drift::{Drift, World, classify, remember};
+use crate::core::drift::{Drift, Inputs, classify, remember};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::memory::{Memory, SessionMemory};
-use crate::core::observe::identity::{Appearance, Found, Ladder, Reading, Rung, Said};
-use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey, Vantage};
+use crate::core::observe::identity::{Appearance, Ladder, LastMessage, Rung, RungReading, RungValue};
+use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey, Viewpoint};
 
 pub(super) const HOST: &str = "dev1";
 pub(super) const HOME: &str = "/home/dev/.claude";
@@ -59,14 +59,14 @@ impl Agent {
         self
     }
 
-    pub(super) fn reads(mut self, rung: Rung, fact: Fact<Found>) -> Self {
-        self.ladder.readings.push(Reading { rung, looked_at: format!("the {}", rung.as_str()), fact });
+    pub(super) fn reads(mut self, rung: Rung, fact: Fact<RungValue>) -> Self {
+        self.ladder.readings.push(RungReading { rung, looked_at: format!("the {}", rung.as_str()), fact });
         self.ladder.readings.sort_by_key(|reading| reading.rung);
         self
     }
 
     pub(super) fn proves(self, rung: Rung, text: &str) -> Self {
-        self.reads(rung, Fact::Seen(Found::Id(id(text))))
+        self.reads(rung, Fact::Seen(RungValue::Id(id(text))))
     }
 
     /// Transcripts that appeared so many seconds after the process started.
@@ -75,13 +75,13 @@ impl Agent {
         let appearances =
             all.iter().map(|(text, after)| Appearance { id: id(text), at: started + TimeDelta::seconds(*after) }).collect();
         self.ladder.peers = Fact::Seen(1);
-        self.reads(Rung::Appeared, Fact::Seen(Found::Appeared(appearances)))
+        self.reads(Rung::Appeared, Fact::Seen(RungValue::Appeared(appearances)))
     }
 
     /// Something was last said in these conversations of the workspace, so many seconds after the process started.
     pub(super) fn said(mut self, all: &[(&str, i64)]) -> Self {
         let started = self.process.started;
-        let said = all.iter().map(|(text, after)| Said { id: id(text), at: started + TimeDelta::seconds(*after) });
+        let said = all.iter().map(|(text, after)| LastMessage { id: id(text), at: started + TimeDelta::seconds(*after) });
         self.ladder.said = Fact::Seen(said.collect());
         self
     }
@@ -176,7 +176,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         real_paths: BTreeMap::new(),
         fallback_homes: vec![Fact::Seen(PathBuf::from(HOME)); entries],
         own_homes: BTreeMap::from([(AgentKind::Claude, Fact::Seen(PathBuf::from(HOME)))]),
-        vantage: Vantage::default(),
+        vantage: Viewpoint::default(),
     };
     let mut scene = Scene {
         manifest,
@@ -222,8 +222,8 @@ impl Scene {
         self
     }
 
-    pub(super) fn world(&self) -> World<'_> {
-        World {
+    pub(super) fn world(&self) -> Inputs<'_> {
+        Inputs {
             manifest: &self.manifest,
             manifest_modified: self.modified,
             observation: &self.observation,

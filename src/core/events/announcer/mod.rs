@@ -11,22 +11,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{DriftEvent, Event, How, Resolved};
+use super::{DriftEvent, DriftResolved, Event, Resolution};
 use crate::core::drift::Class;
 use crate::core::ids::SessionKey;
-use crate::core::report::{DriftReport, Report, State};
+use crate::core::report::{DriftReport, DriftState, Report};
 use crate::core::text::printable;
 
 /// How many events a session may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
+pub struct EventLimit {
     /// So many …
     pub events: usize,
     /// … in this time.
     pub window: TimeDelta,
 }
 
-impl Default for Limit {
+impl Default for EventLimit {
     fn default() -> Self {
         Self { events: 10, window: TimeDelta::minutes(10) }
     }
@@ -34,14 +34,14 @@ impl Default for Limit {
 
 /// How many more events sessions may cause before they are held back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct EventBudget {
     /// Those that caused some lately.
     left: BTreeMap<SessionKey, usize>,
     /// All others.
     usual: usize,
 }
 
-impl Room {
+impl EventBudget {
     /// Whether a session may cause so many.
     pub fn has(&self, session: &SessionKey, events: usize) -> bool {
         events <= self.left.get(session).copied().unwrap_or(self.usual)
@@ -54,7 +54,7 @@ const MOST_KNOWN: usize = 4096;
 /// Remembers what was told.
 #[derive(Debug, Default)]
 pub struct Announcer {
-    limit: Limit,
+    limit: EventLimit,
     /// Drifts that were told and stand.
     open: BTreeMap<String, DriftReport>,
     /// Drifts this run has met as decided: whether they are new is no longer for the report to say.
@@ -77,7 +77,7 @@ struct Window {
 
 impl Announcer {
     /// An announcer that has told nothing yet.
-    pub fn new(limit: Limit) -> Self {
+    pub fn new(limit: EventLimit) -> Self {
         Self { limit, ..Self::default() }
     }
 
@@ -97,13 +97,13 @@ impl Announcer {
     }
 
     /// How much may be told now.
-    pub fn room(&self, at: DateTime<Utc>) -> Room {
+    pub fn room(&self, at: DateTime<Utc>) -> EventBudget {
         let left = |window: &Window| {
             let told = if self.is_over(window.began, at) { window.held.len() } else { window.events };
             self.limit.events.saturating_sub(told)
         };
         let left = self.windows.iter().map(|(session, window)| (session.clone(), left(window))).collect();
-        Room { left, usual: self.limit.events }
+        EventBudget { left, usual: self.limit.events }
     }
 
     /// Whether a session has caused as much as it may.
@@ -117,8 +117,8 @@ impl Announcer {
         let mut said = Vec::new();
         for drift in &report.drifts {
             match drift.state {
-                State::Ignored => {}
-                State::Settling => {
+                DriftState::Ignored => {}
+                DriftState::Settling => {
                     self.settling.insert(drift.id.clone());
                 }
                 _ => said.extend(self.decided(drift, reasons, at)),
@@ -169,14 +169,14 @@ impl Announcer {
         let is_known = !self.known.insert(id.clone());
         if let Some(told) = self.open.get_mut(id) {
             *told = drift.clone();
-            if drift.state != State::Applied {
+            if drift.state != DriftState::Applied {
                 return None;
             }
             self.open.remove(id);
-            return Some(resolved(drift, How::Recorded, reasons, at));
+            return Some(resolved(drift, Resolution::Recorded, reasons, at));
         }
-        let is_new = drift.state == State::Applied || drift.new || was_settling || is_known;
-        if drift.state != State::Applied {
+        let is_new = drift.state == DriftState::Applied || drift.new || was_settling || is_known;
+        if drift.state != DriftState::Applied {
             self.open.insert(id.clone(), drift.clone());
         }
         let event = DriftEvent { at, reasons: reasons.to_vec(), drift: drift.clone(), left_out: 0, muted_until: None };
@@ -204,7 +204,7 @@ impl Announcer {
             }
         }
         let drifts = gone.iter().filter_map(|id| self.open.remove(id));
-        drifts.map(|drift| resolved(&drift, How::Gone, reasons, at)).collect()
+        drifts.map(|drift| resolved(&drift, Resolution::Gone, reasons, at)).collect()
     }
 
     /// The event, unless its session has caused too many.
@@ -251,13 +251,13 @@ fn mark(event: &mut Event, change: impl FnOnce(&mut usize, &mut Option<DateTime<
     }
 }
 
-fn resolved(drift: &DriftReport, how: How, reasons: &[String], at: DateTime<Utc>) -> Event {
+fn resolved(drift: &DriftReport, how: Resolution, reasons: &[String], at: DateTime<Utc>) -> Event {
     let name = printable(&drift.session.name);
     let message = match how {
-        How::Recorded => format!("{name}: {} recorded.", drift.class),
-        How::Gone => format!("{name}: no longer {}.", drift.class),
+        Resolution::Recorded => format!("{name}: {} recorded.", drift.class),
+        Resolution::Gone => format!("{name}: no longer {}.", drift.class),
     };
-    Event::Resolved(Resolved {
+    Event::Resolved(DriftResolved {
         at,
         reasons: reasons.to_vec(),
         id: drift.id.clone(),

@@ -9,7 +9,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap_or_default()
 }
 
-fn drift(id: &str, name: &str, state: State) -> DriftReport {
+fn drift(id: &str, name: &str, state: DriftState) -> DriftReport {
     DriftReport {
         id: id.to_owned(),
         class: Class::Dead,
@@ -74,8 +74,8 @@ fn after(announcer: &mut Announcer, reports: Vec<Vec<DriftReport>>) -> Vec<Vec<S
 
 #[test]
 fn a_drift_that_stands_is_told_once_resolved_once_and_told_again_when_it_returns() {
-    let stands = || vec![drift("1", "s", State::Flagged)];
-    let known = || vec![told(drift("1", "s", State::Flagged))];
+    let stands = || vec![drift("1", "s", DriftState::Flagged)];
+    let known = || vec![told(drift("1", "s", DriftState::Flagged))];
     let said = after(&mut Announcer::default(), vec![stands(), known(), known(), vec![], vec![], stands(), known()]);
     let none = Vec::<String>::new();
     assert_eq!(
@@ -94,28 +94,28 @@ fn a_drift_that_stands_is_told_once_resolved_once_and_told_again_when_it_returns
 
 #[test]
 fn a_drift_that_is_recorded_at_once_is_told_once_and_needs_no_resolving() {
-    let said = after(&mut Announcer::default(), vec![vec![drift("1", "s", State::Applied)], vec![]]);
+    let said = after(&mut Announcer::default(), vec![vec![drift("1", "s", DriftState::Applied)], vec![]]);
     assert_eq!(said, [vec!["drift s applied".to_owned()], vec![]]);
 }
 
 #[test]
 fn a_refused_drift_that_is_recorded_later_is_resolved_and_not_told_again() {
-    let later = vec![told(drift("1", "s", State::Applied))];
-    let said = after(&mut Announcer::default(), vec![vec![drift("1", "s", State::Refused)], later, vec![]]);
+    let later = vec![told(drift("1", "s", DriftState::Applied))];
+    let said = after(&mut Announcer::default(), vec![vec![drift("1", "s", DriftState::Refused)], later, vec![]]);
     assert_eq!(said, [vec!["drift s refused".to_owned()], vec!["resolved s recorded".to_owned()], vec![]]);
 }
 
 #[test]
 fn what_settles_or_is_ignored_is_not_told_and_what_has_settled_is_even_if_a_report_showed_it_before() {
-    let settling = || vec![drift("1", "s", State::Settling), drift("2", "t", State::Ignored)];
-    let decided = vec![told(drift("1", "s", State::Applied))];
+    let settling = || vec![drift("1", "s", DriftState::Settling), drift("2", "t", DriftState::Ignored)];
+    let decided = vec![told(drift("1", "s", DriftState::Applied))];
     let said = after(&mut Announcer::default(), vec![settling(), settling(), decided]);
     assert_eq!(said, [vec![], vec![], vec!["drift s applied".to_owned()]]);
 }
 
 #[test]
 fn a_restart_says_nothing_twice_but_resolves_what_it_took_over() {
-    let standing = || vec![told(drift("1", "s", State::Flagged))];
+    let standing = || vec![told(drift("1", "s", DriftState::Flagged))];
     let said = after(&mut Announcer::default(), vec![standing(), standing(), vec![], standing()]);
     let none = Vec::<String>::new();
     assert_eq!(
@@ -133,49 +133,49 @@ fn a_restart_says_nothing_twice_but_resolves_what_it_took_over() {
 #[test]
 fn what_is_out_of_sight_is_not_resolved() {
     let mut announcer = Announcer::default();
-    announcer.after(&report(vec![drift("1", "s", State::Flagged), drift("2", "t", State::Flagged)]), &[], at(0));
+    announcer.after(&report(vec![drift("1", "s", DriftState::Flagged), drift("2", "t", DriftState::Flagged)]), &[], at(0));
     for scope in ["tmux:default", "s"] {
         let unknown = vec![UnknownReport { scope: scope.to_owned(), why: "timed out".to_owned() }];
-        let seen = vec![told(drift("2", "t", State::Flagged))];
+        let seen = vec![told(drift("2", "t", DriftState::Flagged))];
         assert_eq!(announcer.after(&Report { unknown, ..report(seen) }, &[], at(1)), [], "{scope}");
     }
     let unknown = vec![UnknownReport { scope: "tmux:canary".to_owned(), why: "timed out".to_owned() }];
-    let seen = vec![told(drift("2", "t", State::Flagged))];
+    let seen = vec![told(drift("2", "t", DriftState::Flagged))];
     assert_eq!(words(&announcer.after(&Report { unknown, ..report(seen) }, &[], at(2))), ["resolved s gone"]);
 }
 
 #[test]
 fn a_flapping_session_is_held_back_and_its_newest_event_is_told_when_the_window_is_over() {
-    let mut announcer = Announcer::new(Limit { events: 3, window: TimeDelta::seconds(60) });
+    let mut announcer = Announcer::new(EventLimit { events: 3, window: TimeDelta::seconds(60) });
     let mut said = Vec::new();
     for second in 0..10 {
-        let drifts = if second % 2 == 0 { vec![drift("1", "s", State::Flagged)] } else { vec![] };
+        let drifts = if second % 2 == 0 { vec![drift("1", "s", DriftState::Flagged)] } else { vec![] };
         said.extend(words(&announcer.after(&report(drifts), &[], at(second))));
     }
     assert_eq!(said, ["drift s flagged", "resolved s gone", "drift s flagged muted"]);
     let fits = |announcer: &Announcer, name: &str, events: usize, second: i64| {
-        let of = drift("0", name, State::Flagged).session;
+        let of = drift("0", name, DriftState::Flagged).session;
         announcer.room(at(second)).has(&of, events)
     };
     assert!(announcer.is_full() && !fits(&announcer, "s", 1, 10) && fits(&announcer, "quiet", 3, 10));
     assert!(!fits(&announcer, "quiet", 4, 10), "it would be held back as well");
     assert!(fits(&announcer, "s", 2, 60) && !fits(&announcer, "s", 3, 60), "what was held back comes first");
     // Others are not held back by it.
-    let quiet = vec![drift("2", "quiet", State::Flagged)];
+    let quiet = vec![drift("2", "quiet", DriftState::Flagged)];
     assert_eq!(words(&announcer.after(&report(quiet), &[], at(10))), ["drift quiet flagged"]);
     assert_eq!(announcer.due(at(59)), []);
     assert_eq!(announcer.due_at(), Some(at(60)));
     assert_eq!(words(&announcer.due(at(60))), ["resolved s gone -6"]);
     assert_eq!((announcer.due_at(), announcer.due(at(300))), (None, vec![]));
-    let again = vec![drift("1", "s", State::Flagged), told(drift("2", "quiet", State::Flagged))];
+    let again = vec![drift("1", "s", DriftState::Flagged), told(drift("2", "quiet", DriftState::Flagged))];
     assert_eq!(words(&announcer.after(&report(again), &[], at(400))), ["drift s flagged"]);
     assert_eq!(announcer.told(), 4);
 }
 
 #[test]
 fn of_a_session_that_was_held_back_the_newest_of_each_class_is_told_so_that_nothing_that_stands_stays_untold() {
-    let limit = Limit { events: 2, window: TimeDelta::seconds(60) };
-    let of = |class, id: &str| DriftReport { class, ..drift(id, "s", State::Flagged) };
+    let limit = EventLimit { events: 2, window: TimeDelta::seconds(60) };
+    let of = |class, id: &str| DriftReport { class, ..drift(id, "s", DriftState::Flagged) };
     let flap = |announcer: &mut Announcer| {
         let mut said = Vec::new();
         for second in 0..7 {
@@ -200,8 +200,8 @@ fn of_a_session_that_was_held_back_the_newest_of_each_class_is_told_so_that_noth
 
 #[test]
 fn a_clock_that_is_set_back_does_not_silence_a_session_for_ever() {
-    let mut announcer = Announcer::new(Limit { events: 1, window: TimeDelta::seconds(60) });
-    announcer.after(&report(vec![drift("1", "s", State::Flagged)]), &[], at(100_000));
+    let mut announcer = Announcer::new(EventLimit { events: 1, window: TimeDelta::seconds(60) });
+    announcer.after(&report(vec![drift("1", "s", DriftState::Flagged)]), &[], at(100_000));
     announcer.after(&report(vec![]), &[], at(100_001));
     assert_eq!(words(&announcer.due(at(0))), ["resolved s gone"]);
 }

@@ -47,7 +47,7 @@ impl Default for Bounds {
 
 /// A message that came.
 #[derive(Debug, Clone, Copy)]
-pub struct Heard<'a> {
+pub struct FleetMessage<'a> {
     /// Its topic.
     pub topic: &'a str,
     /// Its payload; `None` of one that is too long to be handed on.
@@ -60,7 +60,7 @@ pub struct Heard<'a> {
 
 /// What a message has changed.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub enum FleetChange {
     /// Nothing that is shown.
     None,
     /// How a host is; by the level of its topics.
@@ -144,7 +144,7 @@ impl Fold {
 
     /// Takes a message in. The same messages give the same view in any order in which those of one connection of a host, or of
     /// one session, that came as they were published keep theirs; doubles and what the broker had kept may come at any time.
-    pub fn hear(&mut self, heard: Heard<'_>) -> Change {
+    pub fn hear(&mut self, heard: FleetMessage<'_>) -> FleetChange {
         let Some((level, leaf)) = parse(heard.topic) else { return self.reject() };
         match leaf {
             Leaf::State => self.state(level, heard),
@@ -152,7 +152,7 @@ impl Fold {
             Leaf::Drift => {
                 let note = heard.payload.and_then(|payload| DriftNote::parse(payload).ok());
                 match note.filter(|note| encode_level(&note.session.host) == level) {
-                    Some(note) => Change::Drift(note.session.host.clone(), Box::new(note)),
+                    Some(note) => FleetChange::Drift(note.session.host.clone(), Box::new(note)),
                     None => self.reject(),
                 }
             }
@@ -223,7 +223,7 @@ impl Fold {
         self.hosts.get(level).filter(|known| known.is_shown()).map(|known| known.status(now))
     }
 
-    fn state(&mut self, level: &str, heard: Heard<'_>) -> Change {
+    fn state(&mut self, level: &str, heard: FleetMessage<'_>) -> FleetChange {
         if heard.payload == Some(&[]) {
             return self.forget(level);
         }
@@ -253,27 +253,27 @@ impl Fold {
             }
         }
         if self.hosts.get(level).is_some_and(|known| known.signature() != before) {
-            Change::Host(level.to_owned())
+            FleetChange::Host(level.to_owned())
         } else {
-            Change::None
+            FleetChange::None
         }
     }
 
     /// A host's statement was taken back: somebody put it away for good.
-    fn forget(&mut self, level: &str) -> Change {
-        let Some(known) = self.hosts.get_mut(level) else { return Change::None };
+    fn forget(&mut self, level: &str) -> FleetChange {
+        let Some(known) = self.hosts.get_mut(level) else { return FleetChange::None };
         let (name, was_shown) = (known.name(level).to_owned(), known.is_shown());
         (known.boots, known.unreadable, known.is_cleared) = (BTreeMap::new(), None, true);
-        if was_shown { Change::Forgotten(name) } else { Change::None }
+        if was_shown { FleetChange::Forgotten(name) } else { FleetChange::None }
     }
 
-    fn session(&mut self, level: &str, name: &str, heard: Heard<'_>) -> Change {
+    fn session(&mut self, level: &str, name: &str, heard: FleetMessage<'_>) -> FleetChange {
         let Some(payload) = heard.payload else { return self.reject() };
         // Sessions are asked for host by host, so that its host was heard of before.
-        let Some(known) = self.hosts.get(level) else { return Change::None };
+        let Some(known) = self.hosts.get(level) else { return FleetChange::None };
         let was = match known.sessions.get(name) {
-            Some(Slot::Gone) if heard.retained => return Change::None,
-            Some(Slot::Known { is_live: true, .. }) if heard.retained => return Change::None,
+            Some(Slot::Gone) if heard.retained => return FleetChange::None,
+            Some(Slot::Known { is_live: true, .. }) if heard.retained => return FleetChange::None,
             Some(Slot::Known { bytes, .. }) => Some(*bytes),
             Some(Slot::Gone) => Some(0),
             None => None,
@@ -294,19 +294,19 @@ impl Fold {
         let host = state.session.host.clone();
         let manifest = self.manifest(&state.manifest);
         let session = view(state);
-        let Some(known) = self.hosts.get_mut(level) else { return Change::None };
+        let Some(known) = self.hosts.get_mut(level) else { return FleetChange::None };
         let slot = Slot::Known { session: session.clone(), manifest, bytes: payload.len(), is_live: !heard.retained };
         match known.sessions.insert(name.to_owned(), slot) {
-            Some(Slot::Known { session: before, .. }) if before == session => Change::None,
-            _ => Change::Session(host, session),
+            Some(Slot::Known { session: before, .. }) if before == session => FleetChange::None,
+            _ => FleetChange::Session(host, session),
         }
     }
 
-    fn take_back(&mut self, level: &str, name: &str) -> Change {
-        let Some(known) = self.hosts.get_mut(level) else { return Change::None };
+    fn take_back(&mut self, level: &str, name: &str) -> FleetChange {
+        let Some(known) = self.hosts.get_mut(level) else { return FleetChange::None };
         if !known.sessions.contains_key(name) {
             if self.sessions >= self.bounds.sessions {
-                return Change::None;
+                return FleetChange::None;
             }
             self.sessions += 1;
         }
@@ -314,9 +314,9 @@ impl Fold {
         match known.sessions.insert(name.to_owned(), Slot::Gone) {
             Some(Slot::Known { session, bytes, .. }) => {
                 self.bytes -= bytes;
-                Change::Gone(host, session)
+                FleetChange::Gone(host, session)
             }
-            _ => Change::None,
+            _ => FleetChange::None,
         }
     }
 
@@ -330,20 +330,20 @@ impl Fold {
         new
     }
 
-    fn reject(&mut self) -> Change {
+    fn reject(&mut self) -> FleetChange {
         self.rejected += 1;
-        Change::None
+        FleetChange::None
     }
 
-    fn leave_out(&mut self) -> Change {
+    fn leave_out(&mut self) -> FleetChange {
         self.left_out += 1;
-        Change::None
+        FleetChange::None
     }
 }
 
 impl Known {
     /// `ended_at`: when it was heard to have gone, before.
-    fn hear(&mut self, state: HostState, ended_at: Option<DateTime<Utc>>, heard: Heard<'_>) {
+    fn hear(&mut self, state: HostState, ended_at: Option<DateTime<Utc>>, heard: FleetMessage<'_>) {
         let ended_at = ended_at.or_else(|| (!state.online && !heard.retained).then_some(heard.at));
         let new = Statement { state, is_live: !heard.retained, ended_at };
         if let Some(known) = self.boots.get_mut(&new.state.boot_id) {

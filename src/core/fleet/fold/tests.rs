@@ -54,9 +54,9 @@ fn session(host: &str, name: &str, observed: &str) -> Letter {
     Letter::live(&format!("headcount/{}/session/tmux:default:{}", encode_level(host), encode_level(name)), state.to_string())
 }
 
-fn hear(fold: &mut Fold, letter: &Letter) -> Change {
+fn hear(fold: &mut Fold, letter: &Letter) -> FleetChange {
     let payload = Some(letter.payload.as_slice());
-    fold.hear(Heard { topic: &letter.topic, payload, retained: letter.retained, at: at(1) })
+    fold.hear(FleetMessage { topic: &letter.topic, payload, retained: letter.retained, at: at(1) })
 }
 
 fn heard(letters: &[Letter]) -> FleetReport {
@@ -161,14 +161,14 @@ fn a_session_that_was_taken_back_does_not_come_back_from_what_the_broker_had_kep
     for letter in &told {
         hear(&mut fold, letter);
     }
-    assert!(matches!(hear(&mut fold, &gone), Change::Gone(host, _) if host == "h"));
+    assert!(matches!(hear(&mut fold, &gone), FleetChange::Gone(host, _) if host == "h"));
     hear(&mut fold, &told[1].clone().kept());
     assert_eq!(report(&fold).counts.sessions, 0);
     fold.settled();
     hear(&mut fold, &told[1].clone().kept());
     assert_eq!(report(&fold).counts.sessions, 1, "what is repeated on request is what there is");
     let cleared = Letter::live("headcount/h/state", "");
-    assert_eq!(hear(&mut fold, &cleared), Change::Forgotten("h".to_owned()));
+    assert_eq!(hear(&mut fold, &cleared), FleetChange::Forgotten("h".to_owned()));
     assert_eq!(report(&fold).hosts, []);
 }
 
@@ -194,7 +194,7 @@ fn what_is_more_than_is_held_is_counted_and_what_goes_makes_room() {
     assert_eq!((report(&fold).counts.hosts, report(&fold).counts.sessions, fold.left_out()), (2, 3, 5));
     hear(&mut fold, &Letter::live(&session("h0", "s0", "alive").topic, ""));
     fold.settled();
-    assert!(matches!(hear(&mut fold, &session("h0", "s4", "alive")), Change::Session(..)));
+    assert!(matches!(hear(&mut fold, &session("h0", "s4", "alive")), FleetChange::Session(..)));
     let mut fold = Fold::new(Bounds { bytes: 1000, ..Bounds::default() });
     hear(&mut fold, &host("h", "a", 5, Online));
     for n in 0..100 {

@@ -8,7 +8,7 @@ use crate::core::ids::AgentKind;
 
 /// Why a flag does not belong into `args`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FlagKind {
     /// It says which conversation: headcount does.
     Id,
     /// It says a prompt.
@@ -111,7 +111,7 @@ const fn table(agent: AgentKind) -> Table {
 }
 
 /// What a word of `args` is to this agent, if it does not belong there.
-pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Kind> {
+pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<FlagKind> {
     let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
     if let AgentKind::Custom(_) = agent {
         let definition = agents.definition(agent)?;
@@ -119,10 +119,11 @@ pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Ki
         let named = definition.id_flags.iter().chain(&definition.fork_flags);
         let is_id = named.chain(drive.and_then(|drive| drive.id_flag.as_ref())).any(|it| it == flag);
         let is_permission = drive.is_some_and(|drive| drive.permission.values().flatten().any(|it| it == flag));
-        return if is_id { Some(Kind::Id) } else { is_permission.then_some(Kind::Permission) };
+        return if is_id { Some(FlagKind::Id) } else { is_permission.then_some(FlagKind::Permission) };
     }
     let Table { id, prompt, headless, permission, .. } = table(agent);
-    let kinds = [(id, Kind::Id), (prompt, Kind::Prompt), (headless, Kind::Headless), (permission, Kind::Permission)];
+    let kinds =
+        [(id, FlagKind::Id), (prompt, FlagKind::Prompt), (headless, FlagKind::Headless), (permission, FlagKind::Permission)];
     // A value may stand right behind a flag of one letter.
     let is_short = |short: &&str| short.len() == 2 && !flag.starts_with("--") && flag.starts_with(*short);
     kinds.into_iter().find(|(flags, _)| flags.iter().any(|it| *it == flag || is_short(it))).map(|(_, kind)| kind)
@@ -208,8 +209,8 @@ mod tests {
 
     #[test]
     fn a_value_may_stand_right_behind_a_short_flag() {
-        assert_eq!(kind(&Declared::default(), AgentKind::Claude, "-rabc"), Some(Kind::Id));
-        assert_eq!(kind(&Declared::default(), AgentKind::Gemini, "-ihello"), Some(Kind::Prompt));
+        assert_eq!(kind(&Declared::default(), AgentKind::Claude, "-rabc"), Some(FlagKind::Id));
+        assert_eq!(kind(&Declared::default(), AgentKind::Gemini, "-ihello"), Some(FlagKind::Prompt));
         assert_eq!(kind(&Declared::default(), AgentKind::Claude, "--resume-not"), None);
         assert_eq!(kind(&Declared::default(), AgentKind::Codex, "-mo3"), None);
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 
 pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
-pub(super) use section::Section;
+pub(super) use section::LeadSection;
 
 /// The declared fields of an entry that say how it is led.
 #[derive(Debug, Clone, PartialEq, Default)]

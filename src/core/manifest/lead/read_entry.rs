@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_yaml::Value;
 
-use super::flags::{self, Kind};
+use super::flags::{self, FlagKind};
 use super::read_file::backoff_of;
 use super::section::duration_of;
-use super::{Backoff, Crew, CrewRole, Desired, Lead, Permissions, Restart, RestartPolicy, Section};
+use super::{Backoff, Crew, CrewRole, Desired, Lead, LeadSection, Permissions, Restart, RestartPolicy};
 use crate::core::agents::Declared;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::Environment;
@@ -78,7 +78,7 @@ impl Fields<'_> {
                 Some(Restart { policy, backoff: Backoff::default() })
             }
             Value::Mapping(_) => {
-                let mut section = Section::of(path, value, "restart: { policy: on-failure }", self.remarks)?;
+                let mut section = LeadSection::of(path, value, "restart: { policy: on-failure }", self.remarks)?;
                 section.known(&lead::RESTART_KEYS);
                 let backoff = backoff_of(&mut section);
                 if section.get(lead::POLICY).is_none() {
@@ -123,11 +123,11 @@ impl Fields<'_> {
             let is_flag = word.starts_with('-') && word.len() > 1 && word != "--";
             let is_value = before.is_some_and(|flag| flags::takes_value(agent, flag));
             match flags::kind(agents, agent, word).filter(|_| is_flag) {
-                Some(Kind::Permission) if permissions.is_some() => {
+                Some(FlagKind::Permission) if permissions.is_some() => {
                     let hint = "keep one of the two".to_owned();
                     self.remarks.fatal(path, format!("{word:?} stands beside `permissions`"), Some(hint));
                 }
-                Some(Kind::Permission) => {
+                Some(FlagKind::Permission) => {
                     let hint = "`permissions: edit` and `permissions: bypass` are its plain form".to_owned();
                     let message = format!("{word:?} says what the agent may do without asking; a start needs your consent");
                     self.remarks.warn(path, message, Some(hint));
@@ -175,7 +175,7 @@ impl Fields<'_> {
     fn crew(&mut self) -> Option<Crew> {
         let (place, value) = self.value(Field::Crew)?;
         let path = self.path_of(place);
-        let mut section = Section::of(path, value, "crew: { name: shop, role: worker }", self.remarks)?;
+        let mut section = LeadSection::of(path, value, "crew: { name: shop, role: worker }", self.remarks)?;
         section.known(&[lead::NAME, lead::ROLE]);
         for key in [lead::NAME, lead::ROLE] {
             if section.get(key).is_none() {
@@ -199,12 +199,12 @@ impl Fields<'_> {
 }
 
 /// Why a flag does not belong into `args` or behind a command, and what to do about it.
-const fn misplaced(kind: Kind) -> Option<(&'static str, &'static str)> {
+const fn misplaced(kind: FlagKind) -> Option<(&'static str, &'static str)> {
     match kind {
-        Kind::Id => Some(("says which conversation, which headcount does itself", "leave it out")),
-        Kind::Prompt => Some(("says a prompt", "write it at `prompt:`")),
-        Kind::Headless => Some(("runs the agent without its terminal", "leave it out: a session is interactive")),
-        Kind::Permission => None,
+        FlagKind::Id => Some(("says which conversation, which headcount does itself", "leave it out")),
+        FlagKind::Prompt => Some(("says a prompt", "write it at `prompt:`")),
+        FlagKind::Headless => Some(("runs the agent without its terminal", "leave it out: a session is interactive")),
+        FlagKind::Permission => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use super::{Attach, Backoff, Permissions, Policy, RemoteHost, Section};
+use super::{Attach, Backoff, LeadSection, Permissions, Policy, RemoteHost};
 use crate::core::agents::Drive;
 use crate::core::edit::Path;
 use crate::core::manifest::Session;
@@ -15,14 +15,16 @@ use crate::core::manifest::remark::Remarks;
 pub(in crate::core::manifest) fn policy(node: Option<&Value>, remarks: &mut Remarks) -> Policy {
     let example = "lead: { parallel: 2, spacing: 1s, ready: 60s }";
     let path = Path::root().key(top::LEAD);
-    let Some(mut section) = node.and_then(|node| Section::of(path, node, example, remarks)) else { return Policy::default() };
+    let Some(mut section) = node.and_then(|node| LeadSection::of(path, node, example, remarks)) else {
+        return Policy::default();
+    };
     section.known(&lead::ALL);
     let (parallel, spacing, ready) =
         (section.count(lead::PARALLEL), section.duration(lead::SPACING), section.duration(lead::READY));
     let example = "backoff: { first: 3m, factor: 2, most: 1h, attempts: 10 }";
     let inner = section.get(lead::BACKOFF);
     let path = section.path.key(lead::BACKOFF);
-    let backoff = inner.and_then(|node| Section::of(path, node, example, section.remarks));
+    let backoff = inner.and_then(|node| LeadSection::of(path, node, example, section.remarks));
     let backoff = backoff.map_or_else(Backoff::default, |mut section| {
         section.known(&lead::BACKOFF_KEYS);
         backoff_of(&mut section)
@@ -31,7 +33,7 @@ pub(in crate::core::manifest) fn policy(node: Option<&Value>, remarks: &mut Rema
 }
 
 /// The waits that a mapping says.
-pub(super) fn backoff_of(section: &mut Section<'_>) -> Backoff {
+pub(super) fn backoff_of(section: &mut LeadSection<'_>) -> Backoff {
     let backoff = Backoff {
         first: section.duration(lead::FIRST),
         factor: section.factor(lead::FACTOR),
@@ -70,7 +72,7 @@ pub(in crate::core::manifest) fn hosts(node: Option<&Value>, remarks: &mut Remar
     let example = "hosts: { ml: { ssh: [ml-primary, ml-fallback] } }";
     let path = Path::root().key(top::HOSTS);
     let mut all = BTreeMap::new();
-    let Some(section) = node.and_then(|node| Section::of(path, node, example, remarks)) else { return all };
+    let Some(section) = node.and_then(|node| LeadSection::of(path, node, example, remarks)) else { return all };
     for (name, value) in section.fields {
         let Some(name) = name.as_str() else { continue };
         let path = section.path.key(name);
@@ -79,7 +81,7 @@ pub(in crate::core::manifest) fn hosts(node: Option<&Value>, remarks: &mut Remar
             let hint = format!("a name of its own, without `:` and `/`; {} mean something else", keys::TAKEN.join(", "));
             section.remarks.fatal_key(path.clone(), format!("no host can be called {name:?}"), Some(hint));
         }
-        let Some(mut host) = Section::of(path, value, "{ ssh: [name] }", section.remarks) else { continue };
+        let Some(mut host) = LeadSection::of(path, value, "{ ssh: [name] }", section.remarks) else { continue };
         host.known(&keys::ALL);
         let ssh = host.list(keys::SSH);
         for (index, target) in ssh.iter().enumerate().filter(|(_, target)| !is_host(target)) {
@@ -101,7 +103,7 @@ fn is_host(text: &str) -> bool {
 
 /// How a declared agent is driven.
 pub(in crate::core::manifest) fn drive_of(node: &Value, path: Path, remarks: &mut Remarks) -> Option<Drive> {
-    let mut section = Section::of(path, node, "drive: { ready: \"> \", submit: Enter }", remarks)?;
+    let mut section = LeadSection::of(path, node, "drive: { ready: \"> \", submit: Enter }", remarks)?;
     section.known(&drive::ALL);
     Some(Drive {
         start: section.list(drive::START),

@@ -10,13 +10,13 @@ use crate::core::duration;
 use crate::core::edit::{Path, Segment};
 
 /// A mapping, its place, and where remarks go.
-pub(in crate::core::manifest) struct Section<'a> {
+pub(in crate::core::manifest) struct LeadSection<'a> {
     pub(in crate::core::manifest) path: Path,
     pub(in crate::core::manifest) fields: &'a Mapping,
     pub(in crate::core::manifest) remarks: &'a mut Remarks,
 }
 
-impl<'a> Section<'a> {
+impl<'a> LeadSection<'a> {
     /// The mapping at `path`; a fatal remark if it is something else.
     pub(in crate::core::manifest) fn of(path: Path, value: &'a Value, example: &str, remarks: &'a mut Remarks) -> Option<Self> {
         match value {
@@ -138,7 +138,7 @@ impl<'a> Section<'a> {
     /// A mapping of some of these words to lists of text.
     pub(in crate::core::manifest) fn lists(&mut self, key: &str, words: &[&str]) -> BTreeMap<String, Vec<String>> {
         let Some(value) = self.get(key) else { return BTreeMap::new() };
-        let Some(mut inner) = Section::of(self.path.key(key), value, "a mapping of words to lists of flags", self.remarks)
+        let Some(mut inner) = LeadSection::of(self.path.key(key), value, "a mapping of words to lists of flags", self.remarks)
         else {
             return BTreeMap::new();
         };

@@ -83,7 +83,8 @@ pub(super) struct Waits {
 /// Another host.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false, "patternProperties" = {"^x-": true}))]
-pub(super) struct Host {
+#[schemars(rename = "Host")]
+pub(super) struct HostSchema {
     /// Names for ssh; headcount uses the first that answers.
     #[schemars(inner(regex(pattern = r"^[^-\s]\S*$")), extend("examples" = [["ml-primary", "ml-fallback"]]))]
     ssh: Option<Vec<String>>,
@@ -122,7 +123,7 @@ pub(super) struct DeclaredOfOne {
     task: Option<String>,
     /// The crew it belongs to (no effect yet).
     #[schemars(extend("examples" = [{"name": "shop", "role": "worker"}]))]
-    crew: Option<Crew>,
+    crew: Option<CrewSchema>,
     /// Its role in multi-agent-mux; shown, never changed.
     #[schemars(extend("examples" = ["reviewer"]))]
     role: Option<String>,
@@ -147,7 +148,8 @@ pub(super) enum Attachments {
 /// A crew.
 #[derive(JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
-pub(super) struct Crew {
+#[schemars(rename = "Crew")]
+pub(super) struct CrewSchema {
     /// Its name.
     #[schemars(length(min = 1), extend("examples" = ["shop"]))]
     name: String,
@@ -159,7 +161,8 @@ pub(super) struct Crew {
 /// A restart policy: a word, or a mapping with more.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-pub(super) enum Restart {
+#[schemars(rename = "Restart")]
+pub(super) enum RestartSchema {
     /// A word.
     Word(RestartPolicy),
     /// A mapping.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use self::lead::{DeclaredOfOne, DriveTable, Host, LeadPolicy, Restart, Variable};
+use self::lead::{DeclaredOfOne, DriveTable, HostSchema, LeadPolicy, RestartSchema, Variable};
 use super::Status;
 use super::names::own_id_keys;
 use crate::core::class::Class;
@@ -50,7 +50,7 @@ struct Document {
     lead: Option<LeadPolicy>,
     /// Other hosts, by the names that commands use (no effect yet).
     #[schemars(extend("propertyNames" = {"pattern": "^(?!(tmux|zellij|https?)$)[^-:/\\s][^:/\\s]*$"}, "examples" = [{"ml": {"ssh": ["ml-primary", "ml-fallback"]}}]))]
-    hosts: Option<BTreeMap<String, Host>>,
+    hosts: Option<BTreeMap<String, HostSchema>>,
     /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) takes precedence.
     #[schemars(extend("examples" = [{"broker": "broker.example", "tls": true}]))]
     mqtt: Option<Mqtt>,
@@ -186,7 +186,7 @@ struct Declared {
     ignore: Option<Vec<Class>>,
     /// When headcount starts it again: a word, or a mapping with its own waits (no effect yet).
     #[schemars(extend("examples" = ["on-failure"], "default" = "never"))]
-    restart: Option<Restart>,
+    restart: Option<RestartSchema>,
     /// Flags after the agent's own, with their values (no effect yet). Flags for an id, a prompt or a run without a terminal are
     /// not allowed. One that lets the agent act unasked needs your consent; beside `permissions` it is an error.
     #[schemars(extend("examples" = [["--model", "opus"]]))]

@@ -32,7 +32,7 @@ pub(super) struct Parcel {
 /// This is no introduction of a tmux client as we know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it does not identify itself as tmux clients do")]
-pub(super) struct Strange;
+pub(super) struct NotAClient;
 
 /// An introduction as it comes.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub(super) struct Introduction {
 
 impl Introduction {
     /// Takes more bytes, and gives what is to go to the server now.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Parcel>, Strange> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Parcel>, NotAClient> {
         self.rest.extend_from_slice(bytes);
         let mut parcels = Vec::new();
         while let Some((kind, len, has_descriptor)) = head(&self.rest)? {
@@ -55,7 +55,7 @@ impl Introduction {
             }
             self.said += len;
             if self.said > MOST {
-                return Err(Strange);
+                return Err(NotAClient);
             }
             match kind {
                 FLAGS | LONG_FLAGS => self.held.extend(message),
@@ -72,16 +72,16 @@ impl Introduction {
 }
 
 /// The kind and length of a message and whether it has a descriptor; `None` if not all of that is there.
-fn head(bytes: &[u8]) -> Result<Option<(u32, usize, bool)>, Strange> {
+fn head(bytes: &[u8]) -> Result<Option<(u32, usize, bool)>, NotAClient> {
     let Some([k0, k1, k2, k3, l0, l1, f0, f1]) = bytes.first_chunk() else { return Ok(None) };
     let (kind, len) = (u32::from_ne_bytes([*k0, *k1, *k2, *k3]), usize::from(u16::from_ne_bytes([*l0, *l1])));
     // The lowest flag; since 3.6 the highest bit of a length that is twice as wide.
     let has_descriptor = match u16::from_ne_bytes([*f0, *f1]) {
         0 => false,
         0x0001 | 0x8000 => true,
-        _ => return Err(Strange),
+        _ => return Err(NotAClient),
     };
-    if (HEADER..=MOST).contains(&len) { Ok(Some((kind, len, has_descriptor))) } else { Err(Strange) }
+    if (HEADER..=MOST).contains(&len) { Ok(Some((kind, len, has_descriptor))) } else { Err(NotAClient) }
 }
 
 #[cfg(test)]
@@ -129,10 +129,10 @@ mod tests {
     fn what_is_no_introduction_is_not_passed_on() {
         let long = message(STDIN, 0, &[0; MOST / 2]);
         let feed = |bytes: &[u8]| Introduction::default().feed(bytes);
-        assert_eq!(feed(b"GET / HTTP/1.1\r\n"), Err(Strange));
-        assert_eq!(feed(&message(STDIN, 2, b"")), Err(Strange), "a flag that nobody knows");
-        assert_eq!(feed(&[long.clone(), long.clone()].concat()), Err(Strange), "too much");
-        assert_eq!(feed(&[0; HEADER]), Err(Strange), "a message shorter than its header");
+        assert_eq!(feed(b"GET / HTTP/1.1\r\n"), Err(NotAClient));
+        assert_eq!(feed(&message(STDIN, 2, b"")), Err(NotAClient), "a flag that nobody knows");
+        assert_eq!(feed(&[long.clone(), long.clone()].concat()), Err(NotAClient), "too much");
+        assert_eq!(feed(&[0; HEADER]), Err(NotAClient), "a message shorter than its header");
         assert_eq!(feed(&long[..7]).unwrap(), []);
     }
 

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::due::until;
-use super::queue::Batch;
+use super::queue::WakeBatch;
 use super::retry::Retry;
 use super::sources::Watched;
 use super::wake::{Reason, Scope};
 use super::watched::watched;
-use crate::control::observe::{self, World};
-use crate::control::pass::{self, Earlier, Mode, Options, Pass, PassError, Passer};
+use crate::control::observe::{self, Observer};
+use crate::control::pass::{self, ManifestVersion, Mode, Pass, PassError, PassOptions, PassRunner};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
 use crate::core::job::JobId;
 use crate::core::memory::JobTold;
 use crate::core::report::status::StatusReport;
-use crate::core::report::{DriftReport, Report, State};
+use crate::core::report::{DriftReport, DriftState, Report};
 use crate::store::manifest::{ManifestError, ManifestFile, Pace};
 
 /// What is kept between turns.
-pub(super) struct Turns {
-    world: Arc<World>,
-    options: Options,
-    passer: Passer,
-    last_good: Option<Earlier>,
+pub(super) struct Cycles {
+    world: Arc<Observer>,
+    options: PassOptions,
+    passer: PassRunner,
+    last_good: Option<ManifestVersion>,
     /// What is still to be told about the text that the last pass left; `None` if it left none.
     untold: Option<Scope>,
     warned: Vec<String>,
@@ -39,7 +39,7 @@ pub(super) struct Turns {
 
 /// What a turn gives back.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Cycle {
     /// The pass, unless not even the last good manifest could be judged.
     pub(super) pass: Option<Pass>,
     /// Why the manifest as it is now could not be used.
@@ -51,10 +51,10 @@ pub(super) struct Turn {
     /// When to try again, if not at the next resync.
     pub(super) again: Option<Duration>,
     /// What was asked for and is still to be looked at.
-    pub(super) rest: Option<Batch>,
+    pub(super) rest: Option<WakeBatch>,
 }
 
-impl Turn {
+impl Cycle {
     /// The report of the pass.
     pub(super) fn report(&self) -> Option<&Report> {
         self.pass.as_ref().map(|pass| &pass.report)
@@ -64,11 +64,11 @@ impl Turn {
 /// A manifest that is being written, or locked, is tried again so soon.
 const SOON: Duration = Duration::from_secs(1);
 
-impl Turns {
-    pub(super) fn new(world: Arc<World>, options: Options, with_status: bool) -> Self {
+impl Cycles {
+    pub(super) fn new(world: Arc<Observer>, options: PassOptions, with_status: bool) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
-        let options = Options { versions, tells_settling: false, tells_jobs: true, ..options };
-        let passer = Passer::new(Arc::clone(&world), options.clone());
+        let options = PassOptions { versions, tells_settling: false, tells_jobs: true, ..options };
+        let passer = PassRunner::new(Arc::clone(&world), options.clone());
         Self {
             world,
             options,
@@ -84,14 +84,14 @@ impl Turns {
 
     /// Makes a pass about what a batch asks for; none if that is only the manifest, and it is what the last pass left, or only
     /// that a server changed, and it is what the last pass saw.
-    pub(super) fn answer(&mut self, batch: Batch) -> Option<Turn> {
+    pub(super) fn answer(&mut self, batch: WakeBatch) -> Option<Cycle> {
         // Whose processes have ended is known before the server has listed what is left.
         let servers = batch.scope.iter().flat_map(Scope::servers);
         let ended: BTreeSet<_> = servers.flat_map(|server| observe::ended(&self.world, server)).collect();
         if !ended.is_empty() {
             let turn = self.next(&Scope::sessions(ended));
             if turn.pass.is_some() {
-                return Some(Turn { rest: Some(batch), ..turn });
+                return Some(Cycle { rest: Some(batch), ..turn });
             }
         }
         if let Some(scope) = self.news(batch) {
@@ -105,8 +105,8 @@ impl Turns {
     }
 
     /// What of a batch has to be looked at.
-    fn news(&self, batch: Batch) -> Option<Scope> {
-        let Batch { scope, if_manifest_changed, reasons } = batch;
+    fn news(&self, batch: WakeBatch) -> Option<Scope> {
+        let WakeBatch { scope, if_manifest_changed, reasons } = batch;
         if self.is_echo(scope.as_ref(), &reasons) {
             return None;
         }
@@ -138,14 +138,14 @@ impl Turns {
     }
 
     /// Makes a pass.
-    fn next(&mut self, scope: &Scope) -> Turn {
+    fn next(&mut self, scope: &Scope) -> Cycle {
         tracing::debug!(?scope, "pass");
         self.untold = None;
         match self.passer.pass(scope) {
             Ok(pass) => {
                 // New ids and new entries change what the sources have to watch, which only a pass over the new text can tell.
                 let is_other = |drift: &&DriftReport| {
-                    drift.state == State::Applied && matches!(drift.class, Class::NewId | Class::Unregistered)
+                    drift.state == DriftState::Applied && matches!(drift.class, Class::NewId | Class::Unregistered)
                 };
                 let others = pass.report.drifts.iter().filter(is_other).map(|drift| drift.session.clone());
                 self.untold = Some(Scope::sessions(others.collect()));
@@ -169,13 +169,13 @@ impl Turns {
     }
 
     /// The last good manifest stays in force: it is judged, and nothing is recorded.
-    fn last_good_one(&mut self, error: PassError) -> Turn {
-        let looking = Options { mode: Mode::Look, ..self.options.clone() };
+    fn last_good_one(&mut self, error: PassError) -> Cycle {
+        let looking = PassOptions { mode: Mode::Look, ..self.options.clone() };
         let judged = self.last_good.as_ref().map(|earlier| pass::look_again(&self.world, &looking, earlier));
         let mut turn = match judged {
             Some(Ok(pass)) => self.turn(pass),
             // Where it never was any good, whoever mends it is heard of.
-            Some(Err(_)) | None => Turn::default(),
+            Some(Err(_)) | None => Cycle::default(),
         };
         turn.again = match &error {
             PassError::Shrunken { shrunken, .. } => Some(until(shrunken.until, self.world.host.now())),
@@ -212,10 +212,10 @@ impl Turns {
         }
     }
 
-    fn turn(&self, pass: Pass) -> Turn {
+    fn turn(&self, pass: Pass) -> Cycle {
         let status = self.with_status.then(|| pass.status());
         let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
-        Turn { pass: Some(pass), status, jobs_told, ..Turn::default() }
+        Cycle { pass: Some(pass), status, jobs_told, ..Cycle::default() }
     }
 
     /// Warnings about a manifest are logged once.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::bus::{Message, Payload, Publisher};
 use crate::control::pass::PassError;
 use crate::core::fleet::{HostState, SessionState};
-use crate::core::job::Dropped;
+use crate::core::job::DropReason;
 use crate::store::jobs::{self, JobsError, Registry};
 
 /// The most messages that are written at once: what may wait on the way here.
@@ -29,7 +29,7 @@ pub(in crate::control::watch) struct Heard {
     /// Events that are in the registry now.
     pub(super) written: u64,
     /// Those that were dropped, and one topic of each kind.
-    pub(super) dropped: BTreeMap<Dropped, (u64, String)>,
+    pub(super) dropped: BTreeMap<DropReason, (u64, String)>,
     /// Why something could not be written; it is tried again, unless it is the job's own files that are broken.
     pub(super) trouble: Option<String>,
     /// Topics of sessions that an earlier run has left behind.
@@ -37,7 +37,7 @@ pub(in crate::control::watch) struct Heard {
 }
 
 /// The task that does it.
-pub(super) struct Intake {
+pub(super) struct BrokerReceiver {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -60,7 +60,7 @@ struct Work {
     tell: mpsc::Sender<Heard>,
 }
 
-impl Intake {
+impl BrokerReceiver {
     pub(super) fn start(
         messages: mpsc::Receiver<Message>,
         publisher: Publisher,
@@ -128,7 +128,7 @@ impl Work {
                     self.publisher.acknowledge(&[message]);
                 }
                 (Payload::TooLong(_), _) => {
-                    heard.drop(Dropped::TooLong, &message.topic);
+                    heard.drop(DropReason::TooLong, &message.topic);
                     self.publisher.acknowledge(&[message]);
                 }
                 (Payload::Whole(_), None) => events.push(message),
@@ -184,9 +184,9 @@ fn receive(registry: &Registry, events: &[Message], root: &str) -> Received {
         Payload::TooLong(_) => Vec::new(),
     };
     let payloads: Vec<Vec<u8>> = events.iter().map(whole).collect();
-    let messages: Vec<jobs::Message<'_>> =
-        events.iter().zip(&payloads).map(|(event, payload)| jobs::Message { topic: &event.topic, payload }).collect();
-    let take = |messages: &[jobs::Message<'_>], heard: &mut Heard| -> Result<(), JobsError> {
+    let messages: Vec<jobs::EventMessage<'_>> =
+        events.iter().zip(&payloads).map(|(event, payload)| jobs::EventMessage { topic: &event.topic, payload }).collect();
+    let take = |messages: &[jobs::EventMessage<'_>], heard: &mut Heard| -> Result<(), JobsError> {
         let answers = registry.receive(messages, root, Utc::now())?;
         for (message, answer) in messages.iter().zip(answers) {
             match answer {
@@ -229,7 +229,7 @@ fn passes(error: &JobsError, registry: &Registry) -> bool {
 }
 
 impl Heard {
-    fn drop(&mut self, kind: Dropped, topic: &str) {
+    fn drop(&mut self, kind: DropReason, topic: &str) {
         self.dropped.entry(kind).or_insert_with(|| (0, topic.to_owned())).0 += 1;
     }
 

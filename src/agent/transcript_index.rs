@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::absences::{Absences, Below, Directory, KeyOf};
 use super::files::reason;
+use super::missing_cache::{Below, Directory, KeyOf, MissingCache};
 use crate::core::fact::Fact;
 
 /// Where files are, and whose reader took the keys from their names.
@@ -13,7 +13,7 @@ type Place = (PathBuf, String);
 
 /// The directories listed so far in this pass.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub struct TranscriptIndex {
     indexes: Mutex<HashMap<Place, Arc<Fact<Index>>>>,
     kept: Option<Kept>,
 }
@@ -21,7 +21,7 @@ pub struct Shelf {
 /// What other passes found missing.
 #[derive(Debug)]
 struct Kept {
-    absences: Arc<Absences>,
+    absences: Arc<MissingCache>,
     is_believed: bool,
     /// Where that was brought up to date.
     renewed: Mutex<HashSet<Below>>,
@@ -37,14 +37,14 @@ pub(super) struct Index {
     pub(super) dirs: Option<Vec<Directory>>,
 }
 
-impl Shelf {
+impl TranscriptIndex {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// An empty one that notes what it finds missing, and believes what was noted before where `is_believed`.
-    pub fn keeping(absences: &Arc<Absences>, is_believed: bool) -> Self {
+    pub fn keeping(absences: &Arc<MissingCache>, is_believed: bool) -> Self {
         let kept = Kept { absences: Arc::clone(absences), is_believed, renewed: Mutex::default() };
         Self { kept: Some(kept), ..Self::default() }
     }

@@ -49,7 +49,7 @@ fn age((seconds, nanoseconds): (i64, i64)) -> Option<Duration> {
 
 /// What is there below roots that were listed, told apart well enough to know what is not.
 #[derive(Debug, Default)]
-pub struct Absences(Mutex<HashMap<Below, Listed>>);
+pub struct MissingCache(Mutex<HashMap<Below, Listed>>);
 
 #[derive(Debug)]
 struct Listed {
@@ -58,7 +58,7 @@ struct Listed {
     keys: HashSet<u64>,
 }
 
-impl Absences {
+impl MissingCache {
     /// Notes what was listed below a root.
     pub(super) fn note<'a>(&self, below: Below, dirs: Vec<Directory>, keys: impl Iterator<Item = &'a String>) {
         self.lock().insert(below, Listed { dirs, keys: keys.map(|key| hash(key)).collect() });
@@ -119,18 +119,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::agent::Shelf;
+    use crate::agent::TranscriptIndex;
     use crate::core::fact::Fact;
 
     fn id_of(name: &str) -> Option<&str> {
         name.strip_suffix(".jsonl")
     }
 
-    fn find(absences: &Arc<Absences>, root: &Path, id: &str) -> Fact<Vec<PathBuf>> {
-        Shelf::keeping(absences, true).find(root, 1, id, id_of)
+    fn find(absences: &Arc<MissingCache>, root: &Path, id: &str) -> Fact<Vec<PathBuf>> {
+        TranscriptIndex::keeping(absences, true).find(root, 1, id, id_of)
     }
 
-    fn is_kept(absences: &Absences, root: &Path, id: &str) -> bool {
+    fn is_kept(absences: &MissingCache, root: &Path, id: &str) -> bool {
         let below = (root.to_path_buf(), 1);
         absences.renew(&below, id_of);
         absences.has(&below, id)
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_kept_until_it_is_there_whatever_else_comes() {
         let (_dir, root) = settled(&["-a", "-b"]);
-        let absences = Arc::new(Absences::default());
+        let absences = Arc::new(MissingCache::default());
         for id in ["x", "y"] {
             assert!(find(&absences, &root, id).is_absent());
             assert!(is_kept(&absences, &root, id));
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_directory_that_changed_only_just_now_is_looked_into_again_though_its_time_is_the_same() {
         let (_dir, root) = settled(&["-a"]);
-        let absences = Arc::new(Absences::default());
+        let absences = Arc::new(MissingCache::default());
         fs::write(root.join("-a/other.jsonl"), "").unwrap();
         assert!(find(&absences, &root, "x").is_absent());
         // As on a file system with coarse times: the stamp is made to be that of afterwards.
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn another_directory_in_its_place_or_beside_it_ends_what_was_kept() {
         let (dir, root) = settled(&["-a", "../aside/-a"]);
-        let absences = Arc::new(Absences::default());
+        let absences = Arc::new(MissingCache::default());
         assert!(find(&absences, &root, "x").is_absent());
         assert!(is_kept(&absences, &root, "x"));
         fs::rename(&root, dir.path().join("was")).unwrap();
@@ -200,7 +200,7 @@ mod tests {
     fn nothing_is_kept_where_a_link_may_become_a_directory() {
         let (dir, root) = settled(&["-a"]);
         std::os::unix::fs::symlink(dir.path().join("nowhere"), root.join("-b")).unwrap();
-        let absences = Arc::new(Absences::default());
+        let absences = Arc::new(MissingCache::default());
         assert!(find(&absences, &root, "x").is_absent());
         assert!(!is_kept(&absences, &root, "x"));
     }

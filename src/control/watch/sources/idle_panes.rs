@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Watched;
-use super::outbox::Outbox;
+use super::outbox::WakeSender;
 use crate::agent::Agents;
 use crate::control::watch::wake::{Reason, Scope};
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::observe::Process;
-use crate::host::image::{Image, Snapshot};
-use crate::host::stir::Stir;
+use crate::host::cpu_ticks::CpuTicks;
+use crate::host::image::{Image, ProcessSnapshot};
 use crate::host::{Environ, Host as _, LocalHost};
 
 /// The most processes of one pane, and of all, that are kept in view, which takes an open file each. Others are looked at anew.
@@ -26,10 +26,10 @@ const MOST_BELOW: usize = 4096;
 
 /// The panes without an agent.
 #[derive(Debug, Clone)]
-pub(super) struct Bare {
+pub(super) struct IdlePanes {
     known: Arc<Mutex<Known>>,
     news: Arc<Notify>,
-    outbox: Outbox,
+    outbox: WakeSender,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ struct Pane {
 /// What runs in a pane, as far as it is known.
 #[derive(Debug, Default)]
 struct Quiet {
-    members: Vec<Stir>,
+    members: Vec<CpuTicks>,
     /// Whether none of them stirred while they were last looked at: then there is no agent among them until one does.
     is_sure: bool,
     /// The programs that are no agent, by process: they are none for as long as they are executed.
@@ -66,9 +66,9 @@ struct Found {
     agents: Option<Vec<Process>>,
 }
 
-impl Bare {
+impl IdlePanes {
     /// Looks at none yet.
-    pub(super) fn new(outbox: Outbox) -> Self {
+    pub(super) fn new(outbox: WakeSender) -> Self {
         Self { known: Arc::default(), news: Arc::default(), outbox }
     }
 
@@ -88,7 +88,7 @@ impl Bare {
     /// Looks at them for ever; sleeps where there are none. Needs a tokio runtime.
     pub(super) async fn look(self, env: Environ, every: Duration) {
         // Where that is not counted, every look would be a long one.
-        if Stir::of(std::process::id()).is_none() {
+        if CpuTicks::of(std::process::id()).is_none() {
             return;
         }
         let host = Arc::new(LocalHost::new(env));
@@ -154,7 +154,7 @@ fn find(host: &LocalHost, agents: &Agents, pid: u32, mut quiet: Quiet, most: usi
     if strangers.len() <= MOST_QUIET.min(most) {
         members.retain(|member| strangers.contains_key(&member.pid()));
         let news = strangers.keys().filter(|pid| !members.iter().any(|member| member.pid() == **pid));
-        let news: Option<Vec<Stir>> = news.map(|pid| Stir::of(*pid)).collect();
+        let news: Option<Vec<CpuTicks>> = news.map(|pid| CpuTicks::of(*pid)).collect();
         // What cannot be kept in view whole is not kept at all.
         match news {
             Some(news) => members.extend(news),
@@ -186,7 +186,7 @@ fn below(host: &LocalHost, agents: &Agents, top: u32, known: &HashMap<u32, Image
         if found.strangers.contains_key(&pid) {
             continue;
         }
-        let Some(now) = Snapshot::of(pid) else {
+        let Some(now) = ProcessSnapshot::of(pid) else {
             found.is_plain = false;
             continue;
         };

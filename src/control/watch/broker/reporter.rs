@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::intake::Heard;
-use crate::bus::State;
-use crate::core::events::{BrokerBeat, BrokerUp, Event, Failure};
-use crate::core::job::Dropped;
+use super::receiver::Heard;
+use crate::bus::ConnectionState;
+use crate::core::events::{BrokerBeat, BrokerUp, Event, WatchFailure};
+use crate::core::job::DropReason;
 use crate::core::text::printable;
 
 /// The word in `source` of an error.
@@ -20,7 +20,7 @@ const LOSSES: (usize, TimeDelta) = (3, TimeDelta::minutes(10));
 
 /// Remembers what was said.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct BrokerReporter {
     address: String,
     subscribes: bool,
     /// The trouble that was told and lasts.
@@ -31,7 +31,7 @@ pub(super) struct Teller {
     /// Whether it was told that what is heard cannot be written.
     is_stuck: bool,
     written: u64,
-    dropped: BTreeMap<Dropped, u64>,
+    dropped: BTreeMap<DropReason, u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ enum Trouble {
     Unusable,
 }
 
-impl Teller {
+impl BrokerReporter {
     pub(super) fn new(address: String, subscribes: bool) -> Self {
         Self {
             address,
@@ -59,25 +59,25 @@ impl Teller {
     }
 
     /// What is said of a new state of the connection.
-    pub(super) fn state(&mut self, state: &State, at: DateTime<Utc>) -> Vec<Event> {
+    pub(super) fn state(&mut self, state: &ConnectionState, at: DateTime<Utc>) -> Vec<Event> {
         let again = AGAIN;
         match state {
             // What was asked for has to be granted as well.
-            State::Connected { .. } if self.subscribes => Vec::new(),
-            State::Connected { .. } | State::Subscribed => self.up(at),
-            State::Lost { why } => self.lost(why, at),
-            State::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
-            State::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
-            State::SubscribeFailed { why } if self.subscribes => self.trouble(
+            ConnectionState::Connected { .. } if self.subscribes => Vec::new(),
+            ConnectionState::Connected { .. } | ConnectionState::Subscribed => self.up(at),
+            ConnectionState::Lost { why } => self.lost(why, at),
+            ConnectionState::Refused { why } => self.trouble(Trouble::Refused, &format!("{why}{again}"), at),
+            ConnectionState::Unusable { why } => self.trouble(Trouble::Unusable, &format!("{why}{again}"), at),
+            ConnectionState::SubscribeFailed { why } if self.subscribes => self.trouble(
                 Trouble::Denied,
                 &format!("{why}; headcount does not get the events of that topic, and polls meanwhile"),
                 at,
             ),
-            State::SubscribeFailed { why } => {
+            ConnectionState::SubscribeFailed { why } => {
                 tracing::info!(%why, "cannot withdraw what an earlier run published");
                 Vec::new()
             }
-            State::Discarded { why } => {
+            ConnectionState::Discarded { why } => {
                 vec![self.error(&format!("{why}; the messages that the broker kept for this watch are lost"), at)]
             }
         }
@@ -91,7 +91,7 @@ impl Teller {
             let is_first = !self.dropped.contains_key(kind);
             *self.dropped.entry(*kind).or_default() += count;
             // One that was seen already came twice, which QoS 1 allows.
-            if is_first && *kind != Dropped::Seen {
+            if is_first && *kind != DropReason::Seen {
                 let topic: String = topic.chars().take(200).collect();
                 events
                     .push(self.error(&format!("dropped an event on {topic}: {kind}; headcount only counts further ones"), at));
@@ -159,7 +159,7 @@ impl Teller {
 
     fn error(&self, message: &str, at: DateTime<Utc>) -> Event {
         let message = printable(&format!("broker {}: {message}", self.address)).into_owned();
-        Event::Error(Failure { at, source: SOURCE.to_owned(), message })
+        Event::Error(WatchFailure { at, source: SOURCE.to_owned(), message })
     }
 }
 
@@ -183,33 +183,33 @@ mod tests {
 
     #[test]
     fn a_loss_is_told_once_and_so_is_the_recovery() {
-        let mut teller = Teller::new("b:1".to_owned(), true);
-        let lost = |why: &str| State::Lost { why: why.to_owned() };
+        let mut teller = BrokerReporter::new("b:1".to_owned(), true);
+        let lost = |why: &str| ConnectionState::Lost { why: why.to_owned() };
         assert_eq!(
             said(teller.state(&lost("refused"), at())),
             ["broker b:1: not connected: refused; retrying, and polling meanwhile"]
         );
         assert_eq!(said(teller.state(&lost("timed out"), at())), [""; 0]);
-        let refused = State::Refused { why: "bad\u{1b}[31m".to_owned() };
+        let refused = ConnectionState::Refused { why: "bad\u{1b}[31m".to_owned() };
         assert_eq!(said(teller.state(&refused, at())).len(), 1, "another kind of trouble");
         assert!(said(teller.state(&lost("x"), at()))[0].starts_with("broker b:1: not"));
-        assert_eq!(said(teller.state(&State::Connected { session_present: true }, at())), [""; 0]);
+        assert_eq!(said(teller.state(&ConnectionState::Connected { session_present: true }, at())), [""; 0]);
         assert!(!teller.beat().connected);
-        assert_eq!(said(teller.state(&State::Subscribed, at())), ["broker b:1: connected"]);
+        assert_eq!(said(teller.state(&ConnectionState::Subscribed, at())), ["broker b:1: connected"]);
         assert!(teller.beat().connected);
-        assert_eq!(said(teller.state(&State::Subscribed, at())), [""; 0]);
+        assert_eq!(said(teller.state(&ConnectionState::Subscribed, at())), [""; 0]);
         assert_eq!(said(teller.state(&lost("again"), at())).len(), 1);
     }
 
     #[test]
     fn a_connection_that_is_lost_again_and_again_is_told_as_that_once_until_it_was_steady() {
-        let mut teller = Teller::new("b:1".to_owned(), true);
+        let mut teller = BrokerReporter::new("b:1".to_owned(), true);
         let mut now = at();
         let mut next = |after: i64| {
             now += TimeDelta::seconds(after);
-            let connected = said(teller.state(&State::Subscribed, now)).len();
+            let connected = said(teller.state(&ConnectionState::Subscribed, now)).len();
             assert!(teller.beat().connected);
-            let lost = said(teller.state(&State::Lost { why: "closed".to_owned() }, now));
+            let lost = said(teller.state(&ConnectionState::Lost { why: "closed".to_owned() }, now));
             assert!(!teller.beat().connected);
             (connected, lost)
         };
@@ -228,23 +228,23 @@ mod tests {
 
     #[test]
     fn a_flood_of_dropped_events_is_counted_and_told_once_for_each_kind() {
-        let mut teller = Teller::new("b:1".to_owned(), true);
+        let mut teller = BrokerReporter::new("b:1".to_owned(), true);
         let heard = |kind| Heard { written: 1, dropped: [(kind, (1000, "a\n/b".to_owned()))].into(), ..Heard::default() };
-        let first = said(teller.heard(&heard(Dropped::Signature), at()));
+        let first = said(teller.heard(&heard(DropReason::Signature), at()));
         assert_eq!(
             first,
             ["broker b:1: dropped an event on a\\n/b: its signature is wrong; headcount only counts further ones"]
         );
-        assert_eq!(said(teller.heard(&heard(Dropped::Signature), at())), [""; 0]);
-        assert_eq!(said(teller.heard(&heard(Dropped::Seen), at())), [""; 0], "that it comes twice is no mistake");
-        assert_eq!(said(teller.heard(&heard(Dropped::Unsigned), at())).len(), 1);
+        assert_eq!(said(teller.heard(&heard(DropReason::Signature), at())), [""; 0]);
+        assert_eq!(said(teller.heard(&heard(DropReason::Seen), at())), [""; 0], "that it comes twice is no mistake");
+        assert_eq!(said(teller.heard(&heard(DropReason::Unsigned), at())).len(), 1);
         let beat = teller.beat();
         assert_eq!((beat.events, beat.dropped), (4, 4000));
     }
 
     #[test]
     fn that_nothing_can_be_written_is_told_once_until_something_was() {
-        let mut teller = Teller::new("b:1".to_owned(), true);
+        let mut teller = BrokerReporter::new("b:1".to_owned(), true);
         let stuck = Heard { trouble: Some("no space".to_owned()), ..Heard::default() };
         assert_eq!(said(teller.heard(&stuck, at())).len(), 1);
         assert_eq!(said(teller.heard(&stuck, at())).len(), 0);

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::identity::{Candidate, Identity, guess, later, proof_of};
-use super::locate::{Atlas, Live, Standing, agents_of};
+use super::locate::{LiveAgentRef, PresenceRef, SessionIndex, agents_of};
 use super::remember::other_pane;
-use super::{Disposition, World, new_id};
+use super::{Disposition, Inputs, new_id};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::manifest::{Session, Status};
 use crate::core::memory::{KnownIn, since_boot};
-use crate::core::observe::identity::{Rung, Said};
+use crate::core::observe::identity::{LastMessage, Rung};
 use crate::core::observe::{MuxSession, Process};
 
 /// What a live agent's conversation is, all claims considered.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Ruling {
+pub(super) enum ConversationVerdict {
     /// It is this one, and the entry may say so.
     Proven {
         /// The conversation.
@@ -40,9 +40,9 @@ pub(super) enum Ruling {
 type Place<'a> = (&'a ServerKey, &'a Arc<MuxSession>);
 
 /// Every claim to a conversation: by record and by live proof.
-pub(super) struct Claims<'w, 'a> {
-    world: &'w World<'a>,
-    standings: &'w [Standing<'a>],
+pub(super) struct Ownership<'w, 'a> {
+    world: &'w Inputs<'a>,
+    standings: &'w [PresenceRef<'a>],
     /// Which entries record an id.
     recorded: HashMap<&'w ConversationId, Vec<usize>>,
     /// Which live processes prove an id, and the sessions that show each.
@@ -57,9 +57,9 @@ pub(super) struct Claims<'w, 'a> {
     releasing: BTreeSet<usize>,
 }
 
-impl<'w, 'a> Claims<'w, 'a> {
+impl<'w, 'a> Ownership<'w, 'a> {
     /// Collects the claims of all entries and all observed agents.
-    pub(super) fn new(world: &'w World<'a>, standings: &'w [Standing<'a>]) -> Self {
+    pub(super) fn new(world: &'w Inputs<'a>, standings: &'w [PresenceRef<'a>]) -> Self {
         let mut recorded: HashMap<&ConversationId, Vec<usize>> = HashMap::new();
         for entry in &world.manifest.sessions {
             if let Some(id) = &entry.recorded.session_id {
@@ -106,12 +106,12 @@ impl<'w, 'a> Claims<'w, 'a> {
     fn settle_releases(&mut self) {
         let entries = &self.world.manifest.sessions;
         let will_replace = |claims: &Self, entry: &&Session| {
-            let Some(live) = claims.standings.get(entry.index).and_then(Standing::live) else { return false };
+            let Some(live) = claims.standings.get(entry.index).and_then(PresenceRef::live) else { return false };
             if !claims.world.is_judged(entry) {
                 return false;
             }
             match claims.ruling(entry, live) {
-                Ruling::Proven { id, rung, .. } if entry.recorded.session_id.as_ref() != Some(&id) => {
+                ConversationVerdict::Proven { id, rung, .. } if entry.recorded.session_id.as_ref() != Some(&id) => {
                     let drift = new_id::judge(claims.world, entry, live.agent, &id, rung, None);
                     drift.disposition == Disposition::Record
                 }
@@ -135,37 +135,37 @@ impl<'w, 'a> Claims<'w, 'a> {
     }
 
     /// What the conversation of an entry's live agent is.
-    pub(super) fn ruling(&self, entry: &Session, live: Live<'a>) -> Ruling {
+    pub(super) fn ruling(&self, entry: &Session, live: LiveAgentRef<'a>) -> ConversationVerdict {
         let recorded = entry.recorded.session_id.as_ref();
         match proof_of(live.agent) {
             Identity::Proven { id, rung } => {
                 if let Some(why) = self.also_proven(&id, live, Some(entry.index)) {
-                    return Ruling::Ambiguous(vec![Candidate::new(&id, why)]);
+                    return ConversationVerdict::Ambiguous(vec![Candidate::new(&id, why)]);
                 }
                 if rung == Rung::Start
                     && let Some(doubt) =
                         self.doubt(&id, "in the arguments the process was started with", live, Some(entry.index))
                 {
-                    return if self.is_settled(entry, &doubt, live) { Ruling::Nothing } else { doubt };
+                    return if self.is_settled(entry, &doubt, live) { ConversationVerdict::Nothing } else { doubt };
                 }
                 if recorded == Some(&id) {
-                    return Ruling::Proven { id, rung, formerly: None };
+                    return ConversationVerdict::Proven { id, rung, formerly: None };
                 }
                 if let (Rung::Start, Some(old)) = (rung, recorded)
                     && !self.started_after_record(entry, live)
                 {
-                    return Ruling::Ambiguous(vec![
+                    return ConversationVerdict::Ambiguous(vec![
                         Candidate::new(old, "recorded, perhaps after the process started"),
                         Candidate::new(&id, "in the arguments the process was started with"),
                     ]);
                 }
                 self.holders(&id, Some(entry.index), rung)
             }
-            Identity::Unknown(why) => Ruling::Unknown(why),
+            Identity::Unknown(why) => ConversationVerdict::Unknown(why),
             Identity::Nothing | Identity::Ambiguous(_) => match recorded {
                 Some(id) => match self.contradiction(entry, id, live) {
-                    Some(why) => Ruling::Ambiguous(vec![Candidate::new(id, why)]),
-                    None => self.doubt(id, "recorded", live, Some(entry.index)).unwrap_or(Ruling::Nothing),
+                    Some(why) => ConversationVerdict::Ambiguous(vec![Candidate::new(id, why)]),
+                    None => self.doubt(id, "recorded", live, Some(entry.index)).unwrap_or(ConversationVerdict::Nothing),
                 },
                 None => self.weak(live, Some(entry.index)),
             },
@@ -174,7 +174,7 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// Why an id that only the record names may not be the live agent's: another agent proves it, another live entry records it
     /// too, or it was recorded for another process.
-    fn contradiction(&self, entry: &Session, id: &ConversationId, live: Live<'a>) -> Option<String> {
+    fn contradiction(&self, entry: &Session, id: &ConversationId, live: LiveAgentRef<'a>) -> Option<String> {
         let mut provers = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
         if let Some((process, places)) = provers.next() {
             let name = places.first().map_or("another", |(_, session)| session.name.as_str());
@@ -188,7 +188,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     }
 
     /// Why an entry's agent is another process than the one its conversation was recorded for.
-    fn other_process(&self, entry: &Session, id: &ConversationId, live: Live<'a>) -> Option<String> {
+    fn other_process(&self, entry: &Session, id: &ConversationId, live: LiveAgentRef<'a>) -> Option<String> {
         let (memory, seen) = (self.world.remembered(entry), self.world.observation);
         let is_unchanged = memory.is_none_or(|memory| memory.recorded_id.as_ref() == Some(id));
         let now = live.agent.process.pid;
@@ -211,8 +211,9 @@ impl<'w, 'a> Claims<'w, 'a> {
     /// Another entry that is alive and keeps a record of an id.
     fn live_holder(&self, entry: &Session, id: &ConversationId) -> Option<&'w Session> {
         let others = self.recorded.get(id).into_iter().flatten().filter(|holder| **holder != entry.index);
-        let mut alive = others
-            .filter(|holder| !self.releasing.contains(holder) && self.standings.get(**holder).is_some_and(Standing::has_agent));
+        let mut alive = others.filter(|holder| {
+            !self.releasing.contains(holder) && self.standings.get(**holder).is_some_and(PresenceRef::has_agent)
+        });
         self.world.manifest.sessions.get(*alive.next()?)
     }
 
@@ -224,8 +225,14 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// What speaks against a live agent still being in the conversation it is said to be in, which nothing of the process itself
     /// tells: something was said later in another one of its workspace that is nobody else's.
-    fn doubt(&self, id: &ConversationId, as_what: &str, live: Live<'a>, index: Option<usize>) -> Option<Ruling> {
-        let is_anothers = |said: &Said| {
+    fn doubt(
+        &self,
+        id: &ConversationId,
+        as_what: &str,
+        live: LiveAgentRef<'a>,
+        index: Option<usize>,
+    ) -> Option<ConversationVerdict> {
+        let is_anothers = |said: &LastMessage| {
             let by_proof = self.proven.get(&said.id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
             let others = self.recorded.get(&said.id).into_iter().flatten().filter(|holder| Some(**holder) != index);
             by_proof || others.into_iter().any(|holder| self.was_in(*holder, said.at))
@@ -235,18 +242,18 @@ impl<'w, 'a> Claims<'w, 'a> {
             Ok(later) => {
                 let why = format!("used later than {id}, by this agent or another");
                 let own = Candidate::new(id, format!("{as_what}, but another conversation of the workspace was used later"));
-                Some(Ruling::Ambiguous(
+                Some(ConversationVerdict::Ambiguous(
                     [own].into_iter().chain(later.iter().map(|id| Candidate::new(id, why.clone()))).collect(),
                 ))
             }
-            Err(why) => Some(Ruling::Unknown(why)),
+            Err(why) => Some(ConversationVerdict::Unknown(why)),
         }
     }
 
     /// Which live agent has a conversation that is not this entry's, by proof or by record.
     pub(super) fn live_owner(&self, id: &ConversationId, entry: &Session) -> Option<String> {
         let others = self.recorded.get(id).into_iter().flatten().filter(|holder| **holder != entry.index);
-        let mut alive = others.filter(|holder| self.standings.get(**holder).is_some_and(Standing::has_agent));
+        let mut alive = others.filter(|holder| self.standings.get(**holder).is_some_and(PresenceRef::has_agent));
         let by_record = alive.next().and_then(|holder| Some(self.world.manifest.sessions.get(*holder)?.key.name.clone()));
         let by_proof = || self.proven.get(id)?.values().flatten().next().map(|(_, session)| session.name.clone());
         by_record.or_else(by_proof)
@@ -254,53 +261,53 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// The recorded conversation of an entry if its live agent began it, as far as anybody can tell: weak rungs would have it
     /// recorded were it not.
-    pub(super) fn in_recorded(&self, entry: &Session, live: Live<'a>) -> Option<ConversationId> {
+    pub(super) fn in_recorded(&self, entry: &Session, live: LiveAgentRef<'a>) -> Option<ConversationId> {
         let recorded = entry.recorded.session_id.as_ref()?;
         let is_untold = proof_of(live.agent) == Identity::Nothing;
         match is_untold.then(|| self.weak(live, Some(entry.index)))? {
-            Ruling::Proven { id, .. } => (id == *recorded).then_some(id),
-            Ruling::Ambiguous(_) | Ruling::Nothing | Ruling::Unknown(_) => None,
+            ConversationVerdict::Proven { id, .. } => (id == *recorded).then_some(id),
+            ConversationVerdict::Ambiguous(_) | ConversationVerdict::Nothing | ConversationVerdict::Unknown(_) => None,
         }
     }
 
     /// What the conversation of an agent without an entry is.
-    pub(super) fn ruling_undeclared(&self, live: Live<'a>) -> Ruling {
+    pub(super) fn ruling_undeclared(&self, live: LiveAgentRef<'a>) -> ConversationVerdict {
         match proof_of(live.agent) {
             Identity::Proven { id, rung } => match self.also_proven(&id, live, None) {
-                Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                Some(why) => ConversationVerdict::Ambiguous(vec![Candidate::new(&id, why)]),
                 None if rung == Rung::Start => {
                     let doubt = self.doubt(&id, "in the arguments the process was started with", live, None);
                     doubt.unwrap_or_else(|| self.holders(&id, None, rung))
                 }
                 None => self.holders(&id, None, rung),
             },
-            Identity::Unknown(why) => Ruling::Unknown(why),
+            Identity::Unknown(why) => ConversationVerdict::Unknown(why),
             Identity::Nothing | Identity::Ambiguous(_) => self.weak(live, None),
         }
     }
 
     /// Rungs 5 and 6: only for an id nobody else has.
-    fn weak(&self, live: Live<'a>, index: Option<usize>) -> Ruling {
+    fn weak(&self, live: LiveAgentRef<'a>, index: Option<usize>) -> ConversationVerdict {
         match self.guess(live, index) {
             Identity::Proven { id, rung } => {
                 let rivals = self.guessed.get(&id).is_some_and(|guessed| guessed.iter().any(|it| *it != live.agent.process));
                 let rival = rivals.then(|| "another session's agent could also be in it".to_owned());
                 match rival.or_else(|| self.shared_process(live, index)) {
-                    Some(why) => Ruling::Ambiguous(vec![Candidate::new(&id, why)]),
+                    Some(why) => ConversationVerdict::Ambiguous(vec![Candidate::new(&id, why)]),
                     None => {
                         let doubt = self.doubt(&id, "appeared since the process started", live, index);
-                        doubt.unwrap_or(Ruling::Proven { id, rung, formerly: None })
+                        doubt.unwrap_or(ConversationVerdict::Proven { id, rung, formerly: None })
                     }
                 }
             }
-            Identity::Ambiguous(candidates) => Ruling::Ambiguous(candidates),
-            Identity::Nothing => Ruling::Nothing,
-            Identity::Unknown(why) => Ruling::Unknown(why),
+            Identity::Ambiguous(candidates) => ConversationVerdict::Ambiguous(candidates),
+            Identity::Nothing => ConversationVerdict::Nothing,
+            Identity::Unknown(why) => ConversationVerdict::Unknown(why),
         }
     }
 
     /// What rungs 5 and 6 say, the ids others have or had left out.
-    fn guess(&self, live: Live<'a>, index: Option<usize>) -> Identity {
+    fn guess(&self, live: LiveAgentRef<'a>, index: Option<usize>) -> Identity {
         let claimed = |id: &ConversationId| {
             let by_record = self.recorded.get(id).is_some_and(|holders| holders.iter().any(|holder| Some(*holder) != index));
             let by_proof = self.proven.get(id).is_some_and(|by| by.keys().any(|process| *process != live.agent.process));
@@ -326,7 +333,7 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// A session whose agent may have begun what appeared beside this one, and cannot be counted among its peers: it is declared
     /// for the same workspace, and where it runs is not seen.
-    fn out_of_sight_beside(&self, live: Live<'a>, index: Option<usize>) -> Option<&'w Session> {
+    fn out_of_sight_beside(&self, live: LiveAgentRef<'a>, index: Option<usize>) -> Option<&'w Session> {
         let seen = self.world.observation;
         if !seen.vantage.is_partial() {
             return None;
@@ -335,14 +342,14 @@ impl<'w, 'a> Claims<'w, 'a> {
             (Some(cwd), Some(works_in)) => seen.real_path(cwd) == works_in,
             _ => true,
         };
-        let is_unseen = |entry: &&Session| matches!(self.standings.get(entry.index), Some(Standing::Unknown(_)));
+        let is_unseen = |entry: &&Session| matches!(self.standings.get(entry.index), Some(PresenceRef::Unknown(_)));
         let others = self.world.manifest.sessions.iter().filter(|entry| Some(entry.index) != index);
         let alike = others.filter(|entry| entry.agent == live.agent.kind && entry.key.host == seen.host);
         alike.filter(is_unseen).filter(|entry| entry.recorded.status == Some(Status::Running)).find(shares_workspace)
     }
 
     /// Why an id cannot be this agent's alone: another live session proves it too.
-    fn also_proven(&self, id: &ConversationId, live: Live<'a>, index: Option<usize>) -> Option<String> {
+    fn also_proven(&self, id: &ConversationId, live: LiveAgentRef<'a>, index: Option<usize>) -> Option<String> {
         let others = self.proven.get(id).into_iter().flatten().filter(|(process, _)| **process != live.agent.process);
         for (process, places) in others {
             if let Some((server, session)) = places.iter().find(|(_, session)| !Arc::ptr_eq(session, live.session)) {
@@ -354,7 +361,7 @@ impl<'w, 'a> Claims<'w, 'a> {
     }
 
     /// Why a process is not one entry's alone: two entries show it (grouped sessions, linked windows).
-    fn shared_process(&self, live: Live<'a>, index: Option<usize>) -> Option<String> {
+    fn shared_process(&self, live: LiveAgentRef<'a>, index: Option<usize>) -> Option<String> {
         let entries = self.entry_of.get(&live.agent.process)?;
         let other = entries.iter().find(|other| Some(**other) != index)?;
         let name = &self.world.manifest.sessions.get(*other)?.key.name;
@@ -363,8 +370,10 @@ impl<'w, 'a> Claims<'w, 'a> {
 
     /// Whether the record says which of several conversations it is: it was made after the process started, and nothing was said
     /// later than there.
-    fn is_settled(&self, entry: &Session, doubt: &Ruling, live: Live<'a>) -> bool {
-        let (Some(recorded), Ruling::Ambiguous(candidates)) = (&entry.recorded.session_id, doubt) else { return false };
+    fn is_settled(&self, entry: &Session, doubt: &ConversationVerdict, live: LiveAgentRef<'a>) -> bool {
+        let (Some(recorded), ConversationVerdict::Ambiguous(candidates)) = (&entry.recorded.session_id, doubt) else {
+            return false;
+        };
         candidates.iter().skip(1).any(|candidate| candidate.id == *recorded)
             && !self.started_after_record(entry, live)
             && self.doubt(recorded, "recorded", live, Some(entry.index)).is_none()
@@ -375,13 +384,13 @@ impl<'w, 'a> Claims<'w, 'a> {
         let recorded = self.world.manifest.sessions.get(holder).map(|entry| &entry.recorded);
         let ended = recorded.and_then(|recorded| recorded.terminated_at);
         // An end is recorded in whole seconds, and in the pass after it.
-        self.standings.get(holder).is_some_and(Standing::has_agent)
+        self.standings.get(holder).is_some_and(PresenceRef::has_agent)
             || recorded.is_some_and(|recorded| recorded.status == Some(Status::Running))
             || ended.is_some_and(|ended| at < ended + TimeDelta::seconds(1))
     }
 
     /// What other entries' records of a proven id mean for recording it.
-    fn holders(&self, id: &ConversationId, index: Option<usize>, rung: Rung) -> Ruling {
+    fn holders(&self, id: &ConversationId, index: Option<usize>, rung: Rung) -> ConversationVerdict {
         let mut formerly = None;
         for holder in self.recorded.get(id).into_iter().flatten().filter(|holder| Some(**holder) != index) {
             let Some(entry) = self.world.manifest.sessions.get(*holder) else { continue };
@@ -397,21 +406,21 @@ impl<'w, 'a> Claims<'w, 'a> {
                     Some(standing) if standing.has_agent() => {
                         Some(format!("recorded on {name}, which is alive; remove it there, and it is recorded here"))
                     }
-                    Some(Standing::Unknown(why)) => Some(format!("recorded on {name}, which could not be seen: {why}")),
+                    Some(PresenceRef::Unknown(why)) => Some(format!("recorded on {name}, which could not be seen: {why}")),
                     _ => None,
                 }
             };
             if let Some(why) = blocked {
-                return Ruling::Ambiguous(vec![Candidate::new(id, why)]);
+                return ConversationVerdict::Ambiguous(vec![Candidate::new(id, why)]);
             }
             formerly = Some(name.clone());
         }
-        Ruling::Proven { id: id.clone(), rung, formerly }
+        ConversationVerdict::Proven { id: id.clone(), rung, formerly }
     }
 
     /// Whether the process is younger than the recorded id: the id was written at the latest when the file was last changed,
     /// and when headcount first saw it. The clock of the boot tells that even if somebody sets the other one.
-    fn started_after_record(&self, entry: &Session, live: Live<'a>) -> bool {
+    fn started_after_record(&self, entry: &Session, live: LiveAgentRef<'a>) -> bool {
         let (memory, started) = (self.world.remembered(entry), live.agent.process.started);
         let is_after = |at: Option<DateTime<Utc>>| at.is_some_and(|at| started > at);
         let Some((memory, boot)) = memory.zip(self.world.observation.boot.seen()) else {
@@ -432,18 +441,18 @@ impl<'w, 'a> Claims<'w, 'a> {
 }
 
 /// Every session of every server that answered.
-fn every_session<'a>(world: &World<'a>) -> impl Iterator<Item = Place<'a>> {
+fn every_session<'a>(world: &Inputs<'a>) -> impl Iterator<Item = Place<'a>> {
     let servers = world.observation.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?)));
     servers.flat_map(|(key, server)| server.sessions.iter().map(move |session| (key, session)))
 }
 
 /// The standings of all entries of this host, suspended ones included: they hold their ids too.
-pub(super) fn standings<'a>(world: &World<'a>, atlas: &Atlas<'a>) -> Vec<Standing<'a>> {
+pub(super) fn standings<'a>(world: &Inputs<'a>, atlas: &SessionIndex<'a>) -> Vec<PresenceRef<'a>> {
     let here = |entry: &Session| entry.key.host == world.observation.host;
     let locate = |entry: &Session| match &entry.doubt {
-        _ if !here(entry) => Standing::Unknown(format!("it belongs to host {}", entry.key.host)),
+        _ if !here(entry) => PresenceRef::Unknown(format!("it belongs to host {}", entry.key.host)),
         // What is at its place, or is not, may be about another session than the one that was meant.
-        Some(doubt) => Standing::Unknown(doubt.why.clone()),
+        Some(doubt) => PresenceRef::Unknown(doubt.why.clone()),
         None => atlas.locate(entry),
     };
     world.manifest.sessions.iter().map(locate).collect()

@@ -4,15 +4,15 @@
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
-use crate::control::observe::World;
-use crate::control::pass::{self, Mode, Options, Pass};
+use crate::control::observe::Observer;
+use crate::control::pass::{self, Mode, Pass, PassOptions};
 use crate::core::fact::Fact;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
-use crate::core::observe::identity::Found;
+use crate::core::observe::identity::RungValue;
 use crate::host::Environ;
 use crate::store::hooks;
-use crate::store::manifest::{ManifestFile, Options as UpdateOptions};
+use crate::store::manifest::{ManifestFile, UpdateOptions};
 use crate::store::paths::StateHome;
 use crate::yaml;
 
@@ -22,7 +22,7 @@ use super::manifest_path::{self, Surroundings};
 use super::{Context, heap, registry, signals};
 
 /// What a verb wants of a pass.
-pub(crate) struct Request<'a> {
+pub(crate) struct PassRequest<'a> {
     pub(crate) selection: Selection,
     pub(crate) judge: &'a JudgeArgs,
     pub(crate) mode: Mode,
@@ -35,7 +35,7 @@ pub(crate) struct Request<'a> {
     pub(crate) activity: bool,
 }
 
-impl<'a> Request<'a> {
+impl<'a> PassRequest<'a> {
     /// A look at these sessions.
     pub(crate) fn look(selection: Selection, judge: &'a JudgeArgs) -> Self {
         let update = UpdateOptions::default();
@@ -50,12 +50,12 @@ impl<'a> Request<'a> {
 ///
 /// # Errors
 /// No manifest, a pass that failed, or a session asked for by its full name that is not there.
-pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
+pub(crate) fn pass(request: PassRequest<'_>, context: &Context) -> Result<ManuallyDrop<Pass>, CliError> {
     let (every_rung, activity) = (request.every_rung, request.activity);
     heap::expand();
     let options = options(request, context)?;
     signals::end_on_interrupt();
-    let world = World { every_rung, activity, ..world(&options.state_home) };
+    let world = Observer { every_rung, activity, ..world(&options.state_home) };
     let color = context.out.color_errors;
     let pass = pass::run(&world, &options).map_err(|error| CliError::from_pass(error, color))?;
     let pass = ManuallyDrop::new(pass);
@@ -68,8 +68,8 @@ pub(crate) fn pass(request: Request<'_>, context: &Context) -> Result<ManuallyDr
 ///
 /// # Errors
 /// There is no manifest, or no place for state.
-pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options, CliError> {
-    let Request { selection, judge, mode, consumer, update, .. } = request;
+pub(crate) fn options(request: PassRequest<'_>, context: &Context) -> Result<PassOptions, CliError> {
+    let PassRequest { selection, judge, mode, consumer, update, .. } = request;
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     tracing::info!(manifest = %found.path.display(), source = found.source, "using this manifest");
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
@@ -77,7 +77,7 @@ pub(crate) fn options(request: Request<'_>, context: &Context) -> Result<Options
         context.out.note(&format!("{}, so headcount knows no jobs", missing.told()));
     }
     let jobs = registry::find(None, Some(&found.path), &state_home);
-    Ok(Options {
+    Ok(PassOptions {
         manifest: found.path,
         state_home,
         selection,
@@ -100,26 +100,28 @@ pub(crate) fn declared(manifest: &Path) -> Option<Manifest> {
 }
 
 /// The same with what is odd about it.
-pub(crate) fn loaded(manifest: &Path) -> Option<yaml::Loaded> {
+pub(crate) fn loaded(manifest: &Path) -> Option<yaml::LoadedManifest> {
     let snapshot = ManifestFile::open(manifest).ok()?.read().ok()?;
     let text = yaml::decode(&snapshot.bytes).ok()?;
     yaml::load(text, &surroundings()).ok()
 }
 
 /// This machine, with the hook events in our state directory.
-pub(crate) fn world(state: &StateHome) -> World {
+pub(crate) fn world(state: &StateHome) -> Observer {
     let state = state.clone();
-    World::local(Environ::of_this_process()).with_hooks(Box::new(move |kind, pid, start_ticks| {
-        match hooks::newest_binding(&state, pid, start_ticks) {
-            Ok(Some(binding)) if binding.agent == kind => Fact::Seen(Found::Id(binding.session_id)),
-            Ok(_) => Fact::Absent,
-            Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
-        }
+    Observer::local(Environ::of_this_process()).with_hooks(Box::new(move |kind, pid, start_ticks| match hooks::newest_binding(
+        &state,
+        pid,
+        start_ticks,
+    ) {
+        Ok(Some(binding)) if binding.agent == kind => Fact::Seen(RungValue::Id(binding.session_id)),
+        Ok(_) => Fact::Absent,
+        Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
     }))
 }
 
 /// What a person should know beside the answer: warnings about the manifest, things that went wrong, versions that were kept.
-fn say(pass: &Pass, options: &Options, context: &Context) {
+fn say(pass: &Pass, options: &PassOptions, context: &Context) {
     if !pass.warnings().is_empty() {
         let name = options.manifest.display().to_string();
         context.out.picture(&yaml::render(pass.warnings(), &name, pass.text(), context.out.color_errors));
@@ -149,5 +151,5 @@ fn missing(pass: &Pass) -> Result<(), CliError> {
 
 /// What reading a manifest needs to know of this machine.
 pub(crate) fn surroundings() -> Environment {
-    pass::environment(&World::local(Environ::of_this_process()))
+    pass::environment(&Observer::local(Environ::of_this_process()))
 }

@@ -44,7 +44,7 @@ pub(crate) fn spread<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) 
 }
 
 /// Something that is being done on another thread, or, where the system gave none, was done at once.
-pub(crate) enum Alongside<'scope, T> {
+pub(crate) enum ScopedTask<'scope, T> {
     /// It is being done.
     Thread(ScopedJoinHandle<'scope, Option<T>>),
     /// It is done.
@@ -55,7 +55,7 @@ pub(crate) enum Alongside<'scope, T> {
 pub(crate) fn alongside<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
-) -> Alongside<'scope, T> {
+) -> ScopedTask<'scope, T> {
     begin(scope, Builder::new(), work)
 }
 
@@ -63,13 +63,13 @@ fn begin<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     thread: Builder,
     work: impl FnOnce() -> T + Send + 'scope,
-) -> Alongside<'scope, T> {
+) -> ScopedTask<'scope, T> {
     // A thread that could not be started gives nothing back, so it is only lent what it would do.
     let work = Arc::new(Mutex::new(Some(work)));
     let lent = Arc::clone(&work);
     match thread.spawn_scoped(scope, move || perform(&lent)) {
-        Ok(thread) => Alongside::Thread(thread),
-        Err(_) => Alongside::Done(perform(&work)),
+        Ok(thread) => ScopedTask::Thread(thread),
+        Err(_) => ScopedTask::Done(perform(&work)),
     }
 }
 
@@ -78,7 +78,7 @@ fn perform<T>(work: &Mutex<Option<impl FnOnce() -> T>>) -> Option<T> {
     work.map(|work| work())
 }
 
-impl<T> Alongside<'_, T> {
+impl<T> ScopedTask<'_, T> {
     /// Whether waiting for it takes no time.
     pub(crate) fn is_finished(&self) -> bool {
         match self {
@@ -105,7 +105,7 @@ mod tests {
         let huge = Builder::new().stack_size(1 << 50);
         scope(|scope| {
             assert_eq!(begin(scope, Builder::new(), || 7).join(), Some(7));
-            assert!(matches!(begin(scope, huge, || 8), Alongside::Done(Some(8))));
+            assert!(matches!(begin(scope, huge, || 8), ScopedTask::Done(Some(8))));
         });
     }
 

@@ -4,29 +4,29 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use super::recognise::Interpreter;
-use super::{Agent, Agents, Program};
+use super::{Adapter, Agents, Program};
 use crate::core::fact::Fact;
-use crate::core::observe::identity::{Found, Reading, Rung};
-use crate::host::{Host, ProcessInfo, Selfhood};
+use crate::core::observe::identity::{Rung, RungReading, RungValue};
+use crate::host::{Host, NamespacePid, ProcessInfo};
 
 /// How deep wrappers may be nested.
 const DEEPEST: usize = 8;
 
 /// A live agent: its topmost process and, if that is only a wrapper, those below it.
-pub struct Chain<'a> {
+pub struct WrapperChain<'a> {
     host: &'a dyn Host,
-    agent: &'a dyn Agent,
+    agent: &'a dyn Adapter,
     agents: &'a Agents,
     process: &'a ProcessInfo,
     children: &'a dyn Fn(u32) -> Vec<u32>,
     inner: OnceCell<Vec<ProcessInfo>>,
 }
 
-impl<'a> Chain<'a> {
+impl<'a> WrapperChain<'a> {
     /// Of the topmost process of an agent, which is one of `agents`; `children` gives a process's children.
     pub fn new(
         host: &'a dyn Host,
-        (agent, agents): (&'a dyn Agent, &'a Agents),
+        (agent, agents): (&'a dyn Adapter, &'a Agents),
         process: &'a ProcessInfo,
         children: &'a dyn Fn(u32) -> Vec<u32>,
     ) -> Self {
@@ -96,8 +96,8 @@ pub enum Locker {
 }
 
 /// A live agent and where it works.
-pub struct Subject<'a> {
-    chain: Chain<'a>,
+pub struct LiveProcess<'a> {
+    chain: WrapperChain<'a>,
     /// Its working directory, symlinks resolved.
     pub cwd: &'a Fact<std::path::PathBuf>,
     /// Where it keeps its files.
@@ -106,9 +106,9 @@ pub struct Subject<'a> {
     pub every_rung: bool,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> LiveProcess<'a> {
     /// An agent in its place: its directory and its home.
-    pub fn new(chain: Chain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
+    pub fn new(chain: WrapperChain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
         let (cwd, home) = place;
         Self { chain, cwd, home, every_rung }
     }
@@ -124,8 +124,8 @@ impl<'a> Subject<'a> {
     }
 
     /// What a process of the chain takes itself for.
-    pub fn selfhood(&self, process: &ProcessInfo) -> Fact<Selfhood> {
-        self.chain.host.selfhood(process.pid)
+    pub fn selfhood(&self, process: &ProcessInfo) -> Fact<NamespacePid> {
+        self.chain.host.own_pid(process.pid)
     }
 
     /// Any process of the host.
@@ -135,7 +135,7 @@ impl<'a> Subject<'a> {
 
     /// Which process holds a file locked; `Absent`: none does.
     pub fn locker(&self, path: &Path) -> Fact<Locker> {
-        let Chain { host, agent, .. } = &self.chain;
+        let WrapperChain { host, agent, .. } = &self.chain;
         let locker = |pid: u32| {
             let argv = host.process(pid).into_seen().map(|process| process.argv).unwrap_or_default();
             let names = agent.names();
@@ -158,7 +158,7 @@ impl<'a> Subject<'a> {
         self.chain.process
     }
 
-    /// See [`Chain::processes`].
+    /// See [`WrapperChain::processes`].
     pub fn chain(&self) -> impl Iterator<Item = &ProcessInfo> {
         self.chain.processes()
     }
@@ -183,6 +183,6 @@ impl<'a> Subject<'a> {
 }
 
 /// Whether a rung of this strength makes weaker ones superfluous: 1 to 4 name the id of the process itself.
-pub fn proves(readings: &[Reading]) -> bool {
-    readings.iter().any(|reading| reading.rung <= Rung::Start && matches!(reading.fact, Fact::Seen(Found::Id(_))))
+pub fn proves(readings: &[RungReading]) -> bool {
+    readings.iter().any(|reading| reading.rung <= Rung::Start && matches!(reading.fact, Fact::Seen(RungValue::Id(_))))
 }

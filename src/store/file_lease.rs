@@ -16,7 +16,7 @@ use std::fs::File;
 /// What asking for a lease said.
 #[derive(Debug)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has leases"))]
-pub(crate) enum Asked {
+pub(crate) enum LeaseKind {
     /// No process has the file open for writing, and none will until this is dropped.
     Granted(Lease),
     /// Somebody has it open for writing.
@@ -45,7 +45,7 @@ impl Drop for Lease {
 }
 
 /// Asks for a read lease on a regular file opened for reading only.
-pub(crate) fn ask(file: &File) -> std::io::Result<Asked> {
+pub(crate) fn ask(file: &File) -> std::io::Result<LeaseKind> {
     sys::ask(file)
 }
 
@@ -55,21 +55,21 @@ mod sys {
     use std::io;
     use std::os::fd::AsRawFd as _;
 
-    use super::{Asked, Lease};
+    use super::{Lease, LeaseKind};
 
     /// From the kernel's asm-generic/fcntl.h; not every target of libc names it.
     const F_SETSIG: libc::c_int = 10;
 
-    pub(super) fn ask(file: &File) -> io::Result<Asked> {
+    pub(super) fn ask(file: &File) -> io::Result<LeaseKind> {
         let file = file.try_clone()?;
         if fcntl(&file, F_SETSIG, libc::SIGURG) < 0 || fcntl(&file, libc::F_SETLEASE, libc::F_RDLCK) < 0 {
             return match io::Error::last_os_error().raw_os_error() {
-                Some(libc::EAGAIN) => Ok(Asked::Writer),
+                Some(libc::EAGAIN) => Ok(LeaseKind::Writer),
                 // EINVAL: the file system has no leases. EACCES: the file is another user's. ENOLCK, ENOMEM: none left.
-                _ => Ok(Asked::Unavailable),
+                _ => Ok(LeaseKind::Unavailable),
             };
         }
-        Ok(Asked::Granted(Lease { file }))
+        Ok(LeaseKind::Granted(Lease { file }))
     }
 
     pub(super) fn is_whole(file: &File) -> bool {
@@ -94,10 +94,10 @@ mod sys {
     use std::fs::File;
     use std::io;
 
-    use super::Asked;
+    use super::LeaseKind;
 
-    pub(super) fn ask(_file: &File) -> io::Result<Asked> {
-        Ok(Asked::Unavailable)
+    pub(super) fn ask(_file: &File) -> io::Result<LeaseKind> {
+        Ok(LeaseKind::Unavailable)
     }
 
     pub(super) fn is_whole(_file: &File) -> bool {
@@ -113,7 +113,7 @@ mod tests {
 
     use std::fs::{File, OpenOptions};
 
-    use super::{Asked, ask};
+    use super::{LeaseKind, ask};
 
     #[test]
     fn a_file_that_is_open_for_writing_gets_no_lease() {
@@ -121,13 +121,13 @@ mod tests {
         let path = dir.path().join("f");
         let writer = File::create(&path).expect("the file");
         let reader = File::open(&path).expect("the file");
-        if matches!(ask(&reader).expect("asked"), Asked::Unavailable) {
+        if matches!(ask(&reader).expect("asked"), LeaseKind::Unavailable) {
             eprintln!("SKIPPED: no leases on this file system");
             return;
         }
-        assert!(matches!(ask(&reader).expect("asked"), Asked::Writer));
+        assert!(matches!(ask(&reader).expect("asked"), LeaseKind::Writer));
         drop(writer);
-        assert!(matches!(ask(&reader).expect("asked"), Asked::Granted(_)));
+        assert!(matches!(ask(&reader).expect("asked"), LeaseKind::Granted(_)));
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         let path = dir.path().join("f");
         std::fs::write(&path, "x").expect("the file");
         let reader = File::open(&path).expect("the file");
-        let Asked::Granted(lease) = ask(&reader).expect("asked") else {
+        let LeaseKind::Granted(lease) = ask(&reader).expect("asked") else {
             eprintln!("SKIPPED: no leases on this file system");
             return;
         };

@@ -8,7 +8,7 @@ use super::procfs::file;
 /// How long and how often the kernel has let the first thread of a process run. As long as that is the same, the thread began
 /// nothing and became no other program.
 #[derive(Debug)]
-pub struct Stir {
+pub struct CpuTicks {
     pid: u32,
     counted: File,
     before: Counts,
@@ -17,7 +17,7 @@ pub struct Stir {
 /// Running time, waiting time and turns, as the kernel writes them: three numbers of at most 20 digits.
 type Counts = [u8; 64];
 
-impl Stir {
+impl CpuTicks {
     /// That of a process by now; `None` if there is none of that id, or the kernel does not count it.
     pub fn of(pid: u32) -> Option<Self> {
         let counted = File::open(file(pid, "schedstat")).ok()?;
@@ -67,19 +67,19 @@ mod tests {
         let state = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         let waits = || while !state(pid).contains(") S ") {};
         waits();
-        let first = Stir::of(pid).unwrap();
+        let first = CpuTicks::of(pid).unwrap();
         assert!(first.is_still() && first.is_still());
         stdin.write_all(b"sleep 600 & echo $!\n").unwrap();
         let child: u32 = said.next().unwrap().unwrap().parse().unwrap();
         waits();
         assert!(!first.is_still());
-        let second = Stir::of(pid).unwrap();
+        let second = CpuTicks::of(pid).unwrap();
         stdin.write_all(b"kill $!; wait; exec sleep 600\n").unwrap();
         while !state(pid).contains("(sleep) S ") {}
         assert!(!second.is_still());
-        let third = Stir::of(pid).unwrap();
+        let third = CpuTicks::of(pid).unwrap();
         shell.kill().unwrap();
         shell.wait().unwrap();
-        assert!(!third.is_still() && Stir::of(pid).is_none() && Stir::of(child).is_none());
+        assert!(!third.is_still() && CpuTicks::of(pid).is_none() && CpuTicks::of(child).is_none());
     }
 }
