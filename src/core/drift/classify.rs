@@ -146,7 +146,9 @@ pub fn classify(world: &Inputs<'_>) -> Verdict {
     for (entry, standing) in
         world.manifest.sessions.iter().zip(&mut standings).filter(|(it, _)| !renames.contains_key(&it.index))
     {
-        if let (PresenceRef::Absent { how }, Some(listed)) = (&*standing, atlas.possible_name(entry)) {
+        if let PresenceRef::Absent { how } = &*standing
+            && let Some(listed) = atlas.possible_name(entry)
+        {
             *standing = PresenceRef::Unknown(format!("{how}, but {}", remade(listed)));
         }
     }
