@@ -381,7 +381,7 @@ fn nothing_is_registered_while_a_mistyped_key_may_say_that_it_has_an_entry_or_sh
     let sessions = || vec![claude("ours-creator-claude", 7)];
     let words = |text: &str| scene(manifest(&format!("version: 1\n{text}")), sessions()).words();
     for text in [
-        "sesions: []\n",
+        "sesions: {}\n",
         "discovry: { names: [mine-*] }\n",
         "discovery: { nams: [mine-*] }\n",
         "defaults: { tmux_sever: work }\n",
