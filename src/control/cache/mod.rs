@@ -292,8 +292,25 @@ impl LastLook {
         let server = self.servers.get(key).filter(|_| !concerned)?;
         let panes = || server.sessions.iter().flat_map(|session| &session.panes);
         let standing = standing();
-        let is_same = |pid: u32| !self.panes.contains_key(&pid) || standing.contains(pid);
-        panes().filter_map(|pane| pane.pid).all(is_same).then(|| server.clone())
+        panes().filter_map(|pane| pane.pid).all(|pid| self.is_as_it_was(pid, &standing)).then(|| server.clone())
+    }
+
+    /// Whether nothing is known of the processes of a pane, or they are still the same.
+    fn is_as_it_was(&self, pid: u32, standing: &StillSame) -> bool {
+        !self.panes.contains_key(&pid) || standing.contains(pid)
+    }
+
+    /// A server's sessions in scope, where it lists each of them and has at most so many; `None` if there is none.
+    fn listed_in_scope<'a>(&self, key: &ServerKey, server: &'a Server, most: usize) -> Option<Vec<&'a MuxSession>> {
+        let mut listed = Vec::new();
+        for session in self.scope.keys().iter().filter(|session| session.server_key() == *key) {
+            let before = listed.len();
+            listed.extend(sessions_of(server, session));
+            if listed.len() == before || listed.len() > most {
+                return None;
+            }
+        }
+        (!listed.is_empty()).then_some(listed)
     }
 
     /// What a server lists where all that happened is that the sessions in scope ended: their processes are gone, the server holds
@@ -305,20 +322,9 @@ impl LastLook {
         is_without: impl Fn(u32, &[&MuxSession]) -> bool,
         standing: impl Fn() -> Arc<StillSame>,
     ) -> Option<Server> {
-        let keys = self.scope.keys();
         let server = self.servers.get(key).filter(|_| !self.scope.servers().contains(key))?;
-        let mut lost: Vec<&MuxSession> = Vec::new();
-        for session in keys.iter().filter(|session| session.server_key() == *key) {
-            let before = lost.len();
-            lost.extend(sessions_of(server, session));
-            if lost.len() == before {
-                return None;
-            }
-        }
         // A server that lost all its sessions ends.
-        if lost.is_empty() || lost.len() == server.sessions.len() {
-            return None;
-        }
+        let lost = self.listed_in_scope(key, server, usize::MAX).filter(|lost| lost.len() != server.sessions.len())?;
         let pids = |session: &MuxSession| session.panes.iter().map(|pane| pane.pid).collect::<Option<Vec<u32>>>();
         let is_over = |session: &&MuxSession| {
             pids(session).is_some_and(|pids| !pids.is_empty() && pids.iter().all(|pid| host.stat(*pid).is_absent()))
@@ -335,7 +341,7 @@ impl LastLook {
         }
         let is_quiet = || {
             let standing = standing();
-            others.iter().all(|pid| !self.panes.contains_key(pid) || standing.contains(*pid))
+            others.iter().all(|pid| self.is_as_it_was(*pid, &standing))
         };
         let is_left = is_without(server.pid?, &lost) && is_quiet();
         is_left.then(|| Server { sessions: rest().cloned().collect(), ..server.clone() })
@@ -350,30 +356,19 @@ impl LastLook {
         standing: impl Fn() -> Arc<StillSame>,
     ) -> Option<Server> {
         let server = self.servers.get(key).filter(|_| !self.scope.servers().contains(key))?;
-        let mut asked: Vec<usize> = Vec::new();
-        for session in self.scope.keys().iter().filter(|session| session.server_key() == *key) {
-            let before = asked.len();
-            let here = server.sessions.iter().enumerate();
-            asked.extend(here.filter(|(_, it)| session.names().any(|name| name == it.name.as_str())).map(|(at, _)| at));
-            if asked.len() == before || asked.len() > MOST_ASKED {
-                return None;
-            }
-        }
-        if asked.is_empty() {
-            return None;
-        }
+        let asked = self.listed_in_scope(key, server, MOST_ASKED)?;
+        let is_asked = |session: &MuxSession| asked.iter().any(|it| it.id == session.id);
         let standing = standing();
         let pids = |session: &MuxSession| session.panes.iter().filter_map(|pane| pane.pid).collect::<HashSet<u32>>();
-        let rest = server.sessions.iter().enumerate().filter(|(at, _)| !asked.contains(at));
-        let others: HashSet<u32> = rest.flat_map(|(_, session)| pids(session)).collect();
-        if !others.iter().all(|pid| !self.panes.contains_key(pid) || standing.contains(*pid)) {
+        let others: HashSet<u32> =
+            server.sessions.iter().filter(|session| !is_asked(session)).flat_map(|it| pids(it)).collect();
+        if !others.iter().all(|pid| self.is_as_it_was(*pid, &standing)) {
             return None;
         }
         let mut now = server.clone();
-        for at in asked {
-            let (before, session) = (server.sessions.get(at)?, now.sessions.get_mut(at)?);
-            let found = now_of(server.pid?, before)?;
-            let (was, is) = (pids(before), pids(&found));
+        for session in now.sessions.iter_mut().filter(|session| is_asked(session)) {
+            let found = now_of(server.pid?, session)?;
+            let (was, is) = (pids(session), pids(&found));
             // A pane that was elsewhere before, or lives and is here no more, is one that somebody moved.
             if is.difference(&was).any(|pid| others.contains(pid)) || was.difference(&is).any(|pid| standing.contains(*pid)) {
                 return None;
