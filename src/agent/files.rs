@@ -31,8 +31,15 @@ pub(super) fn leads_to(workspace: &Path, cwd: &Path) -> bool {
     workspace == cwd || workspace.canonicalize().is_ok_and(|real| real == cwd)
 }
 
+/// The name of a path, if it is one that is meant, and what it leads to is in a directory under that name: through links and second
+/// mounts too. Looks at no file of another name.
+pub(super) fn name_in<'a>(dir: &Path, path: &'a Path, is_meant: impl FnOnce(&str) -> bool) -> Option<&'a str> {
+    let name = path.file_name()?.to_str().filter(|name| is_meant(name))?;
+    (path.parent() == Some(dir) || are_one(&dir.join(name), path)).then_some(name)
+}
+
 /// Whether two paths lead to one file or directory, through links and second mounts too.
-pub(super) fn are_one(one: &Path, other: &Path) -> bool {
+fn are_one(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().map(|it| (it.dev(), it.ino()));
     identity(one).is_some_and(|it| identity(other) == Some(it))
 }

@@ -75,9 +75,8 @@ fn only(locks: &Path, open: &[PathBuf], rollout: impl Fn(&ConversationId) -> Opt
 
 /// The thread whose lock this is, by whichever of its names.
 fn thread<'a>(locks: &Path, path: &'a Path) -> Option<&'a str> {
-    let name = path.file_name()?.to_str()?;
-    let id = name.strip_suffix(".lock").filter(|id| files::is_uuid(id))?;
-    (path.parent() == Some(locks) || files::are_one(&locks.join(name), path)).then_some(id)
+    let is_lock = |name: &str| name.strip_suffix(".lock").is_some_and(files::is_uuid);
+    files::name_in(locks, path, is_lock)?.strip_suffix(".lock")
 }
 
 #[cfg(test)]

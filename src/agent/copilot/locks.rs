@@ -103,8 +103,7 @@ fn locked(sessions: &Path, chain: &[&ProcessInfo], open: impl Fn(&ProcessInfo) -
 
 /// The conversation a directory is of, by whichever of its names.
 fn id_of(sessions: &Path, dir: &Path) -> Option<String> {
-    let id = dir.file_name()?.to_str().filter(|name| files::is_uuid(name))?;
-    (dir.parent() == Some(sessions) || files::are_one(&sessions.join(id), dir)).then(|| id.to_owned())
+    files::name_in(sessions, dir, files::is_uuid).map(str::to_owned)
 }
 
 fn only(ids: &BTreeSet<String>) -> Fact<RungValue> {
