@@ -44,8 +44,9 @@ impl ShownConversations {
             let is_its = |pid: &u32| *pid == agent.process.pid || host.children(agent.process.pid).contains(pid);
             pids.iter().any(is_its)
         };
-        let writers = |path: &PathBuf| host.lockers(path).into_seen().filter(has_open);
-        let writers = paths.iter().map(writers).collect::<Option<Vec<_>>>().filter(|_| !is_made_by_owner);
+        let writers_of = |path: &PathBuf| host.lockers(path).into_seen().filter(has_open);
+        // Who made a file of its own is told by its owner alone.
+        let writers = if is_made_by_owner { None } else { paths.iter().map(writers_of).collect::<Option<Vec<_>>>() };
         Some(Self { owner, is_made_by_owner, writers: writers.map(|all| all.concat()) })
     }
 
