@@ -116,9 +116,7 @@ pub fn undo(world: &Observer, request: &UndoRequest) -> Result<Undone, UndoError
         TextChange::Unchanged => journal.abort(intent),
     }
     .map_err(PassError::from)?;
-    if !outcome.saved.is_empty() {
-        journal.note(kept(&outcome.saved, world.host.now(), world.host.boot().seen())).map_err(PassError::from)?;
-    }
+    journal.note(kept(&outcome.saved, world.host.now(), world.host.boot().seen())).map_err(PassError::from)?;
     Ok(Undone { entry, id, diff, saved: outcome.saved })
 }
 

@@ -53,8 +53,7 @@ impl Image {
     /// That of a process; `None` where the kernel does not tell us.
     pub(super) fn of(stat: &ProcessStat) -> Option<Self> {
         // The place is nought for whoever may not know it.
-        let name = || stat.name.clone();
-        (stat.stack > 1).then(|| Self { start_ticks: stat.start_ticks, name: name(), stack: stat.stack })
+        (stat.stack > 1).then(|| Self { start_ticks: stat.start_ticks, name: stat.name.clone(), stack: stat.stack })
     }
 }
 

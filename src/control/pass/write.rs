@@ -55,10 +55,8 @@ pub(super) fn record(world: &Observer, options: &PassOptions, file: &ManifestFil
         };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
-    if !outcome.saved.is_empty() {
-        let noted = journal.note(kept(&outcome.saved, stage.observation.at, stage.observation.boot.seen()));
-        stage.notes.extend(noted.err().map(|error| PassError::line(&error)));
-    }
+    let noted = journal.note(kept(&outcome.saved, stage.observation.at, stage.observation.boot.seen()));
+    stage.notes.extend(noted.err().map(|error| PassError::line(&error)));
     timed("save the memory", || save_memory(&mut stage, world, options, &judged, memory, &locked));
     Ok(stage.finish(world, options, judged, outcome.saved))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{JobTold, Memory, SessionMemory, Sessions, sessions};
+use super::{JobTold, Memory, SessionMemory, sessions};
 use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
 
@@ -45,7 +45,7 @@ impl MemoryChange {
         }
         for (consumer, now) in &after.reported {
             let then = before.reported.get(consumer);
-            let was = then.map_or(&EMPTY, |then| then);
+            let was = then.unwrap_or(&EMPTY);
             let news = now.difference(was).map(|told| (told.clone(), true));
             let told: BTreeMap<_, _> = news.chain(was.difference(now).map(|told| (told.clone(), false))).collect();
             if then.is_none() || !told.is_empty() {
@@ -76,7 +76,10 @@ impl MemoryChange {
     pub fn apply(self, memory: &mut Memory) {
         for (text, session) in self.sessions {
             if let Some(key) = sessions::key(&text) {
-                Sessions::take_over(&mut memory.sessions, key, session.map(Arc::new));
+                match session {
+                    Some(session) => memory.sessions.insert(key, session),
+                    None => memory.sessions.remove(&key),
+                }
             }
         }
         make(&mut memory.first_seen, self.first_seen);

@@ -33,14 +33,6 @@ impl Sessions {
         Arc::make_mut(session)
     }
 
-    /// Takes over what another says of one session, which both may share from then on.
-    pub(super) fn take_over(&mut self, key: SessionKey, session: Option<Arc<SessionMemory>>) {
-        match session {
-            Some(session) => drop(Arc::make_mut(&mut self.0).insert(key, session)),
-            None => self.remove(&key),
-        }
-    }
-
     /// Whether it is the very same, at no cost.
     pub(super) fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -129,6 +129,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]; then it is not noted.
     pub fn note(&self, notes: Vec<NewNote>) -> Result<(), JournalError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
         self.directory.create()?;
         let _guard = self.guard()?;
         let mut id = self.tail()?.last;
