@@ -7,6 +7,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use super::spelling::NameFrame;
+
 /// A terminal multiplexer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -279,18 +281,18 @@ impl SessionKey {
         std::iter::once(Cow::Borrowed(self.name.as_str())).chain(self.mux.spellings(&self.name).into_iter().map(Cow::Owned))
     }
 
-    /// How a name begins that may be its session's although nobody can tell: tmux puts something into the name it was given, such as
-    /// its server's pid for `#{pid}`. Empty for nearly every key.
-    pub fn beginnings(&self) -> Vec<String> {
+    /// What is known of a name that may be its session's although nobody can tell the whole: tmux puts something into the name it
+    /// was given, such as its server's pid for `#{pid}`. `None` for nearly every key.
+    pub fn frame(&self) -> Option<NameFrame> {
         match self.mux {
-            MuxKind::Tmux => super::spelling::beginnings_by_tmux(&self.name),
-            MuxKind::Zellij => Vec::new(),
+            MuxKind::Tmux => NameFrame::by_tmux(&self.name),
+            MuxKind::Zellij => None,
         }
     }
 
     /// Whether a session of this name may be its own although nobody can tell.
     pub fn may_be(&self, listed: &str) -> bool {
-        self.beginnings().iter().any(|beginning| listed.starts_with(beginning))
+        self.frame().is_some_and(|frame| frame.fits(listed))
     }
 }
 

@@ -24,15 +24,31 @@ pub(super) fn by_tmux(name: &str) -> Vec<String> {
     all
 }
 
-/// What tmux may list a session under whose name was given as this, where only its server knows the whole: how that begins.
-/// Empty if the whole can be told, as `by_tmux` does.
-pub(super) fn beginnings_by_tmux(name: &str) -> Vec<String> {
-    let Some((fixed, _)) = replaced(name) else { return Vec::new() };
-    // What is put in may begin as the name of a variable does.
-    let fixed = fixed.trim_end_matches('$');
-    let mut all = by_tmux(fixed);
-    all.push(fixed.to_owned());
-    all
+/// What is known of the names that may be a session's although only its server knows the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameFrame {
+    beginnings: Vec<String>,
+    endings: Vec<String>,
+}
+
+impl NameFrame {
+    /// What tmux may list a session under whose name was given as this. `None` if the whole can be told, as `by_tmux` does.
+    pub(super) fn by_tmux(name: &str) -> Option<Self> {
+        let (fixed, rest) = replaced(name)?;
+        let spellings = |part: &str| {
+            let mut all = by_tmux(part);
+            all.push(part.to_owned());
+            all
+        };
+        // What is put in may begin as the name of a variable does.
+        Some(Self { beginnings: spellings(fixed.trim_end_matches('$')), endings: spellings(behind(rest).unwrap_or_default()) })
+    }
+
+    /// Whether a session that is listed under this name may be the one.
+    pub fn fits(&self, listed: &str) -> bool {
+        self.beginnings.iter().any(|beginning| listed.starts_with(beginning))
+            && self.endings.iter().any(|ending| listed.ends_with(ending))
+    }
 }
 
 /// What of a name tmux escapes.
@@ -123,6 +139,19 @@ fn replaced(name: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// What stands behind what tmux replaces, in a text that begins with it; `None` where tmux may see its end elsewhere, or none and
+/// then drops the rest.
+fn behind(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix('#').filter(|inside| !inside.contains('#'))?;
+    let close = match inside.chars().next()? {
+        '{' => '}',
+        '(' => ')',
+        letter => return inside.strip_prefix(letter),
+    };
+    let is_single = inside.matches(['{', '(']).count() == 1 && inside.matches(close).count() == 1;
+    inside.split_once(close).filter(|_| is_single).map(|(_, behind)| behind)
+}
+
 /// The runs of `#` in a name: what stands between the one before and it, its length, and the character after it.
 fn runs(name: &str) -> impl Iterator<Item = (&str, usize, Option<char>)> {
     let mut rest = name;
@@ -134,6 +163,7 @@ fn runs(name: &str) -> impl Iterator<Item = (&str, usize, Option<char>)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
@@ -162,20 +192,32 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_only_the_server_knows_the_beginning_is_known() {
-        for (name, beginning) in [
-            ("x#{pid}", "x"),
-            ("a.b#{pid}", "a_b"),
-            ("a##b###{pid}c", "a#b#"),
-            ("a$b#S", "a\\$b"),
-            ("a$#h", "a"),
-            ("#(id)", ""),
+    fn of_a_name_that_only_the_server_knows_the_beginning_and_often_the_end_are_known() {
+        for (name, beginning, ending) in [
+            ("x#{pid}", "x", ""),
+            ("a.b#{pid}", "a_b", ""),
+            ("a##b###{pid}c", "a#b#", "c"),
+            ("a$b#S", "a\\$b", ""),
+            ("a$#h.x", "a", "_x"),
+            ("#(id)", "", ""),
+            ("#{pid}-x.y", "", "-x_y"),
+            ("a#(id)b", "a", "b"),
+            // Where more than one thing is replaced, or it does not end, tmux may drop what seems to be the end.
+            ("a#{pid}b#{pid}c", "a", ""),
+            ("a#{b-x", "a", ""),
+            ("a#{?#{b},c}-x", "a", ""),
+            ("a#{b}c}d", "a", ""),
+            ("a#(b(c)d)e", "a", ""),
         ] {
-            assert!(beginnings_by_tmux(name).contains(&beginning.to_owned()), "{name:?}: {:?}", beginnings_by_tmux(name));
+            let frame = NameFrame::by_tmux(name).expect(name);
+            assert!(frame.beginnings.contains(&beginning.to_owned()), "{name:?}: {frame:?}");
+            assert!(frame.endings.contains(&ending.to_owned()), "{name:?}: {frame:?}");
             assert_eq!(expanded(name), None, "{name:?}");
         }
+        let frame = NameFrame::by_tmux("a#{pid}-b").expect("a frame");
+        assert!(frame.fits("a17-b") && !frame.fits("a17-c") && !frame.fits("b17-b"));
         for name in ["x", "##{pid}", "#", "#1", "a#[fg=red]", "#,#}", "a.b", "####S"] {
-            assert_eq!(beginnings_by_tmux(name), Vec::<String>::new(), "{name:?}");
+            assert_eq!(NameFrame::by_tmux(name), None, "{name:?}");
         }
     }
 

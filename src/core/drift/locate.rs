@@ -213,10 +213,9 @@ impl<'a> SessionIndex<'a> {
     /// A session that may be an entry's although its name is another, because nobody can tell what tmux made of the entry's.
     pub(super) fn possible_name(&self, entry: &Session) -> Option<&'a str> {
         // Once for all sessions: an entry that is not found is one of a thousand.
-        let beginnings = entry.key.beginnings();
-        let may_be = |name: &&str| beginnings.iter().any(|beginning| name.starts_with(beginning));
-        let server = self.observation.servers.get(&entry.key.server_key()).filter(|_| !beginnings.is_empty())?.seen()?;
-        server.sessions.iter().map(|session| session.name.as_str()).find(may_be)
+        let frame = entry.key.frame()?;
+        let server = self.observation.servers.get(&entry.key.server_key())?.seen()?;
+        server.sessions.iter().map(|session| session.name.as_str()).find(|name| frame.fits(name))
     }
 
     /// A session that is not where its entry says is absent, unless it may be out of sight, or the process of its recorded pane is

@@ -38,6 +38,8 @@ fn a_session_whose_name_only_tmux_can_tell_is_unknown_and_neither_dead_nor_regis
     assert!(why.iter().all(|why| why.contains("give the entry the name that tmux lists")), "{why:#?}");
     let other = scene(text(", status: running"), vec![claude("y18-creator-claude", 7)]);
     assert_eq!(other.words(), ["dead:record", "unregistered:record"], "tmux keeps how a name begins");
+    let end = scene(text(", status: running"), vec![claude("x18-maker-claude", 7)]);
+    assert_eq!(end.words(), ["dead:record"], "and how it ends");
     let by_pane = scene(text(&format!(", status: running{PANE}")), vec![claude("x18-creator-claude", 7)]);
     assert_eq!(by_pane.words(), ["moved:flag"], "its pane proves it");
     let as_given = scene(text(&format!(", status: running{PANE}")), vec![claude("x#{pid}-creator-claude", 7)]);
