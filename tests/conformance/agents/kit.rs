@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use headcount::agent::live_process::WrapperChain;
-use headcount::agent::{self, Adapter, LiveConversation, LiveProcess, TranscriptIndex};
+use headcount::agent::{Adapter, Agents, LiveConversation, LiveProcess, TranscriptIndex};
 use headcount::core::fact::Fact;
 use headcount::core::ids::ConversationId;
 use headcount::core::observe::identity::{Ladder, RungValue};
@@ -32,6 +32,7 @@ pub struct Den<'a> {
     pub specimen: &'a Specimen,
     dir: tempfile::TempDir,
     host: LocalHost,
+    agents: Agents,
     /// Another name of the agent's home.
     alias: Option<PathBuf>,
 }
@@ -39,7 +40,8 @@ pub struct Den<'a> {
 impl<'a> Den<'a> {
     pub fn new(specimen: &'a Specimen) -> Self {
         let dir = tempfile::Builder::new().prefix("hc").tempdir().unwrap();
-        let den = Self { specimen, dir, host: LocalHost::named("here", Environ::of_this_process()), alias: None };
+        let host = LocalHost::named("here", Environ::of_this_process());
+        let den = Self { specimen, dir, host, agents: specimen.agents(), alias: None };
         fs::create_dir(den.root().join("home")).unwrap();
         den.restore();
         den
@@ -59,8 +61,8 @@ impl<'a> Den<'a> {
         self.alias = Some(home);
     }
 
-    pub fn agent(&self) -> &'static dyn Adapter {
-        agent::of(self.specimen.kind).unwrap()
+    pub fn agent(&self) -> &dyn Adapter {
+        self.agents.of(self.specimen.kind).unwrap()
     }
 
     /// Puts everything back as it was recorded.
@@ -88,7 +90,7 @@ impl<'a> Den<'a> {
         let pid = child.id();
         let process = await_some("the stand-in", || {
             let process = self.host.process(pid).into_seen()?;
-            let named = agent::Agents::default().identify(&process.argv, || self.host.exe(pid))?.0.kind();
+            let named = self.agents.identify(&process.argv, || self.host.exe(pid))?.0.kind();
             (named == self.specimen.kind && ready.exists()).then_some(process)
         });
         Live { child, process }
@@ -99,9 +101,11 @@ impl<'a> Den<'a> {
         let children = |pid| self.host.children(pid);
         let cwd = Fact::Seen(PathBuf::from(self.specimen.cwd));
         let home = self.home();
-        let agents = agent::Agents::default();
-        let subject =
-            LiveProcess::new(WrapperChain::new(&self.host, (self.agent(), &agents), process, &children), (&cwd, &home), true);
+        let subject = LiveProcess::new(
+            WrapperChain::new(&self.host, (self.agent(), &self.agents), process, &children),
+            (&cwd, &home),
+            true,
+        );
         Ladder { readings: self.agent().ladder(&subject), said: self.agent().recent_messages(&subject), ..Ladder::default() }
     }
 

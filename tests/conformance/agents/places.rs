@@ -11,7 +11,7 @@ use headcount::agent::{self, WatchQuery};
 use headcount::host::ProcessInfo;
 
 use super::kit::{Den, Said, environ, every, files, mentioned, proven};
-use super::specimens::{Specimen, all};
+use super::specimens::{Specimen, all, declared};
 
 #[test]
 fn a_home_follows_the_agents_own_variables() {
@@ -31,7 +31,7 @@ fn a_home_follows_the_agents_own_variables() {
 
 #[test]
 fn places_to_watch_are_named_whether_they_are_there_or_not() {
-    for specimen in &all() {
+    for specimen in all().iter().chain(&declared()) {
         let den = Den::new(specimen);
         let nowhere = den.root().join("nowhere");
         for home in [den.home(), nowhere.clone()] {
@@ -123,14 +123,14 @@ fn is_one_store(specimen: &Specimen, (way, make): Way) {
 
 #[test]
 fn a_store_with_two_names_is_one_store() {
-    for specimen in &all() {
+    for specimen in all().iter().chain(&declared()) {
         WAYS.into_iter().for_each(|way| is_one_store(specimen, way));
     }
 }
 
 #[test]
 fn a_transcript_that_is_a_link_is_read_as_if_it_lay_there() {
-    for specimen in &all() {
+    for specimen in all().iter().chain(&declared()) {
         is_one_store(
             specimen,
             ("its transcript is a link", |den| {
@@ -163,7 +163,7 @@ fn seen_where_it_is_mounted() {
     if std::env::var_os("HC_MOUNTS").is_none() {
         return;
     }
-    for specimen in &all() {
+    for specimen in all().iter().chain(&declared()) {
         is_one_store(
             specimen,
             ("its home is mounted elsewhere as well", |den| {

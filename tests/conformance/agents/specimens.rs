@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use headcount::core::ids::AgentKind;
+use headcount::agent::Agents;
+use headcount::core::agents::{Definition, Template};
+use headcount::core::ids::{AgentKind, AgentName};
 use headcount::host::ProcessInfo;
 
 /// An id that no specimen records.
@@ -45,6 +47,21 @@ pub struct Specimen {
     pub stale: Option<Plant>,
     /// The pid that stands in the recorded files.
     pub left_by: u32,
+    /// Where a manifest says that its transcripts are, if headcount does not know it by itself.
+    pub declared: Option<&'static str>,
+}
+
+impl Specimen {
+    /// Every agent there is where this one is: those headcount knows by itself, and it.
+    pub fn agents(&self) -> Agents {
+        let definition = self.declared.map(|template| Definition {
+            programs: vec![self.program.to_owned()],
+            home: Some(format!("~/{}", self.home)),
+            transcripts: Some(Template::parse(template).unwrap()),
+            ..Definition::named(AgentName::new(self.kind.as_str()).unwrap())
+        });
+        Agents::with(&definition.into_iter().collect())
+    }
 }
 
 fn claude_registry(home: &Path, pid: u32, start: &str, id: &str) {
@@ -53,7 +70,16 @@ fn claude_registry(home: &Path, pid: u32, start: &str, id: &str) {
     fs::write(home.join(format!("sessions/{pid}.json")), text.to_string()).unwrap();
 }
 
-/// Every agent.
+/// Agents that a manifest declares. They leave what Claude Code leaves, and nothing else is known of them.
+pub fn declared() -> [Specimen; 2] {
+    ["projects/{workspace}/{id}.jsonl", "projects/*/{id}.jsonl"].map(|template| {
+        let [claude, ..] = all();
+        let kind = AgentKind::named("goose").unwrap();
+        Specimen { kind, program: "goose", vouch: None, stale: None, declared: Some(template), ..claude }
+    })
+}
+
+/// Every agent that headcount knows by itself.
 pub fn all() -> [Specimen; 7] {
     [
         Specimen {
@@ -81,6 +107,7 @@ pub fn all() -> [Specimen; 7] {
             }),
             stale: Some(|home, process, id| claude_registry(home, process.pid, "1", id)),
             left_by: 28207,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Codex,
@@ -99,6 +126,7 @@ pub fn all() -> [Specimen; 7] {
             vouch: Some(|_, _, _| ()),
             stale: Some(|home, _, id| fs::write(home.join(format!("thread-writer-locks/{id}.lock")), "").unwrap()),
             left_by: 1,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Antigravity,
@@ -117,6 +145,7 @@ pub fn all() -> [Specimen; 7] {
             vouch: None,
             stale: None,
             left_by: 1,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Pi,
@@ -135,6 +164,7 @@ pub fn all() -> [Specimen; 7] {
             vouch: None,
             stale: None,
             left_by: 1,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Opencode,
@@ -153,6 +183,7 @@ pub fn all() -> [Specimen; 7] {
             vouch: None,
             stale: None,
             left_by: 1,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Gemini,
@@ -171,6 +202,7 @@ pub fn all() -> [Specimen; 7] {
             vouch: None,
             stale: None,
             left_by: 1,
+            declared: None,
         },
         Specimen {
             kind: AgentKind::Copilot,
@@ -195,6 +227,7 @@ pub fn all() -> [Specimen; 7] {
                 fs::File::options().write(true).open(lock).unwrap().set_modified(before).unwrap();
             }),
             left_by: 10288,
+            declared: None,
         },
     ]
 }
