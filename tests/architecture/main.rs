@@ -94,6 +94,13 @@ const IMPURE_METHODS: &[&str] = &[
     "read_dir",
 ];
 
+/// Programs that find or end processes by their names.
+const NAME_HUNTERS: &[&str] = &["pkill", "killall", "pgrep", "pidof"];
+
+/// Commands that end all a multiplexer holds, and the only place that gives one: to the server that the demo has started.
+const ENDERS: &[&str] = &["kill-server", "kill-all-sessions", "delete-all-sessions"];
+const MAY_END: &str = "src/cli/commands/demo/world.rs";
+
 const LONGEST_FILE: usize = 500;
 
 #[test]
@@ -134,6 +141,11 @@ fn no_files_import_each_other_in_a_circle() {
 #[test]
 fn no_two_public_types_have_one_name() {
     assert_none(shared_names(&sources(&["src"])));
+}
+
+#[test]
+fn nothing_is_found_or_ended_by_its_name() {
+    assert_none(sources(&["src"]).iter().flat_map(|(path, text)| name_hunters(path, text)).collect());
 }
 
 #[test]
@@ -232,6 +244,16 @@ fn the_checker_sees_side_effects_in_a_pure_room() {
 }
 
 #[test]
+fn the_checker_sees_what_looks_for_names() {
+    let found = |path: &str, text: &str| name_hunters(Path::new(path), text).len();
+    assert_eq!(found("src/host/a.rs", r#"command("pkill").args(["-fx", "tmux -C"])"#), 1);
+    assert_eq!(found("src/mux/tmux/a.rs", r#"self.ask(&["kill-server"])"#), 1);
+    assert_eq!(found(MAY_END, r#"self.tmux(&["kill-server"])"#), 0);
+    assert_eq!(found(MAY_END, r#"command("killall")"#), 1);
+    assert_eq!(found("src/mux/a.rs", "\"`tmux kill-server` ends it\"; #[cfg(test)] mod t { f(\"kill-server\") }"), 0);
+}
+
+#[test]
 fn the_checker_sees_a_file_that_is_too_long() {
     assert_eq!(too_long(Path::new("a.rs"), &"\n".repeat(LONGEST_FILE)), None);
     assert!(too_long(Path::new("a.rs"), &"\n".repeat(LONGEST_FILE + 1)).is_some());
@@ -293,6 +315,15 @@ fn directions(path: &Path, text: &str) -> Vec<String> {
         }
     }
     offences
+}
+
+/// What a file gives to another program to find or end something by its name. A word within a longer text is advice.
+fn name_hunters(path: &Path, text: &str) -> Vec<String> {
+    let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let quotes = |word: &str| program.contains(&format!("\"{word}\""));
+    let ends = ENDERS.iter().filter(|_| !path.ends_with(MAY_END));
+    let all = NAME_HUNTERS.iter().chain(ends).filter(|word| quotes(word));
+    all.map(|word| format!("{}: must not run {word}", path.display())).collect()
 }
 
 fn impurities(path: &Path, text: &str) -> Vec<String> {

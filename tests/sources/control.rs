@@ -87,6 +87,25 @@ fn a_listening_client_hears_sessions_and_is_seen_by_nobody() {
     assert_eq!(std::fs::read(&typed).unwrap(), b"", "it typed into a pane");
 }
 
+/// Who looks for `tmux -C` among the processes to end what listens must not find a server, and no client that could become one.
+#[test]
+fn a_listening_client_can_start_no_server_and_no_server_has_its_arguments() {
+    let world = World::new();
+    world.session("one", world.root(), "sleep 600");
+    let server: u32 = world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let words = |pid: u32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        line.trim_end_matches('\0').split('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = words(server);
+    let (client, _notices) = listen(&world);
+    let own = words(client.pid());
+    let at = own.iter().position(|word| word == "-C").unwrap_or_else(|| panic!("{own:?}"));
+    assert!(own[..at].contains(&"-N".to_owned()) && own[..at].contains(&"-S".to_owned()), "{own:?}");
+    assert_eq!(own.get(at + 1).map(String::as_str), Some("wait-for"), "a client without a command makes a session");
+    assert_eq!(words(server), before);
+}
+
 #[test]
 fn a_listening_client_does_not_keep_a_server_alive() {
     let world = World::new();
