@@ -133,3 +133,22 @@ fn an_agent_that_is_started_by_hand_makes_its_conversation_doubtful_until_a_pers
     assert_eq!(lines(&world.diff(&[])), [""; 0]);
     assert_eq!(row(&world)["doubt"], Value::Null);
 }
+
+#[test]
+fn a_record_that_a_person_puts_back_is_not_replaced_again() {
+    let world = World::new();
+    world.program("goose", "#!/bin/bash\nwhile read -r line; do :; done\n");
+    let cwd = world.workspace("shop");
+    world.session("keeper", &cwd, "exec sleep 1000");
+    world.declare(&declaring(&cwd, &[("x", "goose", "one")]).replace("status: running, ", ""));
+    world.reconcile(&[]);
+    world.session("x", &cwd, "exec goose --resume two");
+    await_some("the agent", || (row(&world)["observed"] == "alive").then_some(()));
+    world.reconcile(&[]);
+    assert!(world.text().contains("session_id: two"), "{}", world.text());
+
+    std::fs::write(world.manifest(), world.text().replace("session_id: two", "session_id: one")).unwrap();
+    assert_eq!(ambiguous(&world), ["x"]);
+    world.reconcile(&[]);
+    assert!(world.text().contains("session_id: one"), "{}", world.text());
+}

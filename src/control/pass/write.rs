@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::control::observe::Observer;
 use crate::control::timing::timed;
-use crate::core::drift::{Drift, Fingerprint, Verdict, remember};
+use crate::core::drift::{Drift, Fingerprint, Verdict, note_written, remember};
 use crate::core::manifest::Dialect;
 use crate::core::memory::Memory;
 use crate::core::observe::Boot;
@@ -41,7 +41,8 @@ pub(super) fn record(world: &Observer, options: &PassOptions, file: &ManifestFil
     let mut attempt = Attempt { world, options, journal: &journal, stage, judged, memory, intent: None };
     let outcome = timed("write the manifest", || locked.update(|snapshot| attempt.plan(snapshot)))?;
     let Attempt { mut stage, judged, memory, intent, .. } = attempt;
-    if let TextChange::Written { .. } = outcome.change {
+    let is_written = matches!(outcome.change, TextChange::Written { .. });
+    if is_written {
         world.cache.keep_edition(&judged.draft.edition);
         if let Some(versions) = &options.versions {
             versions.wrote(&judged.draft.edition);
@@ -49,15 +50,12 @@ pub(super) fn record(world: &Observer, options: &PassOptions, file: &ManifestFil
         stage.notes.extend(overwriter(&stage, locked.path()));
     }
     if let Some(intent) = intent {
-        let decided = match outcome.change {
-            TextChange::Written { .. } => journal.commit(intent),
-            TextChange::Unchanged => journal.abort(intent),
-        };
+        let decided = if is_written { journal.commit(intent) } else { journal.abort(intent) };
         stage.notes.extend(decided.err().map(|error| PassError::line(&error)));
     }
     let noted = journal.note(kept(&outcome.saved, stage.observation.at, stage.observation.boot.seen()));
     stage.notes.extend(noted.err().map(|error| PassError::line(&error)));
-    timed("save the memory", || save_memory(&mut stage, world, options, &judged, memory, &locked));
+    timed("save the memory", || save_memory(&mut stage, world, options, (&judged, is_written), memory, &locked));
     Ok(stage.finish(world, options, judged, outcome.saved))
 }
 
@@ -151,13 +149,13 @@ fn save_memory(
     stage: &mut Stage,
     world: &Observer,
     options: &PassOptions,
-    judged: &Judged,
+    (judged, is_written): (&Judged, bool),
     memory: Memory,
     locked: &LockedManifest,
 ) {
     let state = state_file(world, &options.state_home.of_manifest(locked.path()));
     let current = state.load().memory;
-    let after = if current == stage.memory {
+    let mut after = if current == stage.memory {
         memory
     } else {
         // Another pass has noted something since: what it knows is kept.
@@ -166,6 +164,10 @@ fn save_memory(
         stage.memory = before;
         after
     };
+    if is_written {
+        let given = judged.draft.plan.given_ids(stage.manifest(), &judged.verdict);
+        note_written(&mut after, &stage.world(), &judged.verdict, &given);
+    }
     if let Err(error) = state.save(&after, locked) {
         stage.notes.push(PassError::line(&error));
     }

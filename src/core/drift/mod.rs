@@ -39,7 +39,7 @@ pub use classify::{About, Continued, EntryVerdict, Unknown, Unregistered, Verdic
 pub use delegated::delegations;
 pub use identity::{Candidate, Identity};
 pub use presence::{LiveAgent, Presence};
-pub use remember::remember;
+pub use remember::{note_written, remember};
 
 /// Everything a classification looks at. Equal values give equal verdicts: the time is that of the observation.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Class, Disposition, EntryVerdict, Inputs, Unregistered, Verdict};
+use super::{EntryVerdict, Inputs, Verdict};
 use crate::core::fact::Fact;
-use crate::core::ids::SessionKey;
+use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::Session;
 use crate::core::memory::{KnownIn, Memory, SeenFrom, SessionMemory};
 use crate::core::observe::{Pane, Viewpoint};
@@ -58,32 +58,22 @@ pub fn remember<'a>(
             memory.sessions.insert(entry.key.clone(), session);
         }
     }
-    let registered = registered(verdict);
-    for found in &registered {
-        note_registered(world, memory.sessions.entry(&found.key), found);
-    }
-    let entries = world.manifest.sessions.iter().map(|entry| &entry.key);
-    note_declared(&mut memory, &entries.chain(registered.iter().map(|found| &found.key)).collect(), now);
+    note_declared(&mut memory, &world.manifest.sessions.iter().map(|entry| &entry.key).collect(), now);
     remember_drifts(&mut memory, world, verdict, told, consumer);
     memory
 }
 
-/// The sessions that get an entry in this pass.
-fn registered(verdict: &Verdict) -> Vec<&Unregistered> {
-    let is_registered = |found: &&Unregistered| {
-        verdict.drifts.iter().any(|drift| {
-            drift.class == Class::Unregistered && drift.disposition == Disposition::Record && drift.session == found.key
-        })
-    };
-    verdict.found.iter().filter(is_registered).collect()
-}
-
-/// Notes which process the conversation is recorded for that a new entry begins with.
-fn note_registered(world: &Inputs<'_>, session: &mut SessionMemory, found: &Unregistered) {
-    if let ([live], Some((id, _))) = (found.agents.as_slice(), &found.proven) {
-        let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
+/// Notes the ids that a pass has written, and which process a new entry's is recorded for: what a person writes over them before
+/// the next look is the person's.
+pub fn note_written(memory: &mut Memory, world: &Inputs<'_>, verdict: &Verdict, given: &[(&SessionKey, ConversationId)]) {
+    let (boot, pids) = (world.observation.boot.seen(), world.observation.vantage.pids.as_deref());
+    for (key, id) in given {
+        let session = memory.sessions.entry(key);
         session.note_recorded_id(Some(id), world.observation.at, boot);
-        session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
+        session.undeclared_since = None;
+        if let Some([live]) = verdict.found.iter().find(|found| found.key == **key).map(|found| found.agents.as_slice()) {
+            session.known_in = Some(KnownIn::new(id.clone(), live.agent.process, boot, pids));
+        }
     }
 }
 

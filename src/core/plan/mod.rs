@@ -74,6 +74,18 @@ impl Plan {
         self.steps.iter().filter_map(|step| Some((step.cause.drift()?, step))).collect()
     }
 
+    /// The conversations it gives to sessions that have an entry, or get one.
+    pub fn given_ids<'a>(&self, manifest: &Manifest, verdict: &'a Verdict) -> Vec<(&'a SessionKey, ConversationId)> {
+        let steps = self.by_drift();
+        let gives = |drift: &'a Drift| {
+            // As it stands in the drift: the first entry of all is put in with the list around it.
+            steps.get(&drift.fingerprint())?;
+            let gift = drift.edits().iter().find_map(|edit| given_id(manifest, edit))?;
+            Some((&drift.session, gift.id))
+        };
+        verdict.drifts.iter().filter_map(gives).collect()
+    }
+
     /// The plan without the steps of some drifts; new entries are numbered again.
     #[must_use]
     pub fn without(&self, manifest: &Manifest, drifts: &[Drift], dropped: &BTreeMap<Fingerprint, String>) -> Self {

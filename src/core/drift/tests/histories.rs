@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::properties::{apply, model};
 use super::world::*;
-use crate::core::drift::{Class, Verdict, classify, remember};
+use crate::core::drift::{Class, Verdict, classify};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::select::Selection;
@@ -223,7 +223,7 @@ impl Stage {
         let world = scene.world();
         let verdict = classify(&world);
         let edits = plan::make(&scene.manifest, &verdict, &Selection::default()).edits();
-        let memory = remember(&world, &verdict, std::iter::empty(), None);
+        let memory = scene.remembered();
         let mut document = json!({ "version": 1, "sessions": self.books[at].entries });
         let before = document.clone();
         apply(&mut document, &edits);

@@ -48,6 +48,26 @@ fn arguments_replace_a_recorded_id_only_if_the_process_is_younger_than_the_recor
 }
 
 #[test]
+fn a_record_that_a_person_puts_back_right_after_a_pass_has_replaced_it_is_younger_than_the_process() {
+    let started = || alive("s", agent(1).proves(Rung::Start, "new"));
+    let before = scene(entries(&[("s", "old")]), Vec::new()).remembered();
+    let mut replacing = scene(entries(&[("s", "old")]), vec![started()]);
+    let key = replacing.manifest.sessions[0].key.clone();
+    replacing.memory = before;
+    replacing.memory.sessions.entry(&key).id_since = Some(ago(9000));
+    replacing.memory.sessions.entry(&key).id_since_boot = None;
+    assert_eq!(replacing.words(), ["new-id:record"]);
+    let memory = replacing.remembered();
+    let then = |recorded| {
+        let mut scene = scene(entries(&[("s", recorded)]), vec![started()]);
+        (scene.modified, scene.memory) = (Some(now()), memory.clone());
+        scene.words()
+    };
+    assert_eq!(then("new"), [""; 0]);
+    assert_eq!(then("old"), ["ambiguous:flag"]);
+}
+
+#[test]
 fn a_clock_that_was_set_makes_no_process_younger_than_the_record() {
     // The process started 600 seconds ago by the clock of the boot, and the record was seen so many seconds ago by it. The clock of
     // the wall was `behind` when the record was seen.

@@ -144,7 +144,10 @@ fn remembered(scene: &Scene) -> crate::core::memory::Memory {
         selection: &Selection::default(),
     };
     let report = crate::core::report::make::make(&world, &verdict, &outcome);
-    crate::core::drift::remember(&world, &verdict, report.drifts.iter().map(|drift| drift.id.as_str()), None)
+    let mut memory = crate::core::drift::remember(&world, &verdict, report.drifts.iter().map(|drift| drift.id.as_str()), None);
+    let plan = plan::make(&scene.manifest, &verdict, &Selection::default());
+    crate::core::drift::note_written(&mut memory, &world, &verdict, &plan.given_ids(&scene.manifest, &verdict));
+    memory
 }
 
 /// Ids held by two live entries, by the entries' names.

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::core::drift::{Drift, Inputs, classify, remember};
+use crate::core::drift::{Drift, Inputs, classify, note_written, remember};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
+use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::memory::{Memory, SessionMemory};
 use crate::core::observe::identity::{Appearance, Ladder, LastMessage, Rung, RungReading, RungValue};
 use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey, Viewpoint};
+use crate::core::plan;
 
 pub(super) const HOST: &str = "dev1";
 pub(super) const HOME: &str = "/home/dev/.claude";
@@ -234,10 +236,14 @@ impl Scene {
         }
     }
 
-    /// What the next pass knows of this one.
+    /// What the next pass knows of this one, which wrote all it could.
     pub(super) fn remembered(&self) -> Memory {
         let world = self.world();
-        remember(&world, &classify(&world), std::iter::empty(), None)
+        let verdict = classify(&world);
+        let mut memory = remember(&world, &verdict, std::iter::empty(), None);
+        let plan = plan::make(&self.manifest, &verdict, &Selection::default());
+        note_written(&mut memory, &world, &verdict, &plan.given_ids(&self.manifest, &verdict));
+        memory
     }
 
     pub(super) fn drifts(&self) -> Vec<Drift> {
