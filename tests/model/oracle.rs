@@ -90,7 +90,9 @@ pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option
         assert!(lines.any(|other| other == line), "the line {line:?} is lost{}", shown());
     }
     let (old, new) = (entries(before), entries(after));
-    let renamed = renames(&old, truth, false);
+    // What may not be read may be known from before, or not: of that, either may follow.
+    let [mut renamed, from_before] = [false, true].map(|from_before| renames(&old, truth, from_before));
+    renamed.retain(|name, _| from_before.contains_key(name));
     assert!(new.len() >= old.len(), "an entry is gone{}", shown());
     for (was, is) in old.iter().zip(&new) {
         let name = is.name();
