@@ -28,12 +28,16 @@ pub struct Table {
     pub hidden: Vec<u32>,
     /// Servers that do not answer.
     pub mute: Vec<String>,
-    /// How far the clock is past the first day.
+    /// How far the clock is past the first day, had nobody set it.
     pub later: TimeDelta,
+    /// How far it was set ahead, or back.
+    pub set: TimeDelta,
     /// How often the host was booted before this time.
     pub boots: u32,
     /// When sessions were made, by the process of their first pane; all others on the first day.
     pub made: BTreeMap<u32, DateTime<Utc>>,
+    /// The processes headcount has a handle on: when they started, by the clock then, and by the ticks.
+    pub held: BTreeMap<(u32, DateTime<Utc>), u64>,
 }
 
 /// A process.
@@ -45,8 +49,9 @@ pub struct Running {
 }
 
 impl Running {
-    fn started(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(self.ticks * 10).unwrap())
+    /// When it started, by what the clock shows today.
+    fn started(&self, table: &Table) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + table.set + TimeDelta::milliseconds(i64::try_from(self.ticks * 10).unwrap())
     }
 }
 
@@ -116,7 +121,7 @@ impl Fake {
         Fact::Seen(ProcessInfo {
             pid,
             parent: process.parent,
-            started: process.started(),
+            started: process.started(&table),
             start_ticks: Some(process.ticks),
             has_terminal: true,
             foreground: None,
@@ -181,11 +186,13 @@ impl Host for Fake {
     }
 
     fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(1) + self.table().later
+        let table = self.table();
+        DateTime::UNIX_EPOCH + TimeDelta::days(1) + table.later + table.set
     }
 
     fn boot(&self) -> Fact<Boot> {
-        Fact::Seen(Boot { id: format!("boot {}", self.table().boots), at: DateTime::UNIX_EPOCH })
+        let table = self.table();
+        Fact::Seen(Boot { id: format!("boot {}", table.boots), at: DateTime::UNIX_EPOCH + table.set })
     }
 
     fn run(&self, command: &Command) -> Result<CommandOutput, RunError> {
@@ -244,13 +251,17 @@ impl Host for Fake {
     }
 
     fn hold(&self, pid: u32, started: DateTime<Utc>) -> Option<Hold> {
-        self.find(pid).seen().filter(|process| process.started == started).map(|_| Hold { pid, started, handle: None })
+        let ticks = self.find(pid).seen().filter(|process| process.started == started)?.start_ticks?;
+        self.table().held.insert((pid, started), ticks);
+        Some(Hold { pid, started, handle: None })
     }
 
     fn live(&self, holds: &[&Hold]) -> Vec<bool> {
         self.polled.fetch_add(1, Ordering::Relaxed);
         let table = self.table();
-        let lives = |hold: &&Hold| table.processes.get(&hold.pid).is_some_and(|it| it.started() == hold.started);
+        // A handle is on a process, whatever the clock was set to since.
+        let ticks = |hold: &Hold| table.held.get(&(hold.pid, hold.started)).copied();
+        let lives = |hold: &&Hold| table.processes.get(&hold.pid).is_some_and(|it| Some(it.ticks) == ticks(hold));
         holds.iter().map(lives).collect()
     }
 

@@ -49,6 +49,11 @@ impl Entry {
         (pane.get("id")?.as_str()? == format!("%{pid}")).then_some(pid)
     }
 
+    /// Whether its agent lives in its pane, and no server shows that.
+    fn is_lost(&self, truth: &Truth) -> bool {
+        self.pane().and_then(|pane| truth.lost.get(&pane)).is_some_and(|kind| Some(kind.as_str()) == self.text("agent"))
+    }
+
     /// What headcount is not to touch.
     fn declared(&self) -> Map<String, Value> {
         let own = self.0.iter().filter(|(key, _)| !RECORDED.contains(&key.as_str()));
@@ -57,7 +62,8 @@ impl Entry {
 
     /// What a person who changed it has changed, as far as that opens a window.
     pub fn said(&self) -> Map<String, Value> {
-        self.0.iter().filter(|(key, _)| !key.starts_with("note_")).map(|(key, value)| (key.clone(), value.clone())).collect()
+        let says = |key: &str, value: &Value| !key.starts_with("note_") && key != "last_visible_status" && !value.is_null();
+        self.0.iter().filter(|(key, value)| says(key, value)).map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Which of the agents in its session is its own: the only one, or the one in its pane.
@@ -103,11 +109,12 @@ pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option
         assert!(!is.is_suspended(), "{name:?} is suspended{}", shown());
         let dies = was.text("status") != is.text("status") && is.text("status") == Some("terminated");
         assert!(!dies || !truth.sessions.contains_key(&name), "{name:?} is called dead, and it lives{}", shown());
+        assert!(!dies || !was.is_lost(truth), "{name:?} is called dead, and it lives out of reach{}", shown());
         if deaf {
             continue;
         }
         written(was, is, (&new, &renamed), truth).unwrap_or_else(|why| panic!("{name:?}: {why}{}", shown()));
-        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| now < at + WINDOW);
+        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| is_fresh(*at, now));
         let overruled =
             RECORDED.iter().find(|key| was.0.get(**key).is_some_and(|old| !old.is_null() && is.0.get(**key) != Some(old)));
         assert!(!fresh || overruled.is_none(), "{name:?}: a person has just written {overruled:?}{}", shown());
@@ -118,10 +125,15 @@ pub fn judge(before: &str, after: &str, truth: &Truth, now: i64, touched: Option
         assert!(!new[..at].iter().any(|other| other.name() == name), "{name:?} has two entries{}", shown());
         assert!(is.is_running(), "{name:?} begins as something else{}", shown());
         written(&none, is, (&new, &renamed), truth).unwrap_or_else(|why| panic!("new {name:?}: {why}{}", shown()));
-        assert!(truth.made[&name] + WINDOW <= now, "{name:?} is too young{}", shown());
-        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| now < at + WINDOW);
+        assert!(!is_fresh(truth.made[&name], now), "{name:?} is too young{}", shown());
+        let fresh = touched.and_then(|touched| touched.get(&name)).is_some_and(|at| is_fresh(*at, now));
         assert!(!fresh, "a person has just taken {name:?} away{}", shown());
     }
+}
+
+/// Whether a moment is within the window. One that is still to come, because the clock was set back, is not.
+pub fn is_fresh(at: i64, now: i64) -> bool {
+    (at..at + WINDOW).contains(&now)
 }
 
 /// Whether what was recorded of an entry is so.
@@ -219,7 +231,7 @@ pub fn hear(report: &Report, after: &str, truth: &Truth, has_transcript: &dyn Fn
         let (there, agents) = (truth.sessions.contains_key(&name), truth.agents_of(&name, drift.agent.as_str()));
         let entry = all.iter().find(|entry| entry.name() == name);
         let is_so = match drift.class {
-            Class::Dead => !there,
+            Class::Dead => !there && !entry.is_some_and(|entry| entry.is_lost(truth)),
             Class::AgentGone => there && agents.is_empty(),
             Class::Unregistered => !agents.is_empty(),
             Class::NewId | Class::Revived => !agents.is_empty(),
@@ -262,6 +274,119 @@ fn shared(all: &[Entry], report: &Report, truth: &Truth, fail: &dyn Fn(String)) 
         let is_shown_twice = truth.agents(&one.name()).len() != 1;
         if is_proven && is_alone && !is_contested && !is_shown_twice && has(one, Class::Ambiguous) {
             fail(format!("{:?} proves what it records, and is called ambiguous", one.name()));
+        }
+    }
+}
+
+/// An id as it stands in an entry, since when it does by the seconds that nobody sets, and whether a pass has seen it.
+#[derive(Debug, Clone)]
+struct Record {
+    id: Option<String>,
+    at: i64,
+    seen: bool,
+}
+
+/// The ids that stand in a manifest.
+#[derive(Debug, Default)]
+pub struct Records {
+    now: BTreeMap<Name, Record>,
+    /// Those the last pass left.
+    left: BTreeMap<Name, Record>,
+}
+
+impl Records {
+    /// Notes what a person has saved. What is as the last pass left it nobody can have seen to change.
+    pub fn note_save(&mut self, text: &str, at: i64) {
+        self.note(text, at, false);
+        for (name, record) in &mut self.now {
+            if let Some(left) = self.left.get(name).filter(|left| left.id == record.id) {
+                record.clone_from(left);
+            }
+        }
+    }
+
+    /// Notes what a pass has left.
+    pub fn note_pass(&mut self, text: &str, at: i64) {
+        self.note(text, at, true);
+        self.left.clone_from(&self.now);
+    }
+
+    /// Notes the ids of a text: those that took the place of another, or of none, since `at`. How old others are nobody knows.
+    fn note(&mut self, text: &str, at: i64, seen: bool) {
+        for entry in entries(text) {
+            let id = entry.text("session_id").map(str::to_owned);
+            let record = self.now.entry(entry.name()).or_insert_with(|| Record { id: id.clone(), at: i64::MIN, seen });
+            if record.id != id {
+                *record = Record { id, at, seen };
+            }
+            record.seen |= seen;
+        }
+    }
+
+    /// The clock was set: how old a record is that no pass has seen, only the time of its file tells, which is by the other one.
+    pub fn note_clock(&mut self) {
+        self.now.retain(|_, record| record.seen);
+    }
+
+    /// Fails if what an agent was started with took the place of a record that is younger than the agent.
+    pub fn hold_younger(&self, before: &str, after: &str, truth: &Truth) {
+        for (was, is) in entries(before).iter().zip(&entries(after)) {
+            let Some(old) = was.text("session_id").filter(|old| is.text("session_id") != Some(old)) else { continue };
+            let own = is.own(truth).filter(|own| !own.is_registered());
+            let record = self.now.get(&is.name()).filter(|record| record.id.as_deref() == Some(old));
+            if let Some((own, record)) = own.zip(record) {
+                let name = is.name();
+                assert!(
+                    own.started() >= record.at,
+                    "{name:?}: arguments replace a younger record\n{before}--- after\n{after}{truth}"
+                );
+            }
+        }
+    }
+}
+
+/// Which process of an entry was last in order in which conversation.
+pub type Known = BTreeMap<Name, (String, u32, [i64; 2])>;
+
+/// Fails if a record that nothing proves counts for another process than the one that was in it. Notes those that are in order.
+pub fn weakest(after: &str, report: &Report, truth: &Truth, known: &mut Known) {
+    for entry in entries(after).iter().filter(|entry| !entry.is_suspended()) {
+        let name = entry.name();
+        let is_seen = truth.answers(&name.0) && !truth.hidden.contains(&name);
+        let is_unknown = report.unknown.iter().any(|unknown| unknown.scope == name.1 || unknown.scope.ends_with(&name.0));
+        let Some(own) = entry.own(truth).filter(|_| is_seen && !is_unknown) else { continue };
+        let is_told = report.drifts.iter().any(|drift| {
+            (&drift.session.server, &drift.session.name) == (&name.0, &name.1)
+                && matches!(drift.class, Class::Ambiguous | Class::NewId)
+        });
+        let Some(id) = entry.text("session_id").filter(|_| !is_told) else { continue };
+        let starts = [own.started(), own.started() + truth.set];
+        if let Some((_, pid, known)) = known.get(&name).filter(|(known, ..)| known == id && own.id.is_none()) {
+            // A little is allowed to either clock: where one was set, a process may seem as old as another by the other one.
+            let is_it = *pid == own.pid && starts.iter().zip(known).any(|(now, then)| now.abs_diff(*then) <= 3);
+            assert!(is_it, "{name:?}: {id} was that of {pid}, and counts for {} in silence\n{after}{truth}", own.pid);
+        }
+        known.insert(name, (id.to_owned(), own.pid, starts));
+    }
+}
+
+/// What a person's edit makes of it: an id that is written anew is believed, and an entry keeps what is known of it under another
+/// name.
+pub fn note_edit(known: &mut Known, before: &str, after: &str) {
+    let ids = |text: &str| -> BTreeMap<Name, Option<String>> {
+        entries(text).iter().map(|entry| (entry.name(), entry.text("session_id").map(str::to_owned))).collect()
+    };
+    let (was, is) = (ids(before), ids(after));
+    for (name, id) in &is {
+        let is_other = known.get(name).is_some_and(|(known, ..)| Some(known) != id.as_ref());
+        if is_other {
+            known.remove(name);
+        }
+        let gone = was.iter().filter(|(old, held)| !is.contains_key(*old) && *held == id && old.0 == name.0);
+        if let ([(old, Some(_))], false) = (gone.collect::<Vec<_>>().as_slice(), was.contains_key(name))
+            && let Some(process) = known.remove(*old)
+        {
+            known.insert(name.clone(), process);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The manifest as a person edits it: lines. Keeps account of what the person wrote that nobody may lose.
 
 use super::step::{Deed, Place, SERVERS};
-use super::truth::{kind, name};
+use super::truth::{KINDS, kind, name};
 
 /// What makes the text no YAML.
 const BROKEN: &str = "{ [ broken";
@@ -146,6 +146,22 @@ impl Page {
                     if !self.has(&server, &name(to)) {
                         self.set(&block, "name", &name(to));
                     }
+                }
+            }
+            Deed::Copy(which, Place { server, name: number }) => {
+                let free = !self.has(SERVERS[server], &name(number));
+                if let Some(block) = self.block(which).filter(|_| free) {
+                    let start = self.lines.len();
+                    self.lines.extend_from_within(block.clone());
+                    let copy = start..self.lines.len();
+                    self.set(&copy, "name", &name(number));
+                    self.set(&copy, "server", SERVERS[server]);
+                }
+            }
+            Deed::Agent(which) => {
+                if let Some(block) = self.block(which) {
+                    let is = self.value(&block, "agent");
+                    self.set(&block, "agent", KINDS[usize::from(is.as_deref() == Some(KINDS[0]))]);
                 }
             }
             Deed::Halve => {

@@ -18,7 +18,7 @@ use headcount::store::manifest::{WriteStep as Writing, WriteSteps};
 use headcount::store::paths::StateHome;
 
 use super::fake::Fake;
-use super::oracle::{self, WINDOW, entries};
+use super::oracle::{self, Known, Records, WINDOW, entries};
 use super::page::Page;
 use super::step::{Deed, SERVERS, Step};
 use super::truth::{Name, Truth, transcript};
@@ -55,6 +55,11 @@ pub struct Play {
     touched: BTreeMap<Name, i64>,
     /// The text of a pass that did not believe it yet, and when that was.
     small: Option<(String, i64)>,
+    /// The ids that stand in the manifest, and the processes that were in order in them.
+    records: Records,
+    known: Known,
+    /// What passes left as the manifest.
+    texts: Vec<String>,
     pending: Scope,
     is_deaf: bool,
     next: u32,
@@ -73,11 +78,11 @@ fn server(at: usize) -> Scope {
     Scope::server(ServerKey { mux: MuxKind::Tmux, server: SERVERS[at].to_owned() })
 }
 
-/// Saves as most editors do: a new file over the old one. Long ago, so that nobody waits for it to stand still.
-fn save(path: &Path, text: &str) {
+/// Saves as most editors do: a new file over the old one. At a time of the world, so that nobody waits for it to stand still.
+fn save(path: &Path, text: &str, now: i64) {
     let draft = path.with_file_name("draft");
     fs::write(&draft, text).unwrap();
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap());
     fs::File::options().append(true).open(&draft).unwrap().set_modified(then).unwrap();
     fs::rename(&draft, path).unwrap();
 }
@@ -91,9 +96,9 @@ impl Play {
         let fake = Fake::new(dir.path());
         fs::create_dir_all(transcript(&fake, "x").parent().unwrap()).unwrap();
         let manifest = dir.path().join("agent-sessions.yaml");
-        save(&manifest, FIRST);
+        save(&manifest, FIRST, fake.now().timestamp());
         let (race, ids) = (Arc::<Mutex<Race>>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let listener = steps(manifest.clone(), Arc::clone(&race), Arc::clone(&ids));
+        let listener = steps(manifest.clone(), Arc::clone(&race), Arc::clone(&ids), fake.clone());
         let update = headcount::store::manifest::UpdateOptions { steps: listener, ..Default::default() };
         let options = PassOptions {
             manifest,
@@ -122,6 +127,9 @@ impl Play {
             left: None,
             touched: BTreeMap::new(),
             small: None,
+            records: Records::default(),
+            known: Known::new(),
+            texts: Vec::new(),
             pending: Scope::ALL,
             is_deaf: false,
             next: 100,
@@ -131,6 +139,23 @@ impl Play {
 
     fn now(&self) -> i64 {
         self.fake.now().timestamp()
+    }
+
+    /// The seconds that nobody sets.
+    fn later(&self) -> i64 {
+        self.fake.table().later.num_seconds()
+    }
+
+    /// A person saves another text.
+    fn save(&mut self, text: &str) {
+        let (before, later) = (self.text(), self.later());
+        save(&self.options.manifest, text, self.now());
+        if !Page::of(&before, &[]).is_broken() && !Page::of(text, &[]).is_broken() {
+            oracle::note_edit(&mut self.known, &before, text);
+            self.records.note_save(text, later);
+        } else {
+            (self.known, self.records) = Default::default();
+        }
     }
 
     fn text(&self) -> String {
@@ -154,8 +179,20 @@ impl Play {
                 let mut page = Page::of(&self.text(), &self.marks);
                 self.next += 1;
                 page.edit(deed, &self.ids.lock().unwrap(), usize::try_from(self.next).unwrap());
-                save(&self.options.manifest, &page.text());
+                self.save(&page.text());
                 self.marks = page.marks;
+            }
+            Step::Checkout(back) => {
+                if let Some(text) = self.texts.iter().rev().nth(*back).cloned() {
+                    self.save(&text);
+                    self.marks.retain(|mark| text.contains(mark.as_str()));
+                }
+            }
+            Step::Forget => {
+                let state = self.options.manifest.with_file_name("state");
+                assert!(fs::remove_dir_all(&state).is_ok() || !state.exists());
+                (self.known, self.records) = Default::default();
+                self.take(&Step::Restart);
             }
             Step::Pass => self.pass(false),
             Step::Race { deed, at } => {
@@ -185,8 +222,11 @@ impl Play {
     /// Everything answers again and time passes: then what is written is the whole truth, and another look changes nothing.
     fn settle(&mut self) {
         {
+            let lost: Vec<u32> = Truth::of(&self.fake).lost.into_keys().collect();
+            let gone = self.processes(&lost);
             let mut table = self.fake.table();
             (table.hidden, table.mute) = (Vec::new(), Vec::new());
+            table.processes.retain(|pid, _| !gone.contains(pid));
         }
         if Page::of(&self.text(), &[]).is_broken() {
             self.take(&Step::Edit(Deed::Break));
@@ -231,11 +271,20 @@ impl Play {
             None => before,
         };
         oracle::kept(&self.marks, &after, &pass.saved);
+        self.texts.extend((self.texts.last() != Some(&after)).then(|| after.clone()));
         if !Page::of(&after, &[]).is_broken() {
             // A save in the middle may itself have been read, or not: what it touched is not known.
             let touched = (saved.is_none() && self.left.is_some()).then_some(&self.touched);
             oracle::judge(&base, &after, &truth, now, touched, self.is_deaf);
+            if saved.is_some() {
+                (self.known, self.records) = Default::default();
+            } else {
+                self.records.hold_younger(&base, &after, &truth);
+                let later = self.later();
+                self.records.note_pass(&after, later);
+            }
             if saved.is_none() && !self.is_deaf {
+                oracle::weakest(&after, &pass.report, &truth, &mut self.known);
                 let has_transcript = |id: &str| transcript(&self.fake, id).exists();
                 oracle::hear(&pass.report, &after, &truth, &has_transcript);
                 self.compare(&pass);
@@ -251,7 +300,7 @@ impl Play {
         let is_broken = Page::of(after, &[]).is_broken();
         match error {
             PassError::Shrunken { .. } => {
-                if self.small.as_ref().is_none_or(|(text, _)| text != after) {
+                if self.small.as_ref().is_none_or(|(text, since)| text != after || *since > now) {
                     self.small = Some((after.to_owned(), now));
                 }
             }
@@ -262,6 +311,7 @@ impl Play {
             Some(page) => {
                 assert_eq!(after, page.text(), "a refused pass has written");
                 (self.marks, self.left) = (page.marks, None);
+                (self.known, self.records) = Default::default();
             }
             None => assert_eq!(after, before, "a refused pass has written"),
         }
@@ -269,10 +319,13 @@ impl Play {
 
     /// Notes which entries a person has changed since the last pass.
     fn note_touched(&mut self, before: &str, now: i64) {
+        // What was old stays so when the clock is set back, and what is still to come then is old.
+        self.touched.retain(|_, at| oracle::is_fresh(*at, now));
         let Some(left) = &self.left else { return self.touched.clear() };
         let said = |text: &str| -> BTreeMap<Name, _> { entries(text).iter().map(|it| (it.name(), it.said())).collect() };
         let (was, is) = (said(left), said(before));
-        let since = self.small.as_ref().filter(|(text, _)| text == before).map_or(now, |(_, since)| *since);
+        let since =
+            self.small.as_ref().filter(|(text, since)| text == before && *since <= now).map_or(now, |(_, since)| *since);
         let names: BTreeSet<&Name> = was.keys().chain(is.keys()).collect();
         let changed = names.into_iter().filter(|name| was.get(*name) != is.get(*name));
         self.touched.extend(changed.map(|name| (name.clone(), since)));
@@ -294,14 +347,14 @@ impl Play {
 }
 
 /// Saves what waits to be saved at the step it waits for.
-fn steps(manifest: PathBuf, race: Arc<Mutex<Race>>, ids: Arc<Mutex<Vec<String>>>) -> WriteSteps {
+fn steps(manifest: PathBuf, race: Arc<Mutex<Race>>, ids: Arc<Mutex<Vec<String>>>, fake: Fake) -> WriteSteps {
     WriteSteps::new(move |step| {
         let mut race = race.lock().unwrap();
         let Some(Save { deed, number, marks, .. }) = race.waits.take_if(|save| save.at == step) else { return };
         let text = fs::read_to_string(&manifest).unwrap();
         let mut page = Page::of(&text, &marks);
         page.edit(&deed, &ids.lock().unwrap(), number);
-        save(&manifest, &page.text());
+        save(&manifest, &page.text(), fake.now().timestamp());
         race.saved = Some(page);
     })
 }

@@ -47,6 +47,14 @@ pub enum Step {
     End(usize),
     /// The host is booted anew.
     Reboot,
+    /// Another server takes a server's socket over: its sessions live on and nobody can reach them.
+    Replace(usize),
+    /// The clock is set, by so many seconds.
+    Clock(i64),
+    /// What headcount remembers is lost, and the watch is started anew.
+    Forget,
+    /// The manifest is what it was some passes ago, as after a checkout.
+    Checkout(usize),
     /// Time passes, in seconds.
     Wait(usize),
     /// What happened since the last pass was not heard of.
@@ -92,6 +100,10 @@ pub enum Deed {
     Awake(usize),
     /// An entry is given the name of another session.
     Name(usize, usize),
+    /// A copy of an entry, its conversation and pane included, for another session.
+    Copy(usize, Place),
+    /// An entry is given the other agent.
+    Agent(usize),
     /// More than half of the entries are cut off.
     Halve,
     /// The text stops being YAML, or is mended.
@@ -108,7 +120,7 @@ impl Step {
     /// Any step, the frequent ones more often.
     pub fn any(dice: &mut Dice) -> Self {
         let at = Place::any(dice);
-        match dice.below(100) {
+        match dice.below(104) {
             0..=12 => Self::Create { at, below_shell: dice.chance(2), resumes: known(dice), mute: dice.chance(6) },
             13 => Self::Handover { at, to: Place::any(dice), mute: dice.chance(2) },
             14..=19 => Self::Kill(at),
@@ -131,6 +143,10 @@ impl Step {
             90..=92 => Self::Race { deed: Deed::any(dice), at: dice.below(13) },
             93 => Self::Resync,
             94 => Self::Restart,
+            95 => Self::Checkout(dice.below(8)),
+            96 if dice.chance(2) => Self::Replace(at.server),
+            97 if dice.chance(2) => Self::Clock(*dice.pick(&[-5417, -73, 67, 5407])),
+            98 if dice.chance(3) => Self::Forget,
             _ => Self::Settle,
         }
     }
@@ -144,7 +160,7 @@ fn known(dice: &mut Dice) -> Option<usize> {
 impl Deed {
     fn any(dice: &mut Dice) -> Self {
         let which = dice.below(8);
-        match dice.below(24) {
+        match dice.below(26) {
             0..=1 => Self::Comment(dice.below(64)),
             2..=3 => Self::Trail(dice.below(64)),
             4 => Self::Note(which),
@@ -158,6 +174,8 @@ impl Deed {
             20 => Self::Suspend(which),
             21 => Self::Name(which, dice.below(NAMES)),
             22 => Self::Halve,
+            23 => Self::Copy(which, Place::any(dice)),
+            24 if dice.chance(2) => Self::Agent(which),
             _ => Self::Break,
         }
     }

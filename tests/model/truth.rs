@@ -18,6 +18,8 @@ pub struct Agent {
     pub pane: u32,
     /// Its own.
     pub pid: u32,
+    /// When it started, in ticks of the boot: another process may have its id.
+    pub ticks: u64,
     /// Its conversation, if it has entered it in its registry or was started with it.
     pub id: Option<String>,
     /// What it is: the name of its program.
@@ -25,6 +27,11 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// When it started, in the seconds that nobody sets.
+    pub fn started(&self) -> i64 {
+        i64::try_from(self.ticks / 100).unwrap() - 86_400
+    }
+
     /// Whether it proves its conversation of itself, and not only by what it was started with.
     pub fn is_registered(&self) -> bool {
         self.kind == KINDS[0]
@@ -50,6 +57,10 @@ pub struct Truth {
     pub hidden: BTreeSet<Name>,
     /// The servers that do not answer.
     pub mute: BTreeSet<String>,
+    /// The agents that live in a pane no server shows any more, by the pane's process.
+    pub lost: BTreeMap<u32, String>,
+    /// How far the clock was set, in seconds.
+    pub set: i64,
 }
 
 impl Truth {
@@ -69,7 +80,7 @@ impl Truth {
                 let agents = agents.map(|(pane, pid)| {
                     let argv = &table.processes[&pid].argv;
                     let id = if argv[0] == KINDS[0] { registered(&table, pid) } else { argv.get(2).cloned() };
-                    Agent { pane, pid, id, kind: argv[0].clone() }
+                    Agent { pane, pid, ticks: table.processes[&pid].ticks, id, kind: argv[0].clone() }
                 });
                 truth.sessions.insert(key.clone(), agents.collect());
                 let is_below = |pid: &u32| {
@@ -81,6 +92,11 @@ impl Truth {
                 truth.made.insert(key, made.map_or(0, |made| made.timestamp()));
             }
         }
+        truth.set = table.set.num_seconds();
+        let shown: BTreeSet<u32> = truth.panes.values().flatten().copied().collect();
+        let tops = table.processes.iter().filter(|(pid, process)| process.parent == 1 && !shown.contains(pid));
+        let lost = tops.flat_map(|(top, _)| agents_below(&table, *top).map(move |pid| (*top, pid)));
+        truth.lost = lost.map(|(top, pid)| (top, table.processes[&pid].argv[0].clone())).collect();
         truth
     }
 
@@ -107,12 +123,12 @@ impl fmt::Display for Truth {
             let panes = &self.panes[&(server.clone(), name.clone())];
             let mute = if self.mute.contains(server) { " (mute)" } else { "" };
             write!(f, "{server}{mute} {name} panes {panes:?}")?;
-            for Agent { pane, pid, id, kind } in agents {
+            for Agent { pane, pid, id, kind, .. } in agents {
                 write!(f, ", {kind} {pid} in {pane} is in {}", id.as_deref().unwrap_or("nobody knows what"))?;
             }
             writeln!(f)?;
         }
-        Ok(())
+        self.lost.iter().try_for_each(|(pane, kind)| writeln!(f, "out of reach: {kind} in {pane}"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use chrono::TimeDelta;
 use headcount::control::watch::wake::Scope;
 use headcount::host::Host as _;
 
@@ -14,9 +15,18 @@ impl Play {
     /// A process that begins now.
     fn start(&mut self, parent: u32, program: &str) -> u32 {
         self.next += 1;
-        let running = Running { parent, ticks: u64::from(self.next), argv: vec![program.to_owned()] };
+        let ticks = self.ticks();
+        let running = Running { parent, ticks, argv: vec![program.to_owned()] };
         self.fake.table().processes.insert(self.next, running);
         self.next
+    }
+
+    /// Now, in ticks since the boot. No two processes begin at once.
+    fn ticks(&self) -> u64 {
+        let mut table = self.fake.table();
+        table.later += TimeDelta::milliseconds(10);
+        let later = TimeDelta::days(1) + table.later;
+        u64::try_from(later.num_milliseconds()).unwrap() / 10
     }
 
     /// An agent enters a conversation: one there was, or a new one.
@@ -53,7 +63,7 @@ impl Play {
     }
 
     /// The processes of these panes and below.
-    fn processes(&self, panes: &[u32]) -> Vec<u32> {
+    pub(super) fn processes(&self, panes: &[u32]) -> Vec<u32> {
         let table = self.fake.table();
         let is_there = |pid: &u32, parent: &u32| panes.contains(pid) || panes.contains(parent);
         table.processes.iter().filter(|(pid, process)| is_there(pid, &process.parent)).map(|(pid, _)| *pid).collect()
@@ -150,7 +160,7 @@ impl Play {
             }
             Step::Reuse(at) => {
                 self.next += 1;
-                let ticks = u64::from(self.next);
+                let ticks = self.ticks();
                 if let Some(agent) = self.agent(at) {
                     self.fake.table().processes.entry(agent.pid).and_modify(|process| process.ticks = ticks);
                 }
@@ -188,7 +198,17 @@ impl Play {
                 self.end(at);
                 server(at)
             }
+            Step::Replace(at) => {
+                self.fake.table().servers.remove(SERVERS[at]);
+                server(at)
+            }
+            Step::Clock(seconds) => {
+                self.records.note_clock();
+                self.fake.table().set += TimeDelta::seconds(seconds);
+                none()
+            }
             Step::Reboot => {
+                self.fake.table().processes.clear();
                 self.end(0);
                 self.end(1);
                 let mut table = self.fake.table();
