@@ -82,9 +82,14 @@ fn server(at: usize) -> Scope {
 fn save(path: &Path, text: &str, now: i64) {
     let draft = path.with_file_name("draft");
     fs::write(&draft, text).unwrap();
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap());
-    fs::File::options().append(true).open(&draft).unwrap().set_modified(then).unwrap();
+    stamp(&draft, now);
     fs::rename(&draft, path).unwrap();
+}
+
+/// Lets a file have been changed now, by the clock of the world.
+fn stamp(path: &Path, now: i64) {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now).unwrap());
+    fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
 }
 
 impl Play {
@@ -255,6 +260,9 @@ impl Play {
         let passed = self.passer.pass(&scope);
         let saved = self.race.lock().unwrap().saved.take();
         let after = self.text();
+        if after != before {
+            stamp(&self.options.manifest, now);
+        }
         let pass = match passed {
             Ok(pass) => pass,
             Err(error) => return self.refused(error, &before, &after, saved, (scope, now)),
