@@ -7,6 +7,7 @@ mod exact;
 mod world;
 
 use headcount::core::edit::Edit;
+use headcount::core::manifest::Environment;
 use headcount::yaml::{Document, Refusal, apply, unified_diff};
 use serde_json::Value;
 use world::{Dice, Style, any_edit, manifest, ordinary_edit};
@@ -77,6 +78,12 @@ fn step(document: &Document, before: &Value, edit: &Edit) -> Option<Document> {
             assert_eq!(new.text(), whole, "by item and as a whole: {edit:?}\n{text}");
             exact::check(text, &whole, edit);
             assert_eq!(unified_diff(text, &whole, "m.yaml").is_empty(), text == whole);
+            let env = Environment { home: "/home/dev".into(), host: "dev1".to_owned() };
+            if let Ok(loaded) = document.load(&env)
+                && let Some(by_entry) = new.load_after(document, &loaded, &env)
+            {
+                assert_eq!(new.load(&env), Ok(by_entry), "by entry and as a whole: {edit:?}\n{text}");
+            }
             let back = apply(&whole, &[edit.inverse()]);
             if let Ok(back) = &back {
                 assert_eq!(

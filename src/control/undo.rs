@@ -163,7 +163,7 @@ impl Undoing<'_> {
             UndoError::refused(self.entry.id, format!("the manifest would not load: {why}"))
         })?;
         let was = old.find(&self.entry.session);
-        let sessions = loaded.manifest.sessions;
+        let sessions = &loaded.manifest.sessions;
         // Where the entry itself goes, none is given anything.
         let Some(is) = was.and_then(|was| sessions.get(was.index)).filter(|_| sessions.len() == old.sessions.len()) else {
             return Ok(());
@@ -175,7 +175,7 @@ impl Undoing<'_> {
         let holds = |other: &&Session| {
             other.index != is.index && other.agent == is.agent && other.recorded.session_id.as_ref() == Some(id)
         };
-        match sessions.iter().find(holds) {
+        match loaded.manifest.entries().find(holds) {
             Some(other) => {
                 let why = format!("conversation {id} is now recorded for {}", other.key);
                 Err(UndoError::refused(self.entry.id, why))

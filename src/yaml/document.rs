@@ -1,14 +1,17 @@
 //! A manifest's text with the untyped value that was read of it. A change of a few items of a long list costs those items, not
 //! the list. Never opens a file, and never edits where it cannot prove that the whole would read the same.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde_yaml::Value;
 
 use super::edit::{self, Refusal};
-use super::items::{Items, SESSIONS, sessions};
+use super::items::{Items, SESSIONS};
 use super::load::{LoadedManifest, load_value, unreadable_text, wrong_shape};
 use super::{Diagnostic, untyped};
 use crate::core::edit::{Edit, Path, Segment};
-use crate::core::manifest::Environment;
+use crate::core::manifest::{ChangedEntry, Environment, reread};
 
 /// More items than this are not edited one by one: to parse the whole once is cheaper by then.
 const MOST_ITEMS: usize = 64;
@@ -17,9 +20,27 @@ const MOST_ITEMS: usize = 64;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     text: String,
-    value: Value,
-    /// Where the items of the list of sessions stand, if that was asked for and can be told for sure.
-    items: Option<Items>,
+    body: Body,
+}
+
+/// What a text says.
+#[derive(Debug, Clone, PartialEq)]
+enum Body {
+    /// All of it.
+    Whole(Value),
+    /// The same by the items of the list of sessions.
+    Listed(ByItem),
+}
+
+/// A text by the items of its list of sessions, if that was asked for and can be told for sure.
+#[derive(Debug, Clone, PartialEq)]
+struct ByItem {
+    /// What it says, with an empty list in the place of the items.
+    frame: Arc<Value>,
+    /// Where the items stand.
+    places: Items,
+    /// What they say. The versions of a text share what they have in common, and so tell what they have not.
+    values: Vec<Arc<Value>>,
 }
 
 impl Document {
@@ -31,7 +52,7 @@ impl Document {
         let value = untyped::read(text).map_err(|unreadable| vec![unreadable_text(text, &unreadable)])?;
         match wrong_shape(text, &value) {
             Some(diagnostic) => Err(vec![diagnostic]),
-            None => Ok(Self { text: text.to_owned(), value, items: None }),
+            None => Ok(Self { text: text.to_owned(), body: Body::Whole(value) }),
         }
     }
 
@@ -44,8 +65,20 @@ impl Document {
     /// reading the text; what [`Document::apply`] makes of it knows the places of its own.
     #[must_use]
     pub fn indexed(self) -> Self {
-        let items = self.items.or_else(|| Items::of(&self.text, &self.value));
-        Self { items, ..self }
+        let Body::Whole(value) = self.body else { return self };
+        let body = match Items::of(&self.text, &value) {
+            Some(places) => ByItem::of(value, places).map_or_else(Body::Whole, Body::Listed),
+            None => Body::Whole(value),
+        };
+        Self { body, ..self }
+    }
+
+    /// All that the text says.
+    fn value(&self) -> Cow<'_, Value> {
+        match &self.body {
+            Body::Whole(value) => Cow::Borrowed(value),
+            Body::Listed(listed) => Cow::Owned(listed.value()),
+        }
     }
 
     /// The manifest it says.
@@ -53,7 +86,21 @@ impl Document {
     /// # Errors
     /// Everything that is wrong with it, of which at least one diagnostic is fatal.
     pub fn load(&self, env: &Environment) -> Result<LoadedManifest, Vec<Diagnostic>> {
-        load_value(&self.text, &self.value, env)
+        load_value(&self.text, &self.value(), env)
+    }
+
+    /// The same by what another version says: only the entries that this one has otherwise are read. `None` where only the whole
+    /// can tell.
+    pub fn load_after(&self, before: &Self, loaded: &LoadedManifest, env: &Environment) -> Option<LoadedManifest> {
+        let (Body::Listed(was), Body::Listed(is)) = (&before.body, &self.body) else { return None };
+        if !Arc::ptr_eq(&was.frame, &is.frame) || was.values.len() != is.values.len() || !loaded.warnings.is_empty() {
+            return None;
+        }
+        let pairs = was.values.iter().zip(&is.values).enumerate();
+        let changed = pairs.filter(|(_, (was, is))| !Arc::ptr_eq(was, is));
+        let changed = changed.map(|(index, (was, is))| ChangedEntry { index, was, is });
+        let manifest = reread(&loaded.manifest, &is.frame, env, changed)?;
+        Some(LoadedManifest { manifest, warnings: Vec::new() })
     }
 
     /// Makes edits, as [`apply`](super::apply) does; the outcome is the same byte for byte.
@@ -61,15 +108,19 @@ impl Document {
     /// # Errors
     /// The first thing that stands in the way; then nothing was changed.
     pub fn apply(&self, edits: &[Edit]) -> Result<Self, Refusal> {
-        if let Some(done) = self.items.as_ref().and_then(|items| self.by_item(items, edits)) {
+        let listed = match &self.body {
+            Body::Whole(_) => None,
+            Body::Listed(listed) => Some(listed),
+        };
+        if let Some(done) = listed.and_then(|listed| self.by_item(listed, edits)) {
             debug_assert_eq!(super::apply(&self.text, edits).as_deref(), Ok(done.text.as_str()), "by item and as a whole");
             return Ok(done);
         }
-        Ok(match edit::whole(&self.text, &self.value, edits)? {
+        Ok(match edit::whole(&self.text, &self.value(), edits)? {
             None => self.clone(),
             Some((text, value)) => {
-                let edited = Self { text, value, items: None };
-                if self.items.is_some() { edited.indexed() } else { edited }
+                let edited = Self { text, body: Body::Whole(value) };
+                if listed.is_some() { edited.indexed() } else { edited }
             }
         })
     }
@@ -78,7 +129,7 @@ impl Document {
     /// reason: then the whole has to be edited, which also knows what to say.
     ///
     /// Why the guard's verdict on an item holds for the whole: see [`Items`].
-    fn by_item(&self, items: &Items, edits: &[Edit]) -> Option<Self> {
+    fn by_item(&self, listed: &ByItem, edits: &[Edit]) -> Option<Self> {
         let mut touched: Vec<(usize, Vec<Edit>)> = Vec::new();
         for edit in edits {
             let (index, edit) = within_item(edit)?;
@@ -91,22 +142,41 @@ impl Document {
                 return None;
             }
         }
-        let list = sessions(&self.value)?;
+        let ByItem { frame, places, values } = listed;
         let mut changes = Vec::with_capacity(touched.len());
         for (index, edits) in touched {
-            let (chunk, item) = (items.chunk(&self.text, index)?, list.get(index)?);
+            let (chunk, item) = (places.chunk(&self.text, index)?, values.get(index)?);
             let alone = Items::alone(chunk);
-            let Some((text, value)) = edit::whole(&alone, &Items::value_alone(item.clone()), &edits).ok()? else { continue };
+            let item = Items::value_alone(Value::clone(item));
+            let Some((text, value)) = edit::whole(&alone, &item, &edits).ok()? else { continue };
             changes.push((index, Items::replacement(chunk, &text)?.to_owned(), only_item(value)?));
         }
         changes.sort_by_key(|(index, ..)| *index);
-        let text = items.splice(&self.text, changes.iter().map(|(index, chunk, _)| (*index, chunk.as_str())))?;
-        let (mut value, items) = (self.value.clone(), items.resized(changes.iter().map(|(at, chunk, _)| (*at, chunk.len()))));
-        let list = sessions_mut(&mut value)?;
+        let text = places.splice(&self.text, changes.iter().map(|(index, chunk, _)| (*index, chunk.as_str())))?;
+        let places = places.resized(changes.iter().map(|(at, chunk, _)| (*at, chunk.len())));
+        let mut values = values.clone();
         for (index, _, item) in changes {
-            *list.get_mut(index)? = item;
+            *values.get_mut(index)? = Arc::new(item);
         }
-        Some(Self { text, value, items: Some(items) })
+        Some(Self { text, body: Body::Listed(ByItem { frame: Arc::clone(frame), places, values }) })
+    }
+}
+
+impl ByItem {
+    /// A value by its items, which stand there; the value itself if it has no such list.
+    fn of(mut value: Value, places: Items) -> Result<Self, Value> {
+        match sessions_mut(&mut value).map(std::mem::take) {
+            Some(items) => Ok(Self { frame: Arc::new(value), places, values: items.into_iter().map(Arc::new).collect() }),
+            None => Err(value),
+        }
+    }
+
+    fn value(&self) -> Value {
+        let mut value = Value::clone(&self.frame);
+        if let Some(list) = sessions_mut(&mut value) {
+            list.extend(self.values.iter().map(|item| Value::clone(item)));
+        }
+        value
     }
 }
 
@@ -158,10 +228,15 @@ mod tests {
         Document::read(text).unwrap().indexed()
     }
 
+    fn by_item_alone(document: &Document, edits: &[Edit]) -> Option<Document> {
+        let Body::Listed(listed) = &document.body else { return None };
+        document.by_item(listed, edits)
+    }
+
     /// Whether the items of a text are told apart, and edited by themselves.
     fn by_item(text: &str) -> bool {
         let document = indexed(text);
-        document.items.as_ref().is_some_and(|items| document.by_item(items, &[set(0, "status", "running")]).is_some())
+        by_item_alone(&document, &[set(0, "status", "running")]).is_some()
     }
 
     #[test]
@@ -170,9 +245,43 @@ mod tests {
         assert!(by_item("version: 1\nsessions:\n- name: a\n- name: b\n  cwd: /x\ndefaults: {}\n"), "no indentation");
         let document = indexed(PLAIN);
         let edits = [set(1, "status", "running"), set(0, "status", "stopped"), set(1, "cwd", "/y")];
-        let edited = document.by_item(document.items.as_ref().unwrap(), &edits).unwrap();
+        let edited = by_item_alone(&document, &edits).unwrap();
         assert_eq!(edited.text(), super::super::apply(PLAIN, &edits).unwrap());
         assert_eq!(edited, indexed(edited.text()));
+    }
+
+    #[test]
+    fn only_the_changed_entries_are_read_again_unless_they_concern_the_others() {
+        let env = Environment { home: "/home/dev".into(), host: "dev1".to_owned() };
+        let loaded = |document: &Document| document.load(&env).unwrap();
+        let text =
+            "version: 1\nsessions:\n  - name: a\n    agent: claude\n    cwd: /x\n  - name: b\n    agent: pi\n    cwd: /x\n";
+        let document = indexed(text);
+        let after = |text: &str, edits: &[Edit]| {
+            let document = indexed(text);
+            let edited = document.apply(edits).unwrap();
+            let known = loaded(&document);
+            edited.load_after(&document, &known, &env).map(|after| {
+                assert_eq!(after, loaded(&edited), "{text}");
+                let pairs = known.manifest.sessions.iter().zip(&after.manifest.sessions);
+                pairs.filter(|(was, is)| !Arc::ptr_eq(was, is)).map(|(was, _)| was.index).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(after(text, &[set(1, "status", "running")]), Some(vec![1]));
+        assert_eq!(after(text, &[set(1, "session_id", "x"), set(0, "pid_at", "x")]), Some(vec![0, 1]));
+        let known = loaded(&document);
+        assert_eq!(document.load_after(&document, &known, &env), Some(known));
+        let rename = |to: &str| Edit::new(Path::root().key(SESSIONS).index(1).key("name"), Some(json!("b")), Some(json!(to)));
+        assert_eq!(after(text, &[rename("c")]), None, "two entries may be one session now");
+        let other = |to: &str| Edit::new(Path::root().key(SESSIONS).index(1).key("agent"), Some(json!("pi")), Some(json!(to)));
+        assert_eq!(after(text, &[other("cursor")]), None, "an agent that nobody named before");
+        assert_eq!(after(text, &[set(0, "sttus", "running")]), None, "there is something to remark");
+        assert_eq!(after(&text.replace("cwd: /x", "cdw: /x"), &[set(0, "status", "running")]), None, "there was before");
+        let lent = text.replace("version: 1\n", "agent_identities:\n  pi: { session_id: y, project_cwd: /x }\n");
+        let lent = lent.replace("agent: pi", "agent: pi\n    status: running");
+        assert_eq!(after(&lent, &[set(0, "status", "running")]), None, "an id that is lent");
+        let waits = Edit { to: Some(json!({ "policy": "always" })), ..set(1, "restart", "") };
+        assert_eq!(after(text, &[waits]), None, "its waits are compared with those of the file");
     }
 
     #[test]

@@ -93,11 +93,21 @@ fn by_item_is_as_by_the_whole(seed: u64, length: usize, any: bool, at_once: usiz
                     "what is known of it is not what is read of it\n{edits:?}\n{}",
                     document.text()
                 );
+                reads_alike(&document, &new);
                 document = new;
             }
             (Err(refused), Err(whole)) => assert_eq!(refused, whole),
             (ours, whole) => panic!("{ours:?}\n{whole:?}\n{edits:?}\n{}", document.text()),
         }
+    }
+}
+
+/// What is read of the changed entries alone is what is read of the whole.
+fn reads_alike(before: &Document, after: &Document) {
+    let env = Environment { home: PathBuf::from("/home/dev"), host: "dev1".to_owned() };
+    let Ok(loaded) = before.load(&env) else { return };
+    if let Some(by_entry) = after.load_after(before, &loaded, &env) {
+        assert_eq!(after.load(&env), Ok(by_entry), "{}\n---\n{}", before.text(), after.text());
     }
 }
 

@@ -29,6 +29,8 @@ impl ParsedManifest {
 
     /// The same, made ready for many small changes.
     pub(crate) fn indexed(self) -> Self {
+        // While it is in one piece; its mistakes are told to whoever asks.
+        let _ = self.loaded();
         Self { document: timed("index the manifest", || self.document.indexed()), ..self }
     }
 
@@ -58,6 +60,9 @@ impl ParsedManifest {
     pub(crate) fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
         let document = self.document.apply(edits)?;
         let hash = TextHash::of(document.text().as_bytes());
-        Ok(Self { hash, document, environment: self.environment.clone(), loaded: OnceLock::new() })
+        let known = self.loaded.get().and_then(|loaded| loaded.as_ref().ok());
+        let loaded = known.and_then(|known| document.load_after(&self.document, known, &self.environment));
+        let loaded = loaded.map_or_else(OnceLock::new, |loaded| OnceLock::from(Ok(Arc::new(loaded))));
+        Ok(Self { hash, document, environment: self.environment.clone(), loaded })
     }
 }

@@ -200,7 +200,7 @@ pub(in crate::control) fn observe_with(
     let at = host.now();
     let boot = host.boot();
     // Suspended entries are looked at too: a conversation they hold must not be given to another.
-    let local: Vec<&Session> = manifest.sessions.iter().filter(|session| session.key.host == host.name()).collect();
+    let local: Vec<&Session> = manifest.entries().filter(|session| session.key.host == host.name()).collect();
     let inspector = Inspector::new(world, &manifest.agents);
 
     let Listed { mut servers, real_paths } = timed("list the servers", || list(world, manifest, &local, &inspector, default));

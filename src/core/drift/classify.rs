@@ -140,7 +140,7 @@ impl Unknown {
 /// Compares a manifest with an observation.
 pub fn classify(world: &Inputs<'_>) -> Verdict {
     let atlas = SessionIndex::new(world);
-    let undeclared = atlas.undeclared(&world.manifest.sessions);
+    let undeclared = atlas.undeclared(world.manifest);
     let mut standings = standings(world, &atlas);
     let renames = moved::renames(world, &standings, &undeclared);
     for (entry, standing) in
@@ -433,7 +433,7 @@ impl<'a> Inputs<'a> {
     /// The entries of this host whose session is on a server.
     pub(crate) fn needs(&self, server: &ServerKey) -> impl Iterator<Item = &'a Session> {
         let (host, manifest) = (&self.observation.host, self.manifest);
-        manifest.sessions.iter().filter(move |entry| entry.key.host == *host && entry.key.server_key() == *server)
+        manifest.entries().filter(move |entry| entry.key.host == *host && entry.key.server_key() == *server)
     }
 }
 

@@ -9,7 +9,7 @@ use super::Inputs;
 use super::presence::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
-use crate::core::manifest::{Session, Status};
+use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::observe::{Agent, MuxSession, Observation, Pane};
 
 /// An agent that is alive in a pane.
@@ -280,7 +280,7 @@ impl<'a> SessionIndex<'a> {
 
     /// The sessions of observed servers that no entry names. A server, or a session with a process of its own, that is known
     /// under two names is one.
-    pub(super) fn undeclared(&self, entries: &[Session]) -> Vec<Undeclared<'a>> {
+    pub(super) fn undeclared(&self, manifest: &Manifest) -> Vec<Undeclared<'a>> {
         let mut canonical: HashMap<&ServerKey, &ServerKey> = HashMap::new();
         let mut by_pid: HashMap<(MuxKind, u32), &ServerKey> = HashMap::new();
         for (key, fact) in &self.observation.servers {
@@ -288,8 +288,8 @@ impl<'a> SessionIndex<'a> {
             let first = pid.map_or(key, |pid| by_pid.entry((key.mux, pid)).or_insert(key));
             canonical.insert(key, first);
         }
-        let declared: HashSet<(&ServerKey, &str)> = entries
-            .iter()
+        let declared: HashSet<(&ServerKey, &str)> = manifest
+            .entries()
             .filter(|entry| entry.key.host == self.observation.host)
             .filter_map(|entry| {
                 let server = *canonical.get(&entry.key.server_key())?;
@@ -297,7 +297,7 @@ impl<'a> SessionIndex<'a> {
                 Some((server, session.map_or(entry.key.name.as_str(), |session| session.name.as_str())))
             })
             .collect();
-        let located = entries.iter().filter(|entry| entry.key.host == self.observation.host).filter_map(|entry| {
+        let located = manifest.entries().filter(|entry| entry.key.host == self.observation.host).filter_map(|entry| {
             let (key, _) = self.observation.servers.get_key_value(&entry.key.server_key())?;
             self.session(key, &entry.key)?.process
         });

@@ -104,7 +104,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
     /// Finds the entries whose id is replaced in this pass: all that could be, less those that would take an id which another
     /// live entry keeps, until nothing changes. So a chain or an exchange of ids is recorded whole or not at all.
     fn settle_releases(&mut self) {
-        let entries = &self.world.manifest.sessions;
+        let entries = || self.world.manifest.entries();
         let will_replace = |claims: &Self, entry: &&Session| {
             let Some(live) = claims.standings.get(entry.index).and_then(PresenceRef::live) else { return false };
             if !claims.world.is_judged(entry) {
@@ -119,10 +119,9 @@ impl<'w, 'a> Ownership<'w, 'a> {
             }
         };
         // Optimistic start: every live entry that records something may release it.
-        self.releasing = entries.iter().filter(|e| e.recorded.session_id.is_some()).map(|e| e.index).collect();
+        self.releasing = entries().filter(|e| e.recorded.session_id.is_some()).map(|e| e.index).collect();
         loop {
-            let next: BTreeSet<usize> = entries
-                .iter()
+            let next: BTreeSet<usize> = entries()
                 .filter(|entry| self.releasing.contains(&entry.index))
                 .filter(|entry| will_replace(self, entry))
                 .map(|entry| entry.index)
@@ -214,7 +213,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
         let mut alive = others.filter(|holder| {
             !self.releasing.contains(holder) && self.standings.get(**holder).is_some_and(PresenceRef::has_agent)
         });
-        self.world.manifest.sessions.get(*alive.next()?)
+        self.world.manifest.sessions.get(*alive.next()?).map(Arc::as_ref)
     }
 
     /// The live entry that also records the conversation an entry records and its agent proves.
@@ -343,7 +342,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
             _ => true,
         };
         let is_unseen = |entry: &&Session| matches!(self.standings.get(entry.index), Some(PresenceRef::Unknown(_)));
-        let others = self.world.manifest.sessions.iter().filter(|entry| Some(entry.index) != index);
+        let others = self.world.manifest.entries().filter(|entry| Some(entry.index) != index);
         let alike = others.filter(|entry| entry.agent == live.agent.kind && entry.key.host == seen.host);
         alike.filter(is_unseen).filter(|entry| entry.recorded.status == Some(Status::Running)).find(shares_workspace)
     }
@@ -455,5 +454,5 @@ pub(super) fn standings<'a>(world: &Inputs<'a>, atlas: &SessionIndex<'a>) -> Vec
         Some(doubt) => PresenceRef::Unknown(doubt.why.clone()),
         None => atlas.locate(entry),
     };
-    world.manifest.sessions.iter().map(locate).collect()
+    world.manifest.entries().map(locate).collect()
 }

@@ -43,18 +43,21 @@ pub(super) fn is_stray(key: &str, document: &Mapping) -> bool {
     !is_own_key(key) && document.get(key).is_some_and(|value| is_list(value) || holds_sessions(value))
 }
 
-/// Whether an entry, or the defaults, name this agent; in the older dialect also by the end of a name, or by an id.
+/// Whether an entry, or the defaults, name this agent.
 pub(super) fn names_agent(document: &Mapping, list: &str, name: &str, older: bool) -> bool {
-    let names = |fields: &Value| {
-        let text = |field: Field| field.names().iter().find_map(|key| fields.get(*key)?.as_str());
-        let is_meant = |fields: &Mapping| {
-            let ends = text(Field::Name).and_then(|it| it.strip_suffix(name)).is_some_and(|it| it.ends_with('-'));
-            ends || fields.keys().filter_map(Value::as_str).filter_map(own_id_agent).any(|agent| agent.as_str() == name)
-        };
-        text(Field::Agent) == Some(name) || (older && fields.as_mapping().is_some_and(is_meant))
-    };
     let entries = document.get(list).and_then(Value::as_sequence);
-    entries.into_iter().flatten().any(names) || document.get(top::DEFAULTS).is_some_and(names)
+    let mut all = entries.into_iter().flatten().chain(document.get(top::DEFAULTS));
+    all.any(|fields| is_named_in(fields, name, older))
+}
+
+/// Whether an entry names this agent; in the older dialect also by the end of its name, or by an id.
+pub(super) fn is_named_in(fields: &Value, name: &str, older: bool) -> bool {
+    let text = |field: Field| field.names().iter().find_map(|key| fields.get(*key)?.as_str());
+    let is_meant = |fields: &Mapping| {
+        let ends = text(Field::Name).and_then(|it| it.strip_suffix(name)).is_some_and(|it| it.ends_with('-'));
+        ends || fields.keys().filter_map(Value::as_str).filter_map(own_id_agent).any(|agent| agent.as_str() == name)
+    };
+    text(Field::Agent) == Some(name) || (older && fields.as_mapping().is_some_and(is_meant))
 }
 
 /// Whether what looks like an entry is anywhere in a value: in a list, or in a mapping by names.

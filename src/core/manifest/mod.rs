@@ -19,6 +19,7 @@ mod write;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -29,7 +30,7 @@ use super::edit::Path;
 use super::ids::{AgentKind, ConversationId, MuxKind, SessionKey};
 use super::mqtt::Section;
 pub use lead::{Lead, Policy, RemoteHost};
-pub use read::{Environment, read};
+pub use read::{ChangedEntry, Environment, read, reread};
 pub use remark::Remark;
 pub use write::WritableEntry;
 
@@ -89,7 +90,7 @@ pub struct Manifest {
     /// What stands there.
     pub sessions_node: SessionsNode,
     /// The entries, in the order of the file.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<Arc<Session>>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<TopLevelIdentity>,
     /// How its sessions are led; decides nothing yet.
@@ -216,7 +217,12 @@ pub struct TopLevelIdentity {
 impl Manifest {
     /// The entries by their keys, for whoever looks up many.
     pub fn by_key(&self) -> HashMap<&SessionKey, &Session> {
-        self.sessions.iter().map(|session| (&session.key, session)).collect()
+        self.entries().map(|session| (&session.key, session)).collect()
+    }
+
+    /// The entries, in the order of the file. They are shared with the versions of the manifest that have the same ones.
+    pub fn entries(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().map(Arc::as_ref)
     }
 
     /// The path of the list of entries.
@@ -226,6 +232,6 @@ impl Manifest {
 
     /// The entry with this key.
     pub fn find(&self, key: &SessionKey) -> Option<&Session> {
-        self.sessions.iter().find(|session| session.key == *key)
+        self.entries().find(|session| session.key == *key)
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 use serde_yaml::{Mapping, Value};
 
@@ -59,6 +60,59 @@ pub fn read(raw: &Value, merged: &Value, environment: &Environment) -> Result<(M
         Some(manifest) if !remarks.0.iter().any(|remark| remark.fatal) => Ok((manifest, remarks.0)),
         _ => Err(remarks.0),
     }
+}
+
+/// An entry that another version of a document has otherwise.
+#[derive(Debug)]
+pub struct ChangedEntry<'a> {
+    /// Where it stands in the list, from 0.
+    pub index: usize,
+    /// What the version that was read says there.
+    pub was: &'a Value,
+    /// What it says now.
+    pub is: &'a Value,
+}
+
+/// What [`read`] makes of a document by what it made of another version that differs in these entries alone. `frame` is the
+/// document without its entries, and without merge keys. `None` where the change concerns more than these entries, or there is
+/// something to remark: then the whole has to be read.
+pub fn reread<'a>(
+    known: &Manifest,
+    frame: &Value,
+    environment: &Environment,
+    changed: impl Iterator<Item = ChangedEntry<'a>>,
+) -> Option<Manifest> {
+    let Value::Mapping(document) = frame else { return None };
+    // Who lends an id, and to whom, is for all entries to say.
+    if !known.identities.is_empty() {
+        return None;
+    }
+    let mut remarks = Remarks::default();
+    let (dialect, older) = (known.dialect, known.dialect == Dialect::MultiAgentMux);
+    let defaults = defaults(document.get(top::DEFAULTS), older, &mut remarks);
+    let doubts = MisplacedFields::of(document, &defaults, older);
+    let mut manifest = known.clone();
+    for ChangedEntry { index, was, is } in changed {
+        let reader = EntryReader {
+            list: known.list,
+            index,
+            dialect,
+            environment,
+            defaults: &defaults,
+            agents: &known.agents,
+            doubts: &doubts,
+        };
+        let session = reader.read(is, is, &mut remarks)?;
+        let before = manifest.sessions.get_mut(index)?;
+        // An agent is known as long as an entry names it; a key is one entry's, and waits are compared with those of the file.
+        let names = |it: &Definition| [was, is].map(|fields| lists::is_named_in(fields, it.name.as_str(), older));
+        let is_of_all = foreign().map(|it| names(&it)).any(|[was, is]| was != is);
+        if is_of_all || session.key != before.key || session.lead != before.lead {
+            return None;
+        }
+        *before = Arc::new(session);
+    }
+    remarks.0.is_empty().then_some(manifest)
 }
 
 fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mut Remarks) -> Option<Manifest> {
@@ -119,7 +173,7 @@ fn document(raw: &Value, merged: &Value, environment: &Environment, remarks: &mu
     let mut sessions = Vec::with_capacity(items.len());
     for (index, (raw, item)) in raw_items.iter().zip(items).enumerate() {
         let reader = EntryReader { list, index, dialect, environment, defaults: &defaults, agents: &agents, doubts: &doubts };
-        sessions.extend(reader.read(raw, item, remarks));
+        sessions.extend(reader.read(raw, item, remarks).map(Arc::new));
     }
     lead::refuse_short_waits(&sessions, &policy, remarks);
     refuse_duplicates(&sessions, remarks);
@@ -281,7 +335,7 @@ fn identities(
     found
 }
 
-fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
+fn refuse_duplicates(sessions: &[Arc<Session>], remarks: &mut Remarks) {
     let mut first: HashMap<&SessionKey, usize> = HashMap::new();
     for session in sessions {
         if let Some(earlier) = first.insert(&session.key, session.index) {
@@ -309,7 +363,7 @@ fn refuse_duplicates(sessions: &[Session], remarks: &mut Remarks) {
 
 /// Gives the ids of top-level identities to the entries they are valid for: same agent, same workspace, and no other entry
 /// of that agent there.
-fn lend_identities(sessions: &mut [Session], identities: &[TopLevelIdentity]) {
+fn lend_identities(sessions: &mut [Arc<Session>], identities: &[TopLevelIdentity]) {
     if identities.is_empty() {
         return;
     }
@@ -327,8 +381,8 @@ fn lend_identities(sessions: &mut [Session], identities: &[TopLevelIdentity]) {
         let valid =
             |identity: &&TopLevelIdentity| identity.agent == session.agent && identity.project_cwd == FilePath::new(cwd);
         if let Some(identity) = identities.iter().find(valid) {
-            session.recorded.session_id = Some(identity.id.clone());
-            session.recorded.id_is_lent = true;
+            let recorded = &mut Arc::make_mut(session).recorded;
+            (recorded.session_id, recorded.id_is_lent) = (Some(identity.id.clone()), true);
         }
     }
 }

@@ -59,7 +59,7 @@ fn verdict(manifest: &Manifest, lanes: &[Lane]) -> Verdict {
             disposition: Disposition::Record,
         })
     };
-    let drifts = manifest.sessions.iter().zip(lanes).filter_map(drift).collect();
+    let drifts = manifest.entries().zip(lanes).filter_map(drift).collect();
     Verdict { entries: lanes.iter().map(entry).collect(), found: Vec::new(), drifts, unknown: Vec::new() }
 }
 

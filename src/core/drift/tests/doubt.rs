@@ -76,8 +76,8 @@ fn a_change_that_leaves_the_conversation_settles_nothing_and_writing_it_again_do
     let (_, known) = pass(entries(&[("a", "x")]), vec![alive("a", agent(1))], &Memory::default());
     let moved = || {
         let mut manifest = entries(&[("a", "x")]);
-        manifest.sessions[0].recorded.pane.as_mut().unwrap().pid = Some(2);
-        manifest.sessions[0].recorded.pane.as_mut().unwrap().id = Some("%2".to_owned());
+        entry(&mut manifest, 0).recorded.pane.as_mut().unwrap().pid = Some(2);
+        entry(&mut manifest, 0).recorded.pane.as_mut().unwrap().id = Some("%2".to_owned());
         manifest
     };
     let (words, doubted) = pass(moved(), again(), &known);
@@ -87,7 +87,7 @@ fn a_change_that_leaves_the_conversation_settles_nothing_and_writing_it_again_do
     labelled.touched.insert(labelled.manifest.sessions[0].key.clone(), ago(3));
     assert_eq!(labelled.words(), ["ambiguous:flag"], "a person, or a tool, changed something else");
     let mut without = moved();
-    without.sessions[0].recorded.session_id = None;
+    entry(&mut without, 0).recorded.session_id = None;
     let (_, taken) = pass(without, again(), &doubted);
     let (words, settled) = pass(moved(), again(), &taken);
     assert_eq!(words, [""; 0]);
@@ -103,7 +103,7 @@ fn of_an_entry_that_nobody_here_has_seen_the_recorded_pane_tells_that_its_agent_
     let (words, doubted) = look(agent(5), &Memory::default());
     assert_eq!(words, ["ambiguous:flag", "moved:record"]);
     let mut moved = entries(&[("a", "x")]);
-    let pane = moved.sessions[0].recorded.pane.as_mut().unwrap();
+    let pane = entry(&mut moved, 0).recorded.pane.as_mut().unwrap();
     (pane.id, pane.pid) = (Some("%5".to_owned()), Some(5));
     assert_eq!(pass(moved, vec![alive("a", agent(5))], &doubted).0, ["ambiguous:flag"], "the pane of today says nothing of it");
     for rung in &Rung::ALL[..4] {
@@ -114,7 +114,7 @@ fn of_an_entry_that_nobody_here_has_seen_the_recorded_pane_tells_that_its_agent_
     let (_, other) = pass(entries(&[("a", "y")]), Vec::new(), &Memory::default());
     assert_eq!(look(agent(5), &other).0, ["moved:record"], "the conversation was written since");
     let mut unrecorded = entries(&[("a", "x")]);
-    unrecorded.sessions[0].recorded.pane = None;
+    entry(&mut unrecorded, 0).recorded.pane = None;
     assert_eq!(pass(unrecorded, vec![alive("a", agent(5))], &Memory::default()).0, ["moved:record"], "nothing contradicts it");
 }
 
@@ -122,7 +122,7 @@ fn of_an_entry_that_nobody_here_has_seen_the_recorded_pane_tells_that_its_agent_
 fn an_agent_that_has_left_its_recorded_conversation_is_not_back_in_it_because_nothing_proves_the_other_any_more() {
     let ignoring = || {
         let mut manifest = entries(&[("a", "x")]);
-        manifest.sessions[0].ignore = vec![Class::NewId];
+        entry(&mut manifest, 0).ignore = vec![Class::NewId];
         manifest
     };
     let (_, known) = pass(ignoring(), vec![alive("a", agent(1))], &Memory::default());
@@ -138,7 +138,7 @@ fn an_entry_that_gets_another_name_or_was_away_keeps_what_is_known_of_it() {
     let again = |name: &str| vec![alive(name, agent(2))];
     let here = |name: &str| {
         let mut manifest = entries(&[(name, "x")]);
-        manifest.sessions[0].recorded.pane = None;
+        entry(&mut manifest, 0).recorded.pane = None;
         manifest
     };
     for away in [entries(&[]), entries(&[("b", "null")])] {

@@ -154,7 +154,7 @@ fn what_was_said_in_the_conversation_of_another_live_agent_casts_no_doubt() {
     for (ended, expected) in [(500, &[] as &[&str]), (590, &["ambiguous:flag"])] {
         // Said 580 seconds ago: before the end of who was in it, or after.
         let mut scene = scene(entries(&[("s", "a"), ("other", "b")]), vec![in_question()]);
-        let other = &mut scene.manifest.sessions[1].recorded;
+        let other = &mut entry(&mut scene.manifest, 1).recorded;
         (other.status, other.terminated_at) = (Some(crate::core::manifest::Status::Terminated), Some(ago(ended)));
         assert_eq!(scene.words(), expected, "on one that ended {ended} seconds ago");
     }
@@ -191,7 +191,7 @@ fn a_transcript_that_appeared_is_a_guess_only_when_alone_unclaimed_and_clearly_l
     for (appeared, expected) in table {
         let manifest = entries(&[("s", "null"), ("ended", "other")]);
         let mut scene = scene(manifest, vec![alive("s", agent(1).appeared(appeared))]);
-        scene.manifest.sessions[1].recorded.status = Some(crate::core::manifest::Status::Terminated);
+        entry(&mut scene.manifest, 1).recorded.status = Some(crate::core::manifest::Status::Terminated);
         assert_eq!(scene.words(), expected, "{appeared:?}");
     }
     let crowded = agent(1).appeared(&[("a", 30)]).peers(Fact::Seen(2));
@@ -281,7 +281,7 @@ fn a_chain_or_an_exchange_of_ids_is_recorded_whole() {
     let exchange = scene(entries(&[("a", "x"), ("b", "y")]), vec![live("a", 1, "y"), live("b", 2, "x")]);
     assert_eq!(exchange.words(), ["new-id:record", "new-id:record"]);
     let mut blocked = scene(entries(&[("a", "x"), ("b", "y")]), vec![live("a", 1, "z"), live("b", 2, "x")]);
-    blocked.manifest.sessions[0].ignore = vec![Class::NewId];
+    entry(&mut blocked.manifest, 0).ignore = vec![Class::NewId];
     assert_eq!(blocked.words(), ["new-id:ignored", "ambiguous:flag"], "a keeps x, so b may not have it");
 }
 
@@ -299,7 +299,7 @@ fn a_suspended_live_entry_still_holds_its_id() {
         entries(&[("a", "x"), ("b", "null")]),
         vec![alive("a", agent(1)), alive("b", agent(2).proves(Rung::Registry, "x"))],
     );
-    scene.manifest.sessions[0].suspend = true;
+    entry(&mut scene.manifest, 0).suspend = true;
     assert_eq!(scene.words(), ["ambiguous:flag"]);
 }
 
@@ -350,7 +350,7 @@ fn whatever_the_agents_two_live_entries_never_hold_one_conversation_in_order() {
     for kind in AgentKind::ALL.into_iter().chain([goose]) {
         let both = || {
             let mut both = entries(&[("a", "x"), ("b", "x")]);
-            both.sessions.iter_mut().for_each(|entry| entry.agent = kind);
+            (0..both.sessions.len()).for_each(|index| entry(&mut both, index).agent = kind);
             both
         };
         let words = |one: Agent, other: Agent| scene(both(), vec![alive("a", one), alive("b", other)]).words();

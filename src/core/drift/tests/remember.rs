@@ -51,12 +51,12 @@ fn a_silent_server_counts_only_for_what_was_asked_about_it() {
     assert_eq!(of(&scene, &all), (1, false));
     assert_eq!(of(&scene, &named("s")), (0, true));
     assert_eq!(of(&scene, &named("f*")), (1, false));
-    scene.manifest.sessions[1].suspend = true;
+    entry(&mut scene.manifest, 1).suspend = true;
     assert_eq!(of(&scene, &all), (0, true), "nothing that is judged needs it");
     let scene = scene.server(silent());
     assert_eq!(of(&scene, &named("s")), (1, false));
     let mut scene = scene;
-    scene.manifest.sessions[0].suspend = true;
+    entry(&mut scene.manifest, 0).suspend = true;
     assert_eq!(of(&scene, &all), (1, false), "discovery needs the default server");
     assert_eq!(of(&scene, &named("s")), (0, true));
     let deaths = Selection { classes: vec![Class::Dead], ..Selection::default() };

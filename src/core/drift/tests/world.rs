@@ -10,7 +10,7 @@ use crate::core::drift::{Drift, Inputs, classify, note_written, remember};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::select::Selection;
-use crate::core::manifest::{Environment, Manifest, read};
+use crate::core::manifest::{Environment, Manifest, Session, read};
 use crate::core::memory::{Memory, SessionMemory};
 use crate::core::observe::identity::{Appearance, Ladder, LastMessage, Rung, RungReading, RungValue};
 use crate::core::observe::{Agent, Boot, MuxSession, Observation, Pane, Process, Server, Transcript, TranscriptKey, Viewpoint};
@@ -39,6 +39,11 @@ pub(super) fn manifest(text: &str) -> Manifest {
 /// A manifest with one entry `s`, agent claude, and these further fields.
 pub(super) fn one(fields: &str) -> Manifest {
     manifest(&format!("version: 1\nsessions:\n  - {{ name: s, agent: claude, cwd: /w{fields} }}\n"))
+}
+
+/// An entry of a manifest, to be changed.
+pub(super) fn entry(manifest: &mut Manifest, index: usize) -> &mut Session {
+    Arc::make_mut(&mut manifest.sessions[index])
 }
 
 pub(super) fn id(text: &str) -> ConversationId {

@@ -1,6 +1,7 @@
 //! From the untyped `lead:`, `hosts:` and `drive:` of a document to values, with everything that is wrong with them. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_yaml::Value;
 
@@ -50,7 +51,7 @@ pub(super) fn backoff_of(section: &mut LeadSection<'_>) -> Backoff {
 }
 
 /// Refuses an entry's own first wait if the longest wait that holds for it is shorter.
-pub(in crate::core::manifest) fn refuse_short_waits(sessions: &[Session], policy: &Policy, remarks: &mut Remarks) {
+pub(in crate::core::manifest) fn refuse_short_waits(sessions: &[Arc<Session>], policy: &Policy, remarks: &mut Remarks) {
     let field = Field::Restart;
     for session in sessions {
         let Some(own) = session.lead.restart.map(|restart| restart.backoff) else { continue };
