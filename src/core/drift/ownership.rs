@@ -118,8 +118,13 @@ impl<'w, 'a> Ownership<'w, 'a> {
                 _ => false,
             }
         };
-        // Optimistic start: every live entry that records something may release it.
-        self.releasing = entries().filter(|e| e.recorded.session_id.is_some()).map(|e| e.index).collect();
+        // Optimistic start: every entry whose live agent proves another id than the recorded one may release that.
+        let may_release = |entry: &&Session| {
+            let live = self.standings.get(entry.index).and_then(PresenceRef::live);
+            let proof = live.and_then(|live| live.agent.ladder.proof().into_seen());
+            proof.zip(entry.recorded.session_id.as_ref()).is_some_and(|((proven, _), recorded)| proven != recorded)
+        };
+        self.releasing = entries().filter(may_release).map(|entry| entry.index).collect();
         loop {
             let next: BTreeSet<usize> = entries()
                 .filter(|entry| self.releasing.contains(&entry.index))
