@@ -96,7 +96,6 @@ impl Cache {
     /// Says what the next looks are about; from now on what they find is kept. [`Scope::ALL`] looks at everything afresh.
     pub fn focus(&self, scope: &Scope) {
         self.state().scope = Some(scope.clone());
-        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// How many processes may be held: most files that may be open are for other things.
@@ -207,22 +206,34 @@ impl Cache {
         // What was not looked into does not matter as long as manifest and listing are the same.
         let is_steady = |pid| past.panes.get(&pid).is_none_or(|facts| facts.is_steady());
         let mut pids = now.sessions.iter().flat_map(|session| &session.panes).filter_map(|pane| pane.pid);
-        let listed = past.servers.get(key).map(|server| listed(server, |_| false));
-        listed.as_ref() == Some(now) && pids.all(is_steady)
+        past.servers.get(key).is_some_and(|server| server.is_listed_as(now)) && pids.all(is_steady)
     }
 
-    /// The sessions of a server whose panes' processes have all ended since the last look.
-    pub(in crate::control) fn ended(&self, host: &dyn Host, key: &ServerKey) -> BTreeSet<SessionKey> {
+    /// The sessions of these servers whose panes' processes have all ended since the last look. What stands is asked now, and the
+    /// look that follows at once need not ask again.
+    pub(in crate::control) fn ended<'a>(
+        &self,
+        host: &dyn Host,
+        keys: impl Iterator<Item = &'a ServerKey>,
+    ) -> BTreeSet<SessionKey> {
+        self.forget_standing();
         let past = Arc::clone(&self.state().past);
-        let Some(server) = past.servers.get(key) else { return BTreeSet::new() };
-        let standing = past.standing(host);
         // What was gone already is nothing new.
         let was_there = |pid: &u32| past.panes.get(pid).is_some_and(|facts| !facts.witnesses.is_empty());
-        let is_over = |pid: u32| was_there(&pid) && !standing.contains(&pid) && host.stat(pid).is_absent();
-        let ended = server.sessions.iter().filter(|session| {
+        let is_over = |pid: u32| was_there(&pid) && !self.standing(host, &past).contains(pid) && host.stat(pid).is_absent();
+        let is_ended = |session: &MuxSession| {
             !session.panes.is_empty() && session.panes.iter().all(|pane| pane.dead.is_none() && pane.pid.is_some_and(is_over))
+        };
+        let servers = keys.filter_map(|key| Some((key, past.servers.get(key)?)));
+        let ended = servers.flat_map(|(key, server)| {
+            let ended = server.sessions.iter().filter(|session| is_ended(session));
+            ended.map(|session| key.session_key(&session.name, host.name()))
         });
-        ended.map(|session| key.session_key(&session.name, host.name())).collect()
+        ended.collect()
+    }
+
+    fn forget_standing(&self) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Keeps what a look found.
@@ -240,6 +251,8 @@ impl Cache {
         let past = LastLook { scope: Scope::default(), declared: declared.clone(), panes, roles, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
+        drop(state);
+        self.forget_standing();
     }
 }
 

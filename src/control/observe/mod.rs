@@ -179,9 +179,9 @@ pub(in crate::control) fn is_as_seen(world: &Observer, key: &ServerKey) -> bool 
     is_as_seen
 }
 
-/// The sessions of a server whose panes' processes have all ended since the last look.
-pub(in crate::control) fn ended(world: &Observer, key: &ServerKey) -> BTreeSet<SessionKey> {
-    world.cache.ended(world.host.as_ref(), key)
+/// The sessions of these servers whose panes' processes have all ended since the last look.
+pub(in crate::control) fn ended<'a>(world: &Observer, keys: impl Iterator<Item = &'a ServerKey>) -> BTreeSet<SessionKey> {
+    world.cache.ended(world.host.as_ref(), keys)
 }
 
 /// Looks at everything the manifest makes it necessary to look at.

@@ -1,7 +1,7 @@
 //! One turn of the loop, on a thread of its own: a pass, or, while the manifest cannot be used, a look for the last good one.
 //! Owns what is kept between passes; never sleeps and never prints.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,8 +86,7 @@ impl Cycles {
     /// that a server changed, and it is what the last pass saw.
     pub(super) fn answer(&mut self, batch: WakeBatch) -> Option<Cycle> {
         // Whose processes have ended is known before the server has listed what is left.
-        let servers = batch.scope.iter().flat_map(Scope::servers);
-        let ended: BTreeSet<_> = servers.flat_map(|server| observe::ended(&self.world, server)).collect();
+        let ended = observe::ended(&self.world, batch.scope.iter().flat_map(Scope::servers));
         if !ended.is_empty() {
             let turn = self.next(&Scope::sessions(ended));
             if turn.pass.is_some() {

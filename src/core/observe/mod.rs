@@ -101,6 +101,23 @@ pub struct Server {
     pub unlisted: Option<String>,
 }
 
+impl Server {
+    /// Whether a multiplexer says the same of two servers, whatever was found in the panes that have a process.
+    pub fn is_listed_as(&self, other: &Self) -> bool {
+        let pane = |(one, other): (&Arc<Pane>, &Arc<Pane>)| {
+            let is_same = (&one.id, one.pid, &one.dead) == (&other.id, other.pid, &other.dead);
+            is_same && (one.pid.is_some() || one == other)
+        };
+        let session = |(one, other): (&Arc<MuxSession>, &Arc<MuxSession>)| {
+            let of = |it: &MuxSession| (it.created, it.process, it.panes.len());
+            (&one.id, &one.name, of(one)) == (&other.id, &other.name, of(other)) && one.panes.iter().zip(&other.panes).all(pane)
+        };
+        let of = |it: &Self| (it.pid, it.sessions.len());
+        (&self.version, &self.unlisted, of(self)) == (&other.version, &other.unlisted, of(other))
+            && self.sessions.iter().zip(&other.sessions).all(session)
+    }
+}
+
 /// A session of a multiplexer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MuxSession {
