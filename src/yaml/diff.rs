@@ -70,14 +70,27 @@ pub fn unified_diff_between(old: &str, new: &str, label: &str, sides: [&str; 2])
 /// thousand small comparisons: Myers' is quadratic in what changes.
 fn compared(before: &[&str], after: &[&str]) -> Vec<DiffOp> {
     let mut found = Compact::new(Replace::new(Capture::new()), before, after);
-    let (mut old, mut new) = (0, 0);
-    for (kept, its) in landmarks(before, after).into_iter().chain([(before.len(), after.len())]) {
+    let is_same = |(old, new): &(&&str, &&str)| old == new;
+    let begin = before.iter().zip(after).take_while(is_same).count();
+    let rest = [before, after].map(|lines| &lines[begin..]);
+    let end = rest[0].iter().rev().zip(rest[1].iter().rev()).take_while(is_same).count();
+    let changed = rest.map(|lines| &lines[..lines.len() - end]);
+    let ends = changed.map(|lines| begin + lines.len());
+    if begin > 0 {
+        let Ok(()) = found.equal(0, 0, begin);
+    }
+    let (mut old, mut new) = (begin, begin);
+    let landmarks = landmarks(changed[0], changed[1]).into_iter().map(|(kept, its)| (begin + kept, begin + its));
+    for (kept, its) in landmarks.chain([(ends[0], ends[1])]) {
         let mut part = NoFinishHook::new(&mut found);
         let Ok(()) = algorithms::diff(Algorithm::Myers, &mut part, before, old..kept, after, new..its);
-        if kept < before.len() {
+        if kept < ends[0] {
             let Ok(()) = found.equal(kept, its, 1);
         }
         (old, new) = (kept + 1, its + 1);
+    }
+    if end > 0 {
+        let Ok(()) = found.equal(ends[0], ends[1], end);
     }
     let Ok(()) = found.finish();
     found.into_inner().into_inner().into_ops()
