@@ -98,6 +98,8 @@ impl Shared {
         }
         queue.bytes += line.len();
         queue.lines.push_back(line);
+        // Whoever wakes need not wait for us.
+        drop(queue);
         self.changed.notify_all();
         Ok(ControlFlow::Continue(()))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::outbox::WakeSender;
@@ -21,6 +22,8 @@ type Identity = (u32, u64);
 #[derive(Debug, Clone)]
 pub(super) struct Processes {
     known: Arc<Mutex<BTreeMap<Identity, Known>>>,
+    /// Others are watched now.
+    news: Arc<Notify>,
     outbox: WakeSender,
 }
 
@@ -50,7 +53,7 @@ enum By {
 impl Processes {
     /// Watches none yet.
     pub(super) fn new(outbox: WakeSender) -> Self {
-        Self { known: Arc::default(), outbox }
+        Self { known: Arc::default(), news: Arc::default(), outbox }
     }
 
     /// Watches these from now on. Needs a tokio runtime.
@@ -78,6 +81,8 @@ impl Processes {
                 }
             }
         }
+        drop(known);
+        self.news.notify_one();
     }
 
     fn take_on(&self, identity: Identity, concern: &Concern) -> By {
@@ -125,12 +130,16 @@ impl Processes {
         }
     }
 
-    /// Asks after those without a handle, for ever.
+    /// Asks after those without a handle, for ever; sleeps where there are none.
     pub(super) async fn ask(self, every: Duration) {
         loop {
-            tokio::time::sleep(every).await;
             let asked: Vec<Identity> =
                 self.known().iter().filter(|(_, it)| matches!(it.by, By::Asking(_))).map(|(identity, _)| *identity).collect();
+            if asked.is_empty() {
+                self.news.notified().await;
+                continue;
+            }
+            tokio::time::sleep(every).await;
             for (pid, ticks) in asked {
                 if !pidfd::is_running(pid, (ticks != 0).then_some(ticks)) {
                     self.ended((pid, ticks));
