@@ -13,6 +13,7 @@ pub mod fact;
 pub mod fleet;
 pub mod ids;
 pub mod job;
+pub mod lead;
 pub mod manifest;
 pub mod memory;
 pub mod mqtt;

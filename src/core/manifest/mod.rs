@@ -93,7 +93,7 @@ pub struct Manifest {
     pub sessions: Vec<Arc<Session>>,
     /// The older dialect's top-level `agent_identities`.
     pub identities: Vec<TopLevelIdentity>,
-    /// How its sessions are led; decides nothing yet.
+    /// How its sessions are led.
     pub lead: Policy,
     /// Other hosts by name; decides nothing yet.
     pub hosts: BTreeMap<String, RemoteHost>,
@@ -144,7 +144,7 @@ pub struct Session {
     pub ignore: Vec<super::class::Class>,
     /// Variables the agent is started with; where its files are looked up when no process tells.
     pub env: BTreeMap<String, String>,
-    /// How it is led; decides nothing yet.
+    /// How it is led.
     pub lead: Lead,
     /// What headcount recorded, and where each recorded field stands.
     pub recorded: Recorded,

@@ -23,9 +23,9 @@ pub enum Field {
     Suspend,
     /// Classes not counted.
     Ignore,
-    /// What enforce mode shall make of it.
+    /// What is to become of the session.
     Desired,
-    /// The restart policy of enforce mode.
+    /// When it is started again.
     Restart,
     /// Arguments of the agent.
     Args,

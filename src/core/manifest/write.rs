@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Dialect;
+use super::lead::Desired;
 use super::names::{Field, own_id_agent, own_id_key};
 use crate::core::edit::{Edit, Path};
 use crate::core::ids::AgentKind;
@@ -39,6 +40,14 @@ impl WritableEntry {
         }
         let after = from.is_none().then(|| self.predecessor(field)).flatten();
         Some(Edit { path, from, to: Some(value), after })
+    }
+
+    /// The edit that declares `desired`, where the entry says `now`.
+    pub fn set_desired(&self, now: Option<Desired>, desired: Desired) -> Option<Edit> {
+        let word = |desired: Desired| Value::from(desired.as_str());
+        let after = now.is_none().then(|| self.last_key.clone()).flatten();
+        let path = self.path.key(Field::Desired.name());
+        (now != Some(desired)).then(|| Edit { path, from: now.map(word), to: Some(word(desired)), after })
     }
 
     /// The edit that nulls `field` where it stands; `None` if it does not stand there or is null already.

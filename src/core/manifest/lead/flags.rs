@@ -5,6 +5,7 @@
 use crate::core::agents::Declared;
 use crate::core::doors;
 use crate::core::ids::AgentKind;
+use crate::core::manifest::Session;
 
 /// Why a flag does not belong into `args`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +128,12 @@ pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Fl
     // A value may stand right behind a flag of one letter.
     let is_short = |short: &&str| short.len() == 2 && !flag.starts_with("--") && flag.starts_with(*short);
     kinds.into_iter().find(|(flags, _)| flags.iter().any(|it| *it == flag || is_short(it))).map(|(_, kind)| kind)
+}
+
+/// Whether the `args` or the `command` of an entry say what its agent may do without asking.
+pub fn has_permission_flag(agents: &Declared, session: &Session) -> bool {
+    let words = session.lead.args.iter().chain(session.lead.command.iter().skip(1));
+    words.into_iter().any(|word| word.starts_with('-') && kind(agents, session.agent, word) == Some(FlagKind::Permission))
 }
 
 /// Whether a word behind this one may be its value.

@@ -1,4 +1,4 @@
-//! What a manifest declares of how its sessions are led. Values only: nothing here decides anything yet.
+//! What a manifest declares of how its sessions are led. Values only: nothing here decides anything.
 
 pub(super) mod flags;
 mod read_entry;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
+pub use flags::has_permission_flag;
 pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
 pub(super) use section::LeadSection;
 
@@ -65,6 +66,15 @@ impl Desired {
     /// Each with its word.
     pub const WORDS: [(&'static str, Self); 3] =
         [("running", Self::Running), ("stopped", Self::Stopped), ("archived", Self::Archived)];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Archived => "archived",
+        }
+    }
 }
 
 /// When a session is started again, and how long it waits between two starts where it says so itself.

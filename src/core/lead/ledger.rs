@@ -1,0 +1,114 @@
+//! What this user did to sessions on this host, by session: the part of the past that no look at the world tells. A lost ledger makes
+//! nothing ours. Never reads or writes it; `store::operations` does.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::operation::OperationId;
+use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::manifest::Session;
+
+/// What was done to the sessions of one user on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// By the key of the session, as [`Ledger::key`] writes it.
+    pub sessions: BTreeMap<String, ActedOn>,
+}
+
+/// What was done to one session.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ActedOn {
+    /// The manifest that last acted on it, symlinks resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub led_by: Option<String>,
+    /// What its entry wanted when it was last looked at for acting, and since when it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<(String, DateTime<Utc>)>,
+    /// An id that a start assigned. It counts until a pass has recorded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<ConversationId>,
+    /// The last start that was made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<LastStart>,
+    /// The last stop that was made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<LastStop>,
+}
+
+/// Where a start put its pane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The server's process.
+    pub server: u32,
+    /// The multiplexer's immutable id of the session.
+    pub session: String,
+    /// Its id of the pane.
+    pub pane: String,
+    /// The process of the pane: the launcher.
+    pub pid: u32,
+    /// Whether the session was made for it.
+    pub is_new_session: bool,
+}
+
+/// A start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastStart {
+    /// The operation.
+    pub operation: OperationId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The boot of the host.
+    pub boot: Option<String>,
+    /// Where.
+    pub placed: Placed,
+    /// A digest of each lead field that it was made with.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// A stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastStop {
+    /// The operation.
+    pub operation: OperationId,
+    /// When the agent was seen to have ended.
+    pub at: DateTime<Utc>,
+}
+
+impl Ledger {
+    /// How a session's key is written: its parts, each quoted so that no two keys read the same.
+    pub fn key(session: &SessionKey) -> String {
+        format!("{:?}/{}/{:?}/{:?}", session.host, session.mux, session.server, session.name)
+    }
+
+    /// What was done to a session.
+    pub fn of(&self, session: &SessionKey) -> Option<&ActedOn> {
+        self.sessions.get(&Self::key(session))
+    }
+
+    /// The same, to be changed.
+    pub fn entry(&mut self, session: &SessionKey) -> &mut ActedOn {
+        self.sessions.entry(Self::key(session)).or_default()
+    }
+}
+
+/// The lead fields of an entry that a running agent was started with, each as a digest: their values may be secrets.
+pub fn lead_fields(session: &Session) -> BTreeMap<String, String> {
+    let lead = &session.lead;
+    let texts = [
+        ("args", format!("{:?}", lead.args)),
+        ("command", format!("{:?}", lead.command)),
+        ("env", format!("{:?}{:?}", session.env, lead.env_files)),
+        ("permissions", format!("{:?}", lead.permissions)),
+        ("cwd", format!("{:?}", session.cwd)),
+    ];
+    let digest = |text: String| {
+        let hash = Sha256::digest(text.as_bytes());
+        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    texts.into_iter().map(|(name, text)| (name.to_owned(), digest(text))).collect()
+}

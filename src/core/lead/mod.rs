@@ -1,0 +1,21 @@
+//! Making reality follow the manifest, as decisions over values: what is wanted, what may be done about it, and when it is done.
+//! Never looks and never acts; `control::lead` does both.
+
+mod action;
+mod guard;
+mod judge;
+mod ledger;
+mod operation;
+pub mod plan;
+mod reference;
+mod start;
+mod stop;
+
+pub use action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
+pub use guard::Permit;
+pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
+pub use ledger::{ActedOn, LastStart, LastStop, Ledger, Placed, lead_fields};
+pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
+pub use reference::{is_pattern, referred};
+pub use start::{ChildEnd, StartEvidence, StartNext, next_start};
+pub use stop::{StopEvidence, StopNext, StopOptions, next_stop};

@@ -1,0 +1,160 @@
+//! What `apply` would do, as a document: one row per session that something is wanted of. Pure.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::action::{ActionKind, BlockCode, Blocked, Standing, Target};
+use super::judge::Judged;
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::manifest::Manifest;
+
+/// The schema of what `plan` prints.
+pub const PLAN_SCHEMA: &str = "headcount/plan/v1";
+
+/// What `plan --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeadPlan {
+    /// `headcount/plan/v1`.
+    pub schema: String,
+    /// The manifest.
+    pub manifest: String,
+    /// How many of each.
+    pub counts: LeadCounts,
+    /// What is planned, and what is blocked.
+    pub actions: Vec<LeadRow>,
+}
+
+/// How many sessions stand how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LeadCounts {
+    /// To be started.
+    pub start: usize,
+    /// To be resumed.
+    pub resume: usize,
+    /// To be stopped.
+    pub stop: usize,
+    /// To be restarted.
+    pub restart: usize,
+    /// Blocked.
+    pub blocked: usize,
+    /// Running with other lead fields than their entries say now.
+    pub differs: usize,
+    /// As wanted.
+    pub met: usize,
+}
+
+/// Whether something will be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RowState {
+    /// It will.
+    Planned,
+    /// It may not.
+    Blocked,
+    /// It runs, with other lead fields than its entry says now. Only a restart changes that.
+    Differs,
+}
+
+/// One session that something is wanted of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LeadRow {
+    /// The session.
+    pub session: SessionKey,
+    /// Its agent.
+    pub agent: AgentKind,
+    /// What is done; none where it is blocked or only differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionKind>,
+    /// The conversation it is done with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
+    /// What says that this is its conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rung: Option<String>,
+    /// Whether it will be done.
+    pub state: RowState,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
+    /// The lead fields that are others than at its start.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub differs: Vec<String>,
+    /// Where: `session` for a new one, `window` for a new window of its session.
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// The plan for entries that were judged.
+pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan {
+    let mut counts = LeadCounts::default();
+    let mut actions = Vec::new();
+    for one in judged {
+        let Some(session) = manifest.sessions.get(one.index) else { continue };
+        let row = |state| LeadRow {
+            session: session.key.clone(),
+            agent: session.agent,
+            action: None,
+            conversation: None,
+            rung: None,
+            state,
+            blocked: None,
+            differs: one.differs.clone(),
+            place: None,
+        };
+        match &one.standing {
+            Standing::Unled => {}
+            Standing::Met(_) if one.differs.is_empty() => counts.met += 1,
+            Standing::Met(_) => {
+                counts.differs += 1;
+                actions.push(row(RowState::Differs));
+            }
+            Standing::Blocked(blocked) => {
+                counts.blocked += 1;
+                actions.push(LeadRow { blocked: Some(blocked.clone()), ..row(RowState::Blocked) });
+            }
+            Standing::Planned(action) => {
+                let count = match action.kind {
+                    ActionKind::Start => &mut counts.start,
+                    ActionKind::Resume => &mut counts.resume,
+                    ActionKind::Stop => &mut counts.stop,
+                    ActionKind::Restart => &mut counts.restart,
+                };
+                *count += 1;
+                let place = match action.target {
+                    Target::NewSession => Some("session".to_owned()),
+                    Target::NewWindow(_) => Some("window".to_owned()),
+                    Target::InPlace => None,
+                };
+                actions.push(LeadRow {
+                    action: Some(action.kind),
+                    conversation: action.conversation.clone(),
+                    rung: action.rung.map(str::to_owned),
+                    place,
+                    ..row(RowState::Planned)
+                });
+            }
+        }
+    }
+    LeadPlan { schema: PLAN_SCHEMA.to_owned(), manifest: name.to_owned(), counts, actions }
+}
+
+impl LeadPlan {
+    /// Whether something would be done.
+    pub fn has_actions(&self) -> bool {
+        self.actions.iter().any(|row| row.state == RowState::Planned)
+    }
+
+    /// Whether something waits for a person.
+    pub fn needs_person(&self) -> bool {
+        self.blocks().any(|blocked| !matches!(blocked.code, BlockCode::Unknown | BlockCode::Busy) && blocked.until.is_none())
+    }
+
+    /// Whether something is unknown.
+    pub fn is_unsure(&self) -> bool {
+        self.blocks().any(|blocked| blocked.code == BlockCode::Unknown)
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Blocked> {
+        self.actions.iter().filter_map(|row| row.blocked.as_ref())
+    }
+}
