@@ -8,6 +8,7 @@
 //! | [`hooks`] | events from agents' hooks | nobody here: read only |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
+//! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
 //!
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
@@ -18,6 +19,7 @@ pub mod hooks;
 pub mod jobs;
 pub mod journal;
 pub mod manifest;
+pub mod operations;
 pub mod paths;
 mod replace;
 pub mod state;

@@ -1,0 +1,187 @@
+//! What headcount did to sessions, one directory for each operation; what the launcher leaves there; the ledger; the locks. Never
+//! decides what is done.
+//!
+//! ```text
+//! operations/<id>/begun.json     the operation, written before anything is done
+//! operations/<id>/launch.json    what the launcher starts; it takes the file away as it begins
+//! operations/<id>/launched       the launcher has begun: made once, so nothing is started twice
+//! operations/<id>/ended.json     how what it started has ended
+//! operations/<id>/receipt.json   what became of the operation; without it the operation is open
+//! ledger.json                    what was last done to each session
+//! ```
+//!
+//! All of it is mode 0600 in directories of mode 0700.
+
+mod launch;
+mod ledger;
+mod locks;
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::paths::StateHome;
+use super::replace;
+use crate::core::lead::{Operation, OperationId, OperationReport};
+pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LaunchSpec, LaunchedRecord, TakenLaunch};
+pub use ledger::LedgerFile;
+pub use locks::{ConversationLock, LockError, SessionLock};
+
+const BEGUN: &str = "begun.json";
+const RECEIPT: &str = "receipt.json";
+
+/// A file of an operation cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}", path.display())]
+pub struct OperationError {
+    /// What was tried.
+    pub action: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why not.
+    #[source]
+    pub source: io::Error,
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OperationError {
+    let path = path.to_owned();
+    move |source| OperationError { action, path, source }
+}
+
+/// The operations of one user on this host.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    directory: PathBuf,
+}
+
+/// One operation on disk.
+#[derive(Debug, Clone)]
+pub struct OperationFiles {
+    directory: PathBuf,
+}
+
+/// An operation and what became of it.
+#[derive(Debug, Clone)]
+pub struct PastOperation {
+    /// It.
+    pub operation: Operation,
+    /// What became of it; `None`: it is open.
+    pub receipt: Option<OperationReport>,
+    /// Its files.
+    pub files: OperationFiles,
+}
+
+impl Operations {
+    /// How many finished operations are kept.
+    const KEPT: usize = 512;
+
+    /// Those in this state directory.
+    pub fn new(home: &StateHome) -> Self {
+        Self { directory: home.path().join("operations") }
+    }
+
+    /// Begins an operation: from here on it is open, whatever becomes of us.
+    ///
+    /// # Errors
+    /// [`OperationError`]; then it was not begun.
+    pub fn begin(&self, operation: &Operation) -> Result<OperationFiles, OperationError> {
+        let directory = self.directory.join(operation.id.as_str());
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&self.directory).map_err(failed("create", &self.directory))?;
+        self.prune();
+        builder.recursive(false).create(&directory).map_err(failed("create", &directory))?;
+        let files = OperationFiles { directory };
+        files.write(BEGUN, operation)?;
+        replace::sync(&files.directory).map_err(failed("save", &files.directory))?;
+        Ok(files)
+    }
+
+    /// Every operation that can be read, the earliest first. What cannot be read is none.
+    pub fn all(&self) -> Vec<PastOperation> {
+        let mut names: Vec<PathBuf> =
+            self.directory.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+        names.sort();
+        names.into_iter().filter_map(|directory| OperationFiles { directory }.past()).collect()
+    }
+
+    /// The open operations.
+    pub fn open(&self) -> Vec<PastOperation> {
+        let names = self.directory.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let open = names.filter(|directory| !directory.join(RECEIPT).exists());
+        let mut open: Vec<_> = open.filter_map(|directory| OperationFiles { directory }.past()).collect();
+        open.sort_by(|one, other| one.operation.id.cmp(&other.operation.id));
+        open
+    }
+
+    /// Takes the oldest finished ones away. One whose agent may still run is kept: its launcher writes how that ended.
+    fn prune(&self) {
+        let all = self.all();
+        let is_over =
+            |past: &&PastOperation| past.receipt.is_some() && (past.files.ended().is_some() || past.files.launched().is_none());
+        let over: Vec<_> = all.iter().filter(is_over).collect();
+        for past in over.iter().take(over.len().saturating_sub(Self::KEPT)) {
+            let _ = std::fs::remove_dir_all(&past.files.directory);
+        }
+    }
+}
+
+impl OperationFiles {
+    /// The files of the operation whose `launch.json` this is.
+    pub fn of_launch(path: &Path) -> Option<Self> {
+        let directory = path.parent().filter(|_| path.file_name().is_some_and(|name| name == LAUNCH))?;
+        let name = directory.file_name()?.to_str()?;
+        OperationId::parse(name).map(|_| Self { directory: directory.to_path_buf() })
+    }
+
+    /// The operation and what became of it.
+    pub fn past(self) -> Option<PastOperation> {
+        let operation = self.read(BEGUN)?;
+        let receipt = self.read(RECEIPT);
+        Some(PastOperation { operation, receipt, files: self })
+    }
+
+    /// The file the launcher is given.
+    pub fn launch_path(&self) -> PathBuf {
+        self.directory.join(LAUNCH)
+    }
+
+    /// Writes what the launcher is to start.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub fn write_launch(&self, spec: &LaunchSpec) -> Result<PathBuf, OperationError> {
+        self.write(LAUNCH, spec)?;
+        Ok(self.launch_path())
+    }
+
+    /// Ends an operation.
+    ///
+    /// # Errors
+    /// [`OperationError`]; then it stays open.
+    pub fn end(&self, receipt: &OperationReport) -> Result<(), OperationError> {
+        self.write(RECEIPT, receipt)
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), OperationError> {
+        let path = self.directory.join(name);
+        let text = serde_json::to_vec(value).map_err(io::Error::other).map_err(failed("write", &path))?;
+        replace::replace(&path, &text).map_err(failed("write", &path))
+    }
+
+    fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_slice(&std::fs::read(self.directory.join(name)).ok()?).ok()
+    }
+
+    /// Makes a file that must not be there yet, and puts it on disk.
+    fn make(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let path = self.directory.join(name);
+        let mut file: File = launch::private().create_new(true).open(&path)?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        replace::sync(&path)
+    }
+}
