@@ -7,6 +7,7 @@ mod codex;
 mod copilot;
 mod custom;
 pub mod doors;
+pub mod drive;
 mod files;
 mod gemini;
 pub mod live_process;
@@ -127,6 +128,17 @@ pub trait Adapter: Send + Sync {
     fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let _ = place;
         WatchDirs::default()
+    }
+
+    /// How it is started and ended; `None`: headcount does neither.
+    fn drive(&self) -> Option<&'static drive::LaunchTable> {
+        None
+    }
+
+    /// Who has a conversation open now. Asked only of agents that are driven.
+    fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> drive::Holder {
+        let _ = (host, home, id);
+        Fact::Unknown(format!("who has a conversation of {} open cannot be told", self.kind()))
     }
 
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.

@@ -36,15 +36,28 @@ pub fn command(agents: &Agents, conversation: &Resumable<'_>, env: &Environ) -> 
         Some(Fact::Unknown(why)) => return Err(why.clone()),
         None => None,
     };
-    if let Some(transcript) = transcript {
-        may_resume(agent, conversation, transcript)?;
-    }
-    let cwd = directory(agent, conversation, home, transcript)?;
+    let cwd = place(agent, conversation, home, transcript)?;
     let mut words = assignments(agent, home, env)?;
     let program = agent.names().programs.first().ok_or_else(|| format!("what the program of {kind} is called is not known"))?;
     words.push(quoted(OsStr::new(program)));
     words.extend(args.iter().map(|arg| quoted_argument(arg)));
     Ok(format!("cd {} && {}", quoted(cwd.as_os_str()), words.join(" ")))
+}
+
+/// The directory to resume a conversation in.
+///
+/// # Errors
+/// Why it cannot be resumed, in words that follow the name of the session.
+pub fn place(
+    agent: &dyn Adapter,
+    conversation: &Resumable<'_>,
+    home: &Path,
+    transcript: Option<&Transcript>,
+) -> Result<PathBuf, String> {
+    if let Some(transcript) = transcript {
+        may_resume(agent, conversation, transcript)?;
+    }
+    directory(agent, conversation, home, transcript)
 }
 
 /// Whether we may resume what lies there.

@@ -1,4 +1,4 @@
-//! Multiplexer adapters. They list; they never start, stop or type into anything.
+//! Multiplexer adapters. They list; only what is called `drive` makes anything, and nothing here types into anything.
 
 pub mod tmux;
 pub mod zellij;

@@ -1,5 +1,6 @@
 //! Claude Code. Reads its live registry, its arguments and the edges of its transcripts; never the keys beside them.
 
+mod drive;
 mod encode;
 mod entries;
 mod jobs;
@@ -9,6 +10,7 @@ mod transcripts;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::{Holder, LaunchTable};
 use super::live_process::proves;
 use super::recognise::{Invocation, ProgramNames, Words, has_flag};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -16,7 +18,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::RungReading;
 use crate::core::observe::{Activity, Transcript};
-use crate::host::{Environ, ProcessInfo};
+use crate::host::{Environ, Host, ProcessInfo};
 
 /// The adapter. Measured with 2.1.197 and 2.1.329.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +98,14 @@ impl Adapter for Claude {
             registries: vec![place.home.join("sessions")],
             transcripts: transcripts.iter().map(|name| projects.join(name)).collect(),
         }
+    }
+
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
+    }
+
+    fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {
+        drive::holder(host, home, id)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -1,5 +1,6 @@
 //! Codex CLI. Reads the locks its own process holds, its arguments and the first and last lines of its rollout files.
 
+mod drive;
 mod held;
 mod rollouts;
 mod turn;
@@ -7,6 +8,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::{Holder, LaunchTable};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -14,7 +16,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
-use crate::host::Environ;
+use crate::host::{Environ, Host};
 
 /// The adapter. Measured with 0.169.0.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +108,14 @@ impl Adapter for Codex {
             registries: vec![place.home.join(held::LOCKS)],
             transcripts: place.days().map(|day| sessions.join(rollouts::directory(day))).collect(),
         }
+    }
+
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
+    }
+
+    fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {
+        drive::holder(host, home, id)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -162,7 +162,7 @@ fn why(error: &RunError) -> String {
     format!("{error}{cause}")
 }
 
-fn last_words(output: &CommandOutput) -> String {
+pub(super) fn last_words(output: &CommandOutput) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rev().find(|line| !line.trim().is_empty()).map(|line| printable(line.trim()).into_owned());
     line.unwrap_or_else(|| match (output.code, output.signal) {

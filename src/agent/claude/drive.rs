@@ -1,0 +1,74 @@
+//! How Claude Code is driven, and who has one of its conversations open.
+
+use std::path::Path;
+
+use super::entries::{MOST, RegistryVerdict, verify};
+use super::files;
+use crate::agent::drive::{Holder, LaunchTable, ReadySign};
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::host::Host;
+
+pub(super) static TABLE: LaunchTable = LaunchTable {
+    version: "2.1.329",
+    id_flag: Some("--session-id"),
+    always: &[],
+    // Without a flag it begins in a mode that does not always ask.
+    permissions: [
+        &["--permission-mode", "default"],
+        &["--permission-mode", "acceptEdits"],
+        &["--dangerously-skip-permissions"],
+    ],
+    prompt: Some(&["--"]),
+    commands: &['/'],
+    ready: ReadySign::Idle,
+    grace: 10,
+    // Of an agent around it: it would write into that one's conversation, or save none at all.
+    blank: &[
+        "CLAUDECODE",
+        "CLAUDE_CODE_CHILD_SESSION",
+        "CLAUDE_CODE_SESSION_ID",
+        "CLAUDE_CODE_SESSION_KIND",
+        "CLAUDE_CODE_SESSION_ATTENDED",
+        "CLAUDE_CODE_CHILD_NOTES_DIR",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_CODE_EXECPATH",
+        "CLAUDE_CODE_MESSAGING_SOCKET",
+        "CLAUDE_CODE_MESSAGING_TOKEN",
+        "CLAUDE_CODE_SSE_PORT",
+        "CLAUDE_BG_BACKEND",
+        "CLAUDE_PID",
+        "AI_AGENT",
+    ],
+    // `←` on an empty composer would park the conversation under another id.
+    set: &[("CLAUDE_CODE_DISABLE_AGENT_VIEW", "1")],
+};
+
+/// Who has a conversation open, by the registry: every interactive and every background process has a file there.
+pub(super) fn holder(host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {
+    let directory = home.join("sessions");
+    let files = match directory.read_dir() {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Fact::Absent,
+        Err(error) => return Fact::Unknown(format!("cannot list {}: {error}", directory.display())),
+    };
+    let mut unknown = None;
+    for path in files.filter_map(|file| Some(file.ok()?.path())) {
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"));
+        let Some(pid) = name.and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Fact::Seen(text) = files::small(&path, MOST) else { continue };
+        // Most files are of other conversations, and of processes that need not be looked at.
+        if !String::from_utf8_lossy(&text).contains(id.as_str()) {
+            continue;
+        }
+        let Fact::Seen(process) = host.process(pid) else { continue };
+        match verify(&text, pid, &process) {
+            Ok(Some(RegistryVerdict::In(other) | RegistryVerdict::Parked { id: other, .. })) if other == *id => {
+                return Fact::Seen(format!("process {pid} is in it"));
+            }
+            Ok(_) => {}
+            Err(why) => unknown = Some(format!("{}: {why}", path.display())),
+        }
+    }
+    unknown.map_or(Fact::Absent, Fact::Unknown)
+}

@@ -1,0 +1,86 @@
+//! How an agent is started and ended: a table of values for each, with the version they were measured on. Starts and ends nothing.
+
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::manifest::lead::Permissions;
+
+/// How one agent is driven.
+#[derive(Debug)]
+pub struct LaunchTable {
+    /// The version that all of this was measured on.
+    pub version: &'static str,
+    /// The flag that gives a new conversation an id of ours, which is a UUID; `None`: the agent takes none.
+    pub id_flag: Option<&'static str>,
+    /// Arguments before all others, on every start.
+    pub always: &'static [&'static str],
+    /// Arguments that say to ask, those of the middle permission mode, and those that say to ask nothing.
+    pub permissions: [&'static [&'static str]; 3],
+    /// What stands before a first prompt that is its last argument; `None`: it takes none there.
+    pub prompt: Option<&'static [&'static str]>,
+    /// What such a prompt may not begin with: it would be taken for a command.
+    pub commands: &'static [char],
+    /// What it is known to be ready by.
+    pub ready: ReadySign,
+    /// How long it may take to end after SIGTERM, in seconds.
+    pub grace: u32,
+    /// Variables of an agent around it that it would take for its own.
+    pub blank: &'static [&'static str],
+    /// Variables it is given unless its entry says otherwise.
+    pub set: &'static [(&'static str, &'static str)],
+}
+
+/// What an agent is known to be ready by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadySign {
+    /// Its own registry says that it is idle, or further.
+    Idle,
+    /// It holds its conversation, which it does as it begins to take prompts.
+    Held,
+}
+
+/// A conversation that an agent is to begin with or to go on in.
+#[derive(Debug, Clone, Copy)]
+pub enum Opening<'a> {
+    /// A new one, under an id of ours if the agent takes one.
+    New(Option<&'a ConversationId>),
+    /// This one, by the arguments that resume it.
+    Resumed(&'a [String]),
+}
+
+impl LaunchTable {
+    /// The arguments behind the program for a conversation, with what its entry says.
+    pub fn arguments(
+        &self,
+        opening: Opening<'_>,
+        own: &[String],
+        permissions: Option<Permissions>,
+        prompt: Option<&str>,
+    ) -> Vec<String> {
+        let mut words: Vec<String> = self.always.iter().map(|word| (*word).to_owned()).collect();
+        match opening {
+            Opening::New(Some(id)) => {
+                words.extend(self.id_flag.into_iter().flat_map(|flag| [flag.to_owned(), id.as_str().to_owned()]));
+            }
+            Opening::New(None) => {}
+            Opening::Resumed(args) => words.extend_from_slice(args),
+        }
+        let [ask, edit, bypass] = self.permissions;
+        let flags = match permissions {
+            Some(Permissions::Ask) => ask,
+            Some(Permissions::Edit) => edit,
+            Some(Permissions::Bypass) => bypass,
+            // Its own flags say it.
+            None => &[],
+        };
+        words.extend(flags.iter().map(|word| (*word).to_owned()));
+        words.extend_from_slice(own);
+        if let (Some(prompt), Some(before)) = (prompt, self.prompt) {
+            words.extend(before.iter().map(|word| (*word).to_owned()));
+            words.push(prompt.to_owned());
+        }
+        words
+    }
+}
+
+/// Who has a conversation open; one line. `Absent`: nobody, as far as the agent's own files tell, and they tell of everybody.
+pub type Holder = Fact<String>;

@@ -1,0 +1,190 @@
+//! The writing side of tmux: makes sessions and windows, marks what it made, reads a screen. Addresses what is there by its immutable
+//! ids only, and believes no exit code: what it made is what tmux says of it.
+
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::address;
+use super::probe;
+use crate::core::ids::SessionKey;
+use crate::core::lead::{Permit, Placed, Target};
+use crate::core::text::printable;
+use crate::host::{Command, CommandOutput, Environ, Host};
+
+/// How long tmux may take to make something; a server may have to begin first.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What tmux says of a pane that it made: the name comes last, by its length, because it may hold anything.
+const MADE: &str = "#{pid}|#{session_id}|#{pane_id}|#{pane_pid}|#{session_name}";
+
+/// The option by which a pane says which operation made it.
+const MARK: &str = "@headcount";
+
+/// The size of what nobody looks at.
+const SIZE: [&str; 4] = ["-x", "200", "-y", "50"];
+
+/// What is put into a pane.
+#[derive(Debug, Clone, Copy)]
+pub struct PaneCommand<'a> {
+    /// The program and its arguments: at least two words, or tmux would hand them to a shell.
+    pub words: &'a [OsString],
+    /// The directory that windows opened beside it begin in.
+    pub cwd: &'a Path,
+    /// Variables that a server which begins with this must not get.
+    pub withheld: &'a [String],
+}
+
+/// Makes the pane of a start.
+///
+/// # Errors
+/// One line. It may be there all the same: whoever wants to know looks.
+pub fn place(host: &dyn Host, env: &Environ, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String> {
+    let key = &permit.operation().session;
+    let socket = address::socket(&key.server, env)?;
+    let (mut words, is_new_session): (Vec<OsString>, bool) = match &permit.action().target {
+        Target::NewSession => {
+            let mut words: Vec<OsString> = ["new-session", "-d", "-P", "-F", MADE].map(OsString::from).into();
+            words.extend(SIZE.map(OsString::from));
+            words.extend(["-s".into(), literal(key.name.as_ref())]);
+            (words, true)
+        }
+        Target::NewWindow(session) => {
+            let words = ["new-window", "-d", "-P", "-F", MADE, "-t"].map(OsString::from);
+            (words.into_iter().chain([format!("{session}:").into()]).collect(), false)
+        }
+        Target::InPlace => return Err("internal error: a stop makes no pane".to_owned()),
+    };
+    words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
+    words.push("--".into());
+    words.extend(command.words.iter().cloned());
+    let output = run(host, &socket, &words, command.withheld)?;
+    let placed = made(&output, key, is_new_session)?;
+    // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
+    let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()].map(OsString::from);
+    let _ = run(host, &socket, &mark, &[]);
+    Ok(placed)
+}
+
+/// Makes the directory that the socket of a named server is in, as tmux does for `-L`: by `-S` it would not.
+///
+/// # Errors
+/// One line.
+pub fn prepare(env: &Environ, server: &str) -> Result<(), String> {
+    let socket = address::socket(server, env)?;
+    let Some(directory) = socket.parent().filter(|_| !Path::new(server).is_absolute()) else { return Ok(()) };
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(format!("cannot create {}: {error}", directory.display())),
+    }
+}
+
+/// What tmux says it made.
+fn made(output: &CommandOutput, key: &SessionKey, is_new_session: bool) -> Result<Placed, String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut fields = text.trim_end_matches('\n').splitn(5, '|');
+    let mut field = || fields.next().unwrap_or_default().to_owned();
+    let (server, session, pane, pid, name) = (field(), field(), field(), field(), field());
+    let said = || match text.trim() {
+        "" => format!("tmux made nothing: {}", probe::last_words(output)),
+        odd => format!("tmux gave an answer that headcount does not understand: {}", printable(odd)),
+    };
+    let server = server.parse().map_err(|_| said())?;
+    let pid = pid.parse().map_err(|_| said())?;
+    if !session.starts_with('$') || !pane.starts_with('%') {
+        return Err(said());
+    }
+    if is_new_session && !key.names().any(|known| known == name.as_str()) {
+        return Err(format!("tmux calls the new session {}, which is not a name it is known to give", printable(&name)));
+    }
+    Ok(Placed { server, session, pane, pid, is_new_session })
+}
+
+/// What a pane shows, if it still is the pane of this process.
+pub fn screen(host: &dyn Host, env: &Environ, server: &str, placed: &Placed) -> Option<String> {
+    let socket = address::socket(server, env).ok()?;
+    let condition = format!("#{{==:#{{pane_pid}},{}}}", placed.pid);
+    let capture = format!("capture-pane -p -t {}", placed.pane);
+    let words = ["if-shell", "-F", "-t", &placed.pane, &condition, &capture].map(OsString::from);
+    let output = run(host, &socket, &words, &[]).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let end = lines.iter().rposition(|line| !line.is_empty())?;
+    Some(lines[..=end].join("\n"))
+}
+
+/// The value of a variable that new panes of a server get. `None`: there is none, or it cannot be told.
+pub fn variable(host: &dyn Host, env: &Environ, server: &str, name: &str) -> Option<String> {
+    let socket = address::socket(server, env).ok()?;
+    let output = run(host, &socket, &["show-environment", "-g", name].map(OsString::from), &[]).ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.trim_end_matches('\n').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
+}
+
+/// When somebody last did something at each terminal that shows a session, in seconds since 1970. `None`: it cannot be told.
+pub fn watched_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -> Option<Vec<i64>> {
+    let socket = address::socket(server, env).ok()?;
+    let target = format!("{session}:");
+    let words = ["list-clients", "-t", &target, "-F", "#{client_activity}"].map(OsString::from);
+    let output = run(host, &socket, &words, &[]).ok().filter(|output| output.is_success() && output.stderr.is_empty())?;
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
+}
+
+/// A text as tmux takes it where it would expand formats.
+fn literal(text: &std::ffi::OsStr) -> OsString {
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    let mut bytes = Vec::with_capacity(text.len());
+    for byte in text.as_bytes() {
+        bytes.push(*byte);
+        if *byte == b'#' {
+            bytes.push(b'#');
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+/// Always by `-S` and with `-u`, as when listing. `env -u` keeps what a new server must not get from it.
+fn run(host: &dyn Host, socket: &Path, words: &[OsString], withheld: &[String]) -> Result<CommandOutput, String> {
+    let mut args: Vec<OsString> = withheld.iter().flat_map(|name| ["-u".into(), name.into()]).collect();
+    let program = if withheld.is_empty() {
+        "tmux"
+    } else {
+        args.push("tmux".into());
+        "env"
+    };
+    args.extend(["-u".into(), "-S".into(), socket.into()]);
+    args.extend(words.iter().cloned());
+    let command = Command { program: program.to_owned(), args, variables: Vec::new(), deadline: DEADLINE };
+    host.run(&command).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        format!("{error}{cause}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::core::ids::MuxKind;
+
+    #[test]
+    fn only_what_tmux_says_it_made_counts() {
+        let key = SessionKey { name: "a.b".into(), mux: MuxKind::Tmux, server: "default".into(), host: "h".into() };
+        let output = |stdout: &str| CommandOutput {
+            code: Some(0),
+            signal: None,
+            stdout: stdout.as_bytes().to_vec(),
+            stderr: Vec::new(),
+        };
+        let of = |stdout: &str| made(&output(stdout), &key, true);
+        assert_eq!(of("7|$1|%2|9|a_b\n").unwrap().pane, "%2");
+        for odd in ["", "\n", "7|$1|%2|9\n", "7|$1|%2|x|a_b\n", "7|1|%2|9|a_b\n", "7|$1|%2|9|other\n"] {
+            assert!(of(odd).is_err(), "{odd:?}");
+        }
+        assert_eq!(literal("a#{b}".as_ref()), "a##{b}");
+    }
+}
