@@ -5,6 +5,7 @@ pub mod fleet;
 pub mod follow;
 pub mod init;
 pub mod jobs;
+pub mod lead;
 pub mod observe;
 pub mod pass;
 mod timing;

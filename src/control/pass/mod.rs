@@ -176,6 +176,16 @@ impl Pass {
         self.rows().iter().map(|row| explain(&judged, row, &self.report)).collect()
     }
 
+    /// What was judged.
+    pub(in crate::control) fn inputs(&self) -> drift::Inputs<'_> {
+        self.stage.world()
+    }
+
+    /// What was concluded.
+    pub(in crate::control) fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
     fn rows(&self) -> Vec<rows::StatusRow<'_>> {
         let agents = Agents::with(&self.manifest().agents);
         let resume = |conversation: &rows::Resumable<'_>| resume::command(&agents, conversation, &self.env);

@@ -1,0 +1,126 @@
+//! Writing into the manifest what a person declares by a command: what is wanted of a session, or a new one. Under the same lock and
+//! guard as recording.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::control::observe::Observer;
+use crate::control::pass::{PassError, PassOptions, environment};
+use crate::core::edit::Edit;
+use crate::core::ids::SessionKey;
+use crate::core::manifest::lead::Desired;
+use crate::store::journal::{Journal, NewNote};
+use crate::store::manifest::{ManifestFile, Snapshot, UpdateCause};
+use crate::yaml;
+
+/// What was wished could not be written. The manifest is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    /// The manifest or the journal.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// The edit would change more than it should.
+    #[error("the manifest cannot be edited: {0}")]
+    Refused(String),
+}
+
+/// Writes what is wanted of sessions into their entries; gives the versions that were kept because somebody saved meanwhile. Those
+/// that want it already stay as they are.
+///
+/// # Errors
+/// [`DeclareError`].
+pub fn declare(
+    world: &Observer,
+    options: &PassOptions,
+    sessions: &[SessionKey],
+    desired: Desired,
+) -> Result<Vec<PathBuf>, DeclareError> {
+    let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
+        let invalid = |diagnostics| {
+            let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+            PassError::Invalid { path: options.manifest.clone(), text, diagnostics }
+        };
+        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| invalid(vec![diagnostic]))?;
+        let loaded = yaml::load(text, &environment(world)).map_err(invalid)?;
+        let mut edits = Vec::new();
+        for session in sessions.iter().filter_map(|key| loaded.manifest.find(key)) {
+            edits.extend(session.entry.set_desired(session.lead.desired, desired));
+        }
+        if edits.is_empty() {
+            return Ok(None);
+        }
+        let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        Ok(Some(new.into_bytes()))
+    };
+    let message = format!("`desired: {}` was written", desired.as_str());
+    update(world, options, edits, sessions.first().filter(|_| sessions.len() == 1), &message)
+}
+
+/// Writes a new entry at the end of the list.
+///
+/// # Errors
+/// [`DeclareError`].
+pub fn append(
+    world: &Observer,
+    options: &PassOptions,
+    key: &SessionKey,
+    entry: &serde_json::Value,
+) -> Result<Vec<PathBuf>, DeclareError> {
+    let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
+        let invalid = |diagnostics| {
+            let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+            PassError::Invalid { path: options.manifest.clone(), text, diagnostics }
+        };
+        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| invalid(vec![diagnostic]))?;
+        let manifest = yaml::load(text, &environment(world)).map_err(invalid)?.manifest;
+        if manifest.find(key).is_some() {
+            return Err(DeclareError::Refused(format!("{key} has an entry already")));
+        }
+        let list = manifest.list_path();
+        let edit = match manifest.sessions_node {
+            crate::core::manifest::SessionsNode::Sequence => {
+                Edit::new(list.index(manifest.sessions.len()), None, Some(entry.clone()))
+            }
+            node => {
+                let from = (node == crate::core::manifest::SessionsNode::Null).then_some(serde_json::Value::Null);
+                Edit::new(list, from, Some(json!([entry])))
+            }
+        };
+        let new = yaml::apply(text, &[edit]).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        yaml::load(&new, &environment(world)).map_err(|diagnostics| PassError::Invalid {
+            path: options.manifest.clone(),
+            text: new.clone(),
+            diagnostics,
+        })?;
+        Ok(Some(new.into_bytes()))
+    };
+    update(world, options, edits, Some(key), "an entry was added")
+}
+
+fn update(
+    world: &Observer,
+    options: &PassOptions,
+    edits: impl FnMut(&Snapshot) -> Result<Option<Vec<u8>>, DeclareError>,
+    session: Option<&SessionKey>,
+    message: &str,
+) -> Result<Vec<PathBuf>, DeclareError> {
+    let file = ManifestFile::open(&options.manifest).map_err(PassError::from)?;
+    let mut locked = file.lock(&options.update).map_err(PassError::from)?;
+    let outcome = locked.update(edits).map_err(|error| match error.cause {
+        UpdateCause::Manifest(error) => DeclareError::from(PassError::from(error)),
+        UpdateCause::Plan(error) => error,
+    })?;
+    if matches!(outcome.change, crate::store::manifest::TextChange::Written { .. }) {
+        let journal = Journal::new(&options.state_home.of_manifest(locked.path())).waiting(options.update.lock_wait);
+        let note = NewNote {
+            kind: "declared",
+            at: world.host.now(),
+            boot: world.host.boot().seen().map(|boot| boot.id.clone()),
+            session: session.cloned(),
+            message: message.to_owned(),
+        };
+        journal.note(vec![note]).map_err(PassError::from)?;
+    }
+    Ok(outcome.saved)
+}

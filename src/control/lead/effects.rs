@@ -1,0 +1,86 @@
+//! Everything that changes the world outside headcount's own files: a pane is made, a process is asked to end. The only part that
+//! reaches the writing side of a multiplexer, and nothing here does so without a permit.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::control::observe::Observer;
+use crate::core::lead::{Permit, Placed};
+use crate::core::observe::Process;
+use crate::mux::tmux::drive::{self, PaneCommand};
+
+/// Makes a pane that begins the launcher.
+///
+/// # Errors
+/// One line; it may be there all the same.
+pub(super) fn place(
+    world: &Observer,
+    permit: &Permit,
+    (launcher, launch): (&Path, &Path),
+    cwd: &Path,
+    withheld: &[String],
+) -> Result<Placed, String> {
+    let words: Vec<OsString> = [launcher.as_os_str(), "exec".as_ref(), launch.as_os_str()].map(OsString::from).into();
+    drive::place(world.host.as_ref(), &world.env, permit, &PaneCommand { words: &words, cwd, withheld })
+}
+
+/// Makes sure that a named server has a directory for its socket: the lock of a session lies there.
+///
+/// # Errors
+/// One line.
+pub(super) fn prepare(world: &Observer, server: &str) -> Result<(), String> {
+    drive::prepare(&world.env, server)
+}
+
+/// What a pane shows.
+pub(super) fn screen(world: &Observer, server: &str, placed: &Placed) -> Option<String> {
+    drive::screen(world.host.as_ref(), &world.env, server, placed)
+}
+
+/// The value of a variable that new panes of a server get.
+pub(super) fn variable(world: &Observer, server: &str, name: &str) -> Option<String> {
+    drive::variable(world.host.as_ref(), &world.env, server, name)
+}
+
+/// When somebody last did something at each terminal that shows a session, in seconds since 1970.
+pub(super) fn watched_at(world: &Observer, server: &str, session: &str) -> Option<Vec<i64>> {
+    drive::watched_at(world.host.as_ref(), &world.env, server, session)
+}
+
+/// How far a process is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It may put its things in order first.
+    Asked,
+    /// At once.
+    Killed,
+}
+
+/// Sends a process the signal to end. A stopped one is continued, or it would not hear it. `false`: it is gone already.
+///
+/// # Errors
+/// The system does not let us.
+pub(super) fn end(world: &Observer, permit: &Permit, process: Process, how: Ending) -> Result<bool, String> {
+    debug_assert!(matches!(permit.action().target, crate::core::lead::Target::InPlace), "only what is stopped is signalled");
+    let pid = i32::try_from(process.pid).ok().and_then(rustix::process::Pid::from_raw);
+    let Some(handle) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return Ok(false) };
+    // Asked only now: the handle is on one process for good.
+    let is_it = world.host.stat(process.pid).seen().is_some_and(|now| Process::from(now) == process);
+    if !is_it {
+        return Ok(false);
+    }
+    let signal = match how {
+        Ending::Asked => Signal::TERM,
+        Ending::Killed => Signal::KILL,
+    };
+    match pidfd_send_signal(&handle, signal) {
+        Ok(()) => {
+            let _ = pidfd_send_signal(&handle, Signal::CONT);
+            Ok(true)
+        }
+        Err(rustix::io::Errno::SRCH) => Ok(false),
+        Err(error) => Err(format!("cannot signal process {}: {error}", process.pid)),
+    }
+}

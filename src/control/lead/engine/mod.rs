@@ -1,0 +1,252 @@
+//! One operation after another: lock, look, judge again, begin, act, wait for what proves it, end. What comes next is for the machines
+//! in `core::lead` to say.
+
+mod report;
+mod start;
+mod stop;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
+use crate::control::observe::Observer;
+use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
+use crate::core::drift::EntryVerdict;
+use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::{Action, ActionKind, BlockCode, Operation, OperationId, OperationReport, Outcome, Standing, Wish};
+use crate::core::manifest::Session;
+use crate::mux::tmux::address;
+use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
+use report::OperationDraft;
+
+/// The shortest and the longest time between two looks while something is waited for.
+const LOOKS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
+
+/// What is told while operations go on.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// One begins.
+    Begun {
+        /// The session.
+        session: &'a SessionKey,
+        /// What is done to it.
+        action: ActionKind,
+    },
+    /// One has ended.
+    Ended(&'a OperationReport),
+    /// Something went wrong beside it.
+    Note(&'a str),
+}
+
+/// Told of progress, from any thread.
+type Tell<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
+
+/// Does what was planned. Gives what became of each session that something is wanted of, in the order of the manifest.
+pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tell: Tell<'_>) -> Vec<OperationReport> {
+    let manifest = planned.pass.manifest();
+    let engine = Engine {
+        world,
+        request,
+        tell,
+        ledger: LedgerFile::new(&request.pass.state_home),
+        operations: Operations::new(&request.pass.state_home),
+        manifest: planned.pass.path().to_string_lossy().into_owned(),
+        ready: manifest.lead.ready.unwrap_or(Duration::from_secs(60)),
+        spacing: manifest.lead.spacing.unwrap_or(Duration::from_secs(1)),
+        last_start: Mutex::new(None),
+        count: AtomicU32::new(0),
+    };
+    engine.note_wishes(planned);
+    let mut todo = VecDeque::new();
+    let mut done = Vec::new();
+    for one in &planned.judged {
+        let Some(session) = manifest.sessions.get(one.index) else { continue };
+        match &one.standing {
+            Standing::Unled => {}
+            Standing::Met(_) if request.wish == Wish::Manifest => {}
+            Standing::Met(how) => done.push((one.index, OperationDraft::new(session, request).skipped(how))),
+            Standing::Blocked(blocked) => {
+                let report = OperationDraft::new(session, request).refused(blocked.code, blocked.message.clone());
+                tell(Progress::Ended(&report));
+                done.push((one.index, report));
+            }
+            Standing::Planned(action) => todo.push_back((one.index, session, action.kind)),
+        }
+    }
+    let parallel = manifest.lead.parallel.map_or(request.parallel, |most| most as usize).clamp(1, todo.len().max(1));
+    let (todo, done) = (Mutex::new(todo), Mutex::new(done));
+    let work = || {
+        loop {
+            let next = todo.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some((index, session, kind)) = next else { return };
+            let report = engine.run(session, kind);
+            tell(Progress::Ended(&report));
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..parallel {
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, report)| report).collect()
+}
+
+struct Engine<'a> {
+    world: &'a Observer,
+    request: &'a LeadRequest,
+    tell: Tell<'a>,
+    ledger: LedgerFile,
+    operations: Operations,
+    manifest: String,
+    ready: Duration,
+    spacing: Duration,
+    last_start: Mutex<Option<Instant>>,
+    count: AtomicU32,
+}
+
+impl Engine<'_> {
+    /// Notes since when each entry wants what it wants now.
+    fn note_wishes(&self, planned: &Planned) {
+        let now = self.world.host.now();
+        let sessions = &planned.pass.manifest().sessions;
+        let meant = planned.judged.iter().filter_map(|one| sessions.get(one.index));
+        let wishes: Vec<_> = meant.filter_map(|session| Some((&session.key, session.lead.desired?.as_str()))).collect();
+        if wishes.is_empty() {
+            return;
+        }
+        self.note(self.ledger.change(|ledger| {
+            for (key, word) in &wishes {
+                let acted = ledger.entry(key);
+                if acted.desired.as_ref().is_none_or(|(known, _)| known != word) {
+                    acted.desired = Some(((*word).to_owned(), now));
+                }
+            }
+        }));
+    }
+
+    /// Tells of what went wrong beside an operation.
+    fn note<T, E: std::error::Error>(&self, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                (self.tell)(Progress::Note(&format!("{error}{cause}")));
+                None
+            }
+        }
+    }
+
+    /// Does one thing to one session.
+    fn run(&self, session: &Session, kind: ActionKind) -> OperationReport {
+        let key = &session.key;
+        (self.tell)(Progress::Begun { session: key, action: kind });
+        if kind != ActionKind::Restart {
+            return self.step(key, session.agent, kind, self.request.wish);
+        }
+        // What it goes on in has to be recorded before it ends.
+        self.record(key);
+        let begun = Instant::now();
+        let stopped = self.step(key, session.agent, ActionKind::Stop, Wish::Stop);
+        let report = match stopped.outcome {
+            Outcome::Done | Outcome::Skipped => self.step(key, session.agent, ActionKind::Resume, Wish::Start { fresh: false }),
+            Outcome::Failed | Outcome::Refused | Outcome::Unverified => stopped,
+        };
+        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        OperationReport { action: ActionKind::Restart, took_ms, ..report }
+    }
+
+    /// One operation: looks at the session under its lock, and acts on what is so now.
+    fn step(&self, key: &SessionKey, agent: AgentKind, kind: ActionKind, wish: Wish) -> OperationReport {
+        let report = OperationDraft::of(key, agent, kind);
+        let lock = match self.lock(key) {
+            Ok(lock) => lock,
+            Err((code, why)) => return report.refused(code, why),
+        };
+        if let Err(blocked) = recover::resolve(self.world, &self.operations, key) {
+            return report.refused(blocked.code, blocked.message);
+        }
+        let request = about(self.request, key, wish);
+        let planned = match plan(self.world, &request) {
+            Ok(planned) => planned,
+            Err(error) => return report.failed(Outcome::Failed, line(&error)),
+        };
+        let sessions = &planned.pass.manifest().sessions;
+        let found = planned.judged.iter().find_map(|one| {
+            let session = sessions.get(one.index).filter(|session| session.key == *key)?;
+            Some((session, &one.standing))
+        });
+        let Some((session, standing)) = found else {
+            return report.failed(Outcome::Failed, "its entry is gone".to_owned());
+        };
+        let action = match standing {
+            Standing::Unled => return report.skipped("nothing is wanted of it"),
+            Standing::Met(how) => return report.skipped(how),
+            Standing::Blocked(blocked) => return report.refused(blocked.code, blocked.message.clone()),
+            Standing::Planned(action) => action.clone(),
+        };
+        match action.kind {
+            ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
+            ActionKind::Stop => self.stop(report, &planned.pass, session, action, lock),
+            ActionKind::Restart => report.failed(Outcome::Failed, "internal error: a restart is two steps".to_owned()),
+        }
+    }
+
+    fn lock(&self, key: &SessionKey) -> Result<SessionLock, (BlockCode, String)> {
+        let unknown = |why: String| (BlockCode::Unknown, why);
+        effects::prepare(self.world, &key.server).map_err(unknown)?;
+        let socket = address::socket(&key.server, &self.world.env).map_err(unknown)?;
+        match SessionLock::take(&self.request.pass.state_home, &socket, &key.mux.spelling(&key.name)) {
+            Ok(lock) => Ok(lock),
+            Err(LockError::Taken) => Err((BlockCode::Busy, "another headcount is acting on it".to_owned())),
+            Err(error) => Err((BlockCode::Unknown, line(&error))),
+        }
+    }
+
+    fn operation(&self, session: &Session, action: &Action) -> Operation {
+        let host = self.world.host.as_ref();
+        let pid = std::process::id();
+        let begun = host.now();
+        Operation {
+            id: OperationId::new(begun, pid, self.count.fetch_add(1, Ordering::Relaxed)),
+            action: action.kind,
+            session: session.key.clone(),
+            agent: session.agent,
+            conversation: action.conversation.clone(),
+            begun,
+            boot: host.boot().into_seen().map(|boot| boot.id),
+            by: self.request.by.clone(),
+            engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
+        }
+    }
+
+    /// Ends an operation on disk.
+    fn end(&self, files: &OperationFiles, report: OperationReport) -> OperationReport {
+        self.note(files.end(&report));
+        report
+    }
+
+    /// Lets a pass record what is so now.
+    fn record(&self, key: &SessionKey) {
+        let PassOptions { selection, .. } = about(self.request, key, Wish::Manifest).pass;
+        let options =
+            PassOptions { mode: Mode::Record, settle: Duration::ZERO, selection, consumer: None, ..self.request.pass.clone() };
+        self.note(pass::run(self.world, &options).map(|_| ()).map_err(LeadError::from));
+    }
+}
+
+/// An entry and what was concluded about it.
+fn entry<'a>(pass: &'a Pass, key: &SessionKey) -> Option<(&'a Session, &'a EntryVerdict)> {
+    let session = pass.manifest().sessions.iter().find(|session| session.key == *key)?;
+    Some((session, pass.verdict().entries.get(session.index)?))
+}
+
+/// An error and its causes on one line.
+fn line(error: &dyn std::error::Error) -> String {
+    PassError::line(error)
+}

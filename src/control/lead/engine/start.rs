@@ -1,0 +1,190 @@
+//! A start or a resume: the pane is made, and what shows that the agent is ready is waited for.
+
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use super::report::OperationDraft;
+use super::{Engine, LOOKS, entry, line};
+use crate::agent::Agents;
+use crate::agent::drive::ReadySign;
+use crate::control::lead::{about, effects, launch, plan};
+use crate::control::pass::Pass;
+use crate::core::drift::Presence;
+use crate::core::lead::{
+    Action, ActionKind, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing, StartEvidence, StartNext,
+    Wish, lead_fields, next_start,
+};
+use crate::core::manifest::Session;
+use crate::core::observe::Activity;
+use crate::core::observe::identity::Rung;
+use crate::core::text::printable;
+use crate::store::operations::{OperationFiles, SessionLock};
+
+impl Engine<'_> {
+    pub(super) fn start(
+        &self,
+        mut report: OperationDraft,
+        pass: &Pass,
+        session: &Session,
+        mut action: Action,
+        lock: SessionLock,
+    ) -> OperationReport {
+        let agents = Agents::with(&pass.manifest().agents);
+        let Some(table) = agents.of(session.agent).and_then(|adapter| adapter.drive()) else {
+            return report.failed(Outcome::Failed, "how its agent is started is not known".to_owned());
+        };
+        if action.kind == ActionKind::Start && action.conversation.is_none() && table.id_flag.is_some() {
+            action.conversation = launch::new_id();
+        }
+        self.space();
+        let operation = self.operation(session, &action);
+        report.report.action = action.kind;
+        report.report.conversation = action.conversation.clone();
+        let Some(permit) = Permit::new(&operation, &Standing::Planned(action.clone())) else {
+            return report.failed(Outcome::Failed, "internal error: nothing was permitted".to_owned());
+        };
+        let spec = match launch::spec(&agents, pass, session, &action, operation.id.as_str()) {
+            Ok(spec) => spec,
+            Err(why) => return report.failed(Outcome::Failed, why),
+        };
+        let files = match self.operations.begin(&operation) {
+            Ok(files) => files,
+            Err(error) => return report.failed(Outcome::Failed, line(&error)),
+        };
+        report.report.id = Some(operation.id.clone());
+        let launch = match files.write_launch(&spec) {
+            Ok(launch) => launch,
+            Err(error) => return self.end(&files, report.failed(Outcome::Failed, line(&error))),
+        };
+        let noted = self.ledger.change(|ledger| {
+            let acted = ledger.entry(&session.key);
+            acted.led_by = Some(self.manifest.clone());
+            if action.kind == ActionKind::Start {
+                acted.assigned = action.conversation.clone();
+            }
+        });
+        if let Err(error) = noted {
+            return self.end(&files, report.failed(Outcome::Failed, line(&error)));
+        }
+        let withheld = launch::withheld(self.world, table);
+        let placed = effects::place(self.world, &permit, (&self.request.launcher, &launch), &spec.cwd, &withheld);
+        let placed = match placed {
+            Ok(placed) => Some(placed),
+            // It may have come about all the same; from here on it cannot, unless it has.
+            Err(why) => match files.close() {
+                Ok(true) => return self.end(&files, report.failed(Outcome::Failed, why)),
+                Ok(false) | Err(_) => None,
+            },
+        };
+        if let Some(placed) = &placed {
+            let started = LastStart {
+                operation: operation.id.clone(),
+                at: operation.begun,
+                boot: operation.boot.clone(),
+                placed: placed.clone(),
+                fields: lead_fields(session),
+            };
+            self.note(self.ledger.change(|ledger| ledger.entry(&session.key).started = Some(started)));
+        }
+        drop(lock);
+        let waited = self.await_ready(&operation, session, table.ready, placed.as_ref(), &files);
+        let report = match waited {
+            Waited::Ready(proof) => {
+                report.report.verified_by = proof;
+                report.end(Outcome::Done)
+            }
+            Waited::Not(outcome, why, screen) => {
+                report.report.screen_tail = screen;
+                report.failed(outcome, why)
+            }
+        };
+        let report = self.end(&files, report);
+        self.record(&session.key);
+        report
+    }
+
+    /// Waits until the time between two starts is over.
+    fn space(&self) {
+        let mut last = self.last_start.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wait) = last.and_then(|last| (last + self.spacing).checked_duration_since(Instant::now())) {
+            std::thread::sleep(wait);
+        }
+        *last = Some(Instant::now());
+    }
+
+    fn await_ready(
+        &self,
+        operation: &Operation,
+        session: &Session,
+        sign: ReadySign,
+        placed: Option<&Placed>,
+        files: &OperationFiles,
+    ) -> Waited {
+        let host = self.world.host.as_ref();
+        let ready = chrono::TimeDelta::from_std(self.ready).unwrap_or(chrono::TimeDelta::MAX);
+        let (mut pause, mut screen, mut framed) = (LOOKS[0], None, Instant::now());
+        loop {
+            let mut seen = StartEvidence { is_placed: true, ..StartEvidence::default() };
+            seen.is_launched = files.launched().is_some();
+            seen.ended = files.ended().map(|end| end.end());
+            if seen.is_launched && seen.ended.is_none() {
+                self.look(session, sign, placed, &mut seen);
+                // It may have ended while it was looked at.
+                seen.ended = files.ended().map(|end| end.end());
+            }
+            let wanted = operation.conversation.as_ref();
+            let next = next_start(operation.begun, ready, wanted, &seen, host.now());
+            if let Some(placed) = placed.filter(|_| framed.elapsed() > Duration::from_millis(100)) {
+                screen = effects::screen(self.world, &operation.session.server, placed).or(screen);
+                framed = Instant::now();
+            }
+            let screen = || screen.as_deref().map(tail);
+            match next {
+                StartNext::Done(proof) => return Waited::Ready(proof),
+                StartNext::Failed(why) => return Waited::Not(Outcome::Failed, why, screen()),
+                StartNext::Unverified(why) => return Waited::Not(Outcome::Unverified, why, screen()),
+                StartNext::Place | StartNext::Await(_) => {}
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 5 / 4).min(LOOKS[1]);
+        }
+    }
+
+    /// What is to be seen of an agent that was begun.
+    fn look(&self, session: &Session, sign: ReadySign, placed: Option<&Placed>, seen: &mut StartEvidence) {
+        let Ok(planned) = plan(self.world, &about(self.request, &session.key, Wish::Start { fresh: false })) else { return };
+        let Some((_, verdict)) = entry(&planned.pass, &session.key) else { return };
+        let Presence::Alive(live) = &verdict.presence else { return };
+        if placed.is_some_and(|placed| live.pane.id != placed.pane || live.pane.pid != Some(placed.pid)) {
+            return;
+        }
+        seen.agent = Some(live.agent.process.pid);
+        seen.proven = verdict.proven.as_ref().map(|(id, _)| id.clone());
+        let observation = planned.pass.observation();
+        let phase = observation.phases.get(&live.agent.process);
+        let place = verdict.proven.as_ref().map(|(id, _)| (live.agent.process, id.clone()));
+        let turn = place.as_ref().and_then(|place| observation.turns.get(place)?.seen());
+        seen.is_ready = match sign {
+            ReadySign::Idle => phase.is_none() && turn.is_some(),
+            ReadySign::Held => phase.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Held),
+        };
+        if turn == Some(&Activity::Waiting) {
+            let what = place.as_ref().and_then(|place| observation.awaited.get(place));
+            seen.asks = Some(what.map_or("it waits".to_owned(), |what| printable(what).into_owned()));
+        }
+    }
+}
+
+/// How waiting for a start ended.
+enum Waited {
+    Ready(Vec<String>),
+    Not(Outcome, String, Option<String>),
+}
+
+/// The last lines of a screen, safe to show.
+fn tail(screen: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = screen.lines().filter(|line| !line.trim().is_empty()).collect();
+    let shown = lines.iter().skip(lines.len().saturating_sub(LINES));
+    shown.map(|line| printable(line).into_owned()).collect::<Vec<_>>().join("\n")
+}

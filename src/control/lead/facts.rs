@@ -1,0 +1,251 @@
+//! What keeps an agent from being started, resumed or stopped that files, processes and programs tell. Looks only, and only where an
+//! action is judged.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::rivals::Rivals;
+use super::{LeadRequest, effects};
+use crate::agent::drive::LaunchTable;
+use crate::agent::{Agents, resume};
+use crate::control::observe::Observer;
+use crate::control::pass::Pass;
+use crate::core::drift::LiveAgent;
+use crate::core::fact::Fact;
+use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::lead::{ActionKind, BlockCode, Blocked};
+use crate::core::manifest::Session;
+use crate::core::manifest::lead::{Permissions, has_permission_flag};
+use crate::core::observe::Activity;
+use crate::core::report::rows::Resumable;
+use crate::core::text::printable;
+
+/// What a person did at a terminal so lately keeps automation away.
+const RECENT: i64 = 60;
+
+/// What is asked of the surroundings.
+pub(super) struct Ground<'a> {
+    world: &'a Observer,
+    request: &'a LeadRequest,
+    pass: &'a Pass,
+    agents: &'a Agents,
+    paths: RefCell<BTreeMap<ServerKey, Option<OsString>>>,
+    rivals: OnceCell<Rivals>,
+}
+
+fn blocked(code: BlockCode, message: impl Into<String>) -> Option<Blocked> {
+    Some(Blocked::new(code, message))
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn new(world: &'a Observer, request: &'a LeadRequest, pass: &'a Pass, agents: &'a Agents) -> Self {
+        let (paths, rivals) = (RefCell::default(), OnceCell::new());
+        Self { world, request, pass, agents, paths, rivals }
+    }
+
+    fn table(&self, session: &Session) -> Result<&'static LaunchTable, Blocked> {
+        let agent = session.agent;
+        let unsupported = |message: String| Blocked::new(BlockCode::Unsupported, message);
+        if session.key.mux != MuxKind::Tmux {
+            return Err(unsupported(format!("headcount starts and stops nothing in {} yet", session.key.mux)));
+        }
+        let table = self.agents.of(agent).and_then(|adapter| adapter.drive());
+        table.ok_or_else(|| unsupported(format!("how {agent} is started and stopped has not been measured")))
+    }
+
+    /// What keeps the agent of an entry from being started.
+    pub(super) fn start(&self, session: &Session, kind: ActionKind) -> Option<Blocked> {
+        let table = match self.table(session) {
+            Ok(table) => table,
+            Err(blocked) => return Some(blocked),
+        };
+        let name = printable(&session.key.name);
+        if session.key.name.contains('#') || session.key.name.is_empty() {
+            let message = format!("tmux would read the `#` in {name} as the beginning of a format");
+            return blocked(BlockCode::Unsupported, message);
+        }
+        if kind == ActionKind::Start {
+            let Some(cwd) = &session.cwd else {
+                return blocked(BlockCode::CwdMissing, "its entry names no `cwd` to begin in");
+            };
+            if let Err(why) = directory(cwd) {
+                return blocked(BlockCode::CwdMissing, why);
+            }
+            if let Some(why) = unsaid(session, table) {
+                return blocked(BlockCode::Unsupported, why);
+            }
+        }
+        let is_bold =
+            session.lead.permissions == Some(Permissions::Bypass) || has_permission_flag(&self.pass.manifest().agents, session);
+        if is_bold && !self.has_consent() {
+            let message = "it would run without asking you anything; `headcount consent bypass` allows that, once per user";
+            return blocked(BlockCode::Consent, message);
+        }
+        if let Some(blocked) = self.programs(session) {
+            return Some(blocked);
+        }
+        if self.server(session).is_none() && is_in_service() {
+            let message = "the tmux server would end together with the service that this command runs in; \
+                start the server from a terminal first";
+            return blocked(BlockCode::NoScope, message);
+        }
+        None
+    }
+
+    fn has_consent(&self) -> bool {
+        super::allow::has_consent(&self.request.pass.state_home)
+    }
+
+    /// Whether tmux and the program are where the new pane would look for them.
+    fn programs(&self, session: &Session) -> Option<Blocked> {
+        let own = self.world.env.get("PATH").map(ToOwned::to_owned).unwrap_or_default();
+        if find("tmux", &own).is_none() {
+            return blocked(BlockCode::MuxMissing, "tmux is not in PATH");
+        }
+        let program = program(self.agents, session)?;
+        let path = match session.env.get("PATH") {
+            Some(path) => OsString::from(path),
+            None => self.path_of(session).unwrap_or(own),
+        };
+        if find(&program, &path).is_none() {
+            let message =
+                format!("{} is not in the PATH of new panes: {}", printable(&program), printable(&path.to_string_lossy()));
+            return blocked(BlockCode::ProgramMissing, message);
+        }
+        None
+    }
+
+    /// The PATH that new panes get from a server that runs.
+    fn path_of(&self, session: &Session) -> Option<OsString> {
+        self.server(session)?;
+        let key = session.key.server_key();
+        let mut paths = self.paths.borrow_mut();
+        let ask = || effects::variable(self.world, &key.server, "PATH").map(OsString::from);
+        paths.entry(key.clone()).or_insert_with(ask).clone()
+    }
+
+    fn server(&self, session: &Session) -> Option<u32> {
+        self.pass.observation().servers.get(&session.key.server_key())?.seen()?.pid
+    }
+
+    /// What keeps a conversation from being resumed.
+    pub(super) fn resume(&self, conversation: &Resumable<'_>) -> Option<Blocked> {
+        let agent = conversation.agent;
+        let Some(adapter) = self.agents.of(agent).filter(|adapter| adapter.resume_args(conversation.id).is_some()) else {
+            return blocked(BlockCode::Unsupported, format!("how {agent} resumes a conversation is not known"));
+        };
+        let Fact::Seen(home) = &conversation.home else {
+            return blocked(BlockCode::Unknown, format!("where {agent} keeps its files is not known"));
+        };
+        let transcript = conversation.transcript.and_then(Fact::seen);
+        if let Some(transcript) = transcript.filter(|transcript| transcript.is_archived) {
+            let message = format!("its conversation is archived in {}", transcript.path.display());
+            return blocked(BlockCode::Archived, message);
+        }
+        let place = match resume::place(adapter, conversation, home, transcript) {
+            Ok(place) => place,
+            Err(why) => return blocked(BlockCode::CwdMissing, why),
+        };
+        match adapter.holder(self.world.host.as_ref(), home, conversation.id) {
+            Fact::Seen(who) => return blocked(BlockCode::Claimed, format!("its conversation is open elsewhere: {who}")),
+            Fact::Unknown(why) => return blocked(BlockCode::Unknown, why),
+            Fact::Absent => {}
+        }
+        let rivals = self.rivals.get_or_init(|| Rivals::of(self.world, self.agents));
+        rivals.of_conversation(agent, home, &place, conversation.id).map(|who| Blocked::new(BlockCode::Claimed, who))
+    }
+
+    /// Whether an id of ours can be given to a new conversation.
+    pub(super) fn takes_id(&self, session: &Session) -> bool {
+        self.table(session).is_ok_and(|table| table.id_flag.is_some())
+    }
+
+    /// What keeps a live agent from being stopped.
+    pub(super) fn stop(&self, session: &Session, live: &LiveAgent) -> Option<Blocked> {
+        if let Err(blocked) = self.table(session) {
+            return Some(blocked);
+        }
+        if !self.request.own && self.is_our_own(live) {
+            return blocked(BlockCode::Attached, "this command runs in that session; `--self` acts on it all the same");
+        }
+        if !self.request.is_automatic {
+            return None;
+        }
+        let seen = effects::watched_at(self.world, &session.key.server, &live.session.id);
+        let now = self.world.host.now().timestamp();
+        match seen {
+            None => blocked(BlockCode::Unknown, "whether somebody is attached to it cannot be told"),
+            Some(seen) if seen.iter().any(|at| now - at < RECENT) => {
+                blocked(BlockCode::Attached, "somebody is at a terminal that shows it; `--yes` stops it all the same")
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Whether this process runs below the pane of an agent.
+    fn is_our_own(&self, live: &LiveAgent) -> bool {
+        let host = self.world.host.as_ref();
+        let parent = |pid: &u32| host.stat(*pid).into_seen().map(|process| process.parent).filter(|parent| *parent > 1);
+        let above = std::iter::successors(Some(std::process::id()), parent).take(64);
+        above.into_iter().any(|pid| pid == live.agent.process.pid || Some(pid) == live.pane.pid)
+    }
+}
+
+/// Whether an agent is idle, as far as it is known: what is unknown, and what has something running beside it, is not.
+pub(super) fn is_idle(pass: &Pass, live: &LiveAgent, entry: &crate::core::drift::EntryVerdict) -> bool {
+    let seen = pass.observation();
+    let Some(id) = entry.proven.as_ref().map(|(id, _)| id.clone()) else { return false };
+    let place = (live.agent.process, id);
+    let is_quiet = matches!(seen.turns.get(&place), Some(Fact::Seen(Activity::Idle)));
+    is_quiet && !seen.phases.contains_key(&live.agent.process) && !seen.awaited.contains_key(&place)
+}
+
+/// The program that starts the agent of an entry.
+pub(super) fn program(agents: &Agents, session: &Session) -> Option<String> {
+    match session.lead.command.first() {
+        Some(program) => Some(program.clone()),
+        None => agents.of(session.agent)?.names().programs.first().map(str::to_owned),
+    }
+}
+
+/// Why the first prompt of an entry cannot be an argument of its agent.
+fn unsaid(session: &Session, table: &LaunchTable) -> Option<String> {
+    let prompt = session.lead.prompt.as_deref()?;
+    let agent = session.agent;
+    if table.prompt.is_none() {
+        return Some(format!("{agent} takes no first prompt at its start; take `prompt` out"));
+    }
+    let first = prompt.trim_start().chars().next().filter(|first| table.commands.contains(first))?;
+    Some(format!("{agent} would run a `prompt` that begins with `{first}` as a command; put other words first"))
+}
+
+/// Whether a directory is there and may be entered.
+fn directory(path: &Path) -> Result<(), String> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_dir() => Err(format!("{} is no directory", path.display())),
+        Ok(_) => match rustix::fs::access(path, rustix::fs::Access::EXEC_OK) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(format!("{} cannot be entered: {error}", path.display())),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!("{} is not there", path.display())),
+        Err(error) => Err(format!("cannot look at {}: {error}", path.display())),
+    }
+}
+
+/// Where a program is in a PATH.
+fn find(program: &str, path: &OsString) -> Option<PathBuf> {
+    let is_program = |file: &PathBuf| file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(is_program);
+    }
+    std::env::split_paths(path).filter(|directory| directory.is_absolute()).map(|it| it.join(program)).find(is_program)
+}
+
+/// Whether what we start would end together with a service of systemd.
+fn is_in_service() -> bool {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.any(|path| path.rsplit('/').next().is_some_and(|last| last.ends_with(".service")))
+}

@@ -1,0 +1,104 @@
+//! What a launcher is given for a start: program, arguments, directory, variables. Starts nothing.
+
+use std::path::PathBuf;
+
+use super::facts;
+use crate::agent::drive::{LaunchTable, Opening};
+use crate::agent::{Agents, resume};
+use crate::control::observe::Observer;
+use crate::control::pass::Pass;
+use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
+use crate::core::lead::{Action, ActionKind};
+use crate::core::manifest::Session;
+use crate::core::manifest::lead::{Permissions, has_permission_flag};
+use crate::core::report::rows::Resumable;
+use crate::store::operations::LaunchSpec;
+
+/// Variables that say what is around us and are nothing to what we start.
+const AMBIENT: [&str; 4] = ["HEADCOUNT_", "MQTT_", "TMUX", "ZELLIJ"];
+
+/// The variables of this process that a server which begins now must not get.
+pub(super) fn withheld(world: &Observer, table: &LaunchTable) -> Vec<String> {
+    let names = world.env.pairs().map(|(name, _)| name.to_string_lossy().into_owned());
+    let is_ambient = |name: &String| {
+        // Where its sockets are is for tmux itself to know.
+        name != "TMUX_TMPDIR" && AMBIENT.iter().any(|start| name.starts_with(start)) || table.blank.contains(&name.as_str())
+    };
+    names.filter(is_ambient).collect()
+}
+
+/// What is started for an entry.
+///
+/// # Errors
+/// One line: it can no longer be told how.
+pub(super) fn spec(
+    agents: &Agents,
+    pass: &Pass,
+    session: &Session,
+    action: &Action,
+    operation: &str,
+) -> Result<LaunchSpec, String> {
+    let adapter = agents.of(session.agent).ok_or_else(|| format!("{} is not known", session.agent))?;
+    let table = adapter.drive().ok_or_else(|| format!("how {} is started is not known", session.agent))?;
+    let verdict = pass.verdict().entries.get(session.index).ok_or("its entry is gone")?;
+    let home = match &verdict.home {
+        Some(home) => Fact::Seen(home.clone()),
+        None => pass.observation().fallback_homes.get(session.index).cloned().unwrap_or(Fact::Absent),
+    };
+    let (resumed, cwd) = match (action.kind, &action.conversation) {
+        (ActionKind::Resume, Some(id)) => {
+            let pane = session.recorded.pane.as_ref();
+            let recorded = pane.and_then(|pane| pane.cwd.as_deref()).map(std::path::Path::new).filter(|cwd| cwd.is_absolute());
+            let cwds = recorded.into_iter().chain(session.cwd.as_deref()).collect();
+            let transcript = verdict.transcript.as_ref();
+            let conversation = Resumable { agent: session.agent, id, home: home.clone(), transcript, cwds };
+            let home = home.seen().ok_or("where its agent keeps its files is not known")?;
+            let cwd = resume::place(adapter, &conversation, home, transcript.and_then(Fact::seen))?;
+            let args = adapter.resume_args(id).ok_or("how its conversation is resumed is not known")?;
+            (Some(args), cwd)
+        }
+        _ => (None, session.cwd.clone().ok_or("its entry names no `cwd`")?),
+    };
+    let opening = match &resumed {
+        Some(args) => Opening::Resumed(args),
+        None => Opening::New(action.conversation.as_ref()),
+    };
+    let permissions = match session.lead.permissions {
+        None if has_permission_flag(&pass.manifest().agents, session) => None,
+        other => Some(other.unwrap_or(Permissions::Ask)),
+    };
+    let prompt = session.lead.prompt.as_deref().filter(|_| action.kind == ActionKind::Start);
+    let mut argv = session.lead.command.clone();
+    if argv.is_empty() {
+        argv.push(facts::program(agents, session).ok_or("what its program is called is not known")?);
+    }
+    argv.extend(table.arguments(opening, &session.lead.args, permissions, prompt));
+    let own = |name: &str| session.env.contains_key(name) || session.lead.env_files.contains_key(name);
+    let given = table.set.iter().filter(|(name, _)| !own(name)).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let set = given
+        .chain([("HEADCOUNT_OPERATION".to_owned(), operation.to_owned())])
+        .chain(session.env.iter().map(|(name, value)| (name.clone(), value.clone())))
+        .collect();
+    let unset = table.blank.iter().filter(|name| !own(name)).map(|name| (*name).to_owned()).collect();
+    let files = session.lead.env_files.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
+    let conversation = action.conversation.as_ref().zip(home.seen()).map(|(id, home)| lock_name(session, home, id));
+    Ok(LaunchSpec { version: LaunchSpec::VERSION, argv, cwd, set, files, unset, conversation })
+}
+
+/// What names a conversation to everybody who could be started in it.
+fn lock_name(session: &Session, home: &std::path::Path, id: &ConversationId) -> String {
+    let home: PathBuf = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());
+    format!("{}\0{}\0{id}", session.agent, home.display())
+}
+
+/// A new id for a conversation, as UUID; `None` where the system gives no random numbers.
+pub(super) fn new_id() -> Option<ConversationId> {
+    let mut bytes = [0_u8; 16];
+    let mut source = std::fs::File::open("/dev/urandom").ok()?;
+    std::io::Read::read_exact(&mut source, &mut bytes).ok()?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(ConversationId(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])))
+}

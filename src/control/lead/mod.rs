@@ -1,0 +1,150 @@
+//! Making reality follow the manifest: the look, the plan, and one operation after another until it is done. What may be done is
+//! decided in `core::lead`; only `effects` reaches a multiplexer or a process.
+
+mod allow;
+mod declare;
+mod effects;
+mod engine;
+mod facts;
+mod launch;
+mod recover;
+mod rivals;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::observe::Observer;
+use super::pass::{self, Mode, Pass, PassError, PassOptions};
+use crate::agent::Agents;
+use crate::core::ids::SessionKey;
+use crate::core::lead::plan::{LeadPlan, lead_plan};
+use crate::core::lead::{Blocked, EntryFacts, Judged, Ledger, Scene, Wish, judge};
+use crate::core::manifest::Session;
+use crate::core::manifest::select::Selection;
+use crate::store::operations::{LedgerFile, OperationError};
+pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
+pub use declare::{DeclareError, append, declare};
+pub use engine::{Progress, carry_out};
+use facts::Ground;
+
+/// What a person or a program asks for.
+#[derive(Debug, Clone)]
+pub struct LeadRequest {
+    /// How passes are made. Their selection says which sessions are meant.
+    pub pass: PassOptions,
+    /// The only sessions that are meant; `None`: every one that is selected.
+    pub only: Option<BTreeSet<SessionKey>>,
+    /// What is asked of them.
+    pub wish: Wish,
+    /// Whether sessions that another manifest leads are taken over.
+    pub take: bool,
+    /// Whether sessions of their names that hold no agent are used.
+    pub reuse: bool,
+    /// Whether a turn is interrupted.
+    pub now: bool,
+    /// Whether what does not end is killed.
+    pub kill: bool,
+    /// How long a turn may take to end.
+    pub timeout: Duration,
+    /// Whether our own session may be acted on.
+    pub own: bool,
+    /// Whether a terminal that shows the session keeps it from being stopped.
+    pub is_automatic: bool,
+    /// Why this manifest may not act at all.
+    pub refusal: Option<Blocked>,
+    /// Who asks, for the record.
+    pub by: String,
+    /// Operations at once, and the time between two starts, where the manifest says nothing else.
+    pub parallel: usize,
+    /// The program to put into panes.
+    pub launcher: PathBuf,
+}
+
+/// It cannot be told what there is to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LeadError {
+    /// The manifest, or the world.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// The ledger.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+}
+
+/// What there is to do.
+pub struct Planned {
+    /// What was seen.
+    pub pass: Pass,
+    /// How each entry that was asked about stands.
+    pub judged: Vec<Judged>,
+    /// The same as a document.
+    pub plan: LeadPlan,
+}
+
+impl std::fmt::Debug for Planned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Planned").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Looks, and judges what there is to do. Writes nothing.
+///
+/// # Errors
+/// [`LeadError`].
+pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadError> {
+    let ledger = LedgerFile::new(&request.pass.state_home).read()?;
+    let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
+    let pass = pass::run(world, &options)?;
+    let judged = judged(world, request, &pass, &ledger);
+    let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged);
+    Ok(Planned { pass, judged, plan })
+}
+
+fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger) -> Vec<Judged> {
+    let agents = Agents::with(&pass.manifest().agents);
+    let ground = Ground::new(world, request, pass, &agents);
+    let name = pass.path().to_string_lossy();
+    let scene = Scene {
+        inputs: pass.inputs(),
+        verdict: pass.verdict(),
+        ledger,
+        manifest: &name,
+        refusal: request.refusal.as_ref(),
+        take: request.take,
+        reuse: request.reuse,
+        facts: EntryFacts {
+            start: &|session, kind| ground.start(session, kind),
+            resume: &|conversation| ground.resume(conversation),
+            stop: &|session, live| ground.stop(session, live),
+            takes_id: &|session| ground.takes_id(session),
+        },
+    };
+    let selection = &request.pass.selection;
+    let is_meant = |session: &Session| {
+        request.only.as_ref().is_none_or(|only| only.contains(&session.key))
+            && selection.covers(&session.key.name, session.agent, &session.labels)
+    };
+    judge(&scene, &|session| is_meant(session).then_some(request.wish))
+}
+
+/// A request about one session alone.
+fn about(request: &LeadRequest, key: &SessionKey, wish: Wish) -> LeadRequest {
+    let selection = Selection { names: vec![key.name.clone()], ..Selection::default() };
+    let pass = PassOptions { selection, ..request.pass.clone() };
+    LeadRequest { pass, only: Some(BTreeSet::from([key.clone()])), wish, ..request.clone() }
+}
+
+/// The path of the program that panes are given.
+///
+/// # Errors
+/// It was replaced or removed while we ran.
+pub fn launcher() -> Result<PathBuf, String> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot tell where headcount is: {error}"))?;
+    if program.is_file() {
+        return Ok(program);
+    }
+    let program = program.to_string_lossy();
+    let place = Path::new(program.trim_end_matches(" (deleted)"));
+    Err(format!("{} was replaced while it ran; run the command again", place.display()))
+}

@@ -1,0 +1,92 @@
+//! Operations that were begun and never ended, because whoever carried them out is gone. Each is resolved by what it left and by
+//! what lives; one that cannot be resolved yet keeps its session from being acted on.
+
+use crate::control::observe::Observer;
+use crate::core::fact::Fact;
+use crate::core::ids::SessionKey;
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationReport, Outcome};
+use crate::store::operations::{Operations, PastOperation};
+
+/// Resolves the open operations of a session.
+///
+/// # Errors
+/// One of them is still going on.
+pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKey) -> Result<(), Blocked> {
+    for past in operations.open().into_iter().filter(|past| past.operation.session == *key) {
+        match state_of(world, &past) {
+            OpenState::Over(why) => {
+                let receipt = receipt(&past.operation, Outcome::Unverified, why);
+                past.files.end(&receipt).map_err(|error| Blocked::new(BlockCode::Busy, error.to_string()))?;
+            }
+            OpenState::GoesOn(why) => return Err(Blocked::new(BlockCode::Busy, why)),
+        }
+    }
+    Ok(())
+}
+
+enum OpenState {
+    /// Nobody carries it out, and what it began is as it is.
+    Over(String),
+    /// Somebody is at it, or what it began is not to be seen yet.
+    GoesOn(String),
+}
+
+fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
+    let host = world.host.as_ref();
+    let operation = &past.operation;
+    let boot = host.boot().into_seen().map(|boot| boot.id);
+    if operation.boot.is_some() && boot.is_some() && operation.boot != boot {
+        return OpenState::Over("the host was booted while it was open".to_owned());
+    }
+    let is_alive = |pid: u32, ticks: Option<u64>| match host.stat(pid) {
+        Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
+        Fact::Absent => false,
+        Fact::Unknown(_) => true,
+    };
+    if is_alive(operation.engine.0, operation.engine.1) {
+        return OpenState::GoesOn(format!("operation {} of process {} is open", operation.id, operation.engine.0));
+    }
+    if operation.action == ActionKind::Stop {
+        return OpenState::Over("headcount ended while it was open".to_owned());
+    }
+    if past.files.ended().is_some() {
+        return OpenState::Over("headcount ended while it was open, and the agent has ended".to_owned());
+    }
+    match past.files.launched() {
+        // Nobody can begin it from here on.
+        None => match past.files.close() {
+            Ok(true) => OpenState::Over("headcount ended before anything was started".to_owned()),
+            Ok(false) => OpenState::GoesOn(format!("operation {} is just being begun", operation.id)),
+            Err(error) => OpenState::GoesOn(error.to_string()),
+        },
+        Some(record) => match record.pid {
+            // What is below the launcher is for the look to find; whether it is, decides what is judged next.
+            Some(pid) if is_alive(pid, record.start_ticks) && !is_seen(world, pid) => {
+                OpenState::GoesOn(format!("its launcher, process {pid}, has begun, and no agent is to be seen below it yet"))
+            }
+            _ => OpenState::Over("headcount ended while it was open".to_owned()),
+        },
+    }
+}
+
+/// Whether something runs below a launcher.
+fn is_seen(world: &Observer, launcher: u32) -> bool {
+    !world.host.children(launcher).is_empty()
+}
+
+/// The receipt of an operation that nobody saw the end of.
+fn receipt(operation: &Operation, outcome: Outcome, why: String) -> OperationReport {
+    OperationReport {
+        id: Some(operation.id.clone()),
+        session: operation.session.clone(),
+        agent: operation.agent,
+        action: operation.action,
+        outcome,
+        conversation: operation.conversation.clone(),
+        verified_by: Vec::new(),
+        why: Some(why),
+        code: None,
+        screen_tail: None,
+        took_ms: 0,
+    }
+}
