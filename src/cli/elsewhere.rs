@@ -17,7 +17,7 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         "`headcount watch` keeps recording, `headcount status -w` only keeps showing",
     ),
     (&["events"], "`headcount watch --json` prints events as they come, `headcount job events ID` those of a job"),
-    (&["plan", "drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
+    (&["drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
     (
         &["sync", "refresh", "update", "save", "import", "scan", "discover"],
         "`headcount record` records in the manifest what runs",
@@ -25,33 +25,27 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
     (&["revert", "rollback"], "`headcount undo ENTRY` takes one change back; `headcount history` shows the numbers"),
     (&["lint", "verify"], "`headcount check` validates a manifest, `headcount doctor` checks this machine"),
     (
-        &["new", "add", "register", "adopt"],
-        "start the agent in tmux or zellij; `headcount record` then adds an entry for its session",
+        &["add", "register", "adopt"],
+        "`headcount new` declares a session and starts it; `headcount record` adds entries for sessions that run",
     ),
     (
         &["rm", "delete", "remove", "forget", "unregister"],
         "headcount removes no entry; delete it in the manifest, or set its `status: archived`",
     ),
+    (&["enforce"], "`headcount apply` makes the sessions follow the manifest once; headcount does not keep doing so yet"),
     (
-        &["apply", "enforce"],
-        "headcount does not make sessions follow the manifest yet; `headcount record` makes the manifest follow the sessions",
+        &["create", "launch", "spawn", "open"],
+        "`headcount start SESSION` starts what has an entry, `headcount new` declares a session and starts it",
     ),
     (
-        &["start", "create", "launch", "spawn", "up", "open"],
-        "headcount starts no session yet; start one with `tmux new-session -s NAME` or `zellij -s NAME`",
+        &["kill", "terminate", "quit", "close", "kill-session"],
+        "`headcount stop SESSION` asks the agent to end; with --kill it kills what does not",
     ),
     (
-        &["stop", "kill", "terminate", "quit", "down", "close", "kill-session"],
-        "headcount stops no session yet; `tmux kill-session -t NAME` or `zellij kill-session NAME` does",
+        &["resume", "restore", "continue", "handoff"],
+        "`headcount start SESSION` goes on in its conversation, `headcount apply` brings back all that should run",
     ),
-    (
-        &["restart", "resume", "restore", "continue", "handoff"],
-        "headcount resumes no conversation yet; `headcount status -o wide` prints the command that does",
-    ),
-    (
-        &["attach", "enter", "switch", "a"],
-        "headcount attaches to no session yet; `tmux attach -t NAME` or `zellij attach NAME` does",
-    ),
+    (&["enter", "switch", "a"], "`headcount attach SESSION` opens a session in this terminal"),
     (
         &["send", "send-keys", "type", "prompt", "ask", "converse", "chat"],
         "headcount types into no session yet; `tmux send-keys -t NAME` does",
@@ -92,7 +86,7 @@ pub(super) fn answer(error: &clap::Error) -> Option<CliError> {
     };
     let similar = || match error.get(ContextKind::SuggestedSubcommand)? {
         ContextValue::String(one) => Some(format!("did you mean `{above} {one}`?")),
-        ContextValue::Strings(many) => Some(format!("did you mean `{above} {}`?", many.first()?)),
+        ContextValue::Strings(many) => Some(format!("did you mean `{above} {}`?", many.last()?)),
         _ => None,
     };
     let hint = known.map(str::to_owned).or_else(similar).unwrap_or_else(|| format!("`{above} -h` lists the commands"));
@@ -146,10 +140,10 @@ mod tests {
 
     #[test]
     fn the_verbs_of_the_field_have_an_answer_that_says_what_does_not_exist_yet() {
-        for word in ["start", "stop", "kill", "attach", "restart", "resume", "send", "apply"] {
+        for word in ["send", "enforce"] {
             assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
         }
-        for word in ["log", "logs", "list", "describe", "get", "plan", "wait", "rm", "rollback"] {
+        for word in ["log", "logs", "list", "describe", "get", "kill", "resume", "wait", "rm", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

@@ -33,6 +33,8 @@ pub(crate) struct ManifestChoice {
     pub(crate) path: PathBuf,
     /// `--manifest`, `$HEADCOUNT_MANIFEST`, …, or `found here`.
     pub(crate) source: String,
+    /// Whether nobody named it: it was found in the working directory.
+    pub(crate) is_found_here: bool,
 }
 
 /// The manifest to use: the option, a variable, or the first file of the search that is there.
@@ -50,7 +52,8 @@ pub(crate) fn find(option: Option<&Path>, around: &Surroundings<'_>) -> Result<M
     }
     let candidates = candidates(around);
     if let Some((path, source)) = candidates.iter().find(|(path, _)| (around.exists)(path)) {
-        return Ok(ManifestChoice { path: path.clone(), source: (*source).to_owned() });
+        let is_found_here = HERE.iter().any(|here| path == Path::new(here));
+        return Ok(ManifestChoice { path: path.clone(), source: (*source).to_owned(), is_found_here });
     }
     let looked: Vec<String> = candidates.iter().map(|(path, _)| path.display().to_string()).collect();
     Err(CliError::new(Exit::Failure, format!("no manifest found: looked for {}", looked.join(", ")))
@@ -86,7 +89,7 @@ pub(crate) fn if_any(option: Option<&Path>, around: &Surroundings<'_>) -> Result
 /// It is not there.
 pub(crate) fn named(path: &Path, source: &str, around: &Surroundings<'_>) -> Result<ManifestChoice, CliError> {
     if (around.exists)(path) {
-        return Ok(ManifestChoice { path: path.to_path_buf(), source: source.to_owned() });
+        return Ok(ManifestChoice { path: path.to_path_buf(), source: source.to_owned(), is_found_here: false });
     }
     Err(CliError::new(Exit::Failure, format!("manifest {}: no such file (named by {source})", path.display()))
         .hint("check the name; `headcount init` writes a manifest from what is running now"))

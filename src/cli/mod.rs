@@ -6,6 +6,7 @@ mod commands;
 mod doctor;
 mod elsewhere;
 mod error;
+mod exec;
 mod heap;
 mod logging;
 mod manifest_path;
@@ -29,6 +30,9 @@ use output::Streams;
 pub fn main() -> ExitCode {
     signals::disinherit();
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(file) = exec::asked(&arguments) {
+        return ExitCode::from(exec::run(&file));
+    }
     ExitCode::from(run(&arguments).code())
 }
 
@@ -68,6 +72,15 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
         Verb::Undo(args) => commands::undo::run(&args, context),
+        Verb::Plan(args) => commands::lead::verbs::run_plan(&args, context),
+        Verb::Apply(args) => commands::lead::verbs::run_apply(&args, context),
+        Verb::Start(args) => commands::lead::verbs::run_start(&args, context),
+        Verb::Stop(args) => commands::lead::verbs::run_stop(&args, context),
+        Verb::Restart(args) => commands::lead::verbs::run_restart(&args, context),
+        Verb::New(args) => commands::lead::new::run(&args, context),
+        Verb::Attach(args) => commands::lead::attach::run(&args, context),
+        Verb::Allow(args) => commands::lead::allow::run(&args, context),
+        Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Job(args) => commands::job::run(&args, context),

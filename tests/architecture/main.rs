@@ -162,8 +162,41 @@ fn unsafe_stands_only_where_the_security_page_says() {
         .filter(|(_, text)| text.contains("allow(unsafe_code)"))
         .map(|(path, _)| path.display().to_string())
         .collect();
-    let named = ["src/cli/heap.rs", "src/cli/signals.rs", "src/host/ids.rs", "src/host/limits.rs", "src/store/file_lease.rs"];
+    let named = [
+        "src/cli/exec.rs",
+        "src/cli/heap.rs",
+        "src/cli/signals.rs",
+        "src/host/ids.rs",
+        "src/host/limits.rs",
+        "src/store/file_lease.rs",
+    ];
     assert_eq!(allowing, named, "docs/security.md names them");
+}
+
+/// What changes the world outside headcount's own files is named in one place only, where every call needs a permit.
+const DRIVE: [&str; 2] = ["mux", "drive"];
+const EFFECTS: &str = "src/control/lead/effects.rs";
+
+#[test]
+fn only_the_effects_name_the_writing_side_of_a_multiplexer() {
+    assert_none(sources(&["src"]).iter().flat_map(|(path, text)| drivers(path, text)).collect());
+    assert!(drivers(Path::new("src/cli/a.rs"), "use crate::mux::tmux::drive;").len() == 1);
+    assert!(drivers(Path::new("src/control/lead/engine.rs"), "use crate::mux::tmux::drive::place;").len() == 1);
+    assert!(drivers(Path::new("src/cli/a.rs"), "use crate::mux::tmux::{address, drive::{self, place}};").len() == 2);
+    assert!(drivers(Path::new(EFFECTS), "use crate::mux::tmux::drive::place;").is_empty());
+    assert!(
+        drivers(Path::new("src/cli/a.rs"), "use crate::mux::tmux::address; use crate::agent::drive::DriveTable;").is_empty()
+    );
+}
+
+/// The places outside of the effects and of the multiplexers themselves that name it.
+fn drivers(path: &Path, text: &str) -> Vec<String> {
+    if path.ends_with(EFFECTS) || path.starts_with("src/mux") {
+        return Vec::new();
+    }
+    let is_driver = |parts: &[String]| DRIVE.iter().all(|word| parts.iter().any(|part| part == word));
+    let named = paths(text).into_iter().filter(|named| !named.in_test && is_driver(&named.parts));
+    named.map(|named| format!("{}: must not use {}", path.display(), named.parts.join("::"))).collect()
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 57] = [
+const EXITS: [(&[&str], u8); 75] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -61,6 +61,24 @@ const EXITS: [(&[&str], u8); 57] = [
     (&["watch --max-runtime 100ms"], 0),
     (&["watch -f gone.yaml"], 1),
     (&["undo 1"], 1),
+    (&["plan"], 0),
+    (&["plan nobody"], 1),
+    (&["apply"], 0),
+    (&["apply nobody"], 1),
+    (&["start nobody"], 1),
+    (&["start lab"], 4),
+    (&["stop nobody"], 1),
+    (&["stop lab"], 4),
+    (&["restart nobody"], 1),
+    (&["restart lab"], 4),
+    (&["new --agent claude"], 3),
+    (&["allow --yes", "new --agent nobody"], 64),
+    (&["attach lab"], 1),
+    (&["allow"], 3),
+    (&["allow --yes"], 0),
+    (&["consent bypass"], 3),
+    (&["consent bypass --yes"], 0),
+    (&["consent revoke"], 0),
     (&["init --dry-run"], 0),
     (&["init -f new.yaml"], 0),
     (&["init"], 3),
@@ -102,7 +120,7 @@ const EXITS: [(&[&str], u8); 57] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 14] = [
+const ELSEWHERE: [(&str, u8, &str); 36] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -111,6 +129,28 @@ const ELSEWHERE: [(&str, u8, &str); 14] = [
     ("record", 75, "tests/cli/verbs.rs"),
     ("undo", 0, "tests/cli/verbs.rs"),
     ("undo", 3, "tests/cli/verbs.rs"),
+    ("plan", 2, "tests/lead/main.rs"),
+    ("plan", 3, "tests/lead/main.rs"),
+    ("plan", 4, "tests/lead/main.rs"),
+    ("apply", 1, "tests/lead/main.rs"),
+    ("apply", 3, "tests/lead/main.rs"),
+    ("apply", 4, "tests/lead/main.rs"),
+    ("start", 0, "tests/lead/main.rs"),
+    ("start", 1, "tests/lead/main.rs"),
+    ("start", 3, "tests/lead/main.rs"),
+    ("start", 75, "tests/lead/main.rs"),
+    ("stop", 0, "tests/lead/main.rs"),
+    ("stop", 1, "tests/lead/main.rs"),
+    ("stop", 3, "tests/lead/main.rs"),
+    ("stop", 75, "tests/lead/main.rs"),
+    ("restart", 0, "tests/lead/main.rs"),
+    ("restart", 1, "tests/lead/main.rs"),
+    ("restart", 3, "tests/lead/main.rs"),
+    ("restart", 75, "tests/lead/main.rs"),
+    ("new", 0, "tests/lead/main.rs"),
+    ("new", 1, "tests/lead/main.rs"),
+    ("attach", 0, "tests/lead/main.rs"),
+    ("attach", 3, "tests/lead/main.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
     ("doctor", 0, "tests/cli/doctor.rs"),
     ("demo", 0, "tests/pass/cycle.rs"),
@@ -216,12 +256,18 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 14] = [
+const DOCUMENTS: [&[&str]; 20] = [
     &["status"],
     &["diff"],
     &["history"],
     &["record"],
     &["watch --max-runtime 100ms"],
+    &["plan"],
+    &["apply --yes"],
+    &["start lab"],
+    &["stop lab"],
+    &["restart lab"],
+    &["allow --yes", "new --agent claude"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

@@ -2,13 +2,14 @@
 # Real Claude Code: five hand-written sessions, two of them in one workspace and one below a wrapper; /clear, the picker of a start,
 # a pane parked by the agents view, /bg, kill -9, a transcript moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
-mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared}
+mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led}
 python3 - "$H" "${KEY: -20}" <<'PY'
 import json, sys
 home, key = sys.argv[1:]
-trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared"]}
+trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led"]}
 json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]}, "projects": trusted},
           open(f"{home}/.claude.json", "w"))
 PY
@@ -145,4 +146,6 @@ left=$([ "$MUX" = tmux ] || echo "agent-gone:two-creator-claude ")
 check "what stays is said" "${left}ambiguous:wrapped new-id:one-creator-claude new-id:two-creator-claude stale-id:dots" \
   "$(drifts | tr ' ' '\n' | sort | xargs)"
 grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
+
+led claude "$H/lab/led" "args: [--settings, '$WORLD/settings.json'], env: { PATH: '$BIN:$SYSPATH', ANTHROPIC_BASE_URL: '$URL', ANTHROPIC_API_KEY: $KEY, DISABLE_TELEMETRY: '1', DISABLE_ERROR_REPORTING: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' }" '❯'
 echo "claude in $MUX: OK"

@@ -2,8 +2,9 @@
 # Real Codex: two in one workspace with the background daemon off, each its own thread from the launch on; an approval; one with the daemon on;
 # kill -9; a rollout moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
-mkdir -p "$H/.codex" "$H"/lab/{shared,daemon} "$H/daemon-home"
+mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
 config() { # HOME DAEMON
   cat >"$1/config.toml" <<TOML
 model = "fake-model"
@@ -23,6 +24,8 @@ wire_api = "responses"
 [projects."$H/lab/shared"]
 trust_level = "trusted"
 [projects."$H/lab/daemon"]
+trust_level = "trusted"
+[projects."$H/lab/led"]
 trust_level = "trusted"
 TOML
 }
@@ -106,4 +109,6 @@ end_session daemon-creator-codex
 await 20 "its end" eval '[ "$(field daemon-creator-codex observed)" = gone ]'
 case " $(drifts) " in *" stale-id:daemon-creator-codex "*) echo "FAILED: missed where it was not kept: $(drifts)" >&2; exit 1 ;;
   *) echo "ok: after its end nothing is missed in a home it did not have" ;; esac
+
+led codex "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', FAKE_KEY: dummy }" 'Ask Codex to do anything'
 echo "codex in $MUX: OK"

@@ -30,6 +30,7 @@ while [ $# -gt 0 ]; do
     --no-registry) registry= ;;
     --prompted) transcript=now ;;
     --fork-session) fork=yes ;;
+    --) transcript=now; break ;;
   esac
   shift
 done

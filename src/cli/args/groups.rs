@@ -5,23 +5,26 @@ use std::fmt::Write as _;
 use clap::Command;
 use clap::builder::{StyledStr, Styles};
 
-/// The groups. Of the last one the short help shows only names.
-const GROUPS: [(&str, &[&str]); 4] = [
+/// The groups.
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "diff", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
+    ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "attach"]),
     ("Delegate", &["job"]),
-    (SET_UP, &["init", "check", "doctor", "demo", "schema", "completions", "man"]),
+    (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];
 
 const SET_UP: &str = "Set up";
+/// Those of which the short help shows more than names.
+const SHOWN: [&str; 2] = ["Look", "Record"];
 
 /// The help of headcount: the groups stand where clap would list the commands.
 pub(super) const TEMPLATE: &str =
     "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Global options:\n{options}{after-help}";
 
-/// Every command with its one line; in the short help what is rarely used is only named.
+/// Every command with its one line; the short help only names most.
 pub(super) fn help(command: &Command, long: bool) -> StyledStr {
-    let shown = |title: &str| long || title != SET_UP;
+    let shown = |title: &str| long || SHOWN.contains(&title);
     let verbs = || GROUPS.iter().filter(|(title, _)| shown(title)).flat_map(|(_, verbs)| verbs.iter());
     let found = |verb: &str| command.find_subcommand(verb);
     let label = |verb: &str| match found(verb).map(|verb| verb.get_visible_aliases().collect::<Vec<_>>()) {
@@ -32,11 +35,11 @@ pub(super) fn help(command: &Command, long: bool) -> StyledStr {
     let header = Styles::styled().get_header().to_owned();
     let mut text = String::new();
     for (title, verbs) in GROUPS {
-        let _ = writeln!(text, "{header}{title}:{header:#}");
         if !shown(title) {
-            let _ = writeln!(text, "  {}", verbs.join(", "));
+            let _ = writeln!(text, "{header}{title}:{header:#} {}", verbs.join(", "));
             continue;
         }
+        let _ = writeln!(text, "{header}{title}:{header:#}");
         for verb in verbs {
             let about = found(verb).and_then(Command::get_about).map(ToString::to_string).unwrap_or_default();
             let _ = writeln!(text, "  {:width$}  {about}", label(verb));

@@ -5,6 +5,7 @@ mod fleet;
 mod format;
 mod groups;
 mod job;
+mod lead;
 mod look;
 mod record;
 mod schema;
@@ -27,6 +28,10 @@ pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
+pub(crate) use lead::{
+    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, NewArgs, PlanArgs, RestartArgs, StartArgs, StopArgs,
+    WhichArgs,
+};
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
@@ -42,7 +47,8 @@ pub(crate) use watch::WatchArgs;
     long_about = "Keep track of the coding agents you run in tmux and zellij.\n\n\
         headcount compares a manifest (agent-sessions.yaml) with the tmux and zellij sessions, processes and transcripts \
         that exist. It reports each difference (drift), and records it in the manifest without changing any \
-        other byte. It never starts, stops or types into a session.\n\n\
+        other byte. `apply`, `start` and `stop` go the other way: they make sessions follow the manifest. It never types \
+        into a session.\n\n\
         Without a command it runs `headcount status`.",
     after_long_help = AFTER_HELP,
     max_term_width = 100,
@@ -85,11 +91,11 @@ headcount uses the first manifest it finds, in this order:
 Exit codes:
   0   done, or in sync
   1   failure
-  2   drift (diff; other commands with --exit-code)
-  3   a change was refused
-  4   something is unknown (diff; other commands with --exit-code; fleet status)
+  2   drift, or something to do (diff, plan; other commands with --exit-code)
+  3   a change or an action was refused
+  4   something is unknown (diff, plan, apply, fleet; others with --exit-code)
   64  usage
-  75  locked, or not over yet (job wait): try again
+  75  locked, or not over yet (job wait, stop): try again
   130 interrupted";
 
 /// Options every verb takes.
@@ -156,6 +162,17 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     History(HistoryArgs),
     Undo(UndoArgs),
+    Plan(PlanArgs),
+    Apply(ApplyArgs),
+    #[command(visible_alias = "up")]
+    Start(StartArgs),
+    #[command(visible_alias = "down")]
+    Stop(StopArgs),
+    Restart(RestartArgs),
+    New(NewArgs),
+    Attach(AttachArgs),
+    Allow(AllowArgs),
+    Consent(ConsentArgs),
     Init(InitArgs),
     #[command(visible_alias = "validate")]
     Check(CheckArgs),

@@ -37,6 +37,10 @@ pub(crate) enum SchemaName {
     Drift,
     /// What `watch --json` prints, each line
     Events,
+    /// What `plan --json` prints
+    Plan,
+    /// What `apply`, `start`, `stop` and `restart` print with --json
+    Apply,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

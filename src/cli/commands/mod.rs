@@ -11,6 +11,7 @@ pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod job;
+pub(crate) mod lead;
 pub(crate) mod man;
 pub(crate) mod record;
 pub(crate) mod schema;

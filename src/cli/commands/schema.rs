@@ -12,6 +12,8 @@ use crate::core::events::Event;
 use crate::core::fleet::report::{FleetEvent, FleetReport};
 use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
+use crate::core::lead::ApplyReport;
+use crate::core::lead::plan::LeadPlan;
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
@@ -44,6 +46,8 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Drift => generate::<DriftNote>("headcount drift v1"),
         SchemaName::Fleet => generate::<FleetReport>("headcount fleet v1"),
         SchemaName::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
+        SchemaName::Plan => generate::<LeadPlan>("headcount plan v1"),
+        SchemaName::Apply => generate::<ApplyReport>("headcount apply v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
         SchemaName::History => generate::<HistoryReport>("headcount history v1"),
     }

@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod json;
+pub(crate) mod lead;
 pub(crate) mod patch;
 pub(crate) mod screen;
 pub(crate) mod status;

@@ -32,6 +32,9 @@ pub enum Wish {
     Restart,
 }
 
+/// What runs in a pane that waits for a person to type.
+const SHELLS: [&str; 12] = ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "csh", "tcsh", "nu", "elvish"];
+
 /// What stands in the way of something; `None`: nothing.
 type Obstacle = Option<Blocked>;
 
@@ -299,8 +302,13 @@ impl Entry<'_> {
         let is_recorded = pane.and_then(|pane| Some((pane.id.as_deref()?, pane.pid?))).is_some_and(|(id, pid)| {
             session.panes.iter().any(|pane| pane.id == id && pane.pid == Some(pid) && pane.dead.is_none())
         });
-        if is_made || is_recorded || self.scene.reuse {
+        let is_idle = session.panes.iter().all(|pane| pane.dead.is_none() && SHELLS.contains(&pane.runs.as_str()));
+        if is_made || is_recorded || (self.scene.reuse && is_idle) {
             return Ok(Target::NewWindow(session.id.clone()));
+        }
+        if self.scene.reuse {
+            let message = format!("a session of its name is there with {instead}, and not only with idle shells");
+            return Err(Blocked::new(BlockCode::ForeignName, message));
         }
         let message = format!(
             "a session of its name is there with {instead}, and nothing shows that it is this entry's; \

@@ -25,7 +25,9 @@ pub fn referred<'a>(manifest: &'a Manifest, text: &str) -> Vec<&'a Session> {
         &|session| has_wildcard && glob(text, &session.key.name),
         &|session| is_beginning(session),
     ];
-    let matching = |is: &dyn Fn(&Session) -> bool| manifest.sessions.iter().filter(|session| is(session)).collect::<Vec<_>>();
+    let matching = |is: &dyn Fn(&Session) -> bool| {
+        manifest.sessions.iter().map(AsRef::as_ref).filter(|session| is(session)).collect::<Vec<_>>()
+    };
     kinds.into_iter().map(matching).find(|found| !found.is_empty()).unwrap_or_default()
 }
 

@@ -171,8 +171,9 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 25] = [
+const KINDS: [(&str, Kind); 30] = [
     ("NAME", Kind::Session),
+    ("REF", Kind::Session),
     ("SESSION", Kind::Session),
     ("MUX:NAME", Kind::SessionOfMux),
     ("KEY=VALUE", Kind::Label),
@@ -183,6 +184,8 @@ const KINDS: [(&str, Kind); 25] = [
     ("FILE", Kind::File),
     ("PATH", Kind::File),
     ("DIR", Kind::Directory),
+    ("DIRECTORY", Kind::Directory),
+    ("ARGS", Kind::Free),
     ("CLASS", Kind::Free),
     ("CMD", Kind::Free),
     ("COUNT", Kind::Free),
@@ -193,9 +196,11 @@ const KINDS: [(&str, Kind); 25] = [
     ("FORMAT", Kind::Free),
     ("HOST", Kind::Free),
     ("JSON", Kind::Free),
+    ("SERVER", Kind::Free),
     ("SHELL", Kind::Free),
     ("STATUS", Kind::Free),
     ("TEXT", Kind::Free),
+    ("WHAT", Kind::Free),
     ("WHEN", Kind::Free),
 ];
 

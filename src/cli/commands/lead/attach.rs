@@ -1,0 +1,74 @@
+//! `headcount attach`: hands this terminal over to a session.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use super::{begin, plan};
+use crate::cli::Context;
+use crate::cli::args::{AttachArgs, JudgeArgs, WhichArgs};
+use crate::cli::error::{CliError, Exit};
+use crate::core::ids::MuxKind;
+use crate::core::lead::Wish;
+use crate::core::text::printable;
+use crate::mux::tmux::address;
+
+/// Opens the session here.
+pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let lead = begin(&which, &JudgeArgs::default(), None, Wish::Manifest, context)?;
+    let keys = lead.request.only.clone().unwrap_or_default();
+    let mut keys = keys.into_iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(CliError::new(Exit::Refused, format!("{} means several sessions", args.reference)));
+    };
+    let planned = plan(&lead, context)?;
+    let name = printable(&key.name).into_owned();
+    let server = planned.pass.observation().servers.get(&key.server_key()).and_then(|server| server.seen());
+    let session = server.and_then(|server| server.sessions.iter().find(|it| key.names().any(|name| name == it.name.as_str())));
+    let Some(session) = session else {
+        return Err(
+            CliError::new(Exit::Failure, format!("{name} does not run")).hint(format!("`headcount start {name}` starts it"))
+        );
+    };
+    let words: Vec<OsString> = match key.mux {
+        MuxKind::Tmux => {
+            let socket = address::socket(&key.server, &lead.world.env).map_err(|why| CliError::new(Exit::Failure, why))?;
+            let inside = std::env::var("TMUX").ok().filter(|value| !value.is_empty());
+            let is_same = inside.as_deref().and_then(|value| value.split(',').next()).is_some_and(|own| {
+                let real = |path: &std::path::Path| path.canonicalize().ok();
+                real(std::path::Path::new(own)) == real(&socket)
+            });
+            let verb = if is_same { "switch-client" } else { "attach-session" };
+            let target = format!("{}:", session.id);
+            let words = ["tmux".into(), "-S".into(), socket.into_os_string(), verb.into(), "-t".into(), target.into()];
+            if inside.is_some() && !is_same && !args.print {
+                return Err(not_from_here(&words, "this terminal is in another tmux server"));
+            }
+            words.into()
+        }
+        MuxKind::Zellij => {
+            let words: Vec<OsString> = vec!["zellij".into(), "attach".into(), session.name.clone().into()];
+            if std::env::var_os("ZELLIJ").is_some() && !args.print {
+                return Err(not_from_here(&words, "zellij cannot be opened inside zellij"));
+            }
+            words
+        }
+    };
+    if args.print {
+        context.out.answer(&format!("{}\n", shown(&words)))?;
+        return Ok(Exit::Done);
+    }
+    let [program, rest @ ..] = words.as_slice() else { return Ok(Exit::Failure) };
+    let error = Command::new(program).args(rest).exec();
+    Err(CliError::new(Exit::Failure, format!("cannot start {}: {error}", program.to_string_lossy())))
+}
+
+fn not_from_here(words: &[OsString], why: &str) -> CliError {
+    CliError::new(Exit::Refused, format!("{why}; nothing was opened")).hint(format!("in another terminal: {}", shown(words)))
+}
+
+/// A command as a shell takes it.
+fn shown(words: &[OsString]) -> String {
+    words.iter().map(|word| shell_words::quote(&word.to_string_lossy()).into_owned()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,244 @@
+//! The verbs that act on sessions: from arguments to a request, from what became of it to an answer and an exit code. What may be done
+//! is decided elsewhere.
+
+pub(crate) mod allow;
+pub(crate) mod attach;
+pub(crate) mod new;
+pub(crate) mod verbs;
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::print_document;
+use crate::cli::args::{Format, JudgeArgs, LockArgs, WhichArgs};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::render::lead as render;
+use crate::cli::run_pass::{self, PassRequest};
+use crate::cli::{Context, signals};
+use crate::control::lead::{self, LeadError, LeadRequest, PermissionFile, Planned, Progress};
+use crate::control::observe::Observer;
+use crate::control::pass::{Mode, PassOptions};
+use crate::core::ids::SessionKey;
+use crate::core::lead::{ApplyReport, BlockCode, Blocked, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern, referred};
+use crate::core::manifest::Manifest;
+use crate::core::manifest::select::Selection;
+use crate::core::text::printable;
+use crate::store::manifest::ManifestFile;
+
+/// Operations at once where the manifest says nothing else.
+const PARALLEL: usize = 2;
+
+/// Everything a verb needs to act.
+struct Lead {
+    world: Observer,
+    request: LeadRequest,
+    manifest: Manifest,
+    is_found_here: bool,
+}
+
+/// The request of a verb, before what it adds: about the sessions it names.
+fn begin(
+    which: &WhichArgs,
+    judge: &JudgeArgs,
+    lock: Option<&LockArgs>,
+    wish: Wish,
+    context: &Context,
+) -> Result<Lead, CliError> {
+    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    let look = PassRequest::look(Selection::default(), judge);
+    let update = lock.map(LockArgs::update).unwrap_or_default();
+    let pass = run_pass::options(PassRequest { mode: Mode::Look, update, ..look }, context)?;
+    let world = Observer { activity: true, ..run_pass::world(&pass.state_home) };
+    let manifest = load(&found.path, context)?;
+    let only = if which.refs.is_empty() { None } else { Some(resolve(&manifest, &which.refs)?) };
+    let selection = Selection { labels: which.labels.clone(), agents: which.agents.clone(), ..Selection::default() };
+    let launcher = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
+    let refusal = refusal(&found, &manifest, &pass)?;
+    let request = LeadRequest {
+        pass: PassOptions { selection, ..pass },
+        only,
+        wish,
+        take: false,
+        reuse: false,
+        now: false,
+        kill: false,
+        timeout: Duration::from_secs(600),
+        own: false,
+        is_automatic: true,
+        refusal,
+        by: asker(),
+        parallel: PARALLEL,
+        launcher,
+    };
+    Ok(Lead { world, request, manifest, is_found_here: found.is_found_here })
+}
+
+/// The manifest as it stands.
+fn load(path: &std::path::Path, context: &Context) -> Result<Manifest, CliError> {
+    let snapshot = ManifestFile::open(path)?.read()?;
+    let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+    let invalid = |all: Vec<_>| CliError::invalid_manifest(path, &all, &text, context.out.color_errors);
+    let decoded = crate::yaml::decode(&snapshot.bytes).map_err(|one| invalid(vec![one]))?;
+    crate::yaml::load(decoded, &run_pass::surroundings()).map(|loaded| loaded.manifest).map_err(invalid)
+}
+
+/// The sessions that REFs mean, each at least one.
+fn resolve(manifest: &Manifest, refs: &[String]) -> Result<BTreeSet<SessionKey>, CliError> {
+    let mut keys = BTreeSet::new();
+    for text in refs {
+        let found = referred(manifest, text);
+        if found.is_empty() {
+            return Err(CliError::new(Exit::Failure, format!("no session {text}"))
+                .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards"));
+        }
+        if found.len() > 1 && !is_pattern(text) {
+            let names: Vec<String> =
+                found.iter().map(|it| format!("{}:{}:{}", it.key.mux, it.key.server, printable(&it.key.name))).collect();
+            return Err(CliError::new(Exit::Refused, format!("{text} means several sessions"))
+                .hint(format!("say which one: {}", names.join(", "))));
+        }
+        keys.extend(found.into_iter().map(|session| session.key.clone()));
+    }
+    Ok(keys)
+}
+
+/// Why the manifest may not act, if it may not.
+fn refusal(
+    found: &manifest_path::ManifestChoice,
+    manifest: &Manifest,
+    pass: &PassOptions,
+) -> Result<Option<Blocked>, CliError> {
+    let resolved = ManifestFile::open(&found.path)?.resolved()?;
+    let file = PermissionFile::new(&pass.state_home, &resolved);
+    Ok(file.permission(&lead::scope_of(manifest), found.is_found_here).refusal())
+}
+
+/// Variables by which an agent says that it runs us.
+const OF_AGENTS: [&str; 6] =
+    ["HEADCOUNT_OPERATION", "CLAUDECODE", "CODEX_THREAD_ID", "COPILOT_CLI", "PI_CODING_AGENT", "AI_AGENT"];
+
+/// Whether an agent runs this as one of its tools.
+fn is_agents() -> bool {
+    OF_AGENTS.iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Whether a person types this: at a terminal, and not an agent's tool.
+fn is_person() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !is_agents()
+}
+
+/// Whether nobody answers for this: neither a person at the terminal, nor a script that says `--yes`. An agent never does.
+fn is_automatic(yes: bool) -> bool {
+    is_agents() || !(yes || is_person())
+}
+
+fn asker() -> String {
+    match std::env::var("HEADCOUNT_OPERATION") {
+        Ok(operation) => format!("an agent of operation {}", printable(&operation)),
+        Err(_) if is_person() => "a person at a terminal".to_owned(),
+        Err(_) => "a program".to_owned(),
+    }
+}
+
+/// Asks on a terminal; elsewhere `--yes` has to be there.
+fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::new(Exit::Refused, "nobody is here to be asked").hint("`--yes` does it without asking"));
+    }
+    context.out.stderr(&format!("{question} [y/N] "));
+    let _ = std::io::stderr().flush();
+    let mut line = String::new();
+    let _ = std::io::stdin().read_line(&mut line);
+    match line.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(CliError::new(Exit::Refused, "not confirmed; nothing was done")),
+    }
+}
+
+/// Looks at what there is to do.
+fn plan(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
+    signals::end_on_interrupt();
+    let planned = lead::plan(&lead.world, &lead.request).map_err(|error| failed(error, context))?;
+    for note in planned.pass.notes() {
+        context.out.note(note);
+    }
+    Ok(planned)
+}
+
+fn failed(error: LeadError, context: &Context) -> CliError {
+    match error {
+        LeadError::Pass(error) => CliError::from_pass(error, context.out.color_errors),
+        LeadError::Operation(error) => CliError::caused_by(Exit::Failure, &error),
+    }
+}
+
+/// Does what was planned, tells of each operation as it ends, and gives the exit code.
+fn carry_out(lead: &Lead, planned: &Planned, format: Option<Format>, context: &Context) -> Result<Exit, CliError> {
+    // From here on an interrupt would leave an operation open; the next command would find it, but nobody would be told now.
+    let failure: Mutex<Option<CliError>> = Mutex::new(None);
+    let keep = |told: Result<(), CliError>| {
+        if let Err(error) = told {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    };
+    let look = &context.out.look;
+    let tell = |progress: Progress<'_>| match progress {
+        Progress::Begun { session, action } if look.tty && format.is_none() => {
+            context.out.stderr(&format!("  {} {} …\n", action.as_str(), printable(&session.to_string())));
+        }
+        Progress::Begun { .. } => {}
+        Progress::Ended(report) if format.is_none() => keep(context.out.answer(&render::operation(report, look))),
+        Progress::Ended(_) => {}
+        Progress::Note(note) => context.out.note(note),
+    };
+    let operations = lead::carry_out(&lead.world, &lead.request, planned, &tell);
+    if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let exit = exit(&operations);
+    match format {
+        Some(format) => {
+            let manifest = planned.pass.report.manifest.clone();
+            print_document(&ApplyReport { schema: REPORT_SCHEMA.to_owned(), manifest, operations }, format, context)?;
+        }
+        None => {
+            for report in operations.iter().filter(|report| report.outcome == Outcome::Skipped) {
+                context.out.answer(&render::operation(report, look))?;
+            }
+            context.out.answer(&render::count(&operations))?;
+        }
+    }
+    Ok(exit)
+}
+
+/// 1 if something failed or could not be verified, else 3 or 75 if something was refused, else 4 if that was for want of knowledge.
+fn exit(reports: &[OperationReport]) -> Exit {
+    let has = |is: &dyn Fn(&OperationReport) -> bool| reports.iter().any(is);
+    let is_refused = |report: &OperationReport| report.outcome == Outcome::Refused;
+    let is_waiting = |report: &OperationReport| matches!(report.code, Some(BlockCode::Busy | BlockCode::Working));
+    let is_unknown = |report: &OperationReport| report.code == Some(BlockCode::Unknown);
+    if has(&|report| matches!(report.outcome, Outcome::Failed | Outcome::Unverified)) {
+        Exit::Failure
+    } else if has(&|report| is_refused(report) && !is_waiting(report) && !is_unknown(report)) {
+        Exit::Refused
+    } else if has(&|report| is_refused(report) && is_waiting(report)) {
+        Exit::Busy
+    } else if has(&|report| is_refused(report)) {
+        Exit::Unknown
+    } else {
+        Exit::Done
+    }
+}
+
+/// The directory of a path as it is written into a manifest.
+fn absolute(path: &std::path::Path) -> Result<PathBuf, CliError> {
+    path.canonicalize()
+        .map_err(|error| CliError::new(Exit::Failure, format!("cannot use the directory {}: {error}", path.display())))
+}

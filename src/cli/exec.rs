@@ -1,0 +1,280 @@
+//! `headcount exec FILE`: what headcount puts into a pane. It begins the agent of one operation, at most once, as a child in the
+//! foreground of the pane's own terminal, and writes down how that ended. Knows nothing of sessions, manifests or agents.
+//!
+//! It is not parsed by clap and has no help: nobody types it.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use chrono::Utc;
+use rustix::process::{Pid, Signal, WaitOptions, getpgrp, kill_process_group, waitpid};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr, tcsetpgrp};
+
+use super::error::Exit;
+use crate::core::text::printable;
+use crate::host::{Environ, Host as _, LocalHost};
+use crate::store::operations::{
+    ConversationLock, EndedRecord, LaunchSpec, LaunchedRecord, LockError, OperationFiles, TakenLaunch,
+};
+
+/// The word behind the program's name.
+pub(crate) const VERB: &str = "exec";
+
+/// The file to launch, if this is what the command line says.
+pub(crate) fn asked(arguments: &[OsString]) -> Option<PathBuf> {
+    match arguments {
+        [_, verb, file] if verb == VERB => Some(PathBuf::from(file)),
+        _ => None,
+    }
+}
+
+/// Begins what the file says, and ends with its code.
+pub(crate) fn run(path: &Path) -> u8 {
+    let Some(files) = OperationFiles::of_launch(path) else {
+        say(&format!("headcount: {} is no operation", printable(&path.display().to_string())));
+        return Exit::Usage.code();
+    };
+    let own = LocalHost::new(Environ::default()).stat(std::process::id()).into_seen();
+    let own = LaunchedRecord { pid: Some(std::process::id()), start_ticks: own.and_then(|own| own.start_ticks) };
+    match files.take(&own) {
+        Ok(Some(TakenLaunch { spec })) => {
+            let end = begin(&spec);
+            let code = code(&end);
+            // Nobody is there to be told, and the code says the same.
+            let _ = files.note_end(&end);
+            code
+        }
+        Ok(None) => over(files),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            say(&format!("headcount: {error}{cause}"));
+            wait_for_key();
+            Exit::Refused.code()
+        }
+    }
+}
+
+/// The code to end with: that of the child, as a shell would give it.
+fn code(end: &EndedRecord) -> u8 {
+    match (&end.not_begun, end.signal, end.code) {
+        (Some(_), ..) => Exit::Refused.code(),
+        (None, Some(signal), _) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        (None, None, code) => u8::try_from(code.unwrap_or_default() & 0xff).unwrap_or(u8::MAX),
+    }
+}
+
+/// Says what this was, and starts nothing: the operation was begun before, or is closed.
+fn over(files: OperationFiles) -> u8 {
+    let end = files.ended();
+    let how = match end.as_ref().map(|end| (&end.not_begun, end.signal, end.code)) {
+        Some((None, Some(signal), _)) => format!("signal {signal} ended it"),
+        Some((None, None, Some(code))) => format!("it ended with exit code {code}"),
+        Some(_) => "it was never begun".to_owned(),
+        None => "it has been begun already, or is over".to_owned(),
+    };
+    match files.past() {
+        Some(past) => {
+            let (name, id) = (printable(&past.operation.session.name).into_owned(), past.operation.id);
+            say(&format!("headcount: this was operation {id}, a start of session {name}; {how}."));
+            say(&format!("`headcount start {name}` starts it again. Press a key to close this pane."));
+        }
+        None => say(&format!("headcount: the operation of this pane is gone; {how}. Press a key to close this pane.")),
+    }
+    wait_for_key();
+    Exit::Refused.code()
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn wait_for_key() {
+    let stdin = io::stdin();
+    let Ok(before) = tcgetattr(stdin.as_fd()) else { return };
+    let mut plain = before.clone();
+    plain.local_modes.remove(rustix::termios::LocalModes::ICANON | rustix::termios::LocalModes::ECHO);
+    let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, &plain);
+    let _ = stdin.lock().read(&mut [0; 1]);
+    let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &before);
+}
+
+/// Runs the child to its end.
+fn begin(spec: &LaunchSpec) -> EndedRecord {
+    let not_begun = |why: String| {
+        say(&format!("headcount: {}", printable(&why)));
+        EndedRecord { at: Utc::now(), code: None, signal: None, not_begun: Some(why) }
+    };
+    let mut command = match command(spec) {
+        Ok(command) => command,
+        Err(why) => return not_begun(why),
+    };
+    let _lock = match &spec.conversation {
+        None => None,
+        Some(conversation) => match lock(spec, conversation) {
+            Ok(lock) => Some(lock),
+            Err(LockError::Taken) => return not_begun(EndedRecord::CLAIMED.to_owned()),
+            Err(error) => return not_begun(format!("{error}")),
+        },
+    };
+    let terminal = tcgetattr(io::stdin().as_fd()).ok();
+    signals::block();
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return not_begun(format!("cannot start {}: {error}", spec.argv.first().map_or("", String::as_str))),
+    };
+    let end = match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        Some(pid) => attend(pid),
+        None => (None, None),
+    };
+    restore(terminal.as_ref());
+    EndedRecord { at: Utc::now(), code: end.0, signal: end.1, not_begun: None }
+}
+
+fn lock(spec: &LaunchSpec, conversation: &str) -> Result<ConversationLock, LockError> {
+    let set = spec.set.iter().rev().find(|(name, _)| name == "HOME").map(|(_, value)| PathBuf::from(value));
+    let home = set.or_else(|| std::env::var_os("HOME").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("/"));
+    ConversationLock::take(&home, conversation)
+}
+
+fn command(spec: &LaunchSpec) -> Result<Command, String> {
+    let [program, args @ ..] = spec.argv.as_slice() else { return Err("there is no program to start".to_owned()) };
+    if !spec.cwd.is_dir() {
+        return Err(format!("{} is no directory", spec.cwd.display()));
+    }
+    let mut command = Command::new(program);
+    command.args(args).current_dir(&spec.cwd).process_group(0);
+    for name in &spec.unset {
+        command.env_remove(name);
+    }
+    // A shell would have said the same; programs ask it for the way they came.
+    command.env("PWD", &spec.cwd).envs(spec.set.iter().map(|(name, value)| (name, value)));
+    for (name, path) in &spec.files {
+        let value = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        command.env(name, value.trim_end_matches(['\r', '\n']));
+    }
+    signals::take_foreground(&mut command);
+    Ok(command)
+}
+
+/// Waits for the child, and passes on what is sent to us. Gives its code and the signal that ended it.
+fn attend(child: Pid) -> (Option<i32>, Option<i32>) {
+    loop {
+        // Asked before waiting: a child may have ended before anybody waited for it.
+        match waitpid(Some(child), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+            Ok(Some((_, status))) if status.stopped() => {
+                // Nobody is here who could ever continue it.
+                let _ = tcsetpgrp(io::stdin().as_fd(), child);
+                let _ = kill_process_group(child, Signal::CONT);
+            }
+            Ok(Some((_, status))) => return (status.exit_status(), status.terminating_signal()),
+            Ok(None) => {
+                if let Some(signal) = signals::next() {
+                    let _ = kill_process_group(child, signal);
+                    // One that has just stopped itself would not hear it.
+                    let _ = kill_process_group(child, Signal::CONT);
+                }
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return (None, None),
+        }
+    }
+}
+
+/// Takes the terminal back as it was.
+fn restore(terminal: Option<&Termios>) {
+    let stdin = io::stdin();
+    let _ = tcsetpgrp(stdin.as_fd(), getpgrp());
+    if let Some(terminal) = terminal {
+        let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, terminal);
+    }
+}
+
+/// The calls about signals that have no safe form.
+mod signals {
+    use std::io;
+    use std::mem::MaybeUninit;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use rustix::process::Signal;
+
+    /// What is waited for instead of being delivered. HUP, TERM and CONT are passed on; the child has the terminal, so what its
+    /// keys send goes there, and what reaches us of it is nothing.
+    const BLOCKED: [libc::c_int; 9] = [
+        libc::SIGHUP,
+        libc::SIGTERM,
+        libc::SIGCONT,
+        libc::SIGCHLD,
+        libc::SIGINT,
+        libc::SIGQUIT,
+        libc::SIGTSTP,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+    ];
+
+    #[allow(unsafe_code)]
+    fn blocked() -> libc::sigset_t {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: `sigemptyset` makes the set before anything reads it, and the numbers are signals.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in BLOCKED {
+                libc::sigaddset(set.as_mut_ptr(), signal);
+            }
+            set.assume_init()
+        }
+    }
+
+    /// From here on signals wait until they are asked for.
+    #[allow(unsafe_code)]
+    pub(super) fn block() {
+        let set = blocked();
+        // SAFETY: the set outlives the call.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        }
+    }
+
+    /// Waits for the next signal; `Some`: it is to be passed on.
+    #[allow(unsafe_code)]
+    pub(super) fn next() -> Option<Signal> {
+        let (set, mut signal) = (blocked(), 0);
+        // SAFETY: both outlive the call.
+        let failed = unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0;
+        match signal {
+            _ if failed => None,
+            libc::SIGHUP => Some(Signal::HUP),
+            libc::SIGTERM => Some(Signal::TERM),
+            libc::SIGCONT => Some(Signal::CONT),
+            _ => None,
+        }
+    }
+
+    /// The child makes itself the foreground of its terminal before it becomes the agent, so that nothing can be typed past it.
+    #[allow(unsafe_code)]
+    pub(super) fn take_foreground(command: &mut Command) {
+        // SAFETY: the closure runs in the child between fork and exec, and makes only async-signal-safe calls. It is in the process
+        // group of its own by then. Who is not in the foreground is stopped for asking, unless SIGTTOU is ignored.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+                let is_taken = libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpid()) == 0;
+                let why = if is_taken { None } else { io::Error::last_os_error().raw_os_error() };
+                libc::signal(libc::SIGTTOU, libc::SIG_DFL);
+                let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+                if libc::sigemptyset(none.as_mut_ptr()) == 0 {
+                    libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+                }
+                // Where there is no terminal nothing has its foreground.
+                match why {
+                    None | Some(libc::ENOTTY) => Ok(()),
+                    Some(why) => Err(io::Error::from_raw_os_error(why)),
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Sourced by the scripts of agents that headcount starts and stops: the life of one session that the manifest declares. It ends the
+# multiplexer's server, so it comes last. Where headcount acts on no session of this multiplexer it checks that it says so.
+
+# led AGENT CWD ENTRY: ENTRY is what its entry says beside name, agent and directory, as fields of a flow mapping
+led() {
+  local name=led-creator-$1 cwd=$2 id pid before
+  printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, %s }\n' "$name" "$1" "$cwd" "$MUX" "$3" >>"$H/agent-sessions.yaml"
+  if [ "$MUX" != tmux ]; then
+    check "$1: in $MUX nothing is started, and why is said" unsupported "$(blocked_by "$name")"
+    return
+  fi
+  is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
+  has_spoken() { [ "$(field "$1" transcript)" = True ]; }
+  is_observed() { [ "$(field "$1" observed)" = "$2" ]; }
+  headcount apply "$name" --yes
+  check "$1: it is started" alive "$(field "$name" observed)"
+  before=$(field "$name" pid)
+  headcount apply "$name" --yes
+  check "$1: a second apply changes nothing" "$before" "$(field "$name" pid)"
+  await 20 "the composer of $name" on_screen "$name" "${4:-.}"
+  prompt "$name" $'hello\n@@say all-done-42'
+  await 30 "the first turn of $name" has_spoken "$name"
+  await 20 "$name idle" is_turn "$name" idle
+  record
+  id=$(field "$name" session_id)
+
+  # The server dies, as at a reboot.
+  tm kill-server
+  await 20 "the end of $name" is_observed "$name" gone
+  headcount plan "$name" || true
+  headcount apply "$name" --yes
+  check "$1: it goes on in its conversation" "$id" "$(field "$name" session_id)"
+  await 20 "the composer of $name" on_screen "$name" "${4:-.}"
+  prompt "$name" $'again\n@@say all-done-43'
+  await 30 "the answer in its own conversation" grep -rq all-done-43 "$(field_path "$name")"
+  await 20 "$name idle" is_turn "$name" idle
+
+  pid=$(field "$name" pid)
+  headcount stop "$name" --yes
+  check "$1: it is stopped" gone "$(field "$name" observed)"
+  [ ! -e "/proc/$pid/exe" ] || { echo "FAILED: $pid is still there" >&2; exit 1; }
+  headcount apply "$name" --yes
+  check "$1: and stays so" gone "$(field "$name" observed)"
+  headcount start "$name"
+  check "$1: and goes on when it is started" "$id" "$(field "$name" session_id)"
+  pid=$(field "$name" pid)
+  headcount restart "$name" --yes
+  check "$1: a restart goes on in it as well" "$id" "$(field "$name" session_id)"
+  [ "$pid" != "$(field "$name" pid)" ] || { echo "FAILED: it was not restarted" >&2; exit 1; }
+  pid=$(field "$name" pid)
+  # In the middle of a turn.
+  await 20 "the composer of $name" on_screen "$name" "${4:-.}"
+  prompt "$name" $'more\n@@slow 60\n@@say never'
+  await 20 "$name at work" is_turn "$name" working
+  check "$1: it is not interrupted" 75 "$(headcount stop "$name" --yes --timeout 1s >/dev/null 2>&1; echo $?)"
+  kill -0 "$pid"
+  headcount stop "$name" --yes --now
+  check "$1: unless that is asked for" gone "$(field "$name" observed)"
+  headcount start "$name"
+  check "$1: and what was said is not lost" "$id" "$(field "$name" session_id)"
+  headcount stop "$name" --yes --now
+}
+on_screen() { screen "$1" | grep -qE -- "$2"; }
+field_path() { headcount explain "$1" --settle 0s >/dev/null || true; find "$H" -name "*$(field "$1" session_id)*.jsonl" | head -n 1; }
+blocked_by() { { headcount plan "$1" --json || true; } | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["actions"][0]["blocked"]["code"])'; }

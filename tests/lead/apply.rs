@@ -1,0 +1,149 @@
+//! The usual ways: declared, started, killed, back again, stopped, restarted.
+
+use super::support::{await_end, await_some};
+use super::{Scene, is_alive};
+
+const ONE: &str = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
+
+#[test]
+fn a_declared_session_is_started_once_and_recorded() {
+    let scene = Scene::new(ONE);
+    let plan = scene.run(&["plan", "--json"]).is(2).json();
+    assert_eq!(plan["actions"][0]["action"], "start");
+    assert!(scene.agents().is_empty(), "a plan starts nothing");
+    let before = scene.text();
+    assert_eq!(scene.run(&["apply"]).is(3).code, Some(3), "nobody is there to be asked");
+    assert_eq!(scene.text(), before);
+    let applied = scene.run(&["apply", "--yes", "--json"]).is(0);
+    assert_eq!(applied.outcome("one").0, "start done");
+    let agents = scene.agents();
+    assert_eq!(agents.len(), 1, "{agents:?}");
+    assert_eq!(scene.recorded("one", "status"), "running");
+    assert_eq!(scene.recorded("one", "session_id"), agents[0].1.as_str());
+    // What is as it is wanted stays untouched, byte for byte.
+    let before = scene.text();
+    let plan = scene.run(&["plan", "--json"]).is(0).json();
+    assert_eq!(plan["counts"]["met"], 1);
+    assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).json()["operations"].as_array().unwrap().len(), 0);
+    assert_eq!((scene.agents(), scene.text()), (agents, before));
+    // The launcher is the pane's process, and the agent is below it, in the foreground.
+    let pane = scene.world.tmux(["list-panes", "-a", "-F", "#{pane_current_command} #{pane_start_command}"]);
+    assert!(pane.starts_with("bash ") || pane.starts_with("claude "), "{pane}");
+    assert!(pane.contains(" exec "), "{pane}");
+}
+
+#[test]
+fn after_its_server_died_a_session_goes_on_in_its_conversation() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let lab = scene.world.workspace("one");
+    scene.prompt("one", &lab);
+    let (pid, id) = scene.agents().remove(0);
+    scene.run(&["record"]).is(0);
+    scene.world.tmux(["kill-server"]);
+    await_end(pid);
+    let plan = scene.run(&["plan", "--json"]).is(2).json();
+    assert_eq!(
+        (plan["actions"][0]["action"].as_str(), plan["actions"][0]["conversation"].as_str()),
+        (Some("resume"), Some(id.as_str()))
+    );
+    assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).outcome("one").0, "resume done");
+    let agents = scene.agents();
+    assert_eq!(agents.len(), 1, "{agents:?}");
+    assert_eq!(agents[0].1, id);
+    assert_ne!(agents[0].0, pid);
+}
+
+#[test]
+fn one_that_was_never_spoken_to_begins_again_under_the_same_id() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let (pid, id) = scene.agents().remove(0);
+    scene.world.tmux(["kill-server"]);
+    await_end(pid);
+    assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).outcome("one").0, "start done");
+    assert_eq!(scene.agents().iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), [id]);
+}
+
+#[test]
+fn a_stopped_session_stays_stopped_and_goes_on_when_it_is_started() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, id) = scene.agents().remove(0);
+    let stopped = scene.run(&["stop", "one", "--yes", "--json"]).is(0);
+    assert_eq!(stopped.outcome("one").0, "stop done");
+    assert!(!is_alive(pid));
+    assert_eq!(scene.recorded("one", "desired"), "stopped");
+    scene.run(&["apply", "--yes"]).is(0);
+    assert!(scene.agents().is_empty(), "what is stopped is not started");
+    assert_eq!(scene.run(&["stop", "one", "--json"]).is(0).outcome("one").0, "stop skipped");
+    assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done");
+    assert_eq!(scene.recorded("one", "desired"), "running");
+    assert_eq!(scene.agents().remove(0).1, id);
+    assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "start skipped");
+}
+
+#[test]
+fn a_restart_goes_on_in_the_conversation_and_stops_nothing_that_could_not() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let (pid, id) = scene.agents().remove(0);
+    // Nothing was said yet, so there is nothing to go on in.
+    assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(3).outcome("one").1, "stale-id");
+    assert!(is_alive(pid));
+    scene.prompt("one", &scene.world.workspace("one"));
+    assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(0).outcome("one").0, "restart done");
+    let agents = scene.agents();
+    assert_eq!(agents.len(), 1);
+    assert_ne!(agents[0].0, pid);
+    assert_eq!(agents[0].1, id);
+}
+
+#[test]
+fn a_working_agent_is_stopped_at_its_turns_end() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, _) = scene.agents().remove(0);
+    scene.world.type_line("one", "/turn busy");
+    let registry = scene.world.home().join(format!(".claude/sessions/{pid}.json"));
+    let says = |word: &str| std::fs::read_to_string(&registry).unwrap_or_default().contains(word);
+    await_some("the turn", || says("busy").then_some(()));
+    let refused = scene.run(&["stop", "one", "--yes", "--timeout", "300ms", "--json"]).is(75);
+    assert_eq!(refused.outcome("one"), ("stop refused".to_owned(), "working".to_owned()));
+    assert!(is_alive(pid));
+    let mut stop = scene.command(&["stop", "one", "--yes", "--json"]);
+    let stop = std::thread::spawn(move || stop.output().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(is_alive(pid), "it still works");
+    scene.world.type_line("one", "/turn idle");
+    assert_eq!(super::Ran::from(stop.join().unwrap()).is(0).outcome("one").0, "stop done");
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn a_new_session_is_declared_and_started_with_its_prompt() {
+    let scene = Scene::new("  - { name: other, agent: claude }\n");
+    scene.world.workspace("My App");
+    let made = scene.run(&["new", "--agent", "claude", "--cwd", "My App", "--prompt", "-read it", "--json"]).is(0);
+    assert_eq!(made.outcome("my-app-creator-claude").0, "start done");
+    assert_eq!(scene.recorded("my-app-creator-claude", "desired"), "running");
+    let id = scene.agents().remove(0).1;
+    let path = scene.world.transcript(&scene.world.workspace("My App"), &headcount::core::ids::ConversationId(id));
+    await_some("the transcript", || path.exists().then_some(()));
+}
+
+#[test]
+fn what_runs_with_other_settings_is_shown_and_left_alone() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let text = scene.text().replace("desired: running", "desired: running, args: [--verbose]");
+    std::fs::write(scene.manifest(), text).unwrap();
+    let plan = scene.run(&["plan", "--json"]).is(0).json();
+    assert_eq!(plan["actions"][0]["state"], "differs");
+    assert_eq!(plan["actions"][0]["differs"][0], "args");
+    let before = scene.agents();
+    scene.run(&["apply", "--yes"]).is(0);
+    assert_eq!(scene.agents(), before);
+}

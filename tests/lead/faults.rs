@@ -1,0 +1,108 @@
+//! What goes wrong in between: programs that fail, two at once, headcount killed at any moment.
+
+use std::time::Duration;
+
+use super::Scene;
+use super::support::{await_end, await_some};
+
+const ONE: &str = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
+
+#[test]
+fn a_program_that_ends_at_once_is_a_failed_start_whatever_its_code() {
+    for code in [0, 1] {
+        let scene = Scene::new(ONE);
+        scene.world.program("claude", &format!("#!/bin/bash\necho you are not signed in\nsleep 0.5\nexit {code}\n"));
+        let applied = scene.run(&["apply", "--yes", "--json"]).is(1);
+        assert_eq!(applied.outcome("one").0, "start failed");
+        let one = &applied.json()["operations"][0];
+        assert!(one["why"].as_str().unwrap().contains(&format!("exit code {code}")), "{one}");
+        assert!(one["screen_tail"].as_str().unwrap().contains("not signed in"), "{one}");
+        assert_eq!(scene.recorded("one", "status"), serde_json::Value::Null, "it never ran");
+    }
+}
+
+#[test]
+fn one_that_never_gets_ready_is_left_running_and_not_started_again() {
+    let scene = Scene::new(ONE);
+    scene.world.program("claude", "#!/bin/bash\necho Do you trust this folder?\nwhile :; do sleep 1; done\n");
+    let text = scene.text().replace("ready: 10s", "ready: 1s");
+    std::fs::write(scene.manifest(), text).unwrap();
+    let applied = scene.run(&["apply", "--yes", "--json"]).is(1);
+    assert_eq!(applied.outcome("one").0, "start unverified");
+    assert!(applied.json()["operations"][0]["screen_tail"].as_str().unwrap().contains("Do you trust"), "{applied:?}");
+    let panes = || scene.world.tmux(["list-panes", "-a", "-F", "#{pane_id}"]).lines().count();
+    assert_eq!(panes(), 1);
+    scene.run(&["apply", "--yes", "--json"]).is(0);
+    assert_eq!(panes(), 1);
+}
+
+#[test]
+fn four_at_once_start_one() {
+    let scene = Scene::new(ONE);
+    let mut all: Vec<_> = (0..4)
+        .map(|_| scene.command(&["apply", "--yes", "--json"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .collect();
+    let codes: Vec<_> = all.iter_mut().map(|child| child.wait().unwrap().code()).collect();
+    assert!(codes.iter().all(|code| matches!(code, Some(0 | 75))), "{codes:?}");
+    assert!(codes.contains(&Some(0)));
+    assert_eq!(scene.agents().len(), 1);
+    assert_eq!(scene.world.tmux(["list-panes", "-a"]).lines().count(), 1);
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_one_agent_or_none_and_the_next_apply_finishes() {
+    // The whole takes about 300 ms; each try is killed a little later.
+    for step in 0..24 {
+        let scene = Scene::new(ONE);
+        let mut child = scene.command(&["apply", "--yes"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(step * 25));
+        let _ = child.kill();
+        child.wait().unwrap();
+        // A pane that was made starts its agent, or not, within a moment.
+        let mut last = String::new();
+        await_some("the next apply", || {
+            let ran = scene.run(&["apply", "--yes", "--json"]);
+            assert!(scene.agents().len() <= 1, "after {} ms: {:?}\n{last}", step * 25, scene.agents());
+            last = format!("{ran:?}");
+            (ran.code == Some(0)).then_some(())
+        });
+        assert_eq!(scene.agents().len(), 1, "after {} ms: {last}", step * 25);
+        let panes = scene.world.tmux(["list-panes", "-a", "-F", "#{pane_id}"]);
+        assert_eq!(panes.lines().count(), 1, "after {} ms: {panes}", step * 25);
+    }
+}
+
+#[test]
+fn a_stop_that_was_killed_is_finished_by_the_next() {
+    for step in 0..6 {
+        let scene = Scene::new(ONE);
+        scene.run(&["apply", "--yes"]).is(0);
+        let pid = scene.agents().remove(0).0;
+        let mut child = scene.command(&["stop", "one", "--yes"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(step * 30));
+        let _ = child.kill();
+        child.wait().unwrap();
+        scene.run(&["stop", "one", "--yes"]).is(0);
+        await_end(pid);
+        assert!(scene.agents().is_empty());
+    }
+}
+
+#[test]
+fn what_cannot_be_told_starts_nothing() {
+    let scene = Scene::new(ONE);
+    // Something listens where tmux should, and never answers.
+    let _server = std::os::unix::net::UnixListener::bind(scene.world.socket()).unwrap();
+    let plan = scene.run(&["plan", "--json"]).is(4).json();
+    assert_eq!(plan["actions"][0]["blocked"]["code"], "unknown");
+    scene.run(&["apply", "--yes"]).is(4);
+    assert!(scene.agents().is_empty());
+}
+
+#[test]
+fn where_tmux_was_never_used_its_directory_is_made() {
+    let scene = Scene::new(ONE);
+    std::fs::remove_dir(scene.world.socket().parent().unwrap()).unwrap();
+    scene.run(&["apply", "--yes"]).is(0);
+    assert_eq!(scene.agents().len(), 1);
+}

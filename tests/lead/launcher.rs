@@ -1,0 +1,122 @@
+//! The launcher in a real pane: what it passes on, what it keeps, and that it starts nothing twice.
+
+use super::support::{await_end, await_some};
+use super::{Scene, is_alive};
+
+const ONE: &str = "  - { name: one, agent: claude, cwd: LAB/one, desired: running, env: { TOKEN: a-secret } }\n";
+
+fn launcher(scene: &Scene) -> u32 {
+    scene.world.tmux(["list-panes", "-t", "=one:", "-F", "#{pane_pid}"]).parse().unwrap()
+}
+
+/// What the launcher wrote when its agent ended.
+fn ended(scene: &Scene) -> serde_json::Value {
+    await_some("the end that the launcher writes", || {
+        let operations = std::fs::read_dir(scene.state().join("operations")).ok()?;
+        let path = operations.filter_map(|entry| Some(entry.ok()?.path().join("ended.json"))).find(|path| path.exists())?;
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    })
+}
+
+#[test]
+fn signals_to_the_launcher_end_its_agent_and_it_says_how() {
+    for (signal, is_passed) in [("HUP", true), ("TERM", true), ("KILL", false)] {
+        let scene = Scene::new(ONE);
+        scene.run(&["apply", "--yes"]).is(0);
+        let (agent, launcher) = (scene.agents().remove(0).0, launcher(&scene));
+        assert_ne!(agent, launcher);
+        assert!(
+            std::process::Command::new("kill").args([format!("-{signal}"), launcher.to_string()]).status().unwrap().success()
+        );
+        await_end(launcher);
+        await_end(agent);
+        if is_passed {
+            assert_eq!(ended(&scene)["code"], 0, "{signal}: the stand-in ends in order");
+        }
+    }
+}
+
+#[test]
+fn the_end_of_the_agent_is_written_with_its_code_or_signal() {
+    for (how, field, value) in [("-KILL", "signal", 9), ("-TERM", "code", 0)] {
+        let scene = Scene::new(ONE);
+        scene.run(&["apply", "--yes"]).is(0);
+        let agent = scene.agents().remove(0).0;
+        assert!(std::process::Command::new("kill").args([how.to_owned(), agent.to_string()]).status().unwrap().success());
+        assert_eq!(ended(&scene)[field], value);
+        await_some("the end of the session", || {
+            let listed =
+                std::process::Command::new("tmux").arg("-S").arg(scene.world.socket()).arg("list-sessions").output().ok()?;
+            String::from_utf8_lossy(&listed.stdout).is_empty().then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_stopped_agent_is_continued_and_keys_reach_the_agent_alone() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let (agent, launcher) = (scene.agents().remove(0).0, launcher(&scene));
+    let state = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|rest| rest.chars().next())
+    };
+    scene.world.tmux(["send-keys", "-t", "=one:", "C-z"]);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    await_some("that it goes on", || (state(agent) == Some('S')).then_some(()));
+    scene.prompt("one", &scene.world.workspace("one"));
+    scene.world.tmux(["send-keys", "-t", "=one:", "C-c"]);
+    await_end(agent);
+    await_end(launcher);
+    assert_eq!(ended(&scene)["code"], 0);
+}
+
+#[test]
+fn what_was_begun_once_is_never_begun_again() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let (agent, pane) = (scene.agents().remove(0).0, scene.world.tmux(["list-panes", "-t", "=one:", "-F", "#{pane_id}"]));
+    scene.world.tmux(["respawn-pane", "-k", "-t", &pane]);
+    await_end(agent);
+    let shown = await_some("what the launcher says", || {
+        let text = scene.world.tmux(["capture-pane", "-p", "-t", &pane]);
+        text.contains("headcount start one").then_some(text)
+    });
+    assert!(shown.contains("this was operation"), "{shown}");
+    assert!(scene.agents().is_empty());
+    // Nor by hand.
+    let operations = std::fs::read_dir(scene.state().join("operations")).unwrap();
+    let file = operations.filter_map(|entry| Some(entry.ok()?.path())).next().unwrap().join("launch.json");
+    assert!(!file.exists(), "it may hold secrets");
+    let mut again = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));
+    again.arg("exec").arg(file).env_clear().envs(scene.world.variables());
+    let again = again.stdin(std::process::Stdio::null()).output().unwrap();
+    assert_eq!(again.status.code(), Some(3));
+    assert!(scene.agents().is_empty());
+    scene.world.tmux(["send-keys", "-t", &pane, "q"]);
+    await_some("the end of the pane", || {
+        let listed = std::process::Command::new("tmux").arg("-S").arg(scene.world.socket()).arg("list-panes").output().ok()?;
+        (!listed.status.success()).then_some(())
+    });
+}
+
+#[test]
+fn values_of_variables_reach_the_agent_and_nothing_else() {
+    let scene = Scene::new(ONE);
+    let said = scene.run(&["apply", "--yes", "--json", "-vvv"]).is(0);
+    let (agent, launcher) = (scene.agents().remove(0).0, launcher(&scene));
+    let of =
+        |pid: u32, file: &str| String::from_utf8_lossy(&std::fs::read(format!("/proc/{pid}/{file}")).unwrap()).into_owned();
+    assert!(of(agent, "environ").contains("TOKEN=a-secret"));
+    assert!(of(agent, "environ").contains("HEADCOUNT_OPERATION="));
+    for pid in [agent, launcher] {
+        assert!(!of(pid, "cmdline").contains("a-secret"));
+    }
+    assert!(!of(launcher, "environ").contains("a-secret"));
+    assert!(!said.stdout.contains("a-secret") && !said.stderr.contains("a-secret"), "{said:?}");
+    let grep = std::process::Command::new("grep").args(["-r", "-l", "a-secret"]).arg(scene.state()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&grep.stdout), "", "state files");
+    let environment = scene.world.tmux(["show-environment", "-t", "=one:"]) + &scene.world.tmux(["show-environment", "-g"]);
+    assert!(!environment.contains("a-secret"));
+    assert!(is_alive(agent));
+}
