@@ -203,9 +203,11 @@ impl<'w, 'a> Ownership<'w, 'a> {
             Some(KnownIn { pid, .. }) => {
                 Some(format!("recorded for pid {pid}, and its agent is now pid {now}, started without it; {settle}"))
             }
-            // Of what nobody here has seen before, the recorded pane tells, where ids of processes are what they were there.
+            // Of what nobody here has seen before, the recorded pane tells, where ids of processes are what they were there. So it
+            // does of an entry that has brought another's conversation along with its pane.
             None => {
-                let then = other_pane(entry, live.pane).filter(|_| is_unchanged && !seen.vantage.is_partial())?;
+                let is_told = || is_unchanged || self.was_held_by_another(id, Some(&entry.key));
+                let then = other_pane(entry, live.pane).filter(|_| !seen.vantage.is_partial() && is_told())?;
                 let pane = live.pane.pid.unwrap_or(now);
                 Some(format!("recorded for a pane of pid {then}, and it is now pid {pane}, started without it; {settle}"))
             }

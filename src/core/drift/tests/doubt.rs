@@ -158,6 +158,27 @@ fn an_entry_that_gets_another_name_or_was_away_keeps_what_is_known_of_it() {
 }
 
 #[test]
+fn an_entry_that_is_given_the_name_of_another_brings_its_conversation_into_no_other_session() {
+    let (_, known) = pass(
+        entries(&[("a", "x"), ("b", "null")]),
+        vec![alive("a", agent(1).proves(Rung::Registry, "x")), alive("b", agent(2))],
+        &Memory::default(),
+    );
+    let sessions = || vec![alive("a", agent(1).proves(Rung::Registry, "y")), alive("b", agent(2))];
+    // The entry of b is deleted and that of a is called b, before anybody looks.
+    let (words, after) = pass(entries(&[("b", "x")]), sessions(), &known);
+    assert_eq!(words, ["ambiguous:flag", "moved:record"]);
+    let with_its_pane = || {
+        let mut manifest = entries(&[("b", "x")]);
+        let pane = entry(&mut manifest, 0).recorded.pane.as_mut().unwrap();
+        (pane.id, pane.pid) = (Some("%2".to_owned()), Some(2));
+        manifest
+    };
+    assert_eq!(pass(with_its_pane(), sessions(), &after).0, ["ambiguous:flag"], "the pane of today says nothing of it");
+    assert_eq!(pass(with_its_pane(), sessions(), &known).0, [""; 0], "a person has written it there");
+}
+
+#[test]
 fn a_copy_of_an_entry_takes_nothing_from_it_and_what_is_long_gone_is_forgotten() {
     let (_, known) = pass(entries(&[("a", "x")]), vec![alive("a", agent(1))], &Memory::default());
     let both = || vec![alive("a", agent(1)), alive("b", agent(2))];
