@@ -9,10 +9,11 @@
 //! | a transcript that was there | until a session that records it, or is in it, is marked |
 //! | that a transcript is nowhere | while the directories that were searched are as they were |
 //! | the manifest as it was read | while its text has the same hash |
+//! | an entry of it, after an edit of ours | while its own lines are the same and no other entry's change concerns it |
 //! | what the state file says | while its bytes are the same |
 //!
 //! Nothing unknown is kept, and nothing that was not there. Wakes mark keys; they are the scope of a look. A look at everything, as
-//! at each interval, believes none of it but the last two.
+//! at each interval, believes none of it but the last three.
 
 pub(in crate::control) mod edition;
 pub(in crate::control) mod facts;

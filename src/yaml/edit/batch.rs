@@ -40,8 +40,15 @@ struct Changes {
 }
 
 impl EditBatch {
-    pub(super) fn new(text: &str) -> Result<Self, Refusal> {
-        Ok(Self { text: text.to_owned(), tree: tree_of(text)?, splices: BTreeMap::new(), changes: Changes::default() })
+    /// Of a text, for about so many steps.
+    pub(super) fn new(text: &str, count: usize) -> Result<Self, Refusal> {
+        let changes = Changes {
+            touched: HashSet::with_capacity(count),
+            above: HashSet::with_capacity(count),
+            inserted: HashMap::with_capacity(count),
+            ..Changes::default()
+        };
+        Ok(Self { text: text.to_owned(), tree: tree_of(text)?, splices: BTreeMap::new(), changes })
     }
 
     /// Adds a step.

@@ -46,13 +46,13 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
 /// The same on a text whose value is known already; gives the new text with its value, or `None` if nothing changes.
 pub(super) fn whole(text: &str, value: &Value, edits: &[Edit]) -> Result<Option<(String, Value)>, Refusal> {
     let mut intended = value.clone();
-    let mut steps = Vec::new();
+    let mut steps = Vec::with_capacity(edits.len());
     let mut batch = None;
     for edit in edits {
         for step in model::steps(edit, &intended).map_err(|problem| problem.placed(text, edit))? {
             let batch = match &mut batch {
                 Some(batch) => batch,
-                None => batch.insert(batch::EditBatch::new(text)?),
+                None => batch.insert(batch::EditBatch::new(text, edits.len())?),
             };
             batch.add(&step)?;
             model::take(&mut intended, &step);
