@@ -205,21 +205,6 @@ async fn what_no_longer_matters_is_no_longer_watched() {
 }
 
 #[tokio::test]
-async fn a_new_transcript_that_is_still_empty_is_looked_at_a_moment_later_and_one_with_a_line_at_once() {
-    let world = World::new();
-    let dir = world.home().join(".claude/projects/-x");
-    fs::create_dir_all(&dir).unwrap();
-    let mut ear = awaiting(&world, &dir).await;
-    let begun = std::time::Instant::now();
-    let mut file = fs::File::create(dir.join("1.jsonl")).unwrap();
-    ear.hear("the empty file", Reason::Transcript).await;
-    assert!(begun.elapsed() >= std::time::Duration::from_millis(50), "its first line is waited for");
-    ear.settle().await;
-    file.write_all(b"{}\n").unwrap();
-    ear.hear("its first line", Reason::Transcript).await;
-}
-
-#[tokio::test]
 async fn thirty_thousand_appends_are_a_few_wakes() {
     let world = World::new();
     let dir = world.home().join(".claude/projects/-x");

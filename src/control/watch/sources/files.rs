@@ -24,8 +24,6 @@ use crate::core::ids::ServerKey;
 const PROBES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
 /// For how long what is written to a new file is urgent: the first lines tell whose it is.
 const YOUTH: Duration = Duration::from_secs(2);
-/// How long a new transcript may be empty before that is worth a look: whoever made it is about to write, which is heard of at once.
-const GRACE: Duration = Duration::from_millis(50);
 /// How many new files are remembered at most.
 const MOST_YOUNG: usize = 256;
 /// How often watches are placed again while directories come and go under them.
@@ -290,13 +288,10 @@ impl notify::EventHandler for Handler {
             if event.kind.is_create() {
                 self.remember(path, now);
             }
-            let is_unwritten = event.kind.is_create() && is_empty(path);
             let is_young = self.young.get(path).is_some_and(|born| now.duration_since(*born) < YOUTH);
             for (concern, may_wait) in answer.concerns {
                 let (reason, scope) = concern.wake();
-                if is_unwritten && matches!(concern, PathMeaning::Transcript(_)) {
-                    self.runtime.spawn(send_later(shared.outbox.clone(), reason, scope));
-                } else if may_wait && !is_young {
+                if may_wait && !is_young {
                     shared.outbox.send_paced(reason, scope);
                 } else {
                     shared.outbox.send(reason, scope);
@@ -333,15 +328,6 @@ impl Shared {
 fn is_only_rewritten(path: &Path, answer: &PathAnswer) -> bool {
     answer.concerns.iter().all(|(concern, _)| *concern == PathMeaning::Manifest)
         && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
-}
-
-async fn send_later(outbox: WakeSender, reason: Reason, scope: Scope) {
-    tokio::time::sleep(GRACE).await;
-    outbox.send(reason, scope);
-}
-
-fn is_empty(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
 }
 
 async fn probe_again(outbox: WakeSender, server: ServerKey) {
