@@ -13,14 +13,16 @@ pub struct LaunchTable {
     pub id_flag: Option<&'static str>,
     /// Arguments before all others, on every start.
     pub always: &'static [&'static str],
-    /// Arguments that say to ask, those of the middle permission mode, and those that say to ask nothing.
-    pub permissions: [&'static [&'static str]; 3],
-    /// What stands before a first prompt that is its last argument; `None`: it takes none there.
-    pub prompt: Option<&'static [&'static str]>,
+    /// Arguments that say to ask, those of the middle permission mode, and those that say to ask nothing; `None`: it has no such mode.
+    pub permissions: [Option<&'static [&'static str]>; 3],
+    /// How it takes a first prompt; `None`: not as an argument.
+    pub prompt: Option<PromptForm>,
     /// What such a prompt may not begin with: it would be taken for a command.
     pub commands: &'static [char],
     /// What it is known to be ready by.
     pub ready: ReadySign,
+    /// Whether SIGTERM goes to its whole process group: it is several processes, of which the first would leave the others behind.
+    pub is_group: bool,
     /// How long it may take to end after SIGTERM, in seconds.
     pub grace: u32,
     /// Variables of an agent around it that it would take for its own.
@@ -36,6 +38,29 @@ pub enum ReadySign {
     Idle,
     /// It holds its conversation, which it does as it begins to take prompts.
     Held,
+    /// Its screen shows all of the first and none of the second.
+    Screen(&'static [&'static str], &'static [&'static str]),
+}
+
+impl ReadySign {
+    /// Whether a screen shows it.
+    pub fn is_on(self, screen: &str) -> bool {
+        match self {
+            Self::Screen(shown, hidden) => {
+                shown.iter().all(|text| screen.contains(text)) && !hidden.iter().any(|text| screen.contains(text))
+            }
+            Self::Idle | Self::Held => false,
+        }
+    }
+}
+
+/// How a first prompt is an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptForm {
+    /// Behind two dashes.
+    Last,
+    /// Behind this, in one word.
+    Joined(&'static str),
 }
 
 /// A conversation that an agent is to begin with or to go on in.
@@ -64,21 +89,26 @@ impl LaunchTable {
             Opening::New(None) => {}
             Opening::Resumed(args) => words.extend_from_slice(args),
         }
-        let [ask, edit, bypass] = self.permissions;
-        let flags = match permissions {
-            Some(Permissions::Ask) => ask,
-            Some(Permissions::Edit) => edit,
-            Some(Permissions::Bypass) => bypass,
-            // Its own flags say it.
-            None => &[],
-        };
+        // Without one its own flags say it.
+        let flags = permissions.and_then(|mode| self.mode(mode)).unwrap_or_default();
         words.extend(flags.iter().map(|word| (*word).to_owned()));
         words.extend_from_slice(own);
-        if let (Some(prompt), Some(before)) = (prompt, self.prompt) {
-            words.extend(before.iter().map(|word| (*word).to_owned()));
-            words.push(prompt.to_owned());
+        match (prompt, self.prompt) {
+            (Some(prompt), Some(PromptForm::Last)) => words.extend(["--".to_owned(), prompt.to_owned()]),
+            (Some(prompt), Some(PromptForm::Joined(flag))) => words.push(format!("{flag}{prompt}")),
+            _ => {}
         }
         words
+    }
+
+    /// The arguments of a permission mode, if it has that.
+    pub fn mode(&self, permissions: Permissions) -> Option<&'static [&'static str]> {
+        let [ask, edit, bypass] = self.permissions;
+        match permissions {
+            Permissions::Ask => ask,
+            Permissions::Edit => edit,
+            Permissions::Bypass => bypass,
+        }
     }
 }
 

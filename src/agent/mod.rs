@@ -135,10 +135,10 @@ pub trait Adapter: Send + Sync {
         None
     }
 
-    /// Who has a conversation open now. Asked only of agents that are driven.
+    /// Who has a conversation open now, as far as files name somebody whose process does not. Asked only of agents that are driven.
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> drive::Holder {
         let _ = (host, home, id);
-        Fact::Unknown(format!("who has a conversation of {} open cannot be told", self.kind()))
+        Fact::Absent
     }
 
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.

@@ -153,7 +153,12 @@ fn command(spec: &LaunchSpec) -> Result<Command, String> {
     // A shell would have said the same; programs ask it for the way they came.
     command.env("PWD", &spec.cwd).envs(spec.set.iter().map(|(name, value)| (name, value)));
     for (name, path) in &spec.files {
-        let value = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let unreadable = |error: io::Error| format!("cannot read {}: {error}", path.display());
+        // A pipe would be waited for.
+        if !path.metadata().map_err(unreadable)?.is_file() {
+            return Err(format!("{} is no regular file", path.display()));
+        }
+        let value = std::fs::read_to_string(path).map_err(unreadable)?;
         command.env(name, value.trim_end_matches(['\r', '\n']));
     }
     signals::take_foreground(&mut command);

@@ -2,9 +2,10 @@
 # Real Copilot CLI: two in one workspace, each told by the lock it holds, also behind the trust dialog; idle, working, waiting; /new;
 # kill -9 and a resume; an agent that ends in a shell; a transcript moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
-mkdir -p "$H/.copilot" "$H"/lab/{shared,new}
-echo "{\"trustedFolders\":[\"$H/lab/shared\"]}" >"$H/.copilot/config.json"
+mkdir -p "$H/.copilot" "$H"/lab/{shared,new,led}
+echo "{\"trustedFolders\":[\"$H/lab/shared\",\"$H/lab/led\"]}" >"$H/.copilot/config.json"
 ENV=(COPILOT_OFFLINE=true COPILOT_AUTO_UPDATE=false COPILOT_PROVIDER_BASE_URL="$URL/v1" COPILOT_PROVIDER_API_KEY=dummy
   COPILOT_MODEL=fake-model)
 
@@ -111,4 +112,5 @@ echo "ok: an agent that ended in its shell is gone"
 mkdir "$WORLD/away"
 mv "$H/.copilot/session-state/$one/events.jsonl" "$WORLD/away"
 check "a transcript moved away is stale" "agent-gone:shell stale-id:one" "$(drifts)"
+led copilot "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', COPILOT_OFFLINE: 'true', COPILOT_AUTO_UPDATE: 'false', COPILOT_PROVIDER_BASE_URL: '$URL/v1', COPILOT_PROVIDER_API_KEY: dummy, COPILOT_MODEL: fake-model }" '/ commands'
 echo "copilot in $MUX: OK"

@@ -2,8 +2,9 @@
 # Real Gemini CLI: one alone, told by the chat of its launch; two in one workspace without ids (nothing is recorded) and with ids;
 # a trust dialog; working and idle; kill -9 and a resume; an orphan; an agent that ends in a shell; a chat moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
-mkdir -p "$H"/lab/{alone,shared,asked,orphan,shell}
+mkdir -p "$H"/lab/{alone,shared,asked,orphan,shell,led}
 settings() { # HOME
   mkdir -p "$1/.gemini"
   cat >"$1/.gemini/settings.json" <<'JSON'
@@ -12,7 +13,7 @@ settings() { # HOME
 JSON
   python3 - "$H" >"$1/.gemini/trustedFolders.json" <<'PY'
 import json, sys
-print(json.dumps({f"{sys.argv[1]}/lab/{name}": "TRUST_FOLDER" for name in ["alone", "shared", "orphan", "shell"]}))
+print(json.dumps({f"{sys.argv[1]}/lab/{name}": "TRUST_FOLDER" for name in ["alone", "shared", "orphan", "shell", "led"]}))
 PY
 }
 settings "$H"
@@ -190,4 +191,5 @@ mv "$H"/.gemini/tmp/alone/chats/*-"${alone:0:8}".jsonl "$WORLD/away"
 is_stale() { [[ " $(drifts) " = *" stale-id:alone "* ]]; }
 await 10 "stale-id" is_stale
 echo "ok: a chat moved away is stale"
+led gemini "$H/lab/led" "args: [-m, gemini-2.5-flash], env: { PATH: '$BIN:$SYSPATH', GEMINI_API_KEY: dummy, GOOGLE_GEMINI_BASE_URL: '$URL', GEMINI_TELEMETRY_ENABLED: 'false', GEMINI_SANDBOX: 'false' }" 'Type your message'
 echo "gemini in $MUX: OK"

@@ -29,11 +29,12 @@ led() {
   tm kill-server
   await 20 "the end of $name" is_observed "$name" gone
   headcount plan "$name" || true
-  headcount apply "$name" --yes
+  # Some outlive their terminal for a while, and nobody else is let into their conversation meanwhile.
+  await 30 "the return of $name" headcount apply "$name" --yes
   check "$1: it goes on in its conversation" "$id" "$(field "$name" session_id)"
   await 20 "the composer of $name" on_screen "$name" "${4:-.}"
   prompt "$name" $'again\n@@say all-done-43'
-  await 30 "the answer in its own conversation" grep -rq all-done-43 "$(field_path "$name")"
+  await 30 "the answer in its own conversation" keeps "$id" all-done-43
   await 20 "$name idle" is_turn "$name" idle
 
   pid=$(field "$name" pid)
@@ -62,7 +63,11 @@ led() {
   headcount stop "$name" --yes --now
 }
 on_screen() { screen "$1" | grep -qE -- "$2"; }
-field_path() { headcount explain "$1" --settle 0s >/dev/null || true; find "$H" -name "*$(field "$1" session_id)*.jsonl" | head -n 1; }
+# keeps ID TEXT: whether a file of this conversation, or the database of all, holds the text
+keeps() {
+  find "$H" \( -path "*${1:0:12}*" -o -path "*${1:0:8}*" \) -type f -print0 | xargs -0 grep -q -- "$2" ||
+    grep -q -- "$2" "$H"/.local/share/opencode/opencode.db*
+}
 blocked_by() { { headcount plan "$1" --json || true; } | python3 -c '
 import json, sys
 print(json.load(sys.stdin)["actions"][0]["blocked"]["code"])'; }

@@ -2,8 +2,9 @@
 # Real OpenCode: one alone, from the first prompt on; two in one workspace, whose conversations nothing tells apart; what a look
 # leaves beside the live database (nothing); an `opencode run` beside one that idles; a permission; a /new after an id in the arguments; kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
-mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell}
+mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell,led}
 cat >"$H/.config/opencode/opencode.json" <<JSON
 {"autoupdate":false,"share":"disabled","model":"fake/fake-model","small_model":"fake/fake-model","permission":{"bash":"ask"},
  "provider":{"fake":{"npm":"@ai-sdk/openai-compatible","name":"fake","options":{"baseURL":"$URL/v1","apiKey":"dummy"},
@@ -130,4 +131,5 @@ record
 listed session delete "$alone" >/dev/null
 case " $(drifts) " in *" stale-id:alone-creator-opencode "*) echo "ok: a deleted conversation is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+led opencode "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }" 'ctrl.p commands'
 echo "opencode in $MUX: OK"

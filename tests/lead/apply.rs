@@ -123,6 +123,76 @@ fn a_working_agent_is_stopped_at_its_turns_end() {
 }
 
 #[test]
+fn a_stop_that_waits_can_be_hurried_and_one_by_a_tool_of_the_agent_is_its_own() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, _) = scene.agents().remove(0);
+    let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+    let environ = String::from_utf8_lossy(&environ).into_owned();
+    let operation = environ.split('\0').find_map(|line| line.strip_prefix("HEADCOUNT_OPERATION=")).unwrap().to_owned();
+    let mut own = scene.command(&["stop", "one", "--yes", "--json"]);
+    let own = super::Ran::from(own.env("HEADCOUNT_OPERATION", operation).output().unwrap()).is(3);
+    assert_eq!(own.outcome("one").1, "attached");
+    scene.world.type_line("one", "/turn busy");
+    let registry = scene.world.home().join(format!(".claude/sessions/{pid}.json"));
+    await_some("the turn", || std::fs::read_to_string(&registry).ok()?.contains("busy").then_some(()));
+    let mut waiting = scene.command(&["stop", "one", "--yes"]);
+    let waiting = std::thread::spawn(move || waiting.output().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(
+        scene.run(&["stop", "one", "--yes", "--kill", "--timeout", "200ms", "--json"]).is(75).outcome("one").1,
+        "working"
+    );
+    assert_eq!(scene.run(&["stop", "one", "--yes", "--now", "--json"]).is(0).outcome("one").0, "stop done");
+    assert_eq!(waiting.join().unwrap().status.code(), Some(0));
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn what_could_not_be_started_again_is_not_stopped_by_a_restart() {
+    let scene =
+        Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running, env: { TOKEN: { file: LAB/token } } }\n");
+    let token = scene.world.root().join("lab/token");
+    std::fs::write(&token, "secret\n").unwrap();
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, _) = scene.agents().remove(0);
+    std::fs::remove_file(&token).unwrap();
+    for make in [false, true] {
+        if make {
+            assert!(std::process::Command::new("mkfifo").arg(&token).status().unwrap().success());
+        }
+        assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(3).outcome("one").1, "unsupported");
+        assert!(is_alive(pid));
+    }
+}
+
+#[test]
+fn a_restart_beside_one_that_cannot_be_told_stops_nothing() {
+    let scene = Scene::new(ONE);
+    let lab = scene.world.workspace("one");
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &lab);
+    let before = scene.agents();
+    scene.world.session_on(&scene.world.named_socket("other"), "mine", &lab, "exec claude --no-registry");
+    let refused = await_some("the refusal", || {
+        let ran = scene.run(&["restart", "one", "--yes", "--json"]);
+        (ran.code == Some(3)).then_some(ran)
+    });
+    assert_eq!(refused.outcome("one").1, "claimed");
+    assert_eq!(scene.agents(), before);
+}
+
+#[test]
+fn a_directory_that_ends_in_a_semicolon_is_a_directory() {
+    let scene = Scene::new("  - { name: \"one;\", agent: claude, cwd: 'LAB/semi;', desired: running }\n");
+    scene.world.workspace("semi;");
+    scene.run(&["apply", "--yes"]).is(0);
+    assert_eq!(scene.agents().len(), 1);
+}
+
+#[test]
 fn a_new_session_is_declared_and_started_with_its_prompt() {
     let scene = Scene::new("  - { name: other, agent: claude }\n");
     scene.world.workspace("My App");

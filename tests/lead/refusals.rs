@@ -25,8 +25,10 @@ fn each_reason_has_its_word() {
         \x20 - { name: bold-args, agent: claude, cwd: LAB/one, desired: running, args: [--dangerously-skip-permissions] }\n\
         \x20 - { name: lived, agent: claude, cwd: LAB/one, desired: running, status: terminated, termination_mode: auto-detected }\n\
         \x20 - { name: lost, agent: claude, cwd: LAB/one, desired: running, session_id: 7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90 }\n\
+        \x20 - { name: stale, agent: claude, cwd: LAB/one, desired: running, session_id: 8c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90 }\n\
         \x20 - { name: ended, agent: claude, cwd: LAB/one, desired: running, status: stopped }\n\
         \x20 - { name: unled, agent: claude, cwd: LAB/one }\n\
+        \x20 - { name: twice, agent: claude, cwd: LAB/one, desired: running, session_id: 7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90 }\n\
         \x20 - { name: \"a.b\", agent: claude, cwd: LAB/one, desired: running }\n\
         \x20 - { name: a_b, agent: claude, cwd: LAB/one, desired: running }\n",
     );
@@ -43,9 +45,11 @@ fn each_reason_has_its_word() {
         ("bold", "consent"),
         ("bold-args", "consent"),
         ("lived", "no-id"),
-        ("lost", "stale-id"),
+        ("lost", "ambiguous"),
+        ("stale", "stale-id"),
         ("ended", "ended-by-hand"),
         ("unled", ""),
+        ("twice", "ambiguous"),
         ("a.b", "ambiguous"),
         ("a_b", "ambiguous"),
     ] {
@@ -94,6 +98,26 @@ fn a_conversation_that_is_open_elsewhere_is_not_opened_again() {
     scene.run(&["apply", "--yes"]).is(3);
     scene.run(&["start", "one"]).is(3);
     assert_eq!(scene.agents(), [(other, id)]);
+}
+
+#[test]
+fn one_that_outlived_its_launcher_keeps_its_conversation() {
+    let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n");
+    // It heeds no HUP, and nothing was said to it yet.
+    let text = std::fs::read_to_string(scene.world.claude())
+        .unwrap()
+        .replace(" HUP TERM INT", " TERM INT")
+        .replace("read -r line; do", "read -r line || sleep 600; do");
+    scene.world.program("claude", &text.replacen("begin\n[ -n", "trap '' HUP\nbegin\n[ -n", 1));
+    scene.run(&["apply", "--yes"]).is(0);
+    let (pid, id) = scene.agents().remove(0);
+    let launcher = scene.world.tmux(["list-panes", "-a", "-F", "#{pane_pid}"]);
+    assert!(std::process::Command::new("kill").args(["-KILL", &launcher]).status().unwrap().success());
+    super::support::await_end(launcher.parse().unwrap());
+    assert_eq!(code(&scene, "one"), "claimed");
+    scene.run(&["apply", "--yes"]).is(3);
+    assert_eq!(scene.agents(), [(pid, id)]);
+    assert!(std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::entries::{MOST, RegistryVerdict, verify};
 use super::files;
-use crate::agent::drive::{Holder, LaunchTable, ReadySign};
+use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::host::Host;
@@ -15,13 +15,14 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     always: &[],
     // Without a flag it begins in a mode that does not always ask.
     permissions: [
-        &["--permission-mode", "default"],
-        &["--permission-mode", "acceptEdits"],
-        &["--dangerously-skip-permissions"],
+        Some(&["--permission-mode", "default"]),
+        Some(&["--permission-mode", "acceptEdits"]),
+        Some(&["--dangerously-skip-permissions"]),
     ],
-    prompt: Some(&["--"]),
+    prompt: Some(PromptForm::Last),
     commands: &['/'],
     ready: ReadySign::Idle,
+    is_group: false,
     grace: 10,
     // Of an agent around it: it would write into that one's conversation, or save none at all.
     blank: &[

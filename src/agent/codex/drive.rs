@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::held::LOCKS;
-use crate::agent::drive::{Holder, LaunchTable, ReadySign};
+use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::host::Host;
@@ -14,14 +14,15 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     // A daemon would hold the thread for it, beyond its own end.
     always: &["--disable", "daemon_auto_start"],
     permissions: [
-        &["--ask-for-approval", "on-request", "--sandbox", "read-only"],
-        &["--ask-for-approval", "on-request", "--sandbox", "workspace-write"],
-        &["--dangerously-bypass-approvals-and-sandbox"],
+        Some(&["--ask-for-approval", "on-request", "--sandbox", "read-only"]),
+        Some(&["--ask-for-approval", "on-request", "--sandbox", "workspace-write"]),
+        Some(&["--dangerously-bypass-approvals-and-sandbox"]),
     ],
-    prompt: Some(&["--"]),
+    prompt: Some(PromptForm::Last),
     // It would run the rest in a shell, unasked.
     commands: &['!'],
     ready: ReadySign::Held,
+    is_group: false,
     grace: 10,
     blank: &[
         "CODEX_THREAD_ID",

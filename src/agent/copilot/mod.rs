@@ -1,5 +1,6 @@
 //! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
 
+mod drive;
 mod locks;
 mod opened;
 mod turn;
@@ -7,6 +8,7 @@ mod turn;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
@@ -75,6 +77,10 @@ impl Adapter for Copilot {
         // A new conversation is a new directory. The lock of a resumed one is made in an old directory, but with its first
         // prompt, and that is told by the list of open ones.
         WatchDirs { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
+    }
+
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

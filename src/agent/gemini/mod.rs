@@ -2,6 +2,7 @@
 
 mod chat;
 mod chats;
+mod drive;
 mod said;
 mod turn;
 mod workspace;
@@ -9,6 +10,7 @@ mod workspace;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
@@ -84,6 +86,10 @@ impl Adapter for Gemini {
     fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let chats = place.cwd.and_then(|cwd| workspace::chats(place.home, cwd).ok()).unwrap_or_default();
         WatchDirs { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
+    }
+
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

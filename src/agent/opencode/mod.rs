@@ -1,12 +1,14 @@
 //! OpenCode. Reads its arguments and the database of its conversations, without a trace; never its credentials beside it.
 
 mod database;
+mod drive;
 mod sessions;
 mod turn;
 
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -108,6 +110,10 @@ impl Adapter for Opencode {
         transcripts.sort();
         transcripts.dedup();
         WatchDirs { registries: Vec::new(), transcripts }
+    }
+
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

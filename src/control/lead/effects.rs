@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal, test_kill_process_group};
 
 use crate::control::observe::Observer;
 use crate::core::lead::{Permit, Placed};
@@ -58,13 +58,25 @@ pub(super) enum Ending {
     Killed,
 }
 
+/// Whether nothing is left of a process, or of the group that it led.
+pub(super) fn is_gone(world: &Observer, (process, is_group): (Process, bool)) -> bool {
+    let is_it = world.host.stat(process.pid).seen().is_some_and(|now| Process::from(now) == process);
+    let group = i32::try_from(process.pid).ok().and_then(Pid::from_raw).filter(|_| is_group);
+    !is_it && group.is_none_or(|group| test_kill_process_group(group).is_err())
+}
+
 /// Sends a process the signal to end. A stopped one is continued, or it would not hear it. `false`: it is gone already.
 ///
 /// # Errors
 /// The system does not let us.
-pub(super) fn end(world: &Observer, permit: &Permit, process: Process, how: Ending) -> Result<bool, String> {
-    debug_assert!(matches!(permit.action().target, crate::core::lead::Target::InPlace), "only what is stopped is signalled");
-    let pid = i32::try_from(process.pid).ok().and_then(rustix::process::Pid::from_raw);
+pub(super) fn end(
+    world: &Observer,
+    permit: &Permit,
+    (process, is_group): (Process, bool),
+    how: Ending,
+) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation().id.as_str(), pid = process.pid, ?how, "ending a process");
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     let Some(handle) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return Ok(false) };
     // Asked only now: the handle is on one process for good.
     let is_it = world.host.stat(process.pid).seen().is_some_and(|now| Process::from(now) == process);
@@ -75,9 +87,15 @@ pub(super) fn end(world: &Observer, permit: &Permit, process: Process, how: Endi
         Ending::Asked => Signal::TERM,
         Ending::Killed => Signal::KILL,
     };
-    match pidfd_send_signal(&handle, signal) {
+    // As long as its first process is there, its group is nobody else's.
+    let group = pid.filter(|_| is_group && world.host.group(process.pid) == Some(process.pid));
+    let send = |signal| match group {
+        Some(group) => kill_process_group(group, signal),
+        None => pidfd_send_signal(&handle, signal),
+    };
+    match send(signal) {
         Ok(()) => {
-            let _ = pidfd_send_signal(&handle, Signal::CONT);
+            let _ = send(Signal::CONT);
             Ok(true)
         }
         Err(rustix::io::Errno::SRCH) => Ok(false),

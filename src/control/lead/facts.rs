@@ -3,7 +3,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::rivals::Rivals;
@@ -15,7 +15,7 @@ use crate::control::pass::Pass;
 use crate::core::drift::LiveAgent;
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey};
-use crate::core::lead::{ActionKind, BlockCode, Blocked};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::core::observe::Activity;
@@ -30,6 +30,7 @@ pub(super) struct Ground<'a> {
     world: &'a Observer,
     request: &'a LeadRequest,
     pass: &'a Pass,
+    ledger: &'a Ledger,
     agents: &'a Agents,
     paths: RefCell<BTreeMap<ServerKey, Option<OsString>>>,
     rivals: OnceCell<Rivals>,
@@ -40,9 +41,14 @@ fn blocked(code: BlockCode, message: impl Into<String>) -> Option<Blocked> {
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(world: &'a Observer, request: &'a LeadRequest, pass: &'a Pass, agents: &'a Agents) -> Self {
+    pub(super) fn new(
+        world: &'a Observer,
+        request: &'a LeadRequest,
+        (pass, ledger): (&'a Pass, &'a Ledger),
+        agents: &'a Agents,
+    ) -> Self {
         let (paths, rivals) = (RefCell::default(), OnceCell::new());
-        Self { world, request, pass, agents, paths, rivals }
+        Self { world, request, pass, ledger, agents, paths, rivals }
     }
 
     fn table(&self, session: &Session) -> Result<&'static LaunchTable, Blocked> {
@@ -66,6 +72,10 @@ impl<'a> Ground<'a> {
             let message = format!("tmux would read the `#` in {name} as the beginning of a format");
             return blocked(BlockCode::Unsupported, message);
         }
+        let values = session.env.values().chain(&session.lead.args).chain(&session.lead.command).chain(&session.lead.prompt);
+        if values.into_iter().any(|value| value.contains('\0')) {
+            return blocked(BlockCode::Unsupported, "a value of its `env`, `args`, `command` or `prompt` holds a NUL");
+        }
         if kind == ActionKind::Start {
             let Some(cwd) = &session.cwd else {
                 return blocked(BlockCode::CwdMissing, "its entry names no `cwd` to begin in");
@@ -77,11 +87,19 @@ impl<'a> Ground<'a> {
                 return blocked(BlockCode::Unsupported, why);
             }
         }
+        if let Some(mode) = session.lead.permissions.filter(|mode| table.mode(*mode).is_none()) {
+            let (agent, mode) = (session.agent, mode.as_str());
+            let message = format!("{agent} has no mode that is known to be `permissions: {mode}`; take that out");
+            return blocked(BlockCode::Unsupported, message);
+        }
         let is_bold =
             session.lead.permissions == Some(Permissions::Bypass) || has_permission_flag(&self.pass.manifest().agents, session);
         if is_bold && !self.has_consent() {
             let message = "it would run without asking you anything; `headcount consent bypass` allows that, once per user";
             return blocked(BlockCode::Consent, message);
+        }
+        if let Some(why) = session.lead.env_files.iter().find_map(|(name, path)| unreadable(name, path)) {
+            return blocked(BlockCode::Unsupported, why);
         }
         if let Some(blocked) = self.programs(session) {
             return Some(blocked);
@@ -110,8 +128,8 @@ impl<'a> Ground<'a> {
             None => self.path_of(session).unwrap_or(own),
         };
         if find(&program, &path).is_none() {
-            let message =
-                format!("{} is not in the PATH of new panes: {}", printable(&program), printable(&path.to_string_lossy()));
+            let whose = if session.env.contains_key("PATH") { "that its `env` says" } else { "of new panes" };
+            let message = format!("{} is not in the PATH {whose}", printable(&program));
             return blocked(BlockCode::ProgramMissing, message);
         }
         None
@@ -131,7 +149,7 @@ impl<'a> Ground<'a> {
     }
 
     /// What keeps a conversation from being resumed.
-    pub(super) fn resume(&self, conversation: &Resumable<'_>) -> Option<Blocked> {
+    pub(super) fn resume(&self, conversation: &Resumable<'_>, live: Option<&LiveAgent>) -> Option<Blocked> {
         let agent = conversation.agent;
         let Some(adapter) = self.agents.of(agent).filter(|adapter| adapter.resume_args(conversation.id).is_some()) else {
             return blocked(BlockCode::Unsupported, format!("how {agent} resumes a conversation is not known"));
@@ -148,13 +166,18 @@ impl<'a> Ground<'a> {
             Ok(place) => place,
             Err(why) => return blocked(BlockCode::CwdMissing, why),
         };
-        match adapter.holder(self.world.host.as_ref(), home, conversation.id) {
+        // Its own agent has it open as long as it lives.
+        let holder = || adapter.holder(self.world.host.as_ref(), home, conversation.id);
+        match if live.is_some() { Fact::Absent } else { holder() } {
             Fact::Seen(who) => return blocked(BlockCode::Claimed, format!("its conversation is open elsewhere: {who}")),
             Fact::Unknown(why) => return blocked(BlockCode::Unknown, why),
             Fact::Absent => {}
         }
         let rivals = self.rivals.get_or_init(|| Rivals::of(self.world, self.agents));
-        rivals.of_conversation(agent, home, &place, conversation.id).map(|who| Blocked::new(BlockCode::Claimed, who))
+        let ours = live.map(|live| live.agent.process.pid);
+        rivals
+            .of_conversation(self.world, (agent, conversation.id), (home, &place), ours)
+            .map(|who| Blocked::new(BlockCode::Claimed, who))
     }
 
     /// Whether an id of ours can be given to a new conversation.
@@ -167,25 +190,28 @@ impl<'a> Ground<'a> {
         if let Err(blocked) = self.table(session) {
             return Some(blocked);
         }
-        if !self.request.own && self.is_our_own(live) {
+        if !self.request.own && self.is_our_own(session, live) {
             return blocked(BlockCode::Attached, "this command runs in that session; `--self` acts on it all the same");
         }
         if !self.request.is_automatic {
             return None;
         }
-        let seen = effects::watched_at(self.world, &session.key.server, &live.session.id);
-        let now = self.world.host.now().timestamp();
-        match seen {
+        match is_watched(self.world, &session.key.server, &live.session.id) {
             None => blocked(BlockCode::Unknown, "whether somebody is attached to it cannot be told"),
-            Some(seen) if seen.iter().any(|at| now - at < RECENT) => {
+            Some(true) => {
                 blocked(BlockCode::Attached, "somebody is at a terminal that shows it; `--yes` stops it all the same")
             }
-            Some(_) => None,
+            Some(false) => None,
         }
     }
 
     /// Whether this process runs below the pane of an agent.
-    fn is_our_own(&self, live: &LiveAgent) -> bool {
+    fn is_our_own(&self, session: &Session, live: &LiveAgent) -> bool {
+        let around = self.world.env.get("HEADCOUNT_OPERATION");
+        let started = self.ledger.of(&session.key).and_then(|acted| acted.started.as_ref());
+        if around.is_some() && around == started.map(|started| OsStr::new(started.operation.as_str())) {
+            return true;
+        }
         let host = self.world.host.as_ref();
         let parent = |pid: &u32| host.stat(*pid).into_seen().map(|process| process.parent).filter(|parent| *parent > 1);
         let above = std::iter::successors(Some(std::process::id()), parent).take(64);
@@ -193,10 +219,16 @@ impl<'a> Ground<'a> {
     }
 }
 
+/// Whether somebody has just done something at a terminal that shows a session; `None`: that cannot be told.
+pub(super) fn is_watched(world: &Observer, server: &str, session: &str) -> Option<bool> {
+    let now = world.host.now().timestamp();
+    effects::watched_at(world, server, session).map(|seen| seen.iter().any(|at| now - at < RECENT))
+}
+
 /// Whether an agent is idle, as far as it is known: what is unknown, and what has something running beside it, is not.
 pub(super) fn is_idle(pass: &Pass, live: &LiveAgent, entry: &crate::core::drift::EntryVerdict) -> bool {
     let seen = pass.observation();
-    let Some(id) = entry.proven.as_ref().map(|(id, _)| id.clone()) else { return false };
+    let Some(id) = entry.lives_in.clone() else { return false };
     let place = (live.agent.process, id);
     let is_quiet = matches!(seen.turns.get(&place), Some(Fact::Seen(Activity::Idle)));
     is_quiet && !seen.phases.contains_key(&live.agent.process) && !seen.awaited.contains_key(&place)
@@ -207,6 +239,21 @@ pub(super) fn program(agents: &Agents, session: &Session) -> Option<String> {
     match session.lead.command.first() {
         Some(program) => Some(program.clone()),
         None => agents.of(session.agent)?.names().programs.first().map(str::to_owned),
+    }
+}
+
+/// Why the value of a variable cannot be read from its file.
+fn unreadable(name: &str, path: &Path) -> Option<String> {
+    let told = |why: String| Some(format!("the value of {} cannot be read from {}: {why}", printable(name), path.display()));
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => return told("it is no regular file".to_owned()),
+        Err(error) => return told(error.to_string()),
+        Ok(_) => {}
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.contains('\0') => told("it holds a NUL".to_owned()),
+        Ok(_) => None,
+        Err(error) => told(error.to_string()),
     }
 }
 

@@ -19,7 +19,7 @@ use super::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::agent::Agents;
 use crate::core::ids::SessionKey;
 use crate::core::lead::plan::{LeadPlan, lead_plan};
-use crate::core::lead::{Blocked, EntryFacts, Judged, Ledger, Scene, Wish, judge};
+use crate::core::lead::{ActionKind, EntryFacts, Judged, Ledger, Scene, Standing, Wish, judge};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::store::operations::{LedgerFile, OperationError};
@@ -51,8 +51,8 @@ pub struct LeadRequest {
     pub own: bool,
     /// Whether a terminal that shows the session keeps it from being stopped.
     pub is_automatic: bool,
-    /// Why this manifest may not act at all.
-    pub refusal: Option<Blocked>,
+    /// Whether nobody named the manifest: it was found in the working directory, and acts only as it was allowed.
+    pub is_found: bool,
     /// Who asks, for the record.
     pub by: String,
     /// Operations at once, and the time between two starts, where the manifest says nothing else.
@@ -103,19 +103,22 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
 
 fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger) -> Vec<Judged> {
     let agents = Agents::with(&pass.manifest().agents);
-    let ground = Ground::new(world, request, pass, &agents);
+    let ground = Ground::new(world, request, (pass, ledger), &agents);
+    // Asked of what is acted on, each time: it may have been changed since somebody was asked.
+    let permission = PermissionFile::new(&request.pass.state_home, pass.path());
+    let refusal = permission.permission(&scope_of(pass.manifest()), request.is_found).refusal();
     let name = pass.path().to_string_lossy();
     let scene = Scene {
         inputs: pass.inputs(),
         verdict: pass.verdict(),
         ledger,
         manifest: &name,
-        refusal: request.refusal.as_ref(),
+        refusal: refusal.as_ref(),
         take: request.take,
         reuse: request.reuse,
         facts: EntryFacts {
             start: &|session, kind| ground.start(session, kind),
-            resume: &|conversation| ground.resume(conversation),
+            resume: &|conversation, live| ground.resume(conversation, live),
             stop: &|session, live| ground.stop(session, live),
             takes_id: &|session| ground.takes_id(session),
         },
@@ -126,6 +129,20 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             && selection.covers(&session.key.name, session.agent, &session.labels)
     };
     judge(&scene, &|session| is_meant(session).then_some(request.wish))
+}
+
+/// The sessions that would be ended under the eyes of somebody who has just done something there.
+pub fn watched(world: &Observer, planned: &Planned) -> Vec<SessionKey> {
+    let sessions = &planned.pass.manifest().sessions;
+    let ended = planned.judged.iter().filter(|one| {
+        matches!(&one.standing, Standing::Planned(action) if matches!(action.kind, ActionKind::Stop | ActionKind::Restart))
+    });
+    let ended = ended.filter_map(|one| Some((sessions.get(one.index)?, planned.pass.verdict().entries.get(one.index)?)));
+    let watched = ended.filter(|(session, verdict)| {
+        let live = verdict.presence.live().map(|live| live.session.id.as_str());
+        live.is_some_and(|id| facts::is_watched(world, &session.key.server, id) != Some(false))
+    });
+    watched.map(|(session, _)| session.key.clone()).collect()
 }
 
 /// A request about one session alone.

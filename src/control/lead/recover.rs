@@ -7,14 +7,18 @@ use crate::core::ids::SessionKey;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationReport, Outcome};
 use crate::store::operations::{Operations, PastOperation};
 
-/// Resolves the open operations of a session.
+/// Resolves the open operations of a session. `hurries`: a stop that waits stands in nobody's way.
 ///
 /// # Errors
 /// One of them is still going on.
-pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKey) -> Result<(), Blocked> {
+pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKey, hurries: bool) -> Result<(), Blocked> {
     for past in operations.open().into_iter().filter(|past| past.operation.session == *key) {
         match state_of(world, &past) {
+            // A stop that waits for a turn to end may be hurried.
+            OpenState::GoesOn(_) if hurries && past.operation.action == ActionKind::Stop => {}
             OpenState::Over(why) => {
+                // Whatever its launcher finds, it begins nothing from here on.
+                let _ = past.files.close();
                 let receipt = receipt(&past.operation, Outcome::Unverified, why);
                 past.files.end(&receipt).map_err(|error| Blocked::new(BlockCode::Busy, error.to_string()))?;
             }

@@ -9,7 +9,7 @@ use crate::agent::live_process::{LiveProcess, WrapperChain};
 use crate::control::observe::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
-use crate::core::observe::identity::Ladder;
+use crate::core::observe::identity::{Ladder, Rung};
 
 /// A process of an agent.
 struct Rival {
@@ -18,8 +18,8 @@ struct Rival {
     is_wrapper: bool,
     cwd: Option<PathBuf>,
     home: Option<PathBuf>,
-    /// The conversation that one of the rungs 1 to 4 proves.
-    id: Option<ConversationId>,
+    /// The conversation that one of the rungs 1 to 4 proves, and whether that is one it cannot have left.
+    id: Option<(ConversationId, bool)>,
 }
 
 /// All of them.
@@ -49,13 +49,20 @@ impl Rivals {
                 continue;
             }
             let is_wrapper = adapter.is_wrapper(&invocation);
+            // What other users run cannot write our conversations; of root's that nobody may look into, its files in our home tell.
+            let own = rustix::process::geteuid().as_raw();
+            if host.rights(row.pid).seen().is_some_and(|rights| !rights.users.contains(&own))
+                && host.cwd(row.pid).seen().is_none()
+            {
+                continue;
+            }
             let cwd = host.cwd(row.pid);
             let home = host.environ(row.pid).into_seen().and_then(|env| adapter.home(&env));
             let proof = home.as_deref().and_then(|home| {
                 let chain = WrapperChain::new(host, (adapter, agents), &process, &children);
                 let subject = LiveProcess::new(chain, (&cwd, home), false);
                 let ladder = Ladder { readings: adapter.ladder(&subject), ..Ladder::default() };
-                ladder.proof().into_seen().map(|(id, _)| id.clone())
+                ladder.proof().into_seen().map(|(id, rung)| (id.clone(), rung < Rung::Start))
             });
             all.push(Rival { pid: row.pid, kind: adapter.kind(), is_wrapper, cwd: cwd.into_seen(), home, id: proof });
         }
@@ -69,8 +76,21 @@ impl Rivals {
         Self { all: Ok(all) }
     }
 
+    /// Who is in a conversation beside what runs below this process; one line.
+    pub(super) fn beside(&self, world: &Observer, kind: AgentKind, id: &ConversationId, ours: u32) -> Option<String> {
+        let is_in = |rival: &&Rival| rival.kind == kind && rival.id.as_ref().is_some_and(|(its, _)| its == id);
+        let other = self.all.iter().flatten().filter(is_in).find(|rival| !is_below(world, rival.pid, ours))?;
+        Some(format!("process {} is in its conversation as well, so what was started here was ended", other.pid))
+    }
+
     /// Who is in a conversation, or may be; one line.
-    pub(super) fn of_conversation(&self, kind: AgentKind, home: &Path, cwd: &Path, id: &ConversationId) -> Option<String> {
+    pub(super) fn of_conversation(
+        &self,
+        world: &Observer,
+        (kind, id): (AgentKind, &ConversationId),
+        (home, cwd): (&Path, &Path),
+        ours: Option<u32>,
+    ) -> Option<String> {
         let all = match &self.all {
             Ok(all) => all,
             Err(why) => return Some(format!("whether its conversation is open elsewhere cannot be told: {why}")),
@@ -81,10 +101,11 @@ impl Rivals {
             let is_here = rival.cwd.as_deref().is_none_or(|its| real(its) == cwd);
             is_here && rival.home.as_deref().is_none_or(|its| real(its) == home)
         };
-        all.iter().filter(|rival| rival.kind == kind).find_map(|rival| match &rival.id {
-            Some(its) if its == id => Some(format!("its conversation is open elsewhere: process {} is in it", rival.pid)),
-            Some(_) => None,
-            None => is_near(rival).then(|| {
+        let is_other = |rival: &&Rival| rival.kind == kind && !ours.is_some_and(|ours| is_below(world, rival.pid, ours));
+        all.iter().filter(is_other).find_map(|rival| match &rival.id {
+            Some((its, _)) if its == id => Some(format!("its conversation is open elsewhere: process {} is in it", rival.pid)),
+            Some((_, true)) => None,
+            Some((_, false)) | None => is_near(rival).then(|| {
                 format!(
                     "process {} is a {kind} in the same directory, and which conversation it is in cannot be told",
                     rival.pid
@@ -92,4 +113,11 @@ impl Rivals {
             }),
         })
     }
+}
+
+/// Whether a process is this one, or runs below it.
+fn is_below(world: &Observer, pid: u32, ours: u32) -> bool {
+    let host = world.host.as_ref();
+    let parent = |pid: &u32| host.stat(*pid).into_seen().map(|process| process.parent).filter(|parent| *parent > 1);
+    std::iter::successors(Some(pid), parent).take(64).any(|pid| pid == ours)
 }

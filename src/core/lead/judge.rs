@@ -2,11 +2,12 @@
 //! asked through functions that it is given.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
-use super::ledger::{ActedOn, Ledger, lead_fields};
+use super::ledger::{ActedOn, LastStart, Ledger, lead_fields};
 use crate::core::drift::{EntryVerdict, Inputs, LiveAgent, Presence, Verdict};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -43,8 +44,8 @@ pub struct EntryFacts<'a> {
     /// What keeps its agent from being started at all, to begin a conversation or to go on in one: no table for it, no program, no
     /// directory.
     pub start: &'a dyn Fn(&Session, ActionKind) -> Obstacle,
-    /// What keeps it from going on in this conversation.
-    pub resume: &'a dyn Fn(&Resumable<'_>) -> Obstacle,
+    /// What keeps it from going on in this conversation, which only this live agent may be in.
+    pub resume: &'a dyn Fn(&Resumable<'_>, Option<&LiveAgent>) -> Obstacle,
     /// What keeps it from being stopped.
     pub stop: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
     /// Whether an id of ours can be given to a new conversation of its agent.
@@ -245,6 +246,11 @@ impl Entry<'_> {
                     let message = "its conversation has no transcript yet, so it could not go on in it; stop and start it";
                     return blocked(BlockCode::StaleId, message);
                 }
+                let mut resumable = self.resumable(id, self.entry.transcript.as_ref());
+                resumable.home = live.agent.home.clone();
+                if let Some(blocked) = (self.scene.facts.resume)(&resumable, Some(live)) {
+                    return Standing::Blocked(blocked);
+                }
                 Standing::Planned(Action {
                     kind: ActionKind::Restart,
                     target: Target::NewSession,
@@ -298,6 +304,20 @@ impl Entry<'_> {
                 && started.boot.as_deref() == self.scene.inputs.observation.boot.seen().map(|boot| boot.id.as_str())
                 && self.server() == Some(started.placed.server)
         });
+        let started = self.acted.and_then(|acted| acted.started.as_ref()).filter(|_| is_made);
+        let is_left = |started: &&LastStart| {
+            session
+                .panes
+                .iter()
+                .any(|pane| pane.id == started.placed.pane && pane.pid == Some(started.placed.pid) && pane.dead.is_none())
+        };
+        if let Some(started) = started.filter(is_left) {
+            let message = format!(
+                "what operation {} started still runs in pane {}, and no {} is seen in it: attach to it, or end it",
+                started.operation, started.placed.pane, self.session.agent
+            );
+            return Err(Blocked::new(BlockCode::Ambiguous, message));
+        }
         let pane = self.session.recorded.pane.as_ref();
         let is_recorded = pane.and_then(|pane| Some((pane.id.as_deref()?, pane.pid?))).is_some_and(|(id, pid)| {
             session.panes.iter().any(|pane| pane.id == id && pane.pid == Some(pid) && pane.dead.is_none())
@@ -360,6 +380,7 @@ impl Entry<'_> {
             let is_unspoken = assigned == Some(id) && self.transcript_of(id).is_some_and(|it| it.is_absent());
             let was_spoken = self.scene.inputs.memory.session(&self.session.key).is_some_and(|memory| memory.transcript_seen);
             if is_unspoken && !was_spoken && (self.scene.facts.takes_id)(self.session) {
+                self.unclaimed(id)?;
                 return Ok((ActionKind::Start, Some(id.clone()), Some("assigned")));
             }
             return self.resumed(id, "recorded");
@@ -368,6 +389,7 @@ impl Entry<'_> {
         let has_lived = self.session.recorded.status.is_some() || memory.is_some_and(|memory| memory.last_alive.is_some());
         match assigned {
             Some(id) if (self.scene.facts.takes_id)(self.session) => {
+                self.unclaimed(id)?;
                 Ok((ActionKind::Start, Some(id.clone()), Some("assigned")))
             }
             _ if has_lived => {
@@ -391,6 +413,16 @@ impl Entry<'_> {
             );
             return Err(Blocked::new(BlockCode::Ambiguous, message));
         }
+        let is_other = |other: &&Arc<Session>| {
+            other.index != self.session.index
+                && other.agent == self.session.agent
+                && other.recorded.session_id.as_ref() == Some(id)
+        };
+        if let Some(other) = self.scene.inputs.manifest.sessions.iter().find(is_other) {
+            let message =
+                format!("{} is recorded in conversation {id} as well; one of the two is wrong", printable(&other.key.name));
+            return Err(Blocked::new(BlockCode::Ambiguous, message));
+        }
         let transcript = self.transcript_of(id);
         match transcript {
             Some(Fact::Seen(_)) => {}
@@ -402,6 +434,15 @@ impl Entry<'_> {
             Some(Fact::Unknown(why)) => return Err(Blocked::new(BlockCode::Unknown, why.clone())),
             None => return Err(Blocked::new(BlockCode::Unknown, format!("where conversation {id} lies is not known"))),
         }
+        let resumable = self.resumable(id, transcript);
+        match (self.scene.facts.resume)(&resumable, None) {
+            Some(blocked) => Err(blocked),
+            None => Ok((ActionKind::Resume, Some(id.clone()), Some(rung))),
+        }
+    }
+
+    /// A conversation of the entry, with what is known of where it lies.
+    fn resumable<'c>(&'c self, id: &'c ConversationId, transcript: Option<&'c Fact<Transcript>>) -> Resumable<'c> {
         let home = match &self.entry.home {
             Some(home) => Fact::Seen(home.clone()),
             None => {
@@ -412,10 +453,15 @@ impl Entry<'_> {
         let pane = self.session.recorded.pane.as_ref();
         let recorded = pane.and_then(|pane| Some(std::path::Path::new(pane.cwd.as_deref()?))).filter(|cwd| cwd.is_absolute());
         let cwds = recorded.into_iter().chain(self.session.cwd.as_deref()).collect();
-        let resumable = Resumable { agent: self.session.agent, id, home, transcript, cwds };
-        match (self.scene.facts.resume)(&resumable) {
+        Resumable { agent: self.session.agent, id, home, transcript, cwds }
+    }
+
+    /// Who may be in a conversation that is begun under an id of ours once more: nothing was said in it, but somebody may be about to.
+    fn unclaimed(&self, id: &ConversationId) -> Result<(), Blocked> {
+        let blocked = (self.scene.facts.resume)(&self.resumable(id, None), None);
+        match blocked.filter(|blocked| matches!(blocked.code, BlockCode::Claimed | BlockCode::Unknown)) {
             Some(blocked) => Err(blocked),
-            None => Ok((ActionKind::Resume, Some(id.clone()), Some(rung))),
+            None => Ok(()),
         }
     }
 

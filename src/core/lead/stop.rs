@@ -51,7 +51,7 @@ pub fn next_stop(begun: DateTime<Utc>, options: &StopOptions, seen: StopEvidence
         return StopNext::Done;
     }
     let Some(asked) = seen.asked else {
-        if seen.is_idle || options.now || options.kill {
+        if seen.is_idle || options.now {
             return StopNext::Ask;
         }
         let until = begun + options.timeout;
@@ -91,6 +91,7 @@ mod tests {
         assert_eq!(next(&options, asked, 14), StopNext::Await(at(15)));
         assert!(matches!(next(&options, asked, 15), StopNext::Failed(why) if why.contains("--kill")));
         let killing = StopOptions { kill: true, ..options };
+        assert_eq!(next(&killing, working, 1), StopNext::Await(at(600)), "only `now` interrupts");
         assert_eq!(next(&killing, asked, 14), StopNext::Await(at(15)), "not before its grace is over");
         assert_eq!(next(&killing, asked, 15), StopNext::Kill);
         assert_eq!(next(&killing, StopEvidence { killed: Some(at(15)), ..asked }, 16), StopNext::Await(at(25)));

@@ -63,8 +63,11 @@ pub fn place(host: &dyn Host, env: &Environ, permit: &Permit, command: &PaneComm
     let output = run(host, &socket, &words, command.withheld)?;
     let placed = made(&output, key, is_new_session)?;
     // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
-    let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()].map(OsString::from);
-    let _ = run(host, &socket, &mark, &[]);
+    // And it goes when its agent has ended: what ended is in the operation's files.
+    let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()];
+    let gone = [";", "set-option", "-p", "-t", &placed.pane, "remain-on-exit", "off"];
+    let words: Vec<OsString> = mark.iter().chain(&gone).map(OsString::from).collect();
+    let _ = run(host, &socket, &words, &[]);
     Ok(placed)
 }
 
@@ -133,7 +136,7 @@ pub fn watched_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -
     String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
 }
 
-/// A text as tmux takes it where it would expand formats.
+/// A text as tmux takes it where it would expand formats or begin another command.
 fn literal(text: &std::ffi::OsStr) -> OsString {
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
     let mut bytes = Vec::with_capacity(text.len());
@@ -142,6 +145,10 @@ fn literal(text: &std::ffi::OsStr) -> OsString {
         if *byte == b'#' {
             bytes.push(b'#');
         }
+    }
+    // A word that ends in one separates two commands.
+    if bytes.last() == Some(&b';') {
+        bytes.insert(bytes.len() - 1, b'\\');
     }
     OsString::from_vec(bytes)
 }
@@ -186,5 +193,6 @@ mod tests {
             assert!(of(odd).is_err(), "{odd:?}");
         }
         assert_eq!(literal("a#{b}".as_ref()), "a##{b}");
+        assert_eq!(literal("a;b;".as_ref()), "a;b\\;");
     }
 }

@@ -106,7 +106,7 @@ impl OperationFiles {
     /// [`OperationError`]; then nothing was taken.
     pub fn take(&self, own: &LaunchedRecord) -> Result<Option<TakenLaunch>, OperationError> {
         let path = self.launch_path();
-        if self.launched().is_some() {
+        if self.launched().is_some() || self.directory.join(super::RECEIPT).exists() {
             return Ok(None);
         }
         let spec = match read_own(&path) {
@@ -169,8 +169,8 @@ impl OperationFiles {
     }
 }
 
-/// The text of a file that is ours alone.
-fn read_own(path: &Path) -> io::Result<Vec<u8>> {
+/// The text of a file that is ours alone. Waits for nobody.
+pub(super) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;

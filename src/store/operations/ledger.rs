@@ -4,7 +4,9 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use fs4::TryLockError;
 use serde::{Deserialize, Serialize};
 
 use super::super::paths::StateHome;
@@ -27,6 +29,9 @@ struct Versioned {
 
 const VERSION: u32 = 1;
 
+/// How long a lock is waited for that is held for a moment only.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 impl LedgerFile {
     /// The one in this state directory.
     pub fn new(home: &StateHome) -> Self {
@@ -43,14 +48,14 @@ impl LedgerFile {
     /// It cannot be read, or a newer headcount wrote it.
     pub fn read(&self) -> Result<Ledger, OperationError> {
         let path = self.path();
-        let text = match std::fs::read(&path) {
+        let text = match super::launch::read_own(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ledger::default()),
             Err(error) => return Err(failed("read", &path)(error)),
         };
         let read: Versioned = serde_json::from_slice(&text).map_err(io::Error::other).map_err(failed("read", &path))?;
         if read.version > VERSION {
-            return Err(failed("read", &path)(io::Error::other("a newer headcount wrote it")));
+            return Err(failed("read", &path)(io::Error::new(io::ErrorKind::Unsupported, "a newer headcount wrote it")));
         }
         Ok(read.ledger)
     }
@@ -64,7 +69,17 @@ impl LedgerFile {
         create.map_err(failed("create", &self.directory))?;
         let lock_path = self.directory.join("ledger.lock");
         let lock = replace::append(&lock_path).map_err(failed("open", &lock_path))?;
-        lock.lock().map_err(failed("lock", &lock_path))?;
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = fs4::FileExt::try_lock(&lock) {
+            match error {
+                TryLockError::WouldBlock if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+                TryLockError::WouldBlock => {
+                    let error = io::Error::new(io::ErrorKind::WouldBlock, "another headcount holds it");
+                    return Err(failed("lock", &lock_path)(error));
+                }
+                TryLockError::Error(error) => return Err(failed("lock", &lock_path)(error)),
+            }
+        }
         let mut ledger = self.read()?;
         let before = ledger.clone();
         change(&mut ledger);

@@ -18,7 +18,7 @@ mod locks;
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -45,6 +45,13 @@ pub struct OperationError {
     /// Why not.
     #[source]
     pub source: io::Error,
+}
+
+impl OperationError {
+    /// Whether trying again later, or with a newer headcount, may help.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported)
+    }
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OperationError {
@@ -92,6 +99,7 @@ impl Operations {
         let directory = self.directory.join(operation.id.as_str());
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&self.directory).map_err(failed("create", &self.directory))?;
+        private_directory(&self.directory).map_err(failed("use", &self.directory))?;
         self.prune();
         builder.recursive(false).create(&directory).map_err(failed("create", &directory))?;
         let files = OperationFiles { directory };
@@ -126,6 +134,16 @@ impl Operations {
         for past in over.iter().take(over.len().saturating_sub(Self::KEPT)) {
             let _ = std::fs::remove_dir_all(&past.files.directory);
         }
+    }
+}
+
+/// Refuses a directory into which somebody else could put something.
+fn private_directory(directory: &Path) -> io::Result<()> {
+    let metadata = directory.symlink_metadata()?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+    match metadata.is_dir() && is_ours {
+        true => Ok(()),
+        false => Err(io::Error::other("it is not a directory of this user alone")),
     }
 }
 
@@ -173,7 +191,7 @@ impl OperationFiles {
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_slice(&std::fs::read(self.directory.join(name)).ok()?).ok()
+        serde_json::from_slice(&launch::read_own(&self.directory.join(name)).ok()?).ok()
     }
 
     /// Makes a file that must not be there yet, and puts it on disk.

@@ -23,7 +23,7 @@ use crate::control::lead::{self, LeadError, LeadRequest, PermissionFile, Planned
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ApplyReport, BlockCode, Blocked, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern, referred};
+use crate::core::lead::{ApplyReport, BlockCode, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern, referred};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
 use crate::core::text::printable;
@@ -37,7 +37,6 @@ struct Lead {
     world: Observer,
     request: LeadRequest,
     manifest: Manifest,
-    is_found_here: bool,
 }
 
 /// The request of a verb, before what it adds: about the sessions it names.
@@ -57,7 +56,6 @@ fn begin(
     let only = if which.refs.is_empty() { None } else { Some(resolve(&manifest, &which.refs)?) };
     let selection = Selection { labels: which.labels.clone(), agents: which.agents.clone(), ..Selection::default() };
     let launcher = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
-    let refusal = refusal(&found, &manifest, &pass)?;
     let request = LeadRequest {
         pass: PassOptions { selection, ..pass },
         only,
@@ -69,12 +67,12 @@ fn begin(
         timeout: Duration::from_secs(600),
         own: false,
         is_automatic: true,
-        refusal,
+        is_found: found.is_found_here,
         by: asker(),
         parallel: PARALLEL,
         launcher,
     };
-    Ok(Lead { world, request, manifest, is_found_here: found.is_found_here })
+    Ok(Lead { world, request, manifest })
 }
 
 /// The manifest as it stands.
@@ -106,15 +104,10 @@ fn resolve(manifest: &Manifest, refs: &[String]) -> Result<BTreeSet<SessionKey>,
     Ok(keys)
 }
 
-/// Why the manifest may not act, if it may not.
-fn refusal(
-    found: &manifest_path::ManifestChoice,
-    manifest: &Manifest,
-    pass: &PassOptions,
-) -> Result<Option<Blocked>, CliError> {
-    let resolved = ManifestFile::open(&found.path)?.resolved()?;
-    let file = PermissionFile::new(&pass.state_home, &resolved);
-    Ok(file.permission(&lead::scope_of(manifest), found.is_found_here).refusal())
+/// The permission of the manifest, and what it would run.
+fn permission(lead: &Lead, manifest: &Manifest) -> Result<(PermissionFile, Vec<String>), CliError> {
+    let resolved = ManifestFile::open(&lead.request.pass.manifest)?.resolved()?;
+    Ok((PermissionFile::new(&lead.request.pass.state_home, &resolved), lead::scope_of(manifest)))
 }
 
 /// Variables by which an agent says that it runs us.
@@ -175,7 +168,11 @@ fn plan(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
 fn failed(error: LeadError, context: &Context) -> CliError {
     match error {
         LeadError::Pass(error) => CliError::from_pass(error, context.out.color_errors),
-        LeadError::Operation(error) => CliError::caused_by(Exit::Failure, &error),
+        LeadError::Operation(error) => {
+            let exit = if error.is_busy() { Exit::Busy } else { Exit::Failure };
+            let told = CliError::caused_by(exit, &error);
+            told.hint("headcount starts nothing without knowing what it did before; move the file away to begin anew")
+        }
     }
 }
 

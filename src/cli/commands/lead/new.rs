@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{Lead, absolute, begin, carry_out, lead, load, plan};
+use super::{Lead, absolute, begin, carry_out, lead, load, permission, plan};
 use crate::cli::Context;
 use crate::cli::args::{NewArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
-use crate::control::lead::{DeclareError, PermissionFile};
+use crate::control::lead::DeclareError;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::lead::Wish;
-use crate::store::manifest::ManifestFile;
 
 /// Declares a session and starts it.
 pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     let wish = Wish::Start { fresh: false };
     let mut lead = begin(&WhichArgs::default(), &args.judge, Some(&args.lock), wish, context)?;
-    if let Some(refusal) = &lead.request.refusal {
+    let (file, scope) = permission(&lead, &lead.manifest)?;
+    if let Some(refusal) = file.permission(&scope, lead.request.is_found).refusal() {
         return Err(CliError::new(Exit::Refused, format!("{}: {}", refusal.code.as_str(), refusal.message)));
     }
     let here =
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
         DeclareError::Refused(_) => CliError::caused_by(Exit::Refused, &error).hint("nothing was done"),
     })?;
     run_pass::say_saved(&saved, context);
-    if lead.is_found_here {
+    if lead.request.is_found {
         stay_allowed(&lead, context)?;
     }
     lead.request.only = Some(BTreeSet::from([key]));
@@ -78,11 +78,8 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
 
 /// A manifest that was allowed stays so: what is new in it came from you.
 fn stay_allowed(lead: &Lead, context: &Context) -> Result<(), CliError> {
-    let path = &lead.request.pass.manifest;
-    let resolved = ManifestFile::open(path)?.resolved()?;
-    let file = PermissionFile::new(&lead.request.pass.state_home, &resolved);
-    let kept = file.allow(&lead::scope_of(&load(path, context)?));
-    kept.map_err(|error| CliError::new(Exit::Failure, format!("cannot keep the permission: {error}")))
+    let (file, scope) = permission(lead, &load(&lead.request.pass.manifest, context)?)?;
+    file.allow(&scope).map_err(|error| CliError::new(Exit::Failure, format!("cannot keep the permission: {error}")))
 }
 
 /// `<directory>-creator-<agent>`, with a number if that is taken.

@@ -1,6 +1,8 @@
 //! `plan`, `apply`, `start`, `stop`, `restart`.
 
-use super::{Lead, begin, carry_out, confirm, is_automatic, is_pattern, lead, plan, print_document, render};
+use super::{
+    Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, print_document, render,
+};
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
@@ -9,6 +11,7 @@ use crate::control::lead::{DeclareError, Planned};
 use crate::core::ids::SessionKey;
 use crate::core::lead::{Standing, Wish};
 use crate::core::manifest::lead::Desired;
+use crate::core::text::printable;
 
 /// Shows what would be done.
 pub(crate) fn run_plan(args: &PlanArgs, context: &Context) -> Result<Exit, CliError> {
@@ -79,6 +82,7 @@ pub(crate) fn run_restart(args: &RestartArgs, context: &Context) -> Result<Exit,
     let mut lead = begin(&args.which, &args.judge, Some(&args.lock), Wish::Restart, context)?;
     ending(&mut lead, args.end, args.yes);
     let planned = sure(&lead, &args.which, args.yes, context)?;
+    declare(&lead, &planned, Desired::Running, false, context)?;
     carry_out(&lead, &planned, args.format.document(), context)
 }
 
@@ -96,19 +100,29 @@ fn sure(lead: &Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<
         context.out.stderr(&(render::plan(&planned.plan, &context.out.look) + "\n"));
         confirm("Do this?", yes, context)?;
     }
+    let watched = if yes { Vec::new() } else { lead::watched(&lead.world, &planned) };
+    if let Some(first) = watched.first().filter(|_| is_person()) {
+        let name = printable(&first.name);
+        confirm(&format!("Somebody is at a terminal that shows {name}. End it all the same?"), yes, context)?;
+    }
     Ok(planned)
 }
 
 /// Writes what is wanted from now on into the entries that say what is wanted, or into all that were asked about.
 fn declare(lead: &Lead, planned: &Planned, desired: Desired, all: bool, context: &Context) -> Result<(), CliError> {
     let sessions = &planned.pass.manifest().sessions;
+    // What may not be acted on is not declared either.
+    let (file, scope) = permission(lead, planned.pass.manifest())?;
+    if file.permission(&scope, lead.request.is_found).refusal().is_some() {
+        return Ok(());
+    }
     let meant = planned.judged.iter().filter(|one| !matches!(one.standing, Standing::Blocked(_)));
     let meant = meant.filter_map(|one| sessions.get(one.index));
     let keys: Vec<SessionKey> = meant
         .filter(|session| session.lead.desired.is_some_and(|now| now != desired) || (all && session.lead.desired.is_none()))
         .map(|session| session.key.clone())
         .collect();
-    if keys.is_empty() || lead.request.refusal.is_some() {
+    if keys.is_empty() {
         return Ok(());
     }
     let saved = lead::declare(&lead.world, &lead.request.pass, &keys, desired).map_err(|error| match error {

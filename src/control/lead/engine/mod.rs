@@ -15,7 +15,9 @@ use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
 use crate::core::ids::{AgentKind, SessionKey};
-use crate::core::lead::{Action, ActionKind, BlockCode, Operation, OperationId, OperationReport, Outcome, Standing, Wish};
+use crate::core::lead::{
+    Action, ActionKind, BlockCode, Operation, OperationId, OperationReport, Outcome, Standing, Wish, lead_fields,
+};
 use crate::core::manifest::Session;
 use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
@@ -59,6 +61,7 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
         count: AtomicU32::new(0),
     };
     engine.note_wishes(planned);
+    engine.resolve_others(planned);
     let mut todo = VecDeque::new();
     let mut done = Vec::new();
     for one in &planned.judged {
@@ -72,7 +75,7 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
                 tell(Progress::Ended(&report));
                 done.push((one.index, report));
             }
-            Standing::Planned(action) => todo.push_back((one.index, session, action.kind)),
+            Standing::Planned(action) => todo.push_back((one.index, session.as_ref(), action)),
         }
     }
     let parallel = manifest.lead.parallel.map_or(request.parallel, |most| most as usize).clamp(1, todo.len().max(1));
@@ -80,8 +83,8 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
     let work = || {
         loop {
             let next = todo.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some((index, session, kind)) = next else { return };
-            let report = engine.run(session, kind);
+            let Some((index, session, action)) = next else { return };
+            let report = engine.run(session, action);
             tell(Progress::Ended(&report));
             done.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
         }
@@ -95,6 +98,13 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, report)| report).collect()
+}
+
+/// What was planned, and shown to whoever was asked.
+struct Shown<'a> {
+    action: &'a Action,
+    /// A digest of each lead field that it is done with.
+    fields: std::collections::BTreeMap<String, String>,
 }
 
 struct Engine<'a> {
@@ -142,19 +152,40 @@ impl Engine<'_> {
         }
     }
 
+    /// Resolves what an earlier headcount left open of sessions that nothing is to be done to: nothing may come of it later.
+    fn resolve_others(&self, planned: &Planned) {
+        let open = self.operations.open();
+        let sessions = &planned.pass.manifest().sessions;
+        let idle = planned.judged.iter().filter(|one| !matches!(one.standing, Standing::Planned(_)));
+        for session in idle.filter_map(|one| sessions.get(one.index)) {
+            if !open.iter().any(|past| past.operation.session == session.key) {
+                continue;
+            }
+            let resolved = self.lock(&session.key).map_err(|(_, why)| why).and_then(|_lock| {
+                recover::resolve(self.world, &self.operations, &session.key, false).map_err(|blocked| blocked.message)
+            });
+            if let Err(why) = resolved {
+                (self.tell)(Progress::Note(&format!("{}: {why}", session.key)));
+            }
+        }
+    }
+
     /// Does one thing to one session.
-    fn run(&self, session: &Session, kind: ActionKind) -> OperationReport {
-        let key = &session.key;
+    fn run(&self, session: &Session, action: &Action) -> OperationReport {
+        let (key, kind) = (&session.key, action.kind);
+        let shown = Shown { action, fields: lead_fields(session) };
         (self.tell)(Progress::Begun { session: key, action: kind });
         if kind != ActionKind::Restart {
-            return self.step(key, session.agent, kind, self.request.wish);
+            return self.step((key, session.agent), kind, self.request.wish, Some(&shown));
         }
         // What it goes on in has to be recorded before it ends.
         self.record(key);
         let begun = Instant::now();
-        let stopped = self.step(key, session.agent, ActionKind::Stop, Wish::Stop);
+        let stopped = self.step((key, session.agent), ActionKind::Stop, Wish::Stop, None);
         let report = match stopped.outcome {
-            Outcome::Done | Outcome::Skipped => self.step(key, session.agent, ActionKind::Resume, Wish::Start { fresh: false }),
+            Outcome::Done | Outcome::Skipped => {
+                self.step((key, session.agent), ActionKind::Resume, Wish::Start { fresh: false }, None)
+            }
             Outcome::Failed | Outcome::Refused | Outcome::Unverified => stopped,
         };
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -162,13 +193,19 @@ impl Engine<'_> {
     }
 
     /// One operation: looks at the session under its lock, and acts on what is so now.
-    fn step(&self, key: &SessionKey, agent: AgentKind, kind: ActionKind, wish: Wish) -> OperationReport {
+    fn step(
+        &self,
+        (key, agent): (&SessionKey, AgentKind),
+        kind: ActionKind,
+        wish: Wish,
+        shown: Option<&Shown<'_>>,
+    ) -> OperationReport {
         let report = OperationDraft::of(key, agent, kind);
         let lock = match self.lock(key) {
             Ok(lock) => lock,
             Err((code, why)) => return report.refused(code, why),
         };
-        if let Err(blocked) = recover::resolve(self.world, &self.operations, key) {
+        if let Err(blocked) = recover::resolve(self.world, &self.operations, key, self.request.now || self.request.kill) {
             return report.refused(blocked.code, blocked.message);
         }
         let request = about(self.request, key, wish);
@@ -190,6 +227,14 @@ impl Engine<'_> {
             Standing::Blocked(blocked) => return report.refused(blocked.code, blocked.message.clone()),
             Standing::Planned(action) => action.clone(),
         };
+        let is_as_shown = |shown: &&Shown<'_>| {
+            (shown.action.kind, &shown.action.conversation) == (action.kind, &action.conversation)
+                && shown.fields == lead_fields(session)
+        };
+        if shown.is_some() && shown.filter(is_as_shown).is_none() {
+            return report
+                .refused(BlockCode::Busy, "what is to be done has changed since it was shown; run it again".to_owned());
+        }
         match action.kind {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             ActionKind::Stop => self.stop(report, &planned.pass, session, action, lock),
@@ -225,9 +270,13 @@ impl Engine<'_> {
         }
     }
 
-    /// Ends an operation on disk.
+    /// Ends an operation on disk. What nobody has begun by now, nobody begins later.
     fn end(&self, files: &OperationFiles, report: OperationReport) -> OperationReport {
-        self.note(files.end(&report));
+        if matches!(report.action, ActionKind::Start | ActionKind::Resume) && files.launched().is_none() {
+            self.note(files.close());
+        }
+        // What the pane showed is for whoever asked, and stays nowhere.
+        self.note(files.end(&OperationReport { screen_tail: None, ..report.clone() }));
         report
     }
 

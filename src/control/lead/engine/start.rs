@@ -4,21 +4,23 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, entry, line};
+use super::{Engine, LOOKS, Progress, entry, line};
 use crate::agent::Agents;
 use crate::agent::drive::ReadySign;
+use crate::control::lead::effects::Ending;
+use crate::control::lead::rivals::Rivals;
 use crate::control::lead::{about, effects, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing, StartEvidence, StartNext,
-    Wish, lead_fields, next_start,
+    Action, ActionKind, BlockCode, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing, StartEvidence,
+    StartNext, Wish, lead_fields, next_start,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
 use crate::core::observe::identity::Rung;
 use crate::core::text::printable;
-use crate::store::operations::{OperationFiles, SessionLock};
+use crate::store::operations::{EndedRecord, OperationFiles, SessionLock};
 
 impl Engine<'_> {
     pub(super) fn start(
@@ -72,6 +74,10 @@ impl Engine<'_> {
             Ok(placed) => Some(placed),
             // It may have come about all the same; from here on it cannot, unless it has.
             Err(why) => match files.close() {
+                Ok(true) if why.contains("duplicate session") => {
+                    let why = "a session of its name was made at the same moment; run it again".to_owned();
+                    return self.end(&files, report.refused(BlockCode::Busy, why));
+                }
                 Ok(true) => return self.end(&files, report.failed(Outcome::Failed, why)),
                 Ok(false) | Err(_) => None,
             },
@@ -89,18 +95,38 @@ impl Engine<'_> {
         drop(lock);
         let waited = self.await_ready(&operation, session, table.ready, placed.as_ref(), &files);
         let report = match waited {
-            Waited::Ready(proof) => {
-                report.report.verified_by = proof;
-                report.end(Outcome::Done)
-            }
+            Waited::Ready(proof, agent) => match self.beside(session, &action, placed.as_ref()) {
+                // It has said nothing yet, and the other may have.
+                Some(who) => {
+                    if let Some(process) = self.world.host.stat(agent).seen()
+                        && let Err(why) = effects::end(self.world, &permit, (process.into(), table.is_group), Ending::Asked)
+                    {
+                        (self.tell)(Progress::Note(&why));
+                    }
+                    report.refused(BlockCode::Claimed, who)
+                }
+                None => {
+                    report.report.verified_by = proof;
+                    report.end(Outcome::Done)
+                }
+            },
             Waited::Not(outcome, why, screen) => {
                 report.report.screen_tail = screen;
-                report.failed(outcome, why)
+                // What nobody has begun by now, nobody begins later.
+                let is_closed = files.launched().is_some() || files.close().unwrap_or(false);
+                report.failed(if is_closed { outcome } else { Outcome::Unverified }, why)
             }
         };
         let report = self.end(&files, report);
         self.record(&session.key);
         report
+    }
+
+    /// Who else is in the conversation that was just gone on in: somebody may have begun at the same moment.
+    fn beside(&self, session: &Session, action: &Action, placed: Option<&Placed>) -> Option<String> {
+        let (id, placed) = action.conversation.as_ref().zip(placed)?;
+        let agents = Agents::default();
+        Rivals::of(self.world, &agents).beside(self.world, session.agent, id, placed.pid)
     }
 
     /// Waits until the time between two starts is over.
@@ -129,8 +155,16 @@ impl Engine<'_> {
             seen.ended = files.ended().map(|end| end.end());
             if seen.is_launched && seen.ended.is_none() {
                 self.look(session, sign, placed, &mut seen);
+                if let (ReadySign::Screen(..), Some(placed), Some(_)) = (sign, placed, seen.agent) {
+                    screen = effects::screen(self.world, &operation.session.server, placed).or(screen);
+                    seen.is_ready = screen.as_deref().is_some_and(|screen| sign.is_on(screen));
+                }
                 // It may have ended while it was looked at.
                 seen.ended = files.ended().map(|end| end.end());
+            }
+            let is_over = |placed: &Placed| host.stat(placed.pid).is_absent();
+            if !seen.is_launched && placed.is_some_and(is_over) && files.close().unwrap_or(false) {
+                return Waited::Not(Outcome::Failed, "its pane ended before anything was begun".to_owned(), None);
             }
             let wanted = operation.conversation.as_ref();
             let next = next_start(operation.begun, ready, wanted, &seen, host.now());
@@ -140,8 +174,11 @@ impl Engine<'_> {
             }
             let screen = || screen.as_deref().map(tail);
             match next {
-                StartNext::Done(proof) => return Waited::Ready(proof),
-                StartNext::Failed(why) => return Waited::Not(Outcome::Failed, why, screen()),
+                StartNext::Done(proof) => return Waited::Ready(proof, seen.agent.unwrap_or_default()),
+                StartNext::Failed(why) => {
+                    let cause = files.ended().and_then(|end| end.not_begun).filter(|why| why != EndedRecord::CLAIMED);
+                    return Waited::Not(Outcome::Failed, cause.unwrap_or(why), screen());
+                }
                 StartNext::Unverified(why) => return Waited::Not(Outcome::Unverified, why, screen()),
                 StartNext::Place | StartNext::Await(_) => {}
             }
@@ -166,6 +203,7 @@ impl Engine<'_> {
         let turn = place.as_ref().and_then(|place| observation.turns.get(place)?.seen());
         seen.is_ready = match sign {
             ReadySign::Idle => phase.is_none() && turn.is_some(),
+            ReadySign::Screen(..) => false,
             ReadySign::Held => phase.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Held),
         };
         if turn == Some(&Activity::Waiting) {
@@ -177,7 +215,7 @@ impl Engine<'_> {
 
 /// How waiting for a start ended.
 enum Waited {
-    Ready(Vec<String>),
+    Ready(Vec<String>, u32),
     Not(Outcome, String, Option<String>),
 }
 

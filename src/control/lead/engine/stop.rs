@@ -6,7 +6,6 @@ use crate::agent::Agents;
 use crate::control::lead::{about, effects, facts, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
-use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{
     Action, BlockCode, LastStop, OperationReport, Outcome, Permit, Standing, StopEvidence, StopNext, StopOptions, Wish,
@@ -51,7 +50,7 @@ impl Engine<'_> {
             grace: chrono::TimeDelta::seconds(i64::from(table.grace)),
         };
         let is_idle = facts::is_idle(pass, live, verdict);
-        let ended = self.await_end(&permit, &options, process, is_idle, lock);
+        let ended = self.await_end(&permit, &options, (process, table.is_group), is_idle, lock);
         let report = match ended {
             Ended::Gone => {
                 report.report.verified_by = vec![format!("process {} is gone", process.pid)];
@@ -72,14 +71,20 @@ impl Engine<'_> {
     }
 
     /// Asks an agent to end, at its turn's end if it works, and waits until it has.
-    fn await_end(&self, permit: &Permit, options: &StopOptions, process: Process, is_idle: bool, lock: SessionLock) -> Ended {
+    fn await_end(
+        &self,
+        permit: &Permit,
+        options: &StopOptions,
+        (process, is_group): (Process, bool),
+        is_idle: bool,
+        lock: SessionLock,
+    ) -> Ended {
         let host = self.world.host.as_ref();
         let key = &permit.operation().session;
         let mut seen = StopEvidence { is_idle, ..StopEvidence::default() };
         let (mut pause, mut lock) = (LOOKS[0], Some(lock));
         loop {
-            let is_it = matches!(host.stat(process.pid), Fact::Seen(now) if Process::from(&now) == process);
-            seen.is_gone = !is_it;
+            seen.is_gone = effects::is_gone(self.world, (process, is_group));
             let now = host.now();
             let next = next_stop(permit.operation().begun, options, seen, now);
             let how = match next {
@@ -110,7 +115,7 @@ impl Engine<'_> {
                 seen.is_idle = self.is_idle_now(key, process);
                 continue;
             }
-            match effects::end(self.world, permit, process, how) {
+            match effects::end(self.world, permit, (process, is_group), how) {
                 Ok(_) if how == effects::Ending::Asked => seen.asked = Some(host.now()),
                 Ok(_) => seen.killed = Some(host.now()),
                 Err(why) => return Ended::Failed(why),

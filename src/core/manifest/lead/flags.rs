@@ -130,10 +130,17 @@ pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Fl
     kinds.into_iter().find(|(flags, _)| flags.iter().any(|it| *it == flag || is_short(it))).map(|(_, kind)| kind)
 }
 
+/// Settings that say the same where a flag takes any setting.
+const SETTINGS: [&str; 6] =
+    ["bypassPermissions", "defaultMode", "approval_policy", "sandbox_mode", "danger-full-access", "default_permissions"];
+
 /// Whether the `args` or the `command` of an entry say what its agent may do without asking.
 pub fn has_permission_flag(agents: &Declared, session: &Session) -> bool {
     let words = session.lead.args.iter().chain(session.lead.command.iter().skip(1));
-    words.into_iter().any(|word| word.starts_with('-') && kind(agents, session.agent, word) == Some(FlagKind::Permission))
+    let is_setting = |word: &String| SETTINGS.iter().any(|setting| word.contains(setting));
+    words.into_iter().any(|word| {
+        is_setting(word) || word.starts_with('-') && kind(agents, session.agent, word) == Some(FlagKind::Permission)
+    })
 }
 
 /// Whether a word behind this one may be its value.

@@ -139,6 +139,15 @@ pub enum Permissions {
 impl Permissions {
     /// Each with its word.
     pub const WORDS: [(&'static str, Self); 3] = [("ask", Self::Ask), ("edit", Self::Edit), ("bypass", Self::Bypass)];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Edit => "edit",
+            Self::Bypass => "bypass",
+        }
+    }
 }
 
 /// The crew a session belongs to.
