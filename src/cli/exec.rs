@@ -69,6 +69,11 @@ fn code(end: &EndedRecord) -> u8 {
 
 /// Says what this was, and starts nothing: the operation was begun before, or is closed.
 fn over(files: OperationFiles) -> u8 {
+    // Nobody reads on in a pane whose start was called off.
+    if files.launched().is_some_and(|record| record.pid.is_none()) {
+        say("headcount: the start of this pane was called off.");
+        return Exit::Refused.code();
+    }
     let end = files.ended();
     let how = match end.as_ref().map(|end| (&end.not_begun, end.signal, end.code)) {
         Some((None, Some(signal), _)) => format!("signal {signal} ended it"),

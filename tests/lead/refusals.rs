@@ -182,6 +182,12 @@ fn two_manifests_do_not_lead_one_session() {
     assert_eq!(run(&["plan", "--json"]).is(3).json()["actions"][0]["blocked"]["code"], "led-elsewhere");
     run(&["apply", "--yes"]).is(3);
     assert_eq!(scene.agents().len(), 1);
-    run(&["apply", "--yes", "--take"]).is(0);
+    run(&["stop", "one", "--yes"]).is(3);
+    run(&["stop", "one", "--yes", "--take"]).is(0);
     assert!(scene.agents().is_empty());
+    run(&["start", "one"]).is(0);
+    scene.run(&["stop", "one", "--yes"]).is(3);
+    std::fs::remove_file(&other).unwrap();
+    scene.run(&["stop", "one", "--yes"]).is(0);
+    assert!(scene.agents().is_empty(), "one that is gone leads nothing");
 }

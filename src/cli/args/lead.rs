@@ -329,6 +329,9 @@ pub(crate) struct EndArgs {
     /// Kill what does not end
     #[arg(long)]
     pub(crate) kill: bool,
+    /// Act also on sessions that another manifest leads
+    #[arg(long, hide_short_help = true)]
+    pub(crate) take: bool,
     /// Act also on the session that this command runs in
     #[arg(long = "self", hide_short_help = true)]
     pub(crate) own: bool,

@@ -127,7 +127,12 @@ impl<'a> Ground<'a> {
             Some(path) => OsString::from(path),
             None => self.path_of(session).unwrap_or(own),
         };
-        if find(&program, &path).is_none() {
+        let place = session
+            .cwd
+            .as_deref()
+            .filter(|_| program.contains('/'))
+            .map(|cwd| cwd.join(&program).to_string_lossy().into_owned());
+        if find(place.as_deref().unwrap_or(&program), &path).is_none() {
             let whose = if session.env.contains_key("PATH") { "that its `env` says" } else { "of new panes" };
             let message = format!("{} is not in the PATH {whose}", printable(&program));
             return blocked(BlockCode::ProgramMissing, message);
@@ -198,9 +203,10 @@ impl<'a> Ground<'a> {
         }
         match is_watched(self.world, &session.key.server, &live.session.id) {
             None => blocked(BlockCode::Unknown, "whether somebody is attached to it cannot be told"),
-            Some(true) => {
-                blocked(BlockCode::Attached, "somebody is at a terminal that shows it; `--yes` stops it all the same")
-            }
+            Some(true) => blocked(
+                BlockCode::Attached,
+                "somebody is at a terminal that shows it; `headcount stop NAME --yes` stops it all the same",
+            ),
             Some(false) => None,
         }
     }

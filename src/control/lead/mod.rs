@@ -93,7 +93,10 @@ impl std::fmt::Debug for Planned {
 /// # Errors
 /// [`LeadError`].
 pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadError> {
-    let ledger = LedgerFile::new(&request.pass.state_home).read()?;
+    let mut ledger = LedgerFile::new(&request.pass.state_home).read()?;
+    // A manifest that is gone leads nothing.
+    let is_gone = |leader: &mut String| !Path::new(leader.as_str()).exists();
+    ledger.sessions.values_mut().for_each(|acted| drop(acted.led_by.take_if(is_gone)));
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
     let pass = pass::run(world, &options)?;
     let judged = judged(world, request, &pass, &ledger);

@@ -73,7 +73,13 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     lead.request.only = Some(BTreeSet::from([key]));
     let planned = plan(&lead, context)?;
-    carry_out(&lead, &planned, args.format.document(), context)
+    let exit = carry_out(&lead, &planned, args.format.document(), context)?;
+    if exit != Exit::Done {
+        context
+            .out
+            .note("its entry stays in the manifest: `headcount start` tries again; take the entry out if you do not want it");
+    }
+    Ok(exit)
 }
 
 /// A manifest that was allowed stays so: what is new in it came from you.

@@ -37,7 +37,8 @@ fn plan_exit(planned: &Planned) -> Exit {
 pub(crate) fn run_apply(args: &ApplyArgs, context: &Context) -> Result<Exit, CliError> {
     let mut lead = begin(&args.which, &args.judge, Some(&args.lock), Wish::Manifest, context)?;
     (lead.request.take, lead.request.reuse) = (args.place.take, args.place.reuse);
-    lead.request.is_automatic = is_automatic(args.yes);
+    // What an entry wants ends nothing under the eyes of somebody, whoever says yes to the whole.
+    lead.request.is_automatic = !is_person();
     let planned = plan(&lead, context)?;
     let format = args.format.document();
     if args.dry_run {
@@ -89,6 +90,7 @@ pub(crate) fn run_restart(args: &RestartArgs, context: &Context) -> Result<Exit,
 fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
     let request = &mut lead.request;
     (request.timeout, request.now, request.kill, request.own) = (end.timeout, end.now, end.kill, end.own);
+    request.take = end.take;
     request.is_automatic = is_automatic(yes);
 }
 
