@@ -202,6 +202,15 @@ fn a_new_session_is_declared_and_started_with_its_prompt() {
     let id = scene.agents().remove(0).1;
     let path = scene.world.transcript(&scene.world.workspace("My App"), &headcount::core::ids::ConversationId(id));
     await_some("the transcript", || path.exists().then_some(()));
+    // It was said; in another conversation it is said again only if you ask for that.
+    for (arguments, is_said) in [(&["--fresh"][..], false), (&["--fresh", "--prompt"], true)] {
+        scene.run(&["stop", "my-app-creator-claude", "--yes"]).is(0);
+        scene.run(&[&["start", "my-app-creator-claude"], arguments].concat()).is(0);
+        let id = headcount::core::ids::ConversationId(scene.agents().remove(0).1);
+        let path = scene.world.transcript(&scene.world.workspace("My App"), &id);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(path.exists(), is_said, "{arguments:?}");
+    }
 }
 
 #[test]

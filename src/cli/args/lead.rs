@@ -94,6 +94,9 @@ pub(crate) struct StartArgs {
     /// Begin a new conversation, whatever it was in
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Say the entry's `prompt` also in a new conversation that --fresh begins
+    #[arg(long, requires = "fresh", hide_short_help = true)]
+    pub(crate) prompt: bool,
     /// Write `desired: running` also into an entry without `desired`
     #[arg(long)]
     pub(crate) declare: bool,

@@ -37,7 +37,7 @@ pub(super) fn spec(
     pass: &Pass,
     session: &Session,
     action: &Action,
-    operation: &str,
+    (operation, says_prompt): (&str, bool),
 ) -> Result<LaunchSpec, String> {
     let adapter = agents.of(session.agent).ok_or_else(|| format!("{} is not known", session.agent))?;
     let table = adapter.drive().ok_or_else(|| format!("how {} is started is not known", session.agent))?;
@@ -68,7 +68,7 @@ pub(super) fn spec(
         None if has_permission_flag(&pass.manifest().agents, session) => None,
         other => Some(other.unwrap_or(Permissions::Ask)),
     };
-    let prompt = session.lead.prompt.as_deref().filter(|_| action.kind == ActionKind::Start);
+    let prompt = session.lead.prompt.as_deref().filter(|_| says_prompt && action.kind == ActionKind::Start);
     let mut argv = session.lead.command.clone();
     if argv.is_empty() {
         argv.push(facts::program(agents, session).ok_or("what its program is called is not known")?);

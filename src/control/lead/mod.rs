@@ -41,6 +41,8 @@ pub struct LeadRequest {
     pub take: bool,
     /// Whether sessions of their names that hold no agent are used.
     pub reuse: bool,
+    /// Whether a new conversation is begun with the entry's prompt.
+    pub says_prompt: bool,
     /// Whether a turn is interrupted.
     pub now: bool,
     /// Whether what does not end is killed.

@@ -62,6 +62,7 @@ fn begin(
         wish,
         take: false,
         reuse: false,
+        says_prompt: true,
         now: false,
         kill: false,
         timeout: Duration::from_secs(600),

@@ -64,6 +64,8 @@ pub(crate) fn run_start(args: &StartArgs, context: &Context) -> Result<Exit, Cli
     let wish = Wish::Start { fresh: args.fresh };
     let mut lead = begin(&args.which, &args.judge, Some(&args.lock), wish, context)?;
     (lead.request.take, lead.request.reuse) = (args.place.take, args.place.reuse);
+    // It was said when the first one began.
+    lead.request.says_prompt = !args.fresh || args.prompt;
     let planned = sure(&lead, &args.which, args.yes, context)?;
     declare(&lead, &planned, Desired::Running, args.declare, context)?;
     carry_out(&lead, &planned, args.format.document(), context)
