@@ -2,7 +2,8 @@
 # Sourced by the scripts of agents that headcount starts and stops: the life of one session that the manifest declares. It ends the
 # multiplexer's server, so it comes last. Where headcount acts on no session of this multiplexer it checks that it says so.
 
-# led AGENT CWD ENTRY: ENTRY is what its entry says beside name, agent and directory, as fields of a flow mapping
+# led AGENT CWD ENTRY COMPOSER [--now]: ENTRY is what its entry says beside name, agent and directory, as fields of a flow mapping;
+# COMPOSER what its screen shows when it takes a prompt; --now where nothing tells that one is idle that was told nothing yet
 led() {
   local name=led-creator-$1 cwd=$2 id pid before
   printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, %s }\n' "$name" "$1" "$cwd" "$MUX" "$3" >>"$H/agent-sessions.yaml"
@@ -46,7 +47,7 @@ led() {
   headcount start "$name"
   check "$1: and goes on when it is started" "$id" "$(field "$name" session_id)"
   pid=$(field "$name" pid)
-  headcount restart "$name" --yes
+  headcount restart "$name" --yes ${5:+"$5"}
   check "$1: a restart goes on in it as well" "$id" "$(field "$name" session_id)"
   [ "$pid" != "$(field "$name" pid)" ] || { echo "FAILED: it was not restarted" >&2; exit 1; }
   pid=$(field "$name" pid)
