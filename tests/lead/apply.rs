@@ -20,6 +20,9 @@ fn a_declared_session_is_started_once_and_recorded() {
     assert_eq!(agents.len(), 1, "{agents:?}");
     assert_eq!(scene.recorded("one", "status"), "running");
     assert_eq!(scene.recorded("one", "session_id"), agents[0].1.as_str());
+    let history = scene.run(&["history", "--json"]).is(0).json();
+    assert_eq!((&history["operations"][0]["action"], &history["operations"][0]["outcome"]), (&"start".into(), &"done".into()));
+    assert!(scene.run(&["history"]).is(0).stdout.contains("start done"));
     // What is as it is wanted stays untouched, byte for byte.
     let before = scene.text();
     let plan = scene.run(&["plan", "--json"]).is(0).json();

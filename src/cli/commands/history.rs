@@ -1,30 +1,38 @@
 //! `headcount history`: what was recorded. Reads the journal; writes nothing.
 
+use std::path::Path;
+
 use super::print_document;
-use crate::cli::Context;
 use crate::cli::args::HistoryArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::history::{self, HistoryLine, ShownChange};
+use crate::cli::{Context, run_pass};
 use crate::core::edit::Edit;
+use crate::core::ids::SessionKey;
+use crate::core::lead::{Operation, OperationReport, Outcome};
 use crate::core::manifest::pattern::glob;
-use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryReport, SCHEMA};
+use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryOperation, HistoryReport, SCHEMA};
 use crate::core::report::make::edit_report;
 use crate::store::journal::{EntryId, EntryRecord, Journal, JournalEntry, Note};
 use crate::store::manifest::ManifestFile;
+use crate::store::operations::Operations;
 use crate::store::paths::StateHome;
 
 /// Prints the entries of the selected sessions, newest first.
 pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliError> {
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     let manifest = ManifestFile::open(&found.path)?.resolved()?;
-    let directory = StateHome::from_environment(|name| std::env::var_os(name))?.of_manifest(&manifest);
+    let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let directory = state_home.of_manifest(&manifest);
     let records = Journal::new(&directory).records()?;
     let wanted = |record: &&EntryRecord| {
         let is_named = |name: &str| args.names.iter().any(|pattern| glob(pattern, name));
         args.names.is_empty() || record.session().is_some_and(|session| is_named(&session.name))
     };
-    let wanted = records.iter().filter(wanted).take(args.limit.unwrap_or(usize::MAX));
+    let most = args.limit.unwrap_or(usize::MAX);
+    let wanted = records.iter().filter(wanted).take(most);
+    let operations = operations(args, &found.path, &state_home);
     if let Some(format) = args.format.document() {
         let (schema, manifest) = (SCHEMA.to_owned(), manifest.to_string_lossy().into_owned());
         let (mut entries, mut notes) = (Vec::new(), Vec::new());
@@ -34,12 +42,48 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
                 EntryRecord::Note(note) => notes.push(note_document(note)),
             }
         }
-        print_document(&HistoryReport { schema, manifest, entries, notes }, format, context)?;
+        let operations = operations.into_iter().take(most).collect();
+        print_document(&HistoryReport { schema, manifest, entries, notes, operations }, format, context)?;
     } else {
-        let lines: Vec<HistoryLine> = wanted.map(line).collect();
+        let mut lines: Vec<HistoryLine> = wanted.map(line).chain(operations.iter().map(operation_line)).collect();
+        // The numbers of the journal say what came first there; between the two only time can.
+        if !operations.is_empty() {
+            lines.sort_by_key(|line| std::cmp::Reverse(line.at));
+        }
+        lines.truncate(most);
         context.out.answer(&history::render(&lines, &args.names, &context.out.look))?;
     }
     Ok(Exit::Done)
+}
+
+/// What was done to the sessions of a manifest, newest first.
+fn operations(args: &HistoryArgs, manifest: &Path, state_home: &StateHome) -> Vec<HistoryOperation> {
+    let declared = run_pass::declared(manifest);
+    let is_its = |session: &SessionKey| declared.as_ref().is_some_and(|manifest| manifest.find(session).is_some());
+    let is_named = |name: &str| args.names.is_empty() || args.names.iter().any(|pattern| glob(pattern, name));
+    let all = Operations::new(state_home).all().into_iter().rev();
+    let wanted = all.filter(|past| is_its(&past.operation.session) && is_named(&past.operation.session.name));
+    wanted.map(|past| operation(past.operation, past.receipt)).collect()
+}
+
+fn operation(operation: Operation, receipt: Option<OperationReport>) -> HistoryOperation {
+    let Operation { id, action, session, agent, conversation, begun: at, by, .. } = operation;
+    let (outcome, message) = match receipt {
+        None => (None, "it has not ended".to_owned()),
+        Some(receipt) => (Some(receipt.outcome), receipt.why.unwrap_or_else(|| receipt.verified_by.join(", "))),
+    };
+    HistoryOperation { id, at, action, session, agent, conversation, by, outcome, message }
+}
+
+fn operation_line(operation: &HistoryOperation) -> HistoryLine {
+    let outcome = operation.outcome.map_or("open", Outcome::as_str);
+    HistoryLine {
+        id: "-".to_owned(),
+        at: operation.at,
+        change: ShownChange::None(format!("{} {outcome}", operation.action.as_str())),
+        session: operation.session.name.clone(),
+        message: format!("{} (by {})", operation.message, operation.by),
+    }
 }
 
 fn document(entry: &JournalEntry) -> HistoryEntry {

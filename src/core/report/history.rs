@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EditReport;
 use crate::core::drift::{Class, Evidence};
-use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::lead::{ActionKind, OperationId, Outcome};
 use crate::core::text::seconds;
 
 /// The value of a history document's `schema` field. Within `v1` fields are only ever added.
@@ -25,6 +26,36 @@ pub struct HistoryReport {
     /// others.
     #[serde(default)]
     pub notes: Vec<HistoryNote>,
+    /// What was done to its sessions, newest first.
+    #[serde(default)]
+    pub operations: Vec<HistoryOperation>,
+}
+
+/// Something that was done to a session: a start, a resume, a stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HistoryOperation {
+    /// Its name.
+    pub id: OperationId,
+    /// When it began, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// What was done.
+    pub action: ActionKind,
+    /// The session.
+    pub session: SessionKey,
+    /// Its agent.
+    pub agent: AgentKind,
+    /// The conversation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub conversation: Option<ConversationId>,
+    /// Who asked for it.
+    pub by: String,
+    /// How it ended; none as long as it has not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<Outcome>,
+    /// Why it was not done, or what was seen that proves it.
+    pub message: String,
 }
 
 /// Something in the journal that is no recorded change: `headcount undo` does not take it back.
