@@ -36,7 +36,8 @@ pub(super) fn help(command: &Command, long: bool) -> StyledStr {
     let mut text = String::new();
     for (title, verbs) in GROUPS {
         if !shown(title) {
-            let _ = writeln!(text, "{header}{title}:{header:#} {}", verbs.join(", "));
+            // clap breaks a line of words behind a styled one.
+            let _ = writeln!(text, "{title}: {}", verbs.join(", "));
             continue;
         }
         let _ = writeln!(text, "{header}{title}:{header:#}");
