@@ -21,6 +21,7 @@ use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::core::observe::Activity;
 use crate::core::report::rows::Resumable;
 use crate::core::text::printable;
+use crate::host::Environ;
 
 /// What a person did at a terminal so lately keeps automation away.
 const RECENT: i64 = 60;
@@ -104,7 +105,7 @@ impl<'a> Ground<'a> {
         if let Some(blocked) = self.programs(session) {
             return Some(blocked);
         }
-        if self.server(session).is_none() && is_in_service() {
+        if self.server(session).is_none() && is_in_service(&self.world.env) {
             let message = "the tmux server would end together with the service that this command runs in; \
                 start the server from a terminal first";
             return blocked(BlockCode::NoScope, message);
@@ -297,7 +298,11 @@ fn find(program: &str, path: &OsString) -> Option<PathBuf> {
 }
 
 /// Whether what we start would end together with a service of systemd.
-fn is_in_service() -> bool {
+fn is_in_service(env: &Environ) -> bool {
+    // systemd gives it to whatever a unit runs. A terminal that a service opened, and a shell in it, have scopes of their own.
+    if env.get("INVOCATION_ID").is_none() {
+        return false;
+    }
     let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     paths.any(|path| path.rsplit('/').next().is_some_and(|last| last.ends_with(".service")))
