@@ -56,6 +56,7 @@ pub fn compose(world: Observer) -> Result<FirstManifest, Refusal> {
         jobs: &[],
         settle: TimeDelta::zero(),
         touched: &touched,
+        stops: &BTreeMap::new(),
     };
     let verdict = classify(&judged);
     let mut left_out: Vec<String> = verdict

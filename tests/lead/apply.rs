@@ -78,11 +78,19 @@ fn a_stopped_session_stays_stopped_and_goes_on_when_it_is_started() {
     assert_eq!(stopped.outcome("one").0, "stop done");
     assert!(!is_alive(pid));
     assert_eq!(scene.recorded("one", "desired"), "stopped");
+    assert_eq!(
+        (scene.recorded("one", "status"), scene.recorded("one", "stop_reason")),
+        ("stopped".into(), "headcount stop".into())
+    );
     scene.run(&["apply", "--yes"]).is(0);
     assert!(scene.agents().is_empty(), "what is stopped is not started");
     assert_eq!(scene.run(&["stop", "one", "--json"]).is(0).outcome("one").0, "stop skipped");
     assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done");
     assert_eq!(scene.recorded("one", "desired"), "running");
+    assert_eq!(
+        (scene.recorded("one", "status"), scene.recorded("one", "stop_reason")),
+        ("running".into(), serde_json::Value::Null)
+    );
     assert_eq!(scene.agents().remove(0).1, id);
     assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "start skipped");
 }

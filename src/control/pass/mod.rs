@@ -37,6 +37,7 @@ use crate::host::parallel::alongside;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
+use crate::store::operations::LedgerFile;
 use crate::store::paths::{ManifestDir, StateHome};
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic, LoadedManifest};
@@ -264,6 +265,7 @@ struct Stage {
     notes: Vec<String>,
     settle: TimeDelta,
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
+    stops: BTreeMap<SessionKey, DateTime<Utc>>,
     selection: Selection,
 }
 
@@ -339,6 +341,7 @@ impl Stage {
             return Err(fatal.collect());
         }
         let mut notes: Vec<String> = state.warning.iter().map(|warning| PassError::line(warning)).collect();
+        let stops = stops(&options.state_home, &loaded.manifest, &mut notes);
         let jobs = timed("read the jobs", || jobs::read(options.jobs.as_ref(), &mut notes));
         Ok(Self {
             edition,
@@ -351,6 +354,7 @@ impl Stage {
             notes,
             settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
             touched: BTreeMap::new(),
+            stops,
             selection: options.selection.clone(),
         })
     }
@@ -368,6 +372,7 @@ impl Stage {
             jobs: self.jobs.as_deref().unwrap_or_default(),
             settle: self.settle,
             touched: &self.touched,
+            stops: &self.stops,
         }
     }
 
@@ -431,6 +436,22 @@ impl Stage {
         };
         make::make(judged, verdict, &outcome)
     }
+}
+
+/// When headcount stopped each session of a manifest last.
+fn stops(state_home: &StateHome, manifest: &Manifest, notes: &mut Vec<String>) -> BTreeMap<SessionKey, DateTime<Utc>> {
+    let ledger = match LedgerFile::new(state_home).read() {
+        Ok(ledger) => ledger,
+        Err(error) => {
+            notes.push(PassError::line(&error));
+            return BTreeMap::new();
+        }
+    };
+    if ledger.sessions.is_empty() {
+        return BTreeMap::new();
+    }
+    let sessions = manifest.sessions.iter().map(|session| &session.key);
+    sessions.filter_map(|key| Some((key.clone(), ledger.of(key)?.stopped.as_ref()?.at))).collect()
 }
 
 /// The state file in this directory, with what is known of it.

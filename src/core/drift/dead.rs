@@ -8,6 +8,9 @@ use crate::core::manifest::names::Field;
 use crate::core::manifest::{Recorded, Session, Status};
 use crate::core::text::stamp;
 
+/// Why a session was stopped that headcount stopped.
+pub(super) const BY_HEADCOUNT: &str = "headcount stop";
+
 /// The drift of an entry whose session is absent; `how` is what the multiplexer said.
 pub(super) fn judge(world: &Inputs<'_>, entry: &Session, how: &str) -> Drift {
     let was = match &entry.recorded.pane {
@@ -22,10 +25,18 @@ pub(super) fn judge(world: &Inputs<'_>, entry: &Session, how: &str) -> Drift {
     evidence.extend(reboot(world, entry));
     let cause = if evidence.len() > 1 { " since the host rebooted" } else { "" };
     let set = |field, value: Value| entry.entry.set(field, entry.agent, value);
+    let stopped = world.stopped_at(entry);
+    evidence.extend(stopped.map(|at| Evidence::new("operation", format!("headcount stopped it at {}", stamp(at)))));
+    let status = if stopped.is_some() { Status::Stopped } else { Status::Terminated };
+    // What headcount ended itself needs no word on how that was found out.
+    let how_it_ended = match stopped {
+        Some(_) => set(Field::StopReason, json!(BY_HEADCOUNT)),
+        None => set(Field::TerminationMode, json!(Recorded::AUTO_DETECTED)),
+    };
     let edits: Vec<_> = [
-        set(Field::Status, json!(Status::Terminated.as_str())),
-        set(Field::TerminatedAt, json!(stamp(world.observation.at))),
-        set(Field::TerminationMode, json!(Recorded::AUTO_DETECTED)),
+        set(Field::Status, json!(status.as_str())),
+        set(Field::TerminatedAt, json!(stamp(stopped.unwrap_or(world.observation.at)))),
+        how_it_ended,
     ]
     .into_iter()
     .flatten()
@@ -35,8 +46,11 @@ pub(super) fn judge(world: &Inputs<'_>, entry: &Session, how: &str) -> Drift {
         class: Class::Dead,
         session: entry.key.clone(),
         agent: entry.agent,
-        matter: format!("{} gone{cause}{was}", entry.key.mux),
-        remedy: Remedy::Record { edits, how: Recording::Mark(Status::Terminated) },
+        matter: match stopped {
+            Some(_) => format!("stopped by headcount{was}"),
+            None => format!("{} gone{cause}{was}", entry.key.mux),
+        },
+        remedy: Remedy::Record { edits, how: Recording::Mark(status) },
         detail: String::new(),
         evidence,
         disposition,

@@ -31,7 +31,7 @@ pub use super::class::Class;
 use super::edit::Edit;
 use super::ids::{AgentKind, SessionKey};
 use super::job::Job;
-use super::manifest::{Manifest, Status};
+use super::manifest::{Manifest, Session, Status};
 use super::memory::Memory;
 use super::observe::Observation;
 use super::text::printable;
@@ -58,6 +58,19 @@ pub struct Inputs<'a> {
     pub settle: TimeDelta,
     /// When a person was seen to have changed an entry, beside what the entry's own stamps say.
     pub touched: &'a BTreeMap<SessionKey, DateTime<Utc>>,
+    /// When headcount stopped a session last, of those that it ever did.
+    pub stops: &'a BTreeMap<SessionKey, DateTime<Utc>>,
+}
+
+impl Inputs<'_> {
+    /// When headcount stopped the session of an entry, if nobody saw it alive since.
+    pub(crate) fn stopped_at(&self, entry: &Session) -> Option<DateTime<Utc>> {
+        // The look before the end of the agent may have begun a moment before that was noted.
+        const SLACK: TimeDelta = TimeDelta::seconds(2);
+        let at = *self.stops.get(&entry.key)?;
+        let last_alive = self.memory.session(&entry.key).and_then(|memory| memory.last_alive);
+        last_alive.is_none_or(|alive| alive <= at + SLACK).then_some(at)
+    }
 }
 
 /// One difference between the manifest and the world, with the change that would answer it.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::dead::BY_HEADCOUNT;
 use super::settle::contradict;
 use super::{Class, Disposition, Drift, Evidence, Inputs, Recording, Remedy};
 use crate::core::manifest::names::Field;
@@ -23,6 +24,8 @@ pub(super) fn judge(world: &Inputs<'_>, entry: &Session, session: &MuxSession) -
             entry.entry.set(Field::Status, entry.agent, json!(Status::Running.as_str())),
             entry.entry.null_if_there(Field::TerminatedAt),
             entry.entry.null_if_there(Field::TerminationMode),
+            // A person's own reason stays.
+            entry.entry.null_if_there(Field::StopReason).filter(|edit| edit.from == Some(json!(BY_HEADCOUNT))),
         ];
         Remedy::Record { edits: edits.into_iter().flatten().collect(), how: Recording::Mark(Status::Running) }
     } else {

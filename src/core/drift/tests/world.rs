@@ -161,6 +161,7 @@ pub(super) struct Scene {
     pub(super) memory: Memory,
     pub(super) modified: Option<DateTime<Utc>>,
     pub(super) touched: BTreeMap<SessionKey, DateTime<Utc>>,
+    pub(super) stops: BTreeMap<SessionKey, DateTime<Utc>>,
     pub(super) jobs: Vec<crate::core::job::Job>,
 }
 
@@ -191,6 +192,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         memory: Memory::default(),
         modified: Some(ago(300)),
         touched: BTreeMap::new(),
+        stops: BTreeMap::new(),
         jobs: Vec::new(),
     };
     let recorded: Vec<ConversationId> =
@@ -238,6 +240,7 @@ impl Scene {
             jobs: &self.jobs,
             settle: TimeDelta::seconds(5),
             touched: &self.touched,
+            stops: &self.stops,
         }
     }
 
