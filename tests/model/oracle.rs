@@ -379,7 +379,9 @@ pub fn note_edit(known: &mut Known, before: &str, after: &str) {
     let (was, is) = (ids(before), ids(after));
     for (name, id) in &is {
         let is_other = known.get(name).is_some_and(|(known, ..)| Some(known) != id.as_ref());
-        if is_other {
+        // Also one that stood there before it was taken away.
+        let is_written = was.get(name).is_some_and(|held| held != id);
+        if is_other || is_written {
             known.remove(name);
         }
         let gone = was.iter().filter(|(old, held)| !is.contains_key(*old) && *held == id && old.0 == name.0);
