@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chrono::TimeDelta;
 use headcount::control::observe::{Observer, observe};
 use headcount::control::watch::wake::Scope;
 use headcount::core::fact::Fact;
@@ -52,6 +53,8 @@ enum Change {
     Declare { server: usize, session: u8 },
     /// Nothing happened, and a session is looked at all the same.
     Look { server: usize, session: u8 },
+    /// The clock is set, and no session has changed.
+    Clock { by: i64 },
     /// Nothing happened, and everything is looked at.
     Interval,
 }
@@ -74,6 +77,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (0..SERVERS.len()).prop_map(|server| Change::Mute { server }),
         3 => at().prop_map(|(server, session)| Change::Declare { server, session }),
         1 => at().prop_map(|(server, session)| Change::Look { server, session }),
+        1 => prop::sample::select(vec![-5417, -73, 67, 5407]).prop_map(|by| Change::Clock { by }),
         1 => Just(Change::Interval),
     ]
 }
@@ -270,6 +274,10 @@ impl Run {
                 Scope::sessions(BTreeSet::new())
             }
             Change::Look { server, session } => Scope::sessions([key(server, session)].into()),
+            Change::Clock { by } => {
+                self.fake.table().set += TimeDelta::seconds(by);
+                Scope::sessions(BTreeSet::new())
+            }
             Change::Interval => Scope::ALL,
         }
     }

@@ -27,7 +27,7 @@ use crate::control::watch::wake::Scope;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{ServerKey, SessionKey};
-use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Server, Transcript, TranscriptKey};
+use crate::core::observe::{Boot, MuxSession, Observation, OrphanPane, Pane, Server, Transcript, TranscriptKey};
 use crate::host::parallel::spread;
 use crate::host::{Host, limits};
 use crate::store::TextHash;
@@ -62,6 +62,8 @@ struct State {
 #[derive(Debug, Default)]
 pub(in crate::control) struct LastLook {
     scope: Scope,
+    /// The boot and its clock.
+    boot: Option<Boot>,
     /// The agents the manifest declared when they were looked for.
     declared: Declared,
     panes: HashMap<u32, Arc<PaneFacts>>,
@@ -155,10 +157,14 @@ impl Cache {
         if state.scope.is_some() { state.known.clone() } else { StateCache::default() }
     }
 
-    /// What may be used now; nothing where everything is to be looked at.
-    pub(in crate::control) fn past(&self) -> Option<Arc<LastLook>> {
+    /// What may be used now; nothing where everything is to be looked at, or where the clock was set since: the starts of processes
+    /// are by the clock of the look that read them.
+    pub(in crate::control) fn past(&self, host: &dyn Host) -> Option<Arc<LastLook>> {
         let mut state = self.state();
         let scope = state.scope.clone().filter(|scope| !scope.is_all())?;
+        if state.past.boot.as_ref() != host.boot().seen() {
+            return None;
+        }
         if state.past.scope != scope {
             // Nobody else holds it between two looks, so this copies nothing.
             let past = Arc::get_mut(&mut state.past)?;
@@ -249,7 +255,8 @@ impl Cache {
         let transcripts = seen.transcripts.iter().filter_map(|(key, fact)| Some((key.clone(), fact.seen()?.clone())));
         let (servers, transcripts) = (servers.collect(), transcripts.collect());
         let strays = seen.strays.iter().flat_map(|(pid, stray)| stray_pids(*pid, stray)).collect();
-        let past = LastLook { scope: Scope::default(), declared: declared.clone(), panes, roles, strays, servers, transcripts };
+        let (scope, boot) = (Scope::default(), seen.boot.seen().cloned());
+        let past = LastLook { scope, boot, declared: declared.clone(), panes, roles, strays, servers, transcripts };
         let mut state = self.state();
         (state.past, state.compared) = (Arc::new(past), None);
         drop(state);

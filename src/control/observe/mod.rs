@@ -97,7 +97,7 @@ impl Observer {
 
     /// What this look may use of earlier ones. Who asks for every rung wants to see it all now.
     fn past(&self) -> Option<Arc<LastLook>> {
-        if self.every_rung { None } else { self.cache.past() }
+        if self.every_rung { None } else { self.cache.past(self.host.as_ref()) }
     }
 
     /// Where an agent keeps its files in an environment.

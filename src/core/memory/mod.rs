@@ -153,15 +153,17 @@ impl KnownIn {
         Self { id, pid, started: None, since_boot: None, pids: None }
     }
 
-    /// Whether it is this process: the same id, and the same start on either clock, which both may be read a little apart.
+    /// Whether it is this process: the same id and the same start, which may be read a little apart. Of the two clocks the boot's
+    /// tells where both know it: nobody sets that.
     pub fn is(&self, process: Process, boot: Option<&Boot>, pids: Option<&str>) -> bool {
         let Some(started) = self.started else { return false };
         let is_near = |apart: TimeDelta| apart.abs() <= TimeDelta::seconds(2);
-        let by_boot = self.since_boot.as_ref().zip(boot).map(|((then, since), boot)| {
-            (*then == boot.id, is_near(TimeDelta::milliseconds(*since) - (process.started - boot.at)))
-        });
-        let by_clock = is_near(started - process.started);
-        let is_as_old = by_boot.map_or(by_clock, |(is_same_boot, is_as_old)| is_same_boot && (is_as_old || by_clock));
+        let is_as_old = match self.since_boot.as_ref().zip(boot) {
+            Some(((then, since), boot)) => {
+                *then == boot.id && is_near(TimeDelta::milliseconds(*since) - (process.started - boot.at))
+            }
+            None => is_near(started - process.started),
+        };
         // An id says nothing among those of another namespace.
         let is_other_namespace = self.pids.as_deref().zip(pids).is_some_and(|(then, now)| then != now);
         is_as_old && (self.pid == process.pid || is_other_namespace)

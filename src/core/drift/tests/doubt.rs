@@ -61,6 +61,13 @@ fn a_clock_that_was_set_makes_no_other_process_of_an_agent_and_a_reboot_does() {
     assert_eq!(set(3600, "boot-2"), [""; 0]);
     assert_eq!(set(-3600, "boot-2"), [""; 0]);
     assert_eq!(set(0, "boot-1"), ["ambiguous:flag"], "ids and starts come again");
+    // By the wall clock another process with its id is as old as it was, because that clock was set back meanwhile.
+    let mut scene = scene(entries(&[("a", "x")]), vec![alive("a", agent(1))]).remembers("a", in_x(1, 600));
+    let at = scene.observation.boot.seen().unwrap().at;
+    let key = scene.memory.sessions.keys().next().unwrap().clone();
+    scene.memory.sessions.entry(&key).known_in.as_mut().unwrap().since_boot =
+        Some(("boot-2".to_owned(), (ago(600 + 73) - at).num_milliseconds()));
+    assert_eq!(scene.words(), ["ambiguous:flag"]);
 }
 
 /// A pass over these entries and sessions that knows what an earlier one left: its words, and what it leaves.
