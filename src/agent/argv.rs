@@ -8,6 +8,9 @@ use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::host::ProcessInfo;
 
+/// What is looked at.
+pub(super) const ARGUMENTS: &str = "the arguments it was started with";
+
 /// Tells an exact id from a name, an index or a search text.
 type IsId = fn(&str) -> bool;
 
@@ -88,26 +91,36 @@ fn said<'a>(args: &'a [String], flags: &impl ArgvReader) -> ArgvVerdict<'a> {
 
 /// The id that the command lines of a wrapper and of what it wraps name, outermost first. A wrapper may add a fork of its own,
 /// or choose another conversation than the one it was asked for: the innermost has the last word.
-fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl ArgvReader) -> Option<&'a str> {
-    let mut found = None;
+fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl ArgvReader) -> ArgvVerdict<'a> {
+    let mut found = ArgvVerdict::Nothing;
     for args in chain {
         match said(args, flags) {
-            ArgvVerdict::Untold => return None,
-            ArgvVerdict::Id(id) => found = Some(id),
+            ArgvVerdict::Untold => return ArgvVerdict::Untold,
+            ArgvVerdict::Id(id) => found = ArgvVerdict::Id(id),
             ArgvVerdict::Nothing => {}
         }
     }
     found
 }
 
-/// What the arguments of the process, or of the process it wraps, say.
+/// What the arguments of the process, or of the process it wraps, say. Where they say nothing, as those of a program that puts its
+/// name in their place, what our own launcher gave it counts as they would have.
 pub(super) fn reading<'a>(subject: &'a LiveProcess<'_>, agent: &dyn Adapter, flags: &impl ArgvReader) -> RungReading {
     let args = |process: &'a ProcessInfo| {
         agent.recognise("", &process.argv).map_or(&process.argv[1.min(process.argv.len())..], |it| it.args)
     };
-    let id = id(subject.chain().map(args), flags);
-    let fact = id.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(ConversationId(id.to_owned()))));
-    RungReading { rung: Rung::Start, looked_at: "the arguments it was started with".to_owned(), fact }
+    let reading = |looked_at: String, id: Option<ConversationId>| {
+        let fact = id.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(id)));
+        RungReading { rung: Rung::Start, looked_at, fact }
+    };
+    let arguments = || ARGUMENTS.to_owned();
+    match (id(subject.chain().map(args), flags), &subject.launched) {
+        (ArgvVerdict::Id(id), _) => reading(arguments(), Some(ConversationId(id.to_owned()))),
+        (ArgvVerdict::Nothing, Some(launched)) => {
+            reading(format!("operation {}, which began it", launched.operation), Some(launched.id.clone()))
+        }
+        (ArgvVerdict::Nothing | ArgvVerdict::Untold, _) => reading(arguments(), None),
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +135,13 @@ mod tests {
         verb: Some("resume"),
         never: &["--fork-session", "--continue", "-c"],
     };
+
+    fn told<'a>(verdict: &ArgvVerdict<'a>) -> Option<&'a str> {
+        match verdict {
+            ArgvVerdict::Id(id) => Some(id),
+            ArgvVerdict::Nothing | ArgvVerdict::Untold => None,
+        }
+    }
 
     #[test]
     fn only_an_exact_id_that_stays_in_use_counts() {
@@ -143,7 +163,7 @@ mod tests {
             (format!("--session-ids {A}"), None),
         ] {
             let args = shell_words::split(&line).unwrap();
-            assert_eq!(id([args.as_slice()], &FLAGS), expected, "{line}");
+            assert_eq!(told(&id([args.as_slice()], &FLAGS)), expected, "{line}");
         }
     }
 
@@ -160,7 +180,7 @@ mod tests {
             ([format!("--resume {A}"), format!("--resume {A} --session-id {B}")], None),
         ] {
             let chain = lines.map(|line| shell_words::split(&line).unwrap());
-            assert_eq!(id(chain.iter().map(Vec::as_slice), &FLAGS), expected, "{chain:?}");
+            assert_eq!(told(&id(chain.iter().map(Vec::as_slice), &FLAGS)), expected, "{chain:?}");
         }
     }
 }

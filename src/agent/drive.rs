@@ -40,6 +40,8 @@ pub enum ReadySign {
     Held,
     /// Its screen shows all of the first and none of the second.
     Screen(&'static [&'static str], &'static [&'static str]),
+    /// The last line of its screen holds one of these.
+    LastLine(&'static [&'static str]),
 }
 
 impl ReadySign {
@@ -49,8 +51,17 @@ impl ReadySign {
             Self::Screen(shown, hidden) => {
                 shown.iter().all(|text| screen.contains(text)) && !hidden.iter().any(|text| screen.contains(text))
             }
+            Self::LastLine(any) => {
+                let last = screen.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+                any.iter().any(|text| last.contains(text))
+            }
             Self::Idle | Self::Held => false,
         }
+    }
+
+    /// Whether it is looked for on the screen.
+    pub const fn is_of_screen(self) -> bool {
+        matches!(self, Self::Screen(..) | Self::LastLine(_))
     }
 }
 

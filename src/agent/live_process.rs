@@ -6,6 +6,7 @@ use std::path::Path;
 use super::recognise::Interpreter;
 use super::{Adapter, Agents, Program};
 use crate::core::fact::Fact;
+use crate::core::ids::ConversationId;
 use crate::core::observe::identity::{Rung, RungReading, RungValue};
 use crate::host::{Host, NamespacePid, ProcessInfo};
 
@@ -95,9 +96,20 @@ pub enum Locker {
     Other(u32),
 }
 
+/// A conversation that headcount began a process in, or had it go on in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launched {
+    /// The operation.
+    pub operation: String,
+    /// The conversation.
+    pub id: ConversationId,
+}
+
 /// A live agent and where it works.
 pub struct LiveProcess<'a> {
     chain: WrapperChain<'a>,
+    /// What the launcher right above it was to begin it in.
+    pub launched: Option<Launched>,
     /// Its working directory, symlinks resolved.
     pub cwd: &'a Fact<std::path::PathBuf>,
     /// Where it keeps its files.
@@ -110,7 +122,12 @@ impl<'a> LiveProcess<'a> {
     /// An agent in its place: its directory and its home.
     pub fn new(chain: WrapperChain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
         let (cwd, home) = place;
-        Self { chain, cwd, home, every_rung }
+        Self { chain, launched: None, cwd, home, every_rung }
+    }
+
+    /// The same below a launcher.
+    pub fn below(self, launched: Option<Launched>) -> Self {
+        Self { launched, ..self }
     }
 
     /// The host's clock.

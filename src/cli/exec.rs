@@ -18,16 +18,13 @@ use super::error::Exit;
 use crate::core::text::printable;
 use crate::host::{Environ, Host as _, LocalHost};
 use crate::store::operations::{
-    ConversationLock, EndedRecord, LaunchSpec, LaunchedRecord, LockError, OperationFiles, TakenLaunch,
+    ConversationLock, EndedRecord, LAUNCHER, LaunchSpec, LaunchedRecord, LockError, OperationFiles, TakenLaunch,
 };
-
-/// The word behind the program's name.
-pub(crate) const VERB: &str = "exec";
 
 /// The file to launch, if this is what the command line says.
 pub(crate) fn asked(arguments: &[OsString]) -> Option<PathBuf> {
     match arguments {
-        [_, verb, file] if verb == VERB => Some(PathBuf::from(file)),
+        [_, verb, file] if verb == LAUNCHER => Some(PathBuf::from(file)),
         _ => None,
     }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Real Pi: two in one workspace (its process keeps no arguments, so neither is given the other's conversation), one alone, from the
 # first prompt to the first answer; below a wrapper that does keep arguments; kill -9; an end below a shell; a session file moved
-# away; another home.
+# away; another home. Then one that headcount starts: what its launcher began is known to be its conversation.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+source "$HERE/lead.sh"
 
-mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped}
+mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped,led}
 for home in "$H/.pi/agent" "$H/moved"; do
   echo '{"providers":{"fake":{"baseUrl":"'"$URL"'/v1","api":"openai-completions","apiKey":"dummy","models":[{"id":"fake-model"}]}}}' \
     >"$home/models.json"
@@ -123,4 +124,5 @@ mkdir "$WORLD/away"
 mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+led pi "$H/lab/led" "args: [--provider, fake, --model, fake-model], env: { PATH: '$BIN:$SYSPATH', PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' }" fake-model
 echo "pi in $MUX: OK"

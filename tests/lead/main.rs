@@ -6,6 +6,7 @@
 mod apply;
 mod faults;
 mod launcher;
+mod pi;
 mod refusals;
 #[path = "../support/mod.rs"]
 mod support;

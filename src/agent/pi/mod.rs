@@ -1,5 +1,6 @@
 //! Pi. Reads names, first and last lines of its session files, its settings, and its arguments where they are left to be read.
 
+mod drive;
 mod sessions;
 mod store;
 mod turn;
@@ -8,6 +9,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
+use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -82,6 +84,10 @@ impl Adapter for Pi {
         WatchDirs { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
     }
 
+    fn drive(&self) -> Option<&'static LaunchTable> {
+        Some(&drive::TABLE)
+    }
+
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
         Some(vec!["--session".to_owned(), id.as_str().to_owned()])
     }
@@ -104,11 +110,13 @@ impl Pi {
     /// Rung 4. What `--session` names is only in use if it is a conversation of this workspace; one of another workspace is
     /// forked, and an unknown path begins a new one.
     fn start(&self, subject: &LiveProcess<'_>) -> RungReading {
+        let mut opened = argv::reading(subject, self, &OPENED);
         let assigned = argv::reading(subject, self, &ASSIGNED);
-        if !assigned.fact.is_absent() {
+        // What our launcher gave stands in for either flag, unless a wrapper gave it the other one.
+        let is_overruled = assigned.looked_at != argv::ARGUMENTS && opened.looked_at == argv::ARGUMENTS;
+        if !assigned.fact.is_absent() && !is_overruled {
             return assigned;
         }
-        let mut opened = argv::reading(subject, self, &OPENED);
         if let Fact::Seen(RungValue::Id(named)) = &opened.fact {
             let id = subject.cwd.seen().and_then(|cwd| store::named(subject.home, cwd, named.as_str()));
             opened.fact = id.map_or(Fact::Absent, |id| Fact::Seen(RungValue::Id(id)));

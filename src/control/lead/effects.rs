@@ -10,6 +10,7 @@ use crate::control::observe::Observer;
 use crate::core::lead::{Permit, Placed};
 use crate::core::observe::Process;
 use crate::mux::tmux::drive::{self, PaneCommand};
+use crate::store::operations::LAUNCHER;
 
 /// Makes a pane that begins the launcher.
 ///
@@ -22,7 +23,7 @@ pub(super) fn place(
     cwd: &Path,
     withheld: &[String],
 ) -> Result<Placed, String> {
-    let words: Vec<OsString> = [launcher.as_os_str(), "exec".as_ref(), launch.as_os_str()].map(OsString::from).into();
+    let words: Vec<OsString> = [launcher.as_os_str(), LAUNCHER.as_ref(), launch.as_os_str()].map(OsString::from).into();
     drive::place(world.host.as_ref(), &world.env, permit, &PaneCommand { words: &words, cwd, withheld })
 }
 

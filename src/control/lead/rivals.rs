@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::Agents;
 use crate::agent::live_process::{LiveProcess, WrapperChain};
-use crate::control::observe::Observer;
+use crate::control::observe::{Observer, launched};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::observe::identity::{Ladder, Rung};
@@ -60,7 +60,8 @@ impl Rivals {
             let home = host.environ(row.pid).into_seen().and_then(|env| adapter.home(&env));
             let proof = home.as_deref().and_then(|home| {
                 let chain = WrapperChain::new(host, (adapter, agents), &process, &children);
-                let subject = LiveProcess::new(chain, (&cwd, home), false);
+                let launched = host.process(row.parent).into_seen().and_then(|parent| launched(&parent));
+                let subject = LiveProcess::new(chain, (&cwd, home), false).below(launched);
                 let ladder = Ladder { readings: adapter.ladder(&subject), ..Ladder::default() };
                 ladder.proof().into_seen().map(|(id, rung)| (id.clone(), rung < Rung::Start))
             });

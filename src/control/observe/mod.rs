@@ -33,6 +33,7 @@ use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Process, S
 use crate::host::parallel::{ScopedTask, alongside, spread};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
+pub(in crate::control) use panes::launched;
 use panes::{Inspector, ReadAhead};
 
 /// A server that is being asked on another thread.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::tree::{Families, ProcessTree, Sighting};
 use super::{HookReader, Observer};
-use crate::agent::live_process::WrapperChain;
+use crate::agent::live_process::{Launched, WrapperChain};
 use crate::agent::{Agents, LiveProcess};
 use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp, Roles};
 use crate::control::cache::{LastLook, StillSame};
@@ -18,6 +18,7 @@ use crate::core::ids::AgentKind;
 use crate::core::observe::identity::{Ladder, Rung, RungReading, RungValue};
 use crate::core::observe::{Agent, OrphanPane, Process};
 use crate::host::{Environ, Host, ProcessInfo};
+use crate::store::operations::launched_by;
 
 /// How often what a wrapper runs is looked for if it ends meanwhile, and how long that waits in between.
 const PATIENCE: (u32, Duration) = (20, Duration::from_millis(1));
@@ -157,7 +158,7 @@ impl<'a> Inspector<'a> {
         };
         let sighted = tree.agents.iter().map(|sighting| &sighting.process);
         let mut witnesses: Vec<ProcessStamp> = tree.top.iter().chain(sighted).map(ProcessStamp::from).collect();
-        let found = tree.agents.iter().filter_map(|sighting| self.agent(sighting));
+        let found = tree.agents.iter().filter_map(|sighting| self.agent(sighting, tree.top.as_ref()));
         let (agents, inner): (Vec<Arc<Agent>>, Vec<ProcessStamp>) =
             found.map(|(agent, inner)| (Arc::new(agent), inner)).unzip();
         witnesses.extend(inner);
@@ -191,7 +192,7 @@ impl<'a> Inspector<'a> {
     }
 
     /// Everything about an agent process, and the process that it is itself; `None` if it ended meanwhile.
-    fn agent(&self, sighting: &Sighting<'_>) -> Option<(Agent, ProcessStamp)> {
+    fn agent(&self, sighting: &Sighting<'_>, top: Option<&ProcessInfo>) -> Option<(Agent, ProcessStamp)> {
         let host = self.world.host.as_ref();
         let Sighting { agent, process } = sighting;
         let children = |pid| self.families.children(pid);
@@ -205,7 +206,8 @@ impl<'a> Inspector<'a> {
             Fact::Unknown(why) => Fact::Unknown(why),
         };
         let place = (&cwd, home.seen().map(PathBuf::as_path).unwrap_or_else(|| Path::new("")));
-        let subject = LiveProcess::new(chain, place, self.world.every_rung);
+        let launcher = top.filter(|top| top.pid == process.parent);
+        let subject = LiveProcess::new(chain, place, self.world.every_rung).below(launcher.and_then(launched));
         let mut readings = match &home {
             Fact::Seen(_) => agent.ladder(&subject),
             Fact::Absent => Vec::new(),
@@ -285,6 +287,13 @@ impl<'a> Inspector<'a> {
             }
         }
     }
+}
+
+/// What a launcher of ours was to begin its child in, if the process is one. What is below another wrapper than an agent's own is
+/// not its child, and may have been begun by that.
+pub(in crate::control) fn launched(parent: &ProcessInfo) -> Option<Launched> {
+    let operation = launched_by(&parent.argv, parent.pid, parent.start_ticks)?;
+    Some(Launched { operation: operation.id.to_string(), id: operation.conversation? })
 }
 
 /// The home an agent's own environment names; a relative one is relative to where the agent works.

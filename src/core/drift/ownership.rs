@@ -16,6 +16,9 @@ use crate::core::memory::{KnownIn, since_boot};
 use crate::core::observe::identity::{LastMessage, Rung};
 use crate::core::observe::{MuxSession, Process};
 
+/// How a conversation is known that only the start of a process names.
+const NAMED: &str = "named when the process was started";
+
 /// What a live agent's conversation is, all claims considered.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ConversationVerdict {
@@ -147,8 +150,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
                     return ConversationVerdict::Ambiguous(vec![Candidate::new(&id, why)]);
                 }
                 if rung == Rung::Start
-                    && let Some(doubt) =
-                        self.doubt(&id, "in the arguments the process was started with", live, Some(entry.index))
+                    && let Some(doubt) = self.doubt(&id, NAMED, live, Some(entry.index))
                 {
                     return if self.is_settled(entry, &doubt, live) { ConversationVerdict::Nothing } else { doubt };
                 }
@@ -160,7 +162,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
                 {
                     return ConversationVerdict::Ambiguous(vec![
                         Candidate::new(old, "recorded, perhaps after the process started"),
-                        Candidate::new(&id, "in the arguments the process was started with"),
+                        Candidate::new(&id, NAMED),
                     ]);
                 }
                 self.holders(&id, Some(entry.index), rung)
@@ -282,7 +284,7 @@ impl<'w, 'a> Ownership<'w, 'a> {
             Identity::Proven { id, rung } => match self.also_proven(&id, live, None) {
                 Some(why) => ConversationVerdict::Ambiguous(vec![Candidate::new(&id, why)]),
                 None if rung == Rung::Start => {
-                    let doubt = self.doubt(&id, "in the arguments the process was started with", live, None);
+                    let doubt = self.doubt(&id, NAMED, live, None);
                     doubt.unwrap_or_else(|| self.holders(&id, None, rung))
                 }
                 None => self.holders(&id, None, rung),

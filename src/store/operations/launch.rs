@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{OperationError, OperationFiles, failed};
-use crate::core::lead::ChildEnd;
+use crate::core::lead::{ChildEnd, Operation};
 
 /// What the launcher is given.
 pub const LAUNCH: &str = "launch.json";
@@ -18,6 +18,9 @@ pub const LAUNCH: &str = "launch.json";
 pub const LAUNCHED: &str = "launched";
 /// What says how it ended.
 pub const ENDED: &str = "ended.json";
+
+/// The word that makes headcount a launcher, in front of the file.
+pub const LAUNCHER: &str = "exec";
 
 /// More bytes than this are no file of ours.
 const MOST: u64 = 4 << 20;
@@ -91,6 +94,15 @@ impl EndedRecord {
 pub struct TakenLaunch {
     /// What to start.
     pub spec: LaunchSpec,
+}
+
+/// The operation whose launcher a process is: its arguments name the operation, and the operation's files name the process.
+pub fn launched_by(argv: &[String], pid: u32, start_ticks: Option<u64>) -> Option<Operation> {
+    let [_, verb, path] = argv else { return None };
+    let files = OperationFiles::of_launch(Path::new(path)).filter(|_| verb == LAUNCHER)?;
+    let launcher: LaunchedRecord = files.read(LAUNCHED)?;
+    let is_it = launcher.pid == Some(pid) && launcher.start_ticks.is_some() && launcher.start_ticks == start_ticks;
+    files.read(super::BEGUN).filter(|_| is_it)
 }
 
 pub(super) fn private() -> OpenOptions {

@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use super::paths::StateHome;
 use super::replace;
 use crate::core::lead::{Operation, OperationId, OperationReport};
-pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LaunchSpec, LaunchedRecord, TakenLaunch};
+pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LAUNCHER, LaunchSpec, LaunchedRecord, TakenLaunch, launched_by};
 pub use ledger::LedgerFile;
 pub use locks::{ConversationLock, LockError, SessionLock};
 

@@ -155,7 +155,7 @@ impl Engine<'_> {
             seen.ended = files.ended().map(|end| end.end());
             if seen.is_launched && seen.ended.is_none() {
                 self.look(session, sign, placed, &mut seen);
-                if let (ReadySign::Screen(..), Some(placed), Some(_)) = (sign, placed, seen.agent) {
+                if let (true, Some(placed), Some(_)) = (sign.is_of_screen(), placed, seen.agent) {
                     screen = effects::screen(self.world, &operation.session.server, placed).or(screen);
                     seen.is_ready = screen.as_deref().is_some_and(|screen| sign.is_on(screen));
                 }
@@ -203,7 +203,7 @@ impl Engine<'_> {
         let turn = place.as_ref().and_then(|place| observation.turns.get(place)?.seen());
         seen.is_ready = match sign {
             ReadySign::Idle => phase.is_none() && turn.is_some(),
-            ReadySign::Screen(..) => false,
+            ReadySign::Screen(..) | ReadySign::LastLine(_) => false,
             ReadySign::Held => phase.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Held),
         };
         if turn == Some(&Activity::Waiting) {
