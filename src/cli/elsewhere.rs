@@ -29,8 +29,8 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         "`headcount new` declares a session and starts it; `headcount record` adds entries for sessions that run",
     ),
     (
-        &["rm", "delete", "remove", "forget", "unregister"],
-        "headcount removes no entry; delete it in the manifest, or set its `status: archived`",
+        &["delete", "remove", "del", "unregister", "erase"],
+        "`headcount rm SESSION` stops a session and takes its entry out; with --keep-running it only takes the entry out",
     ),
     (&["enforce"], "`headcount apply` makes the sessions follow the manifest once; headcount does not keep doing so yet"),
     (
@@ -143,7 +143,7 @@ mod tests {
         for word in ["send", "enforce"] {
             assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
         }
-        for word in ["log", "logs", "list", "describe", "get", "kill", "resume", "wait", "rm", "rollback"] {
+        for word in ["log", "logs", "list", "describe", "get", "kill", "resume", "wait", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

@@ -1,6 +1,6 @@
 //! A first manifest from what is running now. Looks and composes text; writing the file is the command's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::FileTypeExt;
 
 use chrono::TimeDelta;
@@ -57,6 +57,7 @@ pub fn compose(world: Observer) -> Result<FirstManifest, Refusal> {
         settle: TimeDelta::zero(),
         touched: &touched,
         stops: &BTreeMap::new(),
+        left: &BTreeSet::new(),
     };
     let verdict = classify(&judged);
     let mut left_out: Vec<String> = verdict

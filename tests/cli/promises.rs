@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 75] = [
+const EXITS: [(&[&str], u8); 79] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -73,6 +73,10 @@ const EXITS: [(&[&str], u8); 75] = [
     (&["restart lab"], 4),
     (&["new --agent claude"], 3),
     (&["allow --yes", "new --agent nobody"], 64),
+    (&["rm nobody"], 1),
+    (&["rm lab"], 4),
+    (&["forget nobody"], 1),
+    (&["forget lab"], 4),
     (&["attach lab"], 1),
     (&["allow"], 3),
     (&["allow --yes"], 0),
@@ -120,7 +124,7 @@ const EXITS: [(&[&str], u8); 75] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 36] = [
+const ELSEWHERE: [(&str, u8, &str); 41] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -149,6 +153,11 @@ const ELSEWHERE: [(&str, u8, &str); 36] = [
     ("restart", 75, "tests/lead/main.rs"),
     ("new", 0, "tests/lead/main.rs"),
     ("new", 1, "tests/lead/main.rs"),
+    ("rm", 0, "tests/lead/entries.rs"),
+    ("rm", 3, "tests/lead/entries.rs"),
+    ("rm", 75, "tests/lead/entries.rs"),
+    ("forget", 0, "tests/lead/entries.rs"),
+    ("forget", 3, "tests/lead/entries.rs"),
     ("attach", 0, "tests/lead/main.rs"),
     ("attach", 3, "tests/lead/main.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
@@ -256,7 +265,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 20] = [
+const DOCUMENTS: [&[&str]; 22] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -268,6 +277,8 @@ const DOCUMENTS: [&[&str]; 20] = [
     &["stop lab"],
     &["restart lab"],
     &["allow --yes", "new --agent claude"],
+    &["rm lab"],
+    &["forget lab"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

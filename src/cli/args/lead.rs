@@ -137,6 +137,9 @@ pub(crate) struct StopArgs {
     /// Write `desired: stopped` also into an entry without `desired`
     #[arg(long)]
     pub(crate) declare: bool,
+    /// Take the recorded conversation out of the entry as well, as `headcount forget` does
+    #[arg(long, hide_short_help = true)]
+    pub(crate) purge_conversation: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]
@@ -216,6 +219,77 @@ pub(crate) struct NewArgs {
     /// Flags for the agent, behind `--`
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Stop sessions and take their entries out of the manifest
+///
+/// An agent that is not stopped keeps its entry. Their conversations, and the agents' own files, stay. `headcount undo` brings an
+/// entry back.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+What is taken out is an entry with its comments; every other byte stays. An entry that comes back has never been led: \
+`headcount watch` starts nothing for it until you have run `apply` or `start`.
+
+Examples:
+  headcount rm lab-creator-claude
+  headcount rm lab-creator-claude --keep-running   only forget about it
+  headcount rm 'old-*' --yes
+
+Exit codes: 0 done, 1 failed, 3 refused, 75 still working when --timeout was over.
+
+JSON and YAML: headcount/apply/v1 (`headcount schema apply`).")]
+pub(crate) struct RmArgs {
+    /// Names of sessions, ids of conversations or jobs, references of tasks; `*` and `?` are wildcards
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) refs: Vec<String>,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    /// Stop nothing; `headcount record` does not add what runs on again
+    #[arg(long, conflicts_with_all = ["timeout", "now", "kill", "own", "take"])]
+    pub(crate) keep_running: bool,
+    /// Leave the session's open jobs as they are
+    #[arg(long, conflicts_with = "drop", hide_short_help = true)]
+    pub(crate) keep: bool,
+    /// Cancel the session's open jobs
+    #[arg(long, hide_short_help = true)]
+    pub(crate) drop: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
+/// Take the recorded conversation out of an entry
+///
+/// headcount goes on in it no more: `start --fresh` begins a new one. Refused while the agent lives. The agent's own files are never
+/// touched, and `headcount undo` brings the id back.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount forget lab-creator-claude
+  headcount stop lab-creator-claude --purge-conversation   stop it first
+
+Exit codes: 0 done, 1 failed, 3 refused.
+
+JSON and YAML: headcount/apply/v1 (`headcount schema apply`).")]
+pub(crate) struct ForgetArgs {
+    /// Names of sessions, ids of conversations or jobs, references of tasks; `*` and `?` are wildcards
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) refs: Vec<String>,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]

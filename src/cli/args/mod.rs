@@ -29,8 +29,8 @@ pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
 pub(crate) use lead::{
-    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, NewArgs, PlanArgs, RestartArgs, StartArgs, StopArgs,
-    WhichArgs,
+    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, ForgetArgs, NewArgs, PlanArgs, RestartArgs, RmArgs,
+    StartArgs, StopArgs, WhichArgs,
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
@@ -170,6 +170,8 @@ pub(crate) enum Verb {
     Stop(StopArgs),
     Restart(RestartArgs),
     New(NewArgs),
+    Rm(RmArgs),
+    Forget(ForgetArgs),
     Attach(AttachArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),

@@ -19,8 +19,7 @@ pub(crate) fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CliError> 
     signals::end_on_interrupt();
     let undone = undo(&world, &request).map_err(|error| told(error, context.out.color_errors))?;
     run_pass::say_saved(&undone.saved, context);
-    let entry = &undone.entry;
-    let what = format!("{} {} of {}", entry.class, entry.id, printable(&entry.session.to_string()));
+    let what = printable(&undone.what);
     let said = match undone.id {
         Some(id) => format!("Took back {what}; that is entry {id}.\n"),
         None => format!("Would take back {what}.\n"),

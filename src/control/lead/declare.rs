@@ -9,8 +9,9 @@ use crate::control::observe::Observer;
 use crate::control::pass::{PassError, PassOptions, environment};
 use crate::core::edit::Edit;
 use crate::core::ids::SessionKey;
+use crate::core::manifest::Manifest;
 use crate::core::manifest::lead::Desired;
-use crate::store::journal::{Journal, NewNote};
+use crate::store::journal::{Journal, NewNote, Note};
 use crate::store::manifest::{ManifestFile, Snapshot, UpdateCause};
 use crate::yaml;
 
@@ -37,14 +38,9 @@ pub fn declare(
     desired: Desired,
 ) -> Result<Vec<PathBuf>, DeclareError> {
     let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
-        let invalid = |diagnostics| {
-            let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
-            PassError::Invalid { path: options.manifest.clone(), text, diagnostics }
-        };
-        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| invalid(vec![diagnostic]))?;
-        let loaded = yaml::load(text, &environment(world)).map_err(invalid)?;
+        let (text, manifest) = read(world, options, snapshot)?;
         let mut edits = Vec::new();
-        for session in sessions.iter().filter_map(|key| loaded.manifest.find(key)) {
+        for session in sessions.iter().filter_map(|key| manifest.find(key)) {
             edits.extend(session.entry.set_desired(session.lead.desired, desired));
         }
         if edits.is_empty() {
@@ -68,12 +64,7 @@ pub fn append(
     entry: &serde_json::Value,
 ) -> Result<Vec<PathBuf>, DeclareError> {
     let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
-        let invalid = |diagnostics| {
-            let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
-            PassError::Invalid { path: options.manifest.clone(), text, diagnostics }
-        };
-        let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| invalid(vec![diagnostic]))?;
-        let manifest = yaml::load(text, &environment(world)).map_err(invalid)?.manifest;
+        let (text, manifest) = read(world, options, snapshot)?;
         if manifest.find(key).is_some() {
             return Err(DeclareError::Refused(format!("{key} has an entry already")));
         }
@@ -98,6 +89,20 @@ pub fn append(
     update(world, options, edits, Some(key), "an entry was added")
 }
 
+/// The text of a version of the manifest, and what it says.
+pub(super) fn read<'a>(
+    world: &Observer,
+    options: &PassOptions,
+    snapshot: &'a Snapshot,
+) -> Result<(&'a str, Manifest), DeclareError> {
+    let invalid = |diagnostics| {
+        let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+        PassError::Invalid { path: options.manifest.clone(), text, diagnostics }
+    };
+    let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| invalid(vec![diagnostic]))?;
+    Ok((text, yaml::load(text, &environment(world)).map_err(invalid)?.manifest))
+}
+
 fn update(
     world: &Observer,
     options: &PassOptions,
@@ -114,11 +119,12 @@ fn update(
     if matches!(outcome.change, crate::store::manifest::TextChange::Written { .. }) {
         let journal = Journal::new(&options.state_home.of_manifest(locked.path())).waiting(options.update.lock_wait);
         let note = NewNote {
-            kind: "declared",
+            kind: Note::DECLARED,
             at: world.host.now(),
             boot: world.host.boot().seen().map(|boot| boot.id.clone()),
             session: session.cloned(),
             message: message.to_owned(),
+            undoes: None,
         };
         journal.note(vec![note]).map_err(PassError::from)?;
     }

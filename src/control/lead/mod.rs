@@ -9,6 +9,7 @@ mod facts;
 mod launch;
 mod recover;
 mod rivals;
+mod withdraw;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::observe::Observer;
 use super::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::agent::Agents;
 use crate::core::ids::SessionKey;
+use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
 use crate::core::lead::{ActionKind, EntryFacts, Judged, Ledger, Scene, Standing, Wish, judge};
 use crate::core::manifest::Session;
@@ -25,7 +27,7 @@ use crate::core::manifest::select::Selection;
 use crate::store::operations::{LedgerFile, OperationError};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use declare::{DeclareError, append, declare};
-pub use engine::{Progress, carry_out};
+pub use engine::{Progress, carry_out, forget_all, remove_all, stop_and_forget_all};
 use facts::Ground;
 
 /// What a person or a program asks for.
@@ -148,6 +150,16 @@ pub fn watched(world: &Observer, planned: &Planned) -> Vec<SessionKey> {
         live.is_some_and(|id| facts::is_watched(world, &session.key.server, id) != Some(false))
     });
     watched.map(|(session, _)| session.key.clone()).collect()
+}
+
+/// The jobs of a session that are open.
+pub fn open_jobs(planned: &Planned, key: &SessionKey) -> Vec<JobId> {
+    let recorded = planned.pass.manifest().find(key).and_then(|session| session.recorded.delegate_job_id.as_deref());
+    let is_its = |job: &&Job| {
+        let is_named = job.session().is_some_and(|(mux, name)| mux == key.mux && key.names().any(|known| known == name));
+        !job.status.is_final() && (is_named || recorded == Some(job.id.as_str()))
+    };
+    planned.pass.jobs().unwrap_or_default().iter().filter(is_its).map(|job| job.id.clone()).collect()
 }
 
 /// A request about one session alone.

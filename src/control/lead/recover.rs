@@ -50,7 +50,8 @@ fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
     if is_alive(operation.engine.0, operation.engine.1) {
         return OpenState::GoesOn(format!("operation {} of process {} is open", operation.id, operation.engine.0));
     }
-    if operation.action == ActionKind::Stop {
+    // Nothing comes of these any more; how far they came is in the world and in the manifest.
+    if matches!(operation.action, ActionKind::Stop | ActionKind::Remove | ActionKind::Forget) {
         return OpenState::Over("headcount ended while it was open".to_owned());
     }
     if past.files.ended().is_some() {

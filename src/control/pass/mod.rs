@@ -4,6 +4,7 @@ mod error;
 mod held;
 mod jobs;
 mod passer;
+mod past;
 mod versions;
 mod write;
 
@@ -37,13 +38,13 @@ use crate::host::parallel::alongside;
 use crate::store::TextHash;
 use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
-use crate::store::operations::LedgerFile;
 use crate::store::paths::{ManifestDir, StateHome};
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic, LoadedManifest};
 pub use error::PassError;
 pub use held::{MuteBudget, note_told};
 pub use passer::PassRunner;
+use past::PastActs;
 pub use versions::{ManifestHistory, SuddenShrink};
 pub(in crate::control) use write::kept;
 
@@ -265,7 +266,7 @@ struct Stage {
     notes: Vec<String>,
     settle: TimeDelta,
     touched: BTreeMap<SessionKey, DateTime<Utc>>,
-    stops: BTreeMap<SessionKey, DateTime<Utc>>,
+    past: PastActs,
     selection: Selection,
 }
 
@@ -341,7 +342,7 @@ impl Stage {
             return Err(fatal.collect());
         }
         let mut notes: Vec<String> = state.warning.iter().map(|warning| PassError::line(warning)).collect();
-        let stops = stops(&options.state_home, &loaded.manifest, &mut notes);
+        let past = PastActs::of(&options.state_home, path, (&loaded.manifest, &observation), &mut notes);
         let jobs = timed("read the jobs", || jobs::read(options.jobs.as_ref(), &mut notes));
         Ok(Self {
             edition,
@@ -354,7 +355,7 @@ impl Stage {
             notes,
             settle: TimeDelta::from_std(options.settle).unwrap_or(TimeDelta::MAX),
             touched: BTreeMap::new(),
-            stops,
+            past,
             selection: options.selection.clone(),
         })
     }
@@ -372,7 +373,8 @@ impl Stage {
             jobs: self.jobs.as_deref().unwrap_or_default(),
             settle: self.settle,
             touched: &self.touched,
-            stops: &self.stops,
+            stops: &self.past.stops,
+            left: &self.past.left,
         }
     }
 
@@ -436,22 +438,6 @@ impl Stage {
         };
         make::make(judged, verdict, &outcome)
     }
-}
-
-/// When headcount stopped each session of a manifest last.
-fn stops(state_home: &StateHome, manifest: &Manifest, notes: &mut Vec<String>) -> BTreeMap<SessionKey, DateTime<Utc>> {
-    let ledger = match LedgerFile::new(state_home).read() {
-        Ok(ledger) => ledger,
-        Err(error) => {
-            notes.push(PassError::line(&error));
-            return BTreeMap::new();
-        }
-    };
-    if ledger.sessions.is_empty() {
-        return BTreeMap::new();
-    }
-    let sessions = manifest.sessions.iter().map(|session| &session.key);
-    sessions.filter_map(|key| Some((key.clone(), ledger.of(key)?.stopped.as_ref()?.at))).collect()
 }
 
 /// The state file in this directory, with what is known of it.

@@ -67,6 +67,7 @@ pub(in crate::control) fn kept(saved: &[PathBuf], at: DateTime<Utc>, boot: Optio
         boot: boot.map(|boot| boot.id.clone()),
         session: None,
         message: format!("Another program saved the manifest meanwhile. Its version is kept in {}.", path.display()),
+        undoes: None,
     };
     saved.iter().map(note).collect()
 }

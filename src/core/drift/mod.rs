@@ -19,7 +19,7 @@ mod stale_id;
 mod tests;
 mod unregistered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -60,6 +60,8 @@ pub struct Inputs<'a> {
     pub touched: &'a BTreeMap<SessionKey, DateTime<Utc>>,
     /// When headcount stopped a session last, of those that it ever did.
     pub stops: &'a BTreeMap<SessionKey, DateTime<Utc>>,
+    /// The sessions without an entry that a person left running when their entries were taken out.
+    pub left: &'a BTreeSet<SessionKey>,
 }
 
 impl Inputs<'_> {

@@ -31,7 +31,7 @@ pub(super) enum Discovered<'a> {
 }
 
 /// Which of the sessions without an entry are ours: the name matches a pattern of `discovery.names` and an agent the pattern
-/// names is alive in it. An agent is one session's: a session that only shows the agent of an entry (`shown`), or of an older
+/// names is alive in it. One whose entry a person took out while it ran is not. An agent is one session's: a session that only shows the agent of an entry (`shown`), or of an older
 /// session that is ours, is a view of it. In the order of `undeclared`.
 pub(super) fn discover<'w, 'a>(
     world: &Inputs<'_>,
@@ -42,6 +42,10 @@ pub(super) fn discover<'w, 'a>(
     let mut candidates: Vec<(usize, Vec<LiveAgentRef<'a>>)> = Vec::new();
     let mut all: Vec<(&Undeclared<'a>, Discovered<'a>)> = Vec::with_capacity(undeclared.len());
     for other in undeclared {
+        if world.left.contains(&other.key) {
+            all.push((other, Discovered::NotOurs));
+            continue;
+        }
         let kinds: Vec<AgentKind> = world
             .manifest
             .discovery

@@ -18,6 +18,10 @@ pub enum ActionKind {
     Stop,
     /// Its agent is asked to end, and then goes on.
     Restart,
+    /// Its entry is taken out of the manifest, its agent having ended or not.
+    Remove,
+    /// The conversation that is recorded for it is taken out of its entry.
+    Forget,
 }
 
 impl ActionKind {
@@ -28,6 +32,8 @@ impl ActionKind {
             Self::Resume => "resume",
             Self::Stop => "stop",
             Self::Restart => "restart",
+            Self::Remove => "remove",
+            Self::Forget => "forget",
         }
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::operation::OperationId;
 use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::Session;
+use crate::core::observe::Server;
 
 /// What was done to the sessions of one user on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,6 +39,39 @@ pub struct ActedOn {
     /// The last stop that was made for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<LastStop>,
+    /// What went on when its entry was taken out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<LeftRunning>,
+}
+
+/// A session that a person left running when its entry was taken out of a manifest: that manifest discovers it no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftRunning {
+    /// The manifest, symlinks resolved.
+    pub manifest: String,
+    /// Its key, with the name as its multiplexer lists it.
+    pub session: SessionKey,
+    /// The server's process.
+    pub server: Option<u32>,
+    /// The multiplexer's immutable id of the session.
+    pub id: String,
+    /// When it was made, where the multiplexer says so.
+    pub created: Option<DateTime<Utc>>,
+}
+
+impl LeftRunning {
+    /// A session that runs, as it is left by a manifest; `None` if it does not run.
+    pub fn of(key: &SessionKey, manifest: &str, server: &Server) -> Option<Self> {
+        let session = server.sessions.iter().find(|it| key.names().any(|name| name == it.name.as_str()))?;
+        let key = SessionKey { name: session.name.clone(), ..key.clone() };
+        let (id, created) = (session.id.clone(), session.created);
+        Some(Self { manifest: manifest.to_owned(), session: key, server: server.pid, id, created })
+    }
+
+    /// Whether it is still there.
+    pub fn is_in(&self, server: &Server) -> bool {
+        Self::of(&self.session, &self.manifest, server).as_ref() == Some(self)
+    }
 }
 
 /// Where a start put its pane.
@@ -88,6 +122,11 @@ impl Ledger {
     /// What was done to a session.
     pub fn of(&self, session: &SessionKey) -> Option<&ActedOn> {
         self.sessions.get(&Self::key(session))
+    }
+
+    /// Forgets a session.
+    pub fn forget(&mut self, session: &SessionKey) {
+        self.sessions.remove(&Self::key(session));
     }
 
     /// The same, to be changed.

@@ -14,7 +14,7 @@ mod stop;
 pub use action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
 pub use guard::Permit;
 pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
-pub use ledger::{ActedOn, LastStart, LastStop, Ledger, Placed, lead_fields};
+pub use ledger::{ActedOn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields};
 pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
 pub use reference::{is_pattern, referred};
 pub use start::{ChildEnd, StartEvidence, StartNext, next_start};

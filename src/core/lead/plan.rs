@@ -113,13 +113,14 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan
                 actions.push(LeadRow { blocked: Some(blocked.clone()), ..row(RowState::Blocked) });
             }
             Standing::Planned(action) => {
-                let count = match action.kind {
-                    ActionKind::Start => &mut counts.start,
-                    ActionKind::Resume => &mut counts.resume,
-                    ActionKind::Stop => &mut counts.stop,
-                    ActionKind::Restart => &mut counts.restart,
-                };
-                *count += 1;
+                match action.kind {
+                    ActionKind::Start => counts.start += 1,
+                    ActionKind::Resume => counts.resume += 1,
+                    ActionKind::Stop => counts.stop += 1,
+                    ActionKind::Restart => counts.restart += 1,
+                    // Nobody wants these by what an entry says.
+                    ActionKind::Remove | ActionKind::Forget => {}
+                }
                 let place = match action.target {
                     Target::NewSession => Some("session".to_owned()),
                     Target::NewWindow(_) => Some("window".to_owned()),

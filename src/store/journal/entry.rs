@@ -167,6 +167,9 @@ pub struct Note {
     /// One line about it.
     #[serde(default)]
     pub message: String,
+    /// The entry that this one took back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub undoes: Option<EntryId>,
     /// The hash of the manifest that its change leaves, if it changes the manifest. It counts only once that has happened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) after: Option<TextHash>,
@@ -175,10 +178,16 @@ pub struct Note {
 impl Note {
     /// A version of the manifest that another program saved was kept beside it.
     pub const KEPT: &str = "kept";
+    /// A person declared something by a command.
+    pub const DECLARED: &str = "declared";
+    /// An entry was taken out of the manifest.
+    pub const REMOVED: &str = "removed";
+    /// An entry that was taken out was put back.
+    pub const RESTORED: &str = "restored";
 
     pub(super) fn new(id: EntryId, new: NewNote) -> Self {
-        let NewNote { kind, at, boot, session, message } = new;
-        Self { id, kind: kind.to_owned(), at, boot, session, message, after: None }
+        let NewNote { kind, at, boot, session, message, undoes } = new;
+        Self { id, kind: kind.to_owned(), at, boot, session, message, undoes, after: None }
     }
 }
 
@@ -204,6 +213,8 @@ pub struct NewNote {
     pub session: Option<SessionKey>,
     /// One line about it.
     pub message: String,
+    /// The entry that it takes back.
+    pub undoes: Option<EntryId>,
 }
 
 /// An entry that counts.

@@ -12,6 +12,7 @@
 
 mod entry;
 mod file;
+mod removed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -26,6 +27,7 @@ use super::paths::{ManifestDir, PathError};
 use super::replace;
 pub use entry::{EditRecord, EntryId, EntryRecord, JournalEntry, NewEntry, NewNote, NotAnEntryId, Note};
 use file::{JournalLine, Tail};
+pub use removed::RemovedEntry;
 
 /// A journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +143,22 @@ impl Journal {
             lines.push(JournalLine::Note(Box::new(Note::new(id, new))));
         }
         self.append(&lines)
+    }
+
+    /// Writes a note of a change that is no recorded drift, on disk, before the manifest's text `before` is replaced by `after`:
+    /// like an entry it counts once it is committed.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then nothing counts.
+    pub fn begin_note(&self, note: NewNote, before: TextHash, after: TextHash) -> Result<Intent, JournalError> {
+        self.directory.create()?;
+        let _guard = self.guard()?;
+        let tail = self.tail()?;
+        self.decide(&tail, before)?;
+        self.rotate()?;
+        let id = tail.last.next();
+        self.append(&[JournalLine::Note(Box::new(Note { after: Some(after), ..Note::new(id, note) }))])?;
+        Ok(Intent { ids: vec![id] })
     }
 
     /// The manifest was replaced: the entries count.

@@ -122,7 +122,7 @@ impl EditBatch {
     }
 }
 
-fn tree_of(text: &str) -> Result<SyntaxTree, Refusal> {
+pub(super) fn tree_of(text: &str) -> Result<SyntaxTree, Refusal> {
     let tree = SyntaxTree::parse(text);
     match &tree.fault {
         None => Ok(tree),

@@ -13,6 +13,7 @@ pub(super) mod refusal;
 mod remove;
 mod replace;
 pub(super) mod splice;
+mod take_out;
 
 use std::ops::Range;
 
@@ -24,6 +25,7 @@ use super::{guard, untyped};
 use crate::core::edit::Edit;
 use model::NodeChange;
 pub use refusal::Refusal;
+pub use take_out::{TakenOut, put_back, take_out};
 
 /// Makes edits, in order, each seeing the ones before it.
 ///

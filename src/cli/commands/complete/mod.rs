@@ -17,7 +17,7 @@ use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::{registry, run_pass};
 use crate::core::manifest::Manifest;
 use crate::core::text::printable;
-use crate::store::journal::Journal;
+use crate::store::journal::{EntryRecord, Journal, Note};
 use crate::store::manifest::ManifestFile;
 use crate::store::paths::StateHome;
 
@@ -253,10 +253,16 @@ fn entries(place: &Cursor<'_>) -> Vec<(String, String)> {
     let entries = || {
         let manifest = ManifestFile::open(&manifest_path(place)?).ok()?.resolved().ok()?;
         let state = StateHome::from_environment(|name| std::env::var_os(name)).ok()?;
-        Journal::new(&state.of_manifest(&manifest)).entries().ok()
+        Journal::new(&state.of_manifest(&manifest)).records().ok()
     };
-    let entries = entries().unwrap_or_default();
-    entries.iter().map(|entry| (entry.id.to_string(), format!("{} {}", entry.session.name, entry.class.as_str()))).collect()
+    let shown = entries().unwrap_or_default().into_iter().filter_map(|record| match record {
+        EntryRecord::Edit(entry) => Some((entry.id.to_string(), format!("{} {}", entry.session.name, entry.class.as_str()))),
+        EntryRecord::Note(note) if note.kind == Note::REMOVED => {
+            Some((note.id.to_string(), format!("{} {}", note.session?.name, note.kind)))
+        }
+        EntryRecord::Note(_) => None,
+    });
+    shown.collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub(crate) mod allow;
 pub(crate) mod attach;
 pub(crate) mod new;
+pub(crate) mod remove;
 pub(crate) mod verbs;
 
 use std::collections::BTreeSet;
@@ -179,6 +180,19 @@ fn failed(error: LeadError, context: &Context) -> CliError {
 
 /// Does what was planned, tells of each operation as it ends, and gives the exit code.
 fn carry_out(lead: &Lead, planned: &Planned, format: Option<Format>, context: &Context) -> Result<Exit, CliError> {
+    tell_of(planned, format, context, |tell| lead::carry_out(&lead.world, &lead.request, planned, tell))
+}
+
+/// What is told while operations go on.
+type Tell<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
+
+/// Tells of operations while somebody carries them out, and of all of them at the end; gives the exit code.
+fn tell_of(
+    planned: &Planned,
+    format: Option<Format>,
+    context: &Context,
+    act: impl FnOnce(Tell<'_>) -> Vec<OperationReport>,
+) -> Result<Exit, CliError> {
     // From here on an interrupt would leave an operation open; the next command would find it, but nobody would be told now.
     let failure: Mutex<Option<CliError>> = Mutex::new(None);
     let keep = |told: Result<(), CliError>| {
@@ -196,7 +210,7 @@ fn carry_out(lead: &Lead, planned: &Planned, format: Option<Format>, context: &C
         Progress::Ended(_) => {}
         Progress::Note(note) => context.out.note(note),
     };
-    let operations = lead::carry_out(&lead.world, &lead.request, planned, &tell);
+    let operations = act(&tell);
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
@@ -206,12 +220,7 @@ fn carry_out(lead: &Lead, planned: &Planned, format: Option<Format>, context: &C
             let manifest = planned.pass.report.manifest.clone();
             print_document(&ApplyReport { schema: REPORT_SCHEMA.to_owned(), manifest, operations }, format, context)?;
         }
-        None => {
-            for report in operations.iter().filter(|report| report.outcome == Outcome::Skipped) {
-                context.out.answer(&render::operation(report, look))?;
-            }
-            context.out.answer(&render::count(&operations))?;
-        }
+        None => context.out.answer(&render::count(&operations))?,
     }
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, print_document, render,
+    tell_of,
 };
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
@@ -77,6 +78,11 @@ pub(crate) fn run_stop(args: &StopArgs, context: &Context) -> Result<Exit, CliEr
     ending(&mut lead, args.end, args.yes);
     let planned = sure(&lead, &args.which, args.yes, context)?;
     declare(&lead, &planned, Desired::Stopped, args.declare, context)?;
+    if args.purge_conversation {
+        return tell_of(&planned, args.format.document(), context, |tell| {
+            lead::stop_and_forget_all(&lead.world, &lead.request, &planned, tell)
+        });
+    }
     carry_out(&lead, &planned, args.format.document(), context)
 }
 
@@ -89,7 +95,7 @@ pub(crate) fn run_restart(args: &RestartArgs, context: &Context) -> Result<Exit,
     carry_out(&lead, &planned, args.format.document(), context)
 }
 
-fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
+pub(super) fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
     let request = &mut lead.request;
     (request.timeout, request.now, request.kill, request.own) = (end.timeout, end.now, end.kill, end.own);
     request.take = end.take;
@@ -97,7 +103,7 @@ fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
 }
 
 /// Looks, and where more is meant than what was named one by one, shows it and asks.
-fn sure(lead: &Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<Planned, CliError> {
+pub(super) fn sure(lead: &Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<Planned, CliError> {
     let planned = plan(lead, context)?;
     let is_wide = which.refs.is_empty() || which.refs.iter().any(|text| is_pattern(text));
     if is_wide && planned.plan.has_actions() {

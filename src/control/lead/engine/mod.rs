@@ -1,6 +1,7 @@
 //! One operation after another: lock, look, judge again, begin, act, wait for what proves it, end. What comes next is for the machines
 //! in `core::lead` to say.
 
+mod entry;
 mod report;
 mod start;
 mod stop;
@@ -21,6 +22,7 @@ use crate::core::lead::{
 use crate::core::manifest::Session;
 use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
+pub use entry::{forget_all, remove_all, stop_and_forget_all};
 use report::OperationDraft;
 
 /// The shortest and the longest time between two looks while something is waited for.
@@ -48,18 +50,7 @@ type Tell<'a> = &'a (dyn Fn(Progress<'_>) + Sync);
 /// Does what was planned. Gives what became of each session that something is wanted of, in the order of the manifest.
 pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tell: Tell<'_>) -> Vec<OperationReport> {
     let manifest = planned.pass.manifest();
-    let engine = Engine {
-        world,
-        request,
-        tell,
-        ledger: LedgerFile::new(&request.pass.state_home),
-        operations: Operations::new(&request.pass.state_home),
-        manifest: planned.pass.path().to_string_lossy().into_owned(),
-        ready: manifest.lead.ready.unwrap_or(Duration::from_secs(60)),
-        spacing: manifest.lead.spacing.unwrap_or(Duration::from_secs(1)),
-        last_start: Mutex::new(None),
-        count: AtomicU32::new(0),
-    };
+    let engine = Engine::new(world, request, planned, tell);
     engine.note_wishes(planned);
     engine.resolve_others(planned);
     let mut todo = VecDeque::new();
@@ -69,7 +60,11 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
         match &one.standing {
             Standing::Unled => {}
             Standing::Met(_) if request.wish == Wish::Manifest => {}
-            Standing::Met(how) => done.push((one.index, OperationDraft::new(session, request).skipped(how))),
+            Standing::Met(how) => {
+                let report = OperationDraft::new(session, request).skipped(how);
+                tell(Progress::Ended(&report));
+                done.push((one.index, report));
+            }
             Standing::Blocked(blocked) => {
                 let report = OperationDraft::new(session, request).refused(blocked.code, blocked.message.clone());
                 tell(Progress::Ended(&report));
@@ -120,7 +115,23 @@ struct Engine<'a> {
     count: AtomicU32,
 }
 
-impl Engine<'_> {
+impl<'a> Engine<'a> {
+    fn new(world: &'a Observer, request: &'a LeadRequest, planned: &Planned, tell: Tell<'a>) -> Self {
+        let policy = &planned.pass.manifest().lead;
+        Self {
+            world,
+            request,
+            tell,
+            ledger: LedgerFile::new(&request.pass.state_home),
+            operations: Operations::new(&request.pass.state_home),
+            manifest: planned.pass.path().to_string_lossy().into_owned(),
+            ready: policy.ready.unwrap_or(Duration::from_secs(60)),
+            spacing: policy.spacing.unwrap_or(Duration::from_secs(1)),
+            last_start: Mutex::new(None),
+            count: AtomicU32::new(0),
+        }
+    }
+
     /// Notes since when each entry wants what it wants now.
     fn note_wishes(&self, planned: &Planned) {
         let now = self.world.host.now();
@@ -238,7 +249,9 @@ impl Engine<'_> {
         match action.kind {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             ActionKind::Stop => self.stop(report, &planned.pass, session, action, lock),
-            ActionKind::Restart => report.failed(Outcome::Failed, "internal error: a restart is two steps".to_owned()),
+            ActionKind::Restart | ActionKind::Remove | ActionKind::Forget => {
+                report.failed(Outcome::Failed, "internal error: it is not one step".to_owned())
+            }
         }
     }
 
@@ -290,7 +303,7 @@ impl Engine<'_> {
 }
 
 /// An entry and what was concluded about it.
-fn entry<'a>(pass: &'a Pass, key: &SessionKey) -> Option<(&'a Session, &'a EntryVerdict)> {
+fn entry_of<'a>(pass: &'a Pass, key: &SessionKey) -> Option<(&'a Session, &'a EntryVerdict)> {
     let session = pass.manifest().sessions.iter().find(|session| session.key == *key)?;
     Some((session, pass.verdict().entries.get(session.index)?))
 }

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, Progress, entry, line};
+use super::{Engine, LOOKS, Progress, entry_of, line};
 use crate::agent::Agents;
 use crate::agent::drive::ReadySign;
 use crate::control::lead::effects::Ending;
@@ -190,7 +190,7 @@ impl Engine<'_> {
     /// What is to be seen of an agent that was begun.
     fn look(&self, session: &Session, sign: ReadySign, placed: Option<&Placed>, seen: &mut StartEvidence) {
         let Ok(planned) = plan(self.world, &about(self.request, &session.key, Wish::Start { fresh: false })) else { return };
-        let Some((_, verdict)) = entry(&planned.pass, &session.key) else { return };
+        let Some((_, verdict)) = entry_of(&planned.pass, &session.key) else { return };
         let Presence::Alive(live) = &verdict.presence else { return };
         if placed.is_some_and(|placed| live.pane.id != placed.pane || live.pane.pid != Some(placed.pid)) {
             return;

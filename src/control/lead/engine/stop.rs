@@ -1,7 +1,7 @@
 //! A stop: the agent is asked to end, at its turn's end if it works, and its end is waited for.
 
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, entry, line};
+use super::{Engine, LOOKS, entry_of, line};
 use crate::agent::Agents;
 use crate::control::lead::{about, effects, facts, plan};
 use crate::control::pass::Pass;
@@ -28,7 +28,7 @@ impl Engine<'_> {
         let Some(table) = agents.of(session.agent).and_then(|adapter| adapter.drive()) else {
             return report.failed(Outcome::Failed, "how its agent is stopped is not known".to_owned());
         };
-        let Some((_, verdict)) = entry(pass, &session.key) else {
+        let Some((_, verdict)) = entry_of(pass, &session.key) else {
             return report.failed(Outcome::Failed, "its entry is gone".to_owned());
         };
         let Presence::Alive(live) = &verdict.presence else { return report.skipped("not running") };
@@ -127,7 +127,7 @@ impl Engine<'_> {
     /// Whether the agent of a session is this process, and idle.
     fn is_idle_now(&self, key: &SessionKey, process: Process) -> bool {
         let Ok(planned) = plan(self.world, &about(self.request, key, Wish::Stop)) else { return false };
-        let Some((_, verdict)) = entry(&planned.pass, key) else { return false };
+        let Some((_, verdict)) = entry_of(&planned.pass, key) else { return false };
         match &verdict.presence {
             Presence::Alive(live) if live.agent.process == process => facts::is_idle(&planned.pass, live, verdict),
             _ => false,

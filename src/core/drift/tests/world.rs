@@ -1,6 +1,6 @@
 //! A world made of values: a manifest from text, sessions and agents from a few words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -162,6 +162,7 @@ pub(super) struct Scene {
     pub(super) modified: Option<DateTime<Utc>>,
     pub(super) touched: BTreeMap<SessionKey, DateTime<Utc>>,
     pub(super) stops: BTreeMap<SessionKey, DateTime<Utc>>,
+    pub(super) left: BTreeSet<SessionKey>,
     pub(super) jobs: Vec<crate::core::job::Job>,
 }
 
@@ -193,6 +194,7 @@ pub(super) fn scene(manifest: Manifest, sessions: Vec<MuxSession>) -> Scene {
         modified: Some(ago(300)),
         touched: BTreeMap::new(),
         stops: BTreeMap::new(),
+        left: BTreeSet::new(),
         jobs: Vec::new(),
     };
     let recorded: Vec<ConversationId> =
@@ -241,6 +243,7 @@ impl Scene {
             settle: TimeDelta::seconds(5),
             touched: &self.touched,
             stops: &self.stops,
+            left: &self.left,
         }
     }
 

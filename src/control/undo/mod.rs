@@ -1,19 +1,22 @@
 //! Taking one recorded change back: the same lock, edits, guard and journal as recording it. Never observes anything.
 
+mod restore;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::observe::Observer;
-use super::pass::{PassError, environment, kept};
+use crate::control::observe::Observer;
+use crate::control::pass::{PassError, environment, kept};
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
 use crate::store::TextHash;
-use crate::store::journal::{EntryId, EntryRecord, Intent, Journal, JournalEntry, NewEntry};
+use crate::store::journal::{EntryId, EntryRecord, Intent, Journal, JournalEntry, NewEntry, Note};
 use crate::store::manifest::{ManifestFile, Snapshot, TextChange, UpdateOptions};
 use crate::store::paths::StateHome;
 use crate::yaml;
+use restore::restore;
 
 /// What is to be taken back, and where.
 #[derive(Debug, Clone)]
@@ -33,8 +36,8 @@ pub struct UndoRequest {
 /// What was, or would be, taken back.
 #[derive(Debug)]
 pub struct Undone {
-    /// The entry that was taken back.
-    pub entry: JournalEntry,
+    /// What was taken back, for people.
+    pub what: String,
     /// The number of the entry that says so; `None` if it was a dry run.
     pub id: Option<EntryId>,
     /// The unified diff of the manifest.
@@ -89,12 +92,16 @@ pub fn undo(world: &Observer, request: &UndoRequest) -> Result<Undone, UndoError
     let file = ManifestFile::open(&request.manifest).map_err(PassError::from)?;
     let resolved = file.resolved().map_err(PassError::from)?;
     let journal = Journal::new(&request.state_home.of_manifest(&resolved)).waiting(request.update.lock_wait);
-    let entry = find(&journal, request)?;
+    let entry = match find(&journal, request)? {
+        EntryRecord::Edit(entry) => entry,
+        EntryRecord::Note(note) => return restore(world, request, &journal, &note),
+    };
+    let what = format!("{} {} of {}", entry.class, entry.id, printable(&entry.session.to_string()));
     let undoing = Undoing { world, request, entry: &entry };
     if request.dry_run {
         let snapshot = file.read().map_err(PassError::from)?;
         let (old, new) = undoing.texts(&snapshot)?;
-        return Ok(Undone { diff: undoing.diff(&old, &new), entry, id: None, saved: Vec::new() });
+        return Ok(Undone { what, diff: undoing.diff(&old, &new), id: None, saved: Vec::new() });
     }
     let mut locked = file.lock(&request.update).map_err(PassError::from)?;
     let mut written: Option<(Intent, String)> = None;
@@ -117,24 +124,28 @@ pub fn undo(world: &Observer, request: &UndoRequest) -> Result<Undone, UndoError
     }
     .map_err(PassError::from)?;
     journal.note(kept(&outcome.saved, world.host.now(), world.host.boot().seen())).map_err(PassError::from)?;
-    Ok(Undone { entry, id, diff, saved: outcome.saved })
+    Ok(Undone { what, id, diff, saved: outcome.saved })
 }
 
-fn find(journal: &Journal, request: &UndoRequest) -> Result<JournalEntry, UndoError> {
+/// The change, or the note of an entry that was taken out.
+fn find(journal: &Journal, request: &UndoRequest) -> Result<EntryRecord, UndoError> {
     let records = journal.records().map_err(PassError::from)?;
-    let taken_back = |record: &&EntryRecord| matches!(record, EntryRecord::Edit(entry) if entry.undoes == Some(request.entry));
+    let taken_back = |record: &&EntryRecord| match record {
+        EntryRecord::Edit(entry) => entry.undoes == Some(request.entry),
+        EntryRecord::Note(note) => note.undoes == Some(request.entry),
+    };
     if let Some(other) = records.iter().find(taken_back) {
         return Err(UndoError::Already { id: request.entry, by: other.id() });
     }
     match records.into_iter().find(|record| record.id() == request.entry) {
-        Some(EntryRecord::Edit(entry)) => Ok(entry),
-        Some(EntryRecord::Note(note)) => {
+        Some(EntryRecord::Note(note)) if note.kind != Note::REMOVED => {
             let why = format!(
                 "it is not an edit that this version of headcount knows, but an entry of the kind `{}`",
                 printable(&note.kind)
             );
             Err(UndoError::refused(request.entry, why))
         }
+        Some(record) => Ok(record),
         None => Err(UndoError::NoSuchEntry { manifest: request.manifest.clone(), id: request.entry }),
     }
 }

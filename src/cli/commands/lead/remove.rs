@@ -1,0 +1,79 @@
+//! `rm` and `forget`: what is taken out of the manifest. What may be taken out is decided elsewhere.
+
+use chrono::Utc;
+
+use super::verbs::{ending, sure};
+use super::{Lead, begin, lead, plan, tell_of};
+use crate::cli::Context;
+use crate::cli::args::{ForgetArgs, RmArgs, WhichArgs};
+use crate::cli::commands::lead::{confirm, is_pattern};
+use crate::cli::error::{CliError, Exit};
+use crate::control::lead::Planned;
+use crate::core::ids::SessionKey;
+use crate::core::job::JobId;
+use crate::core::lead::{Outcome, Wish};
+use crate::core::text::printable;
+
+/// Takes sessions out of the manifest.
+pub(crate) fn run_rm(args: &RmArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: args.refs.clone(), ..WhichArgs::default() };
+    let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
+    ending(&mut lead, args.end, args.yes);
+    let planned = if args.keep_running { plan(&lead, context)? } else { sure(&lead, &which, args.yes, context)? };
+    // What does not run is taken out as well, and was not shown.
+    let shows_all = args.keep_running || !planned.plan.has_actions();
+    if args.refs.iter().any(|text| is_pattern(text)) && shows_all {
+        listed(&planned, "out of the manifest", args.yes, context)?;
+    }
+    let jobs = jobs(args, &planned)?;
+    tell_of(&planned, args.format.document(), context, |tell| {
+        let reports = lead::remove_all(&lead.world, &lead.request, &planned, args.keep_running, tell);
+        let is_out = |key: &SessionKey| reports.iter().any(|report| report.session == *key && report.outcome == Outcome::Done);
+        for (_, id) in jobs.iter().filter(|(key, _)| args.drop && is_out(key)) {
+            cancel(&lead, id, context);
+        }
+        reports
+    })
+}
+
+/// The open jobs of what goes. Somebody has to say what becomes of them.
+fn jobs(args: &RmArgs, planned: &Planned) -> Result<Vec<(SessionKey, JobId)>, CliError> {
+    let meant = planned.judged.iter().filter_map(|one| planned.pass.manifest().sessions.get(one.index));
+    let open: Vec<_> = meant
+        .flat_map(|session| lead::open_jobs(planned, &session.key).into_iter().map(|id| (session.key.clone(), id)))
+        .collect();
+    if open.is_empty() || args.keep || args.drop {
+        return Ok(open);
+    }
+    let listed: Vec<String> = open.iter().map(|(key, id)| format!("{id} ({})", printable(&key.name))).collect();
+    Err(CliError::new(Exit::Refused, format!("jobs are open: {}; nothing was done", listed.join(", ")))
+        .hint("--keep leaves them as they are, --drop cancels them"))
+}
+
+fn cancel(lead: &Lead, id: &JobId, context: &Context) {
+    let Some(registry) = &lead.request.pass.jobs else { return };
+    match registry.cancel(id, Utc::now()) {
+        Ok(_) => context.out.note(&format!("job {id} was cancelled")),
+        Err(error) => context.out.note(&format!("job {id} could not be cancelled: {}", CliError::from(error).message())),
+    }
+}
+
+/// Takes recorded conversations out of entries.
+pub(crate) fn run_forget(args: &ForgetArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: args.refs.clone(), ..WhichArgs::default() };
+    let lead = begin(&which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
+    let planned = plan(&lead, context)?;
+    if args.refs.iter().any(|text| is_pattern(text)) {
+        listed(&planned, "of which the conversations are forgotten", args.yes, context)?;
+    }
+    tell_of(&planned, args.format.document(), context, |tell| lead::forget_all(&lead.world, &lead.request, &planned, tell))
+}
+
+/// Shows what a pattern means, and asks.
+fn listed(planned: &Planned, what: &str, yes: bool, context: &Context) -> Result<(), CliError> {
+    let sessions = &planned.pass.manifest().sessions;
+    let names = planned.judged.iter().filter_map(|one| sessions.get(one.index)).map(|session| &session.key.name);
+    let names: String = names.map(|name| format!("  {}\n", printable(name))).collect();
+    context.out.stderr(&format!("The sessions {what}:\n{names}"));
+    confirm("Do this?", yes, context)
+}

@@ -1,0 +1,186 @@
+//! Taking things out of the manifest that a person names: an entry, or the conversation that an entry holds. Under the same lock and
+//! guard as recording, and in the journal before it happens, so that it can be taken back. Ends nothing that runs.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::allow::{Permission, PermissionFile, scope_of};
+use super::declare::{DeclareError, read};
+use crate::control::observe::Observer;
+use crate::control::pass::{PassError, PassOptions, environment};
+use crate::core::drift::Class;
+use crate::core::edit::Segment;
+use crate::core::ids::SessionKey;
+use crate::core::manifest::names::Field;
+use crate::core::manifest::{Manifest, Session};
+use crate::store::TextHash;
+use crate::store::journal::{EntryId, Intent, Journal, NewEntry, NewNote, Note, RemovedEntry};
+use crate::store::manifest::{ManifestFile, Snapshot, TextChange, UpdateCause};
+use crate::yaml;
+
+/// What was taken out.
+#[derive(Debug)]
+pub(super) struct Withdrawn {
+    /// The entry of the journal that `undo` takes back; `None`: there was nothing to take out.
+    pub(super) entry: Option<EntryId>,
+    /// The versions that were kept because somebody saved meanwhile.
+    pub(super) saved: Vec<PathBuf>,
+}
+
+/// Takes the entry of a session out. What is taken out is kept for `undo` alone.
+///
+/// # Errors
+/// [`DeclareError`]; then the entry stays.
+pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Withdrawn, DeclareError> {
+    change(world, options, |journal, snapshot| {
+        let (text, manifest) = read(world, options, snapshot)?;
+        let Some(session) = manifest.find(key) else { return Ok(None) };
+        let path = &session.entry.path;
+        let out = yaml::take_out(text, path).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        let left = loads(world, &out.text)?;
+        let after = TextHash::of(out.text.as_bytes());
+        let note = NewNote {
+            kind: Note::REMOVED,
+            at: world.host.now(),
+            boot: world.host.boot().seen().map(|boot| boot.id.clone()),
+            session: Some(key.clone()),
+            message: format!("its entry was taken out (by {by})"),
+            undoes: None,
+        };
+        let removed = RemovedEntry {
+            session: key.clone(),
+            agent: session.agent,
+            above: above(&manifest, session),
+            taken: out.taken,
+            put: out.put,
+            offset: out.offset,
+            value: out.value,
+            after,
+        };
+        let intent = journal.begin_note(note, snapshot.hash, after).map_err(PassError::from)?;
+        if let Some(id) = intent.ids().first() {
+            journal.keep_removed(*id, &removed).map_err(PassError::from)?;
+        }
+        let scopes = [scope_of(&manifest), scope_of(&left)];
+        Ok(Some(Change { text: out.text, intent, scopes }))
+    })
+}
+
+/// Takes the recorded conversation out of the entry of a session.
+///
+/// # Errors
+/// [`DeclareError`]; then it stays.
+pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Withdrawn, DeclareError> {
+    change(world, options, |journal, snapshot| {
+        let (text, manifest) = read(world, options, snapshot)?;
+        let Some((session, id)) = manifest.find(key).and_then(|it| Some((it, it.recorded.session_id.clone()?))) else {
+            return Ok(None);
+        };
+        if session.recorded.id_is_lent {
+            let why = "the conversation stands in a top-level identity, which other entries may use; take it out there";
+            return Err(DeclareError::Refused(why.to_owned()));
+        }
+        let edits: Vec<_> = session.entry.set(Field::SessionId, session.agent, Value::Null).into_iter().collect();
+        let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        let left = loads(world, &new)?;
+        if let Some(other) = left.find(key).and_then(|session| session.recorded.session_id.as_ref()) {
+            let why = format!("conversation {other} would count for it then, which stands elsewhere in the manifest");
+            return Err(DeclareError::Refused(why));
+        }
+        let entry = NewEntry {
+            at: world.host.now(),
+            boot: world.host.boot().seen().map(|boot| boot.id.clone()),
+            manifest: snapshot.path.clone(),
+            class: Class::NewId,
+            session: key.clone(),
+            agent: session.agent,
+            message: format!("{}: forgot conversation {} (by {by}).", key.name, id.as_str()),
+            evidence: Vec::new(),
+            edits,
+            undoes: None,
+        };
+        let after = TextHash::of(new.as_bytes());
+        let intent = journal.begin(vec![entry], snapshot.hash, after).map_err(PassError::from)?;
+        Ok(Some(Change { text: new, intent, scopes: [scope_of(&manifest), scope_of(&left)] }))
+    })
+}
+
+/// The entry above one in the list.
+fn above(manifest: &Manifest, session: &Session) -> Option<SessionKey> {
+    match session.entry.path.0.last() {
+        Some(Segment::Index(index)) => Some(manifest.sessions.get(index.checked_sub(1)?)?.key.clone()),
+        _ => None,
+    }
+}
+
+fn loads(world: &Observer, text: &str) -> Result<Manifest, DeclareError> {
+    let loaded = yaml::load(text, &environment(world)).map_err(|all| {
+        let why = all.into_iter().find(|one| one.fatal).map_or_else(String::new, |one| one.message);
+        DeclareError::Refused(format!("it would not load: {why}"))
+    })?;
+    Ok(loaded.manifest)
+}
+
+/// A new text for the manifest.
+struct Change {
+    text: String,
+    /// What the journal says of it.
+    intent: Intent,
+    /// What the old one would run, and the new one.
+    scopes: [Vec<String>; 2],
+}
+
+fn change(
+    world: &Observer,
+    options: &PassOptions,
+    mut plan: impl FnMut(&Journal, &Snapshot) -> Result<Option<Change>, DeclareError>,
+) -> Result<Withdrawn, DeclareError> {
+    let file = ManifestFile::open(&options.manifest).map_err(PassError::from)?;
+    let mut locked = file.lock(&options.update).map_err(PassError::from)?;
+    let journal = Journal::new(&options.state_home.of_manifest(locked.path())).waiting(options.update.lock_wait);
+    let permission = PermissionFile::new(&options.state_home, locked.path());
+    let mut intent: Option<Intent> = None;
+    let mut scopes = None;
+    let outcome = locked.update(|snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
+        let change = plan(&journal, snapshot)?;
+        // What an earlier plan of this update kept is of a text that was never written.
+        if let Some(id) = intent.take().and_then(|earlier| earlier.ids().first().copied()) {
+            journal.drop_removed(id);
+        }
+        Ok(change.map(|change| {
+            intent = Some(change.intent);
+            scopes = Some(change.scopes);
+            change.text.into_bytes()
+        }))
+    });
+    let outcome = outcome.map_err(|error| {
+        intent.iter().flat_map(Intent::ids).for_each(|id| journal.drop_removed(*id));
+        match error.cause {
+            UpdateCause::Manifest(error) => DeclareError::from(PassError::from(error)),
+            UpdateCause::Plan(error) => error,
+        }
+    })?;
+    let mut entry = None;
+    if let Some(intent) = intent {
+        let id = intent.ids().first().copied();
+        if matches!(outcome.change, TextChange::Written { .. }) {
+            journal.commit(intent).map_err(PassError::from)?;
+            entry = id;
+            // What it runs by a person's own command needs no permission of its own.
+            if let Some([before, after]) = scopes
+                && permission.permission(&before, true) == Permission::Allowed
+            {
+                permission.allow(&after).map_err(|error| {
+                    DeclareError::Refused(format!("it was, but its permission to act cannot be kept: {error}"))
+                })?;
+            }
+        } else {
+            journal.abort(intent).map_err(PassError::from)?;
+            id.into_iter().for_each(|id| journal.drop_removed(id));
+        }
+    }
+    let kept = crate::control::pass::kept(&outcome.saved, world.host.now(), world.host.boot().seen());
+    journal.note(kept).map_err(PassError::from)?;
+    Ok(Withdrawn { entry, saved: outcome.saved })
+}
