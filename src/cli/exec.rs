@@ -108,7 +108,7 @@ fn wait_for_key() {
 fn begin(spec: &LaunchSpec) -> EndedRecord {
     let not_begun = |why: String| {
         say(&format!("headcount: {}", printable(&why)));
-        EndedRecord { at: Utc::now(), code: None, signal: None, not_begun: Some(why) }
+        ended(End::default(), Some(why))
     };
     let mut command = match command(spec) {
         Ok(command) => command,
@@ -130,10 +130,26 @@ fn begin(spec: &LaunchSpec) -> EndedRecord {
     };
     let end = match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         Some(pid) => attend(pid),
-        None => (None, None),
+        None => End::default(),
     };
     restore(terminal.as_ref());
-    EndedRecord { at: Utc::now(), code: end.0, signal: end.1, not_begun: None }
+    ended(end, None)
+}
+
+/// How a child ended, and what told us before.
+#[derive(Default)]
+struct End {
+    code: Option<i32>,
+    signal: Option<i32>,
+    told: Option<i32>,
+}
+
+/// The record of an end that happens now.
+fn ended(end: End, not_begun: Option<String>) -> EndedRecord {
+    let since_boot =
+        LocalHost::new(Environ::default()).boot().into_seen().map(|boot| (Utc::now() - boot.at).num_milliseconds());
+    let End { code, signal, told } = end;
+    EndedRecord { at: Utc::now(), code, signal, told, since_boot, not_begun }
 }
 
 fn lock(spec: &LaunchSpec, conversation: &str) -> Result<ConversationLock, LockError> {
@@ -167,8 +183,14 @@ fn command(spec: &LaunchSpec) -> Result<Command, String> {
     Ok(command)
 }
 
-/// Waits for the child, and passes on what is sent to us. Gives its code and the signal that ended it.
-fn attend(child: Pid) -> (Option<i32>, Option<i32>) {
+/// Waits for the child, and passes on what is sent to us.
+fn attend(child: Pid) -> End {
+    let mut told = None;
+    let mut note = |signal: Signal| {
+        if matches!(signal, Signal::HUP | Signal::TERM) {
+            told.get_or_insert(signal.as_raw());
+        }
+    };
     loop {
         // Asked before waiting: a child may have ended before anybody waited for it.
         match waitpid(Some(child), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
@@ -177,16 +199,21 @@ fn attend(child: Pid) -> (Option<i32>, Option<i32>) {
                 let _ = tcsetpgrp(io::stdin().as_fd(), child);
                 let _ = kill_process_group(child, Signal::CONT);
             }
-            Ok(Some((_, status))) => return (status.exit_status(), status.terminating_signal()),
+            Ok(Some((_, status))) => {
+                // Who closes a terminal tells the child as well, which may have ended first.
+                signals::pending().into_iter().for_each(note);
+                return End { code: status.exit_status(), signal: status.terminating_signal(), told };
+            }
             Ok(None) => {
                 if let Some(signal) = signals::next() {
+                    note(signal);
                     let _ = kill_process_group(child, signal);
                     // One that has just stopped itself would not hear it.
                     let _ = kill_process_group(child, Signal::CONT);
                 }
             }
             Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return (None, None),
+            Err(_) => return End { told, ..End::default() },
         }
     }
 }
@@ -259,6 +286,22 @@ mod signals {
             libc::SIGCONT => Some(Signal::CONT),
             _ => None,
         }
+    }
+
+    /// What waits to be asked for and tells us to end.
+    #[allow(unsafe_code)]
+    pub(super) fn pending() -> Option<Signal> {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        let is_in = |set: &libc::sigset_t, signal| {
+            // SAFETY: the set is made, and the number is a signal.
+            unsafe { libc::sigismember(set, signal) == 1 }
+        };
+        // SAFETY: `sigpending` makes the set, and it is read only if that worked.
+        let set = unsafe { (libc::sigpending(set.as_mut_ptr()) == 0).then(|| set.assume_init()) }?;
+        [(libc::SIGHUP, Signal::HUP), (libc::SIGTERM, Signal::TERM)]
+            .into_iter()
+            .find(|(raw, _)| is_in(&set, *raw))
+            .map(|it| it.1)
     }
 
     /// The child makes itself the foreground of its terminal before it becomes the agent, so that nothing can be typed past it.

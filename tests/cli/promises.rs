@@ -124,7 +124,7 @@ const EXITS: [(&[&str], u8); 79] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 41] = [
+const ELSEWHERE: [(&str, u8, &str); 42] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -133,6 +133,7 @@ const ELSEWHERE: [(&str, u8, &str); 41] = [
     ("record", 75, "tests/cli/verbs.rs"),
     ("undo", 0, "tests/cli/verbs.rs"),
     ("undo", 3, "tests/cli/verbs.rs"),
+    ("watch", 75, "tests/lead/enforce.rs"),
     ("plan", 2, "tests/lead/main.rs"),
     ("plan", 3, "tests/lead/main.rs"),
     ("plan", 4, "tests/lead/main.rs"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use headcount::control::observe;
 use headcount::control::pass;
-use headcount::control::watch::{self, OnDrift, Supervisor, WatchEnd, WatchOptions};
+use headcount::control::watch::{self, OnEvent, Supervisor, WatchEnd, WatchOptions};
 use headcount::core::events::{Event, EventLimit};
 use headcount::core::manifest::select::Selection;
 use headcount::host::{Host, LocalHost};
@@ -41,7 +41,8 @@ fn options(world: &World) -> WatchOptions {
         heartbeat: Duration::ZERO,
         max_runtime: Some(Duration::from_secs(20)),
         until_file: None,
-        on_drift: None,
+        on: Vec::new(),
+        lead: None,
         control_client: false,
         limit: EventLimit::default(),
         output: None,
@@ -154,7 +155,7 @@ fn a_command_that_hangs_is_killed_with_its_children_and_told_and_the_loop_goes_o
     let child = world.root().join("child");
     let mut options = options(&world);
     let script = format!("sleep 1000 & echo $! > {}; wait", child.display());
-    options.on_drift = Some(OnDrift { deadline: Duration::from_millis(600), ..OnDrift::new(script) });
+    options.on = vec![OnEvent { deadline: Duration::from_millis(600), ..OnEvent::new("drift", script) }];
     options.heartbeat = Duration::from_millis(50);
     let (mut told, mut beats, mut error) = (None, 0, None);
     let local = LocalHost::new(world.environ(&[]));
@@ -188,7 +189,7 @@ fn a_command_that_hangs_holds_up_the_end_for_its_grace_only() {
     let child = world.root().join("child");
     let mut options = options(&world);
     let script = format!("echo $$ > {}; exec sleep 1000", child.display());
-    options.on_drift = Some(OnDrift { grace: Duration::from_millis(300), ..OnDrift::new(script) });
+    options.on = vec![OnEvent { grace: Duration::from_millis(300), ..OnEvent::new("drift", script) }];
     options.max_runtime = Some(Duration::from_millis(800));
     let began = Instant::now();
     let local = LocalHost::new(world.environ(&[]));

@@ -1,6 +1,6 @@
 //! From the text of an option to its value, with an error that says what was expected. Pure.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -9,6 +9,7 @@ use clap::{Arg, Command};
 use crate::core::drift::Class;
 use crate::core::duration::expected;
 pub(super) use crate::core::duration::parse as duration;
+use crate::core::events::Event;
 use crate::core::ids::{AgentKind, UnknownName};
 
 /// A time between two things that happen again and again; not so short that nothing else would.
@@ -118,6 +119,17 @@ impl TypedValueParser for AgentParser {
         let known: Vec<PossibleValue> = Self::known().possible_values()?.collect();
         Some(Box::new(known.into_iter()))
     }
+}
+
+/// A kind of event and the command for it.
+pub(crate) fn on_event(text: &str) -> Result<(&'static str, OsString), String> {
+    let (word, command) = text.split_once('=').ok_or("write EVENT=CMD, such as `back=notify-send back`")?;
+    let event = Event::HAPPENINGS.into_iter().find(|known| *known == word);
+    let event = event.ok_or_else(|| format!("no event is called {word}; there are {}", Event::HAPPENINGS.join(", ")))?;
+    if command.trim().is_empty() {
+        return Err("there is no command".to_owned());
+    }
+    Ok((event, command.into()))
 }
 
 #[cfg(test)]

@@ -11,16 +11,19 @@ use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 /// Keep recording, and print each drift once
 ///
 /// Makes a pass at once, then whenever something changes, and at least once per interval. Prints one line per event: started,
-/// drift, resolved, job, broker, heartbeat, error, stopped. Prints a drift once, also across restarts, and again only if it
-/// went away and came back. Never starts, stops or types into a session.
+/// drift, resolved, job, planned, operation, blocked, gave-up, back, broker, heartbeat, error, stopped. Planned to back come with
+/// --enforce; without it watch never starts, stops or types into a session. Prints a drift once, also across restarts, and again
+/// only if it went away and came back.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 If the manifest does not parse, watch reports it once. The last good version stays in force, \
 and nothing is written until the next save.
 
-SIGTERM and SIGINT let the current pass finish; a second signal ends watch at once.
+SIGTERM and SIGINT let the current pass finish; a second signal ends watch at once. With --enforce \
+what is being started or stopped gets 10s; what is not over by then is left to the next headcount. \
+No session ends because watch does.
 
-Exit codes: 0 on SIGTERM, --until-file and --max-runtime, 130 on SIGINT.
+Exit codes: 0 on SIGTERM, --until-file and --max-runtime, 130 on SIGINT, 75 if another watch enforces the manifest.
 
 Examples:
   headcount watch
@@ -28,6 +31,7 @@ Examples:
   headcount watch --dry-run --class dead
   headcount watch --on-drift 'jq -r \".[].message\" | mail -s drift me'
   headcount watch --subscribe --publish
+  headcount watch --enforce --on 'gave-up=mail -s \"gave up\" me'
   headcount watch --until-file /tmp/stop --max-runtime 8h
 
 JSON: each event is one line; YAML: one document (`headcount schema events`).")]
@@ -38,7 +42,7 @@ pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     /// Make a pass at least this often
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::period, hide_short_help = true)]
     pub(crate) interval: Duration,
     /// Print a heartbeat this often; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = values::duration, hide_short_help = true)]
@@ -52,6 +56,18 @@ pub(crate) struct WatchArgs {
     /// Record nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Start and stop sessions as the manifest wants
+    ///
+    /// After `headcount apply` has led them once: when an entry was changed, after a reboot, when a server was lost, and as
+    /// `restart` says. One watch may do so for a manifest.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) enforce: bool,
+    /// Run this with `sh -c` for events of one kind; may be repeated
+    ///
+    /// Kinds: drift resolved job planned operation blocked gave-up back error. Its stdin is a JSON array of events on one line.
+    /// One command of each runs at a time, for at most 30s.
+    #[arg(long, value_name = "EVENT=CMD", value_parser = values::on_event, hide_short_help = true)]
+    pub(crate) on: Vec<(&'static str, OsString)>,
     /// Run this with `sh -c` for new drifts
     ///
     /// Its stdin is a JSON array of drift events on one line. One command runs at a time, for at most 30s.
@@ -93,6 +109,8 @@ impl WatchArgs {
             max_runtime: None,
             until_file: None,
             dry_run: args.dry_run,
+            enforce: false,
+            on: Vec::new(),
             on_drift: None,
             no_control_client: false,
             subscribe: true,

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -15,8 +16,9 @@ use crate::cli::outlet::Outlet;
 use crate::cli::render::{event, plural};
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, broker, heap};
+use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
-use crate::control::watch::{self, Mqtt, OnDrift, Supervisor, WatchEnd, WatchOptions};
+use crate::control::watch::{self, LeadOptions, Mqtt, OnEvent, Supervisor, WatchEnd, WatchOptions};
 use crate::core::events::{Event, EventLimit, WatchFailure};
 use crate::store::claim::{Claim, ClaimError};
 
@@ -47,13 +49,26 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
         None => Vec::new(),
     };
+    let mut enforcing = None;
+    let lead = if args.enforce {
+        enforcing = Some(claim_enforcing(&pass)?);
+        let selection = pass.selection.clone();
+        let request =
+            super::lead::watching(PassOptions { selection, mode: Mode::Look, consumer: None, ..pass.clone() }, context)?;
+        let world = Observer { activity: true, ..run_pass::world(&pass.state_home) };
+        Some(LeadOptions { world: Arc::new(world), request })
+    } else {
+        None
+    };
+    let drifts = args.on_drift.as_ref().map(|command| OnEvent::new("drift", command));
     let options = WatchOptions {
         pass,
         interval: args.interval,
         heartbeat: args.heartbeat,
         max_runtime: args.max_runtime,
         until_file: args.until_file.clone(),
-        on_drift: args.on_drift.as_ref().map(OnDrift::new),
+        on: args.on.iter().map(|(event, command)| OnEvent::new(event, command)).chain(drifts).collect(),
+        lead,
         control_client: !args.no_control_client,
         limit: EventLimit::default(),
         output: io::stdout().as_fd().try_clone_to_owned().ok(),
@@ -84,10 +99,21 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         return Err(error);
     }
     finished?;
+    drop(enforcing);
     match ended.map_err(|error| CliError::caused_by(Exit::Failure, &error))? {
         WatchEnd::Interrupted => Ok(Exit::Interrupted),
         WatchEnd::Terminated | WatchEnd::UntilFile | WatchEnd::MaxRuntime | WatchEnd::OutputClosed => Ok(Exit::Done),
     }
+}
+
+/// Claims to be the only one who acts for this manifest on this host.
+fn claim_enforcing(pass: &PassOptions) -> Result<Claim, CliError> {
+    let manifest = pass.manifest.canonicalize().unwrap_or_else(|_| pass.manifest.clone());
+    Claim::take(&pass.state_home, &format!("enforce {}", manifest.display())).map_err(|error| match error {
+        ClaimError::Taken { .. } => CliError::new(Exit::Busy, format!("cannot enforce {}: {error}", manifest.display()))
+            .hint("one watch acts for a manifest; leave out `--enforce` here, or stop the other one"),
+        ClaimError::Io { .. } => CliError::caused_by(Exit::Failure, &error),
+    })
 }
 
 /// The directory of a file that is to appear, if it is not there.

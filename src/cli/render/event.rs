@@ -1,8 +1,9 @@
 //! One event of `watch` as one line for people. Decides nothing.
 
 use super::{Style, Terminal, class_style, plural};
-use crate::core::events::Event;
+use crate::core::events::{BlockedEvent, Event};
 use crate::core::job::JobStatus;
+use crate::core::lead::Outcome;
 use crate::core::report::DriftState;
 use crate::core::text::{printable, stamp};
 
@@ -34,6 +35,14 @@ pub(crate) fn line(event: &Event, look: &Terminal) -> String {
             };
             (style, printable(&event.message).into_owned())
         }
+        Event::Planned(event) => (Style::Note, printable(&event.message).into_owned()),
+        Event::Operation(event) => {
+            let style = if matches!(event.report.outcome, Outcome::Done | Outcome::Skipped) { Style::Good } else { Style::Bad };
+            (style, printable(&event.message).into_owned())
+        }
+        Event::Blocked(event) => (Style::Warn, blocked(event)),
+        Event::GaveUp(event) => (Style::Bad, blocked(event)),
+        Event::Back(event) => (Style::Good, printable(&event.message).into_owned()),
         Event::Broker(event) => (Style::Good, printable(&event.message).into_owned()),
         Event::Heartbeat(event) => {
             let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);
@@ -53,6 +62,11 @@ pub(crate) fn line(event: &Event, look: &Terminal) -> String {
     };
     let word = format!("{:<9}", event.word());
     format!("{} {} {text}\n", look.paint(Style::Dim, &stamp(event.at())), look.paint(style, &word))
+}
+
+fn blocked(event: &BlockedEvent) -> String {
+    let until = event.until.map(|until| format!(" [until {}]", stamp(until))).unwrap_or_default();
+    format!("{} ({}){until}", printable(&event.message), event.code.as_str())
 }
 
 fn count(count: u64, one: &str, many: &str) -> String {

@@ -4,9 +4,11 @@
 mod allow;
 mod declare;
 mod effects;
+mod enforce;
 mod engine;
 mod facts;
 mod launch;
+mod led;
 mod recover;
 mod rivals;
 mod withdraw;
@@ -21,12 +23,13 @@ use crate::agent::Agents;
 use crate::core::ids::SessionKey;
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
-use crate::core::lead::{ActionKind, EntryFacts, Judged, Ledger, Scene, Standing, Wish, judge};
+use crate::core::lead::{ActionKind, EntryFacts, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::store::operations::{LedgerFile, OperationError};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use declare::{DeclareError, append, declare};
+pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{Progress, carry_out, forget_all, remove_all, stop_and_forget_all};
 use facts::Ground;
 
@@ -59,6 +62,8 @@ pub struct LeadRequest {
     pub is_found: bool,
     /// Who asks, for the record.
     pub by: String,
+    /// Why a watch asks, where nobody else does.
+    pub cause: Option<LeadCause>,
     /// Operations at once, and the time between two starts, where the manifest says nothing else.
     pub parallel: usize,
     /// The program to put into panes.

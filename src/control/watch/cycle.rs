@@ -11,11 +11,13 @@ use super::retry::Retry;
 use super::sources::Watched;
 use super::wake::{Reason, Scope};
 use super::watched::watched;
+use crate::control::lead::{self, Gaps, LeadError};
 use crate::control::observe::{self, Observer};
 use crate::control::pass::{self, ManifestVersion, Mode, Pass, PassError, PassOptions, PassRunner};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
 use crate::core::job::JobId;
+use crate::core::manifest::Session;
 use crate::core::memory::JobTold;
 use crate::core::report::status::StatusReport;
 use crate::core::report::{DriftReport, DriftState, Report};
@@ -32,6 +34,8 @@ pub(super) struct Cycles {
     warned: Vec<String>,
     /// Whether the rows of `status` are wanted as well.
     with_status: bool,
+    /// Whether what the manifest wants is looked for as well.
+    is_enforcing: bool,
     is_first: bool,
     /// Writes that failed in a row.
     failures: Retry,
@@ -46,6 +50,8 @@ pub(super) struct Cycle {
     pub(super) error: Option<PassError>,
     /// The rows of `status`, if they are wanted.
     pub(super) status: Option<StatusReport>,
+    /// What there is to do, if that is looked for.
+    pub(super) gaps: Option<Result<Gaps, LeadError>>,
     /// How the jobs were told to be by an earlier run; only the first turn that made a pass knows.
     pub(super) jobs_told: Option<BTreeMap<JobId, JobTold>>,
     /// When to try again, if not at the next resync.
@@ -65,7 +71,7 @@ impl Cycle {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Cycles {
-    pub(super) fn new(world: Arc<Observer>, options: PassOptions, with_status: bool) -> Self {
+    pub(super) fn new(world: Arc<Observer>, options: PassOptions, (with_status, is_enforcing): (bool, bool)) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = PassOptions { versions, tells_settling: false, tells_jobs: true, ..options };
         let passer = PassRunner::new(Arc::clone(&world), options.clone());
@@ -77,6 +83,7 @@ impl Cycles {
             untold: None,
             warned: Vec::new(),
             with_status,
+            is_enforcing,
             is_first: true,
             failures: Retry::default(),
         }
@@ -150,10 +157,12 @@ impl Cycles {
                 self.untold = Some(Scope::sessions(others.collect()));
                 self.last_good = Some(pass.left());
                 self.warn(&pass);
+                // What an old manifest wanted is nobody's wish any more, so this is asked of the one that is there alone.
+                let gaps = self.is_enforcing.then(|| timed("find what to do", || self.gaps(&pass)));
                 let turn = self.turn(pass);
                 self.is_first = false;
                 self.failures.succeeded();
-                turn
+                Cycle { gaps, ..turn }
             }
             Err(error) => self.last_good_one(error),
         }
@@ -215,6 +224,12 @@ impl Cycles {
         let status = self.with_status.then(|| pass.status());
         let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
         Cycle { pass: Some(pass), status, jobs_told, ..Cycle::default() }
+    }
+
+    fn gaps(&self, pass: &Pass) -> Result<Gaps, LeadError> {
+        let selection = &self.options.selection;
+        let is_meant = |session: &Session| selection.covers(&session.key.name, session.agent, &session.labels);
+        lead::gaps(self.world.host.as_ref(), &self.options.state_home, pass, is_meant)
     }
 
     /// Warnings about a manifest are logged once.

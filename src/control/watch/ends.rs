@@ -9,10 +9,38 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{WatchEnd, WatchError, WatchOptions};
+use super::{WatchError, WatchOptions};
 
 /// How often the file that ends the watch is looked for.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Why a watch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchEnd {
+    /// SIGTERM.
+    Terminated,
+    /// SIGINT.
+    Interrupted,
+    /// The file that ends it exists.
+    UntilFile,
+    /// It has run as long as it was to.
+    MaxRuntime,
+    /// Nobody reads the events any more.
+    OutputClosed,
+}
+
+impl WatchEnd {
+    /// The word in the `stopped` event.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminated => "SIGTERM",
+            Self::Interrupted => "SIGINT",
+            Self::UntilFile => "until-file",
+            Self::MaxRuntime => "max-runtime",
+            Self::OutputClosed => "output-closed",
+        }
+    }
+}
 
 /// Everything that can end a watch.
 pub(super) struct StopConditions {

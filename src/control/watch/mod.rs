@@ -1,10 +1,11 @@
-//! The loop of `watch`: sources → queue → pass. The only place with timers, tasks and channels.
+//! The loop of `watch`: sources → queue → pass → operations. The only place with timers, tasks and channels.
 
 mod broker;
 mod cycle;
 mod doubts;
 mod due;
 pub(in crate::control) mod ends;
+mod leading;
 mod notify;
 mod on_drift;
 mod pause;
@@ -19,12 +20,16 @@ mod watched;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use broker::Mqtt;
+pub use ends::WatchEnd;
 pub use notify::Supervisor;
-pub use run::{WatchEnd, run};
+pub use run::run;
 
+use super::lead::LeadRequest;
+use super::observe::Observer;
 use super::pass;
 use crate::core::events::EventLimit;
 
@@ -44,8 +49,10 @@ pub struct WatchOptions {
     pub max_runtime: Option<Duration>,
     /// It ends once this file exists.
     pub until_file: Option<PathBuf>,
-    /// What is run with the drifts that were told.
-    pub on_drift: Option<OnDrift>,
+    /// What is run with events that were told.
+    pub on: Vec<OnEvent>,
+    /// How it acts on the sessions; `None`: it acts on none.
+    pub lead: Option<LeadOptions>,
     /// Whether tmux servers may be attached to by a read-only control client.
     pub control_client: bool,
     /// How many events one session may cause.
@@ -58,10 +65,21 @@ pub struct WatchOptions {
     pub supervisor: Supervisor,
 }
 
-/// A command for drifts.
+/// How an enforcing watch acts.
 #[derive(Debug, Clone)]
-pub struct OnDrift {
-    /// What `sh -c` runs; its stdin is one line, a JSON array of drift events.
+pub struct LeadOptions {
+    /// The world as operations look at it, which believe nothing of before.
+    pub world: Arc<Observer>,
+    /// What is asked for.
+    pub request: LeadRequest,
+}
+
+/// A command for events of one kind.
+#[derive(Debug, Clone)]
+pub struct OnEvent {
+    /// The kind: one of [`Event::HAPPENINGS`].
+    pub event: &'static str,
+    /// What `sh -c` runs; its stdin is one line, a JSON array of events.
     pub command: OsString,
     /// How long it may take before its process group is killed.
     pub deadline: Duration,
@@ -69,10 +87,10 @@ pub struct OnDrift {
     pub grace: Duration,
 }
 
-impl OnDrift {
+impl OnEvent {
     /// The usual deadlines.
-    pub fn new(command: impl Into<OsString>) -> Self {
-        Self { command: command.into(), deadline: Duration::from_secs(30), grace: Duration::from_secs(5) }
+    pub fn new(event: &'static str, command: impl Into<OsString>) -> Self {
+        Self { event, command: command.into(), deadline: Duration::from_secs(30), grace: Duration::from_secs(5) }
     }
 }
 

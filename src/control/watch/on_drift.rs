@@ -1,5 +1,5 @@
-//! The command that is run with drifts: one at a time, data on its stdin only, never longer than its deadline. Never holds up
-//! the loop.
+//! The commands that are run with events: each one at a time, data on its stdin only, never longer than its deadline. Never holds
+//! up the loop.
 
 use std::os::fd::AsFd as _;
 use std::process::Stdio;
@@ -10,30 +10,40 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{OnDrift, Supervisor};
+use super::{OnEvent, Supervisor};
 use crate::core::events::Event;
 
-/// The task that runs it.
-pub(super) struct Runner {
-    events: Option<mpsc::UnboundedSender<Event>>,
+/// All of them.
+pub(super) struct Runners {
+    all: Vec<Runner>,
     outcomes: mpsc::UnboundedReceiver<Result<(), String>>,
-    task: JoinHandle<()>,
-    options: OnDrift,
+    /// So that nobody waits in vain where there is none.
+    _tell: mpsc::UnboundedSender<Result<(), String>>,
 }
 
-impl Runner {
-    pub(super) fn start(options: OnDrift) -> Self {
-        let (events, queue) = mpsc::unbounded_channel();
+/// The task that runs one.
+struct Runner {
+    events: mpsc::UnboundedSender<Event>,
+    task: JoinHandle<()>,
+    options: OnEvent,
+}
+
+impl Runners {
+    pub(super) fn start(commands: &[OnEvent]) -> Self {
         let (tell, outcomes) = mpsc::unbounded_channel();
-        let task = tokio::spawn(serve(options.clone(), queue, tell));
-        Self { events: Some(events), outcomes, task, options }
+        let start = |options: &OnEvent| {
+            let (events, queue) = mpsc::unbounded_channel();
+            let task = tokio::spawn(serve(options.clone(), queue, tell.clone()));
+            Runner { events, task, options: options.clone() }
+        };
+        Self { all: commands.iter().map(start).collect(), outcomes, _tell: tell.clone() }
     }
 
-    /// Queues a drift. What comes while a command runs is given to the next one, all at once.
-    pub(super) fn queue(&self, event: Event) {
-        if let Some(events) = &self.events {
+    /// Queues an event for those who want it. What comes while a command runs is given to the next one, all at once.
+    pub(super) fn queue(&self, event: &Event) {
+        for runner in self.all.iter().filter(|runner| runner.options.event == event.word()) {
             // The task ends only after this sender is gone.
-            let _ = events.send(event);
+            let _ = runner.events.send(event.clone());
         }
     }
 
@@ -47,27 +57,29 @@ impl Runner {
 
     /// Lets what is queued be delivered, for the grace at most, and gives how the commands ended.
     pub(super) async fn finish(mut self) -> Vec<Result<(), String>> {
-        self.events = None;
-        let grace = self.options.grace;
-        let is_late = tokio::time::timeout(grace, &mut self.task).await.is_err();
-        if is_late {
-            self.task.abort();
-            // The group is killed when the task is dropped.
-            let _ = (&mut self.task).await;
+        let mut late = Vec::new();
+        for runner in self.all {
+            let Runner { events, mut task, options } = runner;
+            drop(events);
+            if tokio::time::timeout(options.grace, &mut task).await.is_err() {
+                task.abort();
+                // The group is killed when the task is dropped.
+                let _ = task.await;
+                let (event, grace) = (options.event, options.grace);
+                let why = format!("watch ended and killed the command; the {event}s that waited for it were not delivered");
+                late.push(Err(format!("{why} within {grace:?}")));
+            }
         }
         let mut outcomes = Vec::new();
         while let Ok(outcome) = self.outcomes.try_recv() {
             outcomes.push(outcome);
         }
-        if is_late {
-            let why = "watch ended and killed the command; the drifts that waited for it were not delivered";
-            outcomes.push(Err(format!("{why} within {grace:?}")));
-        }
+        outcomes.extend(late);
         outcomes
     }
 }
 
-async fn serve(options: OnDrift, mut queue: mpsc::UnboundedReceiver<Event>, tell: mpsc::UnboundedSender<Result<(), String>>) {
+async fn serve(options: OnEvent, mut queue: mpsc::UnboundedReceiver<Event>, tell: mpsc::UnboundedSender<Result<(), String>>) {
     while let Some(first) = queue.recv().await {
         let mut events = vec![first];
         while let Ok(event) = queue.try_recv() {
@@ -79,8 +91,8 @@ async fn serve(options: OnDrift, mut queue: mpsc::UnboundedReceiver<Event>, tell
     }
 }
 
-async fn deliver(options: &OnDrift, events: &[Event]) -> Result<(), String> {
-    let mut line = serde_json::to_vec(events).map_err(|error| format!("cannot encode the drifts: {error}"))?;
+async fn deliver(options: &OnEvent, events: &[Event]) -> Result<(), String> {
+    let mut line = serde_json::to_vec(events).map_err(|error| format!("cannot encode the events: {error}"))?;
     line.push(b'\n');
     // stdout belongs to the events.
     let stdout = std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);

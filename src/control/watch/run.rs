@@ -15,13 +15,14 @@ use super::broker::{BrokerHappening, BrokerLink, Mqtt, Watching};
 use super::cycle::{Cycle, Cycles, line};
 use super::doubts::UnknownTimers;
 use super::due::{settled_in, times_out_in, until};
-use super::ends::StopConditions;
-use super::on_drift::Runner;
+use super::ends::{StopConditions, WatchEnd};
+use super::leading::{Happening, Leading};
+use super::on_drift::Runners;
 use super::pause::{Pause, stop_here};
 use super::queue::Queue;
 use super::retry::Retry;
 use super::sources::{SourceOptions, Sources};
-use super::waits::{Running, at, happening, joined, next, outcome, panic_message};
+use super::waits::{Running, at, happening, joined, led, next, panic_message};
 use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
 use crate::control::observe::Observer;
@@ -30,36 +31,11 @@ use crate::core::events::{Announcer, Event, Heartbeat, JobTeller, Started, Stopp
 use crate::core::ids::SessionKey;
 use crate::core::text::printable;
 
-/// Why a watch ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WatchEnd {
-    /// SIGTERM.
-    Terminated,
-    /// SIGINT.
-    Interrupted,
-    /// The file that ends it exists.
-    UntilFile,
-    /// It has run as long as it was to.
-    MaxRuntime,
-    /// Nobody reads the events any more.
-    OutputClosed,
-}
-
-impl WatchEnd {
-    /// The word in the `stopped` event.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Terminated => "SIGTERM",
-            Self::Interrupted => "SIGINT",
-            Self::UntilFile => "until-file",
-            Self::MaxRuntime => "max-runtime",
-            Self::OutputClosed => "output-closed",
-        }
-    }
-}
-
 /// How many wakes may wait. Sources drop nothing when it is full: they wait, and what they say then is as good.
 const WAKES: usize = 1024;
+
+/// How long operations that run may hold up the end. What has not ended by then is found by the next headcount.
+const LANDING: Duration = Duration::from_secs(10);
 
 /// How long noting what was told may hold up the end.
 const NOTING: Duration = Duration::from_secs(2);
@@ -96,7 +72,8 @@ struct Loop<S> {
     turns: Arc<Mutex<Cycles>>,
     announcer: Announcer,
     jobs: JobTeller,
-    hook: Option<Runner>,
+    hooks: Runners,
+    leading: Option<Leading>,
     queue: Queue,
     sources: Sources,
     link: Option<BrokerLink>,
@@ -127,12 +104,13 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let held = MuteBudget::default();
         let passes = pass::PassOptions { held: Some(held.clone()), ..options.pass.clone() };
         Self {
-            turns: Arc::new(Mutex::new(Cycles::new(Arc::clone(&world), passes, publishes))),
+            turns: Arc::new(Mutex::new(Cycles::new(Arc::clone(&world), passes, (publishes, options.lead.is_some())))),
             link: options.mqtt.clone().map(|mqtt| link(mqtt, &world, &options)),
             job_sessions: BTreeSet::new(),
             announcer: Announcer::new(options.limit),
             jobs: JobTeller::default(),
-            hook: options.on_drift.clone().map(Runner::start),
+            hooks: Runners::start(&options.on),
+            leading: options.lead.clone().map(Leading::new),
             world,
             options,
             sink,
@@ -158,6 +136,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         self.queue.push(Wake { reason: Reason::Started, scope: Scope::ALL });
         let mut running: Option<Running> = None;
         let mut ending: Option<WatchEnd> = None;
+        let mut landing: Option<Instant> = None;
         let mut heartbeat = next(self.options.heartbeat);
         let mut watchdog = self.options.supervisor.watchdog.and_then(|silence| next(silence / 2));
         let ended = loop {
@@ -165,23 +144,34 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                 break WatchEnd::OutputClosed;
             }
             if running.is_none() {
-                if let Some(ended) = ending {
+                let is_landed =
+                    self.leading.as_ref().is_none_or(Leading::is_idle) || landing.is_some_and(|at| at <= Instant::now());
+                if let Some(ended) = ending.filter(|_| is_landed) {
                     break ended;
                 }
-                running = self.begin();
+                running = if ending.is_none() { self.begin() } else { None };
             }
             let due = self.announcer.due_at().map(|at| Instant::now() + until(at, self.world.host.now()));
             let is_idle = running.is_none();
+            let begins = self.leading.as_ref().and_then(Leading::due).filter(|_| ending.is_none());
             tokio::select! {
                 (turn, reasons) = joined(&mut running) => {
                     running = None;
-                    self.finished(turn, reasons).await;
+                    self.finished(turn, reasons, ending.is_some()).await;
                 }
                 ended = ends.next(ending.is_some()) => match ending {
                     // Asked twice: the pass is not waited for.
                     Some(first) => break first,
-                    None => ending = Some(ended),
+                    None => {
+                        (ending, landing) = (Some(ended), Instant::now().checked_add(LANDING));
+                        if let Some(leading) = &mut self.leading {
+                            leading.end();
+                        }
+                    }
                 },
+                () = at(landing) => {}
+                happening = led(&mut self.leading) => self.led(happening),
+                () = at(begins) => self.lead(),
                 Some(wake) = woken.recv() => self.queue.push(wake),
                 () = pause.asked() => self.pause().await,
                 happening = happening(&mut self.link) => self.heard(happening),
@@ -203,7 +193,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
                     watchdog = self.options.supervisor.watchdog.and_then(|silence| next(silence / 2));
                     self.bark(running.as_ref());
                 }
-                outcome = outcome(&mut self.hook) => self.delivered(&outcome),
+                outcome = self.hooks.outcome() => self.delivered(&outcome),
             }
         };
         self.stop(ended).await;
@@ -232,7 +222,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     }
 
     /// Says what a pass found.
-    async fn finished(&mut self, turn: Result<Option<Cycle>, JoinError>, reasons: Vec<Reason>) {
+    async fn finished(&mut self, turn: Result<Option<Cycle>, JoinError>, reasons: Vec<Reason>, is_ending: bool) {
         let mut turn = match turn {
             // It was only our own write that was heard of.
             Ok(None) => return,
@@ -285,6 +275,16 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         if let (Some(link), Some(status)) = (&mut self.link, &turn.status) {
             link.publish(status);
+        }
+        match (&mut self.leading, turn.gaps.take()) {
+            (Some(leading), Some(Ok(gaps))) if !is_ending => {
+                let events = leading.after(gaps, self.world.host.now());
+                self.tell(events);
+                self.lead();
+                self.report_once("lead", BTreeSet::new());
+            }
+            (_, Some(Err(error))) => self.report_once("lead", [PassError::line(&error)].into()),
+            _ => {}
         }
         // Only now: whoever waits for the events need not wait for this.
         self.watch_for(turn.pass).await;
@@ -368,15 +368,41 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         Wake { reason: Reason::Job, scope: Scope::sessions(self.job_sessions.clone()) }
     }
 
+    /// Begins what may begin now, and looks again at what may be acted on now.
+    fn lead(&mut self) {
+        let at = self.now();
+        let Some(leading) = &mut self.leading else { return };
+        let (events, wake) = (leading.begin(at), leading.wake());
+        if let Some(wake) = wake {
+            self.queue.push(wake);
+        }
+        self.tell(events);
+    }
+
+    /// What an operation has to say.
+    fn led(&mut self, happening: Happening) {
+        let at = self.now();
+        let Some(leading) = &mut self.leading else { return };
+        let (events, wake) = leading.heard(happening, at);
+        if let Some(wake) = wake {
+            self.queue.push(wake);
+        }
+        self.tell(events);
+        self.lead();
+    }
+
     fn delivered(&mut self, outcome: &Result<(), String>) {
         self.report_once("on-drift", outcome.as_ref().err().cloned().into_iter().collect());
     }
 
     fn tell(&mut self, events: Vec<Event>) {
         for event in events {
-            if let (Some(hook), Event::Drift(_)) = (&self.hook, &event) {
-                hook.queue(event.clone());
-            }
+            let event = match &mut self.leading {
+                Some(leading) => leading.hold(event),
+                None => Some(event),
+            };
+            let Some(event) = event else { continue };
+            self.hooks.queue(&event);
             if let Some(link) = &self.link {
                 link.tell(&event);
             }
@@ -442,10 +468,9 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         if let Some(link) = self.link.take() {
             link.stop().await;
         }
-        if let Some(hook) = self.hook.take() {
-            for outcome in hook.finish().await {
-                self.delivered(&outcome);
-            }
+        let hooks = std::mem::replace(&mut self.hooks, Runners::start(&[]));
+        for outcome in hooks.finish().await {
+            self.delivered(&outcome);
         }
         if ended != WatchEnd::OutputClosed {
             let reason = ended.as_str().to_owned();

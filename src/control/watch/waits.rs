@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::broker::{BrokerHappening, BrokerLink};
 use super::cycle::Cycle;
-use super::on_drift::Runner;
+use super::leading::{Happening, Leading};
 use super::wake::Reason;
 
 /// A pass that runs.
@@ -47,10 +47,10 @@ pub(super) async fn happening(link: &mut Option<BrokerLink>) -> BrokerHappening 
     }
 }
 
-/// Waits for a command that was run with drifts.
-pub(super) async fn outcome(hook: &mut Option<Runner>) -> Result<(), String> {
-    match hook {
-        Some(hook) => hook.outcome().await,
+/// Waits for an operation.
+pub(super) async fn led(leading: &mut Option<Leading>) -> Happening {
+    match leading {
+        Some(leading) => leading.next().await,
         None => std::future::pending().await,
     }
 }

@@ -41,6 +41,8 @@ pub enum Reason {
     Process(u32),
     /// A process that may be an agent began in a pane without one.
     Agent(u32),
+    /// An operation has ended, or may begin now.
+    Operation,
     /// A source lost track of what it missed.
     Overflow,
 }
@@ -118,6 +120,7 @@ impl std::fmt::Display for Reason {
             Self::Server => f.write_str("server"),
             Self::Process(pid) => write!(f, "process {pid}"),
             Self::Agent(pid) => write!(f, "agent {pid}"),
+            Self::Operation => f.write_str("operation"),
             Self::Overflow => f.write_str("overflow"),
         }
     }

@@ -2,6 +2,7 @@
 
 mod announcer;
 mod jobs;
+mod lead;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use super::report::DriftReport;
 use super::text::seconds;
 pub use announcer::{Announcer, EventBudget, EventLimit};
 pub use jobs::JobTeller;
+pub use lead::{BackEvent, BlockedEvent, OperationEvent, PlannedEvent};
 
 /// One thing `watch` says. Fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +29,17 @@ pub enum Event {
     Resolved(DriftResolved),
     /// A delegated job is new, has another status, asks for permission or ran out of time.
     Job(JobChange),
+    /// An enforcing watch is about to act on a session.
+    Planned(PlannedEvent),
+    /// What an enforcing watch did to a session has ended.
+    Operation(OperationEvent),
+    /// Something is wanted of a session, and may not be done, or not yet.
+    Blocked(BlockedEvent),
+    /// A session failed so often, or for so long, that it is not started any more.
+    #[serde(rename = "gave-up")]
+    GaveUp(BlockedEvent),
+    /// A session that was lost, or had failed, runs again.
+    Back(BackEvent),
     /// The MQTT broker was reached, at first or again; what goes wrong with it is an error.
     Broker(BrokerUp),
     /// The watch is alive.
@@ -45,6 +58,10 @@ impl Event {
             Self::Drift(event) => event.at,
             Self::Resolved(event) => event.at,
             Self::Job(event) => event.at,
+            Self::Planned(event) => event.at,
+            Self::Operation(event) => event.at,
+            Self::Blocked(event) | Self::GaveUp(event) => event.at,
+            Self::Back(event) => event.at,
             Self::Broker(event) => event.at,
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
@@ -52,14 +69,22 @@ impl Event {
         }
     }
 
-    /// The session whose drift it is about, if it is about one.
+    /// The session it is about, if it is about one.
     pub const fn session(&self) -> Option<&SessionKey> {
         match self {
             Self::Drift(event) => Some(&event.drift.session),
             Self::Resolved(event) => Some(&event.session),
+            Self::Planned(event) => Some(&event.session),
+            Self::Operation(event) => Some(&event.report.session),
+            Self::Blocked(event) | Self::GaveUp(event) => Some(&event.session),
+            Self::Back(event) => Some(&event.session),
             Self::Started(_) | Self::Job(_) | Self::Broker(_) | Self::Heartbeat(_) | Self::Error(_) | Self::Stopped(_) => None,
         }
     }
+
+    /// The words of what happens to sessions and jobs, for which a command can be run.
+    pub const HAPPENINGS: [&'static str; 9] =
+        ["drift", "resolved", "job", "planned", "operation", "blocked", "gave-up", "back", "error"];
 
     /// Its `type`.
     pub const fn word(&self) -> &'static str {
@@ -68,6 +93,11 @@ impl Event {
             Self::Drift(_) => "drift",
             Self::Resolved(_) => "resolved",
             Self::Job(_) => "job",
+            Self::Planned(_) => "planned",
+            Self::Operation(_) => "operation",
+            Self::Blocked(_) => "blocked",
+            Self::GaveUp(_) => "gave-up",
+            Self::Back(_) => "back",
             Self::Broker(_) => "broker",
             Self::Heartbeat(_) => "heartbeat",
             Self::Error(_) => "error",
@@ -248,7 +278,7 @@ pub struct WatchFailure {
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
-    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`, `output`.
+    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`, `output`, `lead`.
     pub source: String,
     /// What, one line.
     pub message: String,

@@ -108,6 +108,16 @@ pub enum BlockCode {
     Busy,
     /// A server started from here would end with this service.
     NoScope,
+    /// Nobody has applied, started or made it here yet.
+    NeverLed,
+    /// It has just changed.
+    Settling,
+    /// Its next start waits, because its last ones failed.
+    Backoff,
+    /// It failed so often that it is not started any more.
+    GaveUp,
+    /// Its starts have taken as long as they may.
+    Deadline,
 }
 
 impl BlockCode {
@@ -135,6 +145,11 @@ impl BlockCode {
             Self::Working => "working",
             Self::Busy => "busy",
             Self::NoScope => "no-scope",
+            Self::NeverLed => "never-led",
+            Self::Settling => "settling",
+            Self::Backoff => "backoff",
+            Self::GaveUp => "gave-up",
+            Self::Deadline => "deadline",
         }
     }
 }
@@ -155,6 +170,11 @@ impl Blocked {
     /// Blocked until somebody does something.
     pub fn new(code: BlockCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), until: None }
+    }
+
+    /// Blocked until then.
+    pub fn until(code: BlockCode, until: DateTime<Utc>, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), until: Some(until) }
     }
 }
 

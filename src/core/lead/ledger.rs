@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +30,18 @@ pub struct ActedOn {
     /// What its entry wanted when it was last looked at for acting, and since when it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired: Option<(String, DateTime<Utc>)>,
+    /// A digest of all that its entry wants, and since when it has wanted that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<(String, DateTime<Utc>)>,
+    /// The digest of what it wanted when that was last acted on, or was so already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub met: Option<String>,
+    /// Where it was last seen alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alive: Option<AliveIn>,
+    /// When it was first seen not to run any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<DateTime<Utc>>,
     /// An id that a start assigned. It counts until a pass has recorded one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned: Option<ConversationId>,
@@ -74,6 +86,22 @@ impl LeftRunning {
     }
 }
 
+/// Where a session was alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliveIn {
+    /// Since when that is known.
+    pub at: DateTime<Utc>,
+    /// The boot of the host.
+    pub boot: Option<String>,
+    /// The server's process.
+    pub server: Option<u32>,
+    /// The process of the agent's pane.
+    pub pane: Option<u32>,
+    /// Whether it was seen to have ended there, while its server lived on.
+    #[serde(default)]
+    pub is_over: bool,
+}
+
 /// Where a start put its pane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
@@ -109,8 +137,21 @@ pub struct LastStart {
 pub struct LastStop {
     /// The operation.
     pub operation: OperationId,
-    /// When the agent was seen to have ended.
+    /// When the agent was seen to have ended; before that, when it was asked to.
     pub at: DateTime<Utc>,
+    /// Whether it was only asked to.
+    #[serde(default)]
+    pub is_asked: bool,
+}
+
+impl LastStop {
+    /// As long as this an agent that was asked to end may take for it.
+    const GRACE: TimeDelta = TimeDelta::minutes(1);
+
+    /// Up to when an end is of its making.
+    pub fn until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.is_asked { (self.at + Self::GRACE).min(now.max(self.at)) } else { self.at }
+    }
 }
 
 impl Ledger {
@@ -145,9 +186,17 @@ pub fn lead_fields(session: &Session) -> BTreeMap<String, String> {
         ("permissions", format!("{:?}", lead.permissions)),
         ("cwd", format!("{:?}", session.cwd)),
     ];
-    let digest = |text: String| {
-        let hash = Sha256::digest(text.as_bytes());
-        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
     texts.into_iter().map(|(name, text)| (name.to_owned(), digest(text))).collect()
+}
+
+/// A digest of all that an entry wants.
+pub fn wanted(session: &Session) -> String {
+    let lead = &session.lead;
+    let rest = (lead.desired, lead.restart, &lead.prompt, lead.trust, lead.deadline);
+    digest(format!("{:?}{rest:?}", lead_fields(session)))
+}
+
+fn digest(text: impl AsRef<str>) -> String {
+    let hash = Sha256::digest(text.as_ref().as_bytes());
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

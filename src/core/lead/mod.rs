@@ -2,20 +2,25 @@
 //! Never looks and never acts; `control::lead` does both.
 
 mod action;
+mod cause;
+pub mod enforce;
 mod guard;
 mod judge;
 mod ledger;
 mod operation;
 pub mod plan;
 mod reference;
+mod series;
 mod start;
 mod stop;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
+pub use cause::LeadCause;
 pub use guard::Permit;
 pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
-pub use ledger::{ActedOn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields};
+pub use ledger::{ActedOn, AliveIn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields, wanted};
 pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
 pub use reference::{is_pattern, referred};
+pub use series::{Run, RunEnd, RunEnding, Series, StartWaits, due_after_loss};
 pub use start::{ChildEnd, StartEvidence, StartNext, next_start};
 pub use stop::{StopEvidence, StopNext, StopOptions, next_stop};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionKind, BlockCode};
+use super::cause::LeadCause;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 
 /// The schema of what `apply`, `start`, `stop` and `restart` print.
@@ -59,6 +60,12 @@ pub struct Operation {
     pub begun: DateTime<Utc>,
     /// The boot of the host in which it began.
     pub boot: Option<String>,
+    /// Milliseconds from that boot to when it began, by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_boot: Option<i64>,
+    /// Why a watch began it; none where somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<LeadCause>,
     /// Who asked for it.
     pub by: String,
     /// The process that carries it out, and when that started, in clock ticks since boot.

@@ -69,6 +69,12 @@ pub struct EndedRecord {
     /// By this signal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// The first signal by which somebody told the launcher to end before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<i32>,
+    /// Milliseconds from the boot to that, by the clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_boot: Option<i64>,
     /// It was never begun, for this reason: `claimed` or what the system said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_begun: Option<String>,

@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 30] = [
+const KINDS: [(&str, Kind); 31] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -192,6 +192,7 @@ const KINDS: [(&str, Kind); 30] = [
     ("DOCUMENT", Kind::Free),
     ("DURATION", Kind::Free),
     ("EVENT", Kind::Free),
+    ("EVENT=CMD", Kind::Free),
     ("FORM", Kind::Free),
     ("FORMAT", Kind::Free),
     ("HOST", Kind::Free),

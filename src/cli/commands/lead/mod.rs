@@ -56,11 +56,17 @@ fn begin(
     let manifest = load(&found.path, context)?;
     let only = if which.refs.is_empty() { None } else { Some(resolve(&manifest, &which.refs)?) };
     let selection = Selection { labels: which.labels.clone(), agents: which.agents.clone(), ..Selection::default() };
+    let request = LeadRequest { only, wish, ..request(PassOptions { selection, ..pass }, (found.is_found_here, asker()))? };
+    Ok(Lead { world, request, manifest })
+}
+
+/// What a verb asks for where it says nothing else.
+fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequest, CliError> {
     let launcher = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
-    let request = LeadRequest {
-        pass: PassOptions { selection, ..pass },
-        only,
-        wish,
+    Ok(LeadRequest {
+        pass,
+        only: None,
+        wish: Wish::Manifest,
         take: false,
         reuse: false,
         says_prompt: true,
@@ -69,12 +75,18 @@ fn begin(
         timeout: Duration::from_secs(600),
         own: false,
         is_automatic: true,
-        is_found: found.is_found_here,
-        by: asker(),
+        is_found,
+        by,
+        cause: None,
         parallel: PARALLEL,
         launcher,
-    };
-    Ok(Lead { world, request, manifest })
+    })
+}
+
+/// What an enforcing watch asks for.
+pub(crate) fn watching(pass: PassOptions, context: &Context) -> Result<LeadRequest, CliError> {
+    let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
+    request(pass, (found.is_found_here, "watch --enforce".to_owned()))
 }
 
 /// The manifest as it stands.

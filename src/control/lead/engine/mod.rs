@@ -7,17 +7,19 @@ mod start;
 mod stop;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::led::WatchScene;
 use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, Operation, OperationId, OperationReport, Outcome, Standing, Wish, lead_fields,
+    Action, ActionKind, BlockCode, Judged, Operation, OperationId, OperationReport, Outcome, Standing, Wish, lead_fields,
 };
 use crate::core::manifest::Session;
 use crate::mux::tmux::address;
@@ -132,21 +134,25 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Notes since when each entry wants what it wants now.
+    /// Notes since when each entry wants what it wants now, and that this manifest leads it: whoever asks for everything asks for
+    /// what runs already as well.
     fn note_wishes(&self, planned: &Planned) {
-        let now = self.world.host.now();
-        let sessions = &planned.pass.manifest().sessions;
-        let meant = planned.judged.iter().filter_map(|one| sessions.get(one.index));
-        let wishes: Vec<_> = meant.filter_map(|session| Some((&session.key, session.lead.desired?.as_str()))).collect();
-        if wishes.is_empty() {
-            return;
-        }
+        use BlockCode::{Elsewhere, LedElsewhere, NotAllowed};
+        let scene = WatchScene::new(&planned.pass);
+        let is_meant = |one: &&Judged| match &one.standing {
+            Standing::Blocked(blocked) => !matches!(blocked.code, Elsewhere | LedElsewhere | NotAllowed),
+            Standing::Met(_) | Standing::Planned(_) => true,
+            Standing::Unled => false,
+        };
+        let meant: Vec<usize> = planned.judged.iter().filter(is_meant).map(|one| one.index).collect();
         self.note(self.ledger.change(|ledger| {
-            for (key, word) in &wishes {
-                let acted = ledger.entry(key);
-                if acted.desired.as_ref().is_none_or(|(known, _)| known != word) {
-                    acted.desired = Some(((*word).to_owned(), now));
+            for entry in meant.iter().filter_map(|index| scene.entry(*index)) {
+                let acted = ledger.entry(&entry.session.key);
+                let is_led = acted.led_by.as_ref().is_some_and(|leader| *leader != self.manifest && Path::new(leader).exists());
+                if entry.session.lead.desired.is_some() && (self.request.take || !is_led) {
+                    acted.led_by = Some(self.manifest.clone());
                 }
+                entry.remember(acted);
             }
         }));
     }
@@ -269,7 +275,7 @@ impl<'a> Engine<'a> {
     fn operation(&self, session: &Session, action: &Action) -> Operation {
         let host = self.world.host.as_ref();
         let pid = std::process::id();
-        let begun = host.now();
+        let (begun, boot) = (host.now(), host.boot().into_seen());
         Operation {
             id: OperationId::new(begun, pid, self.count.fetch_add(1, Ordering::Relaxed)),
             action: action.kind,
@@ -277,7 +283,9 @@ impl<'a> Engine<'a> {
             agent: session.agent,
             conversation: action.conversation.clone(),
             begun,
-            boot: host.boot().into_seen().map(|boot| boot.id),
+            since_boot: boot.as_ref().map(|boot| (begun - boot.at).num_milliseconds()),
+            boot: boot.map(|boot| boot.id),
+            cause: self.request.cause,
             by: self.request.by.clone(),
             engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
         }

@@ -13,8 +13,8 @@ use crate::control::lead::{about, effects, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing, StartEvidence,
-    StartNext, Wish, lead_fields, next_start,
+    Action, ActionKind, AliveIn, BlockCode, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing,
+    StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
@@ -90,7 +90,18 @@ impl Engine<'_> {
                 placed: placed.clone(),
                 fields: lead_fields(session),
             };
-            self.note(self.ledger.change(|ledger| ledger.entry(&session.key).started = Some(started)));
+            let alive = AliveIn {
+                at: operation.begun,
+                boot: operation.boot.clone(),
+                server: Some(placed.server),
+                pane: Some(placed.pid),
+                is_over: false,
+            };
+            self.note(self.ledger.change(|ledger| {
+                let acted = ledger.entry(&session.key);
+                acted.started = Some(started);
+                (acted.alive, acted.gone, acted.met) = (Some(alive), None, Some(wanted(session)));
+            }));
         }
         drop(lock);
         let waited = self.await_ready(&operation, session, table.ready, placed.as_ref(), &files);

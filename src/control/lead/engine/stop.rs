@@ -9,7 +9,7 @@ use crate::core::drift::Presence;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{
     Action, BlockCode, LastStop, OperationReport, Outcome, Permit, Standing, StopEvidence, StopNext, StopOptions, Wish,
-    next_stop,
+    next_stop, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Process;
@@ -54,11 +54,12 @@ impl Engine<'_> {
         let report = match ended {
             Ended::Gone => {
                 report.report.verified_by = vec![format!("process {} is gone", process.pid)];
-                let stopped = LastStop { operation: operation.id.clone(), at: self.world.host.now() };
+                let stopped = LastStop { operation: operation.id.clone(), at: self.world.host.now(), is_asked: false };
                 self.note(self.ledger.change(|ledger| {
                     let acted = ledger.entry(&session.key);
                     acted.led_by = Some(self.manifest.clone());
                     acted.stopped = Some(stopped);
+                    acted.met = Some(wanted(session));
                 }));
                 report.end(Outcome::Done)
             }
@@ -114,6 +115,11 @@ impl Engine<'_> {
                 // Whatever happened while nobody held the lock: it is looked at once more.
                 seen.is_idle = self.is_idle_now(key, process);
                 continue;
+            }
+            // Before it is asked: whoever sees it end has to know why.
+            let stopped = LastStop { operation: permit.operation().id.clone(), at: host.now(), is_asked: true };
+            if let Err(error) = self.ledger.change(|ledger| ledger.entry(key).stopped = Some(stopped)) {
+                return Ended::Failed(line(&error));
             }
             match effects::end(self.world, permit, (process, is_group), how) {
                 Ok(_) if how == effects::Ending::Asked => seen.asked = Some(host.now()),

@@ -237,9 +237,7 @@ fn class(event: &Event) -> Option<Class> {
     match event {
         Event::Drift(event) => Some(event.drift.class),
         Event::Resolved(event) => Some(event.class),
-        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {
-            None
-        }
+        _ => None,
     }
 }
 
@@ -247,7 +245,7 @@ fn mark(event: &mut Event, change: impl FnOnce(&mut usize, &mut Option<DateTime<
     match event {
         Event::Drift(event) => change(&mut event.left_out, &mut event.muted_until),
         Event::Resolved(event) => change(&mut event.left_out, &mut event.muted_until),
-        Event::Started(_) | Event::Job(_) | Event::Broker(_) | Event::Heartbeat(_) | Event::Error(_) | Event::Stopped(_) => {}
+        _ => {}
     }
 }
 

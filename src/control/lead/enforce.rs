@@ -1,0 +1,131 @@
+//! What an enforcing watch finds to do after a pass, and how it does one thing of that. Decides nothing: `core::lead::enforce` does.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::engine::Progress;
+use super::led::WatchScene;
+use super::{LeadError, LeadRequest, about, carry_out, plan};
+use crate::control::observe::Observer;
+use crate::control::pass::Pass;
+use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::enforce::{Decision, LedEntry};
+use crate::core::lead::{ActionKind, LeadCause, Ledger, OperationReport, Run, RunEnd, Wish};
+use crate::core::manifest::Session;
+use crate::core::manifest::lead::{Desired, Policy};
+use crate::core::observe::Boot;
+use crate::host::Host;
+use crate::store::operations::{LedgerFile, Operations, PastOperation};
+use crate::store::paths::StateHome;
+
+/// Something that an entry wants and that is not so.
+#[derive(Debug, Clone)]
+pub struct Gap {
+    /// The session.
+    pub session: SessionKey,
+    /// Its agent.
+    pub agent: AgentKind,
+    /// What is done about it now: never nothing.
+    pub decision: Decision,
+    /// What is wanted.
+    pub desired: Desired,
+}
+
+/// What a look found to do.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps {
+    /// In the order of the manifest.
+    pub all: Vec<Gap>,
+    /// The policy of the manifest.
+    pub policy: Policy,
+}
+
+/// What there is to do after a pass. Notes in the ledger what was seen.
+///
+/// # Errors
+/// The ledger cannot be read or written.
+pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&Session) -> bool) -> Result<Gaps, LeadError> {
+    let file = LedgerFile::new(state);
+    let mut ledger = file.read()?;
+    let past = std::cell::OnceCell::new();
+    let boot = pass.observation().boot.seen();
+    let runs = |session: &Session| {
+        let all: &Vec<PastOperation> = past.get_or_init(|| Operations::new(state).all());
+        runs_of(host, all, session, boot, pass.observation().at)
+    };
+    let scene = WatchScene::new(pass);
+    let wanting = (0..pass.manifest().sessions.len()).filter_map(|index| scene.entry(index));
+    let wanting: Vec<LedEntry<'_>> = wanting.filter(|it| it.session.lead.desired.is_some() && is_meant(it.session)).collect();
+    let remember = |ledger: &mut Ledger| {
+        for entry in &wanting {
+            let mut acted = ledger.of(&entry.session.key).cloned().unwrap_or_default();
+            entry.remember(&mut acted);
+            *ledger.entry(&entry.session.key) = acted;
+        }
+    };
+    let before = ledger.clone();
+    remember(&mut ledger);
+    if ledger != before {
+        file.change(remember)?;
+    }
+    let gap = |entry: &LedEntry<'_>| {
+        let runs = || runs(entry.session);
+        let decision = LedEntry { acted: ledger.of(&entry.session.key), runs: &runs, ..*entry }.decide();
+        let (session, desired) = (entry.session.key.clone(), entry.session.lead.desired?);
+        (decision != Decision::Leave).then_some(Gap { session, agent: entry.session.agent, decision, desired })
+    };
+    Ok(Gaps { all: wanting.iter().filter_map(gap).collect(), policy: pass.manifest().lead })
+}
+
+/// The starts of a session, the earliest first.
+fn runs_of(host: &dyn Host, all: &[PastOperation], session: &Session, boot: Option<&Boot>, now: DateTime<Utc>) -> Vec<Run> {
+    let is_start = |past: &&PastOperation| {
+        past.operation.session == session.key && matches!(past.operation.action, ActionKind::Start | ActionKind::Resume)
+    };
+    let run = |past: &PastOperation| {
+        let operation = &past.operation;
+        // By the clock of the boot, which nobody sets; of another boot only the wall clock tells, and what is still to come is now.
+        let here = boot.filter(|boot| operation.boot.as_ref() == Some(&boot.id));
+        let moment = |at: DateTime<Utc>, since: Option<i64>| {
+            let exact = here.zip(since).and_then(|(boot, since)| boot.at.checked_add_signed(TimeDelta::milliseconds(since)));
+            exact.unwrap_or(at).min(now)
+        };
+        let begun = moment(operation.begun, operation.since_boot);
+        let took = |milliseconds: u64| TimeDelta::milliseconds(i64::try_from(milliseconds).unwrap_or(i64::MAX / 2));
+        let receipt = past.receipt.as_ref();
+        let launcher = past.files.launched().and_then(|record| Some((record.pid?, record.start_ticks)));
+        let is_there = |(pid, ticks): (u32, Option<u64>)| match host.stat(pid).into_seen() {
+            Some(process) => ticks.is_none() || process.start_ticks == ticks,
+            None => false,
+        };
+        let end = past.files.ended().map(|end| {
+            // What was never begun has failed.
+            let code = end.code.or_else(|| end.not_begun.is_some().then_some(1));
+            RunEnd { at: moment(end.at, end.since_boot), code, signal: end.signal, told: end.told }
+        });
+        Run {
+            operation: operation.id.clone(),
+            cause: operation.cause,
+            begun,
+            boot: operation.boot.clone(),
+            receipt: receipt.map(|receipt| (receipt.outcome, (begun + took(receipt.took_ms)).min(now))),
+            is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
+            end,
+        }
+    };
+    all.iter().filter(is_start).map(run).collect()
+}
+
+/// Does what an entry wants, because of this. Gives what became of it.
+///
+/// # Errors
+/// [`LeadError`]: it cannot be told what there is to do.
+pub fn enforce(
+    world: &Observer,
+    request: &LeadRequest,
+    (session, cause): (&SessionKey, LeadCause),
+    tell: &(dyn Fn(Progress<'_>) + Sync),
+) -> Result<Vec<OperationReport>, LeadError> {
+    let request = LeadRequest { cause: Some(cause), ..about(request, session, Wish::Manifest) };
+    let planned = plan(world, &request)?;
+    Ok(carry_out(world, &request, &planned, tell))
+}

@@ -1,0 +1,284 @@
+//! The part of an enforcing watch that acts: takes what a pass found to do, and carries it out beside the loop, a few sessions at a
+//! time and at most one operation a session. Decides neither what is wanted nor what may be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::LeadOptions;
+use super::due::until;
+use super::wake::{Reason, Scope, Wake};
+use crate::control::lead::{self, Gap, Gaps, Progress};
+use crate::control::pass::PassError;
+use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, WatchFailure};
+use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::enforce::Decision;
+use crate::core::lead::{BlockCode, Blocked, LeadCause, OperationReport, Outcome};
+use crate::core::manifest::lead::{Desired, Policy};
+use crate::core::text::printable;
+
+/// How long an operation that was refused is not tried again.
+const REFUSED: Duration = Duration::from_secs(30);
+/// The same where another headcount was at it.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// What an operation has to say.
+pub(super) enum Happening {
+    /// Something went wrong beside it.
+    Note(String),
+    /// It has ended.
+    Ended(SessionKey, Result<Vec<OperationReport>, String>),
+}
+
+/// Operations that wait, run, or were refused.
+pub(super) struct Leading {
+    options: Arc<LeadOptions>,
+    policy: Policy,
+    tell: mpsc::UnboundedSender<Happening>,
+    heard: mpsc::UnboundedReceiver<Happening>,
+    /// What is to be done, in its order.
+    waiting: Vec<(Gap, LeadCause)>,
+    running: BTreeMap<SessionKey, Flight>,
+    /// What was said last of a session that may not be acted on.
+    told: BTreeMap<SessionKey, (BlockCode, String)>,
+    /// When one that was refused is tried again.
+    refused: BTreeMap<SessionKey, Instant>,
+    last_start: Option<Instant>,
+    /// What may be looked at again, and when.
+    again: Option<(Instant, BTreeSet<SessionKey>)>,
+}
+
+/// An operation that runs.
+struct Flight {
+    agent: AgentKind,
+    cause: LeadCause,
+    desired: Desired,
+    /// What was said of its session meanwhile.
+    held: Vec<Event>,
+}
+
+impl Leading {
+    pub(super) fn new(options: LeadOptions) -> Self {
+        let (tell, heard) = mpsc::unbounded_channel();
+        Self {
+            options: Arc::new(options),
+            policy: Policy::default(),
+            tell,
+            heard,
+            waiting: Vec::new(),
+            running: BTreeMap::new(),
+            told: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            last_start: None,
+            again: None,
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Happening {
+        match self.heard.recv().await {
+            Some(happening) => happening,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether nothing runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// From now on nothing begins.
+    pub(super) fn end(&mut self) {
+        (self.waiting, self.again) = (Vec::new(), None);
+    }
+
+    /// Keeps an event of a session that is acted on until that has ended: most of them are of our own making.
+    pub(super) fn hold(&mut self, event: Event) -> Option<Event> {
+        let is_about_drift = matches!(event, Event::Drift(_) | Event::Resolved(_));
+        match event.session().filter(|_| is_about_drift).cloned().and_then(|session| self.running.get_mut(&session)) {
+            Some(flight) => {
+                flight.held.push(event);
+                None
+            }
+            None => Some(event),
+        }
+    }
+
+    /// Takes what a pass found to do, in place of what an earlier one did.
+    pub(super) fn after(&mut self, gaps: Gaps, at: DateTime<Utc>) -> Vec<Event> {
+        let now = Instant::now();
+        self.policy = gaps.policy;
+        let still: BTreeSet<&SessionKey> = gaps.all.iter().map(|gap| &gap.session).collect();
+        self.told.retain(|session, _| still.contains(session));
+        self.refused.retain(|session, _| still.contains(session));
+        (self.waiting, self.again) = (Vec::new(), None);
+        let mut events = Vec::new();
+        for gap in gaps.all {
+            if self.running.contains_key(&gap.session) {
+                continue;
+            }
+            match &gap.decision {
+                Decision::Leave => {}
+                Decision::Act(cause) => match self.refused.get(&gap.session).copied().filter(|until| now < *until) {
+                    Some(until) => self.look_again(until, gap.session),
+                    None => {
+                        let cause = *cause;
+                        self.waiting.push((gap, cause));
+                    }
+                },
+                Decision::Wait(blocked) => {
+                    events.extend(self.blocked((&gap.session, gap.agent), blocked, at));
+                    let due = blocked.until.and_then(|moment| now.checked_add(until(moment, at)));
+                    if let Some(due) = due {
+                        self.look_again(due, gap.session);
+                    }
+                }
+            }
+        }
+        events
+    }
+
+    fn look_again(&mut self, due: Instant, session: SessionKey) {
+        let (at, sessions) = self.again.get_or_insert_with(|| (due, BTreeSet::new()));
+        *at = due.min(*at);
+        sessions.insert(session);
+    }
+
+    /// When something may begin, or be looked at again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let spaced = (!self.waiting.is_empty() && self.has_room()).then(|| self.spaced()).flatten();
+        spaced.into_iter().chain(self.again.as_ref().map(|(at, _)| *at)).min()
+    }
+
+    /// What is to be looked at again now.
+    pub(super) fn wake(&mut self) -> Option<Wake> {
+        let (_, sessions) = self.again.take_if(|(at, _)| *at <= Instant::now())?;
+        Some(Wake { reason: Reason::Operation, scope: Scope::sessions(sessions) })
+    }
+
+    /// Whether one more may run. One that waits for a turn to end takes no place.
+    fn has_room(&self) -> bool {
+        let parallel = self.policy.parallel.map_or(self.options.request.parallel, |most| most as usize).max(1);
+        self.running.values().filter(|flight| flight.desired == Desired::Running).count() < parallel
+    }
+
+    /// When the time between two starts is over.
+    fn spaced(&self) -> Option<Instant> {
+        let spacing = self.policy.spacing.unwrap_or(Duration::from_secs(1));
+        Some(self.last_start.map_or_else(Instant::now, |last| last + spacing))
+    }
+
+    /// Begins what may begin now.
+    pub(super) fn begin(&mut self, at: DateTime<Utc>) -> Vec<Event> {
+        let mut events = Vec::new();
+        while self.has_room() && self.spaced().is_none_or(|due| due <= Instant::now()) && !self.waiting.is_empty() {
+            let (gap, cause) = self.waiting.remove(0);
+            let Gap { session, agent, desired, .. } = gap;
+            if desired == Desired::Running {
+                self.last_start = Some(Instant::now());
+            }
+            // One that is only tried again was said before.
+            if !self.refused.contains_key(&session) {
+                let message = format!("{}: {} is wanted ({}).", printable(&session.name), desired.as_str(), cause.as_str());
+                let (session, desired) = (session.clone(), desired.as_str().to_owned());
+                events.push(Event::Planned(PlannedEvent { at, session, agent, desired, cause, message }));
+            }
+            self.running.insert(session.clone(), Flight { agent, cause, desired, held: Vec::new() });
+            let (options, tell) = (Arc::clone(&self.options), self.tell.clone());
+            tokio::task::spawn_blocking(move || {
+                let noted = tell.clone();
+                let note = move |progress: Progress<'_>| {
+                    if let Progress::Note(note) = progress {
+                        let _ = noted.send(Happening::Note(note.to_owned()));
+                    }
+                };
+                let act = || lead::enforce(&options.world, &options.request, (&session, cause), &note);
+                // Whatever happens in it, its session is free again afterwards.
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+                let ended = match ended {
+                    Ok(ended) => ended.map_err(|error| PassError::line(&error)),
+                    Err(_) => Err("internal error: the operation panicked".to_owned()),
+                };
+                // Nobody is told who has gone.
+                let _ = tell.send(Happening::Ended(session.clone(), ended));
+            });
+        }
+        events
+    }
+
+    /// What an operation says, as events; and what to look at because of it.
+    pub(super) fn heard(&mut self, happening: Happening, at: DateTime<Utc>) -> (Vec<Event>, Option<Wake>) {
+        let failure = |message| Event::Error(WatchFailure { at, source: "lead".to_owned(), message });
+        let (session, ended) = match happening {
+            Happening::Note(note) => return (vec![failure(note)], None),
+            Happening::Ended(session, ended) => (session, ended),
+        };
+        let Some(flight) = self.running.remove(&session) else { return (Vec::new(), None) };
+        let mut events = Vec::new();
+        let reports = match ended {
+            Ok(reports) => reports,
+            Err(why) => {
+                self.refused.insert(session.clone(), Instant::now() + REFUSED);
+                events.extend(self.blocked((&session, flight.agent), &Blocked::new(BlockCode::Unknown, why), at));
+                Vec::new()
+            }
+        };
+        let is_done = reports.iter().all(|report| matches!(report.outcome, Outcome::Done | Outcome::Skipped));
+        if !is_done || reports.is_empty() {
+            events.extend(flight.held);
+        }
+        for report in reports {
+            events.extend(self.reported(report, flight.cause, at));
+        }
+        (events, Some(Wake { reason: Reason::Operation, scope: Scope::sessions([session].into()) }))
+    }
+
+    fn reported(&mut self, report: OperationReport, cause: LeadCause, at: DateTime<Utc>) -> Vec<Event> {
+        let name = printable(&report.session.name).into_owned();
+        match (report.outcome, report.code) {
+            (Outcome::Skipped, _) => Vec::new(),
+            (Outcome::Refused, code) => {
+                let code = code.unwrap_or(BlockCode::Unknown);
+                let wait = if code == BlockCode::Busy { BUSY } else { REFUSED };
+                self.refused.insert(report.session.clone(), Instant::now() + wait);
+                let blocked = Blocked::new(code, report.why.clone().unwrap_or_default());
+                self.blocked((&report.session, report.agent), &blocked, at).into_iter().collect()
+            }
+            (outcome, _) => {
+                self.told.remove(&report.session);
+                self.refused.remove(&report.session);
+                let why = report.why.as_deref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
+                let message = format!("{name}: {} {}{why}.", report.action.as_str(), outcome.as_str());
+                let (session, agent, conversation) = (report.session.clone(), report.agent, report.conversation.clone());
+                let operation = Event::Operation(OperationEvent { at, cause, report, message });
+                let is_back = outcome == Outcome::Done && cause != LeadCause::Edited;
+                let message = match &conversation {
+                    Some(id) => format!("{name}: back in conversation {id}."),
+                    None => format!("{name}: back."),
+                };
+                let back = is_back.then_some(Event::Back(BackEvent { at, session, agent, cause, conversation, message }));
+                [operation].into_iter().chain(back).collect()
+            }
+        }
+    }
+
+    /// Says once that something may not be done.
+    fn blocked(&mut self, (session, agent): (&SessionKey, AgentKind), why: &Blocked, at: DateTime<Utc>) -> Option<Event> {
+        if matches!(why.code, BlockCode::Settling | BlockCode::Busy) {
+            return None;
+        }
+        let news = (why.code, why.message.clone());
+        if self.told.insert(session.clone(), news.clone()).is_some_and(|before| before == news) {
+            return None;
+        }
+        let message = format!("{}: {}.", printable(&session.name), why.message);
+        let event = BlockedEvent { at, session: session.clone(), agent, code: why.code, until: why.until, message };
+        Some(match why.code {
+            BlockCode::GaveUp | BlockCode::Deadline => Event::GaveUp(event),
+            _ => Event::Blocked(event),
+        })
+    }
+}

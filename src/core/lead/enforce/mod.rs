@@ -1,0 +1,239 @@
+//! When an entry is acted on without anybody asking at the moment: what it wants was changed, the host was booted, its server was
+//! lost, or its agent failed and `restart` says so. Pure; the decision follows from what is on disk and what was seen, so an engine
+//! that has just begun decides as one that has run for days.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::action::{BlockCode, Blocked};
+use super::cause::LeadCause;
+use super::ledger::{ActedOn, AliveIn, wanted};
+use super::series::{Run, RunEnding, Series, StartWaits, due_after_loss};
+use crate::core::drift::{EntryVerdict, Presence};
+use crate::core::ids::MuxKind;
+use crate::core::manifest::Session;
+use crate::core::manifest::lead::{Desired, Policy, RestartPolicy};
+use crate::core::observe::Boot;
+use crate::core::text::printable;
+
+#[cfg(test)]
+mod tests;
+
+/// So long a change of the entry is left alone: whoever makes it may be about to act on it.
+const SETTLE: TimeDelta = TimeDelta::seconds(2);
+/// How long a launcher may take to write down how its agent ended.
+const MOMENT: TimeDelta = TimeDelta::seconds(1);
+/// What ended so shortly before the host's boot was ended by the shutdown.
+const SHUTDOWN: TimeDelta = TimeDelta::minutes(5);
+
+/// An entry, what was seen of it, and what was done before.
+pub struct LedEntry<'a> {
+    /// The entry.
+    pub session: &'a Session,
+    /// What a pass concluded about it.
+    pub verdict: &'a EntryVerdict,
+    /// What the ledger knows of it.
+    pub acted: Option<&'a ActedOn>,
+    /// The policy of its manifest.
+    pub policy: &'a Policy,
+    /// The boot of the host.
+    pub boot: Option<&'a Boot>,
+    /// The process of its server, if that runs.
+    pub server: Option<u32>,
+    /// When that was seen.
+    pub now: DateTime<Utc>,
+    /// Its starts, the earliest first; asked only where they matter.
+    pub runs: &'a dyn Fn() -> Vec<Run>,
+}
+
+/// What is to be done about an entry now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Leave,
+    /// What it wants, for this reason.
+    Act(LeadCause),
+    /// Something is wanted, and has to wait for a time or for a person.
+    Wait(Blocked),
+}
+
+/// Why an agent does not run any more.
+enum Loss {
+    LeadCause(LeadCause, DateTime<Utc>),
+    /// Somebody ended it.
+    Person,
+    /// It was closed, nobody knows why it ended, or headcount stopped it.
+    Nobody,
+    /// How it ended is just being written down.
+    Settling,
+}
+
+impl LedEntry<'_> {
+    /// What is to be done about it now.
+    pub fn decide(&self) -> Decision {
+        if !self.verdict.judged || self.verdict.renamed_to.is_some() {
+            return Decision::Leave;
+        }
+        let is_down = matches!(self.verdict.presence, Presence::Absent { .. } | Presence::NoAgent { .. });
+        let is_alive = matches!(self.verdict.presence, Presence::Alive(_));
+        let desired = match self.session.lead.desired {
+            Some(Desired::Running) if is_down => Desired::Running,
+            Some(Desired::Stopped) if is_alive => Desired::Stopped,
+            _ => return Decision::Leave,
+        };
+        let Some(acted) = self.acted.filter(|acted| acted.led_by.is_some()) else {
+            let message = "headcount has not led it here yet; `headcount apply` shows what it would do, and does it";
+            return Decision::Wait(Blocked::new(BlockCode::NeverLed, message));
+        };
+        if acted.met.as_deref() != Some(wanted(self.session).as_str()) {
+            let settled = self.since(acted) + SETTLE;
+            if self.now < settled {
+                return Decision::Wait(Blocked::until(BlockCode::Settling, settled, "its entry was just changed"));
+            }
+            return match desired {
+                Desired::Running => self.paced(acted, &(self.runs)(), LeadCause::Edited),
+                Desired::Stopped | Desired::Archived => Decision::Act(LeadCause::Edited),
+            };
+        }
+        if desired != Desired::Running {
+            return Decision::Leave;
+        }
+        let runs = (self.runs)();
+        let policy = self.session.lead.restart.map_or(RestartPolicy::Never, |restart| restart.policy);
+        match (self.loss(acted, &runs), policy) {
+            (Loss::Settling, _) => {
+                let why = "how its agent ended is just being written down";
+                Decision::Wait(Blocked::until(BlockCode::Settling, self.now + MOMENT, why))
+            }
+            (Loss::LeadCause(LeadCause::Failed, _), RestartPolicy::Never)
+            | (Loss::LeadCause(LeadCause::Quit, _), RestartPolicy::Never | RestartPolicy::OnFailure)
+            | (Loss::Nobody, _) => Decision::Leave,
+            (Loss::LeadCause(LeadCause::ServerLost, at), _) => {
+                let due = due_after_loss(&runs, at, &self.waits());
+                if self.now < due {
+                    let message = "its server was lost again, so it comes back later this time";
+                    return Decision::Wait(Blocked::until(BlockCode::Backoff, due, message));
+                }
+                self.paced(acted, &runs, LeadCause::ServerLost)
+            }
+            (Loss::LeadCause(cause, _), _) => self.paced(acted, &runs, cause),
+            (Loss::Person, _) => {
+                let name = printable(&self.session.key.name);
+                let message = format!("somebody ended its agent; `headcount start {name}` starts it again");
+                Decision::Wait(Blocked::new(BlockCode::EndedByHand, message))
+            }
+        }
+    }
+
+    /// Since when it wants what it wants now.
+    fn since(&self, acted: &ActedOn) -> DateTime<Utc> {
+        let digest = wanted(self.session);
+        let known = acted.wanted.as_ref().filter(|(known, _)| *known == digest);
+        known.map_or(self.now, |(_, since)| (*since).min(self.now))
+    }
+
+    fn waits(&self) -> StartWaits {
+        StartWaits::of(self.session.lead.restart.map(|restart| restart.backoff), self.policy.backoff)
+    }
+
+    /// The start, unless the ones before it say that it waits, or is given up.
+    fn paced(&self, acted: &ActedOn, runs: &[Run], cause: LeadCause) -> Decision {
+        let waits = self.waits();
+        let boot = self.boot.map(|boot| boot.id.as_str());
+        let counts_quits = self.session.lead.restart.is_some_and(|restart| restart.policy == RestartPolicy::Always);
+        let series = Series::of(runs, Some(self.since(acted)), boot, counts_quits);
+        let name = printable(&self.session.key.name);
+        if series.failures >= waits.attempts() {
+            let message = format!("it failed {} times; `headcount start {name}` begins anew", series.failures);
+            return Decision::Wait(Blocked::new(BlockCode::GaveUp, message));
+        }
+        let deadline = self.session.lead.deadline.and_then(|deadline| TimeDelta::from_std(deadline).ok());
+        let over = deadline.zip(series.begun).and_then(|(deadline, begun)| begun.checked_add_signed(deadline));
+        if over.is_some_and(|over| self.now >= over) {
+            let message = format!("its `deadline` for starts is over; `headcount start {name}` begins anew");
+            return Decision::Wait(Blocked::new(BlockCode::Deadline, message));
+        }
+        match series.due(&waits).filter(|due| self.now < *due) {
+            Some(due) => {
+                let times = if series.streak == 1 { "once".to_owned() } else { format!("{} times in a row", series.streak) };
+                let message = format!("it failed {times}, so its next start waits; `headcount start {name}` does not");
+                Decision::Wait(Blocked::until(BlockCode::Backoff, due, message))
+            }
+            None => Decision::Act(cause),
+        }
+    }
+
+    /// Why it does not run any more.
+    fn loss(&self, acted: &ActedOn, runs: &[Run]) -> Loss {
+        let last = runs.last();
+        if last.zip(acted.stopped.as_ref()).is_some_and(|(run, stopped)| stopped.at >= run.begun) {
+            return Loss::Nobody;
+        }
+        // An agent that somebody started after headcount's own last one says nothing when it ends.
+        let placed = acted.started.as_ref().map(|started| started.placed.pid);
+        let is_its = |run: &&Run| {
+            acted.alive.as_ref().is_none_or(|alive| alive.at <= run.begun || (alive.pane.is_some() && alive.pane == placed))
+        };
+        let run = last.filter(is_its);
+        let ending = run.map_or(RunEnding::Unknown, Run::ending);
+        let ended = run.and_then(|run| run.end).map(|end| end.at);
+        let at = ended.or(acted.gone).unwrap_or(self.now).min(self.now);
+        let plain = || match ending {
+            RunEnding::None => Loss::Settling,
+            RunEnding::Failure => Loss::LeadCause(LeadCause::Failed, at),
+            RunEnding::Quit => Loss::LeadCause(LeadCause::Quit, at),
+            RunEnding::Person => Loss::Person,
+            RunEnding::HungUp | RunEnding::Unknown => Loss::Nobody,
+        };
+        let Some(alive) = acted.alive.as_ref().filter(|alive| !alive.is_over) else { return plain() };
+        if let Some(boot) = self.boot.filter(|boot| alive.boot.as_ref().is_some_and(|then| *then != boot.id)) {
+            let recorded = self.session.recorded.terminated_at.filter(|_| run.is_none());
+            let was_over = ended.or(recorded).is_some_and(|at| at + SHUTDOWN < boot.at);
+            return match ending {
+                RunEnding::Quit => plain(),
+                _ if was_over => plain(),
+                _ => Loss::LeadCause(LeadCause::Rebooted, at),
+            };
+        }
+        // A zellij session is its own server: who closes it ends that too.
+        let is_lost = self.session.key.mux == MuxKind::Tmux && alive.server.is_some() && alive.server != self.server;
+        match ending {
+            RunEnding::HungUp | RunEnding::Unknown if is_lost => Loss::LeadCause(LeadCause::ServerLost, at),
+            _ => plain(),
+        }
+    }
+
+    /// Notes in the ledger what was seen: since when something is wanted, and where it was alive last.
+    pub fn remember(&self, acted: &mut ActedOn) {
+        let Some(desired) = self.session.lead.desired else { return };
+        let digest = wanted(self.session);
+        if acted.wanted.as_ref().is_none_or(|(known, _)| *known != digest) {
+            acted.wanted = Some((digest.clone(), self.now));
+        }
+        if acted.desired.as_ref().is_none_or(|(known, _)| known != desired.as_str()) {
+            acted.desired = Some((desired.as_str().to_owned(), self.now));
+        }
+        let is_met = match (&self.verdict.presence, desired) {
+            (Presence::Alive(live), _) => {
+                let (boot, server, pane) = (self.boot.map(|boot| boot.id.clone()), self.server, live.pane.pid);
+                let now = AliveIn { at: self.now, boot, server, pane, is_over: false };
+                if !acted.alive.as_ref().is_some_and(|known| AliveIn { at: known.at, ..now.clone() } == *known) {
+                    acted.alive = Some(now);
+                }
+                acted.gone = None;
+                desired == Desired::Running
+            }
+            (Presence::Absent { .. } | Presence::NoAgent { .. }, _) => {
+                let boot = self.boot.map(|boot| boot.id.clone());
+                if let Some(alive) = acted.alive.as_mut().filter(|alive| alive.server == self.server && alive.boot == boot) {
+                    alive.is_over = true;
+                }
+                acted.gone.get_or_insert(self.now);
+                desired == Desired::Stopped
+            }
+            (Presence::Unknown(_) | Presence::Several { .. }, _) => false,
+        };
+        if is_met && acted.led_by.is_some() {
+            acted.met = Some(digest);
+        }
+    }
+}
