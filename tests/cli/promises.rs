@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 79] = [
+const EXITS: [(&[&str], u8); 81] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -77,6 +77,8 @@ const EXITS: [(&[&str], u8); 79] = [
     (&["rm lab"], 4),
     (&["forget nobody"], 1),
     (&["forget lab"], 4),
+    (&["rename nobody lab"], 1),
+    (&["rename lab new"], 4),
     (&["attach lab"], 1),
     (&["allow"], 3),
     (&["allow --yes"], 0),
@@ -124,7 +126,7 @@ const EXITS: [(&[&str], u8); 79] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 42] = [
+const ELSEWHERE: [(&str, u8, &str); 45] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -159,6 +161,9 @@ const ELSEWHERE: [(&str, u8, &str); 42] = [
     ("rm", 75, "tests/lead/entries.rs"),
     ("forget", 0, "tests/lead/entries.rs"),
     ("forget", 3, "tests/lead/entries.rs"),
+    ("rename", 0, "tests/lead/rename.rs"),
+    ("rename", 3, "tests/lead/rename.rs"),
+    ("rename", 75, "tests/lead/rename.rs"),
     ("attach", 0, "tests/lead/main.rs"),
     ("attach", 3, "tests/lead/main.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
@@ -266,7 +271,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 22] = [
+const DOCUMENTS: [&[&str]; 23] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -280,6 +285,7 @@ const DOCUMENTS: [&[&str]; 22] = [
     &["allow --yes", "new --agent claude"],
     &["rm lab"],
     &["forget lab"],
+    &["rename lab new"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

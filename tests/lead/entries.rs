@@ -54,7 +54,7 @@ fn a_removed_session_is_stopped_and_undo_brings_its_entry_back_byte_for_byte() {
     assert_eq!(scene.recorded(NAME, "status"), "stopped");
 }
 
-fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub(super) fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
     let all = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     all.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }

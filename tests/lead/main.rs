@@ -10,6 +10,7 @@ mod faults;
 mod launcher;
 mod pi;
 mod refusals;
+mod rename;
 #[path = "../support/mod.rs"]
 mod support;
 

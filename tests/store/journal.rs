@@ -265,6 +265,7 @@ fn an_entry_that_is_no_edit_counts_at_once_and_is_kept_whatever_kind_it_is() {
         session: None,
         message: message.into(),
         undoes: None,
+        former: None,
     };
     journal.note(vec![kept("one"), kept("two")]).unwrap();
     // What a newer headcount may write: other kinds, fields nobody here knows, and a change that is told by its hash.

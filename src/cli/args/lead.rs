@@ -298,6 +298,38 @@ pub(crate) struct ForgetArgs {
     pub(crate) lock: LockArgs,
 }
 
+/// Give a session another name
+///
+/// Renames the session where it runs, and then its entry. Nothing is stopped, and what headcount knows of the session stays with it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+A name that another session or entry has is refused. If you renamed the session yourself, the same command gives its entry that \
+name.
+
+Examples:
+  headcount rename lab-creator-claude lab-docs-claude
+
+Exit codes: 0 done, 1 failed or not verified, 3 refused, 75 another headcount is acting on it.
+
+JSON and YAML: headcount/apply/v1 (`headcount schema apply`).")]
+pub(crate) struct RenameArgs {
+    /// The session
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// Its new name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Rename also a session that another manifest leads
+    #[arg(long, hide_short_help = true)]
+    pub(crate) take: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
 /// Open a session in this terminal
 ///
 /// Inside tmux it switches to the session if that is on the same server; for another server it prints the command.

@@ -29,8 +29,8 @@ pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
 pub(crate) use lead::{
-    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, ForgetArgs, NewArgs, PlanArgs, RestartArgs, RmArgs,
-    StartArgs, StopArgs, WhichArgs,
+    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, ForgetArgs, NewArgs, PlanArgs, RenameArgs, RestartArgs,
+    RmArgs, StartArgs, StopArgs, WhichArgs,
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
@@ -172,6 +172,7 @@ pub(crate) enum Verb {
     New(NewArgs),
     Rm(RmArgs),
     Forget(ForgetArgs),
+    Rename(RenameArgs),
     Attach(AttachArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),

@@ -14,7 +14,7 @@ use crate::core::lead::{Operation, OperationReport, Outcome};
 use crate::core::manifest::pattern::glob;
 use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryOperation, HistoryReport, SCHEMA};
 use crate::core::report::make::edit_report;
-use crate::store::journal::{EntryId, EntryRecord, Journal, JournalEntry, Note};
+use crate::store::journal::{EntryId, EntryRecord, Journal, JournalEntry, Note, Renames};
 use crate::store::manifest::ManifestFile;
 use crate::store::operations::Operations;
 use crate::store::paths::StateHome;
@@ -26,13 +26,16 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
     let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
     let directory = state_home.of_manifest(&manifest);
     let records = Journal::new(&directory).records()?;
+    let renames = Renames::of(&records);
+    let is_named = |name: &str| args.names.iter().any(|pattern| glob(pattern, name));
     let wanted = |record: &&EntryRecord| {
-        let is_named = |name: &str| args.names.iter().any(|pattern| glob(pattern, name));
-        args.names.is_empty() || record.session().is_some_and(|session| is_named(&session.name))
+        let is_its =
+            |session: &SessionKey| is_named(&session.name) || is_named(&renames.since_entry(record.id(), session).name);
+        args.names.is_empty() || record.session().is_some_and(is_its)
     };
     let most = args.limit.unwrap_or(usize::MAX);
     let wanted = records.iter().filter(wanted).take(most);
-    let operations = operations(args, &found.path, &state_home);
+    let operations = operations(args, &found.path, &state_home, &renames);
     if let Some(format) = args.format.document() {
         let (schema, manifest) = (SCHEMA.to_owned(), manifest.to_string_lossy().into_owned());
         let (mut entries, mut notes) = (Vec::new(), Vec::new());
@@ -57,12 +60,16 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CliErro
 }
 
 /// What was done to the sessions of a manifest, newest first.
-fn operations(args: &HistoryArgs, manifest: &Path, state_home: &StateHome) -> Vec<HistoryOperation> {
+fn operations(args: &HistoryArgs, manifest: &Path, state_home: &StateHome, renames: &Renames) -> Vec<HistoryOperation> {
     let declared = run_pass::declared(manifest);
     let is_its = |session: &SessionKey| declared.as_ref().is_some_and(|manifest| manifest.find(session).is_some());
     let is_named = |name: &str| args.names.is_empty() || args.names.iter().any(|pattern| glob(pattern, name));
     let all = Operations::new(state_home).all().into_iter().rev();
-    let wanted = all.filter(|past| is_its(&past.operation.session) && is_named(&past.operation.session.name));
+    let wanted = all.filter(|past| {
+        let session = &past.operation.session;
+        let now = renames.since(past.operation.begun, session);
+        (is_its(session) || is_its(&now)) && (is_named(&session.name) || is_named(&now.name))
+    });
     wanted.map(|past| operation(past.operation, past.receipt)).collect()
 }
 

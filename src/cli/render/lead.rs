@@ -133,6 +133,7 @@ fn said(report: &OperationReport) -> String {
         (ActionKind::Stop, Outcome::Done) => "stopped",
         (ActionKind::Restart, Outcome::Done) => "restarted",
         (ActionKind::Remove, Outcome::Done) => "removed",
+        (ActionKind::Rename, Outcome::Done) => "renamed it to",
         (ActionKind::Forget, Outcome::Done) => "forgot the conversation of",
         (_, Outcome::Skipped) => "nothing to do for",
         (ActionKind::Forget, Outcome::Failed) => "could not forget the conversation of",

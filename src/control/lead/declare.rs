@@ -125,6 +125,7 @@ fn update(
             session: session.cloned(),
             message: message.to_owned(),
             undoes: None,
+            former: None,
         };
         journal.note(vec![note]).map_err(PassError::from)?;
     }

@@ -27,6 +27,14 @@ pub(super) fn place(
     drive::place(world.host.as_ref(), &world.env, permit, &PaneCommand { words: &words, cwd, withheld })
 }
 
+/// Gives a session another name.
+///
+/// # Errors
+/// One line; it may have that name all the same.
+pub(super) fn rename(world: &Observer, permit: &Permit, name: &str) -> Result<(), String> {
+    drive::rename(world.host.as_ref(), &world.env, permit, name)
+}
+
 /// Makes sure that a named server has a directory for its socket: the lock of a session lies there.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! decided in `core::lead`; only `effects` reaches a multiplexer or a process.
 
 mod allow;
+mod amend;
 mod declare;
 mod effects;
 mod enforce;
@@ -11,7 +12,6 @@ mod launch;
 mod led;
 mod recover;
 mod rivals;
-mod withdraw;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use crate::store::operations::{LedgerFile, OperationError};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
-pub use engine::{Progress, carry_out, forget_all, remove_all, stop_and_forget_all};
+pub use engine::{Progress, carry_out, forget_all, remove_all, rename, stop_and_forget_all};
 use facts::Ground;
 
 /// What a person or a program asks for.

@@ -51,7 +51,7 @@ fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
         return OpenState::GoesOn(format!("operation {} of process {} is open", operation.id, operation.engine.0));
     }
     // Nothing comes of these any more; how far they came is in the world and in the manifest.
-    if matches!(operation.action, ActionKind::Stop | ActionKind::Remove | ActionKind::Forget) {
+    if matches!(operation.action, ActionKind::Stop | ActionKind::Remove | ActionKind::Forget | ActionKind::Rename) {
         return OpenState::Over("headcount ended while it was open".to_owned());
     }
     if past.files.ended().is_some() {

@@ -441,7 +441,7 @@ impl Stage {
 }
 
 /// The state file in this directory, with what is known of it.
-fn state_file(world: &Observer, directory: &ManifestDir) -> StateFile {
+pub(in crate::control) fn state_file(world: &Observer, directory: &ManifestDir) -> StateFile {
     StateFile::new(directory).with_known(world.cache.known_state())
 }
 

@@ -68,6 +68,7 @@ pub(in crate::control) fn kept(saved: &[PathBuf], at: DateTime<Utc>, boot: Optio
         session: None,
         message: format!("Another program saved the manifest meanwhile. Its version is kept in {}.", path.display()),
         undoes: None,
+        former: None,
     };
     saved.iter().map(note).collect()
 }

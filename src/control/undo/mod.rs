@@ -12,7 +12,7 @@ use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
 use crate::store::TextHash;
-use crate::store::journal::{EntryId, EntryRecord, Intent, Journal, JournalEntry, NewEntry, Note};
+use crate::store::journal::{EntryId, EntryRecord, Intent, Journal, JournalEntry, NewEntry, Note, Renames};
 use crate::store::manifest::{ManifestFile, Snapshot, TextChange, UpdateOptions};
 use crate::store::paths::StateHome;
 use crate::yaml;
@@ -93,7 +93,12 @@ pub fn undo(world: &Observer, request: &UndoRequest) -> Result<Undone, UndoError
     let resolved = file.resolved().map_err(PassError::from)?;
     let journal = Journal::new(&request.state_home.of_manifest(&resolved)).waiting(request.update.lock_wait);
     let entry = match find(&journal, request)? {
-        EntryRecord::Edit(entry) => entry,
+        // Its session may have got another name since.
+        EntryRecord::Edit(mut entry) => {
+            let renames = Renames::of(&journal.records().map_err(PassError::from)?);
+            entry.session = renames.since_entry(entry.id, &entry.session);
+            entry
+        }
         EntryRecord::Note(note) => return restore(world, request, &journal, &note),
     };
     let what = format!("{} {} of {}", entry.class, entry.id, printable(&entry.session.to_string()));

@@ -116,6 +116,7 @@ impl Restoring<'_> {
             session: Some(self.removed.session.clone()),
             message: format!("its entry was put back: took back {}", self.id),
             undoes: Some(self.id),
+            former: None,
         }
     }
 

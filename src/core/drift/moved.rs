@@ -154,7 +154,7 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
 pub(super) fn judge_renamed(world: &Inputs<'_>, entry: &Session, rename: &Rename<'_, '_>) -> Drift {
     let places: Vec<String> = rename.to.iter().map(|other| format!("{:?}", other.key.name)).collect();
     let matter = match (places.as_slice(), rename.proposed) {
-        ([place], true) => format!("renamed to {place}; change its name in the manifest to follow"),
+        ([place], true) => format!("renamed to {place}; `headcount rename` gives its entry that name"),
         _ => format!("gone, but its pane is now in {}; headcount cannot tell which is its own", places.join(" and ")),
     };
     let keys: Vec<String> = rename.to.iter().map(|other| other.key.to_string()).collect();

@@ -22,6 +22,8 @@ pub enum ActionKind {
     Remove,
     /// The conversation that is recorded for it is taken out of its entry.
     Forget,
+    /// It gets another name where it runs, and its entry does.
+    Rename,
 }
 
 impl ActionKind {
@@ -34,6 +36,7 @@ impl ActionKind {
             Self::Restart => "restart",
             Self::Remove => "remove",
             Self::Forget => "forget",
+            Self::Rename => "rename",
         }
     }
 }
@@ -47,6 +50,19 @@ pub enum Target {
     NewWindow(String),
     /// Nowhere: an agent is stopped where it is.
     InPlace,
+    /// Nowhere: this session gets another name.
+    Renamed(Renaming),
+}
+
+/// A running session that gets another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renaming {
+    /// The server's process.
+    pub server: u32,
+    /// The multiplexer's immutable id of the session.
+    pub session: String,
+    /// The new name.
+    pub to: String,
 }
 
 /// Something to be done to one session.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
 use super::ledger::{ActedOn, LastStart, Ledger, lead_fields};
+use super::own;
 use crate::core::drift::{EntryVerdict, Inputs, LiveAgent, Presence, Verdict};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -224,7 +225,9 @@ impl Entry<'_> {
     }
 
     fn renamed(&self, name: &str) -> Standing {
-        let message = format!("its session seems to be renamed to {}; `headcount record` follows it", printable(name));
+        let own = printable(&self.session.key.name);
+        let name = printable(name);
+        let message = format!("its session seems to be renamed to {name}; `headcount rename {own} {name}` follows it");
         blocked(BlockCode::ForeignName, message)
     }
 
@@ -299,12 +302,9 @@ impl Entry<'_> {
     /// Where the agent of a session without one goes, if the session is the entry's: a person's shell is neither killed nor typed
     /// into, so that is a new window.
     fn own(&self, session: &MuxSession, instead: &str) -> Result<Target, Blocked> {
-        let is_made = self.acted.and_then(|acted| acted.started.as_ref()).is_some_and(|started| {
-            started.placed.session == session.id
-                && started.boot.as_deref() == self.scene.inputs.observation.boot.seen().map(|boot| boot.id.as_str())
-                && self.server() == Some(started.placed.server)
-        });
-        let started = self.acted.and_then(|acted| acted.started.as_ref()).filter(|_| is_made);
+        let boot = self.scene.inputs.observation.boot.seen().map(|boot| boot.id.as_str());
+        let started = own::made_in(self.acted, session, (self.server(), boot));
+        let is_made = started.is_some();
         let is_left = |started: &&LastStart| {
             session
                 .panes
@@ -318,10 +318,7 @@ impl Entry<'_> {
             );
             return Err(Blocked::new(BlockCode::Ambiguous, message));
         }
-        let pane = self.session.recorded.pane.as_ref();
-        let is_recorded = pane.and_then(|pane| Some((pane.id.as_deref()?, pane.pid?))).is_some_and(|(id, pid)| {
-            session.panes.iter().any(|pane| pane.id == id && pane.pid == Some(pid) && pane.dead.is_none())
-        });
+        let is_recorded = own::has_recorded_pane(self.session, session);
         let is_idle = session.panes.iter().all(|pane| pane.dead.is_none() && SHELLS.contains(&pane.runs.as_str()));
         if is_made || is_recorded || (self.scene.reuse && is_idle) {
             return Ok(Target::NewWindow(session.id.clone()));

@@ -170,6 +170,13 @@ impl Ledger {
         self.sessions.remove(&Self::key(session));
     }
 
+    /// Takes what was done to a session for what was done to it under another name.
+    pub fn rename(&mut self, from: &SessionKey, to: &SessionKey) {
+        if let Some(acted) = self.sessions.remove(&Self::key(from)) {
+            self.sessions.insert(Self::key(to), acted);
+        }
+    }
+
     /// The same, to be changed.
     pub fn entry(&mut self, session: &SessionKey) -> &mut ActedOn {
         self.sessions.entry(Self::key(session)).or_default()

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::action::{ActionKind, BlockCode};
+use super::action::{ActionKind, BlockCode, Renaming};
 use super::cause::LeadCause;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 
@@ -70,6 +70,9 @@ pub struct Operation {
     pub by: String,
     /// The process that carries it out, and when that started, in clock ticks since boot.
     pub engine: (u32, Option<u64>),
+    /// The running session that gets another name by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renaming: Option<Renaming>,
 }
 
 /// How an operation ended.

@@ -119,12 +119,12 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan
                     ActionKind::Stop => counts.stop += 1,
                     ActionKind::Restart => counts.restart += 1,
                     // Nobody wants these by what an entry says.
-                    ActionKind::Remove | ActionKind::Forget => {}
+                    ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {}
                 }
                 let place = match action.target {
                     Target::NewSession => Some("session".to_owned()),
                     Target::NewWindow(_) => Some("window".to_owned()),
-                    Target::InPlace => None,
+                    Target::InPlace | Target::Renamed(_) => None,
                 };
                 actions.push(LeadRow {
                     action: Some(action.kind),

@@ -210,6 +210,16 @@ impl Memory {
         self.sessions.get(key).map(AsRef::as_ref)
     }
 
+    /// Remembers of a session what was remembered of it under another name.
+    pub fn rename(&mut self, from: &SessionKey, to: &SessionKey) {
+        let known = self.sessions.get(from).map(|known| known.as_ref().clone());
+        self.sessions.remove(from);
+        match known {
+            Some(known) => self.sessions.insert(to.clone(), known),
+            None => self.sessions.remove(to),
+        }
+    }
+
     /// The homes that the conversation of an entry without a live agent may be in: where its agent kept its files last, and
     /// where it would if started now.
     pub fn homes_at_rest<'a>(&'a self, entry: &Session, seen: &'a Observation) -> impl Iterator<Item = &'a PathBuf> {

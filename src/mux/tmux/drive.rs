@@ -55,7 +55,7 @@ pub fn place(host: &dyn Host, env: &Environ, permit: &Permit, command: &PaneComm
             let words = ["new-window", "-d", "-P", "-F", MADE, "-t"].map(OsString::from);
             (words.into_iter().chain([format!("{session}:").into()]).collect(), false)
         }
-        Target::InPlace => return Err("internal error: a stop makes no pane".to_owned()),
+        Target::InPlace | Target::Renamed(_) => return Err("internal error: it makes no pane".to_owned()),
     };
     words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
     words.push("--".into());
@@ -104,6 +104,24 @@ fn made(output: &CommandOutput, key: &SessionKey, is_new_session: bool) -> Resul
         return Err(format!("tmux calls the new session {}, which is not a name it is known to give", printable(&name)));
     }
     Ok(Placed { server, session, pane, pid, is_new_session })
+}
+
+/// Gives a session another name, if its server still is this process. Whoever wants to know whether that came about looks.
+///
+/// # Errors
+/// One line; it may have another name all the same.
+pub fn rename(host: &dyn Host, env: &Environ, permit: &Permit, name: &str) -> Result<(), String> {
+    let Target::Renamed(renaming) = &permit.action().target else {
+        return Err("internal error: nothing is to be renamed".to_owned());
+    };
+    let socket = address::socket(&permit.operation().session.server, env)?;
+    let (target, condition) = (format!("{}:", renaming.session), format!("#{{==:#{{pid}},{}}}", renaming.server));
+    // As one word between single quotes; what it says is no format, which a look at the name has made sure of.
+    let quoted = format!("'{}'", name.replace('\'', "'\\''"));
+    let command = format!("rename-session -t '{target}' -- {quoted}");
+    let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
+    let output = run(host, &socket, &words, &[])?;
+    if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
 }
 
 /// What a pane shows, if it still is the pane of this process.

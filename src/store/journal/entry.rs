@@ -170,6 +170,9 @@ pub struct Note {
     /// The entry that this one took back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undoes: Option<EntryId>,
+    /// What the session was called before, if it was given another name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub former: Option<String>,
     /// The hash of the manifest that its change leaves, if it changes the manifest. It counts only once that has happened.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) after: Option<TextHash>,
@@ -184,10 +187,12 @@ impl Note {
     pub const REMOVED: &str = "removed";
     /// An entry that was taken out was put back.
     pub const RESTORED: &str = "restored";
+    /// An entry was given another name.
+    pub const RENAMED: &str = "renamed";
 
     pub(super) fn new(id: EntryId, new: NewNote) -> Self {
-        let NewNote { kind, at, boot, session, message, undoes } = new;
-        Self { id, kind: kind.to_owned(), at, boot, session, message, undoes, after: None }
+        let NewNote { kind, at, boot, session, message, undoes, former } = new;
+        Self { id, kind: kind.to_owned(), at, boot, session, message, undoes, former, after: None }
     }
 }
 
@@ -215,6 +220,8 @@ pub struct NewNote {
     pub message: String,
     /// The entry that it takes back.
     pub undoes: Option<EntryId>,
+    /// What the session was called before, if it was given another name.
+    pub former: Option<String>,
 }
 
 /// An entry that counts.

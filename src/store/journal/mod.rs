@@ -13,6 +13,7 @@
 mod entry;
 mod file;
 mod removed;
+mod renames;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -28,6 +29,7 @@ use super::replace;
 pub use entry::{EditRecord, EntryId, EntryRecord, JournalEntry, NewEntry, NewNote, NotAnEntryId, Note};
 use file::{JournalLine, Tail};
 pub use removed::RemovedEntry;
+pub use renames::Renames;
 
 /// A journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]

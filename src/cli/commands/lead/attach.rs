@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use super::{begin, plan};
+use super::{begin, only, plan};
 use crate::cli::Context;
 use crate::cli::args::{AttachArgs, JudgeArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
@@ -17,11 +17,7 @@ use crate::mux::tmux::address;
 pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError> {
     let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
     let lead = begin(&which, &JudgeArgs::default(), None, Wish::Manifest, context)?;
-    let keys = lead.request.only.clone().unwrap_or_default();
-    let mut keys = keys.into_iter();
-    let (Some(key), None) = (keys.next(), keys.next()) else {
-        return Err(CliError::new(Exit::Refused, format!("{} means several sessions", args.reference)));
-    };
+    let key = only(&lead, &args.reference)?;
     let planned = plan(&lead, context)?;
     let name = printable(&key.name).into_owned();
     let server = planned.pass.observation().servers.get(&key.server_key()).and_then(|server| server.seen());

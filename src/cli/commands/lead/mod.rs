@@ -5,6 +5,7 @@ pub(crate) mod allow;
 pub(crate) mod attach;
 pub(crate) mod new;
 pub(crate) mod remove;
+pub(crate) mod rename;
 pub(crate) mod verbs;
 
 use std::collections::BTreeSet;
@@ -116,6 +117,15 @@ fn resolve(manifest: &Manifest, refs: &[String]) -> Result<BTreeSet<SessionKey>,
         keys.extend(found.into_iter().map(|session| session.key.clone()));
     }
     Ok(keys)
+}
+
+/// The one session that a REF means.
+fn only(lead: &Lead, reference: &str) -> Result<SessionKey, CliError> {
+    let mut keys = lead.request.only.iter().flatten();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(key.clone()),
+        _ => Err(CliError::new(Exit::Refused, format!("{reference} means several sessions")).hint("name one of them")),
+    }
 }
 
 /// The permission of the manifest, and what it would run.

@@ -3,7 +3,7 @@
 
 use super::report::OperationDraft;
 use super::{Engine, Progress, Tell, carry_out, line};
-use crate::control::lead::withdraw::{self, Withdrawn};
+use crate::control::lead::amend::{self, Amended};
 use crate::control::lead::{DeclareError, LeadRequest, Planned};
 use crate::control::observe::Observer;
 use crate::core::drift::Presence;
@@ -103,7 +103,7 @@ impl Engine<'_> {
                 let noted = engine.ledger.change(|ledger| ledger.entry(key).left = Some(left.clone()));
                 noted.map_err(|error| Obstacle::failed(&error))?;
             }
-            let withdrawn = withdraw::remove(engine.world, &engine.request.pass, key, &engine.request.by).map_err(|error| {
+            let amended = amend::remove(engine.world, &engine.request.pass, key, &engine.request.by).map_err(|error| {
                 if left.is_some() {
                     engine.note(engine.ledger.change(|ledger| ledger.entry(key).left = None));
                 }
@@ -117,9 +117,9 @@ impl Engine<'_> {
                 }
             }));
             let goes_on = if left.is_some() { "it runs on, and discovery leaves it alone; " } else { "" };
-            Ok(match &withdrawn.entry {
-                Some(id) => (Outcome::Done, format!("{goes_on}`headcount undo {id}` brings its entry back"), withdrawn),
-                None => (Outcome::Skipped, "it has no entry any more".to_owned(), withdrawn),
+            Ok(match &amended.entry {
+                Some(id) => (Outcome::Done, format!("{goes_on}`headcount undo {id}` brings its entry back"), amended),
+                None => (Outcome::Skipped, "it has no entry any more".to_owned(), amended),
             })
         })
     }
@@ -144,15 +144,15 @@ impl Engine<'_> {
                     return Err(Obstacle { outcome: Outcome::Refused, code: None, why });
                 }
             }
-            let withdrawn = withdraw::forget(engine.world, &engine.request.pass, key, &engine.request.by);
-            let withdrawn = withdrawn.map_err(|error| Obstacle::of(&error))?;
+            let amended = amend::forget(engine.world, &engine.request.pass, key, &engine.request.by);
+            let amended = amended.map_err(|error| Obstacle::of(&error))?;
             engine.note(engine.ledger.change(|ledger| ledger.entry(key).assigned = None));
-            Ok(match &withdrawn.entry {
+            Ok(match &amended.entry {
                 Some(id) => {
                     let why = format!("its agent's files are as they were; `headcount undo {id}` brings the id back");
-                    (Outcome::Done, why, withdrawn)
+                    (Outcome::Done, why, amended)
                 }
-                None => (Outcome::Skipped, "no conversation is recorded for it".to_owned(), withdrawn),
+                None => (Outcome::Skipped, "no conversation is recorded for it".to_owned(), amended),
             })
         })
     }
@@ -162,7 +162,7 @@ impl Engine<'_> {
         &self,
         draft: OperationDraft,
         session: &Session,
-        change: impl FnOnce(&Self) -> Result<(Outcome, String, Withdrawn), Obstacle>,
+        change: impl FnOnce(&Self) -> Result<(Outcome, String, Amended), Obstacle>,
     ) -> OperationReport {
         let (key, kind) = (&session.key, draft.report.action);
         let _lock = if key.host == self.world.host.name() {
@@ -186,8 +186,8 @@ impl Engine<'_> {
         let mut draft = draft;
         draft.report.id = Some(operation.id.clone());
         let report = match change(self) {
-            Ok((outcome, why, withdrawn)) => {
-                for path in &withdrawn.saved {
+            Ok((outcome, why, amended)) => {
+                for path in &amended.saved {
                     let path = path.display();
                     let note = format!("another program saved the manifest meanwhile; its version is kept in {path}");
                     (self.tell)(Progress::Note(&note));

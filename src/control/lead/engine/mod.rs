@@ -2,6 +2,7 @@
 //! in `core::lead` to say.
 
 mod entry;
+mod rename;
 mod report;
 mod start;
 mod stop;
@@ -19,12 +20,14 @@ use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, Judged, Operation, OperationId, OperationReport, Outcome, Standing, Wish, lead_fields,
+    Action, ActionKind, BlockCode, Judged, Operation, OperationId, OperationReport, Outcome, Standing, Target, Wish,
+    lead_fields,
 };
 use crate::core::manifest::Session;
 use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
+pub use rename::rename;
 use report::OperationDraft;
 
 /// The shortest and the longest time between two looks while something is waited for.
@@ -255,7 +258,7 @@ impl<'a> Engine<'a> {
         match action.kind {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             ActionKind::Stop => self.stop(report, &planned.pass, session, action, lock),
-            ActionKind::Restart | ActionKind::Remove | ActionKind::Forget => {
+            ActionKind::Restart | ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {
                 report.failed(Outcome::Failed, "internal error: it is not one step".to_owned())
             }
         }
@@ -288,6 +291,10 @@ impl<'a> Engine<'a> {
             cause: self.request.cause,
             by: self.request.by.clone(),
             engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
+            renaming: match &action.target {
+                Target::Renamed(renaming) => Some(renaming.clone()),
+                _ => None,
+            },
         }
     }
 

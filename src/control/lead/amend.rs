@@ -1,5 +1,5 @@
-//! Taking things out of the manifest that a person names: an entry, or the conversation that an entry holds. Under the same lock and
-//! guard as recording, and in the journal before it happens, so that it can be taken back. Ends nothing that runs.
+//! Changes of an entry that a person asks for by name: it is taken out, or the conversation that it holds, or it is called otherwise.
+//! Under the same lock and guard as recording, and in the journal before it happens. Reaches nothing that runs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::allow::{Permission, PermissionFile, scope_of};
 use super::declare::{DeclareError, read};
 use crate::control::observe::Observer;
-use crate::control::pass::{PassError, PassOptions, environment};
+use crate::control::pass::{self, PassError, PassOptions, environment};
 use crate::core::drift::Class;
 use crate::core::edit::Segment;
 use crate::core::ids::SessionKey;
@@ -21,7 +21,7 @@ use crate::yaml;
 
 /// What was taken out.
 #[derive(Debug)]
-pub(super) struct Withdrawn {
+pub(super) struct Amended {
     /// The entry of the journal that `undo` takes back; `None`: there was nothing to take out.
     pub(super) entry: Option<EntryId>,
     /// The versions that were kept because somebody saved meanwhile.
@@ -32,7 +32,7 @@ pub(super) struct Withdrawn {
 ///
 /// # Errors
 /// [`DeclareError`]; then the entry stays.
-pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Withdrawn, DeclareError> {
+pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Amended, DeclareError> {
     change(world, options, |journal, snapshot| {
         let (text, manifest) = read(world, options, snapshot)?;
         let Some(session) = manifest.find(key) else { return Ok(None) };
@@ -47,6 +47,7 @@ pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, 
             session: Some(key.clone()),
             message: format!("its entry was taken out (by {by})"),
             undoes: None,
+            former: None,
         };
         let removed = RemovedEntry {
             session: key.clone(),
@@ -63,7 +64,7 @@ pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, 
             journal.keep_removed(*id, &removed).map_err(PassError::from)?;
         }
         let scopes = [scope_of(&manifest), scope_of(&left)];
-        Ok(Some(Change { text: out.text, intent, scopes }))
+        Ok(Some(Change { text: out.text, intent, scopes, renamed: None }))
     })
 }
 
@@ -71,7 +72,7 @@ pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, 
 ///
 /// # Errors
 /// [`DeclareError`]; then it stays.
-pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Withdrawn, DeclareError> {
+pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Amended, DeclareError> {
     change(world, options, |journal, snapshot| {
         let (text, manifest) = read(world, options, snapshot)?;
         let Some((session, id)) = manifest.find(key).and_then(|it| Some((it, it.recorded.session_id.clone()?))) else {
@@ -102,7 +103,63 @@ pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, 
         };
         let after = TextHash::of(new.as_bytes());
         let intent = journal.begin(vec![entry], snapshot.hash, after).map_err(PassError::from)?;
-        Ok(Some(Change { text: new, intent, scopes: [scope_of(&manifest), scope_of(&left)] }))
+        Ok(Some(Change { text: new, intent, scopes: [scope_of(&manifest), scope_of(&left)], renamed: None }))
+    })
+}
+
+/// The text of the manifest with another name for a session, and what both say.
+fn renamed(
+    world: &Observer,
+    options: &PassOptions,
+    snapshot: &Snapshot,
+    (key, to): (&SessionKey, &str),
+) -> Result<Option<(String, [Manifest; 2])>, DeclareError> {
+    let (text, manifest) = read(world, options, snapshot)?;
+    let Some(session) = manifest.find(key) else { return Ok(None) };
+    let edits: Vec<_> = session.entry.set(Field::Name, session.agent, Value::from(to)).into_iter().collect();
+    let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+    let left = loads(world, &new)?;
+    let is_it = left.find(&SessionKey { name: to.to_owned(), ..key.clone() }).is_some_and(|it| it.index == session.index);
+    match is_it {
+        true => Ok(Some((new, [manifest, left]))),
+        false => Err(DeclareError::Refused(format!("the entry would not be that of {to}"))),
+    }
+}
+
+/// Whether the entry of a session can be given another name. Writes nothing.
+///
+/// # Errors
+/// [`DeclareError`].
+pub(super) fn try_rename(world: &Observer, options: &PassOptions, key: &SessionKey, to: &str) -> Result<(), DeclareError> {
+    let snapshot = ManifestFile::open(&options.manifest).and_then(|file| file.read()).map_err(PassError::from)?;
+    renamed(world, options, &snapshot, (key, to)).map(|_| ())
+}
+
+/// Gives the entry of a session another name.
+///
+/// # Errors
+/// [`DeclareError`]; then it has the old one.
+pub(super) fn rename(
+    world: &Observer,
+    options: &PassOptions,
+    (key, to): (&SessionKey, &str),
+    by: &str,
+) -> Result<Amended, DeclareError> {
+    change(world, options, |journal, snapshot| {
+        let Some((text, [before, after])) = renamed(world, options, snapshot, (key, to))? else { return Ok(None) };
+        let note = NewNote {
+            kind: Note::RENAMED,
+            at: world.host.now(),
+            boot: world.host.boot().seen().map(|boot| boot.id.clone()),
+            session: Some(SessionKey { name: to.to_owned(), ..key.clone() }),
+            message: format!("it was called {} before (by {by})", key.name),
+            undoes: None,
+            former: Some(key.name.clone()),
+        };
+        let intent = journal.begin_note(note, snapshot.hash, TextHash::of(text.as_bytes())).map_err(PassError::from)?;
+        let scopes = [scope_of(&before), scope_of(&after)];
+        let new = SessionKey { name: to.to_owned(), ..key.clone() };
+        Ok(Some(Change { text, intent, scopes, renamed: Some([key.clone(), new]) }))
     })
 }
 
@@ -129,19 +186,21 @@ struct Change {
     intent: Intent,
     /// What the old one would run, and the new one.
     scopes: [Vec<String>; 2],
+    /// The old and the new key of a session, where it gets another.
+    renamed: Option<[SessionKey; 2]>,
 }
 
 fn change(
     world: &Observer,
     options: &PassOptions,
     mut plan: impl FnMut(&Journal, &Snapshot) -> Result<Option<Change>, DeclareError>,
-) -> Result<Withdrawn, DeclareError> {
+) -> Result<Amended, DeclareError> {
     let file = ManifestFile::open(&options.manifest).map_err(PassError::from)?;
     let mut locked = file.lock(&options.update).map_err(PassError::from)?;
     let journal = Journal::new(&options.state_home.of_manifest(locked.path())).waiting(options.update.lock_wait);
     let permission = PermissionFile::new(&options.state_home, locked.path());
     let mut intent: Option<Intent> = None;
-    let mut scopes = None;
+    let (mut scopes, mut renamed) = (None, None);
     let outcome = locked.update(|snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
         let change = plan(&journal, snapshot)?;
         // What an earlier plan of this update kept is of a text that was never written.
@@ -150,7 +209,7 @@ fn change(
         }
         Ok(change.map(|change| {
             intent = Some(change.intent);
-            scopes = Some(change.scopes);
+            (scopes, renamed) = (Some(change.scopes), change.renamed);
             change.text.into_bytes()
         }))
     });
@@ -167,6 +226,14 @@ fn change(
         if matches!(outcome.change, TextChange::Written { .. }) {
             journal.commit(intent).map_err(PassError::from)?;
             entry = id;
+            if let Some([from, to]) = &renamed {
+                let state = pass::state_file(world, &options.state_home.of_manifest(locked.path()));
+                let mut memory = state.load().memory;
+                memory.rename(from, to);
+                if let Err(error) = state.save(&memory, &locked) {
+                    tracing::warn!(error = PassError::line(&error), "what is known of {from} is not known of {to}");
+                }
+            }
             // What it runs by a person's own command needs no permission of its own.
             if let Some([before, after]) = scopes
                 && permission.permission(&before, true) == Permission::Allowed
@@ -180,7 +247,7 @@ fn change(
             id.into_iter().for_each(|id| journal.drop_removed(id));
         }
     }
-    let kept = crate::control::pass::kept(&outcome.saved, world.host.now(), world.host.boot().seen());
+    let kept = pass::kept(&outcome.saved, world.host.now(), world.host.boot().seen());
     journal.note(kept).map_err(PassError::from)?;
-    Ok(Withdrawn { entry, saved: outcome.saved })
+    Ok(Amended { entry, saved: outcome.saved })
 }

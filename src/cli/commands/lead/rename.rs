@@ -1,0 +1,28 @@
+//! `headcount rename`: another name for a session. Whether it may have it is decided elsewhere.
+
+use super::{begin, lead, only, plan, tell_of};
+use crate::cli::Context;
+use crate::cli::args::{RenameArgs, WhichArgs};
+use crate::cli::error::{CliError, Exit};
+use crate::core::lead::{Outcome, Wish};
+use crate::core::text::printable;
+
+/// Gives a session another name.
+pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Manifest, context)?;
+    lead.request.take = args.take;
+    let key = only(&lead, &args.reference)?;
+    let planned = plan(&lead, context)?;
+    let Some(session) = planned.pass.manifest().find(&key) else {
+        return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));
+    };
+    let jobs = lead::open_jobs(&planned, &key);
+    tell_of(&planned, args.format.document(), context, |tell| {
+        let report = lead::rename(&lead.world, &lead.request, &planned, (session, &args.name), tell);
+        for id in jobs.iter().filter(|_| report.outcome == Outcome::Done) {
+            context.out.note(&format!("job {id} may still name the session {}", printable(&key.name)));
+        }
+        vec![report]
+    })
+}
