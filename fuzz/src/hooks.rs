@@ -1,6 +1,7 @@
 //! Hook events: the conversation named stands in the file, events of other processes and torn lines say nothing, and an event told
 //! twice is told once.
 
+use headcount::core::hooks::HookKind;
 use headcount::core::text::stamp;
 use headcount::store::hooks::{Binding, newest_binding};
 use headcount::store::paths::StateHome;
@@ -19,7 +20,7 @@ pub fn run(data: &[u8]) {
     if let Some(binding) = &found {
         let text = String::from_utf8_lossy(data);
         assert!(data.contains(&b'\\') || text.contains(binding.session_id.as_str()), "{binding:?} stands nowhere");
-        assert_ne!(binding.event, "SessionEnd");
+        assert_ne!(binding.event, HookKind::SessionEnd);
     }
     // More than the end that is read would push what is there out of it.
     if data.len() > 20_000 {

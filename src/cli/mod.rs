@@ -8,6 +8,7 @@ mod elsewhere;
 mod error;
 mod exec;
 mod heap;
+mod hook;
 mod logging;
 mod manifest_path;
 mod outlet;
@@ -32,6 +33,10 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(file) = exec::asked(&arguments) {
         return ExitCode::from(exec::run(&file));
+    }
+    if hook::is_asked(&arguments) {
+        hook::run(&arguments);
+        return ExitCode::SUCCESS;
     }
     ExitCode::from(run(&arguments).code())
 }

@@ -32,6 +32,22 @@ extern "C" fn on_interrupt(_signal: libc::c_int) {
     unsafe { libc::_exit(libc::c_int::from(Exit::Interrupted.code())) }
 }
 
+/// Ends the process with 0 after so many seconds, wherever it is then: for what an agent waits for.
+#[allow(unsafe_code)]
+pub(crate) fn end_well_after(seconds: u32) {
+    // SAFETY: `on_alarm` has the type a handler must have and calls only `_exit`; the other call takes an integer.
+    unsafe {
+        libc::signal(libc::SIGALRM, on_alarm as extern "C" fn(libc::c_int) as libc::sighandler_t);
+        libc::alarm(seconds);
+    }
+}
+
+#[allow(unsafe_code)]
+extern "C" fn on_alarm(_signal: libc::c_int) {
+    // SAFETY: `_exit` is async-signal-safe and runs no destructors.
+    unsafe { libc::_exit(0) }
+}
+
 /// Undoes what a parent may have set and `exec` kept: with SIGCHLD ignored nobody hears how a child ended, and what is blocked
 /// never comes. From here on a file that may not grow (`ulimit -f`) is an error that is told, not the end.
 ///

@@ -11,6 +11,7 @@ pub mod edit;
 pub mod events;
 pub mod fact;
 pub mod fleet;
+pub mod hooks;
 pub mod ids;
 pub mod job;
 pub mod lead;

@@ -1,5 +1,6 @@
 //! Where commands run and processes are read. Never interprets what it reads, never writes anything.
 
+pub mod ancestry;
 mod container;
 pub mod cpu_ticks;
 pub mod environ;

@@ -5,7 +5,7 @@
 //! | [`manifest`] | the manifest and its sidecars | only under its lock |
 //! | [`journal`] | what was recorded, and how to take it back | only under the manifest's lock |
 //! | [`state`] | what is remembered between passes | only under the manifest's lock |
-//! | [`hooks`] | events from agents' hooks | nobody here: read only |
+//! | [`hooks`] | events from agents' hooks | the hook that an agent runs, `headcount hook emit` |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |

@@ -12,6 +12,7 @@ mod following;
 mod generated;
 mod help;
 mod history;
+mod hook;
 mod logs;
 mod pipes;
 mod promises;

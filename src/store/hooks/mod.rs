@@ -1,24 +1,34 @@
-//! Events that agents' hooks append to files of ours. Reads only; never installs a hook and never writes an event.
+//! Events that agents' hooks leave in files of ours. Owns those files; never puts a hook in place.
 //!
-//! One file per agent process, `<state>/hooks/<pid>.jsonl`, one JSON object per line:
-//! `{"at": …Z, "agent": "claude", "pid": 1, "start_ticks": 2, "event": "SessionStart", "session_id": "…", "cwd": "…"}`.
-//! `start_ticks` is field 22 of `/proc/PID/stat`: with it a reused pid is another process.
+//! One file for each process that runs hooks, `<state>/hooks/<pid>.jsonl`, one JSON object a line (`line`). It is put aside as `<pid>.1`
+//! when it grows too long. `start_ticks` is field 22 of `/proc/PID/stat`: with it a reused pid is another process. A line counts for the
+//! process that it names only in the file of that process, and for no other, whatever conversation it is about.
 
-use std::fs::OpenOptions;
+mod append;
+mod follow;
+mod line;
+
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::paths::StateHome;
+use crate::core::hooks::{HookEvent, HookKind, ProcessMark};
 use crate::core::ids::{AgentKind, ConversationId};
 
+pub use append::{append, dropped, prepare};
+pub use follow::{HookPosition, end, since};
+pub use line::LONGEST_LINE;
+
+/// The directory of events, in the state directory.
+const HOOKS: &str = "hooks";
+/// The file in it that counts the events that could not be written.
+const COUNTER: &str = "dropped";
 /// How much of a file's end is read. A hook writes a few hundred bytes per event.
 const TAIL: u64 = 64 * 1024;
-/// The event that ends a conversation; every other one says that it goes on.
-const END: &str = "SessionEnd";
 
 /// A conversation that a process was in when its newest hook event fired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +39,8 @@ pub struct Binding {
     pub agent: AgentKind,
     /// The conversation.
     pub session_id: ConversationId,
-    /// The event, for instance `SessionStart`.
-    pub event: String,
+    /// The event.
+    pub event: HookKind,
     /// The working directory it named.
     pub cwd: Option<PathBuf>,
     /// The file it was read from.
@@ -47,17 +57,14 @@ pub struct HookError {
     pub source: io::Error,
 }
 
-#[derive(Deserialize)]
-struct Line {
-    at: DateTime<Utc>,
-    agent: String,
-    pid: u32,
-    start_ticks: u64,
-    event: String,
-    #[serde(default)]
-    session_id: Option<String>,
-    #[serde(default)]
-    cwd: Option<PathBuf>,
+/// The file of a process.
+fn current(pid: u32) -> String {
+    format!("{pid}.jsonl")
+}
+
+/// What its file was before it grew too long.
+fn former(pid: u32) -> String {
+    format!("{pid}.1")
 }
 
 /// The conversation this process is in, by its newest event. `SessionEnd` closes the binding to the conversation it names and
@@ -66,7 +73,7 @@ struct Line {
 /// # Errors
 /// [`HookError`] if there is a file that cannot be read: unknown, which is not the same as no binding.
 pub fn newest_binding(home: &StateHome, pid: u32, start_ticks: u64) -> Result<Option<Binding>, HookError> {
-    let path = home.hooks().join(format!("{pid}.jsonl"));
+    let path = home.hooks().join(current(pid));
     match tail(&path) {
         Ok(tail) => Ok(bind(&tail, &path, pid, start_ticks)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -74,13 +81,18 @@ pub fn newest_binding(home: &StateHome, pid: u32, start_ticks: u64) -> Result<Op
     }
 }
 
-fn tail(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
+/// Opens a file for reading that has to be a regular one.
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let skipped = metadata.len().saturating_sub(TAIL);
+    Ok(file)
+}
+
+fn tail(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let skipped = file.metadata()?.len().saturating_sub(TAIL);
     file.seek(SeekFrom::Start(skipped))?;
     let mut bytes = Vec::new();
     // It may grow while it is read: the bound holds all the same.
@@ -92,20 +104,22 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The events of one process among these lines, in the order they fired: two hooks may append in another order. Of two stamps that are
+/// equal the later line counts as the later one.
+fn events_of(lines: &[u8], process: ProcessMark) -> Vec<HookEvent> {
+    let lines = lines.split(|byte| *byte == b'\n').filter_map(line::event_of);
+    let mut events: Vec<HookEvent> = lines.filter(|event| event.process == process).collect();
+    events.sort_by_key(|event| event.at);
+    events
+}
+
 fn bind(tail: &[u8], path: &Path, pid: u32, start_ticks: u64) -> Option<Binding> {
-    let mut lines: Vec<Line> = tail
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice(line).ok())
-        .filter(|line: &Line| line.pid == pid && line.start_ticks == start_ticks)
-        .collect();
-    // Two hooks of one process may append in another order than they fired; of two stamps that are equal the later line counts.
-    lines.sort_by_key(|line| line.at);
     let mut bound: Option<Binding> = None;
-    for Line { at, agent, event, session_id, cwd, .. } in lines {
-        let (Ok(agent), Some(id)) = (agent.parse::<AgentKind>(), session_id.filter(|id| !id.is_empty())) else { continue };
-        if event != END {
-            bound = Some(Binding { at, agent, session_id: ConversationId(id), event, cwd, source: path.to_owned() });
-        } else if bound.as_ref().is_some_and(|binding| binding.session_id.as_str() == id) {
+    for HookEvent { at, agent, kind, session_id, cwd, .. } in events_of(tail, ProcessMark { pid, start_ticks }) {
+        let Some(session_id) = session_id else { continue };
+        if kind != HookKind::SessionEnd {
+            bound = Some(Binding { at, agent, session_id, event: kind, cwd, source: path.to_owned() });
+        } else if bound.as_ref().is_some_and(|binding| binding.session_id == session_id) {
             bound = None;
         }
     }
