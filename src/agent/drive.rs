@@ -1,7 +1,12 @@
 //! How an agent is started and ended: a table of values for each, with the version they were measured on. Starts and ends nothing.
 
+use std::borrow::Cow;
+
+use super::dialogs::{StartDialog, lowest};
+use super::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::lead::DialogSubject;
 use crate::core::manifest::lead::Permissions;
 
 /// How one agent is driven.
@@ -10,17 +15,21 @@ pub struct LaunchTable {
     /// The version that all of this was measured on.
     pub version: &'static str,
     /// The flag that gives a new conversation an id of ours, which is a UUID; `None`: the agent takes none.
-    pub id_flag: Option<&'static str>,
+    pub id_flag: Option<Cow<'static, str>>,
     /// Arguments before all others, on every start.
-    pub always: &'static [&'static str],
+    pub always: Words,
     /// Arguments that say to ask, those of the middle permission mode, and those that say to ask nothing; `None`: it has no such mode.
-    pub permissions: [Option<&'static [&'static str]>; 3],
+    pub permissions: [Option<Words>; 3],
     /// How it takes a first prompt; `None`: not as an argument.
     pub prompt: Option<PromptForm>,
     /// What such a prompt may not begin with: it would be taken for a command.
     pub commands: &'static [char],
     /// What it is known to be ready by.
     pub ready: ReadySign,
+    /// How long its screen shows that it is ready before that is believed, in milliseconds: a dialog may follow.
+    pub settle: u64,
+    /// What it may show before it takes prompts.
+    pub dialogs: &'static [StartDialog],
     /// Whether SIGTERM goes to its whole process group: it is several processes, of which the first would leave the others behind.
     pub is_group: bool,
     /// How long it may take to end after SIGTERM, in seconds.
@@ -32,36 +41,34 @@ pub struct LaunchTable {
 }
 
 /// What an agent is known to be ready by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum ReadySign {
     /// Its own registry says that it is idle, or further.
     Idle,
     /// It holds its conversation, which it does as it begins to take prompts.
     Held,
-    /// Its screen shows all of the first and none of the second.
-    Screen(&'static [&'static str], &'static [&'static str]),
+    /// Its screen shows all of these, and none of its dialogs below them.
+    Screen(Words),
     /// The last line of its screen holds one of these.
-    LastLine(&'static [&'static str]),
+    LastLine(Words),
 }
 
 impl ReadySign {
-    /// Whether a screen shows it.
-    pub fn is_on(self, screen: &str) -> bool {
-        match self {
-            Self::Screen(shown, hidden) => {
-                shown.iter().all(|text| screen.contains(text)) && !hidden.iter().any(|text| screen.contains(text))
-            }
-            Self::LastLine(any) => {
-                let last = screen.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-                any.iter().any(|text| last.contains(text))
-            }
-            Self::Idle | Self::Held => false,
-        }
+    /// Whether it is looked for on the screen.
+    pub const fn is_of_screen(&self) -> bool {
+        matches!(self, Self::Screen(..) | Self::LastLine(_))
     }
 
-    /// Whether it is looked for on the screen.
-    pub const fn is_of_screen(self) -> bool {
-        matches!(self, Self::Screen(..) | Self::LastLine(_))
+    /// In which line of a screen it stands.
+    fn line(&self, screen: &str) -> Option<usize> {
+        match self {
+            Self::Screen(words) => lowest(screen, words.iter()),
+            Self::LastLine(any) => {
+                let (at, last) = screen.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).last()?;
+                any.iter().any(|text| last.contains(text)).then_some(at)
+            }
+            Self::Idle | Self::Held => None,
+        }
     }
 }
 
@@ -92,17 +99,17 @@ impl LaunchTable {
         permissions: Option<Permissions>,
         prompt: Option<&str>,
     ) -> Vec<String> {
-        let mut words: Vec<String> = self.always.iter().map(|word| (*word).to_owned()).collect();
+        let mut words: Vec<String> = self.always.iter().map(str::to_owned).collect();
         match opening {
             Opening::New(Some(id)) => {
-                words.extend(self.id_flag.into_iter().flat_map(|flag| [flag.to_owned(), id.as_str().to_owned()]));
+                words.extend(self.id_flag.iter().flat_map(|flag| [flag.to_string(), id.as_str().to_owned()]));
             }
             Opening::New(None) => {}
             Opening::Resumed(args) => words.extend_from_slice(args),
         }
         // Without one its own flags say it.
-        let flags = permissions.and_then(|mode| self.mode(mode)).unwrap_or_default();
-        words.extend(flags.iter().map(|word| (*word).to_owned()));
+        let flags = permissions.and_then(|mode| self.mode(mode));
+        words.extend(flags.into_iter().flat_map(Words::iter).map(str::to_owned));
         words.extend_from_slice(own);
         match (prompt, self.prompt) {
             (Some(prompt), Some(PromptForm::Last)) => words.extend(["--".to_owned(), prompt.to_owned()]),
@@ -113,13 +120,36 @@ impl LaunchTable {
     }
 
     /// The arguments of a permission mode, if it has that.
-    pub fn mode(&self, permissions: Permissions) -> Option<&'static [&'static str]> {
-        let [ask, edit, bypass] = self.permissions;
+    pub fn mode(&self, permissions: Permissions) -> Option<&Words> {
+        let [ask, edit, bypass] = &self.permissions;
         match permissions {
-            Permissions::Ask => ask,
-            Permissions::Edit => edit,
-            Permissions::Bypass => bypass,
+            Permissions::Ask => ask.as_ref(),
+            Permissions::Edit => edit.as_ref(),
+            Permissions::Bypass => bypass.as_ref(),
         }
+    }
+
+    /// The dialog that a screen shows: the lowest of them, because what was answered may still stand above what followed.
+    pub fn dialog(&self, screen: &str) -> Option<&'static StartDialog> {
+        let shown = self.dialogs.iter().filter_map(|dialog| Some((dialog.line(screen)?, dialog)));
+        let (at, dialog) = shown.max_by_key(|(at, _)| *at)?;
+        self.ready.line(screen).is_none_or(|ready| ready <= at).then_some(dialog)
+    }
+
+    /// What its screen shows instead of a dialog about this: that it is ready, and all other dialogs.
+    pub fn other_screens(&self, subject: DialogSubject) -> Vec<&str> {
+        let others = self.dialogs.iter().filter(|dialog| dialog.subject != subject);
+        let others = others.filter_map(|dialog| dialog.shows.last().copied());
+        let ready = match &self.ready {
+            ReadySign::Screen(words) => Some(words.iter()),
+            ReadySign::Idle | ReadySign::Held | ReadySign::LastLine(_) => None,
+        };
+        others.chain(ready.into_iter().flatten().last()).collect()
+    }
+
+    /// Whether a screen shows that it takes prompts.
+    pub fn is_ready_on(&self, screen: &str) -> bool {
+        self.ready.line(screen).is_some() && self.dialog(screen).is_none()
     }
 }
 

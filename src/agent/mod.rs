@@ -6,6 +6,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod custom;
+pub mod dialogs;
 pub mod doors;
 pub mod drive;
 mod files;
@@ -131,7 +132,7 @@ pub trait Adapter: Send + Sync {
     }
 
     /// How it is started and ended; `None`: headcount does neither.
-    fn drive(&self) -> Option<&'static drive::LaunchTable> {
+    fn drive(&self) -> Option<&drive::LaunchTable> {
         None
     }
 

@@ -110,5 +110,9 @@ await 20 "its end" eval '[ "$(field daemon-creator-codex observed)" = gone ]'
 case " $(drifts) " in *" stale-id:daemon-creator-codex "*) echo "FAILED: missed where it was not kept: $(drifts)" >&2; exit 1 ;;
   *) echo "ok: after its end nothing is missed in a home it did not have" ;; esac
 
-led codex "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', FAKE_KEY: dummy }" 'Ask Codex to do anything'
+LED="env: { PATH: '$BIN:$SYSPATH', FAKE_KEY: dummy }"
+asks codex "$H/lab/asks" "$LED"
+mkdir "$H/nobody"
+nobody codex "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', CODEX_HOME: '$H/nobody' }"
+led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
 echo "codex in $MUX: OK"

@@ -112,5 +112,8 @@ echo "ok: an agent that ended in its shell is gone"
 mkdir "$WORLD/away"
 mv "$H/.copilot/session-state/$one/events.jsonl" "$WORLD/away"
 check "a transcript moved away is stale" "agent-gone:shell stale-id:one" "$(drifts)"
-led copilot "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', COPILOT_OFFLINE: 'true', COPILOT_AUTO_UPDATE: 'false', COPILOT_PROVIDER_BASE_URL: '$URL/v1', COPILOT_PROVIDER_API_KEY: dummy, COPILOT_MODEL: fake-model }" '/ commands' --now
+LED="env: { PATH: '$BIN:$SYSPATH', COPILOT_OFFLINE: 'true', COPILOT_AUTO_UPDATE: 'false', COPILOT_PROVIDER_BASE_URL: '$URL/v1', COPILOT_PROVIDER_API_KEY: dummy, COPILOT_MODEL: fake-model }"
+asks copilot "$H/lab/asks" "$LED"
+nobody copilot "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', COPILOT_HOME: '$H/nobody', COPILOT_AUTO_UPDATE: 'false' }"
+led copilot "$H/lab/led" "$LED" '/ commands' --now
 echo "copilot in $MUX: OK"

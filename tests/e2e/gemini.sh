@@ -191,5 +191,10 @@ mv "$H"/.gemini/tmp/alone/chats/*-"${alone:0:8}".jsonl "$WORLD/away"
 is_stale() { [[ " $(drifts) " = *" stale-id:alone "* ]]; }
 await 10 "stale-id" is_stale
 echo "ok: a chat moved away is stale"
-led gemini "$H/lab/led" "args: [-m, gemini-2.5-flash], env: { PATH: '$BIN:$SYSPATH', GEMINI_API_KEY: dummy, GOOGLE_GEMINI_BASE_URL: '$URL', GEMINI_TELEMETRY_ENABLED: 'false', GEMINI_SANDBOX: 'false' }" 'Type your message'
+LED="args: [-m, gemini-2.5-flash], env: { PATH: '$BIN:$SYSPATH', GEMINI_API_KEY: dummy, GOOGLE_GEMINI_BASE_URL: '$URL', GEMINI_TELEMETRY_ENABLED: 'false', GEMINI_SANDBOX: 'false' }"
+asks gemini "$H/lab/asks" "$LED"
+settings "$H/nobody"
+echo '{}' >"$H/nobody/.gemini/settings.json"
+nobody gemini "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', GEMINI_CLI_HOME: '$H/nobody', GEMINI_SANDBOX: 'false' }"
+led gemini "$H/lab/led" "$LED" 'Type your message'
 echo "gemini in $MUX: OK"

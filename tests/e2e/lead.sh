@@ -63,6 +63,34 @@ led() {
   check "$1: and what was said is not lost" "$id" "$(field "$name" session_id)"
   headcount stop "$name" --yes --now
 }
+# asks AGENT CWD ENTRY: one that asks whether it may trust its directory: it is left to a person, unless its entry answers that
+asks() {
+  local name=asks-creator-$1
+  [ "$MUX" = tmux ] || return 0
+  mkdir -p "$2"
+  git -C "$2" init -q
+  printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, %s }\n' "$name" "$1" "$2" "$MUX" "$3" >>"$H/agent-sessions.yaml"
+  check "$1: the question of trust is left to a person" untrusted "$(applied "$name" code)"
+  check "$1: and said until it is answered" untrusted "$(blocked_by "$name")"
+  headcount stop "$name" --yes --now
+  sed -i "/name: $name,/s/desired: stopped/desired: stopped, trust: true/" "$H/agent-sessions.yaml"
+  headcount start "$name" --fresh
+  check "$1: it is answered where the entry says so" alive "$(field "$name" observed)"
+  headcount stop "$name" --yes --now
+}
+# applied NAME FIELD: applies, and gives a field of the receipt
+applied() { { headcount apply "$1" --yes --json || true; } | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["operations"][0].get(sys.argv[1]))' "$2"; }
+# nobody AGENT CWD ENTRY: one in a home in which nobody has signed in
+nobody() {
+  local name=nobody-creator-$1
+  [ "$MUX" = tmux ] || return 0
+  printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, trust: true, %s }\n' "$name" "$1" "$2" "$MUX" "$3" >>"$H/agent-sessions.yaml"
+  check "$1: that nobody has signed in is said" "it asks you to sign in; it was left running" "$(applied "$name" why)"
+  check "$1: until somebody has" dialog "$(blocked_by "$name")"
+  headcount stop "$name" --yes --now
+}
 on_screen() { screen "$1" | grep -qE -- "$2"; }
 # keeps ID TEXT: whether a file of this conversation, or the database of all, holds the text
 keeps() {

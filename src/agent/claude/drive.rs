@@ -1,27 +1,49 @@
 //! How Claude Code is driven, and who has one of its conversations open.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::entries::{MOST, RegistryVerdict, verify};
 use super::files;
+use crate::agent::dialogs::{DialogAnswer, StartDialog};
 use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
+use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: "2.1.329",
-    id_flag: Some("--session-id"),
-    always: &[],
+    id_flag: Some(Cow::Borrowed("--session-id")),
+    always: Words::Own(&[]),
     // Without a flag it begins in a mode that does not always ask.
     permissions: [
-        Some(&["--permission-mode", "default"]),
-        Some(&["--permission-mode", "acceptEdits"]),
-        Some(&["--dangerously-skip-permissions"]),
+        Some(Words::Own(&["--permission-mode", "default"])),
+        Some(Words::Own(&["--permission-mode", "acceptEdits"])),
+        Some(Words::Own(&["--dangerously-skip-permissions"])),
     ],
     prompt: Some(PromptForm::Last),
     commands: &['/'],
     ready: ReadySign::Idle,
+    settle: 0,
+    dialogs: &[
+        StartDialog {
+            subject: DialogSubject::Trust,
+            shows: &["Accessing workspace", "Yes, I trust this folder"],
+            answer: Some(DialogAnswer { mark: "❯", rows: &["No, exit", "Yes, I trust this folder"], yes: 1 }),
+        },
+        StartDialog {
+            subject: DialogSubject::Bypass,
+            shows: &["running in Bypass Permissions mode", "Yes, I accept"],
+            answer: Some(DialogAnswer { mark: "❯", rows: &["No, exit", "Yes, I accept"], yes: 1 }),
+        },
+        StartDialog {
+            subject: DialogSubject::Other("whether to use the API key of its environment"),
+            shows: &["Detected a custom API key", "Do you want to use this API key?"],
+            answer: None,
+        },
+    ],
     is_group: false,
     grace: 10,
     // Of an agent around it: it would write into that one's conversation, or save none at all.

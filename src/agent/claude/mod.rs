@@ -100,7 +100,7 @@ impl Adapter for Claude {
         }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

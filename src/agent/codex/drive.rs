@@ -3,25 +3,53 @@
 use std::path::Path;
 
 use super::held::LOCKS;
+use crate::agent::dialogs::{DialogAnswer, StartDialog};
 use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
+use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
+use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: "0.169.0",
     id_flag: None,
     // A daemon would hold the thread for it, beyond its own end.
-    always: &["--disable", "daemon_auto_start"],
+    always: Words::Own(&["--disable", "daemon_auto_start"]),
     permissions: [
-        Some(&["--ask-for-approval", "on-request", "--sandbox", "read-only"]),
-        Some(&["--ask-for-approval", "on-request", "--sandbox", "workspace-write"]),
-        Some(&["--dangerously-bypass-approvals-and-sandbox"]),
+        Some(Words::Own(&["--ask-for-approval", "on-request", "--sandbox", "read-only"])),
+        Some(Words::Own(&["--ask-for-approval", "on-request", "--sandbox", "workspace-write"])),
+        Some(Words::Own(&["--dangerously-bypass-approvals-and-sandbox"])),
     ],
     prompt: Some(PromptForm::Last),
     // It would run the rest in a shell, unasked.
     commands: &['!'],
     ready: ReadySign::Held,
+    settle: 0,
+    // It asks about repositories only.
+    dialogs: &[
+        StartDialog {
+            subject: DialogSubject::Trust,
+            shows: &["Trust this folder?", "1. Trust and continue"],
+            answer: Some(DialogAnswer {
+                mark: "›",
+                rows: &["1. Trust and continue", "2. Back to Agent Command Center"],
+                yes: 0,
+            }),
+        },
+        StartDialog {
+            subject: DialogSubject::Login,
+            shows: &["Sign in with ChatGPT", "Press enter to continue"],
+            answer: None,
+        },
+        StartDialog { subject: DialogSubject::Update, shows: &["Update available", "1. Update now", "2. Skip"], answer: None },
+        StartDialog {
+            subject: DialogSubject::Other("in which directory to go on"),
+            shows: &["Use session directory", "Use current directory"],
+            answer: None,
+        },
+        StartDialog { subject: DialogSubject::Passing, shows: &["Resuming session"], answer: None },
+    ],
     is_group: false,
     grace: 10,
     blank: &[

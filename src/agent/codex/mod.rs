@@ -110,7 +110,7 @@ impl Adapter for Codex {
         }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

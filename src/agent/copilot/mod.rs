@@ -79,7 +79,7 @@ impl Adapter for Copilot {
         WatchDirs { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

@@ -1,22 +1,46 @@
 //! How Gemini is driven.
 
+use std::borrow::Cow;
+
+use crate::agent::dialogs::{DialogAnswer, StartDialog};
 use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use crate::agent::recognise::Words;
+use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: "0.61.0",
-    id_flag: Some("--session-id"),
-    always: &[],
+    id_flag: Some(Cow::Borrowed("--session-id")),
+    always: Words::Own(&[]),
     permissions: [
-        Some(&["--approval-mode", "default"]),
-        Some(&["--approval-mode", "auto_edit"]),
-        Some(&["--approval-mode", "yolo"]),
+        Some(Words::Own(&["--approval-mode", "default"])),
+        Some(Words::Own(&["--approval-mode", "auto_edit"])),
+        Some(Words::Own(&["--approval-mode", "yolo"])),
     ],
     prompt: Some(PromptForm::Joined("--prompt-interactive=")),
     commands: &['/', '!'],
-    ready: ReadySign::Screen(
-        &["Type your message or @path/to/file"],
-        &["Do you trust the files", "Waiting for authentication"],
-    ),
+    ready: ReadySign::Screen(Words::Own(&["Type your message or @path/to/file"])),
+    // Its question of trust comes 0.15 s after its composer.
+    settle: 1500,
+    // It begins anew below the answered question, which stays on the screen.
+    dialogs: &[
+        StartDialog {
+            subject: DialogSubject::Trust,
+            shows: &["Do you trust the files in this folder?", "1. Trust folder", "3. Don't trust"],
+            answer: Some(DialogAnswer {
+                mark: "●",
+                rows: &["1. Trust folder", "2. Trust parent folder", "3. Don't trust"],
+                yes: 0,
+            }),
+        },
+        StartDialog {
+            subject: DialogSubject::Login,
+            shows: &["How would you like to authenticate", "(Use Enter to select)"],
+            answer: None,
+        },
+        StartDialog { subject: DialogSubject::Login, shows: &["Enter the authorization code"], answer: None },
+        StartDialog { subject: DialogSubject::Passing, shows: &["Waiting for authentication"], answer: None },
+        StartDialog { subject: DialogSubject::Passing, shows: &["Gemini CLI is restarting"], answer: None },
+    ],
     is_group: true,
     grace: 10,
     blank: &["GEMINI_CLI", "GEMINI_CLI_NO_RELAUNCH"],

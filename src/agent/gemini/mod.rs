@@ -88,7 +88,7 @@ impl Adapter for Gemini {
         WatchDirs { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

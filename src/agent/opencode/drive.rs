@@ -1,15 +1,18 @@
 //! How OpenCode is driven.
 
 use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use crate::agent::recognise::Words;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: "1.18.33",
     id_flag: None,
-    always: &[],
-    permissions: [Some(&[]), None, None],
+    always: Words::Own(&[]),
+    permissions: [Some(Words::Own(&[])), None, None],
     prompt: Some(PromptForm::Joined("--prompt=")),
     commands: &['/', '!'],
-    ready: ReadySign::Screen(&["ctrl+p commands"], &[]),
+    ready: ReadySign::Screen(Words::Own(&["ctrl+p commands"])),
+    settle: 0,
+    dialogs: &[],
     is_group: true,
     grace: 20,
     blank: &["OPENCODE", "OPENCODE_PID"],

@@ -112,7 +112,7 @@ impl Adapter for Opencode {
         WatchDirs { registries: Vec::new(), transcripts }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

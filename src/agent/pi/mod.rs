@@ -84,7 +84,7 @@ impl Adapter for Pi {
         WatchDirs { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
     }
 
-    fn drive(&self) -> Option<&'static LaunchTable> {
+    fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
     }
 

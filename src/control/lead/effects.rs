@@ -7,9 +7,10 @@ use std::path::Path;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal, test_kill_process_group};
 
 use crate::control::observe::Observer;
-use crate::core::lead::{Permit, Placed};
+use crate::core::lead::{DialogKey, Permit, Placed};
 use crate::core::observe::Process;
 use crate::mux::tmux::drive::{self, PaneCommand};
+pub(super) use crate::mux::tmux::drive::{KeyGuard, PaneView};
 use crate::store::operations::LAUNCHER;
 
 /// Makes a pane that begins the launcher.
@@ -44,8 +45,23 @@ pub(super) fn prepare(world: &Observer, server: &str) -> Result<(), String> {
 }
 
 /// What a pane shows.
-pub(super) fn screen(world: &Observer, server: &str, placed: &Placed) -> Option<String> {
-    drive::screen(world.host.as_ref(), &world.env, server, placed)
+pub(super) fn view(world: &Observer, server: &str, placed: &Placed) -> Option<PaneView> {
+    drive::view(world.host.as_ref(), &world.env, server, placed)
+}
+
+/// Presses a key that answers a dialog of a start, if the pane is in that moment as the guard says. Gives whether it was pressed.
+///
+/// # Errors
+/// One line; then nobody knows.
+pub(super) fn press(
+    world: &Observer,
+    permit: &Permit,
+    placed: &Placed,
+    guard: &KeyGuard<'_>,
+    key: DialogKey,
+) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation().id.as_str(), ?key, shows = ?guard.shows, "answering a dialog");
+    drive::press(world.host.as_ref(), &world.env, (permit, placed), guard, key)
 }
 
 /// The value of a variable that new panes of a server get.

@@ -9,7 +9,7 @@ use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::enforce::{Decision, LedEntry};
-use crate::core::lead::{ActionKind, LeadCause, Ledger, OperationReport, Run, RunEnd, Wish};
+use crate::core::lead::{ActionKind, DialogSubject, LeadCause, Ledger, OperationReport, Run, RunEnd, Wish};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Desired, Policy};
 use crate::core::observe::Boot;
@@ -108,6 +108,7 @@ fn runs_of(host: &dyn Host, all: &[PastOperation], session: &Session, boot: Opti
             begun,
             boot: operation.boot.clone(),
             receipt: receipt.map(|receipt| (receipt.outcome, (begun + took(receipt.took_ms)).min(now))),
+            asked: receipt.and_then(|receipt| receipt.code).filter(|code| DialogSubject::CODES.contains(code)),
             is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
             end,
         }

@@ -52,7 +52,7 @@ impl<'a> Ground<'a> {
         Self { world, request, pass, ledger, agents, paths, rivals }
     }
 
-    fn table(&self, session: &Session) -> Result<&'static LaunchTable, Blocked> {
+    fn table(&self, session: &Session) -> Result<&'a LaunchTable, Blocked> {
         let agent = session.agent;
         let unsupported = |message: String| Blocked::new(BlockCode::Unsupported, message);
         if session.key.mux != MuxKind::Tmux {
@@ -184,6 +184,17 @@ impl<'a> Ground<'a> {
         rivals
             .of_conversation(self.world, (agent, conversation.id), (home, &place), ours)
             .map(|who| Blocked::new(BlockCode::Claimed, who))
+    }
+
+    /// What a live agent that headcount started asks before it takes prompts: it may have been left in front of that.
+    pub(super) fn asks(&self, session: &Session, live: &LiveAgent) -> Option<Blocked> {
+        let started = self.ledger.of(&session.key)?.started.as_ref().filter(|started| started.is_asking)?;
+        let is_its = live.pane.id == started.placed.pane && live.pane.pid == Some(started.placed.pid);
+        let view = effects::view(self.world, &session.key.server, &started.placed).filter(|_| is_its)?;
+        let subject = self.table(session).ok()?.dialog(&view.screen)?.subject;
+        let name = printable(&session.key.name);
+        let hint = subject.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        blocked(subject.code(), format!("{}; `headcount attach {name}` leads to it{hint}", subject.asks()))
     }
 
     /// Whether an id of ours can be given to a new conversation.

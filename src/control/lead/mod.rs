@@ -132,6 +132,7 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             start: &|session, kind| ground.start(session, kind),
             resume: &|conversation, live| ground.resume(conversation, live),
             stop: &|session, live| ground.stop(session, live),
+            asks: &|session, live| ground.asks(session, live),
             takes_id: &|session| ground.takes_id(session),
         },
     };

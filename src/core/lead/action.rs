@@ -120,6 +120,10 @@ pub enum BlockCode {
     Attached,
     /// It works on a turn.
     Working,
+    /// It asks whether its directory is trusted, and nobody has said so.
+    Untrusted,
+    /// It asks something else before it takes prompts.
+    Dialog,
     /// Another operation of this session is open.
     Busy,
     /// A server started from here would end with this service.
@@ -159,6 +163,8 @@ impl BlockCode {
             Self::ForeignName => "foreign-name",
             Self::Attached => "attached",
             Self::Working => "working",
+            Self::Untrusted => "untrusted",
+            Self::Dialog => "dialog",
             Self::Busy => "busy",
             Self::NoScope => "no-scope",
             Self::NeverLed => "never-led",

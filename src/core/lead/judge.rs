@@ -49,6 +49,8 @@ pub struct EntryFacts<'a> {
     pub resume: &'a dyn Fn(&Resumable<'_>, Option<&LiveAgent>) -> Obstacle,
     /// What keeps it from being stopped.
     pub stop: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
+    /// What a live agent asks of a person before it takes prompts.
+    pub asks: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
     /// Whether an id of ours can be given to a new conversation of its agent.
     pub takes_id: &'a dyn Fn(&Session) -> bool,
 }
@@ -272,7 +274,9 @@ impl Entry<'_> {
 
     fn running(&self, fresh: bool, is_named: bool) -> Standing {
         let target = match &self.entry.presence {
-            Presence::Alive(_) => return Standing::Met("running"),
+            Presence::Alive(live) => {
+                return (self.scene.facts.asks)(self.session, live).map_or(Standing::Met("running"), Standing::Blocked);
+            }
             Presence::Several { candidates, .. } => return self.several(candidates.len()),
             Presence::Unknown(why) => return blocked(BlockCode::Unknown, why.clone()),
             Presence::Absent { .. } => match &self.entry.renamed_to {

@@ -130,6 +130,9 @@ pub struct LastStart {
     pub placed: Placed,
     /// A digest of each lead field that it was made with.
     pub fields: BTreeMap<String, String>,
+    /// Whether it ended in front of a dialog, which may stand there still.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_asking: bool,
 }
 
 /// A stop.

@@ -3,6 +3,7 @@
 
 mod action;
 mod cause;
+mod dialog;
 pub mod enforce;
 mod guard;
 mod judge;
@@ -18,6 +19,7 @@ mod stop;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Target};
 pub use cause::LeadCause;
+pub use dialog::{DialogKey, DialogSubject};
 pub use guard::Permit;
 pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
 pub use ledger::{ActedOn, AliveIn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields, wanted};
@@ -25,5 +27,5 @@ pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcom
 pub use reference::{is_pattern, referred};
 pub use rename::{RenameScene, judge_rename};
 pub use series::{Run, RunEnd, RunEnding, Series, StartWaits, due_after_loss};
-pub use start::{ChildEnd, StartEvidence, StartNext, next_start};
+pub use start::{ChildEnd, StandingDialog, StartEvidence, StartNext, next_start};
 pub use stop::{StopEvidence, StopNext, StopOptions, next_stop};

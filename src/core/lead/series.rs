@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::action::BlockCode;
 use super::cause::LeadCause;
 use super::operation::{OperationId, Outcome};
 use crate::core::manifest::lead::Backoff;
@@ -33,6 +34,8 @@ pub struct Run {
     pub boot: Option<String>,
     /// What became of the start, and when that was known; `None`: it is open.
     pub receipt: Option<(Outcome, DateTime<Utc>)>,
+    /// What kept it from being ready: it asked a person something.
+    pub asked: Option<BlockCode>,
     /// Whether its launcher is there.
     pub is_going: bool,
     /// How the agent ended, if its launcher wrote that down.
@@ -222,6 +225,7 @@ mod tests {
             begun: at(begun),
             boot: Some("b".to_owned()),
             receipt: Some((Outcome::Done, at(begun + 1))),
+            asked: None,
             is_going: end.is_none(),
             end: end.map(|(seconds, code, signal, told)| RunEnd { at: at(seconds), code, signal, told }),
         }

@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::dialog::DialogSubject;
 use crate::core::ids::ConversationId;
+
+/// How long a dialog stands before it is believed that a person has to answer it, and how long one may stand that headcount answers.
+const STANDS: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::seconds(10)];
 
 /// How the agent below a launcher ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,19 @@ pub struct StartEvidence {
     pub proven: Option<ConversationId>,
     /// What it waits for a person to answer, one line.
     pub asks: Option<String>,
+    /// The dialog that stands on its screen.
+    pub dialog: Option<StandingDialog>,
+}
+
+/// A dialog on the screen of an agent that is being started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandingDialog {
+    /// What it is about.
+    pub subject: DialogSubject,
+    /// Since when it was seen.
+    pub since: DateTime<Utc>,
+    /// Whether headcount answers it.
+    pub is_answered: bool,
 }
 
 /// What comes next.
@@ -49,6 +66,8 @@ pub enum StartNext {
     Failed(String),
     /// It cannot be told; what runs is left running.
     Unverified(String),
+    /// It runs, and a person has to answer this before it is ready.
+    NeedsInput(DialogSubject),
 }
 
 /// What comes next for a start that began `begun` and has `ready` to be ready in, of a conversation that should be `wanted`.
@@ -77,6 +96,12 @@ pub fn next_start(
         let mut proof = vec![format!("process {pid} below the launcher"), "ready".to_owned()];
         proof.extend(seen.proven.as_ref().map(|id| format!("in conversation {id}")));
         return StartNext::Done(proof);
+    }
+    if let (Some(_), Some(dialog)) = (seen.agent, seen.dialog) {
+        let stands = STANDS[usize::from(dialog.is_answered)];
+        if dialog.subject != DialogSubject::Passing && now >= (dialog.since + stands).min(begun + ready) {
+            return StartNext::NeedsInput(dialog.subject);
+        }
     }
     let until = begun + ready;
     if now < until {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::address;
 use super::probe;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{Permit, Placed, Target};
+use crate::core::lead::{DialogKey, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::host::{Command, CommandOutput, Environ, Host};
 
@@ -124,17 +124,94 @@ pub fn rename(host: &dyn Host, env: &Environ, permit: &Permit, name: &str) -> Re
     if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
 }
 
+/// What a pane shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaneView {
+    /// The name of the program in its foreground.
+    pub command: String,
+    /// Its lines, without the empty ones at the end.
+    pub screen: String,
+}
+
 /// What a pane shows, if it still is the pane of this process.
-pub fn screen(host: &dyn Host, env: &Environ, server: &str, placed: &Placed) -> Option<String> {
+pub fn view(host: &dyn Host, env: &Environ, server: &str, placed: &Placed) -> Option<PaneView> {
     let socket = address::socket(server, env).ok()?;
     let condition = format!("#{{==:#{{pane_pid}},{}}}", placed.pid);
-    let capture = format!("capture-pane -p -t {}", placed.pane);
-    let words = ["if-shell", "-F", "-t", &placed.pane, &condition, &capture].map(OsString::from);
+    let pane = &placed.pane;
+    let show = format!("display-message -p -t {pane} '#{{pane_current_command}}' ; capture-pane -p -t {pane}");
+    let words = ["if-shell", "-F", "-t", pane, &condition, &show].map(OsString::from);
     let output = run(host, &socket, &words, &[]).ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let (command, screen) = text.split_once('\n')?;
+    let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
     let end = lines.iter().rposition(|line| !line.is_empty())?;
-    Some(lines[..=end].join("\n"))
+    Some(PaneView { command: command.to_owned(), screen: lines[..=end].join("\n") })
+}
+
+/// What has to be so in the very moment in which a key is pressed.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyGuard<'a> {
+    /// The name of the program in the foreground.
+    pub command: &'a str,
+    /// What the screen shows, all of it.
+    pub shows: &'a [&'a str],
+    /// What it does not show.
+    pub hides: &'a [&'a str],
+}
+
+/// Presses a key in the pane of a start, if all is as the guard says: one command asks and presses. Gives whether it was pressed; that it
+/// was taken is for the screen to show.
+///
+/// # Errors
+/// One line; then nobody knows.
+pub fn press(
+    host: &dyn Host,
+    env: &Environ,
+    (permit, placed): (&Permit, &Placed),
+    guard: &KeyGuard<'_>,
+    key: DialogKey,
+) -> Result<bool, String> {
+    let socket = address::socket(&permit.operation().session.server, env)?;
+    let Some(condition) = condition(placed, guard) else { return Ok(false) };
+    let pane = &placed.pane;
+    let keys = format!("send-keys -t {pane} {} ; display-message -p pressed", key.as_str());
+    let words = ["if-shell", "-F", "-t", pane, &condition, &keys, "display-message -p held"].map(OsString::from);
+    let output = run(host, &socket, &words, &[])?;
+    match String::from_utf8_lossy(&output.stdout).trim() {
+        "pressed" => Ok(true),
+        "held" => Ok(false),
+        _ => Err(format!("tmux did not say whether it pressed a key: {}", probe::last_words(&output))),
+    }
+}
+
+/// The format that is true while all is as a guard says. `None`: something cannot be said in a format.
+fn condition(placed: &Placed, guard: &KeyGuard<'_>) -> Option<String> {
+    let is_plain =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if !is_plain(guard.command) {
+        return None;
+    }
+    let mut all = vec![
+        format!("#{{==:#{{pid}},{}}}", placed.server),
+        format!("#{{==:#{{pane_pid}},{}}}", placed.pid),
+        format!("#{{==:#{{pane_current_command}},{}}}", guard.command),
+    ];
+    let off = ["pane_dead", "pane_in_mode", "pane_synchronized", "pane_input_off"];
+    all.extend(off.iter().map(|name| format!("#{{?#{{{name}}},0,1}}")));
+    for text in guard.shows {
+        all.push(format!("#{{C:{}}}", pattern(text)?));
+    }
+    for text in guard.hides {
+        all.push(format!("#{{==:#{{C:{}}},0}}", pattern(text)?));
+    }
+    all.into_iter().reduce(|all, one| format!("#{{&&:{all},{one}}}"))
+}
+
+/// A text as a pattern that a format searches a screen for. `None`: it holds what means something else there.
+fn pattern(text: &str) -> Option<String> {
+    let is_special = |c: char| c.is_control() || "#{}[]*\\".contains(c);
+    // A question mark stands for any one character.
+    (!text.is_empty() && !text.contains(is_special)).then(|| text.replace(',', "#,"))
 }
 
 /// The value of a variable that new panes of a server get. `None`: there is none, or it cannot be told.

@@ -7,5 +7,6 @@ mod kit;
 mod places;
 mod recognition;
 mod resume;
+mod screens;
 mod specimens;
 mod transcripts;

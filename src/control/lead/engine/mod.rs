@@ -1,6 +1,7 @@
 //! One operation after another: lock, look, judge again, begin, act, wait for what proves it, end. What comes next is for the machines
 //! in `core::lead` to say.
 
+mod dialogs;
 mod entry;
 mod rename;
 mod report;

@@ -3,17 +3,18 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use super::dialogs::StartDialogs;
 use super::report::OperationDraft;
 use super::{Engine, LOOKS, Progress, entry_of, line};
 use crate::agent::Agents;
-use crate::agent::drive::ReadySign;
+use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::control::lead::effects::Ending;
 use crate::control::lead::rivals::Rivals;
 use crate::control::lead::{about, effects, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, AliveIn, BlockCode, LastStart, Operation, OperationReport, Outcome, Permit, Placed, Standing,
+    Action, ActionKind, AliveIn, BlockCode, DialogSubject, LastStart, OperationReport, Outcome, Permit, Placed, Standing,
     StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
 };
 use crate::core::manifest::Session;
@@ -89,6 +90,7 @@ impl Engine<'_> {
                 boot: operation.boot.clone(),
                 placed: placed.clone(),
                 fields: lead_fields(session),
+                is_asking: false,
             };
             let alive = AliveIn {
                 at: operation.begun,
@@ -104,7 +106,8 @@ impl Engine<'_> {
             }));
         }
         drop(lock);
-        let waited = self.await_ready(&operation, session, table.ready, placed.as_ref(), &files);
+        let mut dialogs = StartDialogs::new(table, &pass.manifest().agents, session, &spec.cwd);
+        let waited = self.await_ready(&permit, session, (table, &mut dialogs), placed.as_ref(), &files);
         let report = match waited {
             Waited::Ready(proof, agent) => match self.beside(session, &action, placed.as_ref()) {
                 // It has said nothing yet, and the other may have.
@@ -121,6 +124,18 @@ impl Engine<'_> {
                     report.end(Outcome::Done)
                 }
             },
+            Waited::Asks(subject, screen) => {
+                report.report.screen_tail = screen;
+                report.report.code = Some(subject.code());
+                self.note(self.ledger.change(|ledger| {
+                    if let Some(started) = &mut ledger.entry(&session.key).started {
+                        started.is_asking = true;
+                    }
+                }));
+                let hint = if dialogs.was_answered() { Some("an answer has not helped") } else { subject.hint() };
+                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                report.failed(Outcome::Unverified, format!("{}{hint}; it was left running", subject.asks()))
+            }
             Waited::Not(outcome, why, screen) => {
                 report.report.screen_tail = screen;
                 // What nobody has begun by now, nobody begins later.
@@ -151,24 +166,32 @@ impl Engine<'_> {
 
     fn await_ready(
         &self,
-        operation: &Operation,
+        permit: &Permit,
         session: &Session,
-        sign: ReadySign,
+        (table, dialogs): (&LaunchTable, &mut StartDialogs<'_>),
         placed: Option<&Placed>,
         files: &OperationFiles,
     ) -> Waited {
         let host = self.world.host.as_ref();
+        let operation = permit.operation();
         let ready = chrono::TimeDelta::from_std(self.ready).unwrap_or(chrono::TimeDelta::MAX);
         let (mut pause, mut screen, mut framed) = (LOOKS[0], None, Instant::now());
+        let (mut shown, settle) = (None::<Instant>, Duration::from_millis(table.settle));
         loop {
             let mut seen = StartEvidence { is_placed: true, ..StartEvidence::default() };
             seen.is_launched = files.launched().is_some();
             seen.ended = files.ended().map(|end| end.end());
             if seen.is_launched && seen.ended.is_none() {
-                self.look(session, sign, placed, &mut seen);
-                if let (true, Some(placed), Some(_)) = (sign.is_of_screen(), placed, seen.agent) {
-                    screen = effects::screen(self.world, &operation.session.server, placed).or(screen);
-                    seen.is_ready = screen.as_deref().is_some_and(|screen| sign.is_on(screen));
+                self.look(session, &table.ready, placed, &mut seen);
+                if let (Some(placed), Some(agent), false) = (placed, seen.agent, seen.is_ready) {
+                    let view = effects::view(self.world, &operation.session.server, placed);
+                    if let Some(view) = view {
+                        let is_shown = table.ready.is_of_screen() && table.is_ready_on(&view.screen);
+                        shown = shown.filter(|_| is_shown).or_else(|| is_shown.then(Instant::now));
+                        seen.is_ready = shown.is_some_and(|since| since.elapsed() >= settle);
+                        seen.dialog = dialogs.attend(self, (permit, placed, agent), &view, host.now());
+                        (screen, framed) = (Some(view.screen), Instant::now());
+                    }
                 }
                 // It may have ended while it was looked at.
                 seen.ended = files.ended().map(|end| end.end());
@@ -180,7 +203,7 @@ impl Engine<'_> {
             let wanted = operation.conversation.as_ref();
             let next = next_start(operation.begun, ready, wanted, &seen, host.now());
             if let Some(placed) = placed.filter(|_| framed.elapsed() > Duration::from_millis(100)) {
-                screen = effects::screen(self.world, &operation.session.server, placed).or(screen);
+                screen = effects::view(self.world, &operation.session.server, placed).map(|view| view.screen).or(screen);
                 framed = Instant::now();
             }
             let screen = || screen.as_deref().map(tail);
@@ -190,6 +213,7 @@ impl Engine<'_> {
                     let cause = files.ended().and_then(|end| end.not_begun).filter(|why| why != EndedRecord::CLAIMED);
                     return Waited::Not(Outcome::Failed, cause.unwrap_or(why), screen());
                 }
+                StartNext::NeedsInput(subject) => return Waited::Asks(subject, screen()),
                 StartNext::Unverified(why) => return Waited::Not(Outcome::Unverified, why, screen()),
                 StartNext::Place | StartNext::Await(_) => {}
             }
@@ -199,7 +223,7 @@ impl Engine<'_> {
     }
 
     /// What is to be seen of an agent that was begun.
-    fn look(&self, session: &Session, sign: ReadySign, placed: Option<&Placed>, seen: &mut StartEvidence) {
+    fn look(&self, session: &Session, sign: &ReadySign, placed: Option<&Placed>, seen: &mut StartEvidence) {
         let Ok(planned) = plan(self.world, &about(self.request, &session.key, Wish::Start { fresh: false })) else { return };
         let Some((_, verdict)) = entry_of(&planned.pass, &session.key) else { return };
         let Presence::Alive(live) = &verdict.presence else { return };
@@ -227,6 +251,7 @@ impl Engine<'_> {
 /// How waiting for a start ended.
 enum Waited {
     Ready(Vec<String>, u32),
+    Asks(DialogSubject, Option<String>),
     Not(Outcome, String, Option<String>),
 }
 

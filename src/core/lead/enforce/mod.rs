@@ -9,6 +9,7 @@ use super::cause::LeadCause;
 use super::ledger::{ActedOn, AliveIn, wanted};
 use super::series::{Run, RunEnding, Series, StartWaits, due_after_loss};
 use crate::core::drift::{EntryVerdict, Presence};
+use crate::core::fact::Fact;
 use crate::core::ids::MuxKind;
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Desired, Policy, RestartPolicy};
@@ -61,6 +62,8 @@ enum Loss {
     LeadCause(LeadCause, DateTime<Utc>),
     /// Somebody ended it.
     Person,
+    /// Somebody was asked something at its start, and it ended instead of taking a prompt.
+    Refused(BlockCode),
     /// It was closed, nobody knows why it ended, or headcount stopped it.
     Nobody,
     /// How it ended is just being written down.
@@ -116,6 +119,12 @@ impl LedEntry<'_> {
                 self.paced(acted, &runs, LeadCause::ServerLost)
             }
             (Loss::LeadCause(cause, _), _) => self.paced(acted, &runs, cause),
+            (Loss::Refused(code), _) => {
+                let name = printable(&self.session.key.name);
+                let message =
+                    format!("its agent asked something at its start and ended; `headcount start {name}` starts it again");
+                Decision::Wait(Blocked::new(code, message))
+            }
             (Loss::Person, _) => {
                 let name = printable(&self.session.key.name);
                 let message = format!("somebody ended its agent; `headcount start {name}` starts it again");
@@ -177,12 +186,16 @@ impl LedEntry<'_> {
         let ending = run.map_or(RunEnding::Unknown, Run::ending);
         let ended = run.and_then(|run| run.end).map(|end| end.at);
         let at = ended.or(acted.gone).unwrap_or(self.now).min(self.now);
-        let plain = || match ending {
-            RunEnding::None => Loss::Settling,
-            RunEnding::Failure => Loss::LeadCause(LeadCause::Failed, at),
-            RunEnding::Quit => Loss::LeadCause(LeadCause::Quit, at),
-            RunEnding::Person => Loss::Person,
-            RunEnding::HungUp | RunEnding::Unknown => Loss::Nobody,
+        // Who takes prompts after all has said something since.
+        let spoke = |run: &Run| matches!(&self.verdict.transcript, Some(Fact::Seen(it)) if it.modified > run.begun);
+        let asked = run.filter(|run| !spoke(run)).and_then(|run| run.asked);
+        let plain = || match (ending, asked) {
+            (RunEnding::Failure | RunEnding::Quit, Some(code)) => Loss::Refused(code),
+            (RunEnding::None, _) => Loss::Settling,
+            (RunEnding::Failure, None) => Loss::LeadCause(LeadCause::Failed, at),
+            (RunEnding::Quit, None) => Loss::LeadCause(LeadCause::Quit, at),
+            (RunEnding::Person, _) => Loss::Person,
+            (RunEnding::HungUp | RunEnding::Unknown, _) => Loss::Nobody,
         };
         let Some(alive) = acted.alive.as_ref().filter(|alive| !alive.is_over) else { return plain() };
         if let Some(boot) = self.boot.filter(|boot| alive.boot.as_ref().is_some_and(|then| *then != boot.id)) {

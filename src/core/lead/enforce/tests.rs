@@ -15,7 +15,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::{Environment, Manifest, read};
 use crate::core::observe::identity::Ladder;
-use crate::core::observe::{Agent, MuxSession, Pane, Process};
+use crate::core::observe::{Agent, MuxSession, Pane, Process, Transcript};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -31,6 +31,8 @@ struct Story {
     server: Option<u32>,
     now: i64,
     runs: Vec<Run>,
+    /// When its transcript last changed.
+    said: Option<i64>,
 }
 
 fn manifest(fields: &str) -> Arc<Manifest> {
@@ -73,8 +75,14 @@ impl Story {
         let operation = OperationId::new(at(0), 1, 0);
         let placed = Placed { server: 9, session: "$1".to_owned(), pane: "%1".to_owned(), pid: 50, is_new_session: true };
         let boot = Boot { id: "boot".to_owned(), at: at(-10_000) };
-        let started =
-            LastStart { operation: operation.clone(), at: at(0), boot: Some("boot".to_owned()), placed, fields: [].into() };
+        let started = LastStart {
+            operation: operation.clone(),
+            at: at(0),
+            boot: Some("boot".to_owned()),
+            placed,
+            fields: [].into(),
+            is_asking: false,
+        };
         let acted = ActedOn {
             led_by: Some("m".to_owned()),
             desired: Some(("running".to_owned(), at(-100))),
@@ -90,14 +98,17 @@ impl Story {
             begun: at(0),
             boot: Some("boot".to_owned()),
             receipt: Some((Outcome::Done, at(1))),
+            asked: None,
             is_going: true,
             end: None,
         };
-        Self { manifest, acted, presence: alive(50), boot, server: Some(9), now: 5, runs: vec![run] }
+        Self { manifest, acted, presence: alive(50), boot, server: Some(9), now: 5, runs: vec![run], said: None }
     }
 
     fn with<T>(&self, tell: impl FnOnce(&LedEntry<'_>) -> T) -> T {
-        let verdict = EntryVerdict::at(true, self.presence.clone());
+        let mut verdict = EntryVerdict::at(true, self.presence.clone());
+        verdict.transcript =
+            self.said.map(|said| Fact::Seen(Transcript { path: PathBuf::from("/t"), modified: at(said), is_archived: false }));
         let asked = RefCell::new(0);
         let runs = || {
             *asked.borrow_mut() += 1;
@@ -147,6 +158,7 @@ impl Story {
             begun: at(self.now),
             boot: Some(self.boot.id.clone()),
             receipt: Some((Outcome::Done, at(self.now))),
+            asked: None,
             is_going: true,
             end: None,
         });
@@ -186,6 +198,23 @@ fn an_end_is_answered_as_restart_says() {
     let mut story = Story::new(ON_FAILURE).ends(10, Some(1), None, None);
     story.now = 190;
     assert_eq!(story.look(), "failed");
+}
+
+#[test]
+fn a_question_of_its_start_that_a_person_refused_is_not_asked_again() {
+    let mut story = Story::new("desired: running, restart: always");
+    let run = story.runs.last_mut().unwrap();
+    (run.receipt, run.asked) = (Some((Outcome::Unverified, at(1))), Some(BlockCode::Untrusted));
+    for code in [0, 1] {
+        assert_eq!(story.clone().ends(9, Some(code), None, None).look(), "untrusted");
+        // What an earlier run said is no answer.
+        assert_eq!(Story { said: Some(-5), ..story.clone() }.ends(9, Some(code), None, None).look(), "untrusted");
+        let expected = ["quit", "failed"][usize::from(code == 1)];
+        let answered = Story { said: Some(5), ..story.clone() }.ends(9, Some(code), None, None);
+        assert!(answered.clone().look().starts_with("backoff"), "{}", answered.clone().look());
+        assert_eq!(Story { now: 9 + 181, ..answered }.look(), expected);
+    }
+    assert_eq!(story.ends(9, None, Some(15), None).look(), "ended-by-hand");
 }
 
 #[test]

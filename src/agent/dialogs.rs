@@ -1,0 +1,71 @@
+//! The dialogs that agents begin with, by the words on their screens, and which of their rows is highlighted. Pure; presses nothing.
+
+use crate::core::lead::{DialogKey, DialogSubject};
+
+/// A dialog that an agent may show before it takes prompts.
+#[derive(Debug)]
+pub struct StartDialog {
+    /// What it is about.
+    pub subject: DialogSubject,
+    /// What its screen shows, all of it.
+    pub shows: &'static [&'static str],
+    /// How a person who permits it has it answered; `None`: never by headcount.
+    pub answer: Option<DialogAnswer>,
+}
+
+/// How a dialog is answered: the highlighted row is moved to one of its rows, and that is confirmed by Enter.
+#[derive(Debug)]
+pub struct DialogAnswer {
+    /// What stands in front of the highlighted row.
+    pub mark: &'static str,
+    /// How its rows begin, in order.
+    pub rows: &'static [&'static str],
+    /// Which of them says yes.
+    pub yes: usize,
+}
+
+/// The lowest line of a screen that holds one of these, if all of them are there.
+pub(super) fn lowest<'a>(screen: &str, words: impl Iterator<Item = &'a str>) -> Option<usize> {
+    let line_of = |word: &str| screen.lines().enumerate().filter(|(_, line)| line.contains(word)).map(|(at, _)| at).last();
+    words.map(line_of).try_fold(None, |lowest, line| Some(lowest.max(Some(line?))))?
+}
+
+impl StartDialog {
+    /// The line in which it ends, if a screen shows it.
+    pub(super) fn line(&self, screen: &str) -> Option<usize> {
+        lowest(screen, self.shows.iter().copied())
+    }
+}
+
+impl DialogAnswer {
+    /// Which row is highlighted; `None` unless all rows stand there in order and just one is.
+    pub fn highlighted(&self, screen: &str) -> Option<usize> {
+        let lines: Vec<&str> = screen.lines().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == '│')).collect();
+        let mut below = lines.len();
+        let mut highlighted = Vec::new();
+        for (row, text) in self.rows.iter().enumerate().rev() {
+            let bare = |line: &str| line.strip_prefix(self.mark).map_or(line, str::trim_start).starts_with(text);
+            below = lines[..below].iter().rposition(|line| bare(line))?;
+            if lines[below].starts_with(self.mark) {
+                highlighted.push(row);
+            }
+        }
+        // A row that is not one of these may be the highlighted one.
+        let is_alone = lines[below..].iter().filter(|line| line.starts_with(self.mark)).count() == 1;
+        highlighted.pop().filter(|_| highlighted.is_empty() && is_alone)
+    }
+
+    /// The key that brings a dialog with this row highlighted nearer to its yes.
+    pub fn key(&self, highlighted: usize) -> DialogKey {
+        match highlighted.cmp(&self.yes) {
+            std::cmp::Ordering::Less => DialogKey::Down,
+            std::cmp::Ordering::Equal => DialogKey::Enter,
+            std::cmp::Ordering::Greater => DialogKey::Up,
+        }
+    }
+
+    /// What the highlighted row looks like.
+    pub fn shown(&self, row: usize) -> Option<String> {
+        Some(format!("{} {}", self.mark, self.rows.get(row)?))
+    }
+}
