@@ -102,23 +102,23 @@ pub(super) struct HostSchema {
 /// What people declare of one session alone: ignored in `defaults`.
 #[derive(JsonSchema)]
 pub(super) struct DeclaredOfOne {
-    /// The state that the session should have (no effect yet). Without it, headcount only follows the session.
+    /// The state that the session should have. Without it, headcount only follows the session.
     #[schemars(extend("examples" = ["running"]))]
     desired: Option<Desired>,
-    /// The command to run instead of the agent's program, whose arguments follow it (no effect yet). It must not
+    /// The command to run instead of the agent's program, whose arguments follow it. It must not
     /// lead to another machine, container or terminal.
     #[schemars(length(min = 1), extend("examples" = [["mise", "exec", "--", "claude"]]))]
     command: Option<Vec<Scalar>>,
-    /// The first message of the conversation (no effect yet).
+    /// The first message of the conversation.
     #[schemars(extend("examples" = ["Fix the failing tests."]))]
     prompt: Option<String>,
-    /// How far the agent may go without asking (no effect yet).
+    /// How far the agent may go without asking.
     #[schemars(extend("examples" = ["edit"], "default" = "ask"))]
     permissions: Option<Permissions>,
-    /// Whether to answer the agent's question about this workspace (no effect yet).
+    /// Whether to answer the agent's question about this workspace.
     #[schemars(extend("examples" = [true]))]
     trust: Option<bool>,
-    /// The work it is about: a tracker's id, an address, words (no effect yet).
+    /// The work it is about: a tracker's id, an address, words.
     #[schemars(extend("examples" = ["ENG-123"]))]
     task: Option<String>,
     /// The crew it belongs to (no effect yet).

@@ -45,7 +45,7 @@ struct Document {
     /// The sessions.
     #[schemars(extend("examples" = [[{"name": "shop-web-creator-claude", "agent": "claude"}]]))]
     sessions: Option<Vec<Session>>,
-    /// How sessions are led (no effect yet).
+    /// How sessions are led.
     #[schemars(extend("examples" = [{"parallel": 2, "spacing": "1s"}]))]
     lead: Option<LeadPolicy>,
     /// Other hosts, by the names that commands use (no effect yet).
@@ -187,7 +187,7 @@ struct Declared {
     /// When headcount starts it again: a word, or a mapping with its own waits (no effect yet).
     #[schemars(extend("examples" = ["on-failure"], "default" = "never"))]
     restart: Option<RestartSchema>,
-    /// Flags after the agent's own, with their values (no effect yet). Flags for an id, a prompt or a run without a terminal are
+    /// Flags after the agent's own, with their values. Flags for an id, a prompt or a run without a terminal are
     /// not allowed. One that lets the agent act unasked needs your consent; beside `permissions` it is an error.
     #[schemars(extend("examples" = [["--model", "opus"]]))]
     args: Option<Vec<Scalar>>,
