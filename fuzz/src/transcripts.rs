@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use headcount::agent::live_process::WrapperChain;
-use headcount::agent::{self, Agents, LiveConversation, LiveProcess, TranscriptIndex};
+use headcount::agent::{self, Agents, LiveConversation, LiveProcess, TranscriptIndex, TurnQuery};
 use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
+use headcount::core::lead::turns::{TranscriptPosition, TurnEnd, TurnReply, answer_to};
+use headcount::core::observe::Transcript;
 use headcount::core::observe::identity::{RungReading, RungValue};
 use headcount::host::ProcessInfo;
 
-use super::desk::{Desk, process};
+use super::desk::{Desk, process, when};
 use super::{choice, data, files};
 
 /// An agent, its home and workspace among the recorded files, and the process that left them.
@@ -80,6 +82,21 @@ pub fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// What is read of turns: twice the same, only the last one goes on, and every prompt is found where it stands.
+fn turns(agent: &dyn agent::Adapter, transcript: &Transcript, id: &ConversationId) {
+    let query = TurnQuery { last: 2, after: None, now: when() };
+    let fact = agent.turns(transcript, id, &query);
+    assert_eq!(fact, agent.turns(transcript, id, &query), "two looks at the same turns");
+    let Fact::Seen(page) = fact else { return };
+    let earlier = page.turns.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    assert!(earlier.iter().all(|turn| turn.end != TurnEnd::Open), "an earlier turn goes on: {page:#?}");
+    for line in page.turns.iter().chain(&page.aside).flat_map(|turn| &turn.lines) {
+        let since = TranscriptPosition { end: line.place, ..page.position };
+        let is_found = !matches!(answer_to(&page, &line.text, Some(&since)), TurnReply::Missing);
+        assert!(is_found || line.text.trim().is_empty(), "{line:?} is not found in {page:#?}");
+    }
+}
+
 fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), replaced: &Path, content: &[u8], how: u8) {
     let (kind, recorded, home, cwd, pid) = subject;
     let root = homes.dir.path().join(recorded);
@@ -117,7 +134,12 @@ fn look(homes: &Homes, subject: (AgentKind, &'static str, &str, &str, u32), repl
         assert_eq!(agent.activity(&scene), agent.activity(&scene), "{id}");
         agent.waiting_for(&scene);
         found.map(|found| agent.is_latest(found, id, Path::new(cwd)));
+        if let Some(found) = found {
+            turns(agent, found, id);
+        }
     }
+    let any = Transcript { path: replaced.to_path_buf(), modified: when(), is_archived: false };
+    turns(agent, &any, &ids[0]);
     let is_as_it_was = |(path, whole): &(PathBuf, Vec<u8>)| {
         std::fs::read(path).unwrap() == if path == replaced { content } else { whole.as_slice() }
     };

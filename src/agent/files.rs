@@ -62,11 +62,16 @@ pub(super) fn is_uuid(text: &str) -> bool {
 /// Opens a regular file for reading; anything else is an error. Not blocking, so that a pipe of that name holds nobody up.
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    let metadata = regular(&file)?;
+    Ok((file, metadata))
+}
+
+fn regular(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    Ok((file, metadata))
+    Ok(metadata)
 }
 
 /// A small file, whole. One larger than `most` is unknown.
@@ -127,16 +132,39 @@ pub(super) fn edges(path: &Path) -> io::Result<Edges> {
 /// The whole lines at the end of a file, out of at most `most` bytes of it, and whether they are all it holds. A last line that
 /// is not ended is being written and left out.
 pub(super) fn tail(path: &Path, most: u64) -> io::Result<(Vec<u8>, bool)> {
-    let (mut file, metadata) = open(path)?;
-    let from = metadata.len().saturating_sub(most);
+    let (file, metadata) = open(path)?;
+    window(&file, &metadata, most).map(|window| (window.text, window.from == 0))
+}
+
+/// The end of a file.
+pub(super) struct EndWindow {
+    /// Whole lines.
+    pub(super) text: Vec<u8>,
+    /// How many bytes stand before them.
+    pub(super) from: u64,
+    /// The number of the file in its file system.
+    pub(super) inode: u64,
+}
+
+/// As [`tail`], but of a file that stands there itself: no link leads anywhere else.
+pub(super) fn end_window(path: &Path, most: u64) -> io::Result<EndWindow> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW).open(path)?;
+    let metadata = regular(&file)?;
+    window(&file, &metadata, most)
+}
+
+fn window(mut file: &File, metadata: &Metadata, most: u64) -> io::Result<EndWindow> {
+    let mut from = metadata.len().saturating_sub(most);
     file.seek(SeekFrom::Start(from))?;
     let mut text = Vec::new();
     file.take(most).read_to_end(&mut text)?;
     text.truncate(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
     if from > 0 {
-        text.drain(..text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1));
+        let cut = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1);
+        text.drain(..cut);
+        from += cut as u64;
     }
-    Ok((text, from == 0))
+    Ok(EndWindow { text, from, inode: metadata.ino() })
 }
 
 /// Whether no other file of its kind in its directory changed after it; not if that is unknown. Files that links lead to count

@@ -20,6 +20,7 @@ pub mod recognise;
 pub mod resume;
 mod tail;
 pub mod transcript_index;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::{Environ, Host, ProcessInfo};
@@ -36,6 +38,7 @@ pub use missing_cache::MissingCache;
 pub use places::{WatchDirs, WatchQuery};
 pub use recognise::{Invocation, Program, ProgramNames};
 pub use transcript_index::TranscriptIndex;
+pub use turns::TurnQuery;
 
 /// Reads off a pane's title what its agent is doing; `None`: it does not say.
 pub type TitleReader = fn(&str) -> Option<Activity>;
@@ -118,6 +121,12 @@ pub trait Adapter: Send + Sync {
     fn waiting_for(&self, scene: &LiveConversation<'_>) -> Option<String> {
         let _ = scene;
         None
+    }
+
+    /// The newest turns of a conversation. `Absent`: there are none, or they cannot be read for this agent.
+    fn turns(&self, transcript: &Transcript, id: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        let _ = (transcript, id, query);
+        Fact::Absent
     }
 
     /// How to read the title that a live agent gives its pane, if that says something that its files do not.

@@ -6,6 +6,7 @@ mod entries;
 mod jobs;
 mod registry;
 mod transcripts;
+mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,11 @@ use super::argv::{self, Flags};
 use super::drive::{Holder, LaunchTable};
 use super::live_process::proves;
 use super::recognise::{Invocation, ProgramNames, Words, has_flag};
+use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::RungReading;
 use crate::core::observe::{Activity, Transcript};
 use crate::host::{Environ, Host, ProcessInfo};
@@ -85,6 +88,10 @@ impl Adapter for Claude {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         registry::turn(scene)
+    }
+
+    fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        of_lines(&transcript.path, query, turns::parse)
     }
 
     fn waiting_for(&self, scene: &LiveConversation<'_>) -> Option<String> {

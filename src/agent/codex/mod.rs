@@ -2,8 +2,10 @@
 
 mod drive;
 mod held;
+mod line;
 mod rollouts;
 mod turn;
+mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +13,11 @@ use super::argv::{self, Flags};
 use super::drive::{Holder, LaunchTable};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
+use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::{Environ, Host};
@@ -96,6 +100,14 @@ impl Adapter for Codex {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        let path = &transcript.path;
+        if path.extension().is_some_and(|it| it == "zst") {
+            return Fact::Unknown(format!("{} is compressed; resuming the conversation unpacks it", path.display()));
+        }
+        of_lines(path, query, turns::parse)
     }
 
     fn title_reader(&self) -> Option<TitleReader> {

@@ -1,12 +1,10 @@
 //! What a Codex thread is doing, by the last mark of a turn in its rollout. Reads the end of that file only. That an approval is
 //! waited for is not written there, and read off the title of its pane.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::files;
+use super::line::{Mark, RolloutLine};
 use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
 use crate::core::observe::{Activity, Transcript};
@@ -14,24 +12,8 @@ use crate::core::observe::{Activity, Transcript};
 /// How much of the end is read: of most rollouts the first is enough, and a turn that writes more than the last says nothing.
 const WINDOWS: [u64; 2] = [64 << 10, 1 << 20];
 
-/// A line of a rollout.
-#[derive(Deserialize)]
-struct Line<'a> {
-    timestamp: DateTime<Utc>,
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    payload: Option<Payload<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Payload<'a> {
-    #[serde(rename = "type", borrow, default)]
-    kind: Option<Cow<'a, str>>,
-}
-
 /// The last mark of a turn.
-enum Mark {
+enum LastMark {
     Began(DateTime<Utc>),
     Ended,
 }
@@ -41,10 +23,10 @@ pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     // Without a file there was no prompt yet, or it could not be told where it is.
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     match last_mark(transcript) {
-        Ok(Some(Mark::Ended)) => Fact::Seen(Activity::Idle),
-        Ok(Some(Mark::Began(at))) if at >= scene.process.started => Fact::Seen(Activity::Working),
+        Ok(Some(LastMark::Ended)) => Fact::Seen(Activity::Idle),
+        Ok(Some(LastMark::Began(at))) if at >= scene.process.started => Fact::Seen(Activity::Working),
         // A turn that began before this process did: killed with the one before, or still run by the background daemon.
-        Ok(Some(Mark::Began(_)) | None) => Fact::Absent,
+        Ok(Some(LastMark::Began(_)) | None) => Fact::Absent,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
         Err(error) => Fact::Unknown(files::unreadable(&transcript.path, &error)),
     }
@@ -56,7 +38,7 @@ pub(super) fn of_title(title: &str) -> Option<Activity> {
     (mark.split('|').next()?.trim() == "Action Required").then_some(Activity::Waiting)
 }
 
-fn last_mark(transcript: &Transcript) -> std::io::Result<Option<Mark>> {
+fn last_mark(transcript: &Transcript) -> std::io::Result<Option<LastMark>> {
     for window in WINDOWS {
         let (text, is_all) = files::tail(&transcript.path, window)?;
         let found = text.rsplit(|byte| *byte == b'\n').find_map(mark);
@@ -67,15 +49,11 @@ fn last_mark(transcript: &Transcript) -> std::io::Result<Option<Mark>> {
     Ok(None)
 }
 
-fn mark(line: &[u8]) -> Option<Mark> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    if line.kind != "event_msg" {
-        return None;
-    }
-    match line.payload?.kind?.as_ref() {
-        "task_started" => Some(Mark::Began(line.timestamp)),
-        "task_complete" | "turn_aborted" => Some(Mark::Ended),
-        _ => None,
+fn mark(line: &[u8]) -> Option<LastMark> {
+    let line: RolloutLine<'_> = serde_json::from_slice(line).ok()?;
+    match line.mark()? {
+        Mark::Began => Some(LastMark::Began(line.timestamp)),
+        Mark::Completed | Mark::Aborted => Some(LastMark::Ended),
     }
 }
 

@@ -16,6 +16,7 @@ mod rename;
 mod series;
 mod start;
 mod stop;
+pub mod turns;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Target};
 pub use cause::LeadCause;

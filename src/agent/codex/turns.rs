@@ -1,0 +1,165 @@
+//! The turns in a rollout of Codex. Every line of a turn carries the turn's id, and what is typed while one goes on is taken in by
+//! it. Measured with 0.169: the end of a turn is `task_complete` or `turn_aborted`, with the error of a turn that failed.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::line::{Mark, RolloutLine, RolloutPayload};
+use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::turns::{TurnDraft, TurnEnd, TurnErrorKind};
+
+/// What Codex itself says in the name of the user begins like this; newer ones say of each part what it is.
+const CONTEXT: [&str; 6] = [
+    "<environment_context>",
+    "<user_instructions>",
+    "<turn_aborted>",
+    "<user_shell_command>",
+    "<subagent_notification>",
+    "# AGENTS.md instructions",
+];
+
+/// A turn and its id.
+struct Numbered {
+    id: Option<String>,
+    draft: TurnDraft,
+    /// Whether the conversation was put in other words in it.
+    has_compacted: bool,
+}
+
+impl Numbered {
+    fn new(id: Option<String>, draft: TurnDraft) -> Self {
+        Self { id, draft, has_compacted: false }
+    }
+}
+
+/// What lines come to.
+pub(super) fn parse(lines: &Lines<'_>) -> Parsed {
+    let mut turns = Vec::new();
+    if !lines.is_all {
+        turns.push(Numbered::new(None, TurnDraft::cut()));
+    }
+    for line in lines.each() {
+        match line {
+            LineRead::Whole(place, text) => {
+                if let Ok(line) = serde_json::from_slice::<RolloutLine<'_>>(text) {
+                    add(&mut turns, &line, place);
+                }
+            }
+            LineRead::TooLong(beginning) => {
+                let is_item = beginning.windows(15).any(|part| part == b"\"response_item\"");
+                if let Some(last) = turns.last_mut().filter(|_| is_item) {
+                    last.draft.lacks_a_line();
+                }
+            }
+        }
+    }
+    // A compaction, or a command of the shell, is a task that nobody asked anything in.
+    turns.retain(|turn| !(turn.draft.is_empty() || turn.has_compacted && turn.draft.is_unasked()));
+    let count = turns.len();
+    for (at, turn) in turns.iter_mut().enumerate() {
+        if at + 1 < count {
+            turn.draft.is_followed();
+        }
+    }
+    Parsed { turns: turns.into_iter().map(|turn| turn.draft.finish()).collect(), ..Parsed::default() }
+}
+
+fn add(turns: &mut Vec<Numbered>, line: &RolloutLine<'_>, place: u64) {
+    let Some(payload) = &line.payload else { return };
+    let at = Some(line.timestamp);
+    let id = payload.turn_id.as_deref().or(payload.passed.turn_id.as_deref());
+    match line.mark() {
+        Some(Mark::Began) => {
+            turns.push(Numbered::new(id.map(str::to_owned), TurnDraft::begun(at)));
+        }
+        Some(Mark::Completed) => {
+            if let Some(draft) = of_id(turns, id) {
+                complete(draft, payload, at);
+            }
+        }
+        Some(Mark::Aborted) => {
+            if let Some(draft) = of_id(turns, id) {
+                draft.end(TurnEnd::Interrupted, Some("turn_aborted"), at);
+            }
+        }
+        None if line.kind == "response_item" => {
+            if let Some(draft) = of_id(turns, id) {
+                item(draft, payload, at, place);
+            }
+        }
+        None if line.kind == "compacted" => {
+            if let Some(last) = turns.last_mut() {
+                last.has_compacted = true;
+            }
+        }
+        None => {}
+    }
+}
+
+/// The turn of an id. A line without one is of the turn that goes on; one of an unknown id is of what began before what is read.
+fn of_id<'t>(turns: &'t mut [Numbered], id: Option<&str>) -> Option<&'t mut TurnDraft> {
+    let known = id.and_then(|id| turns.iter().rposition(|turn| turn.id.as_deref() == Some(id)));
+    let at = match (known, id) {
+        (Some(at), _) => at,
+        (None, None) => turns.len().checked_sub(1)?,
+        (None, Some(_)) => turns.iter().position(|turn| turn.id.is_none())?,
+    };
+    turns.get_mut(at).map(|turn| &mut turn.draft)
+}
+
+fn complete(draft: &mut TurnDraft, payload: &RolloutPayload<'_>, at: Option<DateTime<Utc>>) {
+    let message = payload.error.get("message").and_then(Value::as_str);
+    let Some(message) = message else { return draft.end(TurnEnd::Done, Some("task_complete"), at) };
+    let info = payload.error.get("codex_error_info").unwrap_or(&Value::Null);
+    let status = info.as_object().and_then(|info| info.values().next()).and_then(|it| it.get("http_status_code"));
+    let kind = match (info.as_str(), status.and_then(Value::as_u64)) {
+        (Some("usage_limit_exceeded" | "rate_limit_exceeded"), _) => TurnErrorKind::RateLimited,
+        (Some("unauthorized"), _) => TurnErrorKind::AuthFailed,
+        (_, Some(status)) => TurnErrorKind::of_status(status),
+        (_, None) => TurnErrorKind::Error,
+    };
+    draft.fail(kind, message.to_owned(), "task_complete", at);
+}
+
+fn item(draft: &mut TurnDraft, payload: &RolloutPayload<'_>, at: Option<DateTime<Utc>>, place: u64) {
+    let word = |word: &Option<std::borrow::Cow<'_, str>>| word.as_deref().unwrap_or_default().to_owned();
+    let id = payload.call_id.as_deref().unwrap_or_default();
+    match (payload.kind.as_deref().unwrap_or_default(), payload.role.as_deref().unwrap_or_default()) {
+        ("message", "user") => {
+            let text = text_of(&payload.content);
+            if is_persons(payload, &text) {
+                draft.ask(text, at, place);
+            }
+        }
+        ("message", "assistant") => draft.write(text_of(&payload.content), at),
+        ("reasoning", _) => draft.think(text_of(&payload.summary), at),
+        ("function_call", _) => {
+            let input = serde_json::from_str(payload.arguments.as_deref().unwrap_or_default()).unwrap_or(Value::Null);
+            draft.call(id, word(&payload.name), arguments(&input), at);
+        }
+        ("custom_tool_call", _) => draft.call(id, word(&payload.name), arguments(&payload.input), at),
+        // These are written once they are done.
+        ("web_search_call", _) => {
+            draft.call(id, "web_search".to_owned(), arguments(&payload.action), at);
+            draft.give(id, String::new(), false, at);
+        }
+        ("local_shell_call", _) => draft.call(id, "local_shell".to_owned(), arguments(&payload.action), at),
+        (kind, _) if kind.ends_with("_call_output") => draft.give(id, given(&payload.output), false, at),
+        _ => {}
+    }
+}
+
+/// Whether a person typed a message of the role `user`.
+fn is_persons(payload: &RolloutPayload<'_>, text: &str) -> bool {
+    match &payload.passed.content_item_kinds {
+        Some(kinds) => kinds.iter().any(|kind| kind.starts_with("user.")),
+        None => !CONTEXT.iter().any(|beginning| text.trim_start().starts_with(beginning)),
+    }
+}
+
+fn given(output: &Value) -> String {
+    match output {
+        Value::Object(map) => text_of(map.get("content").or_else(|| map.get("body")).unwrap_or(output)),
+        other => text_of(other),
+    }
+}
