@@ -9,6 +9,7 @@ pub mod bus;
 pub mod cli;
 pub mod control;
 pub mod core;
+mod fault;
 pub mod host;
 pub mod mux;
 pub mod store;

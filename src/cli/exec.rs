@@ -16,6 +16,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr, tcsetpgrp}
 
 use super::error::Exit;
 use crate::core::text::printable;
+use crate::fault;
 use crate::host::{Environ, Host as _, LocalHost};
 use crate::store::operations::{
     ConversationLock, EndedRecord, LAUNCHER, LaunchSpec, LaunchedRecord, LockError, OperationFiles, TakenLaunch,
@@ -116,7 +117,7 @@ fn begin(spec: &LaunchSpec) -> EndedRecord {
     };
     let _lock = match &spec.conversation {
         None => None,
-        Some(conversation) => match lock(spec, conversation) {
+        Some(conversation) => match lock(&command, conversation) {
             Ok(lock) => Some(lock),
             Err(LockError::Taken) => return not_begun(EndedRecord::CLAIMED.to_owned()),
             Err(error) => return not_begun(format!("{error}")),
@@ -124,15 +125,15 @@ fn begin(spec: &LaunchSpec) -> EndedRecord {
     };
     let terminal = tcgetattr(io::stdin().as_fd()).ok();
     signals::block();
-    let child = match command.spawn() {
+    let child = match fault::around("begin the agent", || command.spawn()) {
         Ok(child) => child,
         Err(error) => return not_begun(format!("cannot start {}: {error}", spec.argv.first().map_or("", String::as_str))),
     };
     let end = match i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        Some(pid) => attend(pid),
+        Some(pid) => fault::around("attend the agent", || attend(pid)),
         None => End::default(),
     };
-    restore(terminal.as_ref());
+    fault::around("restore the terminal", || restore(terminal.as_ref()));
     ended(end, None)
 }
 
@@ -152,10 +153,13 @@ fn ended(end: End, not_begun: Option<String>) -> EndedRecord {
     EndedRecord { at: Utc::now(), code, signal, told, since_boot, not_begun }
 }
 
-fn lock(spec: &LaunchSpec, conversation: &str) -> Result<ConversationLock, LockError> {
-    let set = spec.set.iter().rev().find(|(name, _)| name == "HOME").map(|(_, value)| PathBuf::from(value));
-    let home = set.or_else(|| std::env::var_os("HOME").map(PathBuf::from)).unwrap_or_else(|| PathBuf::from("/"));
-    ConversationLock::take(&home, conversation)
+/// The lock lies in the HOME that the agent gets, wherever that comes from.
+fn lock(command: &Command, conversation: &str) -> Result<ConversationLock, LockError> {
+    let home = match command.get_envs().find(|(name, _)| *name == "HOME") {
+        Some((_, home)) => home.map(PathBuf::from),
+        None => std::env::var_os("HOME").map(PathBuf::from),
+    };
+    ConversationLock::take(&home.unwrap_or_else(|| PathBuf::from("/")), conversation)
 }
 
 fn command(spec: &LaunchSpec) -> Result<Command, String> {

@@ -7,13 +7,24 @@ use std::path::Path;
 
 /// Replaces a file by one with this content, mode 0600, so that it is at every instant the old or the new one.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    written(path, content)?.persist(path)?;
+    Ok(())
+}
+
+/// Makes a file that must not be there yet, mode 0600: it is there with this content or not at all, and only one process makes it.
+pub(super) fn make(path: &Path, content: &[u8]) -> io::Result<()> {
+    written(path, content)?.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// A file beside this one, with its content on disk.
+fn written(path: &Path, content: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temp =
         tempfile::Builder::new().prefix(".new-").permissions(std::fs::Permissions::from_mode(0o600)).tempfile_in(directory)?;
     temp.write_all(content)?;
     temp.as_file().sync_data()?;
-    temp.persist(path)?;
-    Ok(())
+    Ok(temp)
 }
 
 /// Makes the name of a file safe that was made or renamed.

@@ -6,6 +6,7 @@
 mod circles;
 mod names;
 mod paths;
+mod points;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,18 +14,20 @@ use std::path::{Path, PathBuf};
 use circles::circles;
 use names::shared_names;
 use paths::{module, paths};
+use points::without_points;
 
 /// The rooms, and the rooms each may use besides itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("core", &[]),
+    ("fault", &[]),
     ("yaml", &["core"]),
     ("host", &["core"]),
-    ("mux", &["core", "host"]),
+    ("mux", &["core", "fault", "host"]),
     ("agent", &["core", "host"]),
-    ("store", &["core", "yaml"]),
+    ("store", &["core", "fault", "yaml"]),
     ("bus", &["core"]),
-    ("control", &["core", "yaml", "host", "mux", "agent", "store", "bus"]),
-    ("cli", &["core", "yaml", "host", "mux", "agent", "store", "bus", "control"]),
+    ("control", &["core", "fault", "yaml", "host", "mux", "agent", "store", "bus"]),
+    ("cli", &["core", "fault", "yaml", "host", "mux", "agent", "store", "bus", "control"]),
 ];
 
 /// The rooms without side effects.
@@ -146,6 +149,11 @@ fn no_two_public_types_have_one_name() {
 #[test]
 fn nothing_is_found_or_ended_by_its_name() {
     assert_none(sources(&["src"]).iter().flat_map(|(path, text)| name_hunters(path, text)).collect());
+}
+
+#[test]
+fn every_effect_stands_between_two_points_of_failure() {
+    assert_none(without_points(&sources(&["src"])));
 }
 
 #[test]

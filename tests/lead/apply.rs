@@ -1,5 +1,6 @@
 //! The usual ways: declared, started, killed, back again, stopped, restarted.
 
+use super::scene::each;
 use super::support::{await_end, await_some};
 use super::{Scene, is_alive};
 
@@ -134,6 +135,36 @@ fn a_working_agent_is_stopped_at_its_turns_end() {
 }
 
 #[test]
+fn what_waits_for_a_turns_end_notices_what_happens_to_its_entry() {
+    let cases = [
+        ("restart", "cwd: LAB", "suspend: true, cwd: LAB", "suspended"),
+        ("restart", "cwd: LAB", "cwd: [", "unknown"),
+        ("restart", "cwd: LAB", "args: [--x], cwd: LAB", "busy"),
+        ("stop", "desired: stopped", "desired: running", "busy"),
+    ];
+    each(&cases, |(verb, before, after, code)| {
+        let scene = Scene::new(ONE);
+        scene.run(&["apply", "--yes"]).is(0);
+        scene.prompt("one", &scene.world.workspace("one"));
+        let (pid, _) = scene.agents().remove(0);
+        scene.world.type_line("one", "/turn busy");
+        let registry = scene.world.home().join(format!(".claude/sessions/{pid}.json"));
+        await_some("the turn", || std::fs::read_to_string(&registry).ok()?.contains("busy").then_some(()));
+        let mut command = scene.command(&[verb, "one", "--yes", "--json"]);
+        let ran = std::thread::spawn(move || command.output().unwrap());
+        await_some("the operation", || (scene.left("begun.json") == 2).then_some(()));
+        let lab = scene.world.workspace("one");
+        let fill = |text: &str| text.replace("LAB", lab.to_str().unwrap());
+        let text = scene.text();
+        assert!(text.contains(&fill(before)), "{text}");
+        std::fs::write(scene.manifest(), text.replace(&fill(before), &fill(after))).unwrap();
+        let refused = super::Ran::from(ran.join().unwrap());
+        assert_eq!(refused.outcome("one"), (format!("{verb} refused"), (*code).to_owned()), "{refused:?}");
+        assert!(is_alive(pid), "nothing was ended");
+    });
+}
+
+#[test]
 fn a_stop_that_waits_can_be_hurried_and_one_by_a_tool_of_the_agent_is_its_own() {
     let scene = Scene::new(ONE);
     scene.run(&["apply", "--yes"]).is(0);
@@ -150,11 +181,12 @@ fn a_stop_that_waits_can_be_hurried_and_one_by_a_tool_of_the_agent_is_its_own() 
     await_some("the turn", || std::fs::read_to_string(&registry).ok()?.contains("busy").then_some(()));
     let mut waiting = scene.command(&["stop", "one", "--yes"]);
     let waiting = std::thread::spawn(move || waiting.output().unwrap());
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    assert_eq!(
-        scene.run(&["stop", "one", "--yes", "--kill", "--timeout", "200ms", "--json"]).is(75).outcome("one").1,
-        "working"
-    );
+    await_some("its operation", || (scene.left("begun.json") == 2).then_some(()));
+    // It holds the session until it waits.
+    await_some("one that waits as well", || {
+        let ran = scene.run(&["stop", "one", "--yes", "--kill", "--timeout", "200ms", "--json"]).is(75);
+        (ran.outcome("one").1 == "working").then_some(())
+    });
     assert_eq!(scene.run(&["stop", "one", "--yes", "--now", "--json"]).is(0).outcome("one").0, "stop done");
     assert_eq!(waiting.join().unwrap().status.code(), Some(0));
     assert!(!is_alive(pid));

@@ -1,9 +1,7 @@
-//! What goes wrong in between: programs that fail, two at once, headcount killed at any moment.
-
-use std::time::Duration;
+//! What goes wrong in between: programs that fail, two at once.
 
 use super::Scene;
-use super::support::{await_end, await_some};
+use super::support::await_some;
 
 const ONE: &str = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
 
@@ -114,46 +112,6 @@ fn four_at_once_start_one() {
     assert!(codes.contains(&Some(0)));
     assert_eq!(scene.agents().len(), 1);
     assert_eq!(scene.world.tmux(["list-panes", "-a"]).lines().count(), 1);
-}
-
-#[test]
-fn killed_at_any_moment_it_leaves_one_agent_or_none_and_the_next_apply_finishes() {
-    // The whole takes about 300 ms; each try is killed a little later.
-    for step in 0..24 {
-        let scene = Scene::new(ONE);
-        let mut child = scene.command(&["apply", "--yes"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(step * 25));
-        let _ = child.kill();
-        child.wait().unwrap();
-        // A pane that was made starts its agent, or not, within a moment.
-        let mut last = String::new();
-        await_some("the next apply", || {
-            let ran = scene.run(&["apply", "--yes", "--json"]);
-            assert!(scene.agents().len() <= 1, "after {} ms: {:?}\n{last}", step * 25, scene.agents());
-            last = format!("{ran:?}");
-            (ran.code == Some(0)).then_some(())
-        });
-        // What the apply found running may only just have begun.
-        await_some("the agent", || (scene.agents().len() == 1).then_some(()));
-        let panes = scene.world.tmux(["list-panes", "-a", "-F", "#{pane_id}"]);
-        assert_eq!(panes.lines().count(), 1, "after {} ms: {panes}", step * 25);
-    }
-}
-
-#[test]
-fn a_stop_that_was_killed_is_finished_by_the_next() {
-    for step in 0..6 {
-        let scene = Scene::new(ONE);
-        scene.run(&["apply", "--yes"]).is(0);
-        let pid = scene.agents().remove(0).0;
-        let mut child = scene.command(&["stop", "one", "--yes"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(step * 30));
-        let _ = child.kill();
-        child.wait().unwrap();
-        scene.run(&["stop", "one", "--yes"]).is(0);
-        await_end(pid);
-        assert!(scene.agents().is_empty());
-    }
 }
 
 #[test]

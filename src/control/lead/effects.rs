@@ -9,6 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 use crate::control::observe::Observer;
 use crate::core::lead::{DialogKey, Permit, Placed};
 use crate::core::observe::Process;
+use crate::fault;
 use crate::mux::tmux::drive::{self, PaneCommand};
 pub(super) use crate::mux::tmux::drive::{KeyGuard, PaneView};
 use crate::store::operations::LAUNCHER;
@@ -25,7 +26,8 @@ pub(super) fn place(
     withheld: &[String],
 ) -> Result<Placed, String> {
     let words: Vec<OsString> = [launcher.as_os_str(), LAUNCHER.as_ref(), launch.as_os_str()].map(OsString::from).into();
-    drive::place(world.host.as_ref(), &world.env, permit, &PaneCommand { words: &words, cwd, withheld })
+    let command = PaneCommand { words: &words, cwd, withheld };
+    fault::around("make the pane", || drive::place(world.host.as_ref(), &world.env, permit, &command))
 }
 
 /// Gives a session another name.
@@ -33,7 +35,7 @@ pub(super) fn place(
 /// # Errors
 /// One line; it may have that name all the same.
 pub(super) fn rename(world: &Observer, permit: &Permit, name: &str) -> Result<(), String> {
-    drive::rename(world.host.as_ref(), &world.env, permit, name)
+    fault::around("rename the session", || drive::rename(world.host.as_ref(), &world.env, permit, name))
 }
 
 /// Makes sure that a named server has a directory for its socket: the lock of a session lies there.
@@ -41,12 +43,12 @@ pub(super) fn rename(world: &Observer, permit: &Permit, name: &str) -> Result<()
 /// # Errors
 /// One line.
 pub(super) fn prepare(world: &Observer, server: &str) -> Result<(), String> {
-    drive::prepare(&world.env, server)
+    fault::around("make the server's directory", || drive::prepare(&world.env, server))
 }
 
 /// What a pane shows.
 pub(super) fn view(world: &Observer, server: &str, placed: &Placed) -> Option<PaneView> {
-    drive::view(world.host.as_ref(), &world.env, server, placed)
+    fault::around("read the screen", || drive::view(world.host.as_ref(), &world.env, server, placed))
 }
 
 /// Presses a key that answers a dialog of a start, if the pane is in that moment as the guard says. Gives whether it was pressed.
@@ -61,17 +63,17 @@ pub(super) fn press(
     key: DialogKey,
 ) -> Result<bool, String> {
     tracing::debug!(operation = permit.operation().id.as_str(), ?key, shows = ?guard.shows, "answering a dialog");
-    drive::press(world.host.as_ref(), &world.env, (permit, placed), guard, key)
+    fault::around("press a key", || drive::press(world.host.as_ref(), &world.env, (permit, placed), guard, key))
 }
 
 /// The value of a variable that new panes of a server get.
 pub(super) fn variable(world: &Observer, server: &str, name: &str) -> Option<String> {
-    drive::variable(world.host.as_ref(), &world.env, server, name)
+    fault::around("read a variable", || drive::variable(world.host.as_ref(), &world.env, server, name))
 }
 
 /// When somebody last did something at each terminal that shows a session, in seconds since 1970.
 pub(super) fn watched_at(world: &Observer, server: &str, session: &str) -> Option<Vec<i64>> {
-    drive::watched_at(world.host.as_ref(), &world.env, server, session)
+    fault::around("list the clients", || drive::watched_at(world.host.as_ref(), &world.env, server, session))
 }
 
 /// How far a process is asked to end.
@@ -114,9 +116,11 @@ pub(super) fn end(
     };
     // As long as its first process is there, its group is nobody else's.
     let group = pid.filter(|_| is_group && world.host.group(process.pid) == Some(process.pid));
-    let send = |signal| match group {
-        Some(group) => kill_process_group(group, signal),
-        None => pidfd_send_signal(&handle, signal),
+    let send = |signal| {
+        fault::around("signal the agent", || match group {
+            Some(group) => kill_process_group(group, signal),
+            None => pidfd_send_signal(&handle, signal),
+        })
     };
     match send(signal) {
         Ok(()) => {

@@ -22,6 +22,7 @@ use crate::core::observe::Activity;
 use crate::core::report::rows::Resumable;
 use crate::core::text::printable;
 use crate::host::Environ;
+use crate::mux::tmux;
 
 /// What a person did at a terminal so lately keeps automation away.
 const RECENT: i64 = 60;
@@ -34,7 +35,9 @@ pub(super) struct Ground<'a> {
     ledger: &'a Ledger,
     agents: &'a Agents,
     paths: RefCell<BTreeMap<ServerKey, Option<OsString>>>,
-    rivals: OnceCell<Rivals>,
+    rivals: OnceCell<Rivals<'a>>,
+    /// Why tmux itself cannot be used, asked at most once.
+    refusal: OnceCell<Option<String>>,
 }
 
 fn blocked(code: BlockCode, message: impl Into<String>) -> Option<Blocked> {
@@ -48,8 +51,8 @@ impl<'a> Ground<'a> {
         (pass, ledger): (&'a Pass, &'a Ledger),
         agents: &'a Agents,
     ) -> Self {
-        let (paths, rivals) = (RefCell::default(), OnceCell::new());
-        Self { world, request, pass, ledger, agents, paths, rivals }
+        let (paths, rivals, refusal) = (RefCell::default(), OnceCell::new(), OnceCell::new());
+        Self { world, request, pass, ledger, agents, paths, rivals, refusal }
     }
 
     fn table(&self, session: &Session) -> Result<&'a LaunchTable, Blocked> {
@@ -105,7 +108,13 @@ impl<'a> Ground<'a> {
         if let Some(blocked) = self.programs(session) {
             return Some(blocked);
         }
-        if self.server(session).is_none() && is_in_service(&self.world.env) {
+        // A server that runs was asked already.
+        let is_begun = self.server(session).is_none();
+        let refusal = || self.refusal.get_or_init(|| tmux::refusal(self.world.host.as_ref())).clone();
+        if let Some(why) = (is_begun && session.key.mux == MuxKind::Tmux).then(refusal).flatten() {
+            return blocked(BlockCode::Unsupported, why);
+        }
+        if is_begun && is_in_service(&self.world.env) {
             let message = "the tmux server would end together with the service that this command runs in; \
                 start the server from a terminal first";
             return blocked(BlockCode::NoScope, message);

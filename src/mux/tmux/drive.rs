@@ -12,6 +12,7 @@ use super::probe;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{DialogKey, Permit, Placed, Target};
 use crate::core::text::printable;
+use crate::fault;
 use crate::host::{Command, CommandOutput, Environ, Host};
 
 /// How long tmux may take to make something; a server may have to begin first.
@@ -67,7 +68,7 @@ pub fn place(host: &dyn Host, env: &Environ, permit: &Permit, command: &PaneComm
     let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()];
     let gone = [";", "set-option", "-p", "-t", &placed.pane, "remain-on-exit", "off"];
     let words: Vec<OsString> = mark.iter().chain(&gone).map(OsString::from).collect();
-    let _ = run(host, &socket, &words, &[]);
+    let _ = fault::around("mark the pane", || run(host, &socket, &words, &[]));
     Ok(placed)
 }
 

@@ -14,6 +14,11 @@ use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::{Environ, Host, Listener};
 
+/// Why headcount does not work with the program that would begin a server; `None`: it does.
+pub fn refusal(host: &dyn Host) -> Option<String> {
+    probe::refusal(host)
+}
+
 /// The tmux adapter.
 #[derive(Debug, Clone, Copy)]
 pub struct Tmux;

@@ -48,6 +48,14 @@ pub(super) fn list(host: &dyn Host, socket: &Path) -> Fact<Server> {
     }
 }
 
+/// Why the program itself is not one that headcount works with. What does not say is taken for new.
+pub(super) fn refusal(host: &dyn Host) -> Option<String> {
+    let command = Command { program: "tmux".to_owned(), args: vec!["-V".into()], variables: Vec::new(), deadline: DEADLINE };
+    let output = host.run(&command).ok()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    rows::supported(said.trim().strip_prefix("tmux ")?).err().map(|error| error.to_string())
+}
+
 /// Whether the server behind a socket is this process and holds none of these sessions. Each is asked for as the target of a
 /// message, by identity and by name, which tmux looks up without walking over the others. For a target that is not there it shows
 /// nothing, or some other session. `false` unless it answers just as it should.

@@ -173,7 +173,7 @@ fn ending(status: &str, signal: &str) -> String {
 }
 
 /// Versions read `3.3a`, `next-3.6`, `3.2-rc2`; builds of `master` and OpenBSD's own are taken for new.
-fn supported(version: &str) -> Result<(), RowsError> {
+pub(super) fn supported(version: &str) -> Result<(), RowsError> {
     if version.is_empty() {
         return Err(RowsError::NoVersion);
     }

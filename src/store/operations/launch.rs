@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OperationError, OperationFiles, failed};
 use crate::core::lead::{ChildEnd, Operation};
+use crate::fault;
 
 /// What the launcher is given.
 pub const LAUNCH: &str = "launch.json";
@@ -111,12 +112,6 @@ pub fn launched_by(argv: &[String], pid: u32, start_ticks: Option<u64>) -> Optio
     files.read(super::BEGUN).filter(|_| is_it)
 }
 
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-    options
-}
-
 impl OperationFiles {
     /// Reads what is to be started, and takes it: from then on nobody else can begin it. `None`: somebody did, or it was closed.
     ///
@@ -139,8 +134,7 @@ impl OperationFiles {
         if !self.mark(own)? {
             return Ok(None);
         }
-        // It may hold secrets, and nobody needs it any more.
-        let _ = std::fs::remove_file(&path);
+        self.take_launch_away();
         Ok(Some(TakenLaunch { spec }))
     }
 
@@ -151,15 +145,20 @@ impl OperationFiles {
     pub fn close(&self) -> Result<bool, OperationError> {
         let is_closed = self.mark(&LaunchedRecord { pid: None, start_ticks: None })?;
         if is_closed {
-            let _ = std::fs::remove_file(self.launch_path());
+            self.take_launch_away();
         }
         Ok(is_closed)
+    }
+
+    /// It may hold secrets, and nobody needs it any more.
+    pub(super) fn take_launch_away(&self) {
+        fault::around("take the launch away", || drop(std::fs::remove_file(self.launch_path())));
     }
 
     fn mark(&self, record: &LaunchedRecord) -> Result<bool, OperationError> {
         let path = self.directory.join(LAUNCHED);
         let text = serde_json::to_vec(record).map_err(io::Error::other).map_err(failed("write", &path))?;
-        match self.make(LAUNCHED, &text) {
+        match fault::around(LAUNCHED, || self.make(LAUNCHED, &text)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(failed("write", &path)(error)),

@@ -1,6 +1,6 @@
 //! The ledger on disk: read by anybody, changed by one at a time. Never decides what stands in it.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use super::super::paths::StateHome;
 use super::super::replace;
 use super::{OperationError, failed};
 use crate::core::lead::Ledger;
+use crate::fault;
 
 /// The ledger of one user on this host.
 #[derive(Debug, Clone)]
@@ -65,21 +66,7 @@ impl LedgerFile {
     /// # Errors
     /// [`OperationError`]; then it is as it was.
     pub fn change(&self, change: impl FnOnce(&mut Ledger)) -> Result<(), OperationError> {
-        let create = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
-        create.map_err(failed("create", &self.directory))?;
-        let lock_path = self.directory.join("ledger.lock");
-        let lock = replace::append(&lock_path).map_err(failed("open", &lock_path))?;
-        let until = Instant::now() + PATIENCE;
-        while let Err(error) = fs4::FileExt::try_lock(&lock) {
-            match error {
-                TryLockError::WouldBlock if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
-                TryLockError::WouldBlock => {
-                    let error = io::Error::new(io::ErrorKind::WouldBlock, "another headcount holds it");
-                    return Err(failed("lock", &lock_path)(error));
-                }
-                TryLockError::Error(error) => return Err(failed("lock", &lock_path)(error)),
-            }
-        }
+        let _lock = fault::around("lock the ledger", || self.lock())?;
         let mut ledger = self.read()?;
         let before = ledger.clone();
         change(&mut ledger);
@@ -88,6 +75,27 @@ impl LedgerFile {
         }
         let path = self.path();
         let text = serde_json::to_vec(&Versioned { version: VERSION, ledger }).map_err(io::Error::other);
-        replace::replace(&path, &text.map_err(failed("write", &path))?).map_err(failed("write", &path))
+        let text = text.map_err(failed("write", &path))?;
+        fault::around("write the ledger", || replace::replace(&path, &text)).map_err(failed("write", &path))
+    }
+
+    /// Waits for a moment until nobody else changes it.
+    fn lock(&self) -> Result<File, OperationError> {
+        let create = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
+        create.map_err(failed("create", &self.directory))?;
+        let path = self.directory.join("ledger.lock");
+        let lock = replace::append(&path).map_err(failed("open", &path))?;
+        let until = Instant::now() + PATIENCE;
+        while let Err(error) = fs4::FileExt::try_lock(&lock) {
+            match error {
+                TryLockError::WouldBlock if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+                TryLockError::WouldBlock => {
+                    let error = io::Error::new(io::ErrorKind::WouldBlock, "another headcount holds it");
+                    return Err(failed("lock", &path)(error));
+                }
+                TryLockError::Error(error) => return Err(failed("lock", &path)(error)),
+            }
+        }
+        Ok(lock)
     }
 }

@@ -10,6 +10,7 @@ use fs4::TryLockError;
 
 use super::super::TextHash;
 use super::super::paths::StateHome;
+use crate::fault;
 
 /// A lock is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ impl SessionLock {
     /// # Errors
     /// [`LockError`].
     pub fn take(state: &StateHome, socket: &Path, name: &str) -> Result<Self, LockError> {
+        // An alias of a socket is the same server.
+        let socket = &socket.canonicalize().unwrap_or_else(|_| socket.to_path_buf());
         let beside = socket.parent().and_then(|parent| parent.canonicalize().ok()).filter(|parent| is_private(parent));
         let path = match beside {
             Some(directory) => {
@@ -61,7 +64,7 @@ impl SessionLock {
                 in_directory(&state.path().join("locks"), &text)?
             }
         };
-        lock(&path).map(|_file| Self { _file })
+        fault::around("lock the session", || lock(&path)).map(|_file| Self { _file })
     }
 }
 
@@ -72,7 +75,7 @@ impl ConversationLock {
     /// [`LockError`].
     pub fn take(home: &Path, conversation: &str) -> Result<Self, LockError> {
         let path = in_directory(&home.join(".local/state/headcount/locks"), conversation)?;
-        lock(&path).map(|_file| Self { _file })
+        fault::around("lock the conversation", || lock(&path)).map(|_file| Self { _file })
     }
 }
 

@@ -7,6 +7,7 @@
 //! operations/<id>/launched       the launcher has begun: made once, so nothing is started twice
 //! operations/<id>/ended.json     how what it started has ended
 //! operations/<id>/receipt.json   what became of the operation; without it the operation is open
+//! operations/<id>/<name>.room    room on the disk for the last two of these, taken up before the operation begins
 //! ledger.json                    what was last done to each session
 //! ```
 //!
@@ -16,9 +17,9 @@ mod launch;
 mod ledger;
 mod locks;
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -27,12 +28,16 @@ use serde::de::DeserializeOwned;
 use super::paths::StateHome;
 use super::replace;
 use crate::core::lead::{Operation, OperationId, OperationReport};
+use crate::fault;
 pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LAUNCHER, LaunchSpec, LaunchedRecord, TakenLaunch, launched_by};
 pub use ledger::LedgerFile;
 pub use locks::{ConversationLock, LockError, SessionLock};
 
 const BEGUN: &str = "begun.json";
 const RECEIPT: &str = "receipt.json";
+
+/// Bytes that are reserved for each file that is written at the end of an operation: a receipt names a few paths.
+const ROOM: usize = 16 << 10;
 
 /// A file of an operation cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -101,10 +106,17 @@ impl Operations {
         builder.recursive(true).mode(0o700).create(&self.directory).map_err(failed("create", &self.directory))?;
         private_directory(&self.directory).map_err(failed("use", &self.directory))?;
         self.prune();
-        builder.recursive(false).create(&directory).map_err(failed("create", &directory))?;
+        let make = || builder.recursive(false).create(&directory);
+        fault::around("make the operation's directory", make).map_err(failed("create", &directory))?;
         let files = OperationFiles { directory };
-        files.write(BEGUN, operation)?;
-        replace::sync(&files.directory).map_err(failed("save", &files.directory))?;
+        match files.reserve().and_then(|()| files.write(BEGUN, operation)) {
+            Ok(()) => {}
+            Err(error) => {
+                let _ = fault::around("take the operation away", || std::fs::remove_dir_all(&files.directory));
+                return Err(error);
+            }
+        }
+        fault::around("save the operation", || replace::sync(&files.directory)).map_err(failed("save", &files.directory))?;
         Ok(files)
     }
 
@@ -132,7 +144,7 @@ impl Operations {
             |past: &&PastOperation| past.receipt.is_some() && (past.files.ended().is_some() || past.files.launched().is_none());
         let over: Vec<_> = all.iter().filter(is_over).collect();
         for past in over.iter().take(over.len().saturating_sub(Self::KEPT)) {
-            let _ = std::fs::remove_dir_all(&past.files.directory);
+            let _ = fault::around("prune", || std::fs::remove_dir_all(&past.files.directory));
         }
     }
 }
@@ -176,18 +188,51 @@ impl OperationFiles {
         Ok(self.launch_path())
     }
 
-    /// Ends an operation.
+    /// Ends an operation. From here on nobody begins it.
     ///
     /// # Errors
     /// [`OperationError`]; then it stays open.
     pub fn end(&self, receipt: &OperationReport) -> Result<(), OperationError> {
+        // Whoever closed or took it may have ended before that was done.
+        self.take_launch_away();
         self.write(RECEIPT, receipt)
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> Result<(), OperationError> {
         let path = self.directory.join(name);
         let text = serde_json::to_vec(value).map_err(io::Error::other).map_err(failed("write", &path))?;
-        replace::replace(&path, &text).map_err(failed("write", &path))
+        let written = fault::around(name, || match self.fill_room(name, &text) {
+            // It was not reserved, or is used up.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => replace::replace(&path, &text),
+            other => other,
+        });
+        written.map_err(failed("write", &path))
+    }
+
+    /// Takes up room on the disk for what is written at the end: how it ended is not lost where the disk has filled up meanwhile.
+    fn reserve(&self) -> Result<(), OperationError> {
+        for name in [ENDED, RECEIPT] {
+            let path = self.room(name);
+            let reserved = fault::around("reserve room", || {
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?.write_all(&[b' '; ROOM])
+            });
+            reserved.map_err(failed("write", &path))?;
+        }
+        Ok(())
+    }
+
+    fn room(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.room"))
+    }
+
+    /// Writes a file into the room that was reserved for it.
+    fn fill_room(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let room = self.room(name);
+        let mut file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(&room)?;
+        file.write_all(text)?;
+        file.set_len(text.len() as u64)?;
+        file.sync_data()?;
+        std::fs::rename(&room, self.directory.join(name))
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
@@ -197,9 +242,7 @@ impl OperationFiles {
     /// Makes a file that must not be there yet, and puts it on disk.
     fn make(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let path = self.directory.join(name);
-        let mut file: File = launch::private().create_new(true).open(&path)?;
-        file.write_all(text)?;
-        file.sync_all()?;
+        replace::make(&path, text)?;
         replace::sync(&path)
     }
 }

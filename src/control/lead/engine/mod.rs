@@ -8,11 +8,13 @@ mod report;
 mod start;
 mod stop;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::led::WatchScene;
 use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
@@ -25,6 +27,7 @@ use crate::core::lead::{
     lead_fields,
 };
 use crate::core::manifest::Session;
+use crate::fault;
 use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
@@ -33,6 +36,31 @@ use report::OperationDraft;
 
 /// The shortest and the longest time between two looks while something is waited for.
 const LOOKS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
+
+/// How long what an agent ran in may take to go, once the agent has.
+const SETTLES: Duration = Duration::from_secs(3);
+
+/// The most that counts of the time between two looks.
+const COUNTS: TimeDelta = TimeDelta::seconds(5);
+
+/// The time as it counts for what is waited for: no clock that is set, no suspended host and no stopped process uses it up.
+struct WaitClock {
+    at: DateTime<Utc>,
+    read: Instant,
+}
+
+impl WaitClock {
+    fn begin(at: DateTime<Utc>) -> Self {
+        Self { at, read: Instant::now() }
+    }
+
+    fn now(&mut self) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(self.read.elapsed()).unwrap_or(COUNTS);
+        self.read = Instant::now();
+        self.at += passed.min(COUNTS);
+        self.at
+    }
+}
 
 /// What is told while operations go on.
 #[derive(Debug)]
@@ -173,20 +201,23 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Resolves what an earlier headcount left open of sessions that nothing is to be done to: nothing may come of it later.
+    /// Resolves what an earlier headcount left open of sessions that nothing is to be done to: nothing may come of it later. Those
+    /// are also the sessions whose entries are gone or have another name by now.
     fn resolve_others(&self, planned: &Planned) {
-        let open = self.operations.open();
-        let sessions = &planned.pass.manifest().sessions;
-        let idle = planned.judged.iter().filter(|one| !matches!(one.standing, Standing::Planned(_)));
-        for session in idle.filter_map(|one| sessions.get(one.index)) {
-            if !open.iter().any(|past| past.operation.session == session.key) {
+        let manifest = planned.pass.manifest();
+        let open: BTreeSet<SessionKey> = self.operations.open().into_iter().map(|past| past.operation.session).collect();
+        for key in open {
+            let entry = manifest.find(&key);
+            let judged = planned.judged.iter().find(|one| entry.is_some_and(|session| session.index == one.index));
+            if entry.is_some() && judged.is_none_or(|one| matches!(one.standing, Standing::Planned(_))) {
                 continue;
             }
-            let resolved = self.lock(&session.key).map_err(|(_, why)| why).and_then(|_lock| {
-                recover::resolve(self.world, &self.operations, &session.key, false).map_err(|blocked| blocked.message)
+            let resolved = self.lock(&key).map_err(|(_, why)| why).and_then(|_lock| {
+                recover::resolve(self.world, &self.operations, &key, false).map_err(|blocked| blocked.message)
             });
-            if let Err(why) = resolved {
-                (self.tell)(Progress::Note(&format!("{}: {why}", session.key)));
+            // What has no entry here may be another manifest's, which says it.
+            if let (Some(_), Err(why)) = (entry, resolved) {
+                (self.tell)(Progress::Note(&format!("{key}: {why}")));
             }
         }
     }
@@ -202,15 +233,27 @@ impl<'a> Engine<'a> {
         // What it goes on in has to be recorded before it ends.
         self.record(key);
         let begun = Instant::now();
-        let stopped = self.step((key, session.agent), ActionKind::Stop, Wish::Stop, None);
+        let stopped = self.step((key, session.agent), ActionKind::Stop, Wish::Restart, Some(&shown));
         let report = match stopped.outcome {
-            Outcome::Done | Outcome::Skipped => {
-                self.step((key, session.agent), ActionKind::Resume, Wish::Start { fresh: false }, None)
-            }
+            Outcome::Done | Outcome::Skipped => self.start_again((key, session.agent)),
             Outcome::Failed | Outcome::Refused | Outcome::Unverified => stopped,
         };
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         OperationReport { action: ActionKind::Restart, took_ms, ..report }
+    }
+
+    /// The second half of a restart.
+    fn start_again(&self, (key, agent): (&SessionKey, AgentKind)) -> OperationReport {
+        let until = Instant::now() + SETTLES;
+        loop {
+            let report = self.step((key, agent), ActionKind::Resume, Wish::Start { fresh: false }, None);
+            // A server that ends with its last session says nothing that could be understood.
+            let is_momentary = matches!(report.code, Some(BlockCode::Unknown | BlockCode::Claimed));
+            if report.outcome != Outcome::Refused || !is_momentary || Instant::now() > until {
+                return report;
+            }
+            std::thread::sleep(LOOKS[1]);
+        }
     }
 
     /// One operation: looks at the session under its lock, and acts on what is so now.
@@ -248,9 +291,12 @@ impl<'a> Engine<'a> {
             Standing::Blocked(blocked) => return report.refused(blocked.code, blocked.message.clone()),
             Standing::Planned(action) => action.clone(),
         };
+        if kind == ActionKind::Stop && matches!(action.kind, ActionKind::Start | ActionKind::Resume) {
+            return report.skipped("not running");
+        }
         let is_as_shown = |shown: &&Shown<'_>| {
-            (shown.action.kind, &shown.action.conversation) == (action.kind, &action.conversation)
-                && shown.fields == lead_fields(session)
+            let is_same = shown.action.conversation == action.conversation || action.kind == ActionKind::Restart;
+            shown.action.kind == action.kind && is_same && shown.fields == lead_fields(session)
         };
         if shown.is_some() && shown.filter(is_as_shown).is_none() {
             return report
@@ -258,8 +304,9 @@ impl<'a> Engine<'a> {
         }
         match action.kind {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
-            ActionKind::Stop => self.stop(report, &planned.pass, session, action, lock),
-            ActionKind::Restart | ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {
+            // A restart is a stop, and then a start.
+            ActionKind::Stop | ActionKind::Restart => self.stop(report, &planned.pass, session, (action, wish), lock),
+            ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {
                 report.failed(Outcome::Failed, "internal error: it is not one step".to_owned())
             }
         }
@@ -314,7 +361,8 @@ impl<'a> Engine<'a> {
         let PassOptions { selection, .. } = about(self.request, key, Wish::Manifest).pass;
         let options =
             PassOptions { mode: Mode::Record, settle: Duration::ZERO, selection, consumer: None, ..self.request.pass.clone() };
-        self.note(pass::run(self.world, &options).map(|_| ()).map_err(LeadError::from));
+        let recorded = fault::around("record what is so", || pass::run(self.world, &options));
+        self.note(recorded.map(|_| ()).map_err(LeadError::from));
     }
 }
 

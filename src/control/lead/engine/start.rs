@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::dialogs::StartDialogs;
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, Progress, entry_of, line};
+use super::{Engine, LOOKS, Progress, WaitClock, entry_of, line};
 use crate::agent::Agents;
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::control::lead::effects::Ending;
@@ -177,6 +177,7 @@ impl Engine<'_> {
         let ready = chrono::TimeDelta::from_std(self.ready).unwrap_or(chrono::TimeDelta::MAX);
         let (mut pause, mut screen, mut framed) = (LOOKS[0], None, Instant::now());
         let (mut shown, settle) = (None::<Instant>, Duration::from_millis(table.settle));
+        let mut clock = WaitClock::begin(operation.begun);
         loop {
             let mut seen = StartEvidence { is_placed: true, ..StartEvidence::default() };
             seen.is_launched = files.launched().is_some();
@@ -201,7 +202,12 @@ impl Engine<'_> {
                 return Waited::Not(Outcome::Failed, "its pane ended before anything was begun".to_owned(), None);
             }
             let wanted = operation.conversation.as_ref();
-            let next = next_start(operation.begun, ready, wanted, &seen, host.now());
+            // It cannot say any more how it ended; whether its agent did is for the next look to find.
+            if seen.is_launched && seen.ended.is_none() && placed.is_some_and(is_over) && files.ended().is_none() {
+                let why = "its launcher ended without a word; what it began may still run".to_owned();
+                return Waited::Not(Outcome::Unverified, why, screen);
+            }
+            let next = next_start(operation.begun, ready, wanted, &seen, clock.now());
             if let Some(placed) = placed.filter(|_| framed.elapsed() > Duration::from_millis(100)) {
                 screen = effects::view(self.world, &operation.session.server, placed).map(|view| view.screen).or(screen);
                 framed = Instant::now();

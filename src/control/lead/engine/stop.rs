@@ -1,19 +1,26 @@
 //! A stop: the agent is asked to end, at its turn's end if it works, and its end is waited for.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, entry_of, line};
+use super::{Engine, LOOKS, SETTLES, WaitClock, entry_of, line};
 use crate::agent::Agents;
 use crate::control::lead::{about, effects, facts, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{
-    Action, BlockCode, LastStop, OperationReport, Outcome, Permit, Standing, StopEvidence, StopNext, StopOptions, Wish,
-    next_stop, wanted,
+    Action, ActionKind, BlockCode, LastStop, Ledger, OperationReport, Outcome, Permit, Standing, StopEvidence, StopNext,
+    StopOptions, Target, Wish, lead_fields, next_stop, wanted,
 };
 use crate::core::manifest::Session;
+use crate::core::manifest::lead::Desired;
 use crate::core::observe::Process;
 use crate::store::operations::SessionLock;
+
+/// How long what is waited for may be refused: a manifest is no manifest while it is being saved.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Engine<'_> {
     pub(super) fn stop(
@@ -21,9 +28,10 @@ impl Engine<'_> {
         mut report: OperationDraft,
         pass: &Pass,
         session: &Session,
-        action: Action,
+        (action, wish): (Action, Wish),
         lock: SessionLock,
     ) -> OperationReport {
+        let action = Action { kind: ActionKind::Stop, target: Target::InPlace, ..action };
         let agents = Agents::with(&pass.manifest().agents);
         let Some(table) = agents.of(session.agent).and_then(|adapter| adapter.drive()) else {
             return report.failed(Outcome::Failed, "how its agent is stopped is not known".to_owned());
@@ -49,17 +57,23 @@ impl Engine<'_> {
             kill: self.request.kill,
             grace: chrono::TimeDelta::seconds(i64::from(table.grace)),
         };
+        let (desired, fields) = (session.lead.desired, lead_fields(session));
+        let asked = StopAsked { process, is_group: table.is_group, wish, desired, fields };
         let is_idle = facts::is_idle(pass, live, verdict);
-        let ended = self.await_end(&permit, &options, (process, table.is_group), is_idle, lock);
+        let ended = self.await_end(&permit, &options, &asked, is_idle, lock);
         let report = match ended {
             Ended::Gone => {
+                self.await_launcher(&session.key, live.pane.pid);
                 report.report.verified_by = vec![format!("process {} is gone", process.pid)];
                 let stopped = LastStop { operation: operation.id.clone(), at: self.world.host.now(), is_asked: false };
                 self.note(self.ledger.change(|ledger| {
                     let acted = ledger.entry(&session.key);
                     acted.led_by = Some(self.manifest.clone());
-                    acted.stopped = Some(stopped);
-                    acted.met = Some(wanted(session));
+                    // One that is to go on is not wanted stopped, whatever becomes of us in between.
+                    if wish != Wish::Restart {
+                        acted.stopped = Some(stopped);
+                        acted.met = Some(wanted(session));
+                    }
                 }));
                 report.end(Outcome::Done)
             }
@@ -67,26 +81,23 @@ impl Engine<'_> {
             Ended::Failed(why) => report.failed(Outcome::Failed, why),
         };
         let report = self.end(&files, report);
-        self.record(&session.key);
+        if wish != Wish::Restart || report.outcome != Outcome::Done {
+            self.record(&session.key);
+        }
         report
     }
 
     /// Asks an agent to end, at its turn's end if it works, and waits until it has.
-    fn await_end(
-        &self,
-        permit: &Permit,
-        options: &StopOptions,
-        (process, is_group): (Process, bool),
-        is_idle: bool,
-        lock: SessionLock,
-    ) -> Ended {
-        let host = self.world.host.as_ref();
-        let key = &permit.operation().session;
+    fn await_end(&self, permit: &Permit, options: &StopOptions, asked: &StopAsked, is_idle: bool, lock: SessionLock) -> Ended {
+        let mut clock = WaitClock::begin(permit.operation().begun);
+        let (key, whom) = (&permit.operation().session, (asked.process, asked.is_group));
+        // Since when it has been refused, while its turn is waited for.
+        let mut refused: Option<Instant> = None;
         let mut seen = StopEvidence { is_idle, ..StopEvidence::default() };
         let (mut pause, mut lock) = (LOOKS[0], Some(lock));
         loop {
-            seen.is_gone = effects::is_gone(self.world, (process, is_group));
-            let now = host.now();
+            seen.is_gone = effects::is_gone(self.world, whom);
+            let now = clock.now();
             let next = next_stop(permit.operation().begun, options, seen, now);
             let how = match next {
                 StopNext::Done => return Ended::Gone,
@@ -101,10 +112,19 @@ impl Engine<'_> {
                     lock = lock.filter(|_| seen.asked.is_some());
                     std::thread::sleep(pause);
                     pause = (pause * 5 / 4).min(LOOKS[1]);
-                    if seen.asked.is_none() {
-                        seen.is_idle = self.is_idle_now(key, process);
+                    if seen.asked.is_some() {
+                        continue;
                     }
-                    continue;
+                    let is_idle = self.is_idle_now(key, asked);
+                    seen.is_idle = matches!(is_idle, Ok(true));
+                    let since = is_idle.is_err().then(|| refused.unwrap_or_else(Instant::now));
+                    refused = since;
+                    match is_idle {
+                        Err((code, why)) if since.is_some_and(|since| since.elapsed() >= PATIENCE) => {
+                            return Ended::Refused(code, why);
+                        }
+                        _ => continue,
+                    }
                 }
             };
             if lock.is_none() {
@@ -113,32 +133,68 @@ impl Engine<'_> {
                     Err((code, why)) => return Ended::Refused(code, why),
                 }
                 // Whatever happened while nobody held the lock: it is looked at once more.
-                seen.is_idle = self.is_idle_now(key, process);
+                seen.is_idle = matches!(self.is_idle_now(key, asked), Ok(true));
                 continue;
             }
             // Before it is asked: whoever sees it end has to know why.
-            let stopped = LastStop { operation: permit.operation().id.clone(), at: host.now(), is_asked: true };
-            if let Err(error) = self.ledger.change(|ledger| ledger.entry(key).stopped = Some(stopped)) {
+            let at = self.world.host.now();
+            let stopped = LastStop { operation: permit.operation().id.clone(), at, is_asked: true };
+            let mark = |ledger: &mut Ledger| ledger.entry(key).stopped = Some(stopped);
+            if let Err(error) = if asked.wish == Wish::Restart { Ok(()) } else { self.ledger.change(mark) } {
                 return Ended::Failed(line(&error));
             }
-            match effects::end(self.world, permit, (process, is_group), how) {
-                Ok(_) if how == effects::Ending::Asked => seen.asked = Some(host.now()),
-                Ok(_) => seen.killed = Some(host.now()),
+            match effects::end(self.world, permit, whom, how) {
+                Ok(_) if how == effects::Ending::Asked => seen.asked = Some(now),
+                Ok(_) => seen.killed = Some(now),
                 Err(why) => return Ended::Failed(why),
             }
             pause = LOOKS[0];
         }
     }
 
-    /// Whether the agent of a session is this process, and idle.
-    fn is_idle_now(&self, key: &SessionKey, process: Process) -> bool {
-        let Ok(planned) = plan(self.world, &about(self.request, key, Wish::Stop)) else { return false };
-        let Some((_, verdict)) = entry_of(&planned.pass, key) else { return false };
-        match &verdict.presence {
-            Presence::Alive(live) if live.agent.process == process => facts::is_idle(&planned.pass, live, verdict),
-            _ => false,
+    /// Waits a moment for our launcher, which holds the conversation until it has written how its agent ended.
+    fn await_launcher(&self, key: &SessionKey, pane: Option<u32>) {
+        let ledger = self.ledger.read().unwrap_or_default();
+        let started = ledger.of(key).and_then(|acted| acted.started.as_ref());
+        let Some(launcher) = started.map(|started| started.placed.pid).filter(|pid| Some(*pid) == pane) else { return };
+        let until = Instant::now() + SETTLES;
+        while !self.world.host.stat(launcher).is_absent() && Instant::now() < until {
+            std::thread::sleep(LOOKS[0]);
         }
     }
+
+    /// Whether the agent of a session is this process, and idle.
+    ///
+    /// # Errors
+    /// What was asked for is no longer to be done.
+    fn is_idle_now(&self, key: &SessionKey, asked: &StopAsked) -> Result<bool, (BlockCode, String)> {
+        let planned = plan(self.world, &about(self.request, key, asked.wish));
+        let planned = planned.map_err(|error| (BlockCode::Unknown, line(&error)))?;
+        let gone = || (BlockCode::Unknown, "its entry is gone".to_owned());
+        let (session, verdict) = entry_of(&planned.pass, key).ok_or_else(gone)?;
+        let standing = planned.judged.iter().find(|one| one.index == session.index).map(|one| &one.standing);
+        if let Some(Standing::Blocked(blocked)) = standing {
+            return Err((blocked.code, blocked.message.clone()));
+        }
+        let is_same = asked.wish != Wish::Restart || lead_fields(session) == asked.fields;
+        if !is_same || session.lead.desired != asked.desired {
+            let why = "its entry has changed since this began; run it again".to_owned();
+            return Err((BlockCode::Busy, why));
+        }
+        Ok(match &verdict.presence {
+            Presence::Alive(live) if live.agent.process == asked.process => facts::is_idle(&planned.pass, live, verdict),
+            _ => false,
+        })
+    }
+}
+
+/// What was asked for: whom it is to end, and with which entry.
+struct StopAsked {
+    process: Process,
+    is_group: bool,
+    wish: Wish,
+    desired: Option<Desired>,
+    fields: BTreeMap<String, String>,
 }
 
 /// How a stop ended.
