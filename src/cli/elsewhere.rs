@@ -42,7 +42,7 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         "`headcount stop SESSION` asks the agent to end; with --kill it kills what does not",
     ),
     (
-        &["resume", "restore", "continue", "handoff"],
+        &["resume", "restore", "continue"],
         "`headcount start SESSION` goes on in its conversation, `headcount apply` brings back all that should run",
     ),
     (&["enter", "switch", "a"], "`headcount attach SESSION` opens a session in this terminal"),

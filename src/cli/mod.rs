@@ -86,6 +86,8 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Rm(args) => commands::lead::remove::run_rm(&args, context),
         Verb::Forget(args) => commands::lead::remove::run_forget(&args, context),
         Verb::Rename(args) => commands::lead::rename::run(&args, context),
+        Verb::Handoff(args) => commands::lead::hand::run_handoff(&args, context),
+        Verb::Release(args) => commands::lead::hand::run_release(&args, context),
         Verb::Attach(args) => commands::lead::attach::run(&args, context),
         Verb::Allow(args) => commands::lead::allow::run(&args, context),
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),

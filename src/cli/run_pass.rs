@@ -4,12 +4,14 @@
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
+use crate::control::lead;
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassOptions};
 use crate::core::fact::Fact;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
 use crate::core::observe::identity::RungValue;
+use crate::core::report::status::SessionRow;
 use crate::host::Environ;
 use crate::store::hooks;
 use crate::store::manifest::{ManifestFile, UpdateOptions};
@@ -118,6 +120,17 @@ pub(crate) fn world(state: &StateHome) -> Observer {
         Ok(_) => Fact::Absent,
         Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
     }))
+}
+
+/// Puts into rows who has their sessions in hand.
+///
+/// # Errors
+/// There is no place for state.
+pub(crate) fn show_holds<'a>(pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) -> Result<(), CliError> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let holds = lead::holds(&world(&state), &state, pass);
+    rows.for_each(|row| row.hold = holds.get(&row.session).cloned());
+    Ok(())
 }
 
 /// What a person should know beside the answer: warnings about the manifest, things that went wrong, versions that were kept.

@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 81] = [
+const EXITS: [(&[&str], u8); 85] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -79,6 +79,10 @@ const EXITS: [(&[&str], u8); 81] = [
     (&["forget lab"], 4),
     (&["rename nobody lab"], 1),
     (&["rename lab new"], 4),
+    (&["handoff nobody"], 1),
+    (&["handoff lab"], 0),
+    (&["release nobody"], 1),
+    (&["release lab"], 0),
     (&["attach lab"], 1),
     (&["allow"], 3),
     (&["allow --yes"], 0),
@@ -126,7 +130,7 @@ const EXITS: [(&[&str], u8); 81] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 45] = [
+const ELSEWHERE: [(&str, u8, &str); 49] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -164,6 +168,10 @@ const ELSEWHERE: [(&str, u8, &str); 45] = [
     ("rename", 0, "tests/lead/rename.rs"),
     ("rename", 3, "tests/lead/rename.rs"),
     ("rename", 75, "tests/lead/rename.rs"),
+    ("handoff", 3, "tests/lead/holds.rs"),
+    ("release", 3, "tests/lead/holds.rs"),
+    ("handoff", 75, "tests/lead/holds.rs"),
+    ("release", 75, "tests/lead/holds.rs"),
     ("attach", 0, "tests/lead/main.rs"),
     ("attach", 3, "tests/lead/main.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
@@ -271,7 +279,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 23] = [
+const DOCUMENTS: [&[&str]; 25] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -286,6 +294,8 @@ const DOCUMENTS: [&[&str]; 23] = [
     &["rm lab"],
     &["forget lab"],
     &["rename lab new"],
+    &["handoff lab"],
+    &["release lab"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

@@ -15,7 +15,7 @@ use super::{Scene, is_alive};
 const ONE: &str = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
 
 /// A watch that acts, and what it said so far.
-struct Enforcer {
+pub(super) struct Enforcer {
     child: Child,
     events: Arc<Mutex<Vec<Value>>>,
 }
@@ -28,7 +28,7 @@ impl Drop for Enforcer {
 }
 
 impl Enforcer {
-    fn start(scene: &Scene, more: &[&str]) -> Self {
+    pub(super) fn start(scene: &Scene, more: &[&str]) -> Self {
         let words = [&["watch", "--enforce", "--json", "--interval", "5s"], more].concat();
         let mut child = scene.command(&words).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -48,12 +48,12 @@ impl Enforcer {
         self.events.lock().unwrap().clone()
     }
 
-    fn of(&self, word: &str) -> Vec<Value> {
+    pub(super) fn of(&self, word: &str) -> Vec<Value> {
         self.all().into_iter().filter(|event| event["type"] == word).collect()
     }
 
     /// Waits for the first event of a kind.
-    fn said(&self, word: &str) -> Value {
+    pub(super) fn said(&self, word: &str) -> Value {
         await_some(word, || self.of(word).into_iter().next())
     }
 

@@ -8,6 +8,7 @@ mod dialogs;
 mod enforce;
 mod entries;
 mod faults;
+mod holds;
 mod launcher;
 mod pi;
 mod points;

@@ -9,7 +9,7 @@ use clap::builder::{StyledStr, Styles};
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["status", "diff", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
-    ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "attach"]),
+    ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "handoff", "release", "attach"]),
     ("Delegate", &["job"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];

@@ -1,6 +1,7 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod complete;
+mod entry;
 mod fleet;
 mod format;
 mod groups;
@@ -23,14 +24,15 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
+pub(crate) use entry::{ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
 pub(crate) use lead::{
-    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, ForgetArgs, NewArgs, PlanArgs, RenameArgs, RestartArgs,
-    RmArgs, StartArgs, StopArgs, WhichArgs,
+    AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, NewArgs, PlanArgs, RestartArgs, StartArgs, StopArgs,
+    WhichArgs,
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
@@ -173,6 +175,8 @@ pub(crate) enum Verb {
     Rm(RmArgs),
     Forget(ForgetArgs),
     Rename(RenameArgs),
+    Handoff(HandoffArgs),
+    Release(ReleaseArgs),
     Attach(AttachArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),

@@ -121,6 +121,16 @@ impl TypedValueParser for AgentParser {
     }
 }
 
+/// What a holder of a session is called.
+pub(crate) fn holder(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("it is empty".to_owned()),
+        _ if text.trim() != text || text.chars().any(char::is_control) => Err("it holds odd white space".to_owned()),
+        _ if text.len() > 64 => Err("it has more than 64 bytes".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// A kind of event and the command for it.
 pub(crate) fn on_event(text: &str) -> Result<(&'static str, OsString), String> {
     let (word, command) = text.split_once('=').ok_or("write EVENT=CMD, such as `back=notify-send back`")?;

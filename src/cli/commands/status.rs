@@ -22,7 +22,8 @@ use crate::core::text::{printable, stamp};
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
     let pass = run_pass::pass(request(args), context)?;
-    let report = pass.status();
+    let mut report = pass.status();
+    run_pass::show_holds(&pass, report.sessions.iter_mut())?;
     if args.watch {
         return keep_showing(args, report, context);
     }
@@ -54,7 +55,14 @@ fn keep_showing(args: &StatusArgs, first: StatusReport, context: &Context) -> Re
     signals::default_on_interrupt();
     let mut shown = Shown::new(args, context);
     if shown.show(Ok(first)).is_continue() {
-        let look = move || pass::run(&world, &options).map(|pass| pass.status());
+        let look = move || {
+            pass::run(&world, &options).map(|pass| {
+                let mut report = pass.status();
+                // Where there is no place for state there is no hold either.
+                let _ = run_pass::show_holds(&pass, report.sessions.iter_mut());
+                report
+            })
+        };
         let output = io::stdout().as_fd().try_clone_to_owned().ok();
         let ended = follow(args.interval, output, look, |seen| shown.show(seen));
         shown.leave();
@@ -158,6 +166,8 @@ fn comparable(report: &StatusReport) -> StatusReport {
     report.observed_at = chrono::DateTime::UNIX_EPOCH;
     for row in &mut report.sessions {
         row.last_activity = None;
+        // Its end is put off as long as somebody is there.
+        row.hold.iter_mut().for_each(|held| held.until = held.since);
     }
     report
 }

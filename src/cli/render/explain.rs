@@ -22,6 +22,10 @@ fn one(explanation: &Explanation, look: &Terminal) -> String {
     field(&mut text, look, "agent", row.agent.as_str());
     field(&mut text, look, "declared", if row.declared == "-" { "nothing" } else { &row.declared });
     field(&mut text, look, "observed", &observed(row));
+    if let Some(held) = &row.hold {
+        let (since, until) = (stamp(held.since), stamp(held.until));
+        field(&mut text, look, "held", &format!("{} has it in hand since {since}, until {until}", held.holder));
+    }
     if let Some(cwd) = &row.cwd {
         field(&mut text, look, "workspace", cwd);
     }

@@ -4,7 +4,7 @@ use super::{Style, Terminal, hanging, plural};
 use crate::core::ids::ConversationId;
 use crate::core::lead::plan::{LeadPlan, LeadRow, RowState};
 use crate::core::lead::{ActionKind, OperationReport, Outcome};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
 
 /// The plan: what would be done, what may not, and how many of each.
 pub(crate) fn plan(plan: &LeadPlan, look: &Terminal) -> String {
@@ -37,6 +37,7 @@ fn word(row: &LeadRow) -> &'static str {
         (RowState::Planned, None) => "",
         (RowState::Blocked, _) => "blocked",
         (RowState::Differs, _) => "differs",
+        (RowState::Held, _) => "held",
     }
 }
 
@@ -46,6 +47,7 @@ fn sign(row: &LeadRow) -> (&'static str, Style) {
         (RowState::Planned, Some(ActionKind::Stop)) => ("-", Style::Bad),
         (RowState::Planned, _) => ("↻", Style::Good),
         (RowState::Differs, _) => ("~", Style::Warn),
+        (RowState::Held, _) => ("=", Style::Note),
         (RowState::Blocked, _) => ("!", Style::Warn),
     }
 }
@@ -60,6 +62,9 @@ fn about(row: &LeadRow) -> String {
     }
     if !row.differs.is_empty() {
         parts.push(format!("differs since its start: {}", row.differs.join(", ")));
+    }
+    if let Some(held) = row.hold.as_ref().filter(|_| row.state != RowState::Blocked) {
+        parts.push(format!("{} has it in hand until {}", printable(&held.holder), stamp(held.until)));
     }
     format!("  {}", parts.join(", "))
 }
@@ -84,6 +89,7 @@ fn summary(plan: &LeadPlan) -> String {
         of(counts.differs, "running with other settings than at the start"),
         of(counts.blocked, "blocked"),
         of(counts.met, "as wanted"),
+        of(counts.held, "in somebody's hands"),
     ]
     .into_iter()
     .flatten()
@@ -134,6 +140,10 @@ fn said(report: &OperationReport) -> String {
         (ActionKind::Restart, Outcome::Done) => "restarted",
         (ActionKind::Remove, Outcome::Done) => "removed",
         (ActionKind::Rename, Outcome::Done) => "renamed it to",
+        (ActionKind::Handoff, Outcome::Done) => "handed over",
+        (ActionKind::Release, Outcome::Done) => "released",
+        (ActionKind::Handoff, Outcome::Failed) => "could not hand over",
+        (ActionKind::Handoff, Outcome::Refused) => "did not hand over",
         (ActionKind::Forget, Outcome::Done) => "forgot the conversation of",
         (_, Outcome::Skipped) => "nothing to do for",
         (ActionKind::Forget, Outcome::Failed) => "could not forget the conversation of",

@@ -195,7 +195,8 @@ fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
 
 /// What is worth saying beside the word: what is waited for, and whatever else there is.
 pub(super) fn note(row: &SessionRow) -> Option<String> {
-    let notes: Vec<&str> = [&row.turn_note, &row.note].into_iter().filter_map(|note| note.as_deref()).collect();
+    let held = row.hold.as_ref().map(|held| format!("{} has it in hand", held.holder));
+    let notes: Vec<&str> = [&row.turn_note, &row.note, &held].into_iter().filter_map(|note| note.as_deref()).collect();
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 

@@ -76,6 +76,13 @@ pub(super) fn watched_at(world: &Observer, server: &str, session: &str) -> Optio
     fault::around("list the clients", || drive::watched_at(world.host.as_ref(), &world.env, server, session))
 }
 
+/// When somebody last did something in a session, in seconds since 1970: now, if somebody is attached.
+pub(super) fn used_at(world: &Observer, server: &str, session: &str) -> Option<i64> {
+    let seen = fault::around("look at its use", || drive::used_at(world.host.as_ref(), &world.env, server, session));
+    let (is_attached, at) = seen?;
+    Some(if is_attached { world.host.now().timestamp() } else { at })
+}
+
 /// How far a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {

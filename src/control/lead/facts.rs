@@ -12,7 +12,7 @@ use crate::agent::drive::LaunchTable;
 use crate::agent::{Agents, resume};
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
-use crate::core::drift::LiveAgent;
+use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger};
@@ -230,6 +230,12 @@ impl<'a> Ground<'a> {
             ),
             Some(false) => None,
         }
+    }
+
+    /// Who else has it in hand.
+    pub(super) fn hold(&self, session: &Session, presence: &Presence) -> Option<Blocked> {
+        let held = super::holds::of(self.world, self.ledger.of(&session.key), &session.key, Some(presence))?;
+        self.request.is_kept_by(&held.holder).then(|| held.blocked(&session.key))
     }
 
     /// Whether this process runs below the pane of an agent.

@@ -8,12 +8,13 @@ mod effects;
 mod enforce;
 mod engine;
 mod facts;
+mod holds;
 mod launch;
 mod led;
 mod recover;
 mod rivals;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,15 +24,18 @@ use crate::agent::Agents;
 use crate::core::ids::SessionKey;
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
-use crate::core::lead::{ActionKind, EntryFacts, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge};
+use crate::core::lead::{ActionKind, EntryFacts, HoldReport, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::store::operations::{LedgerFile, OperationError};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
-pub use engine::{Progress, carry_out, forget_all, remove_all, rename, stop_and_forget_all};
+pub use engine::{
+    Progress, carry_out, forget_all, handoff, release, release_operation, remove_all, rename, stop_and_forget_all,
+};
 use facts::Ground;
+pub use holds::holds;
 
 /// What a person or a program asks for.
 #[derive(Debug, Clone)]
@@ -62,12 +66,23 @@ pub struct LeadRequest {
     pub is_found: bool,
     /// Who asks, for the record.
     pub by: String,
+    /// The same as whoever has taken a session in hand is called.
+    pub holder: String,
+    /// Whether a person lets it act also on what another has in hand.
+    pub passes_hold: bool,
     /// Why a watch asks, where nobody else does.
     pub cause: Option<LeadCause>,
     /// Operations at once, and the time between two starts, where the manifest says nothing else.
     pub parallel: usize,
     /// The program to put into panes.
     pub launcher: PathBuf,
+}
+
+impl LeadRequest {
+    /// Whether a hold keeps from what is asked. It keeps a watch from everything, whoever runs that.
+    fn is_kept_by(&self, holder: &str) -> bool {
+        !self.passes_hold && (self.cause.is_some() || self.holder != holder)
+    }
 }
 
 /// It cannot be told what there is to do.
@@ -89,6 +104,8 @@ pub struct Planned {
     pub judged: Vec<Judged>,
     /// The same as a document.
     pub plan: LeadPlan,
+    /// Which of its sessions somebody has in hand.
+    pub holds: BTreeMap<SessionKey, HoldReport>,
 }
 
 impl std::fmt::Debug for Planned {
@@ -109,8 +126,13 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
     let pass = pass::run(world, &options)?;
     let judged = judged(world, request, &pass, &ledger);
-    let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged);
-    Ok(Planned { pass, judged, plan })
+    let held = if ledger.sessions.values().any(|acted| acted.hold.is_some()) {
+        holds(world, &request.pass.state_home, &pass)
+    } else {
+        BTreeMap::new()
+    };
+    let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged, &held);
+    Ok(Planned { pass, judged, plan, holds: held })
 }
 
 fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger) -> Vec<Judged> {
@@ -133,6 +155,7 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             resume: &|conversation, live| ground.resume(conversation, live),
             stop: &|session, live| ground.stop(session, live),
             asks: &|session, live| ground.asks(session, live),
+            hold: &|session, presence| ground.hold(session, presence),
             takes_id: &|session| ground.takes_id(session),
         },
     };

@@ -4,7 +4,7 @@
 use crate::control::observe::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationReport, Outcome};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, OperationReport, Outcome};
 use crate::store::operations::{Operations, PastOperation};
 
 /// Resolves the open operations of a session. `hurries`: a stop that waits stands in nobody's way.
@@ -28,6 +28,33 @@ pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKe
     Ok(())
 }
 
+/// Closes an open operation of a session, unless somebody carries it out; `false`: there is none of that name.
+///
+/// # Errors
+/// Somebody is at it.
+pub(super) fn release(world: &Observer, operations: &Operations, key: &SessionKey, id: &OperationId) -> Result<bool, Blocked> {
+    let is_it = |past: &PastOperation| past.operation.session == *key && past.operation.id == *id;
+    let Some(past) = operations.open().into_iter().find(is_it) else { return Ok(false) };
+    let (pid, ticks) = past.operation.engine;
+    let is_of_this_boot = past.operation.boot == world.host.boot().into_seen().map(|boot| boot.id);
+    if is_of_this_boot && is_alive(world, pid, ticks) {
+        return Err(Blocked::new(BlockCode::Busy, format!("process {pid} carries operation {id} out; end that first")));
+    }
+    let failed = |error: &dyn std::error::Error| Blocked::new(BlockCode::Busy, error.to_string());
+    past.files.close().map_err(|error| failed(&error))?;
+    let receipt = receipt(&past.operation, Outcome::Unverified, "somebody closed it by `headcount release`".to_owned());
+    past.files.end(&receipt).map_err(|error| failed(&error))?;
+    Ok(true)
+}
+
+fn is_alive(world: &Observer, pid: u32, ticks: Option<u64>) -> bool {
+    match world.host.stat(pid) {
+        Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
+        Fact::Absent => false,
+        Fact::Unknown(_) => true,
+    }
+}
+
 enum OpenState {
     /// Nobody carries it out, and what it began is as it is.
     Over(String),
@@ -42,16 +69,12 @@ fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
     if operation.boot.is_some() && boot.is_some() && operation.boot != boot {
         return OpenState::Over("the host was booted while it was open".to_owned());
     }
-    let is_alive = |pid: u32, ticks: Option<u64>| match host.stat(pid) {
-        Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
-        Fact::Absent => false,
-        Fact::Unknown(_) => true,
-    };
+    let is_alive = |pid: u32, ticks: Option<u64>| is_alive(world, pid, ticks);
     if is_alive(operation.engine.0, operation.engine.1) {
         return OpenState::GoesOn(format!("operation {} of process {} is open", operation.id, operation.engine.0));
     }
     // Nothing comes of these any more; how far they came is in the world and in the manifest.
-    if matches!(operation.action, ActionKind::Stop | ActionKind::Remove | ActionKind::Forget | ActionKind::Rename) {
+    if !matches!(operation.action, ActionKind::Start | ActionKind::Resume) {
         return OpenState::Over("headcount ended while it was open".to_owned());
     }
     if past.files.ended().is_some() {

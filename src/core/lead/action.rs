@@ -24,6 +24,10 @@ pub enum ActionKind {
     Forget,
     /// It gets another name where it runs, and its entry does.
     Rename,
+    /// Somebody takes it in hand: nothing acts on it by itself.
+    Handoff,
+    /// Whoever had it in hand gives it back.
+    Release,
 }
 
 impl ActionKind {
@@ -37,6 +41,8 @@ impl ActionKind {
             Self::Remove => "remove",
             Self::Forget => "forget",
             Self::Rename => "rename",
+            Self::Handoff => "handoff",
+            Self::Release => "release",
         }
     }
 }
@@ -118,6 +124,8 @@ pub enum BlockCode {
     ForeignName,
     /// A person is attached to it.
     Attached,
+    /// Somebody has taken it in hand.
+    Held,
     /// It works on a turn.
     Working,
     /// It asks whether its directory is trusted, and nobody has said so.
@@ -162,6 +170,7 @@ impl BlockCode {
             Self::Archived => "archived",
             Self::ForeignName => "foreign-name",
             Self::Attached => "attached",
+            Self::Held => "held",
             Self::Working => "working",
             Self::Untrusted => "untrusted",
             Self::Dialog => "dialog",

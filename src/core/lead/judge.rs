@@ -51,6 +51,8 @@ pub struct EntryFacts<'a> {
     pub stop: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
     /// What a live agent asks of a person before it takes prompts.
     pub asks: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
+    /// Who else has taken it in hand.
+    pub hold: &'a dyn Fn(&Session, &Presence) -> Obstacle,
     /// Whether an id of ours can be given to a new conversation of its agent.
     pub takes_id: &'a dyn Fn(&Session) -> bool,
 }
@@ -146,10 +148,9 @@ impl Entry<'_> {
             Wish::Manifest => Standing::Unled,
         };
         // What is as it should be needs no permission.
-        match (&standing, self.permission()) {
-            (Standing::Planned(_), Some(refusal)) => Standing::Blocked(refusal),
-            _ => standing,
-        }
+        let Standing::Planned(_) = standing else { return standing };
+        let held = || (self.scene.facts.hold)(self.session, &self.entry.presence);
+        self.permission().or_else(held).map_or(standing, Standing::Blocked)
     }
 
     /// What stands in the way whatever is found.

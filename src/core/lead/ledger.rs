@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::hold::SessionHold;
 use super::operation::OperationId;
 use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::manifest::Session;
@@ -51,6 +52,9 @@ pub struct ActedOn {
     /// The last stop that was made for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<LastStop>,
+    /// Who has taken it in hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<SessionHold>,
     /// What went on when its entry was taken out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<LeftRunning>,

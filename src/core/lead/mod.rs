@@ -6,6 +6,7 @@ mod cause;
 mod dialog;
 pub mod enforce;
 mod guard;
+mod hold;
 mod judge;
 mod ledger;
 mod operation;
@@ -22,6 +23,7 @@ pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Tar
 pub use cause::LeadCause;
 pub use dialog::{DialogKey, DialogSubject};
 pub use guard::Permit;
+pub use hold::{HoldReport, SessionHold};
 pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
 pub use ledger::{ActedOn, AliveIn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields, wanted};
 pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};

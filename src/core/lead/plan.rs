@@ -1,9 +1,12 @@
 //! What `apply` would do, as a document: one row per session that something is wanted of. Pure.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionKind, BlockCode, Blocked, Standing, Target};
+use super::hold::HoldReport;
 use super::judge::Judged;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::manifest::Manifest;
@@ -39,6 +42,9 @@ pub struct LeadCounts {
     pub blocked: usize,
     /// Running with other lead fields than their entries say now.
     pub differs: usize,
+    /// In somebody's hands, whatever else they are.
+    #[serde(default)]
+    pub held: usize,
     /// As wanted.
     pub met: usize,
 }
@@ -53,6 +59,8 @@ pub enum RowState {
     Blocked,
     /// It runs, with other lead fields than its entry says now. Only a restart changes that.
     Differs,
+    /// It is as wanted, and somebody has it in hand.
+    Held,
 }
 
 /// One session that something is wanted of.
@@ -79,13 +87,16 @@ pub struct LeadRow {
     /// The lead fields that are others than at its start.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub differs: Vec<String>,
+    /// Who has it in hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<HoldReport>,
     /// Where: `session` for a new one, `window` for a new window of its session.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
 }
 
-/// The plan for entries that were judged.
-pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan {
+/// The plan for entries that were judged; some of them are in somebody's hands.
+pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTreeMap<SessionKey, HoldReport>) -> LeadPlan {
     let mut counts = LeadCounts::default();
     let mut actions = Vec::new();
     for one in judged {
@@ -99,11 +110,18 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan
             state,
             blocked: None,
             differs: one.differs.clone(),
+            hold: holds.get(&session.key).cloned(),
             place: None,
         };
+        counts.held += usize::from(holds.contains_key(&session.key));
         match &one.standing {
             Standing::Unled => {}
-            Standing::Met(_) if one.differs.is_empty() => counts.met += 1,
+            Standing::Met(_) if one.differs.is_empty() => {
+                counts.met += 1;
+                if holds.contains_key(&session.key) {
+                    actions.push(row(RowState::Held));
+                }
+            }
             Standing::Met(_) => {
                 counts.differs += 1;
                 actions.push(row(RowState::Differs));
@@ -119,7 +137,11 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged]) -> LeadPlan
                     ActionKind::Stop => counts.stop += 1,
                     ActionKind::Restart => counts.restart += 1,
                     // Nobody wants these by what an entry says.
-                    ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {}
+                    ActionKind::Remove
+                    | ActionKind::Forget
+                    | ActionKind::Rename
+                    | ActionKind::Handoff
+                    | ActionKind::Release => {}
                 }
                 let place = match action.target {
                     Target::NewSession => Some("session".to_owned()),

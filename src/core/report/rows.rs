@@ -182,6 +182,7 @@ fn entry_row(
     });
     let (turn, turn_note) = turn_of(world, live, entry.lives_in.as_ref());
     SessionRow {
+        hold: None,
         session: session.key.clone(),
         agent: session.agent,
         declared: session.recorded.status.map_or("-", |status| status.as_str()).to_owned(),
@@ -235,6 +236,7 @@ fn found_row(
         }
     });
     SessionRow {
+        hold: None,
         session: found.key.clone(),
         agent,
         declared: "-".to_owned(),

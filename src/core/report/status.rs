@@ -8,6 +8,7 @@ use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{EventKind, JobStatus, TimeOut};
+use crate::core::lead::HoldReport;
 use crate::core::observe::Activity;
 use crate::core::text::seconds;
 
@@ -58,6 +59,9 @@ pub struct SessionRow {
     /// One line about it where the word is not enough.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+    /// Who has it in hand: nothing acts on it by itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<HoldReport>,
     /// The workspace.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cwd: Option<String>,

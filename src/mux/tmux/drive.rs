@@ -232,6 +232,17 @@ pub fn watched_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -
     String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
 }
 
+/// Whether somebody is attached to a session, and when somebody last typed there or came to it, in seconds since 1970.
+pub fn used_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -> Option<(bool, i64)> {
+    let socket = address::socket(server, env).ok()?;
+    let target = format!("{session}:");
+    let words = ["display-message", "-p", "-t", &target, "#{session_attached}|#{session_activity}"].map(OsString::from);
+    let output = run(host, &socket, &words, &[]).ok().filter(CommandOutput::is_success)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (attached, at) = text.trim().split_once('|')?;
+    Some((attached != "0", at.parse().ok()?))
+}
+
 /// A text as tmux takes it where it would expand formats or begin another command.
 fn literal(text: &std::ffi::OsStr) -> OsString {
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

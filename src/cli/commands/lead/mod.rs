@@ -3,6 +3,7 @@
 
 pub(crate) mod allow;
 pub(crate) mod attach;
+pub(crate) mod hand;
 pub(crate) mod new;
 pub(crate) mod remove;
 pub(crate) mod rename;
@@ -63,6 +64,7 @@ fn begin(
 
 /// What a verb asks for where it says nothing else.
 fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequest, CliError> {
+    let holder = hand::holder(&pass.state_home);
     let launcher = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
     Ok(LeadRequest {
         pass,
@@ -78,6 +80,8 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
         is_automatic: true,
         is_found,
         by,
+        holder,
+        passes_hold: false,
         cause: None,
         parallel: PARALLEL,
         launcher,

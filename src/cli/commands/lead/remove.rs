@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 
+use super::hand::{holds, pass};
 use super::verbs::{ending, sure};
 use super::{Lead, begin, lead, plan, tell_of};
 use crate::cli::Context;
@@ -11,7 +12,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::control::lead::Planned;
 use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
-use crate::core::lead::{Outcome, Wish};
+use crate::core::lead::{HoldReport, Outcome, Wish};
 use crate::core::text::printable;
 
 /// Takes sessions out of the manifest.
@@ -19,11 +20,14 @@ pub(crate) fn run_rm(args: &RmArgs, context: &Context) -> Result<Exit, CliError>
     let which = WhichArgs { refs: args.refs.clone(), ..WhichArgs::default() };
     let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
     ending(&mut lead, args.end, args.yes);
-    let planned = if args.keep_running { plan(&lead, context)? } else { sure(&lead, &which, args.yes, context)? };
+    let planned = if args.keep_running { plan(&lead, context)? } else { sure(&mut lead, &which, args.yes, context)? };
     // What does not run is taken out as well, and was not shown.
     let shows_all = args.keep_running || !planned.plan.has_actions();
     if args.refs.iter().any(|text| is_pattern(text)) && shows_all {
         listed(&planned, "out of the manifest", args.yes, context)?;
+    }
+    if args.keep_running && !args.refs.iter().any(|text| is_pattern(text)) {
+        pass(&mut lead, &meant(&planned), "Take it out all the same?", args.yes, context)?;
     }
     let jobs = jobs(args, &planned)?;
     tell_of(&planned, args.format.document(), context, |tell| {
@@ -61,12 +65,21 @@ fn cancel(lead: &Lead, id: &JobId, context: &Context) {
 /// Takes recorded conversations out of entries.
 pub(crate) fn run_forget(args: &ForgetArgs, context: &Context) -> Result<Exit, CliError> {
     let which = WhichArgs { refs: args.refs.clone(), ..WhichArgs::default() };
-    let lead = begin(&which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
+    let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
     let planned = plan(&lead, context)?;
     if args.refs.iter().any(|text| is_pattern(text)) {
         listed(&planned, "of which the conversations are forgotten", args.yes, context)?;
+    } else {
+        pass(&mut lead, &meant(&planned), "Forget it all the same?", args.yes, context)?;
     }
     tell_of(&planned, args.format.document(), context, |tell| lead::forget_all(&lead.world, &lead.request, &planned, tell))
+}
+
+/// The holds of what was named.
+fn meant(planned: &Planned) -> Vec<(SessionKey, HoldReport)> {
+    let sessions = &planned.pass.manifest().sessions;
+    let meant = planned.judged.iter().filter_map(|one| sessions.get(one.index));
+    meant.flat_map(|session| holds(planned, &session.key)).collect()
 }
 
 /// Shows what a pattern means, and asks.

@@ -1,5 +1,6 @@
 //! `headcount rename`: another name for a session. Whether it may have it is decided elsewhere.
 
+use super::hand::{holds, pass};
 use super::{begin, lead, only, plan, tell_of};
 use crate::cli::Context;
 use crate::cli::args::{RenameArgs, WhichArgs};
@@ -14,6 +15,7 @@ pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<Exit, CliError
     lead.request.take = args.take;
     let key = only(&lead, &args.reference)?;
     let planned = plan(&lead, context)?;
+    pass(&mut lead, &holds(&planned, &key), "Rename it all the same?", args.yes, context)?;
     let Some(session) = planned.pass.manifest().find(&key) else {
         return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));
     };

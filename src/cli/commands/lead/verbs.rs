@@ -1,5 +1,6 @@
 //! `plan`, `apply`, `start`, `stop`, `restart`.
 
+use super::hand::{blocking, pass};
 use super::{
     Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, print_document, render,
     tell_of,
@@ -67,7 +68,7 @@ pub(crate) fn run_start(args: &StartArgs, context: &Context) -> Result<Exit, Cli
     (lead.request.take, lead.request.reuse) = (args.place.take, args.place.reuse);
     // It was said when the first one began.
     lead.request.says_prompt = !args.fresh || args.prompt;
-    let planned = sure(&lead, &args.which, args.yes, context)?;
+    let planned = sure(&mut lead, &args.which, args.yes, context)?;
     declare(&lead, &planned, Desired::Running, args.declare, context)?;
     carry_out(&lead, &planned, args.format.document(), context)
 }
@@ -76,7 +77,7 @@ pub(crate) fn run_start(args: &StartArgs, context: &Context) -> Result<Exit, Cli
 pub(crate) fn run_stop(args: &StopArgs, context: &Context) -> Result<Exit, CliError> {
     let mut lead = begin(&args.which, &args.judge, Some(&args.lock), Wish::Stop, context)?;
     ending(&mut lead, args.end, args.yes);
-    let planned = sure(&lead, &args.which, args.yes, context)?;
+    let planned = sure(&mut lead, &args.which, args.yes, context)?;
     declare(&lead, &planned, Desired::Stopped, args.declare, context)?;
     if args.purge_conversation {
         return tell_of(&planned, args.format.document(), context, |tell| {
@@ -90,7 +91,7 @@ pub(crate) fn run_stop(args: &StopArgs, context: &Context) -> Result<Exit, CliEr
 pub(crate) fn run_restart(args: &RestartArgs, context: &Context) -> Result<Exit, CliError> {
     let mut lead = begin(&args.which, &args.judge, Some(&args.lock), Wish::Restart, context)?;
     ending(&mut lead, args.end, args.yes);
-    let planned = sure(&lead, &args.which, args.yes, context)?;
+    let planned = sure(&mut lead, &args.which, args.yes, context)?;
     declare(&lead, &planned, Desired::Running, false, context)?;
     carry_out(&lead, &planned, args.format.document(), context)
 }
@@ -103,9 +104,13 @@ pub(super) fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
 }
 
 /// Looks, and where more is meant than what was named one by one, shows it and asks.
-pub(super) fn sure(lead: &Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<Planned, CliError> {
-    let planned = plan(lead, context)?;
+pub(super) fn sure(lead: &mut Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<Planned, CliError> {
+    let mut planned = plan(lead, context)?;
     let is_wide = which.refs.is_empty() || which.refs.iter().any(|text| is_pattern(text));
+    // What was named one by one is meant even though somebody else has it in hand, if a person says so.
+    if !is_wide && pass(lead, &blocking(&planned), "Do it all the same?", yes, context)? {
+        planned = plan(lead, context)?;
+    }
     if is_wide && planned.plan.has_actions() {
         context.out.stderr(&(render::plan(&planned.plan, &context.out.look) + "\n"));
         confirm("Do this?", yes, context)?;

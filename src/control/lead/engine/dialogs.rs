@@ -104,6 +104,9 @@ impl<'a> StartDialogs<'a> {
         }
         // Whoever else acts on the session at this moment goes first.
         let Ok(_lock) = engine.lock(&permit.operation().session) else { return Ok(()) };
+        if let Some(held) = engine.held(&permit.operation().session) {
+            return Err(held.message);
+        }
         let shows: Vec<&str> = dialog.shows.iter().copied().chain([row_text.as_str()]).collect();
         let hides = self.table.other_screens(subject);
         let guard = KeyGuard { command: &view.command, shows: &shows, hides: &hides };

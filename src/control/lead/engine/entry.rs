@@ -176,6 +176,9 @@ impl Engine<'_> {
         if let Err(blocked) = super::recover::resolve(self.world, &self.operations, key, false) {
             return draft.refused(blocked.code, blocked.message);
         }
+        if let Some(blocked) = self.held(key) {
+            return draft.refused(blocked.code, blocked.message);
+        }
         let conversation = session.recorded.session_id.clone();
         let action = Action { kind, target: Target::InPlace, conversation, rung: None };
         let operation = self.operation(session, &action);

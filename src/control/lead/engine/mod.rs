@@ -3,6 +3,7 @@
 
 mod dialogs;
 mod entry;
+mod hold;
 mod rename;
 mod report;
 mod start;
@@ -31,6 +32,7 @@ use crate::fault;
 use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
+pub use hold::{handoff, release, release_operation};
 pub use rename::rename;
 use report::OperationDraft;
 
@@ -100,6 +102,7 @@ pub fn carry_out(world: &Observer, request: &LeadRequest, planned: &Planned, tel
                 done.push((one.index, report));
             }
             Standing::Blocked(blocked) => {
+                engine.remember_use(&session.key, blocked);
                 let report = OperationDraft::new(session, request).refused(blocked.code, blocked.message.clone());
                 tell(Progress::Ended(&report));
                 done.push((one.index, report));
@@ -306,7 +309,7 @@ impl<'a> Engine<'a> {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             // A restart is a stop, and then a start.
             ActionKind::Stop | ActionKind::Restart => self.stop(report, &planned.pass, session, (action, wish), lock),
-            ActionKind::Remove | ActionKind::Forget | ActionKind::Rename => {
+            ActionKind::Remove | ActionKind::Forget | ActionKind::Rename | ActionKind::Handoff | ActionKind::Release => {
                 report.failed(Outcome::Failed, "internal error: it is not one step".to_owned())
             }
         }

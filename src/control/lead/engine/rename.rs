@@ -49,6 +49,9 @@ impl Engine<'_> {
                 return draft.refused(blocked.code, blocked.message);
             }
         }
+        if let Some(blocked) = self.held(key) {
+            return draft.refused(blocked.code, blocked.message);
+        }
         let planned = match plan(self.world, &about(self.request, key, Wish::Manifest)) {
             Ok(planned) => planned,
             Err(error) => return draft.failed(Outcome::Failed, line(&error)),

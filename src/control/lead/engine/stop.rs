@@ -11,8 +11,8 @@ use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, LastStop, Ledger, OperationReport, Outcome, Permit, Standing, StopEvidence, StopNext,
-    StopOptions, Target, Wish, lead_fields, next_stop, wanted,
+    Action, ActionKind, BlockCode, Blocked, LastStop, Ledger, OperationReport, Outcome, Permit, Standing, StopEvidence,
+    StopNext, StopOptions, Target, Wish, lead_fields, next_stop, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::Desired;
@@ -135,6 +135,10 @@ impl Engine<'_> {
                 // Whatever happened while nobody held the lock: it is looked at once more.
                 seen.is_idle = matches!(self.is_idle_now(key, asked), Ok(true));
                 continue;
+            }
+            // Somebody may have taken it in hand while its turn went on.
+            if let Some(Blocked { code, message, .. }) = self.held(key) {
+                return Ended::Refused(code, message);
             }
             // Before it is asked: whoever sees it end has to know why.
             let at = self.world.host.now();

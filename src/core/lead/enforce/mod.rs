@@ -73,6 +73,18 @@ enum Loss {
 impl LedEntry<'_> {
     /// What is to be done about it now.
     pub fn decide(&self) -> Decision {
+        let held = || self.acted?.hold.as_ref()?.report(None, self.now);
+        match self.wanted() {
+            Decision::Act(cause) => match held() {
+                Some(held) => Decision::Wait(held.blocked(&self.session.key)),
+                None => Decision::Act(cause),
+            },
+            other => other,
+        }
+    }
+
+    /// The same as if nobody had it in hand.
+    fn wanted(&self) -> Decision {
         if !self.verdict.judged || self.verdict.renamed_to.is_some() {
             return Decision::Leave;
         }

@@ -1,0 +1,123 @@
+//! `handoff` and `release`: who has a session in hand. When a hold ends is decided elsewhere.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+
+use super::{Lead, begin, confirm, is_agents, is_person, lead, only, plan, tell_of};
+use crate::cli::Context;
+use crate::cli::args::{HandoffArgs, ReleaseArgs, WhichArgs};
+use crate::cli::error::{CliError, Exit};
+use crate::control::lead::Planned;
+use crate::core::ids::SessionKey;
+use crate::core::lead::{BlockCode, HoldReport, OperationId, Standing, Wish};
+use crate::core::manifest::Session;
+use crate::core::text::{printable, stamp};
+use crate::store::operations::Operations;
+use crate::store::paths::StateHome;
+
+/// Takes a session in hand.
+pub(crate) fn run_handoff(args: &HandoffArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let mut lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    if let Some(name) = &args.name {
+        lead.request.holder.clone_from(name);
+    }
+    let key = only(&lead, &args.reference)?;
+    let planned = plan(&lead, context)?;
+    let session = entry(&planned, &key)?;
+    pass(&mut lead, &holds(&planned, &key), "Take it over?", args.yes, context)?;
+    let length = args.length.map(|length| TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX));
+    tell_of(&planned, args.format.document(), context, |tell| {
+        vec![lead::handoff(&lead.world, &lead.request, &planned, (session, length), tell)]
+    })
+}
+
+/// Gives a session back, or closes an operation that nobody carries out any more.
+pub(crate) fn run_release(args: &ReleaseArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let mut lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    if let Some(name) = &args.name {
+        lead.request.holder.clone_from(name);
+    }
+    let key = only(&lead, &args.reference)?;
+    let planned = plan(&lead, context)?;
+    let session = entry(&planned, &key)?;
+    if let Some(id) = &args.operation {
+        let Some(id) = OperationId::parse(id) else {
+            let error = CliError::new(Exit::Usage, format!("{} is no name of an operation", printable(id)));
+            return Err(error.hint("`headcount describe SESSION` lists its operations"));
+        };
+        if is_agents() {
+            return Err(CliError::new(Exit::Refused, "an operation is closed by a person only; nothing was done"));
+        }
+        confirm(&format!("Close operation {id}, whatever became of it?"), args.yes, context)?;
+        return tell_of(&planned, args.format.document(), context, |tell| {
+            vec![lead::release_operation(&lead.world, &lead.request, &planned, (session, &id), tell)]
+        });
+    }
+    pass(&mut lead, &holds(&planned, &key), "Release it all the same?", args.yes, context)?;
+    tell_of(&planned, args.format.document(), context, |tell| {
+        vec![lead::release(&lead.world, &lead.request, &planned, session, tell)]
+    })
+}
+
+fn entry<'a>(planned: &'a Planned, key: &SessionKey) -> Result<&'a Session, CliError> {
+    let gone = || CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name)));
+    planned.pass.manifest().find(key).ok_or_else(gone)
+}
+
+/// The hold of a session.
+pub(super) fn holds(planned: &Planned, key: &SessionKey) -> Vec<(SessionKey, HoldReport)> {
+    planned.holds.get(key).map(|held| (key.clone(), held.clone())).into_iter().collect()
+}
+
+/// The holds that keep from doing what was asked.
+pub(super) fn blocking(planned: &Planned) -> Vec<(SessionKey, HoldReport)> {
+    let is_held = |standing: &Standing| matches!(standing, Standing::Blocked(blocked) if blocked.code == BlockCode::Held);
+    let sessions = &planned.pass.manifest().sessions;
+    let blocked = planned.judged.iter().filter(|one| is_held(&one.standing)).filter_map(|one| sessions.get(one.index));
+    blocked.flat_map(|session| holds(planned, &session.key)).collect()
+}
+
+/// Lets a person at a terminal act on what somebody else has in hand; `true`: it may be judged once more.
+pub(super) fn pass(
+    lead: &mut Lead,
+    holds: &[(SessionKey, HoldReport)],
+    question: &str,
+    yes: bool,
+    context: &Context,
+) -> Result<bool, CliError> {
+    let holder = &lead.request.holder;
+    let Some((key, held)) = holds.iter().find(|(_, held)| held.holder != *holder).filter(|_| is_person()) else {
+        return Ok(false);
+    };
+    let said = format!("{} has {} in hand until {}.", printable(&held.holder), printable(&key.name), stamp(held.until));
+    if yes {
+        context.out.note(&said);
+    }
+    confirm(&format!("{said} {question}"), yes, context)?;
+    lead.request.passes_hold = true;
+    Ok(true)
+}
+
+/// What whoever runs this is called as a holder: the session of the agent that does, else the user and the terminal.
+pub(super) fn holder(state: &StateHome) -> String {
+    if let Some(id) = std::env::var("HEADCOUNT_OPERATION").ok().as_deref().and_then(OperationId::parse) {
+        let all = Operations::new(state).all();
+        let session = all.into_iter().find(|past| past.operation.id == id).map(|past| past.operation.session.to_string());
+        return session.map_or_else(|| format!("the agent of operation {id}"), |name| format!("session {name}"));
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = variable("USER").or_else(|| variable("LOGNAME"));
+    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let terminal = std::fs::read_link("/proc/self/fd/0").ok().filter(|path| path.starts_with("/dev/pts"));
+    let terminal =
+        terminal.as_deref().and_then(|path| Path::strip_prefix(path, "/dev").ok()).map(|path| path.display().to_string());
+    match (is_agents(), variable("TMUX_PANE"), terminal) {
+        (true, Some(pane), _) => format!("an agent of {user} in pane {pane}"),
+        (true, None, _) => format!("an agent of {user}"),
+        (false, _, Some(terminal)) => format!("{user} at {terminal}"),
+        (false, _, None) => user,
+    }
+}
