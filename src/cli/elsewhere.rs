@@ -9,8 +9,8 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
     (&["log", "logs", "journal"], "`headcount history` shows what headcount recorded, newest first"),
     (&["list", "get", "sessions"], "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
     (
-        &["describe", "show", "inspect", "info", "why"],
-        "`headcount explain SESSION` shows all that is known of a session, and why",
+        &["show", "inspect", "info", "why"],
+        "`headcount describe SESSION` shows all that is known of a session, `explain` why it is believed",
     ),
     (
         &["monitor", "follow", "daemon", "run", "serve", "top"],
@@ -143,7 +143,7 @@ mod tests {
         for word in ["send", "enforce"] {
             assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
         }
-        for word in ["log", "logs", "list", "describe", "get", "kill", "resume", "wait", "remove", "rollback"] {
+        for word in ["log", "logs", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

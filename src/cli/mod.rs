@@ -74,6 +74,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Diff(args) => commands::diff::run(&args, context),
         Verb::Record(args) => commands::record::run(&args, context),
         Verb::Watch(args) => commands::watch::run(&args, context),
+        Verb::Describe(args) => commands::lead::describe::run(&args, context),
         Verb::Explain(args) => commands::explain::run(&args, context),
         Verb::History(args) => commands::history::run(&args, context),
         Verb::Undo(args) => commands::undo::run(&args, context),

@@ -22,6 +22,7 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("manifest", "agent-sessions.schema.json"),
         ("report", "report.schema.json"),
         ("status", "status.schema.json"),
+        ("describe", "describe.schema.json"),
         ("history", "history.schema.json"),
         ("events", "events.schema.json"),
         ("job", "job.schema.json"),

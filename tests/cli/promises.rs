@@ -41,7 +41,7 @@ impl Scene {
 }
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 85] = [
+const EXITS: [(&[&str], u8); 87] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -77,6 +77,8 @@ const EXITS: [(&[&str], u8); 85] = [
     (&["rm lab"], 4),
     (&["forget nobody"], 1),
     (&["forget lab"], 4),
+    (&["describe lab"], 0),
+    (&["describe nobody"], 1),
     (&["rename nobody lab"], 1),
     (&["rename lab new"], 4),
     (&["handoff nobody"], 1),
@@ -130,7 +132,7 @@ const EXITS: [(&[&str], u8); 85] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 49] = [
+const ELSEWHERE: [(&str, u8, &str); 50] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -165,6 +167,7 @@ const ELSEWHERE: [(&str, u8, &str); 49] = [
     ("rm", 75, "tests/lead/entries.rs"),
     ("forget", 0, "tests/lead/entries.rs"),
     ("forget", 3, "tests/lead/entries.rs"),
+    ("describe", 3, "tests/lead/describe.rs"),
     ("rename", 0, "tests/lead/rename.rs"),
     ("rename", 3, "tests/lead/rename.rs"),
     ("rename", 75, "tests/lead/rename.rs"),
@@ -279,7 +282,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 25] = [
+const DOCUMENTS: [&[&str]; 26] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -293,6 +296,7 @@ const DOCUMENTS: [&[&str]; 25] = [
     &["allow --yes", "new --agent claude"],
     &["rm lab"],
     &["forget lab"],
+    &["describe lab"],
     &["rename lab new"],
     &["handoff lab"],
     &["release lab"],

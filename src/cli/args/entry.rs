@@ -183,3 +183,29 @@ pub(crate) struct ReleaseArgs {
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
 }
+
+/// Show everything that is known of one session
+///
+/// Its entry, what was seen of it, its conversation and job, who has it in hand, what `apply` would do to it and why, and what was
+/// done to it. `headcount explain` shows the evidence behind that.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount describe lab-creator-claude
+  headcount describe lab-creator-claude --json
+
+Exit codes: 0 shown, 1 no such session, 3 several sessions are meant.
+
+JSON and YAML: headcount/describe/v1 (`headcount schema describe`).")]
+pub(crate) struct DescribeArgs {
+    /// The session
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// How many operations are listed [default: 10]
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) last: Option<usize>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+}

@@ -7,7 +7,7 @@ use clap::builder::{StyledStr, Styles};
 
 /// The groups.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Look", &["status", "diff", "explain", "history", "fleet"]),
+    ("Look", &["status", "diff", "describe", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
     ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "handoff", "release", "attach"]),
     ("Delegate", &["job"]),

@@ -24,7 +24,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
-pub(crate) use entry::{ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
+pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use job::{
@@ -161,6 +161,7 @@ pub(crate) enum Verb {
     #[command(visible_alias = "reconcile")]
     Record(RecordArgs),
     Watch(WatchArgs),
+    Describe(DescribeArgs),
     Explain(ExplainArgs),
     History(HistoryArgs),
     Undo(UndoArgs),

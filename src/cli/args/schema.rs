@@ -27,6 +27,8 @@ pub(crate) enum SchemaName {
     Report,
     /// What `status --json` prints
     Status,
+    /// What `describe --json` prints
+    Describe,
     /// What `history --json` prints
     History,
     /// What `watch --publish` publishes about a host

@@ -1,10 +1,15 @@
 //! `headcount explain`: why headcount believes what it believes. Records nothing.
 
+use super::history;
 use crate::cli::Context;
 use crate::cli::args::ExplainArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::explain;
 use crate::cli::run_pass::{self, PassRequest};
+use crate::store::paths::StateHome;
+
+/// As many operations are shown of a session.
+const OPERATIONS: usize = 3;
 
 /// Prints the explanations of the selected sessions.
 pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliError> {
@@ -16,6 +21,11 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliErro
     if explanations.is_empty() {
         return Err(CliError::new(Exit::Failure, "no session matches the selection")
             .hint("`headcount status` lists the sessions and their drifts"));
+    }
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    for explanation in &mut explanations {
+        explanation.operations = history::of_session(pass.path(), &state, &explanation.row.session)?;
+        explanation.operations.truncate(OPERATIONS);
     }
     context.out.answer(&explain::render(&explanations, &context.out.look))?;
     Ok(Exit::Done)

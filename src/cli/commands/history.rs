@@ -16,7 +16,7 @@ use crate::core::report::history::{HistoryEntry, HistoryNote, HistoryOperation, 
 use crate::core::report::make::edit_report;
 use crate::store::journal::{EntryId, EntryRecord, Journal, JournalEntry, Note, Renames};
 use crate::store::manifest::ManifestFile;
-use crate::store::operations::Operations;
+use crate::store::operations::{Operations, PastOperation};
 use crate::store::paths::StateHome;
 
 /// Prints the entries of the selected sessions, newest first.
@@ -71,6 +71,18 @@ fn operations(args: &HistoryArgs, manifest: &Path, state_home: &StateHome, renam
         (is_its(session) || is_its(&now)) && (is_named(&session.name) || is_named(&now.name))
     });
     wanted.map(|past| operation(past.operation, past.receipt)).collect()
+}
+
+/// What was done to one session of a manifest, whatever it was called then, newest first.
+pub(crate) fn of_session(manifest: &Path, state_home: &StateHome, key: &SessionKey) -> Result<Vec<HistoryOperation>, CliError> {
+    let records = Journal::new(&state_home.of_manifest(manifest)).records()?;
+    let renames = Renames::of(&records);
+    let is_its = |past: &PastOperation| {
+        let operation = &past.operation;
+        renames.since(operation.begun, &operation.session) == *key
+    };
+    let all = Operations::new(state_home).all().into_iter().rev().filter(is_its);
+    Ok(all.map(|past| operation(past.operation, past.receipt)).collect())
 }
 
 fn operation(operation: Operation, receipt: Option<OperationReport>) -> HistoryOperation {

@@ -17,6 +17,7 @@ use crate::core::lead::plan::LeadPlan;
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
+use crate::core::report::describe::Description;
 use crate::core::report::history::HistoryReport;
 use crate::core::report::status::StatusReport;
 
@@ -49,6 +50,7 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Plan => generate::<LeadPlan>("headcount plan v1"),
         SchemaName::Apply => generate::<ApplyReport>("headcount apply v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
+        SchemaName::Describe => generate::<Description>("headcount describe v1"),
         SchemaName::History => generate::<HistoryReport>("headcount history v1"),
     }
 }

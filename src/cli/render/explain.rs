@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Style, Terminal, hanging, status};
+use crate::core::lead::Outcome;
+use crate::core::report::history::HistoryOperation;
 use crate::core::report::status::{Explanation, LadderLines, SessionRow};
 use crate::core::text::{printable, stamp};
 
@@ -48,6 +50,7 @@ fn one(explanation: &Explanation, look: &Terminal) -> String {
     heading(&mut text, "Verdict", look);
     let _ = writeln!(text, "  {}", hanging(&explanation.verdict, 2, Style::Plain, look));
     list(&mut text, "Drift", &explanation.drifts, look);
+    operations(&mut text, &explanation.operations, look);
     list(&mut text, "What would change headcount's mind", &explanation.would_change, look);
     if let Some(why) = &row.no_resume {
         heading(&mut text, "To resume it by hand", look);
@@ -63,15 +66,15 @@ fn one(explanation: &Explanation, look: &Terminal) -> String {
     text
 }
 
-fn field(text: &mut String, look: &Terminal, label: &str, value: &str) {
+pub(super) fn field(text: &mut String, look: &Terminal, label: &str, value: &str) {
     let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
 }
 
-fn heading(text: &mut String, title: &str, look: &Terminal) {
+pub(super) fn heading(text: &mut String, title: &str, look: &Terminal) {
     let _ = writeln!(text, "\n{}", look.paint(Style::Strong, title));
 }
 
-fn list(text: &mut String, title: &str, lines: &[String], look: &Terminal) {
+pub(super) fn list(text: &mut String, title: &str, lines: &[String], look: &Terminal) {
     if lines.is_empty() {
         return;
     }
@@ -81,8 +84,37 @@ fn list(text: &mut String, title: &str, lines: &[String], look: &Terminal) {
     }
 }
 
+/// What was done to it, newest first.
+pub(super) fn operations(text: &mut String, operations: &[HistoryOperation], look: &Terminal) {
+    if operations.is_empty() {
+        return;
+    }
+    heading(text, "What headcount did", look);
+    for operation in operations {
+        let (outcome, style) = match operation.outcome {
+            Some(Outcome::Done) => ("done", Style::Good),
+            Some(Outcome::Skipped) => ("skipped", Style::Dim),
+            Some(Outcome::Failed) => ("failed", Style::Bad),
+            Some(outcome) => (outcome.as_str(), Style::Warn),
+            None => ("open", Style::Warn),
+        };
+        let head = format!("{} {outcome}", operation.action.as_str());
+        let by = format!("by {}, operation {}", printable(&operation.by), operation.id);
+        let _ = writeln!(
+            text,
+            "  {}  {}  {}",
+            look.paint(Style::Dim, &stamp(operation.at)),
+            look.paint(style, &format!("{head:16}")),
+            look.paint(Style::Dim, &by)
+        );
+        if !operation.message.is_empty() {
+            let _ = writeln!(text, "    {}", hanging(&operation.message, 4, Style::Plain, look));
+        }
+    }
+}
+
 /// The word, what the agent is doing, and what there is to say beside it.
-fn observed(row: &SessionRow) -> String {
+pub(super) fn observed(row: &SessionRow) -> String {
     let mut text = row.observed.as_str().to_owned();
     if let Some(turn) = row.turn {
         let _ = write!(text, ", {}", turn.as_str());

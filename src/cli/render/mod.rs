@@ -1,6 +1,7 @@
 //! From values to text for people. Pure: takes values and a [`Terminal`], gives text; never prints and never decides anything.
 
 pub(crate) mod asked;
+pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod event;

@@ -33,6 +33,7 @@ pub fn explain(world: &Inputs<'_>, row: &StatusRow<'_>, report: &Report) -> Expl
     let drifts = report.drifts.iter().filter(|drift| drift.session == row.row.session);
     Explanation {
         row: row.row.clone(),
+        operations: Vec::new(),
         manifest: row.entry.map(|(session, _)| manifest_lines(session)).unwrap_or_default(),
         job: job_line(world, &row.row),
         observed: observed_lines(world, row, presence, live),

@@ -1,5 +1,6 @@
 //! The report of a pass, version 1. Pure: values in, values out; rendering is elsewhere.
 
+pub mod describe;
 pub mod explain;
 pub mod history;
 pub mod make;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::history::HistoryOperation;
 use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
@@ -166,6 +167,9 @@ pub struct Explanation {
     pub verdict: String,
     /// The drifts' messages, with their class and state.
     pub drifts: Vec<String>,
+    /// What was done to it lately, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub operations: Vec<HistoryOperation>,
     /// What would change headcount's mind, one line each.
     pub would_change: Vec<String>,
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod allow;
 pub(crate) mod attach;
+pub(crate) mod describe;
 pub(crate) mod hand;
 pub(crate) mod new;
 pub(crate) mod remove;

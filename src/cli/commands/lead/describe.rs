@@ -1,0 +1,59 @@
+//! `headcount describe`: everything that is known of one session, on one page. Changes nothing.
+
+use super::{begin, failed, only, plan};
+use crate::cli::Context;
+use crate::cli::args::{DescribeArgs, WhichArgs};
+use crate::cli::commands::{history, print_document};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::render::describe as render;
+use crate::control::lead::LeadError;
+use crate::core::lead::{Standing, Wish};
+use crate::core::report::describe::{Description, LedgerReport, NextStep, SCHEMA};
+use crate::core::report::status::Observed;
+use crate::core::text::printable;
+use crate::store::operations::LedgerFile;
+
+/// As many operations are listed.
+const MOST: usize = 10;
+
+/// Describes the session.
+pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    let key = only(&lead, &args.reference)?;
+    let planned = plan(&lead, context)?;
+    let explained = planned.pass.explanations().into_iter().find(|one| one.row.session == key);
+    let (Some(explained), Some(session)) = (explained, planned.pass.manifest().find(&key)) else {
+        return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));
+    };
+    let state = &lead.request.pass.state_home;
+    let ledger = LedgerFile::new(state).read().map_err(|error| failed(LeadError::from(error), context))?;
+    let mut operations = history::of_session(planned.pass.path(), state, &key)?;
+    operations.truncate(args.last.unwrap_or(MOST));
+    let mut row = explained.row;
+    row.hold = planned.holds.get(&key).cloned();
+    let standing = planned.judged.iter().find(|one| one.index == session.index).map(|one| &one.standing);
+    let next = planned.plan.actions.iter().find(|action| action.session == key).cloned();
+    let runs = matches!(row.observed, Observed::Alive | Observed::NoAgent | Observed::Ambiguous);
+    let description = Description {
+        schema: SCHEMA.to_owned(),
+        manifest: planned.pass.report.manifest.clone(),
+        desired: session.lead.desired.map(|desired| desired.as_str().to_owned()),
+        task: session.lead.task.clone(),
+        entry: explained.manifest,
+        observed: explained.observed,
+        verdict: explained.verdict,
+        job: explained.job,
+        drifts: explained.drifts,
+        next: NextStep::new(standing.unwrap_or(&Standing::Unled), next),
+        ledger: ledger.of(&key).map(|acted| LedgerReport::of(acted, session)).unwrap_or_default(),
+        operations,
+        attach: runs.then(|| format!("headcount attach {}", shell_words::quote(&key.name))),
+        row,
+    };
+    match args.format.document() {
+        Some(format) => print_document(&description, format, context)?,
+        None => context.out.answer(&render::render(&description, &context.out.look))?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,102 @@
+//! `describe` for people: one page about one session, what matters most first. Pure.
+
+use std::fmt::Write as _;
+
+use super::explain::{field, list, observed, operations};
+use super::{Style, Terminal};
+use crate::core::report::describe::{Description, LedgerReport, NextStep};
+use crate::core::text::{printable, stamp};
+
+/// The page.
+pub(crate) fn render(description: &Description, look: &Terminal) -> String {
+    let row = &description.row;
+    let mut text = format!("{}\n", look.paint(Style::Strong, &printable(&row.session.to_string())));
+    field(&mut text, look, "agent", row.agent.as_str());
+    field(&mut text, look, "observed", &observed(row));
+    let desired = description.desired.as_deref().unwrap_or("nothing in particular");
+    field(&mut text, look, "wanted", desired);
+    field(&mut text, look, "next", &next(&description.next));
+    if let Some(held) = &row.hold {
+        let (since, until) = (stamp(held.since), stamp(held.until));
+        field(&mut text, look, "held", &format!("by {} since {since}, until {until}", held.holder));
+    }
+    if let (Some(pid), Some(pane)) = (row.pid, &row.pane) {
+        field(&mut text, look, "process", &format!("{pid} in pane {pane}"));
+    }
+    let place = [("workspace", row.cwd.clone()), ("conversation", conversation(description))];
+    let known = [("task", &description.task), ("job", &description.job), ("attach", &description.attach)];
+    let known = known.map(|(label, value)| (label, value.clone()));
+    for (label, value) in place.into_iter().chain(known) {
+        if let Some(value) = value {
+            field(&mut text, look, label, &value);
+        }
+    }
+    match (&row.resume, &row.no_resume) {
+        (Some(command), _) => {
+            // Left whole, so that it can be copied.
+            let _ = writeln!(text, "  {:14}{}", "by hand", printable(command));
+        }
+        (None, Some(why)) => field(&mut text, look, "by hand", &format!("no command resumes it: {why}")),
+        (None, None) => {}
+    }
+    if let Some(doubt) = &row.doubt {
+        field(&mut text, look, "doubtful", doubt);
+    }
+    list(&mut text, "Its entry says", &description.entry, look);
+    list(&mut text, "Observed", &description.observed, look);
+    list(&mut text, "Conversation", std::slice::from_ref(&description.verdict), look);
+    list(&mut text, "Drift", &description.drifts, look);
+    list(&mut text, "Headcount remembers", &remembered(&description.ledger), look);
+    operations(&mut text, &description.operations, look);
+    text
+}
+
+/// What `apply` would do, and why.
+fn next(step: &NextStep) -> String {
+    let Some(row) = &step.plan else {
+        return format!("nothing: {}", step.nothing.as_deref().unwrap_or("it is not judged"));
+    };
+    if let Some(blocked) = &row.blocked {
+        let until = blocked.until.map(|until| format!(" (until {})", stamp(until))).unwrap_or_default();
+        return format!("blocked, {}: {}{until}", blocked.code.as_str(), blocked.message);
+    }
+    let differs = match row.differs.as_slice() {
+        [] => String::new(),
+        fields => format!("; it was started with other {}, which `headcount restart` changes", fields.join(", ")),
+    };
+    match row.action {
+        Some(action) => {
+            let id = row.conversation.as_ref().zip(row.rung.as_ref());
+            let into = id.map(|(id, rung)| format!(" in conversation {id} ({rung})")).unwrap_or_default();
+            let place = if row.place.as_deref() == Some("window") { ", in a new window" } else { "" };
+            format!("{}{into}{place}{differs}", action.as_str())
+        }
+        None => format!("nothing: {}{differs}", step.nothing.as_deref().unwrap_or("it runs")),
+    }
+}
+
+fn conversation(description: &Description) -> Option<String> {
+    let row = &description.row;
+    let rung = row.id_rung.as_deref().unwrap_or("no proof");
+    let transcript = match (row.transcript, row.last_activity) {
+        (Some(true), Some(at)) => format!(", last written {}", stamp(at)),
+        (Some(true), None) | (None, _) => String::new(),
+        (Some(false), _) => ", no transcript".to_owned(),
+    };
+    row.session_id.as_ref().map(|id| format!("{id} ({rung}){transcript}"))
+}
+
+fn remembered(ledger: &LedgerReport) -> Vec<String> {
+    let mark = |what: &str, mark: &crate::core::report::describe::LedgerMark| {
+        let pane = mark.pane.as_deref().map(|pane| format!(" in pane {pane}")).unwrap_or_default();
+        format!("last {what}: {}{pane} (operation {})", stamp(mark.at), mark.operation)
+    };
+    let lines = [
+        ledger.led_by.as_ref().map(|manifest| format!("led by {manifest}")),
+        ledger.wanted_since.map(|since| format!("what it wants now was first seen {}", stamp(since))),
+        ledger.assigned.as_ref().map(|id| format!("began conversation {id} itself")),
+        ledger.started.as_ref().map(|it| mark("start", it)),
+        ledger.stopped.as_ref().map(|it| mark("stop", it)),
+    ];
+    lines.into_iter().flatten().collect()
+}
