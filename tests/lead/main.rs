@@ -18,5 +18,20 @@ mod rename;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 
 use scene::{Ran, Scene, is_alive};
+
+/// `./x faults leading` prints the same as a table.
+#[test]
+fn every_fault_of_leading_is_said_and_leaves_what_it_should() {
+    let wrong = std::sync::Mutex::new(Vec::new());
+    scene::each(table::ROWS, |fault| {
+        let row = fault.row();
+        if let Err(why) = &row.said {
+            eprintln!("SKIPPED {}: {why}", row.name);
+        }
+        wrong.lock().unwrap().extend(row.wrong.iter().map(|what| format!("{}: {what}", row.name)));
+    });
+    assert_eq!(wrong.into_inner().unwrap(), [] as [String; 0]);
+}

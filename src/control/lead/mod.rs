@@ -24,10 +24,12 @@ use crate::agent::Agents;
 use crate::core::ids::SessionKey;
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
-use crate::core::lead::{ActionKind, EntryFacts, HoldReport, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge};
+use crate::core::lead::{
+    ActionKind, BlockCode, Blocked, EntryFacts, HoldReport, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge,
+};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
-use crate::store::operations::{LedgerFile, OperationError};
+use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
@@ -125,7 +127,17 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     ledger.sessions.values_mut().for_each(|acted| drop(acted.led_by.take_if(is_gone)));
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
     let pass = pass::run(world, &options)?;
-    let judged = judged(world, request, &pass, &ledger);
+    let mut judged = judged(world, request, &pass, &ledger);
+    let is_half_done =
+        |one: &&mut Judged| matches!(&one.standing, Standing::Blocked(blocked) if MOMENTARY.contains(&blocked.code));
+    let mut open = None;
+    for one in judged.iter_mut().filter(is_half_done) {
+        let open = open.get_or_insert_with(|| Operations::new(&request.pass.state_home).open());
+        let session = pass.manifest().sessions.get(one.index);
+        if let Some(why) = session.and_then(|session| recover::at_it(world, open, &session.key)) {
+            one.standing = Standing::Blocked(Blocked::new(BlockCode::Busy, why));
+        }
+    }
     let held = if ledger.sessions.values().any(|acted| acted.hold.is_some()) {
         holds(world, &request.pass.state_home, &pass)
     } else {
@@ -134,6 +146,9 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged, &held);
     Ok(Planned { pass, judged, plan, holds: held })
 }
+
+/// What a session may seem to be while somebody is at it.
+const MOMENTARY: [BlockCode; 4] = [BlockCode::ForeignName, BlockCode::Ambiguous, BlockCode::Claimed, BlockCode::Unknown];
 
 fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger) -> Vec<Judged> {
     let agents = Agents::with(&pass.manifest().agents);

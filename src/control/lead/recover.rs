@@ -35,10 +35,12 @@ pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKe
 pub(super) fn release(world: &Observer, operations: &Operations, key: &SessionKey, id: &OperationId) -> Result<bool, Blocked> {
     let is_it = |past: &PastOperation| past.operation.session == *key && past.operation.id == *id;
     let Some(past) = operations.open().into_iter().find(is_it) else { return Ok(false) };
-    let (pid, ticks) = past.operation.engine;
     let is_of_this_boot = past.operation.boot == world.host.boot().into_seen().map(|boot| boot.id);
-    if is_of_this_boot && is_alive(world, pid, ticks) {
-        return Err(Blocked::new(BlockCode::Busy, format!("process {pid} carries operation {id} out; end that first")));
+    if is_of_this_boot && is_alive(world, past.operation.engine) {
+        return Err(Blocked::new(
+            BlockCode::Busy,
+            format!("process {} carries operation {id} out; end that first", past.operation.engine.0),
+        ));
     }
     let failed = |error: &dyn std::error::Error| Blocked::new(BlockCode::Busy, error.to_string());
     past.files.close().map_err(|error| failed(&error))?;
@@ -47,7 +49,18 @@ pub(super) fn release(world: &Observer, operations: &Operations, key: &SessionKe
     Ok(true)
 }
 
-fn is_alive(world: &Observer, pid: u32, ticks: Option<u64>) -> bool {
+/// Who is just acting on a session, if that is another process than this; one line.
+pub(super) fn at_it(world: &Observer, open: &[PastOperation], key: &SessionKey) -> Option<String> {
+    let is_other = |past: &&PastOperation| past.operation.session == *key && past.operation.engine.0 != std::process::id();
+    open.iter().filter(is_other).find(|past| is_alive(world, past.operation.engine)).map(goes_on)
+}
+
+fn goes_on(past: &PastOperation) -> String {
+    format!("operation {} of process {} is open", past.operation.id, past.operation.engine.0)
+}
+
+/// Whether a process is still there.
+fn is_alive(world: &Observer, (pid, ticks): (u32, Option<u64>)) -> bool {
     match world.host.stat(pid) {
         Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
         Fact::Absent => false,
@@ -69,9 +82,8 @@ fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
     if operation.boot.is_some() && boot.is_some() && operation.boot != boot {
         return OpenState::Over("the host was booted while it was open".to_owned());
     }
-    let is_alive = |pid: u32, ticks: Option<u64>| is_alive(world, pid, ticks);
-    if is_alive(operation.engine.0, operation.engine.1) {
-        return OpenState::GoesOn(format!("operation {} of process {} is open", operation.id, operation.engine.0));
+    if is_alive(world, operation.engine) {
+        return OpenState::GoesOn(goes_on(past));
     }
     // Nothing comes of these any more; how far they came is in the world and in the manifest.
     if !matches!(operation.action, ActionKind::Start | ActionKind::Resume) {
@@ -89,7 +101,7 @@ fn state_of(world: &Observer, past: &PastOperation) -> OpenState {
         },
         Some(record) => match record.pid {
             // What is below the launcher is for the look to find; whether it is, decides what is judged next.
-            Some(pid) if is_alive(pid, record.start_ticks) && !is_seen(world, pid) => {
+            Some(pid) if is_alive(world, (pid, record.start_ticks)) && !is_seen(world, pid) => {
                 OpenState::GoesOn(format!("its launcher, process {pid}, has begun, and no agent is to be seen below it yet"))
             }
             _ => OpenState::Over("headcount ended while it was open".to_owned()),

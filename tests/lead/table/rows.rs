@@ -1,0 +1,482 @@
+//! The faults. Each sets itself up in a world of its own, and gives what headcount said.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::super::scene::{Ran, Scene};
+use super::super::support::{await_end, await_some};
+use super::{LeadFault, ONE};
+
+const APPLY: &[&str] = &["apply", "--yes", "--json"];
+
+type Struck = Result<Ran, String>;
+
+const fn fault(
+    name: &'static str,
+    strike: fn(&Scene) -> Struck,
+    (code, word, says): (i32, &'static str, &'static str),
+    agents: usize,
+) -> LeadFault {
+    LeadFault { name, strike, code, word, says, agents, heal: None }
+}
+
+const fn healed(mut fault: LeadFault, heal: fn(&Scene)) -> LeadFault {
+    fault.heal = Some(heal);
+    fault
+}
+
+/// Every row.
+pub(crate) const ROWS: &[LeadFault] = &[
+    healed(fault("program missing", program_missing, (3, "program-missing", "claude"), 0), |scene| put_back(scene, "claude")),
+    healed(fault("working directory missing", cwd_missing, (3, "cwd-missing", "one"), 0), |scene| {
+        scene.world.workspace("one");
+    }),
+    healed(fault("working directory unreadable", cwd_unreadable, (3, "cwd-missing", "cannot be entered"), 0), |scene| {
+        mode(&scene.world.workspace("one"), 0o755)
+    }),
+    healed(fault("agent exits 0 at once", |scene| program(scene, "exit 0"), (1, "failed", "exit code 0"), 0), real),
+    healed(fault("agent exits 1 at once", |scene| program(scene, "exit 1"), (1, "failed", "exit code 1"), 0), real),
+    healed(
+        fault("agent is ended by a signal at once", |scene| program(scene, "kill -9 $$"), (1, "failed", "signal 9"), 0),
+        real,
+    ),
+    fault("agent asks whether it may trust the directory", asks, (1, "untrusted", "trust: true"), 0),
+    fault("agent hangs", hangs, (1, "unverified", "left running"), 0),
+    healed(fault("transcript gone", transcript_gone, (3, "stale-id", ""), 0), |scene| {
+        std::fs::rename(scene.world.root().join("kept"), scene.world.home().join(".claude/projects")).unwrap();
+    }),
+    fault(
+        "conversation open in another session",
+        |scene| open_elsewhere(scene, "default"),
+        (3, "foreign-name", "renamed to mine"),
+        1,
+    ),
+    fault("conversation open in another server", |scene| open_elsewhere(scene, "other"), (3, "claimed", ""), 1),
+    fault("conversation open in a process of nobody's", open_nowhere, (3, "claimed", ""), 1),
+    healed(
+        fault("name taken by a person's shell", |scene| taken(scene, "exec sh"), (3, "foreign-name", "--reuse"), 0),
+        no_server,
+    ),
+    healed(
+        fault("name taken by another program", |scene| taken(scene, "exec sleep 600"), (3, "foreign-name", ""), 0),
+        no_server,
+    ),
+    healed(fault("pane dead and kept", dead_and_kept, (3, "foreign-name", ""), 0), no_server),
+    fault("a bare shell is left in its session", bare_shell, (0, "done", ""), 1),
+    fault("a person is attached and types", attached, (3, "attached", "terminal"), 1),
+    fault("server stopped", server_stopped, (4, "unknown", ""), 0),
+    healed(
+        fault(
+            "server killed as the pane is made",
+            |scene| {
+                around_tmux(
+                    scene,
+                    "*new-session*) $real \"$@\"; code=$?; sleep 0.3; $real -S \"$socket\" kill-server; exit $code;;",
+                )
+            },
+            (1, "failed", ""),
+            0,
+        ),
+        own_tmux,
+    ),
+    healed(
+        fault(
+            "tmux says nothing as the pane is made",
+            |scene| around_tmux(scene, "*new-session*) exit 1;;"),
+            (1, "failed", "tmux made nothing"),
+            0,
+        ),
+        own_tmux,
+    ),
+    fault(
+        "tmux says nothing although the pane was made",
+        |scene| around_tmux(scene, "*new-session*) $real \"$@\" >/dev/null; sleep 0.5; exit 1;;"),
+        (0, "done", ""),
+        1,
+    ),
+    fault("tmux too old", |scene| around_tmux(scene, "*-V*) echo tmux 2.9; exit 0;;"), (3, "unsupported", "3.2"), 0),
+    healed(fault("disk full before it begins", |scene| disk_full(scene, false), (1, "failed", "No space left"), 0), free),
+    fault("disk full once it has begun", |scene| disk_full(scene, true), (0, "done", ""), 1),
+    healed(fault("state directory cannot be written", state_read_only, (1, "failed", ""), 0), |scene| {
+        mode(&scene.state(), 0o700)
+    }),
+    fault("manifest changed between plan and apply", manifest_changes, (75, "busy", "run it again"), 0),
+    fault("another manifest", other_manifest, (3, "led-elsewhere", "--take"), 1),
+    fault("another HOME at the same time", other_home, (75, "busy", "another headcount"), 0),
+    fault("four applies at once", four, (0, "met", ""), 1),
+    healed(fault("headcount stopped in the middle, and continued", stopped_and_continued, (0, "done", ""), 1), |_| ()),
+    fault("a watch that acts beside it", beside_a_watch, (0, "met", ""), 1),
+    fault("suspended", suspended, (3, "suspended", "suspend"), 0),
+    fault("manifest of a cloned repository", cloned, (3, "not-allowed", "headcount allow"), 0),
+    fault("manifest that two users can write", shared, (3, "not-allowed", "other users"), 0),
+    fault("ledger lost", ledger_lost, (0, "met", ""), 1),
+    fault("clock set back after a person's stop", clock_set_back, (3, "ended-by-hand", "headcount start one"), 0),
+    fault("no consent to bypass", no_consent, (3, "consent", "headcount consent bypass"), 0),
+    fault("two entries of one conversation", twice, (3, "ambiguous", ""), 0),
+];
+
+fn apply(scene: &Scene) -> Ran {
+    scene.run(APPLY)
+}
+
+/// It runs and was spoken to.
+fn spoken(scene: &Scene) -> (u32, String) {
+    apply(scene).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    scene.agents().remove(0)
+}
+
+fn end_server(scene: &Scene) {
+    let agents = scene.agents();
+    scene.world.tmux(["kill-server"]);
+    agents.into_iter().for_each(|(pid, _)| await_end(pid));
+}
+
+fn mode(path: &std::path::Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn take_away(scene: &Scene, name: &str) {
+    let bin = scene.world.root().join("bin");
+    std::fs::rename(bin.join(name), scene.world.root().join(format!("{name}.kept"))).unwrap();
+}
+
+fn put_back(scene: &Scene, name: &str) {
+    std::fs::rename(scene.world.root().join(format!("{name}.kept")), scene.world.root().join("bin").join(name)).unwrap();
+}
+
+fn real(scene: &Scene) {
+    put_back(scene, "claude");
+}
+
+fn no_server(scene: &Scene) {
+    scene.world.tmux(["kill-server"]);
+}
+
+fn own_tmux(scene: &Scene) {
+    std::fs::remove_file(scene.world.root().join("bin/tmux")).unwrap();
+}
+
+fn program_missing(scene: &Scene) -> Struck {
+    take_away(scene, "claude");
+    // The machine's own would be found.
+    let path = format!("{}:/usr/bin:/bin", scene.world.root().join("bin").display());
+    let ran = scene.command(APPLY).env("PATH", path).output().unwrap();
+    Ok(Ran::from(ran))
+}
+
+fn cwd_missing(scene: &Scene) -> Struck {
+    std::fs::remove_dir(scene.world.workspace("one")).unwrap();
+    Ok(apply(scene))
+}
+
+fn cwd_unreadable(scene: &Scene) -> Struck {
+    let directory = scene.world.workspace("one");
+    mode(&directory, 0);
+    if std::fs::read_dir(&directory).is_ok() {
+        return Err("this user may read everything".to_owned());
+    }
+    Ok(apply(scene))
+}
+
+fn program(scene: &Scene, text: &str) -> Struck {
+    take_away(scene, "claude");
+    let path = scene.world.program("claude", &format!("#!/bin/bash\n{text}\n"));
+    let ran = apply(scene);
+    std::fs::remove_file(path).unwrap();
+    Ok(ran)
+}
+
+fn asks(scene: &Scene) -> Struck {
+    let dialog =
+        "Accessing workspace:\\n %s\\n\\n ❯ No, exit\\n   Yes, I trust this folder\\n\\n Enter to confirm · Esc to cancel\\n";
+    let text = format!("#!/bin/bash\nprintf ' {dialog}' \"$PWD\"\nwhile :; do sleep 1; done\n");
+    scene.world.program("claude", &text);
+    Ok(apply(scene))
+}
+
+fn hangs(scene: &Scene) -> Struck {
+    scene.world.program("claude", "#!/bin/bash\nwhile :; do sleep 1; done\n");
+    std::fs::write(scene.manifest(), scene.text().replace("ready: 10s", "ready: 1s")).unwrap();
+    let ran = apply(scene);
+    // Left running, and not started beside again.
+    apply(scene);
+    let panes = scene.world.tmux(["list-panes", "-a", "-F", "#{pane_id}"]).lines().count();
+    assert_eq!(panes, 1);
+    Ok(ran)
+}
+
+fn transcript_gone(scene: &Scene) -> Struck {
+    spoken(scene);
+    scene.run(&["record"]).is(0);
+    end_server(scene);
+    std::fs::rename(scene.world.home().join(".claude/projects"), scene.world.root().join("kept")).unwrap();
+    Ok(apply(scene))
+}
+
+fn open_elsewhere(scene: &Scene, server: &str) -> Struck {
+    let (_, id) = spoken(scene);
+    end_server(scene);
+    let (lab, socket) = (scene.world.workspace("one"), scene.world.named_socket(server));
+    let pid = scene.world.session_on(&socket, "mine", &lab, &format!("exec claude --resume {id}"));
+    scene.world.registered(pid);
+    Ok(apply(scene))
+}
+
+fn open_nowhere(scene: &Scene) -> Struck {
+    let (_, id) = spoken(scene);
+    end_server(scene);
+    let mut command = Command::new("setsid");
+    command.args(["script", "-qec", &format!("claude --resume {id}"), "/dev/null"]).env_clear().envs(scene.world.variables());
+    command.current_dir(scene.world.workspace("one")).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("script: {error}"))?;
+    await_some("the agent", || (scene.agents().len() == 1).then_some(()));
+    let ran = apply(scene);
+    // It ends with its input, but only after the row was judged.
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(6));
+        drop(child.stdin.take());
+        let _ = child.wait();
+    });
+    Ok(ran)
+}
+
+fn taken(scene: &Scene, line: &str) -> Struck {
+    scene.world.session("one", &scene.world.workspace("one"), line);
+    Ok(apply(scene))
+}
+
+fn dead_and_kept(scene: &Scene) -> Struck {
+    scene.world.session("keeper", &scene.world.workspace("one"), "exec sh");
+    scene.world.tmux(["set-option", "-g", "remain-on-exit", "on"]);
+    scene.world.session("one", &scene.world.workspace("one"), "true");
+    await_some("its end", || (scene.world.tmux(["list-panes", "-t", "=one:", "-F", "#{pane_dead}"]) == "1").then_some(()));
+    Ok(apply(scene))
+}
+
+fn bare_shell(scene: &Scene) -> Struck {
+    let (pid, _) = spoken(scene);
+    scene.world.tmux(["new-window", "-d", "-t", "=one:", "--", "sh"]);
+    scene.world.type_line("one", "/exit");
+    await_end(pid);
+    let ran = apply(scene);
+    let panes = scene.world.tmux(["list-panes", "-s", "-t", "=one", "-F", "#{pane_id}"]).lines().count();
+    assert_eq!(panes, 2, "the shell is left");
+    Ok(ran)
+}
+
+fn attached(scene: &Scene) -> Struck {
+    spoken(scene);
+    let socket = scene.world.socket();
+    let mut client = Command::new("script");
+    client.args(["-qec", &format!("tmux -S {} attach -t =one", socket.display()), "/dev/null"]);
+    client.env_clear().envs(scene.world.variables()).env("TERM", "screen").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut client = client.spawn().map_err(|error| format!("script: {error}"))?;
+    await_some("the terminal", || {
+        let clients = scene.world.tmux(["list-clients", "-F", "#{client_name}"]);
+        (!clients.is_empty()).then_some(())
+    });
+    // Nobody answers for a stop by a tool of an agent.
+    let ran = Ran::from(scene.command(&["stop", "one", "--yes", "--json"]).env("CLAUDECODE", "1").output().unwrap());
+    drop(client.stdin.take());
+    let _ = client.kill();
+    let _ = client.wait();
+    Ok(ran)
+}
+
+fn server_stopped(scene: &Scene) -> Struck {
+    // Something listens where tmux should, and never answers.
+    let server = std::os::unix::net::UnixListener::bind(scene.world.socket()).unwrap();
+    let ran = apply(scene);
+    drop(server);
+    Ok(ran)
+}
+
+/// tmux, but for this case of a shell.
+fn around_tmux(scene: &Scene, case: &str) -> Struck {
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join("tmux")).find(|it| it.exists());
+    let (real, socket) = (real.ok_or("no tmux")?, scene.world.socket());
+    let text = format!(
+        "#!/bin/sh\nreal={} socket={}\ncase \"$*\" in\n{case}\nesac\nexec $real \"$@\"\n",
+        real.display(),
+        socket.display()
+    );
+    scene.world.program("tmux", &text);
+    Ok(apply(scene))
+}
+
+/// The state directory on a file system that has no room, or gets full once an operation has begun.
+fn disk_full(scene: &Scene, is_later: bool) -> Struck {
+    let state = scene.state();
+    std::fs::create_dir_all(&state).unwrap();
+    mode(&state, 0o700);
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k,mode=700", "headcount-faults"]).arg(&state).output();
+    if !mount.is_ok_and(|it| it.status.success()) {
+        return Err("a small file system cannot be mounted: not root, or not allowed".to_owned());
+    }
+    let _mounted = Mounted(state.clone(), !is_later);
+    let fill = format!("cat /dev/zero >{}/filler 2>/dev/null", state.display());
+    if is_later {
+        // Full before the agent is there, so before anything is known to have come about.
+        let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+        scene.world.program("claude", &text.replacen("#!/bin/bash\n", &format!("#!/bin/bash\n{fill}\n"), 1));
+        let ran = apply(scene);
+        let agent = scene.agents().first().map(|(pid, _)| *pid);
+        assert_eq!((scene.left("begun.json"), scene.left("receipt.json")), (1, 1), "{ran:?}");
+        let _ = Command::new("kill").arg(agent.ok_or("no agent")?.to_string()).status();
+        await_some("how it ended", || (scene.left("ended.json") == 1).then_some(()));
+        std::fs::remove_file(state.join("filler")).unwrap();
+        return Ok(match apply(scene) {
+            Ran { code: Some(0), .. } => ran,
+            other => other,
+        });
+    }
+    Command::new("sh").args(["-c", &fill]).status().unwrap();
+    Ok(apply(scene))
+}
+
+/// What is mounted here, for as long as a row takes.
+struct Mounted(PathBuf, bool);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if !self.1 {
+            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        }
+    }
+}
+
+fn free(scene: &Scene) {
+    let _ = Command::new("umount").arg("-l").arg(scene.state()).status();
+}
+
+fn state_read_only(scene: &Scene) -> Struck {
+    std::fs::create_dir_all(scene.state()).unwrap();
+    mode(&scene.state(), 0o500);
+    if std::fs::write(scene.state().join("try"), "").is_ok() {
+        return Err("this user may write everywhere".to_owned());
+    }
+    Ok(apply(scene))
+}
+
+fn manifest_changes(scene: &Scene) -> Struck {
+    let changed = scene.text().replace("desired: running", "desired: running, args: [--model, other]");
+    std::fs::write(scene.world.root().join("changed"), changed).unwrap();
+    scene.world.session("other", &scene.world.workspace("two"), "exec sh");
+    let copy = format!("cp {0}/changed {0}/new && mv {0}/new {1}", scene.world.root().display(), scene.manifest().display());
+    around_tmux(scene, &format!("*) $real \"$@\"; code=$?; {copy}; exit $code;;"))
+}
+
+fn other_manifest(scene: &Scene) -> Struck {
+    apply(scene).is(0);
+    let other = scene.world.root().join("other.yaml");
+    std::fs::write(&other, scene.text().replace("desired: running", "desired: stopped")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.env_clear().envs(scene.world.variables()).args(APPLY).arg("-f").arg(other);
+    Ok(Ran::from(command.stdin(Stdio::null()).output().unwrap()))
+}
+
+/// While one acts, another with a HOME and a manifest of its own, and by an alias of the socket's directory.
+fn other_home(scene: &Scene) -> Struck {
+    let socket = scene.world.socket();
+    let alias = scene.world.root().join("alias");
+    std::os::unix::fs::symlink(scene.world.root().join("tmux"), &alias).unwrap();
+    let lock = headcount::store::operations::SessionLock::take(
+        &headcount::store::paths::StateHome::at(scene.world.root().join("mine")),
+        &socket,
+        "one",
+    );
+    let _lock = lock.map_err(|error| error.to_string())?;
+    let home = scene.world.root().join("other-home");
+    std::fs::create_dir(&home).unwrap();
+    let ran = scene.command(APPLY).env("HOME", home).env("TMUX_TMPDIR", alias).output().unwrap();
+    Ok(Ran::from(ran))
+}
+
+fn four(scene: &Scene) -> Struck {
+    let all: Vec<_> =
+        (0..4).map(|_| scene.command(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    for child in all {
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        if !matches!(ran.code, Some(0 | 75)) {
+            return Ok(ran);
+        }
+    }
+    Ok(apply(scene))
+}
+
+fn stopped_and_continued(scene: &Scene) -> Struck {
+    let child = scene.command(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    await_some("its operation", || (scene.left("begun.json") == 1).then_some(()));
+    signal("-STOP");
+    let beside = apply(scene);
+    signal("-CONT");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    // Whoever came meanwhile started nothing: it is refused, or all was there already.
+    if matches!(beside.code, Some(75 | 0)) { Ok(ran) } else { Ok(beside) }
+}
+
+fn beside_a_watch(scene: &Scene) -> Struck {
+    spoken(scene);
+    let mut watch = scene.command(&["watch", "--enforce", "--json", "--interval", "5s"]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let mut said = BufReader::new(watch.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("started")));
+    std::thread::spawn(move || said.for_each(drop));
+    for _ in 0..3 {
+        end_server(scene);
+        // Whoever comes second finds it done, or that somebody is at it.
+        await_some("all as it should be", || (apply(scene).code == Some(0) && scene.agents().len() == 1).then_some(()));
+    }
+    let _ = watch.kill();
+    let _ = watch.wait();
+    Ok(apply(scene))
+}
+
+fn suspended(scene: &Scene) -> Struck {
+    scene.write(&ONE.replace("desired: running,", "desired: running, suspend: true,"));
+    Ok(apply(scene))
+}
+
+fn cloned(scene: &Scene) -> Struck {
+    let here = scene.world.root().join("lab/agent-sessions.yaml");
+    std::fs::copy(scene.manifest(), &here).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+    command.env_clear().envs(scene.world.variables()).current_dir(scene.world.root().join("lab")).args(APPLY);
+    Ok(Ran::from(command.stdin(Stdio::null()).output().unwrap()))
+}
+
+fn shared(scene: &Scene) -> Struck {
+    mode(&scene.manifest(), 0o666);
+    Ok(apply(scene))
+}
+
+fn ledger_lost(scene: &Scene) -> Struck {
+    spoken(scene);
+    std::fs::remove_file(scene.state().join("ledger.json")).unwrap();
+    Ok(apply(scene))
+}
+
+/// A person's stop was recorded, then the clock went back: the stamps lie in the future.
+fn clock_set_back(scene: &Scene) -> Struck {
+    spoken(scene);
+    end_server(scene);
+    scene.write(&ONE.replace("desired: running,", "desired: running, status: stopped, stopped_at: \"2199-01-01T00:00:00Z\","));
+    Ok(apply(scene))
+}
+
+fn no_consent(scene: &Scene) -> Struck {
+    scene.write(&ONE.replace("desired: running,", "desired: running, permissions: bypass,"));
+    Ok(apply(scene))
+}
+
+fn twice(scene: &Scene) -> Struck {
+    let id = "session_id: 7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90,";
+    let one = ONE.replace("desired: running,", &format!("desired: running, {id}"));
+    scene.write(&format!("{one}{}", one.replace("name: one", "name: two")));
+    Ok(apply(scene))
+}
