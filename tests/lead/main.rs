@@ -16,6 +16,7 @@ mod points;
 mod refusals;
 mod rename;
 mod scene;
+mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
