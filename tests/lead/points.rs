@@ -256,8 +256,9 @@ fn at(deed: &Deed, point: &str) {
     assert!(one.was_killed() || point.contains("read the screen"), "{}: {point} was not passed again: {killed:?}", deed.name);
 }
 
-/// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start.
-const BESIDE: [&str; 5] = ["prune", "take the operation away", "list the clients", "read the screen", "press a key"];
+/// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold.
+const BESIDE: [&str; 6] =
+    ["prune", "take the operation away", "list the clients", "read the screen", "press a key", "look at its use"];
 
 fn every_point_is_one_of(all: &[(&Deed, Vec<String>)]) {
     let names_of =
