@@ -86,6 +86,8 @@ pub enum PromptForm {
 pub enum Opening<'a> {
     /// A new one, under an id of ours if the agent takes one.
     New(Option<&'a ConversationId>),
+    /// A new one that begins with what another holds, by the arguments that fork it, under an id of ours if the agent takes one.
+    Forked(&'a [String], Option<&'a ConversationId>),
     /// This one, by the arguments that resume it.
     Resumed(&'a [String]),
 }
@@ -100,12 +102,14 @@ impl LaunchTable {
         prompt: Option<&str>,
     ) -> Vec<String> {
         let mut words: Vec<String> = self.always.iter().map(str::to_owned).collect();
-        match opening {
-            Opening::New(Some(id)) => {
-                words.extend(self.id_flag.iter().flat_map(|flag| [flag.to_string(), id.as_str().to_owned()]));
-            }
-            Opening::New(None) => {}
-            Opening::Resumed(args) => words.extend_from_slice(args),
+        let (args, id) = match opening {
+            Opening::New(id) => (&[][..], id),
+            Opening::Forked(args, id) => (args, id),
+            Opening::Resumed(args) => (args, None),
+        };
+        words.extend_from_slice(args);
+        if let Some((flag, id)) = self.id_flag.as_ref().zip(id) {
+            words.extend([flag.to_string(), id.as_str().to_owned()]);
         }
         // Without one its own flags say it.
         let flags = permissions.and_then(|mode| self.mode(mode));

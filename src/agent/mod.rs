@@ -154,6 +154,12 @@ pub trait Adapter: Send + Sync {
     /// The arguments that resume a conversation; `None` if the agent is not known to be able to.
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>>;
 
+    /// The arguments that begin a new conversation with what another holds; `None`: nobody measured that.
+    fn fork_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        let _ = id;
+        None
+    }
+
     /// The directory to resume a conversation in, by what its files say. `Absent`: they do not say, and any in which it was will
     /// do. `cwds` are directories in which it probably was.
     fn lived_in(&self, transcript: &Transcript, home: &Path, id: &ConversationId, cwds: &[&Path]) -> Fact<PathBuf> {

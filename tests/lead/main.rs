@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod apply;
+mod begun;
 mod describe;
 mod dialogs;
 mod enforce;

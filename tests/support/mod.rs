@@ -19,13 +19,14 @@ use headcount::host::Environ;
 
 /// What Claude Code leaves behind, in a few lines of shell: a registry entry at once (unless told not to), a transcript at the
 /// first prompt. Typing a line is a prompt; `/clear` begins another conversation, with a transcript at once; so does starting with
-/// `--fork-session`, without one;
+/// `--fork-session`, without one unless `--session-id` gives it;
 /// `/turn STATUS [WAITING FOR]` says what it is doing; `/exit` ends it in order.
 const CLAUDE: &str = r#"#!/bin/bash
-id=; registry=yes; transcript=; fork=; status=idle
+id=; own=; registry=yes; transcript=; fork=; status=idle
 while [ $# -gt 0 ]; do
   case $1 in
-    --session-id|--resume|-r) id=$2; shift ;;
+    --resume|-r) id=$2; shift ;;
+    --session-id) id=$2; own=$2; shift ;;
     --session-id=*|--resume=*) id=${1#*=} ;;
     --no-registry) registry= ;;
     --prompted) transcript=now ;;
@@ -34,7 +35,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -z "$fork" ] || id=
+[ -z "$fork" ] || id=$own
 home=${CLAUDE_CONFIG_DIR:-$HOME/.claude}
 cwd=$(pwd -P; printf x); cwd=${cwd%?x}
 quoted=${cwd//\\/\\\\}; quoted=${quoted//\"/\\\"}; quoted=${quoted//$'\n'/\\n}

@@ -119,6 +119,10 @@ impl Adapter for Claude {
         Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
     }
 
+    fn fork_args(&self, id: &ConversationId) -> Option<Vec<String>> {
+        Some(vec!["--resume".to_owned(), id.as_str().to_owned(), "--fork-session".to_owned()])
+    }
+
     fn lived_in(&self, transcript: &Transcript, _: &Path, _: &ConversationId, cwds: &[&Path]) -> Fact<PathBuf> {
         transcripts::lived_in(transcript, cwds)
     }

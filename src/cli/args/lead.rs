@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{FormatArgs, JudgeArgs, LockArgs, values};
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, ConversationId};
 
 /// Show what `apply` would do
 ///
@@ -193,6 +193,7 @@ Examples:
   headcount new --agent claude
   headcount new api-fixes --agent codex --cwd ~/shop/api
   headcount new --agent claude --prompt 'Read TODO.md.' -- --model sonnet
+  headcount new web --agent claude --conversation ID
 
 Exit codes: 0 done, 1 failed or not verified, 3 refused.
 
@@ -216,6 +217,15 @@ pub(crate) struct NewArgs {
     /// A reference to the work it is about
     #[arg(long, value_name = "REF")]
     pub(crate) task: Option<String>,
+    /// Go on in this conversation of the agent instead of beginning one
+    #[arg(long, value_name = "ID", conflicts_with_all = ["fork", "prompt", "submit_job"], hide_short_help = true, value_parser = values::conversation)]
+    pub(crate) conversation: Option<ConversationId>,
+    /// Begin a conversation with what this one holds
+    #[arg(long, value_name = "ID", hide_short_help = true, value_parser = values::conversation)]
+    pub(crate) fork: Option<ConversationId>,
+    /// Register a job with this text, record it in the entry, and tell it to the agent unless --prompt says something else
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, hide_short_help = true)]
+    pub(crate) submit_job: Option<String>,
     /// Flags for the agent, behind `--`
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,

@@ -10,7 +10,7 @@ use crate::core::drift::Class;
 use crate::core::duration::expected;
 pub(super) use crate::core::duration::parse as duration;
 use crate::core::events::Event;
-use crate::core::ids::{AgentKind, UnknownName};
+use crate::core::ids::{AgentKind, ConversationId, UnknownName};
 
 /// A time between two things that happen again and again; not so short that nothing else would.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
@@ -118,6 +118,17 @@ impl TypedValueParser for AgentParser {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         let known: Vec<PossibleValue> = Self::known().possible_values()?.collect();
         Some(Box::new(known.into_iter()))
+    }
+}
+
+/// The id of a conversation, as it may be an argument of an agent.
+pub(crate) fn conversation(text: &str) -> Result<ConversationId, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    match text {
+        "" => Err("it is empty".to_owned()),
+        _ if text.len() > 128 => Err("it has more than 128 bytes".to_owned()),
+        _ if text.starts_with('-') || !text.chars().all(is_plain) => Err("it is no id of a conversation".to_owned()),
+        _ => Ok(ConversationId(text.to_owned())),
     }
 }
 

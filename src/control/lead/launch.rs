@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::facts;
+use super::{LeadRequest, facts};
 use crate::agent::drive::{LaunchTable, Opening};
 use crate::agent::{Agents, resume};
 use crate::control::observe::Observer;
@@ -37,7 +37,8 @@ pub(super) fn spec(
     pass: &Pass,
     session: &Session,
     action: &Action,
-    (operation, says_prompt): (&str, bool),
+    operation: &str,
+    request: &LeadRequest,
 ) -> Result<LaunchSpec, String> {
     let adapter = agents.of(session.agent).ok_or_else(|| format!("{} is not known", session.agent))?;
     let table = adapter.drive().ok_or_else(|| format!("how {} is started is not known", session.agent))?;
@@ -60,15 +61,22 @@ pub(super) fn spec(
         }
         _ => (None, session.cwd.clone().ok_or("its entry names no `cwd`")?),
     };
-    let opening = match &resumed {
-        Some(args) => Opening::Resumed(args),
-        None => Opening::New(action.conversation.as_ref()),
+    let forked = match &request.fork {
+        Some(from) if action.kind == ActionKind::Start => {
+            Some(adapter.fork_args(from).ok_or_else(|| format!("how {} forks a conversation is not known", session.agent))?)
+        }
+        _ => None,
+    };
+    let opening = match (&resumed, &forked) {
+        (Some(args), _) => Opening::Resumed(args),
+        (None, Some(args)) => Opening::Forked(args, action.conversation.as_ref()),
+        (None, None) => Opening::New(action.conversation.as_ref()),
     };
     let permissions = match session.lead.permissions {
         None if has_permission_flag(&pass.manifest().agents, session) => None,
         other => Some(other.unwrap_or(Permissions::Ask)),
     };
-    let prompt = session.lead.prompt.as_deref().filter(|_| says_prompt && action.kind == ActionKind::Start);
+    let prompt = session.lead.prompt.as_deref().filter(|_| request.says_prompt && action.kind == ActionKind::Start);
     let mut argv = session.lead.command.clone();
     if argv.is_empty() {
         argv.push(facts::program(agents, session).ok_or("what its program is called is not known")?);

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::observe::Observer;
 use super::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::agent::Agents;
-use crate::core::ids::SessionKey;
+use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
 use crate::core::lead::{
@@ -52,6 +52,8 @@ pub struct LeadRequest {
     pub take: bool,
     /// Whether sessions of their names that hold no agent are used.
     pub reuse: bool,
+    /// The conversation that a new one begins with.
+    pub fork: Option<ConversationId>,
     /// Whether a new conversation is begun with the entry's prompt.
     pub says_prompt: bool,
     /// Whether a turn is interrupted.

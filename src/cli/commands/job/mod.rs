@@ -6,7 +6,7 @@ mod list;
 mod prune;
 mod publish;
 mod show;
-mod submit;
+pub(in crate::cli::commands) mod submit;
 mod wait;
 
 use super::{document_line, print_document};

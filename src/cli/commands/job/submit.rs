@@ -22,6 +22,9 @@ use crate::core::manifest::select::Selection;
 use crate::core::report::DriftState;
 use crate::store::jobs::Registry;
 
+/// The limits of a job that names none, as the help of `job submit` says.
+const TIMEOUT: Duration = Duration::from_secs(60 * 60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
 /// The longest prompt, in bytes.
 const LONGEST_PROMPT: u64 = 256 << 10;
 
@@ -80,6 +83,32 @@ pub(crate) fn run(
         context.out.note(&format!("{why}; the next pass that finds {mux}:{name} records job {id} in its entry"));
     }
     Ok(Exit::Done)
+}
+
+/// Registers a job of a session that is about to be declared.
+pub(in crate::cli::commands) fn register(
+    (agent, session): (AgentKind, &str),
+    text: &str,
+    registry: &Registry,
+    manifest: &Path,
+) -> Result<Job, CliError> {
+    let prompt = prompt(text)?;
+    let Named { broker, root } = Named::of(broker::at(manifest, run_pass::declared(manifest)))?;
+    Ok(registry.add(false, |id, auth_token| {
+        Job::new(NewJob {
+            id,
+            at: Utc::now(),
+            prompt: Some(prompt),
+            agent: Some(agent.to_string()),
+            agent_session: Some(format!("{}:{session}", MuxKind::Tmux)),
+            timeout: Some(TIMEOUT),
+            idle_timeout: Some(IDLE_TIMEOUT),
+            expected_artifacts: Vec::new(),
+            auth_token,
+            root: Some(root),
+            broker: broker.as_ref().map(From::from),
+        })
+    })?)
 }
 
 /// Whether there is such an agent. A manifest that cannot be read may declare any.

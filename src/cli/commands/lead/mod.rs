@@ -73,6 +73,7 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
         wish: Wish::Manifest,
         take: false,
         reuse: false,
+        fork: None,
         says_prompt: true,
         now: false,
         kill: false,

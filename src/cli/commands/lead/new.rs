@@ -1,17 +1,23 @@
 //! `headcount new`: an entry, and the session it declares.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use super::{Lead, absolute, begin, carry_out, lead, load, permission, plan};
+use crate::agent::Agents;
 use crate::cli::Context;
 use crate::cli::args::{NewArgs, WhichArgs};
+use crate::cli::commands::job::submit;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::lead::DeclareError;
-use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::ids::{ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::lead::Wish;
+use crate::core::manifest::Session;
+use crate::core::text::printable;
 
 /// Declares a session and starts it.
 pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
@@ -23,11 +29,27 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     let here =
         std::env::current_dir().map_err(|error| CliError::new(Exit::Failure, format!("cannot tell where this is: {error}")))?;
-    let cwd = absolute(args.cwd.as_deref().unwrap_or(&here))?;
-    let cwd = cwd.to_str().ok_or_else(|| CliError::new(Exit::Refused, "the path of the directory is not UTF-8"))?.to_owned();
     let agent = lead.manifest.agents.find(args.agent.as_str()).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("no agent named {}", args.agent)).hint("declare it under `agents:` in the manifest")
     })?;
+    let holder = |id: &ConversationId| {
+        let is_its = |session: &&Arc<Session>| session.agent == agent && session.recorded.session_id.as_ref() == Some(id);
+        lead.manifest.sessions.iter().find(is_its)
+    };
+    if let Some(other) = args.conversation.as_ref().and_then(holder) {
+        let name = printable(&other.key.name);
+        return Err(CliError::new(Exit::Refused, format!("the conversation is the one of {name}; nothing was done"))
+            .hint(format!("`headcount start {name}` goes on in it, `--fork` begins another with what it holds")));
+    }
+    let forks = |id: &ConversationId| Agents::with(&lead.manifest.agents).of(agent).and_then(|it| it.fork_args(id)).is_some();
+    if args.fork.as_ref().is_some_and(|id| !forks(id)) {
+        let why = format!("unsupported: how {agent} forks a conversation has not been tried; nothing was done");
+        return Err(CliError::new(Exit::Refused, why));
+    }
+    // What is forked is found where it was.
+    let forked = args.fork.as_ref().and_then(holder).and_then(|other| other.cwd.clone());
+    let cwd = absolute(args.cwd.as_deref().or(forked.as_deref()).unwrap_or(&here))?;
+    let cwd = cwd.to_str().ok_or_else(|| CliError::new(Exit::Refused, "the path of the directory is not UTF-8"))?.to_owned();
     let usual = &lead.manifest.usual;
     let name = match &args.name {
         Some(name) => name.clone(),
@@ -57,27 +79,52 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     if !args.args.is_empty() {
         put("args", json!(args.args));
     }
-    if let Some(prompt) = &args.prompt {
+    if let Some(id) = &args.conversation {
+        put("session_id", json!(id.as_str()));
+    }
+    if let Some(prompt) = args.prompt.as_ref().or(args.submit_job.as_ref()) {
         put("prompt", json!(prompt));
     }
     if let Some(task) = &args.task {
         put("task", json!(task));
     }
-    let saved = lead::append(&lead.world, &lead.request.pass, &key, &Value::Object(entry)).map_err(|error| match error {
-        DeclareError::Pass(error) => CliError::from_pass(error, context.out.color_errors),
-        DeclareError::Refused(_) => CliError::caused_by(Exit::Refused, &error).hint("nothing was done"),
+    let job = match (&args.submit_job, &lead.request.pass.jobs) {
+        (Some(text), Some(registry)) if lead.manifest.find(&key).is_none() => {
+            let job = submit::register((agent, &name), text, registry, &lead.request.pass.manifest)?;
+            entry.insert("delegate_job_id".to_owned(), json!(job.id.as_str()));
+            Some((job.id, registry))
+        }
+        _ => None,
+    };
+    let appended = lead::append(&lead.world, &lead.request.pass, &key, &Value::Object(entry));
+    let saved = appended.map_err(|error| {
+        // Nobody would work on it.
+        if let Some(Err(error)) = job.as_ref().map(|(id, registry)| registry.cancel(id, Utc::now())) {
+            context.out.note(&format!("the job could not be cancelled: {}", CliError::from(error).message()));
+        }
+        match error {
+            DeclareError::Pass(error) => CliError::from_pass(error, context.out.color_errors),
+            DeclareError::Refused(_) => CliError::caused_by(Exit::Refused, &error).hint("nothing was done"),
+        }
     })?;
+    if let Some((id, _)) = &job {
+        context.out.note(&format!("job {id} was registered, and stands in the entry"));
+    }
     run_pass::say_saved(&saved, context);
     if lead.request.is_found {
         stay_allowed(&lead, context)?;
     }
     lead.request.only = Some(BTreeSet::from([key]));
+    lead.request.fork.clone_from(&args.fork);
     let planned = plan(&lead, context)?;
     let exit = carry_out(&lead, &planned, args.format.document(), context)?;
     if exit != Exit::Done {
-        context
-            .out
-            .note("its entry stays in the manifest: `headcount start` tries again; take the entry out if you do not want it");
+        let name = shell_words::quote(&name);
+        let again = match &args.fork {
+            Some(_) => format!("`headcount rm {name}` takes it out, before you fork again"),
+            None => format!("`headcount start {name}` tries again, `headcount rm {name}` takes it out"),
+        };
+        context.out.note(&format!("its entry stays in the manifest: {again}"));
     }
     Ok(exit)
 }

@@ -46,7 +46,7 @@ impl Engine<'_> {
         let Some(permit) = Permit::new(&operation, &Standing::Planned(action.clone())) else {
             return report.failed(Outcome::Failed, "internal error: nothing was permitted".to_owned());
         };
-        let spec = match launch::spec(&agents, pass, session, &action, (operation.id.as_str(), self.request.says_prompt)) {
+        let spec = match launch::spec(&agents, pass, session, &action, operation.id.as_str(), self.request) {
             Ok(spec) => spec,
             Err(why) => return report.failed(Outcome::Failed, why),
         };
