@@ -5,8 +5,9 @@ use clap::error::{ContextKind, ContextValue};
 use super::error::{CliError, Exit};
 
 /// Words, and what to do instead.
-const ELSEWHERE: [(&[&str], &str); 19] = [
-    (&["log", "logs", "journal"], "`headcount history` shows what headcount recorded, newest first"),
+const ELSEWHERE: [(&[&str], &str); 20] = [
+    (&["log", "tail"], "`headcount logs SESSION` shows a conversation; `headcount history` what headcount recorded"),
+    (&["journal"], "`headcount history` shows what headcount recorded, newest first"),
     (&["list", "get", "sessions"], "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
     (
         &["show", "inspect", "info", "why"],
@@ -143,7 +144,7 @@ mod tests {
         for word in ["send", "enforce"] {
             assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
         }
-        for word in ["log", "logs", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
+        for word in ["log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

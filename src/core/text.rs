@@ -79,17 +79,78 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Text of several lines, safe to show: as [`printable`], but line ends, tabs and what joins letters or pictures stay, and colours
+/// are taken out.
+pub fn printable_lines(text: &str) -> String {
+    let stays = |c: char| matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');
+    let mut safe = String::with_capacity(text.len());
+    for (at, line) in text.split('\n').enumerate() {
+        if at > 0 {
+            safe.push('\n');
+        }
+        let line = uncoloured(line.strip_suffix('\r').unwrap_or(line));
+        let mut rest = line.as_ref();
+        while let Some(at) = rest.find(|c: char| is_unsafe(c) && !stays(c)) {
+            let (before, after) = rest.split_at(at);
+            let end = after.chars().next().map_or(after.len(), char::len_utf8);
+            let (odd, after) = after.split_at(end);
+            safe.push_str(before);
+            safe.push_str(&printable(odd));
+            rest = after;
+        }
+        safe.push_str(rest);
+    }
+    safe
+}
+
+/// A line without the sequences by which programs colour it: `ESC [ 1 ; 32 m`.
+fn uncoloured(line: &str) -> Cow<'_, str> {
+    if !line.contains("\u{1b}[") {
+        return Cow::Borrowed(line);
+    }
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':');
+        rest = match end.and_then(|end| after.get(end..)?.strip_prefix('m')) {
+            Some(rest) => rest,
+            None => {
+                plain.push_str("\u{1b}[");
+                after
+            }
+        };
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{printable, printable_lines};
 
     #[test]
     fn an_escape_sequence_in_a_name_cannot_reach_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\nc\u{202e}d"), "a\\u{1b}[31mb\\nc\\u{202e}d");
         assert!(matches!(printable("plain é 漢"), std::borrow::Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn lines_of_others_keep_their_shape_and_nothing_that_moves_a_cursor() {
+        for (text, expected) in [
+            ("one\r\n\ttwo\n", "one\n\ttwo\n"),
+            ("\u{1b}[1;32mgreen\u{1b}[0m \u{1b}[2Jgone", "green \\u{1b}[2Jgone"),
+            ("\u{1b}[", "\\u{1b}["),
+            ("over\rwritten\u{7}", "over\\rwritten\\u{7}"),
+            ("\u{1b}]0;title\u{7}x", "\\u{1b}]0;title\\u{7}x"),
+            ("👩\u{200d}🔧 a\u{200c}b \u{202e}c", "👩\u{200d}🔧 a\u{200c}b \\u{202e}c"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+        ] {
+            assert_eq!(printable_lines(text), expected, "{text:?}");
+        }
     }
 }

@@ -26,6 +26,11 @@ impl Scene {
         let sockets = place.tmux().join(format!("tmux-{}", rustix::process::geteuid().as_raw()));
         std::fs::DirBuilder::new().mode(0o700).create(&sockets).unwrap();
         let server = UnixListener::bind(sockets.join("default")).unwrap();
+        // A conversation that no manifest knows.
+        let talk = place.home().join(".claude/projects/-home-dev-lab-shop");
+        std::fs::create_dir_all(&talk).unwrap();
+        let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/turns/claude/stop-hook.jsonl");
+        std::fs::copy(recorded, talk.join(format!("{TALK}.jsonl"))).unwrap();
         Self { place, _server: server, id: String::new() }
     }
 
@@ -40,8 +45,11 @@ impl Scene {
     }
 }
 
+/// The conversation of a scene.
+const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
+
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 87] = [
+const EXITS: [(&[&str], u8); 95] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -86,6 +94,14 @@ const EXITS: [(&[&str], u8); 87] = [
     (&["release nobody"], 1),
     (&["release lab"], 0),
     (&["attach lab"], 1),
+    (&["read 5e1f0c1e-0000-4000-8000-000000000999"], 0),
+    (&["read nobody"], 1),
+    (&["read lab"], 4),
+    (&["logs 5e1f0c1e-0000-4000-8000-000000000999"], 0),
+    (&["logs nobody"], 1),
+    (&["logs lab"], 4),
+    (&["screen nobody"], 1),
+    (&["screen lab"], 4),
     (&["allow"], 3),
     (&["allow --yes"], 0),
     (&["consent bypass"], 3),
@@ -132,7 +148,7 @@ const EXITS: [(&[&str], u8); 87] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 50] = [
+const ELSEWHERE: [(&str, u8, &str); 54] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -177,6 +193,10 @@ const ELSEWHERE: [(&str, u8, &str); 50] = [
     ("release", 75, "tests/lead/holds.rs"),
     ("attach", 0, "tests/lead/main.rs"),
     ("attach", 3, "tests/lead/main.rs"),
+    ("read", 3, "tests/lead/reading.rs"),
+    ("logs", 3, "tests/lead/reading.rs"),
+    ("screen", 0, "tests/lead/reading.rs"),
+    ("screen", 3, "tests/lead/reading.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
     ("doctor", 0, "tests/cli/doctor.rs"),
     ("demo", 0, "tests/pass/cycle.rs"),
@@ -282,7 +302,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 26] = [
+const DOCUMENTS: [&[&str]; 29] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -300,6 +320,9 @@ const DOCUMENTS: [&[&str]; 26] = [
     &["rename lab new"],
     &["handoff lab"],
     &["release lab"],
+    &["read 5e1f0c1e-0000-4000-8000-000000000999"],
+    &["logs 5e1f0c1e-0000-4000-8000-000000000999"],
+    &["screen lab"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

@@ -11,7 +11,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["status", "--json", "-o", "wide"], "cannot be used with"),
         (&["status", "-o", "table"], "possible values: wide, name, json, yaml"),
         (&["diff", "-o", "wide"], "possible values: json, yaml"),
-        (&["log"], "`headcount history` shows"),
+        (&["log"], "`headcount logs SESSION` shows"),
         (&["kill", "lab"], "`headcount stop SESSION` asks the agent to end"),
         (&["enter", "lab"], "`headcount attach SESSION`"),
         (&["-v", "spawn"], "`headcount start SESSION`"),

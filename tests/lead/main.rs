@@ -14,6 +14,7 @@ mod holds;
 mod launcher;
 mod pi;
 mod points;
+mod reading;
 mod refusals;
 mod rename;
 mod scene;

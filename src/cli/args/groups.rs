@@ -6,10 +6,11 @@ use clap::Command;
 use clap::builder::{StyledStr, Styles};
 
 /// The groups.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["status", "diff", "describe", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
     ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "handoff", "release", "attach"]),
+    ("Drive", &["read", "logs", "screen"]),
     ("Delegate", &["job"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];

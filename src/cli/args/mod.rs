@@ -8,6 +8,7 @@ mod groups;
 mod job;
 mod lead;
 mod look;
+mod reading;
 mod record;
 mod schema;
 mod setup;
@@ -35,6 +36,7 @@ pub(crate) use lead::{
     WhichArgs,
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
+pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
 pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
@@ -61,7 +63,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
     /// Print the version
-    #[arg(long, short = 'V', action = ArgAction::Version, help_heading = GLOBAL)]
+    #[arg(long, short = 'V', action = ArgAction::Version, help_heading = GLOBAL, hide_short_help = true)]
     version: Option<bool>,
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
@@ -179,6 +181,9 @@ pub(crate) enum Verb {
     Handoff(HandoffArgs),
     Release(ReleaseArgs),
     Attach(AttachArgs),
+    Read(ReadArgs),
+    Logs(LogsArgs),
+    Screen(ScreenArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),
     Init(InitArgs),

@@ -43,6 +43,12 @@ pub(crate) enum SchemaName {
     Plan,
     /// What `apply`, `start`, `stop` and `restart` print with --json
     Apply,
+    /// What `read --json` prints, each turn
+    Turn,
+    /// What `logs --json` prints, each step
+    Log,
+    /// What `screen --json` prints
+    Screen,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
@@ -21,6 +22,20 @@ pub(super) fn period(text: &str) -> Result<Duration, String> {
 /// How many.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a number such as 5".to_owned())
+}
+
+/// How many, perhaps none.
+pub(super) fn any_count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a number such as 5".to_owned())
+}
+
+/// A moment: an RFC 3339 time, or how long ago it was.
+pub(super) fn since(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(at) = text.parse::<DateTime<Utc>>() {
+        return Ok(at);
+    }
+    let ago = duration(text).ok().and_then(|ago| Utc::now().checked_sub_signed(TimeDelta::from_std(ago).ok()?));
+    ago.ok_or_else(|| "expected a time such as 2026-11-29T18:00:00Z, or how long ago it was, such as 10m".to_owned())
 }
 
 /// A label selector `key=value`.

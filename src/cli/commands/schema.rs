@@ -14,11 +14,13 @@ use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
 use crate::core::lead::ApplyReport;
 use crate::core::lead::plan::LeadPlan;
+use crate::core::lead::turns::{LogLine, TurnReport};
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::describe::Description;
 use crate::core::report::history::HistoryReport;
+use crate::core::report::screen::ScreenReport;
 use crate::core::report::status::StatusReport;
 
 /// Prints one schema, or the page.
@@ -49,6 +51,9 @@ fn of(document: SchemaName) -> Value {
         SchemaName::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
         SchemaName::Plan => generate::<LeadPlan>("headcount plan v1"),
         SchemaName::Apply => generate::<ApplyReport>("headcount apply v1"),
+        SchemaName::Turn => generate::<TurnReport>("headcount turn v1"),
+        SchemaName::Log => generate::<LogLine>("headcount log v1"),
+        SchemaName::Screen => generate::<ScreenReport>("headcount screen v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
         SchemaName::Describe => generate::<Description>("headcount describe v1"),
         SchemaName::History => generate::<HistoryReport>("headcount history v1"),

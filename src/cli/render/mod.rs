@@ -17,6 +17,7 @@ pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turn;
 pub(crate) mod yaml;
 
 use anstyle::{AnsiColor, Effects};

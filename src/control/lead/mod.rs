@@ -11,6 +11,7 @@ mod facts;
 mod holds;
 mod launch;
 mod led;
+pub mod reading;
 mod recover;
 mod rivals;
 

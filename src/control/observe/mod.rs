@@ -1,6 +1,7 @@
 //! Looking at the world once: servers, panes, processes, transcripts. Joins the adapters; decides nothing and writes nothing.
 
 mod continued;
+pub(in crate::control) mod lookup;
 mod others;
 mod outsiders;
 mod panes;

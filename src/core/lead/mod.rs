@@ -27,7 +27,7 @@ pub use hold::{HoldReport, SessionHold};
 pub use judge::{EntryFacts, Judged, Scene, Wish, judge};
 pub use ledger::{ActedOn, AliveIn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields, wanted};
 pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
-pub use reference::{is_pattern, referred};
+pub use reference::{is_pattern, pane_of, referred};
 pub use rename::{RenameScene, judge_rename};
 pub use series::{Run, RunEnd, RunEnding, Series, StartWaits, due_after_loss};
 pub use start::{ChildEnd, StandingDialog, StartEvidence, StartNext, next_start};

@@ -1,6 +1,6 @@
 //! Which entries a REF means: the first kind of name with a match counts, and nothing is guessed. Pure.
 
-use crate::core::ids::SessionKey;
+use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::pattern::glob;
 use crate::core::manifest::{Manifest, Session};
 
@@ -39,6 +39,19 @@ fn is_placed(session: &Session, text: &str) -> bool {
     rest.is_some_and(|rest| rest == name || Some(rest) == pane)
 }
 
+/// The pane that a REF of the form `MUX:SERVER:PANE` means, whether or not an entry knows it.
+pub fn pane_of(text: &str) -> Option<(ServerKey, &str)> {
+    let (mux, rest) = text.split_once(':')?;
+    let (server, pane) = rest.rsplit_once(':').filter(|(server, _)| !server.is_empty())?;
+    let mux: MuxKind = mux.parse().ok()?;
+    let number = match mux {
+        MuxKind::Tmux => pane.strip_prefix('%'),
+        MuxKind::Zellij => pane.strip_prefix("terminal_"),
+    };
+    let is_pane = number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    is_pane.then(|| (ServerKey { mux, server: server.to_owned() }, pane))
+}
+
 /// Whether a REF may mean several sessions.
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
@@ -52,6 +65,18 @@ mod tests {
 
     use super::*;
     use crate::core::manifest::{Environment, read};
+
+    #[test]
+    fn a_pane_is_named_by_multiplexer_server_and_its_own_id() {
+        let found = |text| pane_of(text).map(|(key, pane)| (key.mux, key.server, pane));
+        assert_eq!(found("tmux:default:%3"), Some((MuxKind::Tmux, "default".to_owned(), "%3")));
+        assert_eq!(found("tmux:/run/a:b:%12"), Some((MuxKind::Tmux, "/run/a:b".to_owned(), "%12")));
+        assert_eq!(found("zellij:default:terminal_0"), Some((MuxKind::Zellij, "default".to_owned(), "terminal_0")));
+        for odd in ["tmux:default:web", "tmux:default:%", "tmux:%3", "tmux::%3", "screen:default:%3", "tmux:default:%3x", "%3"]
+        {
+            assert_eq!(found(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn the_first_kind_with_a_match_counts() {

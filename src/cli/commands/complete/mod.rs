@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 31] = [
+const KINDS: [(&str, Kind); 32] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -201,6 +201,7 @@ const KINDS: [(&str, Kind); 31] = [
     ("SHELL", Kind::Free),
     ("STATUS", Kind::Free),
     ("TEXT", Kind::Free),
+    ("TIME", Kind::Free),
     ("WHAT", Kind::Free),
     ("WHEN", Kind::Free),
 ];

@@ -97,7 +97,7 @@ pub(crate) fn watching(pass: PassOptions, context: &Context) -> Result<LeadReque
 }
 
 /// The manifest as it stands.
-fn load(path: &std::path::Path, context: &Context) -> Result<Manifest, CliError> {
+pub(crate) fn load(path: &std::path::Path, context: &Context) -> Result<Manifest, CliError> {
     let snapshot = ManifestFile::open(path)?.read()?;
     let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
     let invalid = |all: Vec<_>| CliError::invalid_manifest(path, &all, &text, context.out.color_errors);

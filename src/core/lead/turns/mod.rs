@@ -5,6 +5,7 @@ mod draft;
 mod end;
 mod find;
 mod page;
+mod report;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ pub use draft::TurnDraft;
 pub use end::{AnswerSeen, EndVerdict, SETTLED_AFTER, judge_end};
 pub use find::{TurnAnswer, TurnReply, answer_to};
 pub use page::{TranscriptPosition, TurnPage};
+pub use report::{LOG_SCHEMA, LogEntry, LogKind, LogLine, TURN_SCHEMA, TurnReport, log_of};
 
 /// One turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

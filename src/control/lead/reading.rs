@@ -1,0 +1,203 @@
+//! Reading what a session's agent wrote, or what its pane shows. Looks only; needs no manifest for a pane or the id of a conversation.
+
+use std::path::{Path, PathBuf};
+
+use super::effects;
+use crate::agent::{Agents, TranscriptIndex, TurnQuery};
+use crate::control::observe::{Observer, lookup};
+use crate::control::pass::Pass;
+use crate::core::agents::Declared;
+use crate::core::drift::{LiveAgent, Presence};
+use crate::core::fact::Fact;
+use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
+use crate::core::lead::Placed;
+use crate::core::lead::turns::TurnPage;
+use crate::core::observe::{Server, Transcript};
+
+/// What is read: a session, a pane, or a conversation.
+#[derive(Debug, Clone)]
+pub struct ReadSubject {
+    /// The session, where there is one.
+    pub session: Option<SessionKey>,
+    /// Its agent.
+    pub agent: Option<AgentKind>,
+    /// The conversation, and its transcript if anything was said in it. `Unknown`: it cannot be told which it is.
+    pub conversation: Fact<(ConversationId, Fact<Transcript>)>,
+    /// The pane to look at, where something runs.
+    pub pane: Option<(ServerKey, Placed)>,
+    /// Whether an agent runs there.
+    pub is_alive: bool,
+    /// Why what runs may be something else: then the conversation is the recorded one.
+    pub doubt: Option<String>,
+}
+
+/// Several things that one word means.
+#[derive(Debug, Clone)]
+pub struct SeveralMeant(pub Vec<String>);
+
+/// The session of an entry.
+pub fn of_entry(pass: &Pass, key: &SessionKey) -> Option<ReadSubject> {
+    let (index, session) = pass.manifest().sessions.iter().enumerate().find(|(_, session)| session.key == *key)?;
+    let entry = pass.verdict().entries.get(index)?;
+    let agents = Agents::with(&pass.manifest().agents);
+    let live = entry.presence.live();
+    let kind = session.agent;
+    let recorded = session.recorded.session_id.clone();
+    let moved = entry.continued.as_ref().map(|continued| continued.id.clone());
+    let id = match (&entry.presence, entry.lives_in.clone()) {
+        (_, Some(id)) => Fact::Seen(id),
+        (Presence::Alive(_) | Presence::Several { .. }, None) => Fact::Unknown(untold(&entry.about_id)),
+        (Presence::Unknown(why), None) if recorded.is_none() => Fact::Unknown(why.clone()),
+        (_, None) => moved.or(recorded).map_or(Fact::Absent, Fact::Seen),
+    };
+    let home = live.map(|live| live.agent.home.clone()).or_else(|| entry.home.clone().map(Fact::Seen));
+    let home = home.unwrap_or_else(|| pass.observation().fallback_homes.get(index).cloned().unwrap_or(Fact::Absent));
+    let mut cwds: Vec<&Path> = live.and_then(|live| live.agent.cwd.seen()).map(PathBuf::as_path).into_iter().collect();
+    cwds.extend(session.cwd.as_deref());
+    let conversation = id.map(|id| {
+        let transcript = transcript(&agents, kind, &home, &id, &cwds);
+        (id, transcript)
+    });
+    let server = session.key.server_key();
+    let seen = pass.observation().servers.get(&server).and_then(Fact::seen);
+    let pane = match &entry.presence {
+        Presence::Alive(live) => placed_of(seen, live),
+        Presence::NoAgent { session, .. } => match session.panes.as_slice() {
+            [pane] => placed(seen, &session.id, &pane.id, pane.pid),
+            _ => None,
+        },
+        _ => None,
+    };
+    Some(ReadSubject {
+        session: Some(session.key.clone()),
+        agent: Some(kind),
+        conversation,
+        pane: pane.map(|pane| (server, pane)),
+        is_alive: entry.presence.has_agent(),
+        doubt: match &entry.presence {
+            Presence::Unknown(why) => Some(why.clone()),
+            _ => None,
+        },
+    })
+}
+
+fn untold(about: &str) -> String {
+    if about.is_empty() { "nothing tells which conversation it is in".to_owned() } else { about.to_owned() }
+}
+
+/// The pane of an id on a server. `Absent`: there is none.
+///
+/// # Errors
+/// Several panes have this id.
+pub fn of_pane(world: &Observer, declared: &Declared, key: &ServerKey, id: &str) -> Result<Fact<ReadSubject>, SeveralMeant> {
+    let (server, shown) = match lookup::panes(world, declared, key, id) {
+        Fact::Seen(found) => found,
+        Fact::Absent => return Ok(Fact::Absent),
+        Fact::Unknown(why) => return Ok(Fact::Unknown(why)),
+    };
+    let Some((session, pane)) = shown.first() else { return Ok(Fact::Absent) };
+    if shown.iter().any(|(_, other)| other.pid != pane.pid) {
+        return Err(SeveralMeant(shown.iter().map(|(session, _)| format!("{key}:{}", session.name)).collect()));
+    }
+    let agents = Agents::with(declared);
+    let (agent, conversation) = match &pane.agents {
+        Fact::Seen(all) => match all.as_slice() {
+            [agent] => {
+                let id = match agent.ladder.proof() {
+                    Fact::Seen((id, _)) => Fact::Seen(id.clone()),
+                    Fact::Absent => Fact::Unknown(untold("")),
+                    Fact::Unknown(why) => Fact::Unknown(why),
+                };
+                let cwds: Vec<&Path> = agent.cwd.seen().map(PathBuf::as_path).into_iter().collect();
+                let found = id.map(|id| {
+                    let transcript = transcript(&agents, agent.kind, &agent.home, &id, &cwds);
+                    (id, transcript)
+                });
+                (Some(agent.kind), found)
+            }
+            [] => (None, Fact::Absent),
+            _ => (None, Fact::Unknown("several agents run in it".to_owned())),
+        },
+        Fact::Absent => (None, Fact::Absent),
+        Fact::Unknown(why) => (None, Fact::Unknown(why.clone())),
+    };
+    let host = world.host.name().to_owned();
+    let key_of = SessionKey { host, mux: key.mux, server: key.server.clone(), name: session.name.clone() };
+    Ok(Fact::Seen(ReadSubject {
+        session: Some(key_of),
+        agent,
+        conversation,
+        is_alive: agent.is_some(),
+        doubt: None,
+        pane: placed(Some(&server), &session.id, id, pane.pid).map(|placed| (key.clone(), placed)),
+    }))
+}
+
+/// The conversation of an id, in the homes that the agents have in this environment. `Absent`: no agent has one of this id.
+///
+/// # Errors
+/// Several agents have.
+pub fn of_conversation(world: &Observer, declared: &Declared, id: &str) -> Result<Fact<ReadSubject>, SeveralMeant> {
+    let agents = Agents::with(declared);
+    let id = ConversationId(id.to_owned());
+    let (mut found, mut why_not) = (Vec::new(), None);
+    for kind in declared.kinds() {
+        let home = agents.of(kind).and_then(|agent| agent.home(&world.env)).map_or(Fact::Absent, Fact::Seen);
+        match transcript(&agents, kind, &home, &id, &[]) {
+            Fact::Seen(transcript) => found.push((kind, transcript)),
+            Fact::Unknown(why) => why_not = why_not.or(Some(why)),
+            Fact::Absent => {}
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(why_not.map_or(Fact::Absent, Fact::Unknown)),
+        [(kind, transcript)] => Ok(Fact::Seen(ReadSubject {
+            session: None,
+            agent: Some(*kind),
+            conversation: Fact::Seen((id, Fact::Seen(transcript.clone()))),
+            pane: None,
+            is_alive: false,
+            doubt: None,
+        })),
+        several => Err(SeveralMeant(several.iter().map(|(kind, it)| format!("{kind}, in {}", it.path.display())).collect())),
+    }
+}
+
+fn transcript(agents: &Agents, kind: AgentKind, home: &Fact<PathBuf>, id: &ConversationId, cwds: &[&Path]) -> Fact<Transcript> {
+    let home = match home {
+        Fact::Seen(home) => home,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why.clone()),
+    };
+    match agents.of(kind).filter(|agent| agent.has_readable_transcripts()) {
+        Some(agent) => agent.transcript(&TranscriptIndex::new(), home, id, cwds),
+        None => Fact::Unknown(format!("headcount does not read the transcripts of {kind}")),
+    }
+}
+
+fn placed_of(server: Option<&Server>, live: &LiveAgent) -> Option<Placed> {
+    placed(server, &live.session.id, &live.pane.id, live.pane.pid)
+}
+
+fn placed(server: Option<&Server>, session: &str, pane: &str, pid: Option<u32>) -> Option<Placed> {
+    let (server, pid) = (server?.pid?, pid?);
+    Some(Placed { server, session: session.to_owned(), pane: pane.to_owned(), pid, is_new_session: false })
+}
+
+/// The newest turns of a conversation. `Absent`: nothing was said in it yet.
+pub fn turns(declared: &Declared, subject: &ReadSubject, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+    let (id, transcript) = match &subject.conversation {
+        Fact::Seen((id, Fact::Seen(transcript))) => (id, transcript),
+        Fact::Seen((_, Fact::Unknown(why))) | Fact::Unknown(why) => return Fact::Unknown(why.clone()),
+        Fact::Seen((_, Fact::Absent)) | Fact::Absent => return Fact::Absent,
+    };
+    let agents = Agents::with(declared);
+    let Some(adapter) = subject.agent.and_then(|kind| agents.of(kind)) else { return Fact::Absent };
+    adapter.turns(transcript, id, query)
+}
+
+/// What the pane shows now; `None`: it is not there any more.
+pub fn screen(world: &Observer, subject: &ReadSubject) -> Option<String> {
+    let (key, placed) = subject.pane.as_ref()?;
+    effects::view(world, &key.server, placed).map(|view| view.screen)
+}

@@ -1,0 +1,46 @@
+//! One pane by its id, whatever the manifest says: the sessions that show it, and what runs in it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::panes::Inspector;
+use super::{Observer, ask_now, fill};
+use crate::core::agents::Declared;
+use crate::core::fact::Fact;
+use crate::core::ids::ServerKey;
+use crate::core::observe::{MuxSession, Pane, Server};
+
+/// A pane, and a session that shows it.
+pub(in crate::control) type ShownPane = (Arc<MuxSession>, Arc<Pane>);
+
+/// The server with only the sessions that show a pane of this id, and what runs there. Grouped sessions show one pane, and zellij
+/// counts panes in each session anew: several need not be one.
+pub(in crate::control) fn panes(
+    world: &Observer,
+    declared: &Declared,
+    key: &ServerKey,
+    id: &str,
+) -> Fact<(Server, Vec<ShownPane>)> {
+    let mut server = match ask_now(world, key) {
+        Fact::Seen(server) => server,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    server.sessions.retain(|session| session.panes.iter().any(|pane| pane.id == id));
+    let inspector = Inspector::new(world, declared);
+    let standing = inspector.still_standing();
+    let meant = server.sessions.iter().flat_map(|session| &session.panes).filter(|pane| pane.id == id && pane.dead.is_none());
+    let pids: BTreeSet<u32> = meant.filter_map(|pane| pane.pid).collect();
+    let facts: HashMap<u32, _> =
+        pids.into_iter().map(|pid| (pid, inspector.pane_or_past(pid, &standing, &BTreeSet::from([pid])))).collect();
+    let mut servers = BTreeMap::from([(key.clone(), Fact::Seen(server))]);
+    fill(&mut servers, &facts);
+    inspector.count_peers(&mut servers);
+    let Some(Fact::Seen(server)) = servers.remove(key) else { return Fact::Absent };
+    let shown = server.sessions.iter().filter_map(|session| {
+        let pane = session.panes.iter().find(|pane| pane.id == id)?;
+        Some((Arc::clone(session), Arc::clone(pane)))
+    });
+    let shown = shown.collect();
+    Fact::Seen((server, shown))
+}
