@@ -11,6 +11,7 @@ pub mod doors;
 pub mod drive;
 mod files;
 mod gemini;
+pub mod hooks;
 pub mod live_process;
 mod missing_cache;
 mod opencode;
@@ -142,6 +143,12 @@ pub trait Adapter: Send + Sync {
 
     /// How it is started and ended; `None`: headcount does neither.
     fn drive(&self) -> Option<&drive::LaunchTable> {
+        None
+    }
+
+    /// What brings hooks into one start of it; `None`: nothing does, or not with this consent.
+    fn hooks(&self, command: &hooks::HookCommand, consent: hooks::HookConsent) -> Option<hooks::HookCarrier> {
+        let _ = (command, consent);
         None
     }
 

@@ -34,6 +34,7 @@ fn a_machine_with_a_manifest_will_do_and_every_check_has_its_row() {
         "exchange",
         "read leases",
         "state",
+        "hook events",
     ] {
         assert!(!row(&ran, what).starts_with("fail"), "{what}");
     }

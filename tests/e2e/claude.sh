@@ -158,5 +158,6 @@ if [ "$MUX" = tmux ]; then
   check "claude: and then its own question is answered" alive "$(field bold-creator-claude observed)"
   headcount stop bold-creator-claude --yes --now
 fi
+HOOKED=yes
 led claude "$H/lab/led" "$LED" '❯'
 echo "claude in $MUX: OK"

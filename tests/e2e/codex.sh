@@ -114,5 +114,20 @@ LED="env: { PATH: '$BIN:$SYSPATH', FAKE_KEY: dummy }"
 asks codex "$H/lab/asks" "$LED"
 mkdir "$H/nobody"
 nobody codex "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', CODEX_HOME: '$H/nobody' }"
+if [ "$MUX" = tmux ]; then
+  # Only one that asks nothing is given hooks.
+  mkdir "$H/lab/bold"
+  printf '[projects."%s"]\ntrust_level = "trusted"\n' "$H/lab/bold" >>"$H/.codex/config.toml"
+  printf '  - { name: bold-creator-codex, agent: codex, cwd: ~/lab/bold, mux: tmux, desired: running, permissions: bypass, %s }\n' "$LED" \
+    >>"$H/agent-sessions.yaml"
+  headcount consent bypass --yes
+  headcount apply bold-creator-codex --yes
+  prompt bold-creator-codex $'hello\n@@say all-done-44'
+  has_told() { hooked bold-creator-codex "$(field bold-creator-codex session_id)" "$1"; }
+  await 20 "its hook of a prompt" has_told UserPromptSubmit
+  await 20 "its hook of the end of a turn" has_told Stop
+  echo "ok: codex tells of itself through hooks"
+  headcount stop bold-creator-codex --yes --now
+fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
 echo "codex in $MUX: OK"

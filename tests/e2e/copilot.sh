@@ -115,5 +115,6 @@ check "a transcript moved away is stale" "agent-gone:shell stale-id:one" "$(drif
 LED="env: { PATH: '$BIN:$SYSPATH', COPILOT_OFFLINE: 'true', COPILOT_AUTO_UPDATE: 'false', COPILOT_PROVIDER_BASE_URL: '$URL/v1', COPILOT_PROVIDER_API_KEY: dummy, COPILOT_MODEL: fake-model }"
 asks copilot "$H/lab/asks" "$LED"
 nobody copilot "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', COPILOT_HOME: '$H/nobody', COPILOT_AUTO_UPDATE: 'false' }"
+HOOKED=yes
 led copilot "$H/lab/led" "$LED" '/ commands' --now
 echo "copilot in $MUX: OK"

@@ -25,6 +25,11 @@ led() {
   await 20 "$name idle" is_turn "$name" idle
   record
   id=$(field "$name" session_id)
+  if [ -n "${HOOKED:-}" ]; then
+    await 10 "the hooks of $name" hooked "$name" "$id" UserPromptSubmit
+    await 10 "the hook of the end of its turn" hooked "$name" "$id" Stop
+    echo "ok: $1 tells of itself through hooks"
+  fi
 
   # The server dies, as at a reboot.
   tm kill-server
@@ -91,6 +96,15 @@ nobody() {
   check "$1: until somebody has" dialog "$(blocked_by "$name")"
   headcount stop "$name" --yes --now
 }
+# hooked NAME ID EVENT: whether the very process of a session told of it. HOOKED is set where an agent is given hooks.
+hooked() {
+  local pid dir=$H/.local/state/headcount/hooks
+  for pid in $(field "$1" pid) $(descendants "$(field "$1" pid)"); do
+    ! grep -s "\"session_id\":\"$2\"" "$dir/$pid.jsonl" | grep -q "\"event\":\"$3\"" || return 0
+  done
+  return 1
+}
+descendants() { local child; for child in $(cat "/proc/$1/task"/*/children 2>/dev/null); do echo "$child"; descendants "$child"; done; }
 on_screen() { screen "$1" | grep -qE -- "$2"; }
 # keeps ID TEXT: whether a file of this conversation, or the database of all, holds the text
 keeps() {

@@ -131,5 +131,6 @@ record
 listed session delete "$alone" >/dev/null
 case " $(drifts) " in *" stale-id:alone-creator-opencode "*) echo "ok: a deleted conversation is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+HOOKED=yes
 led opencode "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }" 'ctrl.p commands'
 echo "opencode in $MUX: OK"

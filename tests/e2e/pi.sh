@@ -124,5 +124,6 @@ mkdir "$WORLD/away"
 mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+HOOKED=yes
 led pi "$H/lab/led" "args: [--provider, fake, --model, fake-model], env: { PATH: '$BIN:$SYSPATH', PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' }" fake-model
 echo "pi in $MUX: OK"

@@ -11,6 +11,7 @@ mod enforce;
 mod entries;
 mod faults;
 mod holds;
+mod hooks;
 mod launcher;
 mod pi;
 mod points;

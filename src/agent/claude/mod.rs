@@ -3,6 +3,7 @@
 mod drive;
 mod encode;
 mod entries;
+mod hooks;
 mod jobs;
 mod registry;
 mod transcripts;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::{Holder, LaunchTable};
+use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{Invocation, ProgramNames, Words, has_flag};
 use super::turns::{TurnQuery, of_lines};
@@ -105,6 +107,10 @@ impl Adapter for Claude {
             registries: vec![place.home.join("sessions")],
             transcripts: transcripts.iter().map(|name| projects.join(name)).collect(),
         }
+    }
+
+    fn hooks(&self, command: &HookCommand, _consent: HookConsent) -> Option<HookCarrier> {
+        Some(hooks::carrier(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

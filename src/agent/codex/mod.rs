@@ -2,6 +2,7 @@
 
 mod drive;
 mod held;
+mod hooks;
 mod line;
 mod rollouts;
 mod turn;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::{Holder, LaunchTable};
+use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::turns::{TurnQuery, of_lines};
@@ -120,6 +122,10 @@ impl Adapter for Codex {
             registries: vec![place.home.join(held::LOCKS)],
             transcripts: place.days().map(|day| sessions.join(rollouts::directory(day))).collect(),
         }
+    }
+
+    fn hooks(&self, command: &HookCommand, consent: HookConsent) -> Option<HookCarrier> {
+        hooks::carrier(command, consent)
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

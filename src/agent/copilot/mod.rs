@@ -1,6 +1,7 @@
 //! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
 
 mod drive;
+mod hooks;
 mod locks;
 mod opened;
 mod turn;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::LaunchTable;
+use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
@@ -77,6 +79,10 @@ impl Adapter for Copilot {
         // A new conversation is a new directory. The lock of a resumed one is made in an old directory, but with its first
         // prompt, and that is told by the list of open ones.
         WatchDirs { registries: vec![place.home.join(locks::SESSIONS), place.home.join(turn::OPEN)], transcripts: Vec::new() }
+    }
+
+    fn hooks(&self, command: &HookCommand, _consent: HookConsent) -> Option<HookCarrier> {
+        Some(hooks::carrier(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

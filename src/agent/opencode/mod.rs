@@ -2,6 +2,7 @@
 
 mod database;
 mod drive;
+mod hooks;
 mod sessions;
 mod turn;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::LaunchTable;
+use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -110,6 +112,10 @@ impl Adapter for Opencode {
         transcripts.sort();
         transcripts.dedup();
         WatchDirs { registries: Vec::new(), transcripts }
+    }
+
+    fn hooks(&self, command: &HookCommand, _consent: HookConsent) -> Option<HookCarrier> {
+        Some(hooks::carrier(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

@@ -1,6 +1,7 @@
 //! Pi. Reads names, first and last lines of its session files, its settings, and its arguments where they are left to be read.
 
 mod drive;
+mod hooks;
 mod sessions;
 mod store;
 mod turn;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::LaunchTable;
+use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -82,6 +84,10 @@ impl Adapter for Pi {
     fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let transcripts = place.cwd.map(|cwd| store::directories(place.home, cwd).unwrap_or_default());
         WatchDirs { registries: Vec::new(), transcripts: transcripts.unwrap_or_default() }
+    }
+
+    fn hooks(&self, command: &HookCommand, _consent: HookConsent) -> Option<HookCarrier> {
+        Some(hooks::carrier(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

@@ -3,6 +3,7 @@
 
 mod agents;
 mod files;
+mod hooks;
 mod host;
 mod jobs;
 mod tmux;
@@ -72,6 +73,7 @@ pub(crate) fn rows(context: &Context) -> Vec<Finding> {
     rows.extend(zellij::rows(&examiner));
     rows.extend(host::rows(&examiner));
     rows.extend(files::rows(&examiner, context));
+    rows.extend(hooks::rows(&examiner));
     rows.extend(jobs::rows(&examiner, context));
     rows.extend(agents::rows(&examiner));
     rows

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::hooking::Hooking;
 use super::{LeadRequest, facts};
 use crate::agent::drive::{LaunchTable, Opening};
 use crate::agent::{Agents, resume};
@@ -39,6 +40,7 @@ pub(super) fn spec(
     action: &Action,
     operation: &str,
     request: &LeadRequest,
+    hooking: &Hooking,
 ) -> Result<LaunchSpec, String> {
     let adapter = agents.of(session.agent).ok_or_else(|| format!("{} is not known", session.agent))?;
     let table = adapter.drive().ok_or_else(|| format!("how {} is started is not known", session.agent))?;
@@ -81,11 +83,13 @@ pub(super) fn spec(
     if argv.is_empty() {
         argv.push(facts::program(agents, session).ok_or("what its program is called is not known")?);
     }
-    argv.extend(table.arguments(opening, &session.lead.args, permissions, prompt));
+    let args = [hooking.args.as_slice(), &session.lead.args].concat();
+    argv.extend(table.arguments(opening, &args, permissions, prompt));
     let own = |name: &str| session.env.contains_key(name) || session.lead.env_files.contains_key(name);
     let given = table.set.iter().filter(|(name, _)| !own(name)).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let set = given
         .chain([("HEADCOUNT_OPERATION".to_owned(), operation.to_owned())])
+        .chain(hooking.set.iter().cloned())
         .chain(session.env.iter().map(|(name, value)| (name.clone(), value.clone())))
         .collect();
     let unset = table.blank.iter().filter(|name| !own(name)).map(|name| (*name).to_owned()).collect();

@@ -9,6 +9,7 @@ mod enforce;
 mod engine;
 mod facts;
 mod holds;
+mod hooking;
 mod launch;
 mod led;
 pub mod reading;

@@ -209,7 +209,9 @@ impl Cycles {
         match pass {
             Some(pass) => {
                 let registry = self.options.jobs.as_ref().map(|registry| registry.path());
-                Some(timed("gather what matters", || watched(&self.world, manifest, registry, pass)))
+                Some(timed("gather what matters", || {
+                    watched(&self.world, (manifest, &self.options.state_home), registry, pass)
+                }))
             }
             None if self.last_good.is_some() => None,
             // Nothing is known but where the manifest is.

@@ -16,11 +16,14 @@ use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::Manifest;
 use crate::core::observe::{MuxSession, Observation, Server};
 use crate::mux::{tmux, zellij};
+use crate::store::paths::StateHome;
 
 /// What matters after a pass.
-pub(super) fn watched(world: &Observer, manifest: &Path, jobs: Option<&Path>, pass: &Pass) -> Watched {
+pub(super) fn watched(world: &Observer, (manifest, state): (&Path, &StateHome), jobs: Option<&Path>, pass: &Pass) -> Watched {
     let seen = pass.observation();
     let mut watched = Watched {
+        // Its files are named after processes, as those of a registry are.
+        registries: BTreeSet::from([state.hooks()]),
         manifest: manifest.to_owned(),
         resolved: pass.path().to_owned(),
         jobs: jobs.map(Path::to_owned),

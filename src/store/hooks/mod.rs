@@ -7,6 +7,7 @@
 mod append;
 mod follow;
 mod line;
+mod place;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -22,6 +23,7 @@ use crate::core::ids::{AgentKind, ConversationId};
 pub use append::{append, dropped, prepare};
 pub use follow::{HookPosition, end, since};
 pub use line::LONGEST_LINE;
+pub use place::place;
 
 /// The directory of events, in the state directory.
 const HOOKS: &str = "hooks";

@@ -10,7 +10,7 @@ use crate::agent::Agents;
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::control::lead::effects::Ending;
 use crate::control::lead::rivals::Rivals;
-use crate::control::lead::{about, effects, launch, plan};
+use crate::control::lead::{about, effects, hooking, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
@@ -33,7 +33,7 @@ impl Engine<'_> {
         lock: SessionLock,
     ) -> OperationReport {
         let agents = Agents::with(&pass.manifest().agents);
-        let Some(table) = agents.of(session.agent).and_then(|adapter| adapter.drive()) else {
+        let Some((adapter, table)) = agents.of(session.agent).and_then(|adapter| Some((adapter, adapter.drive()?))) else {
             return report.failed(Outcome::Failed, "how its agent is started is not known".to_owned());
         };
         if action.kind == ActionKind::Start && action.conversation.is_none() && table.id_flag.is_some() {
@@ -46,7 +46,14 @@ impl Engine<'_> {
         let Some(permit) = Permit::new(&operation, &Standing::Planned(action.clone())) else {
             return report.failed(Outcome::Failed, "internal error: nothing was permitted".to_owned());
         };
-        let spec = match launch::spec(&agents, pass, session, &action, operation.id.as_str(), self.request) {
+        let inherited = |name: &str| effects::variable(self.world, &session.key.server, name);
+        let place = (self.request.launcher.as_path(), &self.request.pass.state_home);
+        // An agent that tells less is started all the same.
+        let hooking = hooking::hooking(adapter, session, place, inherited).unwrap_or_else(|why| {
+            (self.tell)(Progress::Note(&format!("{}: it is started without hooks: {why}", session.key)));
+            hooking::Hooking::default()
+        });
+        let spec = match launch::spec(&agents, pass, session, &action, operation.id.as_str(), self.request, &hooking) {
             Ok(spec) => spec,
             Err(why) => return report.failed(Outcome::Failed, why),
         };

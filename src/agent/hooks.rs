@@ -1,0 +1,103 @@
+//! How one session of an agent is made to tell what it does: the command of a hook, and what carries hooks into a start. Values only;
+//! writes no file, and knows of none of the agent's own.
+
+use std::path::Path;
+
+use crate::core::hooks::HookKind;
+use crate::core::ids::AgentKind;
+
+/// How long an agent waits for a hook, in seconds. The hook itself ends before that.
+pub const PATIENCE: u32 = 5;
+
+/// What every hook of an agent runs.
+#[derive(Debug, Clone)]
+pub struct HookCommand {
+    program: String,
+    state: String,
+    agent: AgentKind,
+}
+
+impl HookCommand {
+    /// The command with this headcount and this state directory, by their absolute paths. `None` if one of them is not absolute, or
+    /// cannot be written into a file of an agent.
+    pub fn new(program: &Path, state: &Path, agent: AgentKind) -> Option<Self> {
+        let plain = |path: &Path| {
+            let text = path.to_str().filter(|text| path.is_absolute() && !text.chars().any(char::is_control))?;
+            Some(text.to_owned())
+        };
+        Some(Self { program: plain(program)?, state: plain(state)?, agent })
+    }
+
+    /// Its words for an event.
+    pub fn words(&self, kind: HookKind) -> [&str; 6] {
+        [&self.program, "hook", "emit", &self.state, self.agent.as_str(), kind.as_str()]
+    }
+
+    /// The same as a line of a shell, which ends well and says nothing even if headcount is there no more.
+    pub fn line(&self, kind: HookKind) -> String {
+        format!("{} 2>/dev/null || :", shell_words::join(self.words(kind)))
+    }
+}
+
+/// What depends on the directory that the files are in.
+pub type OfPlace<T> = Box<dyn Fn(&str) -> T>;
+
+/// What carries hooks into one start of an agent.
+pub struct HookCarrier {
+    /// Files in a directory of their own: path in it, and content.
+    pub files: Vec<(&'static str, String)>,
+    /// Arguments before those of the entry, given that directory.
+    pub args: OfPlace<Vec<String>>,
+    /// Variables, given that directory. One that the entry sets itself means that there are no hooks.
+    pub set: OfPlace<Vec<(&'static str, String)>>,
+}
+
+impl HookCarrier {
+    /// Arguments alone.
+    pub fn of_args(args: Vec<String>) -> Self {
+        Self { files: Vec::new(), args: Box::new(move |_| args.clone()), set: Box::new(|_| Vec::new()) }
+    }
+
+    /// Files, and the arguments that name their directory.
+    pub fn of_files(files: Vec<(&'static str, String)>, args: impl Fn(&str) -> Vec<String> + 'static) -> Self {
+        Self { files, args: Box::new(args), set: Box::new(|_| Vec::new()) }
+    }
+}
+
+/// What a start says about permissions, where a hook needs one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookConsent {
+    /// The agent asks.
+    Asks,
+    /// A person has consented that it asks nothing.
+    Unasked,
+}
+
+/// The groups of hooks as Claude Code, Codex and Gemini have them in their settings: for each of their events one command.
+pub fn groups(command: &HookCommand, events: &[(&str, HookKind)], timeout: u32) -> serde_json::Map<String, serde_json::Value> {
+    let group =
+        |kind| serde_json::json!([{ "hooks": [{ "type": "command", "command": command.line(kind), "timeout": timeout }] }]);
+    events.iter().map(|(event, kind)| ((*event).to_owned(), group(*kind))).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_a_hook_survives_any_path_and_ends_well_without_headcount() {
+        let command = |program: &str, state: &str| HookCommand::new(Path::new(program), Path::new(state), AgentKind::Claude);
+        let line = command("/opt/it's a \"$HOME\"/headcount", "/s p/x").unwrap().line(HookKind::Stop);
+        let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert!(ran.status.success() && ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:?}");
+        let temp = tempfile::tempdir().unwrap();
+        let echo = temp.path().join("it's \"$HOME\" & echo");
+        std::fs::write(&echo, "#!/bin/sh\nprintf '%s|' \"$@\"\nexit 3\n").unwrap();
+        std::fs::set_permissions(&echo, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let line = HookCommand::new(&echo, Path::new("/s p/x"), AgentKind::Claude).unwrap().line(HookKind::Stop);
+        let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(0), &b"hook|emit|/s p/x|claude|Stop|"[..]));
+        assert!(command("headcount", "/s").is_none() && command("/h", "s").is_none() && command("/h\n", "/s").is_none());
+    }
+}
