@@ -51,6 +51,10 @@ const CHANGE: &str = "one change among 1,000, less one synced write of that mani
 const OVER_FLOOR: &str =
     "watch: killed -> recorded, among 1,000: <= 2 times (one list-panes -a + four synced writes of that manifest)";
 
+const START: &str = "start of one agent, until verified: at most 1.1 times the same command by `tmux new-session` + 50 ms";
+const BACK: &str = "20 sessions back after their server died, parallel 2, spacing 0: at most 1.2 times ten starts";
+const LAUNCHER: &str = "launcher: at most 3 MiB of its own, 0 wake-ups while its agent runs";
+
 const TWICE_AND_3: Limit = Limit::OverFloor { times: 2.0, plus: 3.0 };
 
 /// All of them, in the order of the design.
@@ -74,6 +78,10 @@ pub const ALL: &[Budget] = &[
     one("idle.memory", "watch", IDLE, "MiB", Limit::AtMost(16.0)),
     one("change.among.1000", "watch", CHANGE, "ms", Limit::TimesFloor(1.5)),
     one("watch.killed.1000", "watch", OVER_FLOOR, "ms", Limit::TimesFloor(2.0)),
+    one("lead.start", "lead", START, "ms", Limit::OverFloor { times: 1.1, plus: 50.0 }),
+    one("lead.back", "lead", BACK, "ms", Limit::TimesFloor(1.2)),
+    one("lead.launcher.memory", "lead", LAUNCHER, "MiB", Limit::AtMost(3.0)),
+    one("lead.launcher.woken", "lead", LAUNCHER, "wake-ups", Limit::AtMost(0.0)),
 ];
 
 const fn one(id: &'static str, bench: &'static str, says: &'static str, unit: &'static str, limit: Limit) -> Budget {
