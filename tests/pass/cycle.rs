@@ -268,6 +268,16 @@ fn the_demo_shows_one_drift_of_each_class_and_leaves_nothing() {
         assert!(text.contains(&format!("  {class}")), "{class} in {text}");
     }
     assert!(text.contains("Recorded 8.") && text.contains("nothing to record"), "{text}");
+    // What the first apply began, the plan after the server's end goes on in, and the next apply proves.
+    let led: Vec<&str> = text.split("$ headcount ").skip(7).collect();
+    let ids = |part: &str| -> std::collections::BTreeSet<String> {
+        let words = part.split(|c: char| c != '-' && !c.is_ascii_hexdigit());
+        words.filter(|word| word.len() == 13 && word.find('-') == Some(8)).map(str::to_owned).collect()
+    };
+    assert_eq!(led.len(), 5, "{text}");
+    assert_eq!(ids(led[1]).len(), 2, "{}", led[1]);
+    assert_eq!((ids(led[2]), ids(led[3])), (ids(led[1]), ids(led[1])), "{text}");
+    assert!(led[3].contains("resumed") && led[4].contains("2 as wanted"), "{text}");
     assert_eq!(std::fs::read_dir(&temp).unwrap().count(), 0, "the demo cleans up");
     assert!(!world.home().join(".local").exists(), "the demo touches nothing of the caller's");
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Show one of each drift on a private tmux server
+/// Show one of each drift, and sessions that come back, on a private tmux server
 ///
-/// Builds a temporary HOME with stand-in agents and one drift of each class. Shows and records them, shows that a second pass
-/// is quiet, and removes everything. Leaves your own sessions and files alone.
+/// Builds a temporary HOME with stand-in agents and one drift of each class. Shows and records them, and shows that a second
+/// pass is quiet. Then starts two sessions, ends their server, and brings both back in their conversations. Removes
+/// everything. Leaves your own sessions and files alone.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {}
 

@@ -1,4 +1,4 @@
-//! `headcount demo`: a private tmux server, a temp home and one of each drift, start to finish. Touches nothing of yours.
+//! `headcount demo`: a private tmux server, a temp home, one of each drift, and sessions that come back, start to finish. Touches nothing of yours.
 
 mod world;
 
@@ -70,6 +70,15 @@ sessions:
     session_id: 77777777-7777-4777-8777-777777777777
 ";
 
+/// Where the second part is played: what should run, and is made to.
+const WANTED: &str = "\
+version: 1
+lead: { spacing: 0s }
+sessions:
+  - { name: app-creator-claude, agent: claude, cwd: ~/app, desired: running }
+  - { name: web-creator-claude, agent: claude, cwd: ~/web, desired: running }
+";
+
 /// Builds the world, shows its drift, records it, and shows that a second pass is quiet.
 pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
     let failed = |error: io::Error| {
@@ -91,9 +100,36 @@ pub(crate) fn run(context: &Context) -> Result<Exit, CliError> {
         say(&format!("\n{title}\n\n$ headcount {}\n", arguments.join(" ")))?;
         show(&world, arguments, context).map_err(failed)?;
     }
+    lead(&world, context, &failed)?;
     say("\nThe private server and the temporary HOME are removed.\n")?;
     drop(world);
     Ok(Exit::Done)
+}
+
+/// The other direction: the sessions follow the manifest, also after their server died.
+fn lead(world: &DemoWorld, context: &Context, failed: &dyn Fn(io::Error) -> CliError) -> Result<(), CliError> {
+    let say = |text: &str| context.out.answer(text);
+    world.end_server().map_err(failed)?;
+    fs::write(world.manifest(), WANTED).map_err(failed)?;
+    for name in ["app", "web"] {
+        world.workspace(name).map_err(failed)?;
+    }
+    say("\nThe other direction: another manifest says what should run, and headcount sees to it.\n")?;
+    let chapters: [(&str, &[&str]); 5] = [
+        ("What it would do:", &["plan"]),
+        ("Do it:", &["apply", "--yes"]),
+        ("Now the tmux server dies, and every agent with it. Each goes on in its own conversation:", &["plan"]),
+        ("Bring them back:", &["apply", "--yes"]),
+        ("`headcount watch --enforce` does that by itself. A second apply has nothing to do:", &["apply", "--yes"]),
+    ];
+    for (index, (title, arguments)) in chapters.into_iter().enumerate() {
+        if index == 2 {
+            world.end_server().map_err(failed)?;
+        }
+        say(&format!("\n{title}\n\n$ headcount {}\n", arguments.join(" ")))?;
+        show(world, arguments, context).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// One of each drift: dead, unregistered, new-id, stale-id, agent-gone, revived, moved, ambiguous, delegated.
@@ -137,7 +173,7 @@ fn delegate(world: &DemoWorld, session: &str) -> Result<(), JobsError> {
 fn show(world: &DemoWorld, arguments: &[&str], context: &Context) -> io::Result<()> {
     let mut command = world.command(std::env::current_exe()?);
     command.args(arguments);
-    if !matches!(arguments, ["history", ..]) {
+    if !matches!(arguments, ["history" | "plan" | "apply", ..]) {
         command.args(["--settle", SETTLE]);
     }
     let color = match (context.globals.color, context.out.look.color) {

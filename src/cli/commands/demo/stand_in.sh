@@ -1,13 +1,17 @@
 #!/bin/sh
 # Stands in for Claude Code in the demo: leaves on disk what the real one leaves, and waits.
-# usage: claude --id ID [--no-transcript]
-id=$2
+# usage: claude --session-id ID | --resume ID
+id=
+while [ $# -gt 0 ]; do
+  case $1 in --session-id | --resume) id=$2 ;; esac
+  shift
+done
 here=$(pwd -P)
 home=${CLAUDE_CONFIG_DIR:-$HOME/.claude}
 project=$home/projects/$(printf %s "$here" | tr -c 'A-Za-z0-9' -)
 start=$(cut -d ' ' -f 22 "/proc/$$/stat" 2>/dev/null)
 mkdir -p "$home/sessions" "$project"
-if [ "$3" != --no-transcript ]; then
+if [ ! -e "$project/$id.jsonl" ]; then
   printf '{"type":"user","sessionId":"%s","cwd":"%s","timestamp":"%s"}\n' \
     "$id" "$here" "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" >"$project/$id.jsonl"
 fi

@@ -70,7 +70,11 @@ impl DemoWorld {
     pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.env_clear();
-        for name in ["PATH", "LANG", "LC_ALL", "TERM", "COLUMNS", "NO_COLOR"] {
+        // What headcount starts is looked up by its name.
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::iter::once(self.root.path().to_path_buf()).chain(std::env::split_paths(&paths));
+        command.env("PATH", std::env::join_paths(paths).unwrap_or_default());
+        for name in ["LANG", "LC_ALL", "TERM", "COLUMNS", "NO_COLOR"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -99,18 +103,33 @@ impl DemoWorld {
         self.tmux(&["new-session", "-d", "-s", name, "-c", &workspace.to_string_lossy(), line]).map(drop)
     }
 
+    /// Ends the server, and with it every session and agent in it, as a crash does.
+    pub(super) fn end_server(&self) -> io::Result<()> {
+        let agents = self.agents();
+        self.tmux(&["kill-server"])?;
+        let deadline = Instant::now() + PATIENCE;
+        while agents.iter().any(|pid| Path::new("/proc").join(pid).exists()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// The processes that have registered themselves.
+    fn agents(&self) -> Vec<String> {
+        let names = fs::read_dir(self.home().join(".claude/sessions")).into_iter().flatten().flatten();
+        names.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned)).collect()
+    }
+
     /// The shell line that runs the stand-in in a conversation.
     pub(super) fn agent_line(&self, id: &str) -> String {
-        format!("exec {} --id {id}", shell_words::quote(&self.stand_in().to_string_lossy()))
+        format!("exec {} --session-id {id}", shell_words::quote(&self.stand_in().to_string_lossy()))
     }
 
     /// Waits until so many agents have registered themselves.
     pub(super) fn await_agents(&self, count: usize) -> io::Result<()> {
-        let registry = self.home().join(".claude/sessions");
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let names = fs::read_dir(&registry).into_iter().flatten().flatten().map(|entry| entry.file_name());
-            if names.filter(|name| name.to_string_lossy().ends_with(".json")).count() >= count {
+            if self.agents().len() >= count {
                 return Ok(());
             }
             if Instant::now() > deadline {
