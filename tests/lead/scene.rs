@@ -112,7 +112,9 @@ impl Scene {
                 let text = std::fs::read_to_string(file.ok()?.path()).ok()?;
                 let entry: Value = serde_json::from_str(&text).ok()?;
                 let pid = u32::try_from(entry["pid"].as_u64()?).ok()?;
-                is_alive(pid).then(|| (pid, entry["sessionId"].as_str().unwrap_or_default().to_owned()))
+                // Or it would be whoever has that number by now.
+                let is_it = is_alive(pid) && started(pid).is_some_and(|ticks| entry["procStart"] == ticks.as_str());
+                is_it.then(|| (pid, entry["sessionId"].as_str().unwrap_or_default().to_owned()))
             })
             .collect();
         agents.sort();
@@ -141,6 +143,12 @@ impl Scene {
 
 pub(crate) fn is_alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// When a process began, in clock ticks since the boot, as Claude Code's registry writes it.
+fn started(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
 }
 
 /// Does something with each of them, in worlds of their own, several at once: most of the time is waiting.
