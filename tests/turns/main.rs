@@ -52,7 +52,7 @@ fn recordings_name_no_place_of_the_machine_they_were_made_on() {
 #[test]
 fn a_torn_last_line_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    for recording in recordings() {
+    for recording in recordings().into_iter().filter(|it| !it.is_database()) {
         let text = std::fs::read(&recording.path).unwrap();
         let ends: Vec<usize> = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
         for (at, pair) in ends.windows(2).enumerate().filter(|(at, _)| at % 7 == 0) {
@@ -191,6 +191,67 @@ fn what_codex_is_steered_to_is_answered_by_the_same_turn() {
     assert_eq!(first.turn, second.turn);
     assert!(first.is_shared && !second.is_shared);
     assert_eq!((first.turn.mark, second.text.as_str()), (Some("task_complete"), "answer of the steered"));
+}
+
+/// OpenCode's rows, up to the message that was begun then, with another one left as it is while it is written.
+fn opencode(upto: i64, incomplete: bool) -> TurnPage {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/turns/opencode/talk.rows");
+    let mut rows: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let messages = rows["message"].as_array_mut().unwrap();
+    messages.sort_by_key(|row| row["time_created"].as_i64());
+    messages.retain(|row| row["time_created"].as_i64().unwrap() <= upto);
+    if incomplete {
+        let answer = messages.iter_mut().rev().find(|row| row["data"].as_str().unwrap().contains("assistant")).unwrap();
+        let mut data: serde_json::Value = serde_json::from_str(answer["data"].as_str().unwrap()).unwrap();
+        data["time"].as_object_mut().unwrap().remove("completed");
+        data.as_object_mut().unwrap().remove("finish");
+        answer["data"] = data.to_string().into();
+    }
+    let file = tempfile::Builder::new().suffix(".rows").tempfile().unwrap();
+    std::fs::write(file.path(), rows.to_string()).unwrap();
+    read(AgentKind::Opencode, file.path(), &query(usize::MAX, None)).into_seen().unwrap()
+}
+
+#[test]
+fn a_prompt_that_opencode_has_not_begun_to_answer_waits_while_a_turn_goes_on() {
+    // The second prompt came while the first one was answered.
+    let (first, second, answered) = (1_795_980_247_172, 1_795_980_251_710, 1_795_980_252_734);
+    let page = opencode(second, true);
+    assert!(matches!(answer_to(&page, "queued one @@say answer of the queued-5", None), TurnReply::Queued(_)), "{page:#?}");
+    assert_eq!(page.turns.last().unwrap().end, TurnEnd::Open);
+    let page = opencode(second, false);
+    assert!(matches!(answer_to(&page, "queued one @@say answer of the queued-5", None), TurnReply::InTurn(_)), "{page:#?}");
+    // Without a completion the first one was left by an agent that had ended: it does not take the second one in.
+    assert_eq!(opencode(first, true).turns.last().unwrap().end, TurnEnd::Open);
+    let page = opencode(answered, false);
+    assert_eq!(page.turns.last().unwrap().text, "answer of the queued-5");
+}
+
+/// Pi takes out an answer that failed, and asks again: until it has given up that is no end.
+#[test]
+fn an_error_that_pi_tries_again_after_is_no_end() {
+    let failed = upto(AgentKind::Pi, "talk", "429: ", 0);
+    assert_eq!((failed.turns.last().unwrap().end, failed.turns.last().unwrap().mark), (TurnEnd::Error, None));
+    let again = upto(AgentKind::Pi, "talk", "context_edit", 0);
+    assert_eq!(again.turns.last().unwrap().end, TurnEnd::Open);
+}
+
+#[test]
+fn an_answer_of_gemini_is_a_likely_end_and_never_a_proven_one() {
+    let page = upto(AgentKind::Gemini, "talk", "\"all-done-1\"", 0);
+    let turn = page.turns.last().unwrap();
+    assert_eq!((turn.end, turn.mark, turn.text.as_str()), (TurnEnd::Done, None, "all-done-1"));
+    let page = upto(AgentKind::Gemini, "talk", "\"gemini\"", 0);
+    assert_eq!(page.turns.last().unwrap().end, TurnEnd::Open, "its tools are written down when they have run");
+}
+
+#[test]
+fn what_copilot_is_steered_to_is_answered_by_the_same_turn_and_what_it_queues_by_the_next() {
+    let page = upto(AgentKind::Copilot, "queue-steer", "\"int text", 0);
+    let TurnReply::InTurn(queued) = answer_to(&page, "queued one @@say answer of the queued-5", None) else { panic!() };
+    assert_eq!((queued.line.step, queued.text.as_str()), (0, "answer of the queued-5"));
+    let TurnReply::InTurn(steered) = answer_to(&page, "queued in tool @@say answer of the second-7", None) else { panic!() };
+    assert_eq!(steered.turn.prompt.as_deref().map(|prompt| prompt.starts_with("toolslow")), Some(true));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use headcount::core::fact::Fact;
 use headcount::core::ids::{AgentKind, ConversationId};
 use headcount::core::lead::turns::TurnPage;
 use headcount::core::observe::Transcript;
+use serde_json::Value;
 
 /// What an agent wrote.
 pub(crate) struct Recording {
@@ -17,7 +18,7 @@ pub(crate) struct Recording {
 
 impl Recording {
     pub(crate) fn is_database(&self) -> bool {
-        self.path.extension().is_some_and(|it| it == "db")
+        self.path.extension().is_some_and(|it| it == "rows")
     }
 
     /// What is read of it.
@@ -30,8 +31,34 @@ impl Recording {
 }
 
 pub(crate) fn read(kind: AgentKind, path: &Path, query: &TurnQuery<'_>) -> Fact<TurnPage> {
-    let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH, is_archived: false };
-    agent::of(kind).unwrap().turns(&transcript, &ConversationId("x".to_owned()), query)
+    let (path, id, _dir) = if path.extension().is_some_and(|it| it == "rows") {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let (path, id) = database(dir.path(), &rows);
+        (path, id, Some(dir))
+    } else {
+        (path.to_path_buf(), "x".to_owned(), None)
+    };
+    let transcript = Transcript { path, modified: DateTime::UNIX_EPOCH, is_archived: false };
+    agent::of(kind).unwrap().turns(&transcript, &ConversationId(id), query)
+}
+
+/// A database of OpenCode with these rows, and the conversation in it.
+pub(crate) fn database(dir: &Path, rows: &Value) -> (PathBuf, String) {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/transcripts/opencode/schema.sql");
+    let path = dir.join("opencode.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
+    for table in ["session", "message", "part"] {
+        for row in rows[table].as_array().unwrap() {
+            let columns: Vec<String> = row.as_object().unwrap().keys().map(|key| format!("`{key}`")).collect();
+            let values: Vec<String> = row.as_object().unwrap().keys().map(|key| format!("?1 ->> '{key}'")).collect();
+            let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(","), values.join(","));
+            connection.execute(&sql, [row.to_string()]).unwrap();
+        }
+    }
+    (path, rows["session"][0]["id"].as_str().unwrap().to_owned())
 }
 
 /// Every recording there is.
@@ -41,7 +68,7 @@ pub(crate) fn recordings() -> Vec<Recording> {
     for kind in AgentKind::ALL {
         for entry in std::fs::read_dir(root.join(kind.as_str())).into_iter().flatten() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|it| it == "jsonl") {
+            if path.extension().is_some_and(|it| it == "jsonl" || it == "rows") {
                 found.push(Recording { kind, path });
             }
         }

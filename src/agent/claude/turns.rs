@@ -374,11 +374,15 @@ fn answer(draft: &mut TurnDraft, line: &Line<'_>) {
             Some("authentication_failed" | "oauth_org_not_allowed") => TurnErrorKind::AuthFailed,
             _ => TurnErrorKind::Error,
         };
-        return draft.fail(kind, text_of(&message.content), "API error", at);
+        return draft.fail(kind, text_of(&message.content), Some("API error"), at);
     }
     if message.model.as_deref() == Some("<synthetic>") {
         // Put there when a conversation is resumed whose last turn was cut off.
         return draft.is_followed();
+    }
+    if draft.has_failed_end() {
+        // What a sub-agent brought after an error is answered all the same.
+        draft.goes_on();
     }
     let mut is_text = false;
     for part in message.content.as_array().map(Vec::as_slice).unwrap_or_default() {

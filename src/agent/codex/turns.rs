@@ -118,7 +118,7 @@ fn complete(draft: &mut TurnDraft, payload: &RolloutPayload<'_>, at: Option<Date
         (_, Some(status)) => TurnErrorKind::of_status(status),
         (_, None) => TurnErrorKind::Error,
     };
-    draft.fail(kind, message.to_owned(), "task_complete", at);
+    draft.fail(kind, message.to_owned(), Some("task_complete"), at);
 }
 
 fn item(draft: &mut TurnDraft, payload: &RolloutPayload<'_>, at: Option<DateTime<Utc>>, place: u64) {

@@ -1,10 +1,12 @@
 //! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
 
 mod drive;
+mod event;
 mod hooks;
 mod locks;
 mod opened;
 mod turn;
+mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +15,11 @@ use super::drive::LaunchTable;
 use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
+use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
@@ -73,6 +77,10 @@ impl Adapter for Copilot {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene, &scene.home.join(turn::OPEN))
+    }
+
+    fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        of_lines(&transcript.path, query, turns::parse)
     }
 
     fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::event::CopilotEvent;
 use super::{files, tail};
 use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
@@ -19,29 +20,6 @@ pub(super) const OPEN: &str = "open-sessions-state.json";
 /// The most it may hold.
 pub(super) const MOST: u64 = 1 << 20;
 
-/// A line of the event log.
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "type")]
-    kind: String,
-    timestamp: DateTime<Utc>,
-    #[serde(default)]
-    data: Value,
-    /// Set where a helper of the agent speaks, not the agent itself.
-    #[serde(rename = "agentId", default)]
-    helper: Option<Value>,
-}
-
-impl Event {
-    fn id(&self, key: &str) -> Option<String> {
-        Some(self.data.get(key)?.as_str()?.to_owned())
-    }
-
-    fn is_of_a_helper(&self) -> bool {
-        self.helper.is_some() || self.data.get("parentToolCallId").is_some_and(|id| !id.is_null())
-    }
-}
-
 /// One conversation of the list.
 #[derive(Deserialize)]
 struct Open {
@@ -52,7 +30,7 @@ struct Open {
 
 pub(super) fn of(scene: &LiveConversation<'_>, list: &Path) -> Fact<Activity> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
-    let events = match tail::records::<Event>(&transcript.path) {
+    let events = match tail::records::<CopilotEvent>(&transcript.path) {
         Ok(events) => events,
         Err(why) => return Fact::Unknown(why),
     };
@@ -65,7 +43,7 @@ pub(super) fn of(scene: &LiveConversation<'_>, list: &Path) -> Fact<Activity> {
 }
 
 /// What events in order come to. Before the first prompt they do not tell: a dialog may be up.
-fn told<'a>(events: impl Iterator<Item = &'a Event>) -> Option<Activity> {
+fn told<'a>(events: impl Iterator<Item = &'a CopilotEvent>) -> Option<Activity> {
     let mut turn = None;
     let mut goes_on = None;
     let (mut running, mut permissions, mut other_questions) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());

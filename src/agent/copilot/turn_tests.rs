@@ -83,9 +83,9 @@ fn told_of(events: &[serde_json::Value]) -> Option<Activity> {
     let event = |(n, value): (usize, &Value)| {
         let mut value = value.clone();
         value["timestamp"] = json!(format!("2026-11-21T03:00:{n:02}Z"));
-        serde_json::from_value::<Event>(value).unwrap()
+        serde_json::from_value::<CopilotEvent>(value).unwrap()
     };
-    let events: Vec<Event> = events.iter().enumerate().map(event).collect();
+    let events: Vec<CopilotEvent> = events.iter().enumerate().map(event).collect();
     told(events.iter())
 }
 

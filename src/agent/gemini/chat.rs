@@ -22,13 +22,17 @@ pub(super) struct FirstLine {
 /// A message of a chat; its other lines are something else, and have no id of their own.
 #[derive(Deserialize)]
 pub(super) struct ChatMessage {
-    #[serde(rename = "id")]
-    _id: String,
+    pub(super) id: String,
     pub(super) timestamp: DateTime<Utc>,
     #[serde(rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
     pub(super) content: Value,
+    /// The tools it asked for, once they have run.
+    #[serde(rename = "toolCalls", default)]
+    pub(super) calls: Vec<Value>,
+    #[serde(default)]
+    pub(super) thoughts: Vec<Value>,
 }
 
 /// The chats in a directory, each with its short id; none if there is no such directory.

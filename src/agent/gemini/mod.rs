@@ -5,6 +5,7 @@ mod chats;
 mod drive;
 mod said;
 mod turn;
+mod turns;
 mod workspace;
 
 use std::path::{Path, PathBuf};
@@ -13,9 +14,11 @@ use super::argv::{self, Flags};
 use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
+use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
@@ -73,6 +76,10 @@ impl Adapter for Gemini {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        of_lines(&transcript.path, query, turns::parse)
     }
 
     fn title_reader(&self) -> Option<TitleReader> {

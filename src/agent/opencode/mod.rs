@@ -5,6 +5,7 @@ mod drive;
 mod hooks;
 mod sessions;
 mod turn;
+mod turns;
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,11 @@ use super::drive::LaunchTable;
 use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
+use super::turns::TurnQuery;
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
@@ -97,6 +100,10 @@ impl Adapter for Opencode {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn turns(&self, transcript: &Transcript, id: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        turns::of(transcript, id, query)
     }
 
     fn is_latest(&self, transcript: &Transcript, id: &ConversationId, cwd: &Path) -> bool {

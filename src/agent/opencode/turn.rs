@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::{database, sessions};
 use crate::agent::LiveConversation;
@@ -16,20 +16,33 @@ const MOST: usize = 256 << 10;
 
 /// What is read of a message.
 #[derive(Deserialize)]
-struct Message {
-    role: String,
+pub(super) struct StoredMessage {
+    pub(super) role: String,
     #[serde(default)]
-    time: Time,
+    pub(super) time: MessageTime,
     #[serde(default)]
-    finish: Option<String>,
+    pub(super) finish: Option<String>,
     #[serde(default)]
-    error: Option<IgnoredAny>,
+    pub(super) error: Option<Value>,
+    /// The prompt it answers.
+    #[serde(rename = "parentID", default)]
+    pub(super) parent: Option<String>,
+    /// Whether it is what a compaction made of the conversation. Of a prompt it is something else.
+    #[serde(default)]
+    summary: Value,
+}
+
+impl StoredMessage {
+    /// Whether it is what a compaction made of the conversation.
+    pub(super) fn is_summary(&self) -> bool {
+        self.summary == Value::Bool(true)
+    }
 }
 
 #[derive(Deserialize, Default)]
-struct Time {
+pub(super) struct MessageTime {
     #[serde(default)]
-    completed: Option<IgnoredAny>,
+    pub(super) completed: Option<i64>,
 }
 
 /// What the agent is doing.
@@ -75,7 +88,7 @@ fn may_wait(connection: &Connection, message: &str) -> rusqlite::Result<bool> {
     connection.query_row(&sql, [message], |row| row.get(0))
 }
 
-fn judge(message: &Message, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Activity> {
+fn judge(message: &StoredMessage, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Activity> {
     let goes_on = match message.role.as_str() {
         "user" => true,
         "assistant" if message.error.is_some() => false,

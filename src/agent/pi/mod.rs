@@ -2,9 +2,11 @@
 
 mod drive;
 mod hooks;
+mod line;
 mod sessions;
 mod store;
 mod turn;
+mod turns;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,9 +16,11 @@ use super::drive::LaunchTable;
 use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
+use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
 use crate::core::observe::{Activity, Transcript};
 use crate::host::Environ;
@@ -75,6 +79,10 @@ impl Adapter for Pi {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
+        of_lines(&transcript.path, query, turns::parse)
     }
 
     fn is_latest(&self, transcript: &Transcript, _: &ConversationId, _: &Path) -> bool {

@@ -1,33 +1,16 @@
 //! What Pi is doing in a conversation, by the last message of its session file. Reads the end of that file only. Before the first
 //! answer there is no file, and nothing is said.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::files;
+use super::line::SessionLine;
 use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
 use crate::core::observe::Activity;
 
 /// How much of the end is read: mostly the first is enough; a tool's output may be longer.
 const WINDOWS: [u64; 2] = [64 << 10, 1 << 20];
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    timestamp: DateTime<Utc>,
-    #[serde(borrow)]
-    message: Message<'a>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow)]
-    role: Cow<'a, str>,
-    #[serde(rename = "stopReason", borrow, default)]
-    stop_reason: Option<Cow<'a, str>>,
-}
 
 /// What the agent is doing.
 pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
@@ -53,7 +36,8 @@ pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
 
 /// Whether an answer is still to come after this line, and when it was written; `None` for lines that are no part of a turn.
 fn goes_on(line: &[u8]) -> Option<(bool, DateTime<Utc>)> {
-    let Line { timestamp, message } = serde_json::from_slice(line).ok()?;
+    let SessionLine { timestamp, message, .. } = serde_json::from_slice(line).ok()?;
+    let message = message?;
     match (message.role.as_ref(), message.stop_reason.as_deref()) {
         ("user" | "toolResult", _) | ("assistant", Some("toolUse")) => Some((true, timestamp)),
         ("assistant", _) => Some((false, timestamp)),

@@ -68,6 +68,11 @@ impl TurnDraft {
         self.error.is_some() || self.steps.iter().any(|step| matches!(step.kind, TurnStepKind::Text | TurnStepKind::Tool))
     }
 
+    /// What it did last.
+    pub fn last(&self) -> Option<TurnStepKind> {
+        self.steps.last().map(|step| step.kind)
+    }
+
     /// Notes that a line of it could not be read.
     pub fn lacks_a_line(&mut self) {
         self.is_cut = true;
@@ -133,10 +138,16 @@ impl TurnDraft {
         }
     }
 
-    /// It has failed.
-    pub fn fail(&mut self, kind: TurnErrorKind, message: String, mark: &'static str, at: Option<DateTime<Utc>>) {
-        self.end(TurnEnd::Error, Some(mark), at);
+    /// It has failed. Without a mark it may be tried again.
+    pub fn fail(&mut self, kind: TurnErrorKind, message: String, mark: Option<&'static str>, at: Option<DateTime<Utc>>) {
+        self.end(TurnEnd::Error, mark, at);
         self.error = Some(TurnError { kind, message });
+    }
+
+    /// It ended as it had when that was kept, whatever was written after that.
+    pub fn ends_as(&mut self, kept: &Self) {
+        self.end(kept.end, kept.mark, kept.ended_at);
+        self.error.clone_from(&kept.error);
     }
 
     /// Another turn follows in the same conversation: one without an end has none to come.

@@ -35,21 +35,20 @@ pub fn judge_end(turn: &Turn, is_idle: bool, before: Option<&AnswerSeen>, now: D
         Some(mark) if turn.end != TurnEnd::Open && !is_waiting_for_a_tool => return EndVerdict::Ended(mark),
         _ => {}
     }
-    let is_answered = turn.end == TurnEnd::Done
-        && turn.pending == 0
-        && turn
-            .steps
-            .iter()
-            .rev()
-            .find(|step| step.kind != TurnStepKind::Thinking)
-            .is_some_and(|step| step.kind == TurnStepKind::Text);
-    if !is_answered || !is_idle {
+    let last = turn.steps.iter().rev().find(|step| step.kind != TurnStepKind::Thinking);
+    let is_over = match turn.end {
+        TurnEnd::Done => turn.pending == 0 && last.is_some_and(|step| step.kind == TurnStepKind::Text),
+        // It may be tried again.
+        TurnEnd::Error | TurnEnd::Interrupted => true,
+        TurnEnd::Open => false,
+    };
+    if !is_over || !is_idle {
         return EndVerdict::GoesOn;
     }
     let same = before.filter(|seen| seen.steps == turn.steps.len() && seen.text == turn.text);
     match same {
         // A clock that was set back proves nothing: it begins again.
-        Some(seen) if now - seen.at >= SETTLED_AFTER => EndVerdict::Ended("a finished answer, and an idle agent"),
+        Some(seen) if now - seen.at >= SETTLED_AFTER => EndVerdict::Ended("the same end twice, and an idle agent"),
         Some(seen) if now >= seen.at => EndVerdict::Settling(seen.clone()),
         _ => EndVerdict::Settling(AnswerSeen { steps: turn.steps.len(), text: turn.text.clone(), at: now }),
     }
@@ -92,6 +91,8 @@ mod tests {
         assert_eq!(judge_end(&turn, true, Some(&seen), at(299)), EndVerdict::Settling(seen.clone()));
         assert_eq!(judge_end(&turn, false, Some(&seen), at(400)), EndVerdict::GoesOn);
         assert!(matches!(judge_end(&turn, true, Some(&seen), at(300)), EndVerdict::Ended(_)));
+        let failed = Turn { end: TurnEnd::Error, steps: Vec::new(), ..turn.clone() };
+        assert!(matches!(judge_end(&failed, true, None, at(0)), EndVerdict::Settling(_)), "it may be tried again");
         let longer = Turn { text: "y and more".into(), ..turn.clone() };
         assert!(matches!(judge_end(&longer, true, Some(&seen), at(400)), EndVerdict::Settling(new) if new.at == at(400)));
         assert!(matches!(judge_end(&turn, true, Some(&seen), at(-1)), EndVerdict::Settling(new) if new.at == at(-1)));

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(kinds(&draft), [Prompt, Tool, Result, Text]);
         draft.end(TurnEnd::Done, Some("mark"), None);
         assert_eq!(kinds(&draft), [Prompt, Tool, Result, Text, End]);
-        draft.fail(TurnErrorKind::RateLimited, "wait".into(), "mark", None);
+        draft.fail(TurnErrorKind::RateLimited, "wait".into(), Some("mark"), None);
         assert_eq!(log_of(&[draft.finish()]).last().unwrap().text, "rate-limited: wait");
     }
 }
