@@ -64,6 +64,35 @@ impl HookCarrier {
     }
 }
 
+/// How a script of ours begins, by which it is known again.
+pub const SIGNATURE: &str = "// Written by headcount";
+
+/// What a person can have put into an agent's own settings, so that sessions tell of themselves that headcount did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookInstall {
+    /// The file, in the agent's home.
+    pub file: &'static str,
+    /// Groups of hooks that come to those that are in it, by event.
+    pub groups: Vec<(String, serde_json::Value)>,
+    /// The whole file instead, where it is one of headcount's own.
+    pub content: Option<String>,
+    /// What a person has to do beside that, if anything.
+    pub note: Option<&'static str>,
+}
+
+impl HookInstall {
+    /// Groups that come to those in a file.
+    pub fn of_groups(file: &'static str, groups: serde_json::Map<String, serde_json::Value>) -> Self {
+        let first = |(event, list): (String, serde_json::Value)| Some((event, list.as_array()?.first()?.clone()));
+        Self { file, groups: groups.into_iter().filter_map(first).collect(), content: None, note: None }
+    }
+
+    /// A file of its own.
+    pub fn of_file(file: &'static str, content: String) -> Self {
+        Self { file, groups: Vec::new(), content: Some(content), note: None }
+    }
+}
+
 /// What a start says about permissions, where a hook needs one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookConsent {

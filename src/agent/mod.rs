@@ -152,6 +152,12 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// What can be put into its own settings; `None`: nothing that is known to do no harm.
+    fn hook_settings(&self, command: &hooks::HookCommand) -> Option<hooks::HookInstall> {
+        let _ = command;
+        None
+    }
+
     /// Who has a conversation open now, as far as files name somebody whose process does not. Asked only of agents that are driven.
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> drive::Holder {
         let _ = (host, home, id);

@@ -93,6 +93,8 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Read(args) => commands::reading::read::run(&args, context),
         Verb::Logs(args) => commands::reading::logs::run(&args, context),
         Verb::Screen(args) => commands::reading::screen::run(&args, context),
+        Verb::Events(args) => commands::lead::events::run(&args, context),
+        Verb::Hooks(args) => commands::hooks::run(&args, context),
         Verb::Allow(args) => commands::lead::allow::run(&args, context),
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),

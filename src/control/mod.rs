@@ -3,6 +3,8 @@
 pub mod cache;
 pub mod fleet;
 pub mod follow;
+pub mod hook_settings;
+pub mod hooks;
 pub mod init;
 pub mod jobs;
 pub mod lead;

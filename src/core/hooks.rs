@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ids::{AgentKind, ConversationId, UnknownName};
 
 /// What happened. The words are those of Claude Code and Codex; each agent's table says which hook of its own means which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum HookKind {
     /// A conversation began, or goes on, in this process.
     SessionStart,
@@ -84,7 +85,7 @@ pub struct ProcessMark {
 }
 
 /// What is kept of a prompt: enough to know it again, not to read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PromptMark {
     /// Its length in characters, as the agent gave it.
     pub length: u64,

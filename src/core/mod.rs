@@ -21,5 +21,6 @@ pub mod mqtt;
 pub mod observe;
 pub mod plan;
 pub mod report;
+pub mod settings;
 mod spelling;
 pub mod text;

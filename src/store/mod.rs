@@ -8,6 +8,7 @@
 //! | [`hooks`] | events from agents' hooks | the hook that an agent runs, `headcount hook emit` |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
+//! | [`settings`] | settings of agents, which are not ours | `hooks install` and `hooks remove`, as a person asked |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
 //!
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
@@ -22,6 +23,7 @@ pub mod manifest;
 pub mod operations;
 pub mod paths;
 mod replace;
+pub mod settings;
 pub mod state;
 
 pub use hash::TextHash;

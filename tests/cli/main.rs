@@ -13,6 +13,7 @@ mod generated;
 mod help;
 mod history;
 mod hook;
+mod hook_settings;
 mod logs;
 mod pipes;
 mod promises;

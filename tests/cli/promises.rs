@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 95] = [
+const EXITS: [(&[&str], u8); 106] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -107,6 +107,17 @@ const EXITS: [(&[&str], u8); 95] = [
     (&["consent bypass"], 3),
     (&["consent bypass --yes"], 0),
     (&["consent revoke"], 0),
+    (&["hooks install"], 3),
+    (&["hooks install claude --yes"], 0),
+    (&["hooks install codex"], 1),
+    (&["hooks install antigravity"], 3),
+    (&["hooks remove"], 0),
+    (&["hooks remove codex"], 1),
+    (&["hooks remove antigravity"], 3),
+    (&["hooks status"], 0),
+    (&["hooks status nob/ody"], 64),
+    (&["events lab"], 0),
+    (&["events nobody"], 1),
     (&["init --dry-run"], 0),
     (&["init -f new.yaml"], 0),
     (&["init"], 3),
@@ -148,7 +159,7 @@ const EXITS: [(&[&str], u8); 95] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 54] = [
+const ELSEWHERE: [(&str, u8, &str); 57] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -197,6 +208,9 @@ const ELSEWHERE: [(&str, u8, &str); 54] = [
     ("logs", 3, "tests/lead/reading.rs"),
     ("screen", 0, "tests/lead/reading.rs"),
     ("screen", 3, "tests/lead/reading.rs"),
+    ("events", 3, "tests/lead/hooks.rs"),
+    ("hooks install", 75, "tests/cli/hook_settings.rs"),
+    ("hooks remove", 75, "tests/cli/hook_settings.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
     ("doctor", 0, "tests/cli/doctor.rs"),
     ("demo", 0, "tests/pass/cycle.rs"),
@@ -208,7 +222,7 @@ const ELSEWHERE: [(&str, u8, &str); 54] = [
 /// The command a line runs: its first word, and the second one below a command that has commands.
 fn command_of(line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
-    let count = if ["job", "fleet"].contains(&words[0]) { 2 } else { 1 };
+    let count = if ["job", "fleet", "hooks"].contains(&words[0]) { 2 } else { 1 };
     words[..count].join(" ")
 }
 
@@ -302,7 +316,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 29] = [
+const DOCUMENTS: [&[&str]; 30] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -323,6 +337,7 @@ const DOCUMENTS: [&[&str]; 29] = [
     &["read 5e1f0c1e-0000-4000-8000-000000000999"],
     &["logs 5e1f0c1e-0000-4000-8000-000000000999"],
     &["screen lab"],
+    &["events lab"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],
@@ -366,8 +381,8 @@ fn every_command_that_has_json_has_both_its_spellings_and_yaml_of_the_same_docum
                 serde_json::Deserializer::from_str(&ran.stdout).into_iter().collect::<Result<_, _>>().unwrap()
             };
             let answer = (ran.code, documents.iter().map(shape).collect::<Vec<_>>());
-            // Without a broker there is no fleet.
-            assert_eq!(answer.1.is_empty(), *last == "fleet status", "{last} {option}: {ran:?}");
+            // Without a broker there is no fleet, and without an agent no hook.
+            assert_eq!(answer.1.is_empty(), ["fleet status", "events lab"].contains(last), "{last} {option}: {ran:?}");
             assert_ne!(ran.code, Some(64), "{last} {option}: {ran:?}");
             assert_eq!(*first.get_or_insert_with(|| answer.clone()), answer, "{last} {option}");
         }

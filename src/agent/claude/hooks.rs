@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::agent::hooks::{HookCarrier, HookCommand, PATIENCE, groups};
+use crate::agent::hooks::{HookCarrier, HookCommand, HookInstall, PATIENCE, groups};
 use crate::core::hooks::HookKind;
 
 /// The events that are told, seen on 2.1.329. Those of tools are left out: they come often, and the transcript has them.
@@ -27,4 +27,9 @@ pub(super) fn carrier(command: &HookCommand) -> HookCarrier {
     let hooks = json!({ "hooks": groups(command, &EVENTS, PATIENCE) });
     let files = vec![(".claude-plugin/plugin.json", plugin.to_string()), ("hooks/hooks.json", hooks.to_string())];
     HookCarrier::of_files(files, |place| vec!["--plugin-dir".to_owned(), place.to_owned()])
+}
+
+/// What comes into a person's own settings.
+pub(super) fn settings(command: &HookCommand) -> HookInstall {
+    HookInstall::of_groups("settings.json", groups(command, &EVENTS, PATIENCE))
 }

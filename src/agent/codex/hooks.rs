@@ -1,6 +1,6 @@
 //! Hooks of Codex: which of its events are told, and what brings them into one session. Writes nothing.
 
-use crate::agent::hooks::{HookCarrier, HookCommand, HookConsent, PATIENCE};
+use crate::agent::hooks::{HookCarrier, HookCommand, HookConsent, HookInstall, PATIENCE, groups};
 use crate::core::hooks::HookKind;
 
 /// The events that are told, seen on 0.169.0, where `SessionStart` comes with the first prompt.
@@ -24,4 +24,10 @@ pub(super) fn carrier(command: &HookCommand, consent: HookConsent) -> Option<Hoo
         let trust = std::iter::once("--dangerously-bypass-hook-trust".to_owned());
         HookCarrier::of_args(trust.chain(EVENTS.iter().flat_map(flag)).collect())
     })
+}
+
+/// What comes into a person's own file of hooks.
+pub(super) fn settings(command: &HookCommand) -> HookInstall {
+    let note = "Codex asks at its next start whether it may run them";
+    HookInstall { note: Some(note), ..HookInstall::of_groups("hooks.json", groups(command, &EVENTS, PATIENCE)) }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::{Holder, LaunchTable};
-use super::hooks::{HookCarrier, HookCommand, HookConsent};
+use super::hooks::{HookCarrier, HookCommand, HookConsent, HookInstall};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::turns::{TurnQuery, of_lines};
@@ -126,6 +126,10 @@ impl Adapter for Codex {
 
     fn hooks(&self, command: &HookCommand, consent: HookConsent) -> Option<HookCarrier> {
         hooks::carrier(command, consent)
+    }
+
+    fn hook_settings(&self, command: &HookCommand) -> Option<HookInstall> {
+        Some(hooks::settings(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

@@ -3,6 +3,7 @@
 mod chat;
 mod chats;
 mod drive;
+mod hooks;
 mod said;
 mod turn;
 mod turns;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::LaunchTable;
+use super::hooks::{HookCommand, HookInstall};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::turns::{TurnQuery, of_lines};
@@ -93,6 +95,10 @@ impl Adapter for Gemini {
     fn watch_dirs(&self, place: WatchQuery<'_>) -> WatchDirs {
         let chats = place.cwd.and_then(|cwd| workspace::chats(place.home, cwd).ok()).unwrap_or_default();
         WatchDirs { registries: vec![place.home.join(workspace::MAP)], transcripts: chats }
+    }
+
+    fn hook_settings(&self, command: &HookCommand) -> Option<HookInstall> {
+        Some(hooks::settings(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

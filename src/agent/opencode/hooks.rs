@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::agent::hooks::{HookCarrier, HookCommand};
+use crate::agent::hooks::{HookCarrier, HookCommand, SIGNATURE};
 use crate::core::hooks::HookKind;
 
 /// The name of the plugin.
@@ -36,7 +36,7 @@ fn plugin(command: &HookCommand) -> String {
     let [program, arguments @ .., _] = command.words(HookKind::Stop);
     let (program, arguments) = (json!(program), json!(arguments));
     format!(
-        r#"// Written by headcount: tells it when this session begins, takes a prompt, asks and settles.
+        r#"{SIGNATURE}: tells it when this session begins, takes a prompt, asks and settles.
 import {{ spawn }} from "node:child_process";
 export const Headcount = async ({{ directory }}) => {{
   // Sessions of sub-agents are not the session of this process.

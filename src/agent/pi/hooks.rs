@@ -1,6 +1,6 @@
 //! Hooks of Pi: an extension for one session. Writes nothing.
 
-use crate::agent::hooks::{HookCarrier, HookCommand};
+use crate::agent::hooks::{HookCarrier, HookCommand, HookInstall, SIGNATURE};
 use crate::core::hooks::HookKind;
 
 /// The name of the extension.
@@ -18,7 +18,7 @@ fn extension(command: &HookCommand) -> String {
     let [program, arguments @ .., _] = command.words(HookKind::Stop);
     let (program, arguments) = (serde_json::json!(program), serde_json::json!(arguments));
     format!(
-        r#"// Written by headcount: tells it when this session begins, takes a prompt, settles and ends.
+        r#"{SIGNATURE}: tells it when this session begins, takes a prompt, settles and ends.
 import {{ spawn }} from "node:child_process";
 export default function (pi) {{
   let failed;
@@ -45,4 +45,9 @@ export default function (pi) {{
 }}
 "#
     )
+}
+
+/// A file of its own among a person's extensions.
+pub(super) fn settings(command: &HookCommand) -> HookInstall {
+    HookInstall::of_file("extensions/headcount.js", extension(command))
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::argv::{self, Flags};
 use super::drive::LaunchTable;
-use super::hooks::{HookCarrier, HookCommand, HookConsent};
+use super::hooks::{HookCarrier, HookCommand, HookConsent, HookInstall};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::turns::{TurnQuery, of_lines};
@@ -96,6 +96,10 @@ impl Adapter for Pi {
 
     fn hooks(&self, command: &HookCommand, _consent: HookConsent) -> Option<HookCarrier> {
         Some(hooks::carrier(command))
+    }
+
+    fn hook_settings(&self, command: &HookCommand) -> Option<HookInstall> {
+        Some(hooks::settings(command))
     }
 
     fn drive(&self) -> Option<&LaunchTable> {

@@ -5,6 +5,7 @@ mod entry;
 mod fleet;
 mod format;
 mod groups;
+mod hooks;
 mod job;
 mod lead;
 mod look;
@@ -28,6 +29,7 @@ pub(crate) use complete::{CompleteArgs, CompletionShell};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
+pub(crate) use hooks::{HookEventsArgs, HooksArgs, HooksChangeArgs, HooksStatusArgs, HooksVerb};
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
@@ -184,6 +186,8 @@ pub(crate) enum Verb {
     Read(ReadArgs),
     Logs(LogsArgs),
     Screen(ScreenArgs),
+    Events(HookEventsArgs),
+    Hooks(HooksArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),
     Init(InitArgs),

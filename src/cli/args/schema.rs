@@ -39,6 +39,8 @@ pub(crate) enum SchemaName {
     Drift,
     /// What `watch --json` prints, each line
     Events,
+    /// What `events --json` prints, each line
+    Event,
     /// What `plan --json` prints
     Plan,
     /// What `apply`, `start`, `stop` and `restart` print with --json

@@ -11,6 +11,7 @@ use crate::core::drift::Class;
 use crate::core::duration::expected;
 pub(super) use crate::core::duration::parse as duration;
 use crate::core::events::Event;
+use crate::core::hooks::HookKind;
 use crate::core::ids::{AgentKind, ConversationId, UnknownName};
 
 /// A time between two things that happen again and again; not so short that nothing else would.
@@ -155,6 +156,12 @@ pub(crate) fn holder(text: &str) -> Result<String, String> {
         _ if text.len() > 64 => Err("it has more than 64 bytes".to_owned()),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A kind of hook event.
+pub(crate) fn hook_kind(text: &str) -> Result<HookKind, String> {
+    let all = || HookKind::ALL.map(HookKind::as_str).join(", ");
+    text.parse().map_err(|_| format!("no event is called so; there are {}", all()))
 }
 
 /// A kind of event and the command for it.

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod history;
+pub(crate) mod hooks;
 pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod lead;

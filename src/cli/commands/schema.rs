@@ -20,6 +20,7 @@ use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
 use crate::core::report::describe::Description;
 use crate::core::report::history::HistoryReport;
+use crate::core::report::said::HookEventReport;
 use crate::core::report::screen::ScreenReport;
 use crate::core::report::status::StatusReport;
 
@@ -49,6 +50,7 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Drift => generate::<DriftNote>("headcount drift v1"),
         SchemaName::Fleet => generate::<FleetReport>("headcount fleet v1"),
         SchemaName::FleetEvents => generate::<FleetEvent>("headcount fleet event"),
+        SchemaName::Event => generate::<HookEventReport>("headcount event v1"),
         SchemaName::Plan => generate::<LeadPlan>("headcount plan v1"),
         SchemaName::Apply => generate::<ApplyReport>("headcount apply v1"),
         SchemaName::Turn => generate::<TurnReport>("headcount turn v1"),

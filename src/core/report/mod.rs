@@ -5,6 +5,7 @@ pub mod explain;
 pub mod history;
 pub mod make;
 pub mod rows;
+pub mod said;
 pub mod screen;
 pub mod status;
 mod would_change;

@@ -68,6 +68,34 @@ pub fn since(
     Ok((events_of(&lines, process), position))
 }
 
+/// The events of all processes that are kept and wanted, oldest first. Of a file only lines about the process that it is named after
+/// count.
+///
+/// # Errors
+/// [`HookError`] if the directory, or a file in it, cannot be read.
+pub fn kept(home: &StateHome, is_wanted: impl Fn(&HookEvent) -> bool) -> Result<Vec<HookEvent>, HookError> {
+    let directory = home.hooks();
+    let fail = |path: &Path, source| HookError { path: path.to_owned(), source };
+    let entries = match std::fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fail(&directory, error)),
+    };
+    let mut all = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let pid = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".1")).and_then(|pid| pid.parse::<u32>().ok());
+        let (Some(pid), path) = (pid, entry.path()) else { continue };
+        let Some(mut file) = opened(&path)? else { continue };
+        let (lines, _) = whole_lines(&mut file, 0).map_err(|error| fail(&path, error))?;
+        let events = lines.split(|byte| *byte == b'\n').filter_map(super::line::event_of);
+        all.extend(events.filter(|event| event.process.pid == pid && is_wanted(event)));
+    }
+    all.sort_by_key(|event| event.at);
+    Ok(all)
+}
+
 fn opened(path: &Path) -> Result<Option<File>, HookError> {
     match open(path) {
         Ok(file) => Ok(Some(file)),
@@ -134,6 +162,19 @@ mod tests {
         assert_eq!(since(&home, process, position).unwrap(), (vec![], position));
         let other = ProcessMark { start_ticks: 1, ..process };
         assert_eq!(since(&home, other, HookPosition::default()).unwrap().0, [], "a reused pid is another process");
+    }
+
+    #[test]
+    fn what_is_kept_of_all_counts_only_in_the_file_of_its_process() {
+        let (_temp, home) = place();
+        assert_eq!(kept(&home, |_| true).unwrap(), []);
+        say(&home, 0);
+        let text = std::fs::read(home.hooks().join(current(event().process.pid))).unwrap();
+        std::fs::write(home.hooks().join(current(99)), &text).unwrap();
+        std::fs::write(home.hooks().join("notes.jsonl"), &text).unwrap();
+        say(&home, 1);
+        assert_eq!(turns(&kept(&home, |_| true).unwrap()), [0, 1]);
+        assert_eq!(turns(&kept(&home, |event| event.turn.as_deref() == Some("1")).unwrap()), [1]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod append;
 mod follow;
 mod line;
 mod place;
+mod receipt;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -21,9 +22,10 @@ use crate::core::hooks::{HookEvent, HookKind, ProcessMark};
 use crate::core::ids::{AgentKind, ConversationId};
 
 pub use append::{append, dropped, prepare};
-pub use follow::{HookPosition, end, since};
+pub use follow::{HookPosition, end, kept, since};
 pub use line::LONGEST_LINE;
 pub use place::place;
+pub use receipt::{HookReceipt, keep_receipt, receipt};
 
 /// The directory of events, in the state directory.
 const HOOKS: &str = "hooks";

@@ -4,6 +4,7 @@
 pub(crate) mod allow;
 pub(crate) mod attach;
 pub(crate) mod describe;
+pub(crate) mod events;
 pub(crate) mod hand;
 pub(crate) mod new;
 pub(crate) mod remove;
@@ -168,7 +169,7 @@ fn asker() -> String {
 }
 
 /// Asks on a terminal; elsewhere `--yes` has to be there.
-fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CliError> {
+pub(crate) fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
