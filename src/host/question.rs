@@ -22,6 +22,8 @@ pub struct SocketRequest<'a> {
     pub words: &'a [u8],
     /// Whether this much of an answer is enough.
     pub is_whole: &'a (dyn Fn(&[u8]) -> bool + Sync),
+    /// The only process that is to hear it; `None`: any.
+    pub listener: Option<u32>,
 }
 
 /// What came of a question.
@@ -33,6 +35,8 @@ pub enum SocketReply {
     Silent,
     /// The socket does not exist, or no process listens on it.
     Nobody,
+    /// Another process listens than the one that was meant, or the kernel does not say which: nothing was said to it.
+    Stranger,
     /// It could not be asked.
     Failed(String),
 }
@@ -54,8 +58,9 @@ fn ask_some(sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duratio
     let mut answers = vec![SocketReply::Silent; sockets.len()];
     let mut waiting = Vec::new();
     for (place, path) in sockets.iter().enumerate() {
-        match begin(path, question.words) {
-            Ok((socket, pid)) => waiting.push(Waiting { place, socket, pid, heard: Vec::new() }),
+        match begin(path, question) {
+            Ok(Some((socket, pid))) => waiting.push(Waiting { place, socket, pid, heard: Vec::new() }),
+            Ok(None) => answers[place] = SocketReply::Stranger,
             // The queue of those who wait to be let in is full.
             Err(Errno::AGAIN) => {}
             Err(error) => answers[place] = refusal(path, error),
@@ -83,14 +88,18 @@ fn ask_some(sockets: &[PathBuf], question: &SocketRequest<'_>, deadline: Duratio
     answers
 }
 
-fn begin(path: &Path, words: &[u8]) -> Result<(OwnedFd, Option<u32>), Errno> {
+/// Connects, and says it to whom it is meant for.
+fn begin(path: &Path, question: &SocketRequest<'_>) -> Result<Option<(OwnedFd, Option<u32>)>, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = super::socket::unix_socket()?;
     connect(&socket, &address)?;
     let pid = super::ids::peer(&socket).pid();
+    if question.listener.is_some() && question.listener != pid {
+        return Ok(None);
+    }
     // The buffer of a new connection takes a few bytes at once. Who hangs up before is heard of by reading.
-    match send(&socket, words, super::socket::NO_SIGNAL) {
-        Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok((socket, pid)),
+    match send(&socket, question.words, super::socket::NO_SIGNAL) {
+        Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(Some((socket, pid))),
         Err(error) => Err(error),
     }
 }
@@ -151,8 +160,8 @@ mod tests {
         let leave = std::thread::spawn(move || drop(leaver.accept().unwrap()));
         let sockets = ["talks", "leaves", "mute", "stale", "missing"].map(path);
         let begun = Instant::now();
-        let answers =
-            ask(&sockets, &SocketRequest { words: b"there", is_whole: &|heard| heard.len() >= 13 }, Duration::from_millis(300));
+        let question = SocketRequest { words: b"there", is_whole: &|heard| heard.len() >= 13, listener: None };
+        let answers = ask(&sockets, &question, Duration::from_millis(300));
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!(&talk.join().unwrap(), b"there");
         leave.join().unwrap();
@@ -168,9 +177,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_told_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let server = UnixListener::bind(&path).unwrap();
+        let mut question = SocketRequest { words: b"x", is_whole: &|_| true, listener: Some(1) };
+        assert_eq!(ask(std::slice::from_ref(&path), &question, Duration::from_secs(1)), [SocketReply::Stranger]);
+        assert_eq!(server.accept().unwrap().0.read(&mut [0; 1]).unwrap(), 0);
+        question.listener = Some(std::process::id());
+        assert_eq!(ask(&[path], &question, Duration::from_millis(10)), [SocketReply::Silent]);
+        assert_eq!(server.accept().unwrap().0.read(&mut [0; 1]).unwrap(), 1);
+    }
+
+    #[test]
     fn a_path_too_long_for_a_socket_cannot_be_asked() {
         let long = PathBuf::from(format!("/tmp/{}", "x".repeat(200)));
-        let answers = ask(&[long], &SocketRequest { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
+        let answers = ask(&[long], &SocketRequest { words: b"x", is_whole: &|_| true, listener: None }, Duration::from_secs(1));
         assert!(matches!(&answers[..], [SocketReply::Failed(why)] if why.contains("cannot connect")), "{answers:?}");
     }
 
@@ -178,7 +200,8 @@ mod tests {
     fn more_sockets_than_are_asked_at_a_time_are_all_asked() {
         let dir = tempfile::tempdir().unwrap();
         let sockets: Vec<PathBuf> = (0..AT_A_TIME + 3).map(|n| dir.path().join(n.to_string())).collect();
-        let answers = ask(&sockets, &SocketRequest { words: b"x", is_whole: &|_| true }, Duration::from_secs(1));
+        let answers =
+            ask(&sockets, &SocketRequest { words: b"x", is_whole: &|_| true, listener: None }, Duration::from_secs(1));
         assert_eq!(answers, vec![SocketReply::Nobody; sockets.len()]);
     }
 }

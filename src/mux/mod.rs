@@ -1,5 +1,6 @@
 //! Multiplexer adapters. They list; only what is called `drive` makes anything, and nothing here types into anything.
 
+pub mod drive;
 pub mod tmux;
 pub mod zellij;
 

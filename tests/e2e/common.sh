@@ -32,7 +32,10 @@ NODE=$(command -v node || true)
 
 clean() { env -i PATH="$SYSPATH" HOME="$H" TMUX_TMPDIR="$WORLD/tmux" ZELLIJ_SOCKET_DIR="$WORLD/z" TERM=xterm-256color \
   LANG=C.UTF-8 SHELL=/bin/bash "$@"; }
-headcount() { clean HEADCOUNT_MANIFEST="$H/agent-sessions.yaml" "$HEADCOUNT" "$@"; }
+# The configuration of zellij is for zellij alone: what headcount starts inherits the rest.
+headcount() {
+  clean HEADCOUNT_MANIFEST="$H/agent-sessions.yaml" ZELLIJ_CONFIG_FILE="$WORLD/zellij/config/zellij/config.kdl" "$HEADCOUNT" "$@"
+}
 
 # pause SECONDS: there is nothing to be awaited
 pause() { read -rt "$1" <> <(:) || true; }

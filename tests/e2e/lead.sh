@@ -1,16 +1,12 @@
 # shellcheck shell=bash
 # Sourced by the scripts of agents that headcount starts and stops: the life of one session that the manifest declares. It ends the
-# multiplexer's server, so it comes last. Where headcount acts on no session of this multiplexer it checks that it says so.
+# multiplexer's server, so it comes last.
 
 # led AGENT CWD ENTRY COMPOSER [--now]: ENTRY is what its entry says beside name, agent and directory, as fields of a flow mapping;
 # COMPOSER what its screen shows when it takes a prompt; --now where nothing tells that one is idle that was told nothing yet
 led() {
   local name=led-creator-$1 cwd=$2 id pid before
   printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, %s }\n' "$name" "$1" "$cwd" "$MUX" "$3" >>"$H/agent-sessions.yaml"
-  if [ "$MUX" != tmux ]; then
-    check "$1: in $MUX nothing is started, and why is said" unsupported "$(blocked_by "$name")"
-    return
-  fi
   is_turn() { [ "$(field "$1" turn)" = "$2" ]; }
   has_spoken() { [ "$(field "$1" transcript)" = True ]; }
   is_observed() { [ "$(field "$1" observed)" = "$2" ]; }
@@ -32,7 +28,7 @@ led() {
   fi
 
   # The server dies, as at a reboot.
-  tm kill-server
+  kill_server "$name"
   await 20 "the end of $name" is_observed "$name" gone
   headcount plan "$name" || true
   # Some outlive their terminal for a while, and nobody else is let into their conversation meanwhile.
@@ -111,6 +107,3 @@ keeps() {
   find "$H" \( -path "*${1:0:12}*" -o -path "*${1:0:8}*" \) -type f -print0 | xargs -0 grep -q -- "$2" ||
     grep -q -- "$2" "$H"/.local/share/opencode/opencode.db*
 }
-blocked_by() { { headcount plan "$1" --json || true; } | python3 -c '
-import json, sys
-print(json.load(sys.stdin)["actions"][0]["blocked"]["code"])'; }

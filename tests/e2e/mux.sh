@@ -11,6 +11,10 @@ case $MUX in
   zellij)
     : "${ZELLIJ_BIN:?the zellij program}"
     mkdir -p "$ZHOME"/{config/zellij,cache,data,tmp}
+    # Where headcount finds it.
+    mkdir "$WORLD/bin"
+    ln -s "$ZELLIJ_BIN" "$WORLD/bin/zellij"
+    SYSPATH=$WORLD/bin:$SYSPATH
     printf '%s false\n' show_startup_tips show_release_notes session_serialization >"$ZHOME/config/zellij/config.kdl"
     ;;
   *) echo "MUX is tmux or zellij, not $MUX" >&2; exit 64 ;;
@@ -136,6 +140,8 @@ end_session() {
   await 10 "the end of the server of $1" test ! -e "/proc/$pid/exe"
   zj delete-session "$1" >/dev/null 2>&1 || true
 }
+# kill_server NAME: the server of a session dies, as at a reboot
+kill_server() { if [ "$MUX" = tmux ]; then tm kill-server; else kill -9 "$(server "$1")"; fi; }
 # closed NAME: after its agent was killed. tmux closes the pane and with it the session; zellij keeps the pane, where the agent is
 # missing from, until a person closes it.
 closed() {

@@ -12,6 +12,8 @@ mod entries;
 mod faults;
 mod holds;
 mod hooks;
+mod in_zellij;
+mod in_zellij_faults;
 mod launcher;
 mod pi;
 mod points;
@@ -23,6 +25,8 @@ mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+#[path = "../support/zellij.rs"]
+mod zellij;
 
 use scene::{Ran, Scene, is_alive};
 

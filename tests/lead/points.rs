@@ -256,9 +256,19 @@ fn at(deed: &Deed, point: &str) {
     assert!(one.was_killed() || point.contains("read the screen"), "{}: {point} was not passed again: {killed:?}", deed.name);
 }
 
-/// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold.
-const BESIDE: [&str; 6] =
-    ["prune", "take the operation away", "list the clients", "read the screen", "press a key", "look at its use"];
+/// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
+/// zellij.
+const BESIDE: [&str; 9] = [
+    "prune",
+    "take the operation away",
+    "list the clients",
+    "read the screen",
+    "press a key",
+    "look at its use",
+    "close the pane",
+    "take away what was left",
+    "ask who made the server",
+];
 
 fn every_point_is_one_of(all: &[(&Deed, Vec<String>)]) {
     let names_of =

@@ -20,7 +20,6 @@ fn each_reason_has_its_word() {
         \x20 - { name: gone-cwd, agent: claude, cwd: LAB/gone, desired: running }\n\
         \x20 - { name: no-program, agent: claude, cwd: LAB/one, desired: running, env: { PATH: /nowhere } }\n\
         \x20 - { name: no-table, agent: antigravity, cwd: LAB/one, desired: running }\n\
-        \x20 - { name: zellij, agent: claude, cwd: LAB/one, desired: running, mux: zellij }\n\
         \x20 - { name: bold, agent: claude, cwd: LAB/one, desired: running, permissions: bypass }\n\
         \x20 - { name: bold-args, agent: claude, cwd: LAB/one, desired: running, args: [--dangerously-skip-permissions] }\n\
         \x20 - { name: lived, agent: claude, cwd: LAB/one, desired: running, status: terminated, termination_mode: auto-detected }\n\
@@ -41,7 +40,6 @@ fn each_reason_has_its_word() {
         ("gone-cwd", "cwd-missing"),
         ("no-program", "program-missing"),
         ("no-table", "unsupported"),
-        ("zellij", "unsupported"),
         ("bold", "consent"),
         ("bold-args", "consent"),
         ("lived", "no-id"),

@@ -2,15 +2,19 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use super::support::{self, World};
 use serde_json::Value;
 
 /// A world with a manifest.
 pub(crate) struct Scene {
-    pub(crate) world: World,
+    pub(crate) world: Arc<World>,
+    /// What headcount is told beside what the world says.
+    pub(crate) variables: Vec<(OsString, OsString)>,
 }
 
 /// How a run of headcount ended.
@@ -53,7 +57,7 @@ impl Ran {
 impl Scene {
     /// A world whose manifest has these entries.
     pub(crate) fn new(entries: &str) -> Self {
-        let scene = Self { world: World::new() };
+        let scene = Self { world: Arc::new(World::new()), variables: Vec::new() };
         scene.write(entries);
         scene
     }
@@ -93,7 +97,11 @@ impl Scene {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
-        command.env_clear().envs(self.world.variables()).stdin(std::process::Stdio::null());
+        command
+            .env_clear()
+            .envs(self.world.variables())
+            .envs(self.variables.iter().cloned())
+            .stdin(std::process::Stdio::null());
         command.current_dir(self.world.root().join("lab")).args(arguments).arg("-f").arg(self.manifest());
         command
     }

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -22,7 +23,7 @@ const CONFIG: &str = "show_startup_tips false\nshow_release_notes false\n";
 
 /// A world with zellij in its PATH.
 pub struct Zellij {
-    world: World,
+    world: Arc<World>,
 }
 
 impl Zellij {
@@ -40,12 +41,33 @@ impl Zellij {
             fs::create_dir_all(world.root().join(directory)).unwrap();
         }
         fs::write(world.root().join("config/zellij/config.kdl"), CONFIG).unwrap();
-        Some(Self { world })
+        Some(Self { world: Arc::new(world) })
     }
 
     /// The world around it.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The same, to be kept.
+    pub fn shared(&self) -> Arc<World> {
+        Arc::clone(&self.world)
+    }
+
+    /// What zellij is told in this world beside its sockets.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        let home = |(name, directory): (&str, &str)| {
+            (OsString::from(format!("XDG_{name}_HOME")), self.world.root().join(directory).into_os_string())
+        };
+        let homes = [("CONFIG", "config"), ("CACHE", "cache"), ("DATA", "data")].map(home);
+        homes.into_iter().chain([("TMPDIR".into(), self.world.root().join("tmp").into_os_string())]).collect()
+    }
+
+    /// The same for a shell.
+    pub fn assignments(&self) -> String {
+        let pair = |(name, value): (OsString, OsString)| format!("{}='{}'", name.display(), value.display());
+        let pairs: Vec<String> = self.variables().into_iter().map(pair).collect();
+        format!("export {};", pairs.join(" "))
     }
 
     /// The default socket directory of this world.
@@ -63,10 +85,7 @@ impl Zellij {
         let mut command = Command::new("timeout");
         command.arg("20").arg(self.world.root().join("bin/zellij"));
         command.env_clear().envs(self.world.variables()).env("ZELLIJ_SOCKET_DIR", base);
-        for (name, directory) in [("CONFIG", "config"), ("CACHE", "cache"), ("DATA", "data")] {
-            command.env(format!("XDG_{name}_HOME"), self.world.root().join(directory));
-        }
-        command.env("TMPDIR", self.world.root().join("tmp")).args(args).stdin(Stdio::null());
+        command.envs(self.variables()).args(args).stdin(Stdio::null());
         command
     }
 

@@ -2,32 +2,59 @@
 //! reaches the writing side of a multiplexer, and nothing here does so without a permit.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal, test_kill_process_group};
 
 use crate::control::observe::Observer;
-use crate::core::lead::{DialogKey, Permit, Placed};
+use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::lead::{DialogKey, OperationId, Permit, Placed};
 use crate::core::observe::Process;
 use crate::fault;
-use crate::mux::tmux::drive::{self, PaneCommand};
-pub(super) use crate::mux::tmux::drive::{KeyGuard, PaneView};
+pub(super) use crate::mux::drive::{KeyGuard, PaneView};
+use crate::mux::drive::{MuxDrive, MuxPlace, PaneCommand};
+use crate::mux::{tmux, zellij};
 use crate::store::operations::LAUNCHER;
+
+/// The writing side of a multiplexer.
+fn drive(kind: MuxKind) -> &'static dyn MuxDrive {
+    match kind {
+        MuxKind::Tmux => &tmux::drive::TmuxDrive,
+        MuxKind::Zellij => &zellij::drive::ZellijDrive,
+    }
+}
+
+fn here(world: &Observer) -> MuxPlace<'_> {
+    (world.host.as_ref(), &world.env)
+}
+
+fn of(permit: &Permit) -> &'static dyn MuxDrive {
+    drive(permit.operation().session.mux)
+}
+
+/// What a pane is made for.
+pub(super) struct PaneRequest<'a> {
+    /// The program that is the launcher.
+    pub(super) launcher: &'a Path,
+    /// The file that it is given.
+    pub(super) launch: &'a Path,
+    /// The directory that panes opened beside it begin in.
+    pub(super) cwd: &'a Path,
+    /// Variables that a server which begins with it must not get.
+    pub(super) withheld: &'a [String],
+    /// The pane of the last start, if there was one.
+    pub(super) last: Option<&'a Placed>,
+}
 
 /// Makes a pane that begins the launcher.
 ///
 /// # Errors
 /// One line; it may be there all the same.
-pub(super) fn place(
-    world: &Observer,
-    permit: &Permit,
-    (launcher, launch): (&Path, &Path),
-    cwd: &Path,
-    withheld: &[String],
-) -> Result<Placed, String> {
-    let words: Vec<OsString> = [launcher.as_os_str(), LAUNCHER.as_ref(), launch.as_os_str()].map(OsString::from).into();
-    let command = PaneCommand { words: &words, cwd, withheld };
-    fault::around("make the pane", || drive::place(world.host.as_ref(), &world.env, permit, &command))
+pub(super) fn place(world: &Observer, permit: &Permit, request: &PaneRequest<'_>) -> Result<Placed, String> {
+    let words = [request.launcher.as_os_str(), LAUNCHER.as_ref(), request.launch.as_os_str()];
+    let words: Vec<OsString> = words.map(OsString::from).into();
+    let command = PaneCommand { words: &words, cwd: request.cwd, withheld: request.withheld, last: request.last };
+    fault::around("make the pane", || of(permit).place(here(world), permit, &command))
 }
 
 /// Gives a session another name.
@@ -35,20 +62,61 @@ pub(super) fn place(
 /// # Errors
 /// One line; it may have that name all the same.
 pub(super) fn rename(world: &Observer, permit: &Permit, name: &str) -> Result<(), String> {
-    fault::around("rename the session", || drive::rename(world.host.as_ref(), &world.env, permit, name))
+    fault::around("rename the session", || of(permit).rename(here(world), permit, name))
 }
 
-/// Makes sure that a named server has a directory for its socket: the lock of a session lies there.
+/// Takes away a pane whose agent has ended, and its session if we made that and nothing else is in it; where `is_spared`, only if
+/// nobody is attached to it.
+///
+/// # Errors
+/// One line: it was left as it is.
+pub(super) fn tidy(world: &Observer, permit: &Permit, placed: &Placed, is_spared: bool) -> Result<(), String> {
+    fault::around("close the pane", || of(permit).tidy(here(world), permit, placed, is_spared))
+}
+
+/// Takes away what a start left that was called off before anything began.
+///
+/// # Errors
+/// One line: something was left.
+pub(super) fn abandon(world: &Observer, permit: &Permit) -> Result<(), String> {
+    fault::around("take away what was left", || of(permit).abandon(here(world), permit))
+}
+
+/// Whether the multiplexer keeps an ended session of this name, which it would begin again.
+pub(super) fn is_kept(world: &Observer, key: &SessionKey) -> bool {
+    fault::around("look for an ended session", || drive(key.mux).is_kept(&world.env, key))
+}
+
+/// The operation that made the server of a session, as that says itself.
+pub(super) fn maker(world: &Observer, key: &SessionKey, server: u32) -> Option<OperationId> {
+    fault::around("ask who made the server", || drive(key.mux).maker(here(world), key, server))
+}
+
+/// Why headcount does not work with the program of a multiplexer.
+pub(super) fn unfit(world: &Observer, mux: MuxKind) -> Option<String> {
+    fault::around("ask its version", || drive(mux).unfit(world.host.as_ref()))
+}
+
+/// Why there can be no session of this name.
+pub(super) fn refusal(world: &Observer, key: &SessionKey) -> Option<String> {
+    fault::around("look at its name", || drive(key.mux).refusal(&world.env, key))
+}
+
+/// The socket beside which the lock of a session lies, whose directory is made if it is not there.
 ///
 /// # Errors
 /// One line.
-pub(super) fn prepare(world: &Observer, server: &str) -> Result<(), String> {
-    fault::around("make the server's directory", || drive::prepare(&world.env, server))
+pub(super) fn prepare(world: &Observer, key: &SessionKey) -> Result<PathBuf, String> {
+    fault::around("make the server's directory", || {
+        let drive = drive(key.mux);
+        drive.prepare(&world.env, &key.server)?;
+        drive.socket(&world.env, key)
+    })
 }
 
 /// What a pane shows.
-pub(super) fn view(world: &Observer, server: &str, placed: &Placed) -> Option<PaneView> {
-    fault::around("read the screen", || drive::view(world.host.as_ref(), &world.env, server, placed))
+pub(super) fn view(world: &Observer, key: &ServerKey, placed: &Placed) -> Option<PaneView> {
+    fault::around("read the screen", || drive(key.mux).view(here(world), &key.server, placed))
 }
 
 /// Presses a key that answers a dialog of a start, if the pane is in that moment as the guard says. Gives whether it was pressed.
@@ -63,22 +131,22 @@ pub(super) fn press(
     key: DialogKey,
 ) -> Result<bool, String> {
     tracing::debug!(operation = permit.operation().id.as_str(), ?key, shows = ?guard.shows, "answering a dialog");
-    fault::around("press a key", || drive::press(world.host.as_ref(), &world.env, (permit, placed), guard, key))
+    fault::around("press a key", || of(permit).press(here(world), (permit, placed), guard, key))
 }
 
-/// The value of a variable that new panes of a server get.
-pub(super) fn variable(world: &Observer, server: &str, name: &str) -> Option<String> {
-    fault::around("read a variable", || drive::variable(world.host.as_ref(), &world.env, server, name))
+/// The value of a variable that new panes get from the server with this process.
+pub(super) fn variable(world: &Observer, (key, server): (&SessionKey, u32), name: &str) -> Option<OsString> {
+    fault::around("read a variable", || drive(key.mux).variable(here(world), (&key.server, server), name))
 }
 
 /// When somebody last did something at each terminal that shows a session, in seconds since 1970.
-pub(super) fn watched_at(world: &Observer, server: &str, session: &str) -> Option<Vec<i64>> {
-    fault::around("list the clients", || drive::watched_at(world.host.as_ref(), &world.env, server, session))
+pub(super) fn watched_at(world: &Observer, key: &SessionKey, session: &str) -> Option<Vec<i64>> {
+    fault::around("list the clients", || drive(key.mux).watched_at(here(world), &key.server, session))
 }
 
 /// When somebody last did something in a session, in seconds since 1970: now, if somebody is attached.
-pub(super) fn used_at(world: &Observer, server: &str, session: &str) -> Option<i64> {
-    let seen = fault::around("look at its use", || drive::used_at(world.host.as_ref(), &world.env, server, session));
+pub(super) fn used_at(world: &Observer, key: &SessionKey, session: &str) -> Option<i64> {
+    let seen = fault::around("look at its use", || drive(key.mux).used_at(here(world), &key.server, session));
     let (is_attached, at) = seen?;
     Some(if is_attached { world.host.now().timestamp() } else { at })
 }

@@ -14,15 +14,15 @@ use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, ServerKey};
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger};
+use crate::core::ids::{MuxKind, SessionKey};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger, Operation, OperationId};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
-use crate::core::observe::Activity;
+use crate::core::observe::{Activity, MuxSession};
 use crate::core::report::rows::Resumable;
 use crate::core::text::printable;
 use crate::host::Environ;
-use crate::mux::tmux;
+use crate::store::operations::Operations;
 
 /// What a person did at a terminal so lately keeps automation away.
 const RECENT: i64 = 60;
@@ -34,10 +34,10 @@ pub(super) struct Ground<'a> {
     pass: &'a Pass,
     ledger: &'a Ledger,
     agents: &'a Agents,
-    paths: RefCell<BTreeMap<ServerKey, Option<OsString>>>,
+    paths: RefCell<BTreeMap<u32, Option<OsString>>>,
     rivals: OnceCell<Rivals<'a>>,
-    /// Why tmux itself cannot be used, asked at most once.
-    refusal: OnceCell<Option<String>>,
+    /// Why the program of a multiplexer cannot be used, asked at most once.
+    unfit: RefCell<BTreeMap<MuxKind, Option<String>>>,
 }
 
 fn blocked(code: BlockCode, message: impl Into<String>) -> Option<Blocked> {
@@ -51,16 +51,13 @@ impl<'a> Ground<'a> {
         (pass, ledger): (&'a Pass, &'a Ledger),
         agents: &'a Agents,
     ) -> Self {
-        let (paths, rivals, refusal) = (RefCell::default(), OnceCell::new(), OnceCell::new());
-        Self { world, request, pass, ledger, agents, paths, rivals, refusal }
+        let (paths, rivals, unfit) = (RefCell::default(), OnceCell::new(), RefCell::default());
+        Self { world, request, pass, ledger, agents, paths, rivals, unfit }
     }
 
     fn table(&self, session: &Session) -> Result<&'a LaunchTable, Blocked> {
         let agent = session.agent;
         let unsupported = |message: String| Blocked::new(BlockCode::Unsupported, message);
-        if session.key.mux != MuxKind::Tmux {
-            return Err(unsupported(format!("headcount starts and stops nothing in {} yet", session.key.mux)));
-        }
         let table = self.agents.of(agent).and_then(|adapter| adapter.drive());
         table.ok_or_else(|| unsupported(format!("how {agent} is started and stopped has not been measured")))
     }
@@ -71,10 +68,8 @@ impl<'a> Ground<'a> {
             Ok(table) => table,
             Err(blocked) => return Some(blocked),
         };
-        let name = printable(&session.key.name);
-        if session.key.name.contains('#') || session.key.name.is_empty() {
-            let message = format!("tmux would read the `#` in {name} as the beginning of a format");
-            return blocked(BlockCode::Unsupported, message);
+        if let Some(why) = effects::refusal(self.world, &session.key) {
+            return blocked(BlockCode::Unsupported, why);
         }
         let values = session.env.values().chain(&session.lead.args).chain(&session.lead.command).chain(&session.lead.prompt);
         if values.into_iter().any(|value| value.contains('\0')) {
@@ -108,29 +103,66 @@ impl<'a> Ground<'a> {
         if let Some(blocked) = self.programs(session) {
             return Some(blocked);
         }
-        // A server that runs was asked already.
-        let is_begun = self.server(session).is_none();
-        let refusal = || self.refusal.get_or_init(|| tmux::refusal(self.world.host.as_ref())).clone();
-        if let Some(why) = (is_begun && session.key.mux == MuxKind::Tmux).then(refusal).flatten() {
+        let serves = self.server(session);
+        // A tmux server that runs was asked already.
+        let mux = session.key.mux;
+        let ask = || effects::unfit(self.world, mux);
+        let is_asked = serves.is_none() || mux == MuxKind::Zellij;
+        if let Some(why) = is_asked.then(|| self.unfit.borrow_mut().entry(mux).or_insert_with(ask).clone()).flatten() {
             return blocked(BlockCode::Unsupported, why);
         }
-        if is_begun && is_in_service(&self.world.env) {
-            let message = "the tmux server would end together with the service that this command runs in; \
-                start the server from a terminal first";
+        if serves.is_none() && is_in_service(&self.world.env) {
+            let message = format!(
+                "the {mux} server would end together with the service that this command runs in; \
+                start the server from a terminal first"
+            );
             return blocked(BlockCode::NoScope, message);
         }
+        // What is kept of one that is alive is for its own end.
+        if serves.is_none() && effects::is_kept(self.world, &session.key) {
+            let name = printable(&session.key.name);
+            let message = format!(
+                "{} keeps an ended session of its name: `zellij attach {name}` brings it back, \
+                 `zellij delete-session {name}` takes it away",
+                session.key.mux
+            );
+            return blocked(BlockCode::ForeignName, message);
+        }
         None
+    }
+
+    /// Whether an operation was one of ours on this session.
+    fn knows(&self, session: &Session, operation: &OperationId) -> bool {
+        let started = self.ledger.of(&session.key).and_then(|acted| acted.started.as_ref());
+        let is_last = started.is_some_and(|started| started.operation == *operation);
+        let of = |past: &Operation| past.session == session.key;
+        is_last || Operations::new(&self.request.pass.state_home).operation(operation).as_ref().is_some_and(of)
+    }
+
+    /// Whether a session was made by a start of this entry, or holds the pane of one: by the ledger, or by what its server says.
+    pub(super) fn is_made(&self, session: &Session, there: &MuxSession) -> bool {
+        let Some(server) = there.process.or_else(|| self.server(session)) else { return false };
+        let boot = self.pass.observation().boot.seen().map(|boot| boot.id.as_str());
+        let start = || self.world.host.stat(server).into_seen().and_then(|process| process.start_ticks);
+        let started = self.ledger.of(&session.key).and_then(|acted| acted.started.as_ref());
+        let is_its = started.is_some_and(|started| {
+            let placed = &started.placed;
+            let is_there = (placed.session.as_str(), placed.server) == (there.id.as_str(), server);
+            is_there && started.boot.as_deref() == boot && placed.server_start.is_none_or(|then| start() == Some(then))
+        });
+        is_its || effects::maker(self.world, &session.key, server).is_some_and(|operation| self.knows(session, &operation))
     }
 
     fn has_consent(&self) -> bool {
         super::allow::has_consent(&self.request.pass.state_home)
     }
 
-    /// Whether tmux and the program are where the new pane would look for them.
+    /// Whether the multiplexer and the program are where the new pane would look for them.
     fn programs(&self, session: &Session) -> Option<Blocked> {
         let own = self.world.env.get("PATH").map(ToOwned::to_owned).unwrap_or_default();
-        if find("tmux", &own).is_none() {
-            return blocked(BlockCode::MuxMissing, "tmux is not in PATH");
+        let mux = session.key.mux;
+        if find(mux.as_str(), &own).is_none() {
+            return blocked(BlockCode::MuxMissing, format!("{mux} is not in PATH"));
         }
         let program = program(self.agents, session)?;
         let path = match session.env.get("PATH") {
@@ -152,15 +184,14 @@ impl<'a> Ground<'a> {
 
     /// The PATH that new panes get from a server that runs.
     fn path_of(&self, session: &Session) -> Option<OsString> {
-        self.server(session)?;
-        let key = session.key.server_key();
+        let server = self.server(session)?;
         let mut paths = self.paths.borrow_mut();
-        let ask = || effects::variable(self.world, &key.server, "PATH").map(OsString::from);
-        paths.entry(key.clone()).or_insert_with(ask).clone()
+        let ask = || effects::variable(self.world, (&session.key, server), "PATH");
+        paths.entry(server).or_insert_with(ask).clone()
     }
 
     fn server(&self, session: &Session) -> Option<u32> {
-        self.pass.observation().servers.get(&session.key.server_key())?.seen()?.pid
+        serving(self.pass, &session.key)
     }
 
     /// What keeps a conversation from being resumed.
@@ -199,7 +230,7 @@ impl<'a> Ground<'a> {
     pub(super) fn asks(&self, session: &Session, live: &LiveAgent) -> Option<Blocked> {
         let started = self.ledger.of(&session.key)?.started.as_ref().filter(|started| started.is_asking)?;
         let is_its = live.pane.id == started.placed.pane && live.pane.pid == Some(started.placed.pid);
-        let view = effects::view(self.world, &session.key.server, &started.placed).filter(|_| is_its)?;
+        let view = effects::view(self.world, &session.key.server_key(), &started.placed).filter(|_| is_its)?;
         let subject = self.table(session).ok()?.dialog(&view.screen)?.subject;
         let name = printable(&session.key.name);
         let hint = subject.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -222,7 +253,7 @@ impl<'a> Ground<'a> {
         if !self.request.is_automatic {
             return None;
         }
-        match is_watched(self.world, &session.key.server, &live.session.id) {
+        match is_watched(self.world, &session.key, &live.session.id) {
             None => blocked(BlockCode::Unknown, "whether somebody is attached to it cannot be told"),
             Some(true) => blocked(
                 BlockCode::Attached,
@@ -252,10 +283,17 @@ impl<'a> Ground<'a> {
     }
 }
 
+/// The process that serves a session: that of the server, or where each session has one, its own.
+pub(super) fn serving(pass: &Pass, key: &SessionKey) -> Option<u32> {
+    let server = pass.observation().servers.get(&key.server_key())?.seen()?;
+    let is_it = |it: &&std::sync::Arc<MuxSession>| key.names().any(|name| name == it.name.as_str());
+    server.pid.or_else(|| server.sessions.iter().find(is_it)?.process)
+}
+
 /// Whether somebody has just done something at a terminal that shows a session; `None`: that cannot be told.
-pub(super) fn is_watched(world: &Observer, server: &str, session: &str) -> Option<bool> {
+pub(super) fn is_watched(world: &Observer, key: &SessionKey, session: &str) -> Option<bool> {
     let now = world.host.now().timestamp();
-    effects::watched_at(world, server, session).map(|seen| seen.iter().any(|at| now - at < RECENT))
+    effects::watched_at(world, key, session).map(|seen| seen.iter().any(|at| now - at < RECENT))
 }
 
 /// Whether an agent is idle, as far as it is known: what is unknown, and what has something running beside it, is not.

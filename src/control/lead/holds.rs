@@ -8,7 +8,7 @@ use super::effects;
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
-use crate::core::ids::{MuxKind, SessionKey};
+use crate::core::ids::SessionKey;
 use crate::core::lead::{ActedOn, HoldReport};
 use crate::store::operations::LedgerFile;
 use crate::store::paths::StateHome;
@@ -21,8 +21,8 @@ pub(super) fn of(
     presence: Option<&Presence>,
 ) -> Option<HoldReport> {
     let hold = acted?.hold.as_ref()?;
-    let session = presence.filter(|_| hold.until.is_none() && key.mux == MuxKind::Tmux).and_then(session_of);
-    let used = session.and_then(|session| effects::used_at(world, &key.server, session));
+    let session = presence.filter(|_| hold.until.is_none()).and_then(session_of);
+    let used = session.and_then(|session| effects::used_at(world, key, session));
     hold.report(used.and_then(|at| DateTime::<Utc>::from_timestamp(at, 0)), world.host.now())
 }
 

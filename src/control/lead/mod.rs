@@ -175,6 +175,7 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             stop: &|session, live| ground.stop(session, live),
             asks: &|session, live| ground.asks(session, live),
             hold: &|session, presence| ground.hold(session, presence),
+            is_made: &|session, there| ground.is_made(session, there),
             takes_id: &|session| ground.takes_id(session),
         },
     };
@@ -195,7 +196,7 @@ pub fn watched(world: &Observer, planned: &Planned) -> Vec<SessionKey> {
     let ended = ended.filter_map(|one| Some((sessions.get(one.index)?, planned.pass.verdict().entries.get(one.index)?)));
     let watched = ended.filter(|(session, verdict)| {
         let live = verdict.presence.live().map(|live| live.session.id.as_str());
-        live.is_some_and(|id| facts::is_watched(world, &session.key.server, id) != Some(false))
+        live.is_some_and(|id| facts::is_watched(world, &session.key, id) != Some(false))
     });
     watched.map(|(session, _)| session.key.clone()).collect()
 }

@@ -180,8 +180,10 @@ fn placed_of(server: Option<&Server>, live: &LiveAgent) -> Option<Placed> {
 }
 
 fn placed(server: Option<&Server>, session: &str, pane: &str, pid: Option<u32>) -> Option<Placed> {
-    let (server, pid) = (server?.pid?, pid?);
-    Some(Placed { server, session: session.to_owned(), pane: pane.to_owned(), pid, is_new_session: false })
+    // A zellij session has a server of its own.
+    let server = server?.pid.or_else(|| server?.sessions.iter().find(|it| it.id == session)?.process)?;
+    let (session, pane) = (session.to_owned(), pane.to_owned());
+    Some(Placed { server, server_start: None, session, pane, pid: pid?, is_new_session: false })
 }
 
 /// The newest turns of a conversation. `Absent`: nothing was said in it yet.
@@ -199,5 +201,5 @@ pub fn turns(declared: &Declared, subject: &ReadSubject, query: &TurnQuery<'_>) 
 /// What the pane shows now; `None`: it is not there any more.
 pub fn screen(world: &Observer, subject: &ReadSubject) -> Option<String> {
     let (key, placed) = subject.pane.as_ref()?;
-    effects::view(world, &key.server, placed).map(|view| view.screen)
+    effects::view(world, key, placed).map(|view| view.screen)
 }

@@ -1,10 +1,11 @@
 //! Operations that were begun and never ended, because whoever carried them out is gone. Each is resolved by what it left and by
 //! what lives; one that cannot be resolved yet keeps its session from being acted on.
 
+use super::effects;
 use crate::control::observe::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, OperationReport, Outcome};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, OperationReport, Outcome, Permit};
 use crate::store::operations::{Operations, PastOperation};
 
 /// Resolves the open operations of a session. `hurries`: a stop that waits stands in nobody's way.
@@ -19,6 +20,10 @@ pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKe
             OpenState::Over(why) => {
                 // Whatever its launcher finds, it begins nothing from here on.
                 let _ = past.files.close();
+                let is_called_off = past.files.launched().is_some_and(|record| record.pid.is_none());
+                if let Some(permit) = Permit::of_called_off(&past.operation, is_called_off) {
+                    effects::abandon(world, &permit).map_err(|why| Blocked::new(BlockCode::Unknown, why))?;
+                }
                 let receipt = receipt(&past.operation, Outcome::Unverified, why);
                 past.files.end(&receipt).map_err(|error| Blocked::new(BlockCode::Busy, error.to_string()))?;
             }

@@ -52,8 +52,13 @@ impl ActionKind {
 pub enum Target {
     /// In a new session of the entry's name.
     NewSession,
-    /// In a new window of a session that is the entry's, by the multiplexer's immutable id of it.
-    NewWindow(String),
+    /// In a new window, or pane, of a session that is the entry's.
+    NewWindow {
+        /// The multiplexer's immutable id of it.
+        session: String,
+        /// The process that serves it and no other, where the multiplexer has one for each.
+        server: Option<u32>,
+    },
     /// Nowhere: an agent is stopped where it is.
     InPlace,
     /// Nowhere: this session gets another name.

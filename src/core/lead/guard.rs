@@ -1,6 +1,6 @@
 //! The permission to act: whoever holds one has had the session judged. Nothing else makes one.
 
-use super::action::{Action, Standing};
+use super::action::{Action, ActionKind, Standing, Target};
 use super::operation::Operation;
 
 /// The permission to carry out one operation.
@@ -19,6 +19,18 @@ impl Permit {
             }
             _ => None,
         }
+    }
+
+    /// The permission to take away what an operation left, if it is a start that was called off: nothing begins there any more.
+    pub fn of_called_off(operation: &Operation, is_called_off: bool) -> Option<Self> {
+        let is_start = matches!(operation.action, ActionKind::Start | ActionKind::Resume);
+        let action = Action {
+            kind: operation.action,
+            target: Target::InPlace,
+            conversation: operation.conversation.clone(),
+            rung: None,
+        };
+        (is_start && is_called_off).then(|| Self { operation: operation.clone(), action })
     }
 
     /// The operation.

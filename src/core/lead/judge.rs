@@ -53,6 +53,8 @@ pub struct EntryFacts<'a> {
     pub asks: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
     /// Who else has taken it in hand.
     pub hold: &'a dyn Fn(&Session, &Presence) -> Obstacle,
+    /// Whether a session was made by a start of this entry, or holds the pane of one.
+    pub is_made: &'a dyn Fn(&Session, &MuxSession) -> bool,
     /// Whether an id of ours can be given to a new conversation of its agent.
     pub takes_id: &'a dyn Fn(&Session) -> bool,
 }
@@ -307,9 +309,8 @@ impl Entry<'_> {
     /// Where the agent of a session without one goes, if the session is the entry's: a person's shell is neither killed nor typed
     /// into, so that is a new window.
     fn own(&self, session: &MuxSession, instead: &str) -> Result<Target, Blocked> {
-        let boot = self.scene.inputs.observation.boot.seen().map(|boot| boot.id.as_str());
-        let started = own::made_in(self.acted, session, (self.server(), boot));
-        let is_made = started.is_some();
+        let is_made = (self.scene.facts.is_made)(self.session, session);
+        let started = self.acted.and_then(|acted| acted.started.as_ref()).filter(|_| is_made);
         let is_left = |started: &&LastStart| {
             session
                 .panes
@@ -326,7 +327,7 @@ impl Entry<'_> {
         let is_recorded = own::has_recorded_pane(self.session, session);
         let is_idle = session.panes.iter().all(|pane| pane.dead.is_none() && SHELLS.contains(&pane.runs.as_str()));
         if is_made || is_recorded || (self.scene.reuse && is_idle) {
-            return Ok(Target::NewWindow(session.id.clone()));
+            return Ok(Target::NewWindow { session: session.id.clone(), server: session.process });
         }
         if self.scene.reuse {
             let message = format!("a session of its name is there with {instead}, and not only with idle shells");
@@ -337,10 +338,6 @@ impl Entry<'_> {
              `--reuse` opens a window in it, or rename one of them"
         );
         Err(Blocked::new(BlockCode::ForeignName, message))
-    }
-
-    fn server(&self) -> Option<u32> {
-        self.scene.inputs.observation.servers.get(&self.session.key.server_key())?.seen()?.pid
     }
 
     /// A person's end of the session is undone by a person only.

@@ -111,11 +111,14 @@ pub struct AliveIn {
 pub struct Placed {
     /// The server's process.
     pub server: u32,
-    /// The multiplexer's immutable id of the session.
+    /// When that started, in clock ticks since boot. What was written before this was kept has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_start: Option<u64>,
+    /// The multiplexer's immutable id of the session; of zellij, which has none, the name that its server began with it.
     pub session: String,
     /// Its id of the pane.
     pub pane: String,
-    /// The process of the pane: the launcher.
+    /// The process of the pane: the launcher. Zero: it had ended before it was seen.
     pub pid: u32,
     /// Whether the session was made for it.
     pub is_new_session: bool,

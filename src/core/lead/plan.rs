@@ -145,7 +145,7 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
                 }
                 let place = match action.target {
                     Target::NewSession => Some("session".to_owned()),
-                    Target::NewWindow(_) => Some("window".to_owned()),
+                    Target::NewWindow { .. } => Some("window".to_owned()),
                     Target::InPlace | Target::Renamed(_) => None,
                 };
                 actions.push(LeadRow {

@@ -4,16 +4,17 @@
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::address;
 use super::probe;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{DialogKey, Permit, Placed, Target};
+use crate::core::lead::{DialogKey, OperationId, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::fault;
 use crate::host::{Command, CommandOutput, Environ, Host};
+use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
 
 /// How long tmux may take to make something; a server may have to begin first.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -27,62 +28,155 @@ const MARK: &str = "@headcount";
 /// The size of what nobody looks at.
 const SIZE: [&str; 4] = ["-x", "200", "-y", "50"];
 
-/// What is put into a pane.
+/// The writing side of tmux.
 #[derive(Debug, Clone, Copy)]
-pub struct PaneCommand<'a> {
-    /// The program and its arguments: at least two words, or tmux would hand them to a shell.
-    pub words: &'a [OsString],
-    /// The directory that windows opened beside it begin in.
-    pub cwd: &'a Path,
-    /// Variables that a server which begins with this must not get.
-    pub withheld: &'a [String],
-}
+pub struct TmuxDrive;
 
-/// Makes the pane of a start.
-///
-/// # Errors
-/// One line. It may be there all the same: whoever wants to know looks.
-pub fn place(host: &dyn Host, env: &Environ, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String> {
-    let key = &permit.operation().session;
-    let socket = address::socket(&key.server, env)?;
-    let (mut words, is_new_session): (Vec<OsString>, bool) = match &permit.action().target {
-        Target::NewSession => {
-            let mut words: Vec<OsString> = ["new-session", "-d", "-P", "-F", MADE].map(OsString::from).into();
-            words.extend(SIZE.map(OsString::from));
-            words.extend(["-s".into(), literal(key.name.as_ref())]);
-            (words, true)
-        }
-        Target::NewWindow(session) => {
-            let words = ["new-window", "-d", "-P", "-F", MADE, "-t"].map(OsString::from);
-            (words.into_iter().chain([format!("{session}:").into()]).collect(), false)
-        }
-        Target::InPlace | Target::Renamed(_) => return Err("internal error: it makes no pane".to_owned()),
-    };
-    words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
-    words.push("--".into());
-    words.extend(command.words.iter().cloned());
-    let output = run(host, &socket, &words, command.withheld)?;
-    let placed = made(&output, key, is_new_session)?;
-    // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
-    // And it goes when its agent has ended: what ended is in the operation's files.
-    let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()];
-    let gone = [";", "set-option", "-p", "-t", &placed.pane, "remain-on-exit", "off"];
-    let words: Vec<OsString> = mark.iter().chain(&gone).map(OsString::from).collect();
-    let _ = fault::around("mark the pane", || run(host, &socket, &words, &[]));
-    Ok(placed)
-}
+impl MuxDrive for TmuxDrive {
+    fn socket(&self, env: &Environ, key: &SessionKey) -> Result<PathBuf, String> {
+        address::socket(&key.server, env)
+    }
 
-/// Makes the directory that the socket of a named server is in, as tmux does for `-L`: by `-S` it would not.
-///
-/// # Errors
-/// One line.
-pub fn prepare(env: &Environ, server: &str) -> Result<(), String> {
-    let socket = address::socket(server, env)?;
-    let Some(directory) = socket.parent().filter(|_| !Path::new(server).is_absolute()) else { return Ok(()) };
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(format!("cannot create {}: {error}", directory.display())),
+    /// By `-L` tmux would make it itself; by `-S` it does not.
+    fn prepare(&self, env: &Environ, server: &str) -> Result<(), String> {
+        let socket = address::socket(server, env)?;
+        let Some(directory) = socket.parent().filter(|_| !Path::new(server).is_absolute()) else { return Ok(()) };
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(format!("cannot create {}: {error}", directory.display())),
+        }
+    }
+
+    fn unfit(&self, host: &dyn Host) -> Option<String> {
+        super::refusal(host)
+    }
+
+    fn refusal(&self, _: &Environ, key: &SessionKey) -> Option<String> {
+        let is_odd = key.name.contains('#') || key.name.is_empty();
+        is_odd.then(|| format!("tmux would read the `#` in {} as the beginning of a format", printable(&key.name)))
+    }
+
+    fn place(&self, (host, env): MuxPlace<'_>, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String> {
+        let key = &permit.operation().session;
+        let socket = address::socket(&key.server, env)?;
+        let (mut words, is_new_session): (Vec<OsString>, bool) = match &permit.action().target {
+            Target::NewSession => {
+                let mut words: Vec<OsString> = ["new-session", "-d", "-P", "-F", MADE].map(OsString::from).into();
+                words.extend(SIZE.map(OsString::from));
+                words.extend(["-s".into(), literal(key.name.as_ref())]);
+                (words, true)
+            }
+            Target::NewWindow { session, .. } => {
+                let words = ["new-window", "-d", "-P", "-F", MADE, "-t"].map(OsString::from);
+                (words.into_iter().chain([format!("{session}:").into()]).collect(), false)
+            }
+            Target::InPlace | Target::Renamed(_) => return Err("internal error: it makes no pane".to_owned()),
+        };
+        words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
+        words.push("--".into());
+        words.extend(command.words.iter().cloned());
+        let output = run(host, &socket, &words, command.withheld)?;
+        let mut placed = made(&output, key, is_new_session)?;
+        placed.server_start = host.stat(placed.server).into_seen().and_then(|server| server.start_ticks);
+        // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
+        // And it goes when its agent has ended: what ended is in the operation's files.
+        let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()];
+        let gone = [";", "set-option", "-p", "-t", &placed.pane, "remain-on-exit", "off"];
+        let words: Vec<OsString> = mark.iter().chain(&gone).map(OsString::from).collect();
+        let _ = fault::around("mark the pane", || run(host, &socket, &words, &[]));
+        Ok(placed)
+    }
+
+    fn rename(&self, (host, env): MuxPlace<'_>, permit: &Permit, name: &str) -> Result<(), String> {
+        let Target::Renamed(renaming) = &permit.action().target else {
+            return Err("internal error: nothing is to be renamed".to_owned());
+        };
+        let socket = address::socket(&permit.operation().session.server, env)?;
+        let (target, condition) = (format!("{}:", renaming.session), format!("#{{==:#{{pid}},{}}}", renaming.server));
+        // As one word between single quotes; what it says is no format, which a look at the name has made sure of.
+        let quoted = format!("'{}'", name.replace('\'', "'\\''"));
+        let command = format!("rename-session -t '{target}' -- {quoted}");
+        let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
+        let output = run(host, &socket, &words, &[])?;
+        if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
+    }
+
+    /// A pane goes with its program, and a session with its last pane.
+    fn tidy(&self, _: MuxPlace<'_>, _: &Permit, _: &Placed, _: bool) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Nothing is left: a launcher that begins nothing ends, and its pane with it.
+    fn abandon(&self, _: MuxPlace<'_>, _: &Permit) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn is_kept(&self, _: &Environ, _: &SessionKey) -> bool {
+        false
+    }
+
+    /// One server has the sessions of everybody, so it says nothing about one of them.
+    fn maker(&self, _: MuxPlace<'_>, _: &SessionKey, _: u32) -> Option<OperationId> {
+        None
+    }
+
+    fn view(&self, (host, env): MuxPlace<'_>, server: &str, placed: &Placed) -> Option<PaneView> {
+        let socket = address::socket(server, env).ok()?;
+        let condition = format!("#{{==:#{{pane_pid}},{}}}", placed.pid);
+        let pane = &placed.pane;
+        let show = format!("display-message -p -t {pane} '#{{pane_current_command}}' ; capture-pane -p -t {pane}");
+        let words = ["if-shell", "-F", "-t", pane, &condition, &show].map(OsString::from);
+        let output = run(host, &socket, &words, &[]).ok()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (command, screen) = text.split_once('\n')?;
+        PaneView::new(command.to_owned(), screen)
+    }
+
+    /// One command asks and presses.
+    fn press(
+        &self,
+        (host, env): MuxPlace<'_>,
+        (permit, placed): (&Permit, &Placed),
+        guard: &KeyGuard<'_>,
+        key: DialogKey,
+    ) -> Result<bool, String> {
+        let socket = address::socket(&permit.operation().session.server, env)?;
+        let Some(condition) = condition(placed, guard) else { return Ok(false) };
+        let pane = &placed.pane;
+        let keys = format!("send-keys -t {pane} {} ; display-message -p pressed", key.as_str());
+        let words = ["if-shell", "-F", "-t", pane, &condition, &keys, "display-message -p held"].map(OsString::from);
+        let output = run(host, &socket, &words, &[])?;
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "pressed" => Ok(true),
+            "held" => Ok(false),
+            _ => Err(format!("tmux did not say whether it pressed a key: {}", probe::last_words(&output))),
+        }
+    }
+
+    fn variable(&self, (host, env): MuxPlace<'_>, (server, _): (&str, u32), name: &str) -> Option<OsString> {
+        let socket = address::socket(server, env).ok()?;
+        let output = run(host, &socket, &["show-environment", "-g", name].map(OsString::from), &[]).ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.trim_end_matches('\n').strip_prefix(name)?.strip_prefix('=').map(OsString::from)
+    }
+
+    fn watched_at(&self, (host, env): MuxPlace<'_>, server: &str, session: &str) -> Option<Vec<i64>> {
+        let socket = address::socket(server, env).ok()?;
+        let target = format!("{session}:");
+        let words = ["list-clients", "-t", &target, "-F", "#{client_activity}"].map(OsString::from);
+        let output = run(host, &socket, &words, &[]).ok().filter(|output| output.is_success() && output.stderr.is_empty())?;
+        String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
+    }
+
+    fn used_at(&self, (host, env): MuxPlace<'_>, server: &str, session: &str) -> Option<(bool, i64)> {
+        let socket = address::socket(server, env).ok()?;
+        let target = format!("{session}:");
+        let words = ["display-message", "-p", "-t", &target, "#{session_attached}|#{session_activity}"].map(OsString::from);
+        let output = run(host, &socket, &words, &[]).ok().filter(CommandOutput::is_success)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (attached, at) = text.trim().split_once('|')?;
+        Some((attached != "0", at.parse().ok()?))
     }
 }
 
@@ -104,85 +198,7 @@ fn made(output: &CommandOutput, key: &SessionKey, is_new_session: bool) -> Resul
     if is_new_session && !key.names().any(|known| known == name.as_str()) {
         return Err(format!("tmux calls the new session {}, which is not a name it is known to give", printable(&name)));
     }
-    Ok(Placed { server, session, pane, pid, is_new_session })
-}
-
-/// Gives a session another name, if its server still is this process. Whoever wants to know whether that came about looks.
-///
-/// # Errors
-/// One line; it may have another name all the same.
-pub fn rename(host: &dyn Host, env: &Environ, permit: &Permit, name: &str) -> Result<(), String> {
-    let Target::Renamed(renaming) = &permit.action().target else {
-        return Err("internal error: nothing is to be renamed".to_owned());
-    };
-    let socket = address::socket(&permit.operation().session.server, env)?;
-    let (target, condition) = (format!("{}:", renaming.session), format!("#{{==:#{{pid}},{}}}", renaming.server));
-    // As one word between single quotes; what it says is no format, which a look at the name has made sure of.
-    let quoted = format!("'{}'", name.replace('\'', "'\\''"));
-    let command = format!("rename-session -t '{target}' -- {quoted}");
-    let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
-    let output = run(host, &socket, &words, &[])?;
-    if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
-}
-
-/// What a pane shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaneView {
-    /// The name of the program in its foreground.
-    pub command: String,
-    /// Its lines, without the empty ones at the end.
-    pub screen: String,
-}
-
-/// What a pane shows, if it still is the pane of this process.
-pub fn view(host: &dyn Host, env: &Environ, server: &str, placed: &Placed) -> Option<PaneView> {
-    let socket = address::socket(server, env).ok()?;
-    let condition = format!("#{{==:#{{pane_pid}},{}}}", placed.pid);
-    let pane = &placed.pane;
-    let show = format!("display-message -p -t {pane} '#{{pane_current_command}}' ; capture-pane -p -t {pane}");
-    let words = ["if-shell", "-F", "-t", pane, &condition, &show].map(OsString::from);
-    let output = run(host, &socket, &words, &[]).ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let (command, screen) = text.split_once('\n')?;
-    let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
-    let end = lines.iter().rposition(|line| !line.is_empty())?;
-    Some(PaneView { command: command.to_owned(), screen: lines[..=end].join("\n") })
-}
-
-/// What has to be so in the very moment in which a key is pressed.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyGuard<'a> {
-    /// The name of the program in the foreground.
-    pub command: &'a str,
-    /// What the screen shows, all of it.
-    pub shows: &'a [&'a str],
-    /// What it does not show.
-    pub hides: &'a [&'a str],
-}
-
-/// Presses a key in the pane of a start, if all is as the guard says: one command asks and presses. Gives whether it was pressed; that it
-/// was taken is for the screen to show.
-///
-/// # Errors
-/// One line; then nobody knows.
-pub fn press(
-    host: &dyn Host,
-    env: &Environ,
-    (permit, placed): (&Permit, &Placed),
-    guard: &KeyGuard<'_>,
-    key: DialogKey,
-) -> Result<bool, String> {
-    let socket = address::socket(&permit.operation().session.server, env)?;
-    let Some(condition) = condition(placed, guard) else { return Ok(false) };
-    let pane = &placed.pane;
-    let keys = format!("send-keys -t {pane} {} ; display-message -p pressed", key.as_str());
-    let words = ["if-shell", "-F", "-t", pane, &condition, &keys, "display-message -p held"].map(OsString::from);
-    let output = run(host, &socket, &words, &[])?;
-    match String::from_utf8_lossy(&output.stdout).trim() {
-        "pressed" => Ok(true),
-        "held" => Ok(false),
-        _ => Err(format!("tmux did not say whether it pressed a key: {}", probe::last_words(&output))),
-    }
+    Ok(Placed { server, server_start: None, session, pane, pid, is_new_session })
 }
 
 /// The format that is true while all is as a guard says. `None`: something cannot be said in a format.
@@ -213,34 +229,6 @@ fn pattern(text: &str) -> Option<String> {
     let is_special = |c: char| c.is_control() || "#{}[]*\\".contains(c);
     // A question mark stands for any one character.
     (!text.is_empty() && !text.contains(is_special)).then(|| text.replace(',', "#,"))
-}
-
-/// The value of a variable that new panes of a server get. `None`: there is none, or it cannot be told.
-pub fn variable(host: &dyn Host, env: &Environ, server: &str, name: &str) -> Option<String> {
-    let socket = address::socket(server, env).ok()?;
-    let output = run(host, &socket, &["show-environment", "-g", name].map(OsString::from), &[]).ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.trim_end_matches('\n').strip_prefix(name)?.strip_prefix('=').map(str::to_owned)
-}
-
-/// When somebody last did something at each terminal that shows a session, in seconds since 1970. `None`: it cannot be told.
-pub fn watched_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -> Option<Vec<i64>> {
-    let socket = address::socket(server, env).ok()?;
-    let target = format!("{session}:");
-    let words = ["list-clients", "-t", &target, "-F", "#{client_activity}"].map(OsString::from);
-    let output = run(host, &socket, &words, &[]).ok().filter(|output| output.is_success() && output.stderr.is_empty())?;
-    String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
-}
-
-/// Whether somebody is attached to a session, and when somebody last typed there or came to it, in seconds since 1970.
-pub fn used_at(host: &dyn Host, env: &Environ, server: &str, session: &str) -> Option<(bool, i64)> {
-    let socket = address::socket(server, env).ok()?;
-    let target = format!("{session}:");
-    let words = ["display-message", "-p", "-t", &target, "#{session_attached}|#{session_activity}"].map(OsString::from);
-    let output = run(host, &socket, &words, &[]).ok().filter(CommandOutput::is_success)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let (attached, at) = text.trim().split_once('|')?;
-    Some((attached != "0", at.parse().ok()?))
 }
 
 /// A text as tmux takes it where it would expand formats or begin another command.

@@ -11,7 +11,7 @@ use crate::core::observe::Pane;
 /// A terminal pane as zellij lists it. Fields beyond these are passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Listed {
-    id: u32,
+    pub(super) id: u32,
     is_plugin: bool,
     exited: bool,
     exit_status: Option<i32>,
@@ -19,6 +19,9 @@ pub(super) struct Listed {
     /// Left out by none that was measured, and nothing that decides.
     #[serde(default)]
     title: String,
+    /// Left out where a pane runs the usual shell.
+    #[serde(default)]
+    terminal_command: Option<String>,
 }
 
 /// Parses the list; panes of plugins are left out.
@@ -56,6 +59,16 @@ pub(super) fn beside(listed: &[Listed], found: &[Arc<Pane>]) -> Vec<Pane> {
 }
 
 impl Listed {
+    /// Whether its process is gone and the pane is only kept.
+    pub(super) fn has_ended(&self) -> bool {
+        self.exited || self.is_held
+    }
+
+    /// Whether this is the last word of what it was made to run.
+    pub(super) fn runs(&self, last: &str) -> bool {
+        self.terminal_command.as_deref().is_some_and(|command| command.ends_with(last))
+    }
+
     /// How it ended. zellij has no status of a process that a signal ended, nor of one that was never started.
     fn ending(&self) -> String {
         match (self.exited, self.exit_status) {

@@ -1,10 +1,11 @@
-//! zellij, 0.44 or newer. Sends its servers nothing but "are you there?" and `list-panes`.
+//! zellij, 0.44 or newer. All but [`drive`] sends its servers nothing but "are you there?" and `list-panes`.
 //!
 //! No zellij is started for it (`wire` says why): the socket directory is read, every socket in it is greeted (`sessions`), and the
 //! panes of a session are its server's children (`panes`). The list of its panes is asked for only where it adds something:
 //! about a session that seems to have lost its agent (`listing`).
 
 pub mod address;
+pub mod drive;
 mod listing;
 mod panes;
 mod program;

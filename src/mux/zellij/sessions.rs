@@ -138,6 +138,7 @@ fn session(name: OsString, servers: &BTreeMap<u32, Running>, answer: SocketReply
     let unclear = |why: &str| Some(unclear(name.clone(), why.to_owned()));
     match answer {
         SocketReply::Nobody => None,
+        SocketReply::Stranger => unclear("another process listens on its socket"),
         SocketReply::Failed(why) => unclear(&why),
         SocketReply::Silent => unclear(&format!("its zellij server did not answer within {} s", wire::DEADLINE.as_secs())),
         SocketReply::Said(heard, _) if !wire::is_connected(&heard) => unclear("cannot parse the answer of its zellij server"),

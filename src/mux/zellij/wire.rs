@@ -1,5 +1,6 @@
-//! The two questions zellij's servers are asked, as its client-server contract 1 spells them: a length of four bytes, then a
-//! protobuf message (`client_to_server.proto`, `server_to_client.proto` of zellij-utils). Interprets nothing but the frame.
+//! How zellij's servers are spoken to, and the questions they are asked, as its client-server contract 1 spells them: a length of
+//! four bytes, then a protobuf message (`client_to_server.proto`, `server_to_client.proto` of zellij-utils). Interprets nothing but
+//! the frame.
 //!
 //! zellij's own commands are not used. `zellij action` and `zellij list-sessions` greet every socket of the directory, one after
 //! the other and without a deadline: one stopped server hides all sessions, and one that is only just being started does not
@@ -18,7 +19,7 @@ const ARE_YOU_THERE: &[u8] = b"\x02\0\0\0\x6a\0";
 /// `Connected`, field 4.
 const I_AM: &[u8] = b"\x22\0";
 /// `Action` (field 9) of a command-line client: `ListPanes` (field 98) of all, as JSON.
-const LIST_PANES: &[u8] = b"\x0d\0\0\0\x4a\x0b\x0a\x07\x92\x06\x04\x28\x01\x30\x01\x20\x01";
+pub(super) const LIST_PANES: &[u8] = b"\x0d\0\0\0\x4a\x0b\x0a\x07\x92\x06\x04\x28\x01\x30\x01\x20\x01";
 /// `Log`, field 5: lines for the standard output.
 const LOG: u8 = 0x2a;
 /// A line of it, field 1.
@@ -28,7 +29,7 @@ const LINE: u8 = 0x0a;
 ///
 /// A server that is busy with its first client, or its last, may hang up without a word: who did is asked once more.
 pub(super) fn greet(host: &dyn Host, sockets: &[PathBuf]) -> Vec<SocketReply> {
-    let question = SocketRequest { words: ARE_YOU_THERE, is_whole: &is_connected };
+    let question = SocketRequest { words: ARE_YOU_THERE, is_whole: &is_connected, listener: None };
     let mut answers = host.ask(sockets, &question, DEADLINE);
     let is_it = |answer: &SocketReply| matches!(answer, SocketReply::Said(heard, _) if is_connected(heard));
     let hung_up = |answer: &SocketReply| matches!(answer, SocketReply::Said(..)) && !is_it(answer);
@@ -49,20 +50,57 @@ pub(super) fn is_connected(heard: &[u8]) -> bool {
     messages(heard).any(|message| message == I_AM)
 }
 
+/// `ListClients` (field 86), of a command-line client.
+pub(super) const LIST_CLIENTS: &[u8] = b"\x09\0\0\0\x4a\x07\x0a\x03\xb2\x05\0\x20\x01";
+
+/// Asks one session something that it answers with lines; only this process is asked.
+///
+/// # Errors
+/// If it did not answer, or not in such a way; one line.
+pub(super) fn ask(host: &dyn Host, socket: &Path, words: &[u8], listener: Option<u32>) -> Result<Vec<u8>, String> {
+    let is_whole = |heard: &[u8]| log(heard).is_some();
+    match host.ask(&[socket.to_path_buf()], &SocketRequest { words, is_whole: &is_whole, listener }, DEADLINE).pop() {
+        Some(SocketReply::Said(heard, _)) => {
+            log(&heard).and_then(lines).ok_or_else(|| "its zellij server gave another answer".to_owned())
+        }
+        Some(SocketReply::Failed(why)) => Err(why),
+        Some(SocketReply::Silent) => Err(format!("its zellij server did not answer within {} s", DEADLINE.as_secs())),
+        Some(SocketReply::Stranger) => Err("another zellij server has its name by now".to_owned()),
+        Some(SocketReply::Nobody) | None => Err("its zellij server has ended".to_owned()),
+    }
+}
+
+/// Says something to one session, whatever it answers; only this process hears it. Whether it did: it does not if another one
+/// listens, or nobody.
+///
+/// # Errors
+/// If it cannot be reached; one line.
+pub(super) fn tell(host: &dyn Host, socket: &Path, words: &[u8], listener: u32) -> Result<bool, String> {
+    let is_whole = |heard: &[u8]| messages(heard).next().is_some();
+    let request = SocketRequest { words, is_whole: &is_whole, listener: Some(listener) };
+    match host.ask(&[socket.to_path_buf()], &request, DEADLINE).pop() {
+        // Of a silent one it is in the queue.
+        Some(SocketReply::Said(..) | SocketReply::Silent) => Ok(true),
+        Some(SocketReply::Failed(why)) => Err(why),
+        Some(SocketReply::Nobody | SocketReply::Stranger) | None => Ok(false),
+    }
+}
+
 /// Asks one session for its panes; the text is JSON.
 ///
 /// # Errors
 /// If it did not answer, or not in such a way; one line.
 pub(super) fn list_panes(host: &dyn Host, socket: &Path) -> Result<Vec<u8>, String> {
     let is_whole = |heard: &[u8]| log(heard).is_some();
-    let answer = host.ask(&[socket.to_path_buf()], &SocketRequest { words: LIST_PANES, is_whole: &is_whole }, DEADLINE).pop();
+    let request = SocketRequest { words: LIST_PANES, is_whole: &is_whole, listener: None };
+    let answer = host.ask(&[socket.to_path_buf()], &request, DEADLINE).pop();
     match answer {
         Some(SocketReply::Said(heard, _)) => {
             log(&heard).and_then(lines).ok_or_else(|| "its zellij server did not list its panes".to_owned())
         }
         Some(SocketReply::Failed(why)) => Err(why),
         Some(SocketReply::Silent) => Err(format!("its zellij server did not list its panes within {} s", DEADLINE.as_secs())),
-        Some(SocketReply::Nobody) | None => Err("its zellij server ended during the query".to_owned()),
+        Some(SocketReply::Nobody | SocketReply::Stranger) | None => Err("its zellij server ended during the query".to_owned()),
     }
 }
 

@@ -128,6 +128,11 @@ impl Operations {
         names.into_iter().filter_map(|directory| OperationFiles { directory }.past()).collect()
     }
 
+    /// The operation of this name; `None`: it is not here, or cannot be read.
+    pub fn operation(&self, id: &OperationId) -> Option<Operation> {
+        OperationFiles { directory: self.directory.join(id.as_str()) }.read(BEGUN)
+    }
+
     /// The open operations.
     pub fn open(&self) -> Vec<PastOperation> {
         let names = self.directory.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));

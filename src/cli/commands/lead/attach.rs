@@ -8,7 +8,7 @@ use super::{begin, only, plan};
 use crate::cli::Context;
 use crate::cli::args::{AttachArgs, JudgeArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
-use crate::core::ids::MuxKind;
+use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::lead::Wish;
 use crate::core::text::printable;
 use crate::mux::tmux::address;
@@ -44,7 +44,10 @@ pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError
             words.into()
         }
         MuxKind::Zellij => {
-            let words: Vec<OsString> = vec!["zellij".into(), "attach".into(), session.name.clone().into()];
+            let mut words: Vec<OsString> = vec!["zellij".into(), "attach".into(), session.name.clone().into()];
+            if key.server != ServerKey::DEFAULT {
+                words.splice(0..0, ["env".into(), format!("ZELLIJ_SOCKET_DIR={}", key.server).into()]);
+            }
             if std::env::var_os("ZELLIJ").is_some() && !args.print {
                 return Err(not_from_here(&words, "zellij cannot be opened inside zellij"));
             }

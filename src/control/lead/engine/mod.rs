@@ -29,7 +29,6 @@ use crate::core::lead::{
 };
 use crate::core::manifest::Session;
 use crate::fault;
-use crate::mux::tmux::address;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
 pub use hold::{handoff, release, release_operation};
@@ -204,6 +203,13 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Tells of what went wrong beside an operation, in one line.
+    fn tell_of(&self, result: Result<(), String>) {
+        if let Err(why) = result {
+            (self.tell)(Progress::Note(&why));
+        }
+    }
+
     /// Resolves what an earlier headcount left open of sessions that nothing is to be done to: nothing may come of it later. Those
     /// are also the sessions whose entries are gone or have another name by now.
     fn resolve_others(&self, planned: &Planned) {
@@ -317,8 +323,7 @@ impl<'a> Engine<'a> {
 
     fn lock(&self, key: &SessionKey) -> Result<SessionLock, (BlockCode, String)> {
         let unknown = |why: String| (BlockCode::Unknown, why);
-        effects::prepare(self.world, &key.server).map_err(unknown)?;
-        let socket = address::socket(&key.server, &self.world.env).map_err(unknown)?;
+        let socket = effects::prepare(self.world, key).map_err(unknown)?;
         match SessionLock::take(&self.request.pass.state_home, &socket, &key.mux.spelling(&key.name)) {
             Ok(lock) => Ok(lock),
             Err(LockError::Taken) => Err((BlockCode::Busy, "another headcount is acting on it".to_owned())),

@@ -10,7 +10,7 @@ use crate::agent::Agents;
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::control::lead::effects::Ending;
 use crate::control::lead::rivals::Rivals;
-use crate::control::lead::{about, effects, hooking, launch, plan};
+use crate::control::lead::{about, effects, facts, hooking, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
@@ -46,7 +46,8 @@ impl Engine<'_> {
         let Some(permit) = Permit::new(&operation, &Standing::Planned(action.clone())) else {
             return report.failed(Outcome::Failed, "internal error: nothing was permitted".to_owned());
         };
-        let inherited = |name: &str| effects::variable(self.world, &session.key.server, name);
+        let server = facts::serving(pass, &session.key);
+        let inherited = |name: &str| effects::variable(self.world, (&session.key, server?), name)?.into_string().ok();
         let place = (self.request.launcher.as_path(), &self.request.pass.state_home);
         // An agent that tells less is started all the same.
         let hooking = hooking::hooking(adapter, session, place, inherited).unwrap_or_else(|why| {
@@ -77,16 +78,27 @@ impl Engine<'_> {
             return self.end(&files, report.failed(Outcome::Failed, line(&error)));
         }
         let withheld = launch::withheld(self.world, table);
-        let placed = effects::place(self.world, &permit, (&self.request.launcher, &launch), &spec.cwd, &withheld);
-        let placed = match placed {
+        let last = self.ledger.read().ok().and_then(|ledger| Some(ledger.of(&session.key)?.started.clone()?.placed));
+        let request = effects::PaneRequest {
+            launcher: &self.request.launcher,
+            launch: &launch,
+            cwd: &spec.cwd,
+            withheld: &withheld,
+            last: last.as_ref(),
+        };
+        let placed = match effects::place(self.world, &permit, &request) {
             Ok(placed) => Some(placed),
             // It may have come about all the same; from here on it cannot, unless it has.
             Err(why) => match files.close() {
                 Ok(true) if why.contains("duplicate session") => {
+                    // Nothing was made.
                     let why = "a session of its name was made at the same moment; run it again".to_owned();
                     return self.end(&files, report.refused(BlockCode::Busy, why));
                 }
-                Ok(true) => return self.end(&files, report.failed(Outcome::Failed, why)),
+                Ok(true) => {
+                    self.tell_of(effects::abandon(self.world, &permit));
+                    return self.end(&files, report.failed(Outcome::Failed, why));
+                }
                 Ok(false) | Err(_) => None,
             },
         };
@@ -124,6 +136,7 @@ impl Engine<'_> {
                     {
                         (self.tell)(Progress::Note(&why));
                     }
+                    self.tidy(&permit, placed.as_ref());
                     report.refused(BlockCode::Claimed, who)
                 }
                 None => {
@@ -147,12 +160,22 @@ impl Engine<'_> {
                 report.report.screen_tail = screen;
                 // What nobody has begun by now, nobody begins later.
                 let is_closed = files.launched().is_some() || files.close().unwrap_or(false);
+                if files.ended().is_some() || files.launched().is_some_and(|record| record.pid.is_none()) {
+                    self.tidy(&permit, placed.as_ref());
+                }
                 report.failed(if is_closed { outcome } else { Outcome::Unverified }, why)
             }
         };
         let report = self.end(&files, report);
         self.record(&session.key);
         report
+    }
+
+    /// Takes away the pane of a start that came to nothing, and its session if that was made for it and nobody looks at it.
+    fn tidy(&self, permit: &Permit, placed: Option<&Placed>) {
+        if let Some(placed) = placed {
+            self.tell_of(effects::tidy(self.world, permit, placed, true));
+        }
     }
 
     /// Who else is in the conversation that was just gone on in: somebody may have begun at the same moment.
@@ -192,7 +215,7 @@ impl Engine<'_> {
             if seen.is_launched && seen.ended.is_none() {
                 self.look(session, &table.ready, placed, &mut seen);
                 if let (Some(placed), Some(agent), false) = (placed, seen.agent, seen.is_ready) {
-                    let view = effects::view(self.world, &operation.session.server, placed);
+                    let view = effects::view(self.world, &operation.session.server_key(), placed);
                     if let Some(view) = view {
                         let is_shown = table.ready.is_of_screen() && table.is_ready_on(&view.screen);
                         shown = shown.filter(|_| is_shown).or_else(|| is_shown.then(Instant::now));
@@ -216,7 +239,7 @@ impl Engine<'_> {
             }
             let next = next_start(operation.begun, ready, wanted, &seen, clock.now());
             if let Some(placed) = placed.filter(|_| framed.elapsed() > Duration::from_millis(100)) {
-                screen = effects::view(self.world, &operation.session.server, placed).map(|view| view.screen).or(screen);
+                screen = effects::view(self.world, &operation.session.server_key(), placed).map(|view| view.screen).or(screen);
                 framed = Instant::now();
             }
             let screen = || screen.as_deref().map(tail);

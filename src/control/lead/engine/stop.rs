@@ -8,16 +8,16 @@ use super::{Engine, LOOKS, SETTLES, WaitClock, entry_of, line};
 use crate::agent::Agents;
 use crate::control::lead::{about, effects, facts, plan};
 use crate::control::pass::Pass;
-use crate::core::drift::Presence;
+use crate::core::drift::{LiveAgent, Presence};
 use crate::core::ids::SessionKey;
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, Blocked, LastStop, Ledger, OperationReport, Outcome, Permit, Standing, StopEvidence,
+    Action, ActionKind, BlockCode, Blocked, LastStop, Ledger, OperationReport, Outcome, Permit, Placed, Standing, StopEvidence,
     StopNext, StopOptions, Target, Wish, lead_fields, next_stop, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::Desired;
 use crate::core::observe::Process;
-use crate::store::operations::SessionLock;
+use crate::store::operations::{SessionLock, launched_by};
 
 /// How long what is waited for may be refused: a manifest is no manifest while it is being saved.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,6 +41,7 @@ impl Engine<'_> {
         };
         let Presence::Alive(live) = &verdict.presence else { return report.skipped("not running") };
         let process = live.agent.process;
+        let pane = self.launchers_pane(live);
         let operation = self.operation(session, &action);
         report.report.conversation = action.conversation.clone();
         let Some(permit) = Permit::new(&operation, &Standing::Planned(action)) else {
@@ -64,6 +65,9 @@ impl Engine<'_> {
         let report = match ended {
             Ended::Gone => {
                 self.await_launcher(&session.key, live.pane.pid);
+                if let Some(pane) = &pane {
+                    self.tell_of(effects::tidy(self.world, &permit, pane, false));
+                }
                 report.report.verified_by = vec![format!("process {} is gone", process.pid)];
                 let stopped = LastStop { operation: operation.id.clone(), at: self.world.host.now(), is_asked: false };
                 self.note(self.ledger.change(|ledger| {
@@ -85,6 +89,22 @@ impl Engine<'_> {
             self.record(&session.key);
         }
         report
+    }
+
+    /// The pane of an agent, where our launcher is in it and its multiplexer keeps it when that has ended.
+    fn launchers_pane(&self, live: &LiveAgent) -> Option<Placed> {
+        let host = self.world.host.as_ref();
+        let server = live.session.process?;
+        let launcher = host.process(live.pane.pid?).into_seen()?;
+        launched_by(&launcher.argv, launcher.pid, launcher.start_ticks)?;
+        Some(Placed {
+            server,
+            server_start: host.stat(server).into_seen()?.start_ticks,
+            session: live.session.id.clone(),
+            pane: live.pane.id.clone(),
+            pid: launcher.pid,
+            is_new_session: false,
+        })
     }
 
     /// Asks an agent to end, at its turn's end if it works, and waits until it has.

@@ -73,7 +73,14 @@ impl Story {
         let manifest = manifest(fields);
         let digest = wanted(&manifest.sessions[0]);
         let operation = OperationId::new(at(0), 1, 0);
-        let placed = Placed { server: 9, session: "$1".to_owned(), pane: "%1".to_owned(), pid: 50, is_new_session: true };
+        let placed = Placed {
+            server: 9,
+            server_start: None,
+            session: "$1".to_owned(),
+            pane: "%1".to_owned(),
+            pid: 50,
+            is_new_session: true,
+        };
         let boot = Boot { id: "boot".to_owned(), at: at(-10_000) };
         let started = LastStart {
             operation: operation.clone(),
