@@ -96,6 +96,8 @@ fn what_cannot_be_read_is_said_and_nothing_is_guessed() {
     }
     let manifest = talk.scene.manifest();
     talk.bare(&["logs", "one", "--manifest", manifest.to_str().unwrap()]).is(3);
+    talk.scene.write("  - { name: never, agent: claude, cwd: LAB/one }\n");
+    assert!(talk.scene.run(&["read", "never"]).is(1).stderr.contains("no conversation of it is recorded"));
     // A shell is no agent, but its pane can be shown.
     talk.scene.world.session("shell", &talk.scene.world.home(), "printf hello-there; sleep 60");
     let pane = talk.scene.world.tmux(["display-message", "-p", "-t", "shell:", "#{pane_id}"]);

@@ -117,6 +117,10 @@ impl Source {
             Fact::Absent if self.subject.agent.is_none() => {
                 Err(CliError::new(Exit::Failure, format!("no agent runs in {name}")))
             }
+            Fact::Absent if self.subject.conversation.is_absent() => {
+                let error = CliError::new(Exit::Failure, format!("{name} does not run, and no conversation of it is recorded"));
+                Err(error.hint("`headcount record` records them while they run"))
+            }
             Fact::Absent => Err(self.is_silent()),
             Fact::Unknown(why) => {
                 let error = CliError::new(Exit::Unknown, format!("cannot read what {name} said: {}", printable(&why)));
