@@ -103,6 +103,29 @@ fn another_conversation_of_a_live_agent_wakes_it() {
 }
 
 #[test]
+fn what_a_hook_tells_wakes_it_and_it_comes_to_rest_again() {
+    let world = World::new();
+    let claude = world.claude_session("s", &world.workspace("shop"));
+    declare(&world, &running(&world, &["s"]));
+    let mut watch = patient(&world, &[]);
+    watch.until("drift moved applied s");
+    let mut passes = quiet(&mut watch);
+    let hooks = world.home().join(".local/state/headcount/hooks");
+    // The directory, a file in it, and a line of that.
+    std::fs::create_dir_all(&hooks).unwrap();
+    let file = hooks.join(format!("{}.jsonl", claude.pid));
+    for _ in 0..2 {
+        let mut append = std::fs::OpenOptions::new().create(true).append(true).open(&file).unwrap();
+        std::io::Write::write_all(&mut append, b"{}\n").unwrap();
+        drop(append);
+        await_some("a pass", || (watch.until("heartbeat")["passes"].as_u64().unwrap() > passes).then_some(()));
+        let now = quiet(&mut watch);
+        assert!(now - passes < 6, "{} passes for one line", now - passes);
+        passes = now;
+    }
+}
+
+#[test]
 fn a_save_wakes_it_and_so_does_a_manifest_that_comes_back() {
     let world = World::new();
     declare(&world, &running(&world, &["one"]));
