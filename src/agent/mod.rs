@@ -29,6 +29,7 @@ use std::sync::Arc;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
@@ -155,6 +156,16 @@ pub trait Adapter: Send + Sync {
     /// What can be put into its own settings; `None`: nothing that is known to do no harm.
     fn hook_settings(&self, command: &hooks::HookCommand) -> Option<hooks::HookInstall> {
         let _ = command;
+        None
+    }
+
+    /// What its composer looks like; `None`: nothing is typed into it.
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        None
+    }
+
+    /// The text that was said to it by a line of its transcript.
+    fn said(&self, _line: &serde_json::Value) -> Option<Said> {
         None
     }
 

@@ -48,8 +48,8 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
     ),
     (&["enter", "switch", "a"], "`headcount attach SESSION` opens a session in this terminal"),
     (
-        &["send", "send-keys", "type", "prompt", "ask", "converse", "chat"],
-        "headcount types into no session yet; `tmux send-keys -t NAME` does",
+        &["send-keys", "type", "prompt", "say", "tell", "converse", "chat"],
+        "`headcount send SESSION TEXT` sends a text to an agent and says whether it was delivered",
     ),
     (
         &["wait", "submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn the_verbs_of_the_field_have_an_answer_that_says_what_does_not_exist_yet() {
-        for word in ["send", "enforce"] {
+        for word in ["enforce"] {
             assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
         }
-        for word in ["log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
+        for word in ["send-keys", "log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

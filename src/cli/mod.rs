@@ -95,6 +95,8 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Screen(args) => commands::reading::screen::run(&args, context),
         Verb::Events(args) => commands::lead::events::run(&args, context),
         Verb::Hooks(args) => commands::hooks::run(&args, context),
+        Verb::Send(args) => commands::lead::send::run(&args, context),
+        Verb::Ask(args) => commands::lead::send::run_ask(&args, context),
         Verb::Allow(args) => commands::lead::allow::run(&args, context),
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),

@@ -145,6 +145,10 @@ impl Host for LocalHost {
         run::run(command, &self.env)
     }
 
+    fn feed(&self, command: &Command, input: &[u8]) -> Result<CommandOutput, RunError> {
+        run::feed(command, input, &self.env)
+    }
+
     fn process(&self, pid: u32) -> Fact<ProcessInfo> {
         match &self.ps {
             None => procfs::process(pid, self.booted(), self.ticks_per_second),

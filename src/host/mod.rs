@@ -54,6 +54,14 @@ pub trait Host: Send + Sync {
     /// If it could not be started, outlived its deadline, or said more than a sane command says.
     fn run(&self, command: &Command) -> Result<CommandOutput, RunError>;
 
+    /// The same with something on its standard input. A host that can give it none runs nothing.
+    ///
+    /// # Errors
+    /// As for [`Host::run`].
+    fn feed(&self, command: &Command, input: &[u8]) -> Result<CommandOutput, RunError> {
+        if input.is_empty() { self.run(command) } else { Err(RunError::NotFound(command.program.clone())) }
+    }
+
     /// A process. `Absent`: there is none of that id, or it is a zombie. `Unknown`: it is there and may not be read.
     fn process(&self, pid: u32) -> Fact<ProcessInfo>;
 

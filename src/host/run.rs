@@ -1,7 +1,7 @@
 //! Running a command under a deadline. Owns the child until it is reaped; never interprets what it says.
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -104,13 +104,38 @@ pub(crate) fn child(program: &str, env: &Environ) -> Option<std::process::Comman
 /// Runs `command` with `env`, less what points at the surrounding multiplexer, in a process group of its own, with an empty
 /// standard input. At the deadline the whole group is killed.
 pub(crate) fn run(command: &Command, env: &Environ) -> Result<CommandOutput, RunError> {
+    run_on(command, Stdio::null(), env)
+}
+
+/// The same with something on its standard input, which no other process can read.
+pub(crate) fn feed(command: &Command, input: &[u8], env: &Environ) -> Result<CommandOutput, RunError> {
+    if input.is_empty() {
+        return run(command, env);
+    }
+    let input = unnamed(input).map_err(|source| RunError::Start { program: command.program.clone(), source })?;
+    run_on(command, input.into(), env)
+}
+
+/// A file without a name that holds this, at its beginning.
+fn unnamed(text: &[u8]) -> io::Result<std::fs::File> {
+    #[cfg(target_os = "linux")]
+    let mut file: std::fs::File =
+        rustix::fs::memfd_create("headcount", rustix::fs::MemfdFlags::CLOEXEC).map_err(io::Error::from)?.into();
+    #[cfg(not(target_os = "linux"))]
+    let mut file = tempfile::tempfile()?;
+    file.write_all(text)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn run_on(command: &Command, input: Stdio, env: &Environ) -> Result<CommandOutput, RunError> {
     let program = || command.program.clone();
     let mut child = child(&command.program, env).ok_or_else(|| RunError::NotFound(program()))?;
     let deadline = Instant::now() + command.deadline;
     let mut child = child
         .args(&command.args)
         .envs(command.variables.iter().cloned())
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -243,6 +268,15 @@ mod tests {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("TMUX_TMPDIR=/t"), "{said}");
         assert!(!said.contains("TMUX=") && !said.contains("TMUX_PANE") && !said.contains("ZELLIJ"), "{said}");
+    }
+
+    #[test]
+    fn a_command_reads_what_it_is_fed_to_its_end() {
+        let long = "x".repeat(1 << 20);
+        for text in ["", "a\n b", long.as_str()] {
+            let output = feed(&shell("cat", Duration::from_secs(5)), text.as_bytes(), &env(&[])).unwrap();
+            assert_eq!(output.stdout, text.as_bytes());
+        }
     }
 
     #[test]

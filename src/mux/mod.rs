@@ -1,6 +1,7 @@
-//! Multiplexer adapters. They list; only what is called `drive` makes anything, and nothing here types into anything.
+//! Multiplexer adapters. They list; only what is called `drive` makes anything, and only what is called `typing` types.
 
 pub mod drive;
+pub(crate) mod screen;
 pub mod tmux;
 pub mod zellij;
 

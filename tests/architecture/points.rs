@@ -7,7 +7,7 @@ use super::paths::tokens;
 
 /// Where effects are, and what is one when it is called or named.
 const PLACES: &[(&str, &[&str])] = &[
-    ("src/control/lead/effects.rs", &["drive", "kill_process_group", "pidfd_send_signal"]),
+    ("src/control/lead/effects.rs", &["drive", "typing", "kill_process_group", "pidfd_send_signal"]),
     (
         "src/store/operations/",
         &["replace", "append", "make", "sync", "sync_data", "remove_file", "remove_dir_all", "rename", "write_all", "try_lock"],

@@ -30,7 +30,10 @@ fn pages() -> Vec<Vec<String>> {
 #[test]
 fn the_short_help_fits_a_terminal_of_24_lines_and_80_columns() {
     let short = Place::new().run(&["-h"]).stdout;
-    assert!(short.contains("attach\nDrive: read, logs, events, hooks, screen\nDelegate: job\nSet up: init"), "{short}");
+    assert!(
+        short.contains("attach\nDrive: send, ask, read, logs, events, hooks, screen\nDelegate: job\nSet up: init"),
+        "{short}"
+    );
     for page in pages() {
         let run =
             |option: &str| Ran::from(Place::new().command().args(&page).arg(option).env("COLUMNS", "80").output().unwrap());

@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 106] = [
+const EXITS: [(&[&str], u8); 110] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -102,6 +102,10 @@ const EXITS: [(&[&str], u8); 106] = [
     (&["logs lab"], 4),
     (&["screen nobody"], 1),
     (&["screen lab"], 4),
+    (&["send nobody hello"], 1),
+    (&["send lab hello"], 3),
+    (&["ask nobody hello"], 1),
+    (&["ask lab hello"], 3),
     (&["allow"], 3),
     (&["allow --yes"], 0),
     (&["consent bypass"], 3),
@@ -159,7 +163,7 @@ const EXITS: [(&[&str], u8); 106] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 57] = [
+const ELSEWHERE: [(&str, u8, &str); 60] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -202,6 +206,9 @@ const ELSEWHERE: [(&str, u8, &str); 57] = [
     ("release", 3, "tests/lead/holds.rs"),
     ("handoff", 75, "tests/lead/holds.rs"),
     ("release", 75, "tests/lead/holds.rs"),
+    ("send", 0, "tests/e2e/drive.sh"),
+    ("ask", 0, "tests/e2e/drive.sh"),
+    ("ask", 75, "tests/e2e/drive.sh"),
     ("attach", 0, "tests/lead/main.rs"),
     ("attach", 3, "tests/lead/main.rs"),
     ("read", 3, "tests/lead/reading.rs"),
@@ -244,7 +251,8 @@ fn every_line_ends_as_agreed_and_an_error_is_said_on_stderr_alone() {
         assert_eq!(ran.code, Some(i32::from(code)), "{lines:?}: {ran:?}");
         let is_said = |prefix: &str| ran.stderr.lines().any(|line| line.starts_with(prefix));
         // A job that failed, and a check of `doctor`, are answers.
-        let is_answer = ["doctor", "job wait"].contains(&command_of(lines.last().unwrap()).as_str()) && !ran.stdout.is_empty();
+        let is_answer =
+            ["doctor", "job wait", "send"].contains(&command_of(lines.last().unwrap()).as_str()) && !ran.stdout.is_empty();
         assert_eq!(is_said("error: "), !matches!(code, 0 | 2 | 4) && !is_answer, "{lines:?}: {ran:?}");
     }
 }
@@ -316,7 +324,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 30] = [
+const DOCUMENTS: [&[&str]; 32] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -338,6 +346,8 @@ const DOCUMENTS: [&[&str]; 30] = [
     &["logs 5e1f0c1e-0000-4000-8000-000000000999"],
     &["screen lab"],
     &["events lab"],
+    &["send lab hello"],
+    &["ask lab hello"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

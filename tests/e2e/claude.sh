@@ -3,13 +3,14 @@
 # a pane parked by the agents view, /bg, kill -9, a transcript moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
-mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led}
+mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven}
 python3 - "$H" "${KEY: -20}" <<'PY'
 import json, sys
 home, key = sys.argv[1:]
-trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led"]}
+trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led", "driven"]}
 json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]}, "projects": trusted},
           open(f"{home}/.claude.json", "w"))
 PY
@@ -160,4 +161,7 @@ if [ "$MUX" = tmux ]; then
 fi
 HOOKED=yes
 led claude "$H/lab/led" "$LED" '❯'
+session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default
+printf '  - { name: driven, agent: claude, cwd: ~/lab/driven }\n' >>"$H/agent-sessions.yaml"
+driven driven "$H/.claude/projects/*driven/*.jsonl"
 echo "claude in $MUX: OK"

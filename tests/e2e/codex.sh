@@ -3,6 +3,7 @@
 # kill -9; a rollout moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
 config() { # HOME DAEMON
@@ -130,4 +131,7 @@ if [ "$MUX" = tmux ]; then
   headcount stop bold-creator-codex --yes --now
 fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
+session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-request --sandbox read-only
+printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
+driven driven "$H/.codex/sessions/*/*/*/*.jsonl"
 echo "codex in $MUX: OK"

@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 14] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -268,6 +268,12 @@ const BESIDE: [&str; 9] = [
     "close the pane",
     "take away what was left",
     "ask who made the server",
+    // Of texts: killed against real agents, by `tests/e2e/drive.sh`.
+    "claim a key",
+    "give back a key",
+    "look at a composer",
+    "paste",
+    "press a key behind a text",
 ];
 
 fn every_point_is_one_of(all: &[(&Deed, Vec<String>)]) {

@@ -1,11 +1,13 @@
 //! Claude Code. Reads its live registry, its arguments and the edges of its transcripts; never the keys beside them.
 
+mod composer;
 mod drive;
 mod encode;
 mod entries;
 mod hooks;
 mod jobs;
 mod registry;
+mod said;
 mod transcripts;
 mod turns;
 
@@ -20,6 +22,7 @@ use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::RungReading;
 use crate::core::observe::{Activity, Transcript};
@@ -119,6 +122,14 @@ impl Adapter for Claude {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
+    }
+
+    fn said(&self, line: &serde_json::Value) -> Option<Said> {
+        said::said(line)
     }
 
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {

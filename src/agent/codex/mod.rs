@@ -1,10 +1,12 @@
 //! Codex CLI. Reads the locks its own process holds, its arguments and the first and last lines of its rollout files.
 
+mod composer;
 mod drive;
 mod held;
 mod hooks;
 mod line;
 mod rollouts;
+mod said;
 mod turn;
 mod turns;
 
@@ -19,6 +21,7 @@ use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
@@ -134,6 +137,14 @@ impl Adapter for Codex {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
+    }
+
+    fn said(&self, line: &serde_json::Value) -> Option<Said> {
+        said::said(line)
     }
 
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {

@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["status", "diff", "describe", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
     ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "handoff", "release", "attach"]),
-    ("Drive", &["read", "logs", "events", "hooks", "screen"]),
+    ("Drive", &["send", "ask", "read", "logs", "events", "hooks", "screen"]),
     ("Delegate", &["job"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];

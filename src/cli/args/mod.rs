@@ -1,6 +1,7 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod complete;
+mod drive;
 mod entry;
 mod fleet;
 mod format;
@@ -26,6 +27,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
+pub(crate) use drive::{AskArgs, SendArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
@@ -53,8 +55,8 @@ pub(crate) use watch::WatchArgs;
     long_about = "Keep track of the coding agents you run in tmux and zellij.\n\n\
         headcount compares a manifest (agent-sessions.yaml) with the tmux and zellij sessions, processes and transcripts \
         that exist. It reports each difference (drift), and records it in the manifest without changing any \
-        other byte. `apply`, `start` and `stop` go the other way: they make sessions follow the manifest. It never types \
-        into a session.\n\n\
+        other byte. `apply`, `start` and `stop` go the other way: they make sessions follow the manifest. `send` talks to \
+        their agents.\n\n\
         Without a command it runs `headcount status`.",
     after_long_help = AFTER_HELP,
     max_term_width = 100,
@@ -188,6 +190,8 @@ pub(crate) enum Verb {
     Screen(ScreenArgs),
     Events(HookEventsArgs),
     Hooks(HooksArgs),
+    Send(SendArgs),
+    Ask(AskArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),
     Init(InitArgs),

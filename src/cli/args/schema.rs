@@ -51,6 +51,10 @@ pub(crate) enum SchemaName {
     Log,
     /// What `screen --json` prints
     Screen,
+    /// What `send --json` prints
+    Receipt,
+    /// What `ask --json` prints
+    Ask,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

@@ -14,6 +14,7 @@ use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
 use crate::core::lead::ApplyReport;
 use crate::core::lead::plan::LeadPlan;
+use crate::core::lead::send::{AskReport, SendReceipt};
 use crate::core::lead::turns::{LogLine, TurnReport};
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
@@ -56,6 +57,8 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Turn => generate::<TurnReport>("headcount turn v1"),
         SchemaName::Log => generate::<LogLine>("headcount log v1"),
         SchemaName::Screen => generate::<ScreenReport>("headcount screen v1"),
+        SchemaName::Ask => generate::<AskReport>("headcount ask v1"),
+        SchemaName::Receipt => generate::<SendReceipt>("headcount receipt v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
         SchemaName::Describe => generate::<Description>("headcount describe v1"),
         SchemaName::History => generate::<HistoryReport>("headcount history v1"),

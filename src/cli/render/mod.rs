@@ -14,6 +14,7 @@ pub(crate) mod lead;
 pub(crate) mod patch;
 pub(crate) mod said;
 pub(crate) mod screen;
+pub(crate) mod send;
 pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]

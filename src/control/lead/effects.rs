@@ -8,11 +8,13 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
+use crate::core::lead::send::{ComposerPane, TypingPermit};
 use crate::core::lead::{DialogKey, OperationId, Permit, Placed};
 use crate::core::observe::Process;
 use crate::fault;
 pub(super) use crate::mux::drive::{KeyGuard, PaneView};
 use crate::mux::drive::{MuxDrive, MuxPlace, PaneCommand};
+use crate::mux::tmux::typing;
 use crate::mux::{tmux, zellij};
 use crate::store::operations::LAUNCHER;
 
@@ -149,6 +151,32 @@ pub(super) fn used_at(world: &Observer, key: &SessionKey, session: &str) -> Opti
     let seen = fault::around("look at its use", || drive(key.mux).used_at(here(world), &key.server, session));
     let (is_attached, at) = seen?;
     Some(if is_attached { world.host.now().timestamp() } else { at })
+}
+
+/// What a pane is, and what it shows.
+///
+/// # Errors
+/// One line.
+pub(super) fn composer_pane(world: &Observer, server: &str, pane: &str) -> Result<ComposerPane, String> {
+    fault::around("look at a composer", || typing::view(world.host.as_ref(), &world.env, server, pane))
+}
+
+/// Pastes a text. `false`: the pane was no longer as it was seen, and nothing was pasted.
+///
+/// # Errors
+/// One line; it may have been pasted all the same.
+pub(super) fn paste(world: &Observer, permit: &TypingPermit, text: &str) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation(), pane = permit.pane(), bytes = text.len(), "pasting");
+    fault::around("paste", || typing::paste(world.host.as_ref(), &world.env, permit, text))
+}
+
+/// Presses a key. `false`: the pane was no longer as it was seen, and nothing was pressed.
+///
+/// # Errors
+/// One line; it may have been pressed all the same.
+pub(super) fn press_behind(world: &Observer, permit: &TypingPermit, key: &'static str) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation(), pane = permit.pane(), key, "pressing a key");
+    fault::around("press a key behind a text", || typing::press(world.host.as_ref(), &world.env, permit, key))
 }
 
 /// How far a process is asked to end.

@@ -270,7 +270,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Whether this process runs below the pane of an agent.
-    fn is_our_own(&self, session: &Session, live: &LiveAgent) -> bool {
+    pub(super) fn is_our_own(&self, session: &Session, live: &LiveAgent) -> bool {
         let around = self.world.env.get("HEADCOUNT_OPERATION");
         let started = self.ledger.of(&session.key).and_then(|acted| acted.started.as_ref());
         if around.is_some() && around == started.map(|started| OsStr::new(started.operation.as_str())) {

@@ -15,6 +15,7 @@ mod led;
 pub mod reading;
 mod recover;
 mod rivals;
+mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ pub use engine::{
 };
 use facts::Ground;
 pub use holds::holds;
+pub use send::{SendRequest, SentText, ask, is_shown, send};
 
 /// What a person or a program asks for.
 #[derive(Debug, Clone)]

@@ -28,6 +28,8 @@ pub enum ActionKind {
     Handoff,
     /// Whoever had it in hand gives it back.
     Release,
+    /// A text is typed to its agent.
+    Send,
 }
 
 impl ActionKind {
@@ -43,6 +45,7 @@ impl ActionKind {
             Self::Rename => "rename",
             Self::Handoff => "handoff",
             Self::Release => "release",
+            Self::Send => "send",
         }
     }
 }
@@ -137,6 +140,10 @@ pub enum BlockCode {
     Untrusted,
     /// It asks something else before it takes prompts.
     Dialog,
+    /// Somebody has begun to write to its agent.
+    Draft,
+    /// Its agent is not there.
+    NoAgent,
     /// Another operation of this session is open.
     Busy,
     /// A server started from here would end with this service.
@@ -179,6 +186,8 @@ impl BlockCode {
             Self::Working => "working",
             Self::Untrusted => "untrusted",
             Self::Dialog => "dialog",
+            Self::Draft => "draft",
+            Self::NoAgent => "no-agent",
             Self::Busy => "busy",
             Self::NoScope => "no-scope",
             Self::NeverLed => "never-led",

@@ -14,6 +14,7 @@ mod own;
 pub mod plan;
 mod reference;
 mod rename;
+pub mod send;
 mod series;
 mod start;
 mod stop;

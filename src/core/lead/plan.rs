@@ -141,6 +141,7 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
                     | ActionKind::Forget
                     | ActionKind::Rename
                     | ActionKind::Handoff
+                    | ActionKind::Send
                     | ActionKind::Release => {}
                 }
                 let place = match action.target {

@@ -1,10 +1,11 @@
-//! tmux, 3.2 or newer. Lists servers; all but [`drive`] sends nothing but lists, and `display-message -p` to a server that lists nothing.
+//! tmux, 3.2 or newer. Lists servers; all but [`drive`] and [`typing`] sends nothing but lists, and `display-message -p` to a server that lists nothing.
 
 pub mod address;
 pub mod control;
 pub mod drive;
 mod probe;
 mod rows;
+pub mod typing;
 
 use std::path::{Path, PathBuf};
 

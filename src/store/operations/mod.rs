@@ -6,6 +6,9 @@
 //! operations/<id>/launch.json    what the launcher starts; it takes the file away as it begins
 //! operations/<id>/launched       the launcher has begun: made once, so nothing is started twice
 //! operations/<id>/ended.json     how what it started has ended
+//! operations/<id>/sent.json      of a text that was sent its length and hash
+//! operations/<id>/sent-receipt.json   what became of that text
+//! send-keys/<hash>               the operation that sent a text under a key
 //! operations/<id>/receipt.json   what became of the operation; without it the operation is open
 //! operations/<id>/<name>.room    room on the disk for the last two of these, taken up before the operation begins
 //! ledger.json                    what was last done to each session
@@ -16,6 +19,7 @@
 mod launch;
 mod ledger;
 mod locks;
+mod sent;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -32,6 +36,7 @@ use crate::fault;
 pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LAUNCHER, LaunchSpec, LaunchedRecord, TakenLaunch, launched_by};
 pub use ledger::LedgerFile;
 pub use locks::{ConversationLock, LockError, SessionLock};
+pub use sent::{KeyClaim, KeyFile, TextNote};
 
 const BEGUN: &str = "begun.json";
 const RECEIPT: &str = "receipt.json";

@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 32] = [
+const KINDS: [(&str, Kind); 35] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -193,6 +193,9 @@ const KINDS: [(&str, Kind); 32] = [
     ("DURATION", Kind::Free),
     ("EVENT", Kind::Free),
     ("EVENT=CMD", Kind::Free),
+    ("KEY", Kind::Free),
+    ("N", Kind::Free),
+    ("RECEIPT", Kind::Free),
     ("FORM", Kind::Free),
     ("FORMAT", Kind::Free),
     ("HOST", Kind::Free),

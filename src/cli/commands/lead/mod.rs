@@ -9,6 +9,7 @@ pub(crate) mod hand;
 pub(crate) mod new;
 pub(crate) mod remove;
 pub(crate) mod rename;
+pub(crate) mod send;
 pub(crate) mod verbs;
 
 use std::collections::BTreeSet;

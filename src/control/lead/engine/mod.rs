@@ -315,9 +315,12 @@ impl<'a> Engine<'a> {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             // A restart is a stop, and then a start.
             ActionKind::Stop | ActionKind::Restart => self.stop(report, &planned.pass, session, (action, wish), lock),
-            ActionKind::Remove | ActionKind::Forget | ActionKind::Rename | ActionKind::Handoff | ActionKind::Release => {
-                report.failed(Outcome::Failed, "internal error: it is not one step".to_owned())
-            }
+            ActionKind::Remove
+            | ActionKind::Forget
+            | ActionKind::Rename
+            | ActionKind::Handoff
+            | ActionKind::Send
+            | ActionKind::Release => report.failed(Outcome::Failed, "internal error: it is not one step".to_owned()),
         }
     }
 

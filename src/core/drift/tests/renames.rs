@@ -134,7 +134,10 @@ fn an_entry_whose_pane_lives_on_in_several_sessions_is_never_dead_and_no_name_is
     let grouped = scene(one(&running), vec![claude("t-creator-claude", 7), claude("u", 7)]);
     assert_eq!(grouped.words(), ["moved:flag"]);
     let matter = &grouped.drifts()[0].matter;
-    assert!(matter.contains("t-creator-claude") && matter.contains("\"u\"") && !matter.contains("change its name"), "{matter}");
+    assert!(
+        matter.contains("t-creator-claude") && matter.contains("\"u\"") && !matter.contains("gives its entry that name"),
+        "{matter}"
+    );
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn a_session_is_the_new_name_of_one_entry_only() {
     let two = |fields| manifest(&format!("version: 1\nsessions:\n{}{}", entry("a", fields), entry("b", fields)));
     let by_pane = scene(two(PANE), vec![claude("t", 7)]);
     assert_eq!(by_pane.words(), ["moved:flag", "moved:flag"], "its pane lives: neither is dead");
-    let proposed = by_pane.drifts().iter().filter(|drift| drift.matter.contains("change its name")).count();
+    let proposed = by_pane.drifts().iter().filter(|drift| drift.matter.contains("gives its entry that name")).count();
     assert_eq!(proposed, 1);
     let alive = session("t", vec![pane(7, vec![agent(7).proves(Rung::Registry, "b3a7")])]);
     assert_eq!(scene(two(", session_id: b3a7"), vec![alive]).words(), ["moved:flag", "dead:record"]);

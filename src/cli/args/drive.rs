@@ -1,0 +1,130 @@
+//! What can be typed after the verbs that talk to agents. Owns names, defaults and help; never talks.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{FormatArgs, JudgeArgs, values};
+
+/// Send a text to an agent, and see it delivered
+///
+/// Types the text into the agent's composer, sees that it stands there alone, presses Enter, and waits until the transcript of the
+/// conversation holds it. Types nothing where somebody else has begun to write, a dialog is up, or the agent works.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The receipt says how far the text came. Nothing is typed twice: send it again only if the receipt says that nothing was typed, or \
+use --id, under which a text is sent only once.
+
+Examples:
+  headcount send lab-creator-claude 'Run the tests.'
+  git diff | headcount send reviewer -
+  headcount send lab-creator-claude --file task.md --id task-17
+  headcount send lab-creator-claude /compact --command
+
+Exit codes: 0 delivered, 3 held or refused: nothing was typed, 1 anything else.
+
+JSON and YAML: headcount/receipt/v1 (`headcount schema receipt`).")]
+pub(crate) struct SendArgs {
+    /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// The text; `-` reads it from the standard input
+    #[arg(value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["file", "submit"], conflicts_with = "file")]
+    pub(crate) text: Option<String>,
+    /// Send what this file holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Only say whether it would be typed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Leave it in the composer, without Enter
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_submit: bool,
+    /// Send it only once under this key, for 30 days
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
+    /// Press Enter behind the text that this receipt left in the composer
+    #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["text", "file", "no_submit", "id"], hide_short_help = true)]
+    pub(crate) submit: Option<String>,
+    /// Interrupt a turn that goes on, by one Esc
+    #[arg(long)]
+    pub(crate) interrupt: bool,
+    /// Type into a turn that goes on, where the agent asks for no permissions
+    #[arg(long, hide_short_help = true, conflicts_with = "interrupt")]
+    pub(crate) mid_turn: bool,
+    /// Let it be a command of the agent, such as /compact
+    #[arg(long, hide_short_help = true)]
+    pub(crate) command: bool,
+    /// Take control characters out of it instead of refusing it
+    #[arg(long, hide_short_help = true)]
+    pub(crate) strip: bool,
+    /// Also send to the session that this runs in
+    #[arg(long = "self", hide_short_help = true)]
+    pub(crate) own: bool,
+    /// Who you are, where somebody has the session in hand
+    #[arg(long = "as", value_name = "NAME", hide_short_help = true)]
+    pub(crate) holder: Option<String>,
+    /// Also send where somebody is at a terminal that shows the session
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+}
+
+/// Send a text to an agent, and print its answer
+///
+/// Sends it as `send` does, waits until the turn that took it in has ended, and prints what the agent wrote, and nothing else.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The transcript says which turn answers the text: a turn that somebody else began is not waited for.
+
+Examples:
+  headcount ask reviewer 'Is the change in src/a.rs right?'
+  headcount ask lab-creator-claude --file question.md --timeout 10m
+
+Exit codes: 0 answered, 1 its turn failed or was interrupted, or the text was not delivered, 3 held or refused, or the agent waits \
+for an answer itself, 75 the turn had not ended in time.
+
+JSON and YAML: headcount/ask/v1 (`headcount schema ask`).")]
+pub(crate) struct AskArgs {
+    /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// The text; `-` reads it from the standard input
+    #[arg(value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) text: Option<String>,
+    /// Ask what this file holds
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How long its turn may take
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    /// Print what it wrote so far where the turn has not ended in time
+    #[arg(long)]
+    pub(crate) partial: bool,
+    /// Ask it only once under this key, for 30 days
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
+    /// Interrupt a turn that goes on, by one Esc
+    #[arg(long)]
+    pub(crate) interrupt: bool,
+    /// Take control characters out of it instead of refusing it
+    #[arg(long, hide_short_help = true)]
+    pub(crate) strip: bool,
+    /// Also ask the session that this runs in
+    #[arg(long = "self", hide_short_help = true)]
+    pub(crate) own: bool,
+    /// Who you are, where somebody has the session in hand
+    #[arg(long = "as", value_name = "NAME", hide_short_help = true)]
+    pub(crate) holder: Option<String>,
+    /// Also ask where somebody is at a terminal that shows the session
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+}

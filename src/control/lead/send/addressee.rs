@@ -1,0 +1,130 @@
+//! Who a text is for: the live agent of an entry, its pane, its conversation and its transcript, as one pass sees them.
+
+use std::path::{Path, PathBuf};
+
+use crate::agent::{Agents, TranscriptIndex};
+use crate::control::lead::facts::{Ground, is_watched};
+use crate::control::lead::{LeadError, LeadRequest, about};
+use crate::control::observe::Observer;
+use crate::control::pass::{self, Mode, PassOptions};
+use crate::core::agents::Declared;
+use crate::core::drift::Presence;
+use crate::core::fact::Fact;
+use crate::core::ids::{ConversationId, MuxKind, SessionKey};
+use crate::core::lead::send::Addressee;
+use crate::core::lead::{BlockCode, Blocked, Wish};
+use crate::core::manifest::lead::Permissions;
+use crate::core::observe::identity::Rung;
+use crate::core::observe::{Activity, Process, Transcript};
+use crate::store::operations::LedgerFile;
+
+/// Whom a text is for.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The agent and its pane.
+    pub(super) to: Addressee,
+    /// Its process.
+    pub(super) process: Process,
+    /// The conversation it is in.
+    pub(super) conversation: Option<ConversationId>,
+    /// The file of that, if it is there.
+    pub(super) transcript: Option<Transcript>,
+    /// Whether it runs in a mode in which it asks nobody for a permission, by its own arguments.
+    pub(super) asks_nobody: bool,
+    /// The agents that the manifest declares.
+    pub(super) declared: Declared,
+}
+
+/// Whether somebody has just done something at a terminal that shows a session. What cannot be told is said when it is sent to.
+///
+/// # Errors
+/// The manifest or the ledger cannot be read.
+pub fn is_shown(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<bool, LeadError> {
+    let request = LeadRequest { is_automatic: true, ..request.clone() };
+    Ok(find(world, &request, key)?.is_err_and(|blocked| blocked.code == BlockCode::Attached))
+}
+
+/// Looks for the agent of a session.
+///
+/// # Errors
+/// The manifest or the ledger cannot be read. Inside: nothing can be sent to it, and why.
+pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<Result<Found, Blocked>, LeadError> {
+    let request = about(request, key, Wish::Manifest);
+    let ledger = LedgerFile::new(&request.pass.state_home).read()?;
+    let pass = pass::run(world, &PassOptions { mode: Mode::Look, ..request.pass.clone() })?;
+    let blocked = |code: BlockCode, why: String| Ok(Err(Blocked::new(code, why)));
+    let Some(session) = pass.manifest().find(key) else {
+        return blocked(BlockCode::NoAgent, "its entry is gone".to_owned());
+    };
+    let Some(verdict) = pass.verdict().entries.get(session.index) else {
+        return blocked(BlockCode::Unknown, "nothing was concluded about it".to_owned());
+    };
+    let live = match &verdict.presence {
+        Presence::Alive(live) => live,
+        Presence::Unknown(why) => return blocked(BlockCode::Unknown, why.clone()),
+        Presence::Absent { how } => return blocked(BlockCode::NoAgent, format!("it does not run: {how}")),
+        _ => return blocked(BlockCode::NoAgent, "its agent is not in it".to_owned()),
+    };
+    if key.mux != MuxKind::Tmux {
+        return blocked(BlockCode::Unsupported, format!("nothing is typed in {} yet", key.mux));
+    }
+    let seen = pass.observation();
+    let server = seen.servers.get(&key.server_key()).and_then(|server| server.seen()?.pid);
+    let (Some(server), Some(pane)) = (server, live.pane.pid) else {
+        return blocked(BlockCode::Unknown, "the process of its server or its pane cannot be told".to_owned());
+    };
+    let agents = Agents::with(&pass.manifest().agents);
+    let ground = Ground::new(world, &request, (&pass, &ledger), &agents);
+    if !request.own && ground.is_our_own(session, live) {
+        let why = "this command runs in that session; `--self` sends to it all the same".to_owned();
+        return blocked(BlockCode::Attached, why);
+    }
+    if let Some(held) = ground.hold(session, &verdict.presence) {
+        return Ok(Err(held));
+    }
+    if request.is_automatic {
+        match is_watched(world, &key.server, &live.session.id) {
+            Some(false) => {}
+            Some(true) => {
+                let why = "somebody is at a terminal that shows it; `--yes` sends it all the same".to_owned();
+                return blocked(BlockCode::Attached, why);
+            }
+            None => return blocked(BlockCode::Unknown, "whether somebody is attached to it cannot be told".to_owned()),
+        }
+    }
+    let process = live.agent.process;
+    let host = world.host.as_ref();
+    let foreground = host.stat(process.pid).into_seen().and_then(|process| process.foreground);
+    let conversation = verdict.lives_in.clone().or_else(|| verdict.proven.as_ref().map(|(id, _)| id.clone()));
+    let place = conversation.clone().map(|id| (process, id));
+    let turn = place.as_ref().and_then(|place| seen.turns.get(place)?.seen().copied());
+    let transcript = match (conversation.as_ref(), &live.agent.home, agents.of(live.agent.kind)) {
+        (Some(id), Fact::Seen(home), Some(adapter)) => {
+            let cwds: Vec<&Path> =
+                [live.agent.cwd.seen(), session.cwd.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+            let file = adapter.transcript(&TranscriptIndex::new(), home, id, &cwds);
+            file.into_seen()
+        }
+        _ => None,
+    };
+    // A thread that is held and has no rollout yet waits for its first prompt.
+    let is_unspoken = transcript.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung == Rung::Held);
+    let turn = turn.or_else(|| is_unspoken.then_some(Activity::Idle));
+    let to = Addressee {
+        agent: live.agent.kind,
+        server: (key.server.clone(), server),
+        pane: (live.pane.id.clone(), pane),
+        activity: seen.phases.get(&process).copied().or(turn),
+        beside: place.as_ref().and_then(|place| seen.awaited.get(place).cloned()),
+        is_foreground: foreground.zip(host.group(process.pid)).map(|(has, is)| has == is),
+    };
+    let adapter = agents.of(live.agent.kind);
+    let bypass: Vec<&str> = adapter
+        .and_then(|adapter| adapter.drive()?.mode(Permissions::Bypass))
+        .map(|flags| flags.iter().collect())
+        .unwrap_or_default();
+    let argv = host.process(process.pid).into_seen().map(|process| process.argv).unwrap_or_default();
+    let asks_nobody = !bypass.is_empty() && bypass.iter().all(|flag| argv.iter().any(|word| word == flag));
+    let declared = pass.manifest().agents.clone();
+    Ok(Ok(Found { to, process, conversation, transcript, asks_nobody, declared }))
+}

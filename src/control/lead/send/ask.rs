@@ -1,0 +1,165 @@
+//! Asking an agent: sends a text, and waits for the end of the turn that took it in. Which turn that is, the transcript says.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use chrono::{DateTime, Utc};
+
+use super::addressee::{Found, find};
+use super::{SendRequest, SentText, send};
+use crate::agent::{Agents, TurnQuery};
+use crate::control::lead::{LeadError, LeadRequest};
+use crate::control::observe::Observer;
+use crate::core::ids::ConversationId;
+use crate::core::lead::send::{ASK_SCHEMA, AskEnd, AskReport, SendOutcome};
+use crate::core::lead::turns::{
+    AnswerSeen, EndVerdict, TranscriptPosition, Turn, TurnEnd, TurnPage, TurnReply, answer_to, judge_end,
+};
+use crate::core::observe::{Activity, Transcript};
+
+/// How often the transcript is looked at, and how often the agent itself.
+const LOOK: Duration = Duration::from_millis(15);
+const LOOK_AT_AGENT: Duration = Duration::from_millis(400);
+
+/// Sends a text, and waits for the answer to it.
+///
+/// # Errors
+/// The manifest or the world cannot be looked at.
+pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout: Duration) -> Result<AskReport, LeadError> {
+    let begun = Instant::now();
+    let before = find(world, request, &asked.session)?.ok();
+    let from = position(before.as_ref().and_then(|found| found.transcript.as_ref()), world.host.now());
+    let receipt = send(world, request, asked)?;
+    let report = |end, turn: Option<Turn>, answer, why| AskReport {
+        schema: ASK_SCHEMA.to_owned(),
+        end,
+        answer,
+        turn,
+        receipt: receipt.clone(),
+        message: why,
+    };
+    let text = match (&asked.what, receipt.outcome) {
+        (SentText::New(text, _), SendOutcome::Delivered) => text,
+        _ => return Ok(report(AskEnd::NotDelivered, None, None, receipt.message.clone())),
+    };
+    let mut waiting = Waiting { world, request, asked, found: before, from, seen: None, stamp: None, page: None };
+    let mut looked = Instant::now();
+    let (mut turn, mut answer) = (None, None);
+    while begun.elapsed() < timeout {
+        if let Some((now_turn, text, verdict)) = waiting.look(text)? {
+            (turn, answer) = (Some(now_turn), Some(text));
+            if let EndVerdict::Ended(mark) = verdict {
+                let end = turn.as_ref().map_or(TurnEnd::Open, |turn: &Turn| turn.end);
+                let why = |what: &str| format!("{what}, says its transcript ({mark})");
+                let error = turn.as_ref().and_then(|turn| turn.error.clone());
+                return Ok(match (end, error) {
+                    (TurnEnd::Error, error) => {
+                        let what =
+                            error.map_or_else(|| "its turn failed".to_owned(), |it| format!("its turn failed: {}", it.message));
+                        report(AskEnd::Failed, turn, answer, why(&what))
+                    }
+                    (TurnEnd::Interrupted, _) => report(AskEnd::Interrupted, turn, answer, why("its turn was interrupted")),
+                    (TurnEnd::Done | TurnEnd::Open, _) => report(AskEnd::Answered, turn, answer, why("its turn has ended")),
+                });
+            }
+        }
+        if looked.elapsed() > LOOK_AT_AGENT {
+            looked = Instant::now();
+            match waiting.find()? {
+                Some(Activity::Waiting) => {
+                    let what = waiting.found.as_ref().and_then(|found| found.to.beside.clone());
+                    let why = format!("it waits for an answer{}", what.map(|what| format!(" ({what})")).unwrap_or_default());
+                    return Ok(report(AskEnd::NeedsInput, turn, answer, why));
+                }
+                _ if waiting.found.is_none() => {
+                    return Ok(report(
+                        AskEnd::Interrupted,
+                        turn,
+                        answer,
+                        "its agent has left before its turn ended".to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(report(AskEnd::TimedOut, turn, answer, "its turn had not ended in time".to_owned()))
+}
+
+/// Where a transcript ends.
+fn position(transcript: Option<&Transcript>, now: DateTime<Utc>) -> TranscriptPosition {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = transcript.and_then(|transcript| transcript.path.metadata().ok());
+    TranscriptPosition {
+        file: metadata.as_ref().map_or(0, MetadataExt::ino),
+        end: metadata.as_ref().map_or(0, std::fs::Metadata::len),
+        at: now,
+    }
+}
+
+/// What is waited for, and what was seen so far.
+struct Waiting<'a> {
+    world: &'a Observer,
+    request: &'a LeadRequest,
+    asked: &'a SendRequest,
+    found: Option<Found>,
+    from: TranscriptPosition,
+    seen: Option<AnswerSeen>,
+    stamp: Option<(u64, SystemTime)>,
+    page: Option<TurnPage>,
+}
+
+impl Waiting<'_> {
+    /// Looks at the agent; gives what it is doing.
+    fn find(&mut self) -> Result<Option<Activity>, LeadError> {
+        // Somebody who looks on does not keep it from being seen.
+        let request = LeadRequest { is_automatic: false, ..self.request.clone() };
+        self.found = find(self.world, &request, &self.asked.session)?.ok();
+        Ok(self.found.as_ref().and_then(|found| found.to.activity))
+    }
+
+    /// The turn that took the text in, what the agent wrote since, and whether that turn has ended.
+    fn look(&mut self, text: &str) -> Result<Option<(Turn, String, EndVerdict)>, LeadError> {
+        if self.found.as_ref().is_none_or(|found| found.transcript.is_none()) {
+            self.find()?;
+        }
+        let Some((id, transcript)) = self.place() else { return Ok(None) };
+        let stamp = stamp(&transcript.path);
+        if stamp != self.stamp || stamp.is_none() {
+            self.page = self.read(&transcript, &id);
+            self.stamp = stamp;
+        } else if self.seen.is_none() {
+            return Ok(None);
+        }
+        let Some(page) = self.page.clone() else { return Ok(None) };
+        let TurnReply::InTurn(reply) = answer_to(&page, text, Some(&self.from)) else { return Ok(None) };
+        let mut verdict = judge_end(reply.turn, false, None, self.world.host.now());
+        if reply.turn.mark.is_none() && reply.turn.end == TurnEnd::Done {
+            let is_idle = self.find()? == Some(Activity::Idle);
+            verdict = judge_end(reply.turn, is_idle, self.seen.as_ref(), self.world.host.now());
+        }
+        self.seen = match &verdict {
+            EndVerdict::Settling(seen) => Some(seen.clone()),
+            EndVerdict::Ended(_) | EndVerdict::GoesOn => None,
+        };
+        Ok(Some((reply.turn.clone(), reply.text, verdict)))
+    }
+
+    fn place(&self) -> Option<(ConversationId, Transcript)> {
+        let found = self.found.as_ref()?;
+        Some((found.conversation.clone()?, found.transcript.clone()?))
+    }
+
+    fn read(&self, transcript: &Transcript, id: &ConversationId) -> Option<TurnPage> {
+        let found = self.found.as_ref()?;
+        let agents = Agents::with(&found.declared);
+        let query = TurnQuery { last: 1, after: Some(&self.from), now: self.world.host.now() };
+        agents.of(found.to.agent)?.turns(transcript, id, &query).into_seen()
+    }
+}
+
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}

@@ -1,0 +1,377 @@
+//! Sending a text to an agent: lock, look, stage, prove, submit, prove. What may be done is decided in `core::lead::send`.
+
+mod addressee;
+mod ask;
+mod draft;
+mod pane;
+#[cfg(test)]
+mod screens;
+mod transcript;
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::{LeadError, LeadRequest, effects, recover};
+use crate::agent::{Adapter, Agents};
+use crate::control::observe::Observer;
+use crate::control::pass::PassError;
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::lead::send::{
+    ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, is_listening, may_interrupt, may_paste, typable,
+};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
+use crate::core::observe::Activity;
+use crate::mux::tmux::address;
+use crate::store::operations::{KeyClaim, LockError, OperationError, OperationFiles, Operations, SessionLock, TextNote};
+pub use addressee::is_shown;
+use addressee::{Found, find};
+pub use ask::ask;
+use draft::{ReceiptDraft, report};
+use transcript::TranscriptTail;
+
+/// How long an interrupted turn may take to end.
+const INTERRUPTING: Duration = Duration::from_secs(10);
+
+/// What is sent, and how.
+#[derive(Debug, Clone)]
+pub struct SendRequest {
+    /// The session.
+    pub session: SessionKey,
+    /// What.
+    pub what: SentText,
+    /// A key under which the same text is sent only once.
+    pub key: Option<String>,
+    /// Whether nothing is typed.
+    pub is_preview: bool,
+    /// Whether Enter is pressed behind it.
+    pub submits: bool,
+    /// Whether a turn that goes on is interrupted first.
+    pub interrupts: bool,
+    /// Whether it may be typed into a turn that goes on, where the agent asks nobody for anything.
+    pub mid_turn: bool,
+}
+
+/// The text of a request.
+#[derive(Debug, Clone)]
+pub enum SentText {
+    /// This.
+    New(String, TextOptions),
+    /// What another operation left in the composer.
+    Staged(OperationId),
+}
+
+/// Somebody who sends.
+struct Sender<'a> {
+    world: &'a Observer,
+    request: &'a LeadRequest,
+    send: &'a SendRequest,
+    operations: Operations,
+}
+
+/// What is sent to whom.
+struct Letter<'a> {
+    found: &'a Found,
+    note: &'a TextNote,
+    adapter: &'a dyn Adapter,
+    table: &'static ComposerTable,
+    operation: OperationId,
+    /// Whether a turn went on as it was typed.
+    mid_turn: bool,
+}
+
+/// Sends a text. The receipt says what became of it.
+///
+/// # Errors
+/// The manifest or the world cannot be looked at.
+pub fn send(world: &Observer, request: &LeadRequest, send: &SendRequest) -> Result<SendReceipt, LeadError> {
+    let operations = Operations::new(&request.pass.state_home);
+    Sender { world, request, send, operations }.run()
+}
+
+fn unknown(why: impl Into<String>) -> Blocked {
+    Blocked::new(BlockCode::Unknown, why)
+}
+
+impl Sender<'_> {
+    fn now(&self) -> DateTime<Utc> {
+        self.world.host.now()
+    }
+
+    fn run(&self) -> Result<SendReceipt, LeadError> {
+        let key = &self.send.session;
+        let found = find(self.world, self.request, key)?;
+        let agent = found.as_ref().map_or(AgentKind::Claude, |found| found.to.agent);
+        let mut draft = ReceiptDraft::new(key, agent);
+        let (found, agents) = match found {
+            Ok(found) => {
+                draft.receipt.phases.resolved = Some(self.now());
+                let agents = Agents::with(&found.declared);
+                (found, agents)
+            }
+            Err(blocked) => return Ok(draft.held(blocked)),
+        };
+        let adapter = agents.of(agent);
+        let Some((adapter, table)) = adapter.and_then(|adapter| Some((adapter, adapter.composer()?))) else {
+            let message = format!("how a text is typed to {agent} has not been measured");
+            return Ok(draft.held(Blocked::new(BlockCode::Unsupported, message)));
+        };
+        let text = match &self.send.what {
+            SentText::Staged(_) => None,
+            SentText::New(text, options) => match typable(text, *options, table) {
+                Ok(typable) => {
+                    draft.receipt.stripped = typable.stripped;
+                    Some(typable.text)
+                }
+                Err(refusal) => return Ok(draft.end(SendOutcome::Refused, refusal.to_string())),
+            },
+        };
+        let lock = match self.lock() {
+            Ok(lock) => lock,
+            Err(blocked) => return Ok(draft.held(blocked)),
+        };
+        if let Err(blocked) = recover::resolve(self.world, &self.operations, key, false) {
+            return Ok(draft.held(blocked));
+        }
+        // What was seen before the lock was had may have changed.
+        let found = match find(self.world, self.request, key)? {
+            Ok(again) if again.to.agent == found.to.agent => again,
+            Ok(_) => return Ok(draft.held(Blocked::new(BlockCode::Busy, "another agent is there now; look again"))),
+            Err(blocked) => return Ok(draft.held(blocked)),
+        };
+        draft.receipt.conversation.clone_from(&found.conversation);
+        Ok(match (text, &self.send.what) {
+            (Some(text), _) => self.deliver(draft, (found, adapter, table), &text, lock),
+            (None, SentText::Staged(first)) => self.submit_staged(draft, (found, adapter, table), first, lock),
+            (None, SentText::New(..)) => draft.held(unknown("internal error: a text without a text")),
+        })
+    }
+
+    fn lock(&self) -> Result<SessionLock, Blocked> {
+        let key = &self.send.session;
+        let socket = address::socket(&key.server, &self.world.env).map_err(unknown)?;
+        SessionLock::take(&self.request.pass.state_home, &socket, &key.mux.spelling(&key.name)).map_err(|error| match error {
+            LockError::Taken => Blocked::new(BlockCode::Busy, "another headcount is acting on it; try again"),
+            error => unknown(PassError::line(&error)),
+        })
+    }
+
+    fn operation(&self, found: &Found) -> Operation {
+        let host = self.world.host.as_ref();
+        let pid = std::process::id();
+        let (begun, boot) = (host.now(), host.boot().into_seen());
+        Operation {
+            id: OperationId::new(begun, pid, 0),
+            action: ActionKind::Send,
+            session: self.send.session.clone(),
+            agent: found.to.agent,
+            conversation: found.conversation.clone(),
+            begun,
+            since_boot: boot.as_ref().map(|boot| (begun - boot.at).num_milliseconds()),
+            boot: boot.map(|boot| boot.id),
+            cause: None,
+            by: self.request.by.clone(),
+            renaming: None,
+            engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
+        }
+    }
+
+    fn deliver(
+        &self,
+        mut draft: ReceiptDraft,
+        (mut found, adapter, table): (Found, &dyn Adapter, &'static ComposerTable),
+        text: &str,
+        lock: SessionLock,
+    ) -> SendReceipt {
+        let operation = self.operation(&found);
+        if self.send.interrupts
+            && found.to.activity == Some(Activity::Working)
+            && let Err(blocked) = self.interrupt(&operation.id, &mut found, table)
+        {
+            return draft.held(blocked);
+        }
+        let is_working = found.to.activity == Some(Activity::Working);
+        if self.send.mid_turn && is_working && !found.asks_nobody {
+            let why = "its agent may ask for a permission in this moment, and Enter would grant it; `--interrupt` ends the turn first";
+            return draft.held(Blocked::new(BlockCode::Working, why));
+        }
+        let note = TextNote::of(text);
+        let letter = Letter {
+            found: &found,
+            note: &note,
+            adapter,
+            table,
+            operation: operation.id.clone(),
+            mid_turn: self.send.mid_turn && is_working,
+        };
+        let permit = match self.preflight(&letter, &mut draft) {
+            Ok(permit) => permit,
+            Err(blocked) => return draft.held(blocked),
+        };
+        if self.send.is_preview {
+            let message = format!("{} would get {} bytes; nothing was typed", found.to.agent, text.len());
+            return draft.end(SendOutcome::Preview, message);
+        }
+        let key = match self.claim(&operation, found.conversation.as_ref(), &note) {
+            Ok(None) => None,
+            Ok(Some(KeyClaim::New(key))) => Some(key),
+            Ok(Some(KeyClaim::Same(first))) => return self.again(draft, &first),
+            Ok(Some(KeyClaim::Other(first))) => {
+                let message = format!("another text was sent under this key, by {first}; take another key");
+                return draft.end(SendOutcome::Refused, message);
+            }
+            Err(error) => return draft.held(unknown(PassError::line(&error))),
+        };
+        let give_back = || key.into_iter().for_each(crate::store::operations::KeyFile::give_back);
+        let files = match self.begin(&operation, &note) {
+            Ok(files) => files,
+            Err(error) => {
+                give_back();
+                return draft.held(unknown(PassError::line(&error)));
+            }
+        };
+        draft.receipt.id = Some(operation.id.clone());
+        let tail = found.transcript.clone().map(|transcript| TranscriptTail::new(transcript.path));
+        let receipt = match effects::paste(self.world, &permit, text) {
+            Ok(true) => self.submit(draft, &letter, (lock, tail)),
+            Ok(false) => {
+                // Nothing was typed, so the key is not spent.
+                give_back();
+                draft.held(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again"))
+            }
+            Err(why) => draft.end(
+                SendOutcome::Unverified,
+                format!("it may have been typed or not ({why}); look with `headcount screen` before you send it again"),
+            ),
+        };
+        self.end(&files, &receipt);
+        receipt
+    }
+
+    fn begin(&self, operation: &Operation, note: &TextNote) -> Result<OperationFiles, OperationError> {
+        let files = self.operations.begin(operation)?;
+        files.note_text(note)?;
+        Ok(files)
+    }
+
+    /// Presses Enter behind a text that an earlier operation left in the composer.
+    fn submit_staged(
+        &self,
+        mut draft: ReceiptDraft,
+        (found, adapter, table): (Found, &dyn Adapter, &'static ComposerTable),
+        first: &OperationId,
+        lock: SessionLock,
+    ) -> SendReceipt {
+        let past = self.operations.of(first).filter(|past| past.operation.session == self.send.session);
+        let earlier = past.and_then(|past| Some((past.files.text_note()?, past.files.send_receipt()?, past.files)));
+        let Some((note, earlier, first_files)) = earlier.filter(|(_, it, _)| it.outcome == SendOutcome::Staged) else {
+            return draft.end(SendOutcome::Refused, format!("{first} left no text in the composer of this session"));
+        };
+        if earlier.conversation != found.conversation {
+            let why = "it is in another conversation by now; nothing was pressed";
+            return draft.held(Blocked::new(BlockCode::Draft, why));
+        }
+        if let Err(blocked) = is_listening(&found.to, false) {
+            return draft.held(blocked);
+        }
+        let operation = self.operation(&found);
+        let files = match self.begin(&operation, &note) {
+            Ok(files) => files,
+            Err(error) => return draft.held(unknown(PassError::line(&error))),
+        };
+        draft.receipt.id = Some(operation.id.clone());
+        draft.receipt.phases.agent = Some(self.now());
+        let letter = Letter { found: &found, note: &note, adapter, table, operation: operation.id.clone(), mid_turn: false };
+        let tail = found.transcript.clone().map(|transcript| TranscriptTail::new(transcript.path));
+        let receipt = self.submit(draft, &letter, (lock, tail));
+        self.end(&files, &receipt);
+        // A key stands for the operation that typed it.
+        let _ = first_files.write_receipt(&SendReceipt { id: Some(first.clone()), ..receipt.clone() });
+        receipt
+    }
+
+    /// Whether its composer takes a text now. A screen may be drawn just now, so one that shows none is looked at again.
+    fn preflight(&self, letter: &Letter<'_>, draft: &mut ReceiptDraft) -> Result<TypingPermit, Blocked> {
+        let to = &letter.found.to;
+        is_listening(to, letter.mid_turn)?;
+        draft.receipt.phases.agent = Some(self.now());
+        let mut tries = 3;
+        loop {
+            let view = self.view(to)?;
+            match may_paste(&letter.operation, to, &view, letter.table, letter.mid_turn) {
+                Ok(permit) => {
+                    draft.receipt.phases.composer = Some(self.now());
+                    return Ok(permit);
+                }
+                Err(blocked) if tries == 0 || blocked.code != BlockCode::Dialog => return Err(blocked),
+                Err(_) => {
+                    tries -= 1;
+                    std::thread::sleep(Duration::from_millis(80));
+                }
+            }
+        }
+    }
+
+    /// Ends a turn by one Esc, and waits until it has ended.
+    fn interrupt(&self, id: &OperationId, found: &mut Found, table: &ComposerTable) -> Result<(), Blocked> {
+        let view = self.view(&found.to)?;
+        let permit = may_interrupt(id, &found.to, &view, table)?;
+        if self.send.is_preview {
+            return Err(Blocked::new(BlockCode::Working, "a turn goes on, and would be interrupted first"));
+        }
+        match effects::press_behind(self.world, &permit, "Escape") {
+            Ok(true) => {}
+            Ok(false) => return Err(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again")),
+            Err(why) => return Err(unknown(format!("whether the turn was interrupted cannot be told: {why}"))),
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < INTERRUPTING {
+            std::thread::sleep(Duration::from_millis(100));
+            if let Ok(Ok(again)) = find(self.world, self.request, &self.send.session)
+                && again.to.activity == Some(Activity::Idle)
+                && again.process == found.process
+            {
+                *found = again;
+                return Ok(());
+            }
+        }
+        Err(Blocked::new(BlockCode::Working, "Esc was pressed, and the turn goes on; nothing was typed"))
+    }
+
+    fn claim(
+        &self,
+        operation: &Operation,
+        conversation: Option<&ConversationId>,
+        note: &TextNote,
+    ) -> Result<Option<KeyClaim>, OperationError> {
+        let Some(key) = &self.send.key else { return Ok(None) };
+        let whose = (conversation, &self.send.session, key.as_str());
+        self.operations.claim(whose, note, (&operation.id, operation.begun)).map(Some)
+    }
+
+    /// What is told of a text that was sent before under the same key.
+    fn again(&self, mut draft: ReceiptDraft, first: &OperationId) -> SendReceipt {
+        draft.receipt.duplicate_of = Some(first.clone());
+        draft.receipt.id = Some(first.clone());
+        match self.operations.of(first).and_then(|past| past.files.send_receipt()) {
+            Some(earlier) => {
+                (draft.receipt.phases, draft.receipt.evidence) = (earlier.phases, earlier.evidence);
+                draft.receipt.code = earlier.code;
+                let message = format!("it was sent before: {}; nothing was typed now", earlier.outcome.as_str());
+                draft.end(SendOutcome::Duplicate, message)
+            }
+            None => draft.end(
+                SendOutcome::Unverified,
+                "it was sent before under this key, and headcount ended before it saw what became of it; nothing was typed now",
+            ),
+        }
+    }
+
+    fn end(&self, files: &OperationFiles, receipt: &SendReceipt) {
+        for result in [files.write_receipt(receipt), files.end(&report(receipt, self.send.submits))] {
+            if let Err(error) = result {
+                tracing::warn!(error = PassError::line(&error), "cannot keep a receipt");
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! From a text that was pasted to one that was said: sees it stand in the composer, presses Enter, and sees it in the transcript.
+
+use std::time::{Duration, Instant};
+
+use super::addressee::find;
+use super::draft::ReceiptDraft;
+use super::transcript::TranscriptTail;
+use super::{Letter, Sender, unknown};
+use crate::control::lead::effects;
+use crate::core::lead::Blocked;
+use crate::core::lead::send::{
+    Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, composer, has_popup,
+    may_close_popup, may_submit, staged,
+};
+use crate::store::operations::SessionLock;
+
+/// How long a text may take to stand in the composer, and how long its Enter is tried.
+const STAGING: Duration = Duration::from_secs(4);
+/// How long its transcript may take to hold it.
+const CONFIRMING: Duration = Duration::from_secs(15);
+/// When Enter is pressed once more if the text still stands there.
+const AGAIN: Duration = Duration::from_millis(1500);
+/// The shortest and the longest time between two looks.
+const LOOKS: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(60)];
+
+/// A pause that grows.
+struct Pause(Duration);
+
+impl Pause {
+    fn wait(&mut self) {
+        std::thread::sleep(self.0);
+        self.0 = (self.0 * 5 / 4).min(LOOKS[1]);
+    }
+}
+
+impl Letter<'_> {
+    /// How far a composer holds just its text.
+    fn staged(&self, held: &Composer) -> Staged {
+        let note = self.note;
+        let is_it = |held: &str| note.is_of(held);
+        staged(held, &TextShape { is_it: &is_it, characters: note.characters, line_ends: note.line_ends }, self.table)
+    }
+
+    fn is_staged(&self, held: &Composer) -> bool {
+        matches!(self.staged(held), Staged::Whole | Staged::Counted)
+    }
+}
+
+impl Sender<'_> {
+    pub(super) fn view(&self, to: &Addressee) -> Result<ComposerPane, Blocked> {
+        effects::composer_pane(self.world, &to.server.0, &to.pane.0)
+            .map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
+    }
+
+    /// Presses Enter once the text stands in the composer, and sees what becomes of it.
+    pub(super) fn submit(
+        &self,
+        mut draft: ReceiptDraft,
+        letter: &Letter<'_>,
+        (lock, tail): (SessionLock, Option<TranscriptTail>),
+    ) -> SendReceipt {
+        let to = &letter.found.to;
+        let (begun, mut pause, mut has_closed) = (Instant::now(), Pause(LOOKS[0]), false);
+        loop {
+            let view = match self.view(to) {
+                Ok(view) => view,
+                Err(blocked) => {
+                    return draft.end(SendOutcome::Unverified, format!("it was typed, and {}", blocked.message));
+                }
+            };
+            let is_staged = |held: &Composer| letter.is_staged(held);
+            let held = letter.staged(&composer(&view.screen, letter.table));
+            if matches!(held, Staged::Whole | Staged::Counted) {
+                draft.receipt.phases.staged.get_or_insert(self.now());
+                if !self.send.submits {
+                    return draft.staged("it stands in the composer");
+                }
+                // Enter would choose from it.
+                if has_popup(&view.screen, letter.table)
+                    && !has_closed
+                    && let Ok(permit) = may_close_popup(&letter.operation, to, &view, letter.table, is_staged)
+                {
+                    has_closed = effects::press_behind(self.world, &permit, "Escape").is_ok();
+                    pause.wait();
+                    continue;
+                }
+            }
+            let last = match (held, may_submit(&letter.operation, to, &view, letter.table, is_staged)) {
+                (Staged::Uncounted, _) => {
+                    draft.receipt.phases.staged = Some(self.now());
+                    let what = "it stands in the composer as a mark that tells no length, so nobody can see whether it is whole; \
+                        look at it and press Enter there, or send it in shorter lines";
+                    return draft.end(SendOutcome::Staged, what);
+                }
+                (_, Ok(permit)) => match effects::press_behind(self.world, &permit, "Enter") {
+                    Ok(true) => {
+                        draft.receipt.phases.submitted = Some(self.now());
+                        drop(lock);
+                        return self.confirm(draft, letter, tail);
+                    }
+                    Ok(false) => "its pane has changed in this moment".to_owned(),
+                    Err(why) => {
+                        let message = format!("whether Enter was pressed behind it cannot be told: {why}");
+                        return draft.end(SendOutcome::Unverified, message);
+                    }
+                },
+                (_, Err(blocked)) => blocked.message,
+            };
+            if begun.elapsed() > STAGING {
+                let what = format!("it was typed, and Enter was not pressed: {last}");
+                return draft.staged(&what);
+            }
+            pause.wait();
+        }
+    }
+
+    /// Waits until the transcript holds it.
+    fn confirm(&self, mut draft: ReceiptDraft, letter: &Letter<'_>, mut tail: Option<TranscriptTail>) -> SendReceipt {
+        let (begun, mut pause) = (Instant::now(), Pause(LOOKS[0]));
+        let (mut looked, mut pressed) = (begun, begun);
+        while begun.elapsed() < CONFIRMING {
+            if tail.is_none() && looked.elapsed() > LOOKS[1] {
+                tail = self.new_transcript(letter).map(TranscriptTail::whole);
+                looked = Instant::now();
+            }
+            let said = tail.as_mut().and_then(|tail| {
+                Some((tail.said(letter.adapter, |said| letter.note.is_of(said))?, tail.path().display().to_string()))
+            });
+            match said {
+                Some((SaidAs::Prompt, path)) => {
+                    draft.receipt.phases.delivered = Some(self.now());
+                    draft.receipt.evidence.push(format!("{path} holds it as a prompt"));
+                    draft.receipt.steered = letter.mid_turn;
+                    let message = if letter.mid_turn {
+                        "its transcript holds it; the turn that went on takes it up"
+                    } else {
+                        "its transcript holds it"
+                    };
+                    return draft.end(SendOutcome::Delivered, message);
+                }
+                Some((SaidAs::Queued, path)) => {
+                    draft.receipt.evidence.push(format!("{path} holds it as queued"));
+                    return draft.end(SendOutcome::Queued, "the agent has queued it, and says it at its turn's end");
+                }
+                None => {}
+            }
+            if pressed.elapsed() > AGAIN {
+                pressed = Instant::now();
+                self.press_again(letter);
+            }
+            pause.wait();
+        }
+        let is_there = self.view(&letter.found.to).is_ok_and(|view| letter.is_staged(&composer(&view.screen, letter.table)));
+        if is_there {
+            let what = "Enter was pressed behind it, and it still stands in the composer";
+            return draft.staged(what);
+        }
+        let message = "Enter was pressed behind it, and its transcript does not hold it; look with `headcount screen` before you \
+            send it again";
+        draft.end(SendOutcome::Unverified, message)
+    }
+
+    /// Presses Enter once more where it was lost: the text still stands there, alone.
+    fn press_again(&self, letter: &Letter<'_>) {
+        let to = &letter.found.to;
+        let Ok(_lock) = self.lock() else { return };
+        let Ok(view) = self.view(to) else { return };
+        if let Ok(permit) = may_submit(&letter.operation, to, &view, letter.table, |held| letter.is_staged(held)) {
+            let _ = effects::press_behind(self.world, &permit, "Enter");
+        }
+    }
+
+    /// The transcript of a conversation in which nothing had been said.
+    fn new_transcript(&self, letter: &Letter<'_>) -> Option<std::path::PathBuf> {
+        let again = find(self.world, self.request, &self.send.session).ok()?.ok()?;
+        let is_same = again.to.pane == letter.found.to.pane && again.process == letter.found.process;
+        again.transcript.map(|transcript| transcript.path).filter(|_| is_same)
+    }
+}

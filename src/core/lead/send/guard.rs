@@ -1,0 +1,267 @@
+//! Whether something may be typed into a pane: everything that is seen of it has to say so. Pure; nothing else makes a permit.
+
+use super::composer::{Composer, ComposerTable, composer, has_popup};
+use super::screen::PaneScreen;
+use crate::core::ids::AgentKind;
+use crate::core::lead::operation::OperationId;
+use crate::core::lead::{BlockCode, Blocked};
+use crate::core::observe::Activity;
+
+/// What a multiplexer says of a pane, and shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComposerPane {
+    /// The process of its server.
+    pub server: u32,
+    /// The process it was made for.
+    pub pid: u32,
+    /// Whether that has ended.
+    pub is_dead: bool,
+    /// Whether it is in copy mode or another mode, which takes the keys.
+    pub in_mode: bool,
+    /// Whether what is typed goes to the other panes of its window as well.
+    pub is_synchronized: bool,
+    /// Whether it takes no keys.
+    pub is_input_off: bool,
+    /// The program in its foreground, as the multiplexer calls it.
+    pub runs: String,
+    /// What it shows.
+    pub screen: PaneScreen,
+}
+
+/// The agent that something is to be typed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// Which agent.
+    pub agent: AgentKind,
+    /// The server, as manifests spell it, and its process.
+    pub server: (String, u32),
+    /// Its pane, by the multiplexer's immutable id, and the process that was made for.
+    pub pane: (String, u32),
+    /// What it is doing; `None`: that cannot be told.
+    pub activity: Option<Activity>,
+    /// What else it says of that: what it waits for, or what runs on beside it.
+    pub beside: Option<String>,
+    /// Whether its process group has the terminal.
+    pub is_foreground: Option<bool>,
+}
+
+/// The permission to type into one pane as it was seen.
+#[derive(Debug)]
+pub struct TypingPermit {
+    operation: OperationId,
+    server: (String, u32),
+    pane: (String, u32),
+    runs: String,
+    words: Vec<(bool, &'static str)>,
+}
+
+impl TypingPermit {
+    /// The operation it is given for.
+    pub fn operation(&self) -> &str {
+        self.operation.as_str()
+    }
+
+    /// The server, as manifests spell it.
+    pub fn server(&self) -> &str {
+        &self.server.0
+    }
+
+    /// The process of the server.
+    pub fn server_pid(&self) -> u32 {
+        self.server.1
+    }
+
+    /// The pane.
+    pub fn pane(&self) -> &str {
+        &self.pane.0
+    }
+
+    /// The process the pane was made for.
+    pub fn pid(&self) -> u32 {
+        self.pane.1
+    }
+
+    /// The program that has to be in its foreground.
+    pub fn runs(&self) -> &str {
+        &self.runs
+    }
+
+    /// What has to be on its screen when a key is pressed, and what must not be.
+    pub fn words(&self) -> &[(bool, &'static str)] {
+        &self.words
+    }
+}
+
+fn held<T>(code: BlockCode, why: impl Into<String>) -> Result<T, Blocked> {
+    Err(Blocked::new(code, why))
+}
+
+/// Whether an agent takes a prompt now, apart from what its pane shows.
+///
+/// # Errors
+/// Why not.
+pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
+    let agent = to.agent;
+    match to.is_foreground {
+        Some(true) => {}
+        Some(false) => return held(BlockCode::Dialog, format!("{agent} is not in the foreground of its terminal")),
+        None => return held(BlockCode::Unknown, format!("whether {agent} has its terminal cannot be told")),
+    }
+    match (to.activity, &to.beside) {
+        (Some(Activity::Idle), _) => Ok(()),
+        (Some(Activity::Working), _) if mid_turn => Ok(()),
+        (Some(Activity::Working), _) => {
+            held(BlockCode::Working, format!("{agent} is working; `--queue` sends it at its turn's end"))
+        }
+        (Some(Activity::Waiting), Some(what)) => held(
+            BlockCode::Dialog,
+            format!("{agent} waits for an answer ({}); `headcount answer` gives one", crate::core::text::printable(what)),
+        ),
+        (Some(Activity::Waiting), None) => {
+            held(BlockCode::Dialog, format!("{agent} waits for an answer; `headcount answer` gives one"))
+        }
+        (Some(Activity::Starting), _) => held(BlockCode::Busy, format!("{agent} is not ready yet")),
+        (Some(Activity::Parked), _) => held(
+            BlockCode::Dialog,
+            format!("the conversation of {agent} went on in the background; its pane shows another one"),
+        ),
+        (Some(Activity::Suspended), _) => held(BlockCode::Dialog, format!("{agent} is stopped, as by Ctrl-Z")),
+        (None, _) => held(BlockCode::Unknown, format!("what {agent} is doing cannot be told")),
+    }
+}
+
+/// Whether a pane is that of the agent, and takes what is typed.
+fn is_its_pane(to: &Addressee, pane: &ComposerPane) -> Result<(), Blocked> {
+    if (pane.server, pane.pid) != (to.server.1, to.pane.1) {
+        return held(BlockCode::Busy, "its pane is another one by now; look again");
+    }
+    for (is_so, why) in [
+        (pane.is_dead, "the program of its pane has ended"),
+        (pane.in_mode, "its pane is in copy mode, which takes the keys; leave that first"),
+        (pane.is_synchronized, "what is typed into its pane goes to others too (synchronize-panes)"),
+        (pane.is_input_off, "its pane takes no keys"),
+    ] {
+        if is_so {
+            return held(BlockCode::Dialog, why);
+        }
+    }
+    Ok(())
+}
+
+/// The permission to paste into an empty composer.
+///
+/// # Errors
+/// Why not: nothing may be typed.
+pub fn may_paste(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    table: &ComposerTable,
+    mid_turn: bool,
+) -> Result<TypingPermit, Blocked> {
+    is_listening(to, mid_turn)?;
+    is_its_pane(to, pane)?;
+    let agent = to.agent;
+    match composer(&pane.screen, table) {
+        Composer::Empty => {}
+        Composer::Holds(_) => {
+            return held(BlockCode::Draft, format!("somebody has begun to write to {agent}; send or clear that first"));
+        }
+        Composer::Dialog(_) => return held(BlockCode::Dialog, format!("{agent} shows a dialog; answer it first")),
+        Composer::Unseen(why) => return held(BlockCode::Dialog, format!("{agent}: {why}; `headcount screen` shows it")),
+    }
+    if has_popup(&pane.screen, table) {
+        return held(BlockCode::Dialog, format!("{agent} shows a list to choose from; close it first"));
+    }
+    Ok(permit(operation, to, pane, table, table.popups))
+}
+
+fn permit(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    table: &ComposerTable,
+    popups: &[&'static str],
+) -> TypingPermit {
+    let words = std::iter::once((true, table.prompt));
+    TypingPermit {
+        operation: operation.clone(),
+        server: to.server.clone(),
+        pane: to.pane.clone(),
+        runs: pane.runs.clone(),
+        words: words.chain(table.dialogs.iter().chain(popups).map(|word| (false, *word))).collect(),
+    }
+}
+
+/// The permission to press Esc, which closes a list that is up above a text of ours.
+///
+/// # Errors
+/// Why not.
+pub fn may_close_popup(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    table: &ComposerTable,
+    is_staged: impl Fn(&Composer) -> bool,
+) -> Result<TypingPermit, Blocked> {
+    is_its_pane(to, pane)?;
+    if !has_popup(&pane.screen, table) || !is_staged(&composer(&pane.screen, table)) {
+        return held(BlockCode::Draft, format!("the composer of {} holds something else", to.agent));
+    }
+    Ok(permit(operation, to, pane, table, &[]))
+}
+
+/// The permission to press Esc in a turn that goes on, which interrupts it.
+///
+/// # Errors
+/// Why not.
+pub fn may_interrupt(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    table: &ComposerTable,
+) -> Result<TypingPermit, Blocked> {
+    let agent = to.agent;
+    if to.activity != Some(Activity::Working) || to.beside.is_some() {
+        return held(BlockCode::Unknown, format!("no turn of {agent} is known to go on"));
+    }
+    is_listening(to, true)?;
+    is_its_pane(to, pane)?;
+    match composer(&pane.screen, table) {
+        Composer::Empty => {}
+        Composer::Holds(_) => return held(BlockCode::Draft, format!("somebody has begun to write to {agent}")),
+        Composer::Dialog(_) => {
+            return held(BlockCode::Dialog, format!("{agent} shows a dialog; `headcount answer` answers it"));
+        }
+        Composer::Unseen(why) => return held(BlockCode::Dialog, format!("{agent}: {why}")),
+    }
+    if has_popup(&pane.screen, table) || pane.screen.first_of(table.queued).is_some() {
+        let why = format!("{agent} has queued a prompt, which an interruption would send at once");
+        return held(BlockCode::Working, why);
+    }
+    Ok(permit(operation, to, pane, table, table.popups))
+}
+
+/// The permission to press Enter behind a text of ours.
+///
+/// # Errors
+/// Why not.
+pub fn may_submit(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    table: &ComposerTable,
+    is_staged: impl Fn(&Composer) -> bool,
+) -> Result<TypingPermit, Blocked> {
+    is_its_pane(to, pane)?;
+    let agent = to.agent;
+    if has_popup(&pane.screen, table) {
+        return held(BlockCode::Dialog, format!("{agent} shows a list, and Enter would choose from it"));
+    }
+    match composer(&pane.screen, table) {
+        Composer::Dialog(_) => held(BlockCode::Dialog, format!("{agent} shows a dialog, and Enter would answer it")),
+        held if is_staged(&held) => Ok(permit(operation, to, pane, table, table.popups)),
+        Composer::Unseen(why) => held(BlockCode::Dialog, format!("{agent}: {why}")),
+        Composer::Empty | Composer::Holds(_) => held(BlockCode::Draft, format!("the composer of {agent} holds something else")),
+    }
+}

@@ -1,0 +1,15 @@
+//! Sending a text to an agent: what may be typed, whether it may be typed now, what its composer holds, and what a receipt says. Pure.
+
+mod ask;
+pub mod composer;
+mod guard;
+mod receipt;
+mod screen;
+mod text;
+
+pub use ask::{ASK_SCHEMA, AskEnd, AskReport};
+pub use composer::{Composer, ComposerTable, Counted, Frame, PasteMark, Staged, TextShape, composer, has_popup, staged};
+pub use guard::{Addressee, ComposerPane, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste, may_submit};
+pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
+pub use screen::{PaneScreen, ScreenCell, ScreenRow, squeezed};
+pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable};

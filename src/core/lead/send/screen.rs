@@ -1,0 +1,67 @@
+//! What a terminal shows, cell by cell. A value only.
+
+/// What a pane shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PaneScreen {
+    /// Its rows, from the top; without the blank cells at their ends that nobody coloured.
+    pub rows: Vec<ScreenRow>,
+    /// Where its cursor is: the column and the row, from 0.
+    pub cursor: (usize, usize),
+}
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScreenRow {
+    /// Its cells; a wide character is one.
+    pub cells: Vec<ScreenCell>,
+}
+
+/// A place on it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScreenCell {
+    /// The character, with what combines with it; a blank is a space.
+    pub text: String,
+    /// Whether it is drawn dim.
+    pub is_dim: bool,
+    /// Whether it is drawn bold.
+    pub is_bold: bool,
+    /// Whether its colours are swapped.
+    pub is_inverse: bool,
+}
+
+impl ScreenCell {
+    /// Whether there is nothing to be read in it.
+    pub fn is_blank(&self) -> bool {
+        self.text.chars().all(char::is_whitespace)
+    }
+}
+
+impl ScreenRow {
+    /// What can be read in it.
+    pub fn text(&self) -> String {
+        self.cells.iter().map(|cell| cell.text.as_str()).collect::<String>().trim_end().to_owned()
+    }
+
+    /// Whether nothing can be read in it.
+    pub fn is_blank(&self) -> bool {
+        self.cells.iter().all(ScreenCell::is_blank)
+    }
+}
+
+impl PaneScreen {
+    /// What can be read on it.
+    pub fn text(&self) -> String {
+        self.rows.iter().map(|row| row.text() + "\n").collect()
+    }
+
+    /// Which of these can be read on it: the first.
+    pub fn first_of<'a>(&self, words: &[&'a str]) -> Option<&'a str> {
+        let text = self.text();
+        words.iter().copied().find(|word| text.contains(word))
+    }
+}
+
+/// A text without its white space, by which it is compared with what a screen shows: lines are wrapped and tabs drawn.
+pub fn squeezed(text: &str) -> String {
+    text.chars().filter(|it| !it.is_whitespace()).collect()
+}
