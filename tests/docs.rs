@@ -278,7 +278,9 @@ fn the_topics_variables_and_limits_told_are_those_of_the_program() {
 fn no_line_is_too_wide_to_review() {
     for (path, text) in pages().into_iter().filter(|(path, _)| !path.ends_with("docs/manifest.md")) {
         for line in text.lines() {
-            assert!(line.chars().count() <= 160, "{}: {line}", path.display());
+            // The row of a table cannot be wrapped.
+            let most = if line.starts_with('|') { 220 } else { 160 };
+            assert!(line.chars().count() <= most, "{}: {line}", path.display());
         }
     }
 }
