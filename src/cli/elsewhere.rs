@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue};
 use super::error::{CliError, Exit};
 
 /// Words, and what to do instead.
-const ELSEWHERE: [(&[&str], &str); 20] = [
+const ELSEWHERE: [(&[&str], &str); 19] = [
     (&["log", "tail"], "`headcount logs SESSION` shows a conversation; `headcount history` what headcount recorded"),
     (&["journal"], "`headcount history` shows what headcount recorded, newest first"),
     (&["list", "get", "sessions"], "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
@@ -17,7 +17,6 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
         &["monitor", "follow", "daemon", "run", "serve", "top"],
         "`headcount watch` keeps recording, `headcount status -w` only keeps showing",
     ),
-    (&["events"], "`headcount watch --json` prints events as they come, `headcount job events ID` those of a job"),
     (&["drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
     (
         &["sync", "refresh", "update", "save", "import", "scan", "discover"],
@@ -33,7 +32,10 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
         &["delete", "remove", "del", "unregister", "erase"],
         "`headcount rm SESSION` stops a session and takes its entry out; with --keep-running it only takes the entry out",
     ),
-    (&["enforce"], "`headcount apply` makes the sessions follow the manifest once; headcount does not keep doing so yet"),
+    (
+        &["enforce"],
+        "`headcount watch --enforce` keeps the sessions as the manifest wants them, `headcount apply` makes them so once",
+    ),
     (
         &["create", "launch", "spawn", "open"],
         "`headcount start SESSION` starts what has an entry, `headcount new` declares a session and starts it",
@@ -140,11 +142,8 @@ mod tests {
     }
 
     #[test]
-    fn the_verbs_of_the_field_have_an_answer_that_says_what_does_not_exist_yet() {
-        for word in ["enforce"] {
-            assert!(hint(&ELSEWHERE, word).is_some_and(|hint| hint.contains("yet")), "{word}");
-        }
-        for word in ["send-keys", "log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
+    fn the_verbs_of_the_field_have_an_answer() {
+        for word in ["enforce", "send-keys", "log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 35] = [
+const KINDS: [(&str, Kind); 36] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -205,6 +205,7 @@ const KINDS: [(&str, Kind); 35] = [
     ("STATUS", Kind::Free),
     ("TEXT", Kind::Free),
     ("TIME", Kind::Free),
+    ("TYPE", Kind::Free),
     ("WHAT", Kind::Free),
     ("WHEN", Kind::Free),
 ];
