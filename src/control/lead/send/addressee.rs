@@ -83,7 +83,7 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         return Ok(Err(held));
     }
     if request.is_automatic {
-        match is_watched(world, &key.server, &live.session.id) {
+        match is_watched(world, key, &live.session.id) {
             Some(false) => {}
             Some(true) => {
                 let why = "somebody is at a terminal that shows it; `--yes` sends it all the same".to_owned();
