@@ -87,6 +87,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Rm(args) => commands::lead::remove::run_rm(&args, context),
         Verb::Forget(args) => commands::lead::remove::run_forget(&args, context),
         Verb::Rename(args) => commands::lead::rename::run(&args, context),
+        Verb::Move(args) => commands::lead::rename::run_move(&args, context),
         Verb::Handoff(args) => commands::lead::hand::run_handoff(&args, context),
         Verb::Release(args) => commands::lead::hand::run_release(&args, context),
         Verb::Attach(args) => commands::lead::attach::run(&args, context),

@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 110] = [
+const EXITS: [(&[&str], u8); 112] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -87,6 +87,8 @@ const EXITS: [(&[&str], u8); 110] = [
     (&["forget lab"], 4),
     (&["describe lab"], 0),
     (&["describe nobody"], 1),
+    (&["move nobody --server x"], 1),
+    (&["move lab --server x"], 4),
     (&["rename nobody lab"], 1),
     (&["rename lab new"], 4),
     (&["handoff nobody"], 1),
@@ -163,7 +165,7 @@ const EXITS: [(&[&str], u8); 110] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 60] = [
+const ELSEWHERE: [(&str, u8, &str); 63] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -199,6 +201,9 @@ const ELSEWHERE: [(&str, u8, &str); 60] = [
     ("forget", 0, "tests/lead/entries.rs"),
     ("forget", 3, "tests/lead/entries.rs"),
     ("describe", 3, "tests/lead/describe.rs"),
+    ("move", 0, "tests/lead/moved.rs"),
+    ("move", 3, "tests/lead/moved.rs"),
+    ("move", 75, "tests/lead/moved.rs"),
     ("rename", 0, "tests/lead/rename.rs"),
     ("rename", 3, "tests/lead/rename.rs"),
     ("rename", 75, "tests/lead/rename.rs"),
@@ -324,7 +329,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 32] = [
+const DOCUMENTS: [&[&str]; 33] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -340,6 +345,7 @@ const DOCUMENTS: [&[&str]; 32] = [
     &["forget lab"],
     &["describe lab"],
     &["rename lab new"],
+    &["move lab --server x"],
     &["handoff lab"],
     &["release lab"],
     &["read 5e1f0c1e-0000-4000-8000-000000000999"],

@@ -15,6 +15,7 @@ mod hooks;
 mod in_zellij;
 mod in_zellij_faults;
 mod launcher;
+mod moved;
 mod pi;
 mod points;
 mod reading;

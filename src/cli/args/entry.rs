@@ -114,6 +114,39 @@ pub(crate) struct RenameArgs {
     pub(crate) lock: LockArgs,
 }
 
+/// Move a session to another server of tmux, in its conversation
+///
+/// Whether it could go on there is judged first. Then its agent is stopped, its entry gets the server, and its agent goes on there. A
+/// session that does not run only gets the server.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount move lab-creator-claude --server work
+  headcount move lab-creator-claude --server default
+
+Exit codes: 0 done, 1 failed or not verified, 3 refused, 75 still working when --timeout was over.
+
+JSON and YAML: headcount/apply/v1 (`headcount schema apply`).")]
+pub(crate) struct MoveArgs {
+    /// The session
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// The tmux server: a name as of `tmux -L`, or the path of a socket
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) server: String,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) end: EndArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+}
+
 /// Take a session in hand: nothing acts on it by itself
 ///
 /// Until it is released, neither `apply`, nor `watch --enforce`, nor any other program or agent starts, stops or renames it through

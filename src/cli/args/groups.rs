@@ -9,7 +9,10 @@ use clap::builder::{StyledStr, Styles};
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["status", "diff", "describe", "explain", "history", "fleet"]),
     ("Record", &["record", "watch", "undo"]),
-    ("Lead", &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "handoff", "release", "attach"]),
+    (
+        "Lead",
+        &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "move", "handoff", "release", "attach"],
+    ),
     ("Drive", &["send", "ask", "read", "logs", "events", "hooks", "screen"]),
     ("Delegate", &["job"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),

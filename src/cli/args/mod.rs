@@ -28,7 +28,7 @@ use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
 pub(crate) use drive::{AskArgs, SendArgs};
-pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, ReleaseArgs, RenameArgs, RmArgs};
+pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use hooks::{HookEventsArgs, HooksArgs, HooksChangeArgs, HooksStatusArgs, HooksVerb};
@@ -182,6 +182,7 @@ pub(crate) enum Verb {
     Rm(RmArgs),
     Forget(ForgetArgs),
     Rename(RenameArgs),
+    Move(MoveArgs),
     Handoff(HandoffArgs),
     Release(ReleaseArgs),
     Attach(AttachArgs),

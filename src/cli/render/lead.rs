@@ -140,6 +140,7 @@ fn said(report: &OperationReport) -> String {
         (ActionKind::Restart, Outcome::Done) => "restarted",
         (ActionKind::Remove, Outcome::Done) => "removed",
         (ActionKind::Rename, Outcome::Done) => "renamed it to",
+        (ActionKind::Move, Outcome::Done) => "moved",
         (ActionKind::Handoff, Outcome::Done) => "handed over",
         (ActionKind::Release, Outcome::Done) => "released",
         (ActionKind::Handoff, Outcome::Failed) => "could not hand over",

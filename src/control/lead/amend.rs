@@ -10,7 +10,7 @@ use super::declare::{DeclareError, read};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, PassError, PassOptions, environment};
 use crate::core::drift::Class;
-use crate::core::edit::Segment;
+use crate::core::edit::{Edit, Segment};
 use crate::core::ids::SessionKey;
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Manifest, Session};
@@ -107,59 +107,83 @@ pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, 
     })
 }
 
-/// The text of the manifest with another name for a session, and what both say.
-fn renamed(
+/// The text of the manifest with another key for a session, its name or its server, and what both say.
+fn rekeyed(
     world: &Observer,
     options: &PassOptions,
     snapshot: &Snapshot,
-    (key, to): (&SessionKey, &str),
+    (key, to): (&SessionKey, &SessionKey),
 ) -> Result<Option<(String, [Manifest; 2])>, DeclareError> {
     let (text, manifest) = read(world, options, snapshot)?;
     let Some(session) = manifest.find(key) else { return Ok(None) };
-    let edits: Vec<_> = session.entry.set(Field::Name, session.agent, Value::from(to)).into_iter().collect();
+    let name = session.entry.set(Field::Name, session.agent, Value::from(to.name.as_str())).filter(|_| key.name != to.name);
+    let server = Some(to.server.as_str()).filter(|_| key.server != to.server).map(|server| server_edit(text, session, server));
+    let edits: Vec<Edit> = name.into_iter().chain(server).collect();
     let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
     let left = loads(world, &new)?;
-    let is_it = left.find(&SessionKey { name: to.to_owned(), ..key.clone() }).is_some_and(|it| it.index == session.index);
-    match is_it {
+    match left.find(to).is_some_and(|it| it.index == session.index) {
         true => Ok(Some((new, [manifest, left]))),
         false => Err(DeclareError::Refused(format!("the entry would not be that of {to}"))),
     }
 }
 
-/// Whether the entry of a session can be given another name. Writes nothing.
+/// The edit that writes another server into an entry: in the place of its own, else behind all that it says.
+fn server_edit(text: &str, session: &Session, server: &str) -> Edit {
+    let entry = &session.entry;
+    let own = Field::Server.names().iter().copied().find(|name| entry.declares.contains(*name));
+    let path = entry.path.key(own.unwrap_or(Field::Server.name()));
+    let whole: Option<Value> = own.and_then(|_| serde_yaml::from_str(text).ok());
+    let from = path.0.iter().try_fold(whole.as_ref(), |value, segment| match segment {
+        Segment::Key(key) => Some(value.and_then(|value| value.get(key))),
+        Segment::Index(index) => Some(value.and_then(|value| value.get(index))),
+    });
+    let from = from.flatten().cloned();
+    let after = from.is_none().then(|| entry.last_key.clone()).flatten();
+    Edit { path, from, to: Some(Value::from(server)), after }
+}
+
+/// Whether the entry of a session can be given another key. Writes nothing.
 ///
 /// # Errors
 /// [`DeclareError`].
-pub(super) fn try_rename(world: &Observer, options: &PassOptions, key: &SessionKey, to: &str) -> Result<(), DeclareError> {
+pub(super) fn try_rekey(
+    world: &Observer,
+    options: &PassOptions,
+    key: &SessionKey,
+    to: &SessionKey,
+) -> Result<(), DeclareError> {
     let snapshot = ManifestFile::open(&options.manifest).and_then(|file| file.read()).map_err(PassError::from)?;
-    renamed(world, options, &snapshot, (key, to)).map(|_| ())
+    rekeyed(world, options, &snapshot, (key, to)).map(|_| ())
 }
 
-/// Gives the entry of a session another name.
+/// Gives the entry of a session another key.
 ///
 /// # Errors
 /// [`DeclareError`]; then it has the old one.
-pub(super) fn rename(
+pub(super) fn rekey(
     world: &Observer,
     options: &PassOptions,
-    (key, to): (&SessionKey, &str),
+    (key, to): (&SessionKey, &SessionKey),
     by: &str,
 ) -> Result<Amended, DeclareError> {
     change(world, options, |journal, snapshot| {
-        let Some((text, [before, after])) = renamed(world, options, snapshot, (key, to))? else { return Ok(None) };
+        let Some((text, [before, after])) = rekeyed(world, options, snapshot, (key, to))? else { return Ok(None) };
+        let (kind, message, former) = match key.name == to.name {
+            true => (Note::MOVED, format!("it was on server {} before (by {by})", key.server), key.server.clone()),
+            false => (Note::RENAMED, format!("it was called {} before (by {by})", key.name), key.name.clone()),
+        };
         let note = NewNote {
-            kind: Note::RENAMED,
+            kind,
             at: world.host.now(),
             boot: world.host.boot().seen().map(|boot| boot.id.clone()),
-            session: Some(SessionKey { name: to.to_owned(), ..key.clone() }),
-            message: format!("it was called {} before (by {by})", key.name),
+            session: Some(to.clone()),
+            message,
             undoes: None,
-            former: Some(key.name.clone()),
+            former: Some(former),
         };
         let intent = journal.begin_note(note, snapshot.hash, TextHash::of(text.as_bytes())).map_err(PassError::from)?;
         let scopes = [scope_of(&before), scope_of(&after)];
-        let new = SessionKey { name: to.to_owned(), ..key.clone() };
-        Ok(Some(Change { text, intent, scopes, renamed: Some([key.clone(), new]) }))
+        Ok(Some(Change { text, intent, scopes, renamed: Some([key.clone(), to.clone()]) }))
     })
 }
 

@@ -37,7 +37,7 @@ pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent}
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{
-    Progress, carry_out, forget_all, handoff, release, release_operation, remove_all, rename, stop_and_forget_all,
+    Progress, carry_out, forget_all, handoff, release, release_operation, relocate, remove_all, rename, stop_and_forget_all,
 };
 use facts::Ground;
 pub use holds::holds;
@@ -187,6 +187,16 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             && selection.covers(&session.key.name, session.agent, &session.labels)
     };
     judge(&scene, &|session| is_meant(session).then_some(request.wish))
+}
+
+/// What keeps a session, with the key that is given here, from being started to go on in its conversation.
+fn startable(world: &Observer, request: &LeadRequest, planned: &Planned, session: &Session) -> Option<Blocked> {
+    let ledger = match LedgerFile::new(&request.pass.state_home).read() {
+        Ok(ledger) => ledger,
+        Err(error) => return Some(Blocked::new(BlockCode::Unknown, PassError::line(&error))),
+    };
+    let agents = Agents::with(&planned.pass.manifest().agents);
+    Ground::new(world, request, (&planned.pass, &ledger), &agents).start(session, ActionKind::Resume)
 }
 
 /// The sessions that would be ended under the eyes of somebody who has just done something there.

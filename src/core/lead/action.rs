@@ -24,6 +24,8 @@ pub enum ActionKind {
     Forget,
     /// It gets another name where it runs, and its entry does.
     Rename,
+    /// Its agent is asked to end, and then goes on on another server.
+    Move,
     /// Somebody takes it in hand: nothing acts on it by itself.
     Handoff,
     /// Whoever had it in hand gives it back.
@@ -43,6 +45,7 @@ impl ActionKind {
             Self::Remove => "remove",
             Self::Forget => "forget",
             Self::Rename => "rename",
+            Self::Move => "move",
             Self::Handoff => "handoff",
             Self::Release => "release",
             Self::Send => "send",

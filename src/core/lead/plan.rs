@@ -140,6 +140,7 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
                     ActionKind::Remove
                     | ActionKind::Forget
                     | ActionKind::Rename
+                    | ActionKind::Move
                     | ActionKind::Handoff
                     | ActionKind::Send
                     | ActionKind::Release => {}

@@ -170,7 +170,7 @@ pub struct Note {
     /// The entry that this one took back.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undoes: Option<EntryId>,
-    /// What the session was called before, if it was given another name.
+    /// What the session was called before, if it was given another name; on which server it was, if it was moved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub former: Option<String>,
     /// The hash of the manifest that its change leaves, if it changes the manifest. It counts only once that has happened.
@@ -189,6 +189,8 @@ impl Note {
     pub const RESTORED: &str = "restored";
     /// An entry was given another name.
     pub const RENAMED: &str = "renamed";
+    /// A session was moved to another server.
+    pub const MOVED: &str = "moved";
 
     pub(super) fn new(id: EntryId, new: NewNote) -> Self {
         let NewNote { kind, at, boot, session, message, undoes, former } = new;
@@ -220,7 +222,7 @@ pub struct NewNote {
     pub message: String,
     /// The entry that it takes back.
     pub undoes: Option<EntryId>,
-    /// What the session was called before, if it was given another name.
+    /// What the session was called before, if it was given another name; on which server it was, if it was moved.
     pub former: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EntryId, EntryRecord};
+use super::{EntryId, EntryRecord, Note};
 use crate::core::ids::SessionKey;
 
 /// The names that sessions of one manifest were given, oldest first.
@@ -44,6 +44,10 @@ impl Renames {
 fn new_name(record: &EntryRecord) -> Option<NewName> {
     let EntryRecord::Note(note) = record else { return None };
     let to = note.session.clone()?;
-    let from = SessionKey { name: note.former.clone()?, ..to.clone() };
+    let former = note.former.clone()?;
+    let from = match note.kind.as_str() {
+        Note::MOVED => SessionKey { server: former, ..to.clone() },
+        _ => SessionKey { name: former, ..to.clone() },
+    };
     Some(NewName { entry: note.id, at: note.at, from, to })
 }

@@ -1,10 +1,12 @@
-//! `headcount rename`: another name for a session. Whether it may have it is decided elsewhere.
+//! `rename` and `move`: another name or another server for a session. Whether it may have that is decided elsewhere.
 
 use super::hand::{holds, pass};
+use super::verbs::{ending, sure};
 use super::{begin, lead, only, plan, tell_of};
 use crate::cli::Context;
-use crate::cli::args::{RenameArgs, WhichArgs};
+use crate::cli::args::{MoveArgs, RenameArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::run_pass;
 use crate::core::lead::{Outcome, Wish};
 use crate::core::text::printable;
 
@@ -26,5 +28,21 @@ pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<Exit, CliError
             context.out.note(&format!("job {id} may still name the session {}", printable(&key.name)));
         }
         vec![report]
+    })
+}
+
+/// Moves a session to another server.
+pub(crate) fn run_move(args: &MoveArgs, context: &Context) -> Result<Exit, CliError> {
+    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
+    let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Restart, context)?;
+    let key = only(&lead, &args.reference)?;
+    ending(&mut lead, args.end, args.yes);
+    let planned = sure(&mut lead, &which, args.yes, context)?;
+    let Some(session) = planned.pass.manifest().find(&key) else {
+        return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));
+    };
+    let server = run_pass::surroundings().server(&args.server);
+    tell_of(&planned, args.format.document(), context, |tell| {
+        vec![lead::relocate(&lead.world, &lead.request, &planned, (session, &server), tell)]
     })
 }

@@ -4,6 +4,7 @@
 mod dialogs;
 mod entry;
 mod hold;
+mod relocate;
 mod rename;
 mod report;
 mod start;
@@ -32,6 +33,7 @@ use crate::fault;
 use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
 pub use hold::{handoff, release, release_operation};
+pub use relocate::relocate;
 pub use rename::rename;
 use report::OperationDraft;
 
@@ -318,6 +320,7 @@ impl<'a> Engine<'a> {
             ActionKind::Remove
             | ActionKind::Forget
             | ActionKind::Rename
+            | ActionKind::Move
             | ActionKind::Handoff
             | ActionKind::Send
             | ActionKind::Release => report.failed(Outcome::Failed, "internal error: it is not one step".to_owned()),

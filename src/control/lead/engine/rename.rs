@@ -75,7 +75,7 @@ impl Engine<'_> {
             Ok(action) => action,
             Err(blocked) => return draft.refused(blocked.code, blocked.message),
         };
-        if let Err(error) = amend::try_rename(self.world, &self.request.pass, key, to) {
+        if let Err(error) = amend::try_rekey(self.world, &self.request.pass, key, &new) {
             return draft.failed(Outcome::Refused, line(&error));
         }
         let operation = self.operation(session, &action);
@@ -103,7 +103,7 @@ impl Engine<'_> {
                 ledger.entry(&new).led_by = Some(manifest.clone());
             }
         }));
-        let written = amend::rename(self.world, &self.request.pass, (key, to), &self.request.by);
+        let written = amend::rekey(self.world, &self.request.pass, (key, &new), &self.request.by);
         let report = match written {
             Ok(amended) if amended.entry.is_some() => {
                 for path in &amended.saved {
