@@ -18,6 +18,7 @@ mod launcher;
 mod moved;
 mod pi;
 mod points;
+mod prompts;
 mod reading;
 mod refusals;
 mod rename;

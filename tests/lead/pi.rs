@@ -10,13 +10,14 @@ use super::support::await_some;
 const ONE: &str = "  - { name: one, agent: pi, cwd: LAB/one, desired: running }\n";
 
 /// A stand-in for Pi: in the place of its arguments there is only its name, and a conversation is on disk from its first answer on.
-fn scene(entries: &str) -> Scene {
+pub(super) fn scene(entries: &str) -> Scene {
     let scene = Scene::new(entries);
     let inner = scene.world.root().join("pi-itself");
     std::fs::write(
         &inner,
         r#"id=; set -- $PI_ARGS
-while [ $# -gt 0 ]; do case $1 in --session-id|--session) id=$2; shift ;; esac; shift; done
+prompt=
+while [ $# -gt 0 ]; do case $1 in --session-id|--session) id=$2; shift ;; --) shift; prompt=$*; break ;; esac; shift; done
 cwd=$(pwd -P); name=${cwd#/}; dir=$HOME/.pi/agent/sessions/--${name//\//-}--
 now() { date -u +%FT%T.%3NZ; }
 begun=$(now)
@@ -27,14 +28,15 @@ say() {
     name=${begun//:/-}; file=$dir/${name/./-}_$id.jsonl
     echo "{\"type\":\"session\",\"version\":3,\"id\":\"$id\",\"cwd\":\"$cwd\",\"timestamp\":\"$begun\"}" >"$file"
   fi
-  for message in '"role":"user"' '"role":"assistant","stopReason":"stop"'; do
+  for message in "\"role\":\"user\",\"content\":\"$1\"" '"role":"assistant","stopReason":"stop"'; do
     echo "{\"type\":\"message\",\"timestamp\":\"$(now)\",\"message\":{$message}}" >>"$file"
   done
 }
 footer() { printf '%s\n0.0%%/128k (auto)     some-model\n' "$cwd"; }
+[ -z "$prompt" ] || say "$prompt"
 footer
 while read -r line; do
-  case $line in /new) read -r id < /proc/sys/kernel/random/uuid; begun=$(now) ;; *) say ;; esac
+  case $line in /new) read -r id < /proc/sys/kernel/random/uuid; begun=$(now) ;; *) say "$line" ;; esac
   footer
 done
 "#,

@@ -9,20 +9,20 @@ use std::path::{Path, PathBuf};
 use super::rivals::Rivals;
 use super::{LeadRequest, effects};
 use crate::agent::drive::LaunchTable;
-use crate::agent::{Agents, resume};
+use crate::agent::{Agents, TranscriptIndex, resume};
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, SessionKey};
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger, Operation, OperationId};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger, Operation, OperationId, Outcome};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
-use crate::core::observe::{Activity, MuxSession};
+use crate::core::observe::{Activity, MuxSession, Transcript};
 use crate::core::report::rows::Resumable;
 use crate::core::text::printable;
 use crate::host::Environ;
-use crate::store::operations::Operations;
+use crate::store::operations::{Operations, PastOperation};
 
 /// What a person did at a terminal so lately keeps automation away.
 const RECENT: i64 = 60;
@@ -235,6 +235,38 @@ impl<'a> Ground<'a> {
         let name = printable(&session.key.name);
         let hint = subject.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
         blocked(subject.code(), format!("{}; `headcount attach {name}` leads to it{hint}", subject.asks()))
+    }
+
+    /// Where a conversation has its transcript.
+    pub(super) fn transcript(&self, conversation: &Resumable<'_>) -> Fact<Transcript> {
+        let Some(adapter) = self.agents.of(conversation.agent).filter(|adapter| adapter.has_readable_transcripts()) else {
+            return Fact::Unknown(format!("where {} keeps its conversations is not known", conversation.agent));
+        };
+        match &conversation.home {
+            Fact::Seen(home) => adapter.transcript(&TranscriptIndex::new(), home, conversation.id, &conversation.cwds),
+            Fact::Absent => Fact::Unknown(format!("where {} keeps its files is not known", conversation.agent)),
+            Fact::Unknown(why) => Fact::Unknown(why.clone()),
+        }
+    }
+
+    /// Whether the last start of a session by headcount may have begun a conversation, prompt and all: its launcher began the agent, and
+    /// nothing shows that this ended before it was ready.
+    pub(super) fn may_have_begun(&self, session: &Session) -> bool {
+        // The ledger is told of a start only once its pane is made, and whoever does that may be killed before.
+        if self.ledger.of(&session.key).is_none() {
+            return false;
+        }
+        let all = Operations::new(&self.request.pass.state_home).all();
+        let is_life = |past: &&PastOperation| {
+            let kinds = [ActionKind::Start, ActionKind::Resume, ActionKind::Remove];
+            past.operation.session == session.key && kinds.contains(&past.operation.action)
+        };
+        let Some(past) = all.iter().rfind(is_life).filter(|past| past.operation.action != ActionKind::Remove) else {
+            return false;
+        };
+        let is_begun = past.files.launched().is_some_and(|record| record.pid.is_some());
+        let has_failed = past.receipt.as_ref().is_some_and(|receipt| receipt.outcome == Outcome::Failed);
+        is_begun && !has_failed && past.files.ended().is_none_or(|end| end.not_begun.is_none())
     }
 
     /// Whether an id of ours can be given to a new conversation.

@@ -179,6 +179,8 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             hold: &|session, presence| ground.hold(session, presence),
             is_made: &|session, there| ground.is_made(session, there),
             takes_id: &|session| ground.takes_id(session),
+            transcript: &|conversation| ground.transcript(conversation),
+            may_have_begun: &|session| ground.may_have_begun(session),
         },
     };
     let selection = &request.pass.selection;

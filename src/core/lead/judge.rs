@@ -7,9 +7,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
+use super::entry_facts::EntryFacts;
 use super::ledger::{ActedOn, LastStart, Ledger, lead_fields};
 use super::own;
-use crate::core::drift::{EntryVerdict, Inputs, LiveAgent, Presence, Verdict};
+use crate::core::drift::{EntryVerdict, Inputs, Presence, Verdict};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
 use crate::core::manifest::lead::Desired;
@@ -36,28 +37,6 @@ pub enum Wish {
 
 /// What runs in a pane that waits for a person to type.
 const SHELLS: [&str; 12] = ["sh", "bash", "zsh", "dash", "ash", "ksh", "mksh", "fish", "csh", "tcsh", "nu", "elvish"];
-
-/// What stands in the way of something; `None`: nothing.
-type Obstacle = Option<Blocked>;
-
-/// What is asked of files and processes, entry by entry.
-pub struct EntryFacts<'a> {
-    /// What keeps its agent from being started at all, to begin a conversation or to go on in one: no table for it, no program, no
-    /// directory.
-    pub start: &'a dyn Fn(&Session, ActionKind) -> Obstacle,
-    /// What keeps it from going on in this conversation, which only this live agent may be in.
-    pub resume: &'a dyn Fn(&Resumable<'_>, Option<&LiveAgent>) -> Obstacle,
-    /// What keeps it from being stopped.
-    pub stop: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
-    /// What a live agent asks of a person before it takes prompts.
-    pub asks: &'a dyn Fn(&Session, &LiveAgent) -> Obstacle,
-    /// Who else has taken it in hand.
-    pub hold: &'a dyn Fn(&Session, &Presence) -> Obstacle,
-    /// Whether a session was made by a start of this entry, or holds the pane of one.
-    pub is_made: &'a dyn Fn(&Session, &MuxSession) -> bool,
-    /// Whether an id of ours can be given to a new conversation of its agent.
-    pub takes_id: &'a dyn Fn(&Session) -> bool,
-}
 
 /// Everything that is judged.
 pub struct Scene<'a> {
@@ -385,9 +364,16 @@ impl Entry<'_> {
             return self.resumed(id, "recorded");
         }
         let memory = self.scene.inputs.memory.session(&self.session.key);
-        let has_lived = self.session.recorded.status.is_some() || memory.is_some_and(|memory| memory.last_alive.is_some());
+        let has_lived = self.session.recorded.status.is_some()
+            || memory.is_some_and(|memory| memory.last_alive.is_some())
+            || (self.scene.facts.may_have_begun)(self.session);
         match assigned {
+            // Whoever was killed before this was recorded may have begun it, and its prompt may have been said.
             Some(id) if (self.scene.facts.takes_id)(self.session) => {
+                let transcript = (self.scene.facts.transcript)(&self.resumable(id, None));
+                if !transcript.is_absent() {
+                    return self.resumed_by(id, "assigned", Some(&transcript));
+                }
                 self.unclaimed(id)?;
                 Ok((ActionKind::Start, Some(id.clone()), Some("assigned")))
             }
@@ -406,6 +392,15 @@ impl Entry<'_> {
         id: &ConversationId,
         rung: &'static str,
     ) -> Result<(ActionKind, Option<ConversationId>, Option<&'static str>), Blocked> {
+        self.resumed_by(id, rung, self.transcript_of(id))
+    }
+
+    fn resumed_by(
+        &self,
+        id: &ConversationId,
+        rung: &'static str,
+        transcript: Option<&Fact<Transcript>>,
+    ) -> Result<(ActionKind, Option<ConversationId>, Option<&'static str>), Blocked> {
         if let Some(doubt) = self.doubt() {
             let message = format!(
                 "conversation {id} may not be its own: {doubt}; record the right `session_id`, or start it with --fresh"
@@ -422,7 +417,6 @@ impl Entry<'_> {
                 format!("{} is recorded in conversation {id} as well; one of the two is wrong", printable(&other.key.name));
             return Err(Blocked::new(BlockCode::Ambiguous, message));
         }
-        let transcript = self.transcript_of(id);
         match transcript {
             Some(Fact::Seen(_)) => {}
             Some(Fact::Absent) => {
