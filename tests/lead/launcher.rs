@@ -1,5 +1,12 @@
 //! The launcher in a real pane: what it passes on, what it keeps, and that it starts nothing twice.
 
+use std::path::PathBuf;
+
+use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
+use headcount::core::lead::{ActionKind, Operation, OperationId};
+use headcount::store::operations::{LaunchSpec, Operations};
+use headcount::store::paths::StateHome;
+
 use super::support::{await_end, await_some};
 use super::{Scene, is_alive};
 
@@ -119,4 +126,108 @@ fn values_of_variables_reach_the_agent_and_nothing_else() {
     let environment = scene.world.tmux(["show-environment", "-t", "=one:"]) + &scene.world.tmux(["show-environment", "-g"]);
     assert!(!environment.contains("a-secret"));
     assert!(is_alive(agent));
+}
+
+/// Waits for what the agent of a session has written into a file.
+fn noted(scene: &Scene, file: &str, text: &str) -> String {
+    let path = scene.world.root().join(file);
+    await_some(&format!("{text} in {file}"), || {
+        let all = std::fs::read_to_string(&path).ok()?;
+        all.contains(text).then_some(all)
+    })
+}
+
+#[test]
+fn however_its_place_is_closed_the_agent_ends_that_is_written_and_its_conversation_is_free() {
+    for place in [&["kill-pane", "-t", "=one:"][..], &["kill-session", "-t", "=one"], &["kill-server"]] {
+        let scene = Scene::new(ONE);
+        scene.run(&["apply", "--yes"]).is(0);
+        scene.prompt("one", &scene.world.workspace("one"));
+        scene.run(&["record"]).is(0);
+        let (agent, launcher) = (scene.agents().remove(0), launcher(&scene));
+        scene.world.tmux(place);
+        await_end(agent.0);
+        await_end(launcher);
+        let end = ended(&scene);
+        assert_eq!((&end["told"], &end["code"]), (&1.into(), &0.into()), "{place:?}: {end}");
+        // Whoever still held its lock would keep the next one from it.
+        assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done", "{place:?}");
+        let agents = scene.agents();
+        assert_eq!((agents.len(), &agents[0].1), (1, &agent.1), "{place:?}");
+    }
+}
+
+#[test]
+fn a_second_launcher_of_an_open_operation_starts_nothing_and_leaves_the_first_alone() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    let agents = scene.agents();
+    let operations = std::fs::read_dir(scene.state().join("operations")).unwrap();
+    let file = operations.filter_map(|entry| Some(entry.ok()?.path())).next().unwrap().join("launch.json");
+    // Beside it in a window of the same session, as a layout that is brought back would.
+    let command = format!("{} exec {}", env!("CARGO_BIN_EXE_headcount"), file.display());
+    let pane = scene.world.tmux(["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "=one:", &command]);
+    await_some("what the second launcher says", || {
+        scene.world.tmux(["capture-pane", "-p", "-t", &pane]).contains("this was operation").then_some(())
+    });
+    assert_eq!(scene.agents(), agents);
+    scene.world.tmux(["send-keys", "-t", &pane, "Enter"]);
+    await_some("its end", || {
+        (scene.world.tmux(["list-panes", "-s", "-t", "=one:", "-F", "#{pane_id}"]).lines().count() == 1).then_some(())
+    });
+    assert_eq!(scene.agents(), agents);
+    assert_eq!(scene.run(&["plan", "--json"]).is(0).json()["counts"]["met"], 1);
+}
+
+#[test]
+fn the_terminal_is_as_it_was_whatever_ended_the_agent() {
+    let scene = Scene::new("");
+    let root = scene.world.root().display().to_string();
+    let shell = scene.world.session("shell", &scene.world.workspace("one"), "bash --norc --noprofile");
+    assert!(is_alive(shell));
+    let state = StateHome::from_environment(|name| scene.world.environ(&[]).get(name).map(ToOwned::to_owned)).unwrap();
+    for (number, end) in ["exit 7", "kill -KILL $$", "kill -TERM $$", "kill -HUP $$"].into_iter().enumerate() {
+        let begun = chrono::Utc::now();
+        let operation = Operation {
+            id: OperationId::new(begun, std::process::id(), u32::try_from(number).unwrap()),
+            action: ActionKind::Start,
+            session: SessionKey { mux: MuxKind::Tmux, server: "default".into(), name: "one".into(), host: "here".into() },
+            agent: AgentKind::Claude,
+            conversation: None,
+            begun,
+            boot: None,
+            since_boot: None,
+            cause: None,
+            by: "a test".to_owned(),
+            engine: (std::process::id(), None),
+            renaming: None,
+        };
+        let files = Operations::new(&state).begin(&operation).unwrap();
+        // It leaves a terminal that shows nothing of what is typed and takes no line ends.
+        let script = format!("stty raw -echo; stty -g >{root}/raw; {end}");
+        let spec = LaunchSpec {
+            version: LaunchSpec::VERSION,
+            argv: ["bash", "-c", &script].map(str::to_owned).to_vec(),
+            cwd: PathBuf::from("/"),
+            set: Vec::new(),
+            files: Vec::new(),
+            unset: Vec::new(),
+            conversation: None,
+        };
+        let launch = files.write_launch(&spec).unwrap();
+        let launcher = env!("CARGO_BIN_EXE_headcount");
+        let line = format!(
+            "stty -g >{root}/before; {launcher} exec {}; echo $? >{root}/code; stty -g >{root}/after; echo {number} >{root}/done",
+            launch.display()
+        );
+        scene.world.type_line("shell", &line);
+        noted(&scene, "done", &format!("{number}\n"));
+        let read = |name: &str| std::fs::read_to_string(scene.world.root().join(name)).unwrap();
+        assert_ne!(read("before"), read("raw"), "{end}");
+        assert_eq!(read("before"), read("after"), "{end}");
+        let expected = ["7", "137", "143", "129"][number];
+        assert_eq!(read("code").trim(), expected, "{end}");
+        // The shell has its terminal back.
+        assert!(is_alive(shell), "{end}");
+    }
 }

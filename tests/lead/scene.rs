@@ -89,9 +89,14 @@ impl Scene {
     }
 
     pub(crate) fn write(&self, entries: &str) {
+        self.write_with("", entries);
+    }
+
+    /// The same, with more at the top of the manifest.
+    pub(crate) fn write_with(&self, top: &str, entries: &str) {
         let lab = self.world.workspace("one");
         let entries = entries.replace("LAB", lab.parent().unwrap().to_str().unwrap());
-        std::fs::write(self.manifest(), format!("version: 1\nlead: {{ spacing: 0s, ready: 10s }}\nsessions:\n{entries}"))
+        std::fs::write(self.manifest(), format!("version: 1\n{top}lead: {{ spacing: 0s, ready: 10s }}\nsessions:\n{entries}"))
             .unwrap();
     }
 
