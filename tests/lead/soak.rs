@@ -88,11 +88,11 @@ impl Soak {
             _ => child.try_wait().unwrap().is_none() && child.kill().is_ok(),
         };
         // What is left of it goes on, and ends.
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         while child.try_wait().unwrap().is_none() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(child.try_wait().unwrap().is_some(), "{deed:?} does not end");
+        assert!(child.try_wait().unwrap().is_some(), "{deed:?}, {victim} killed, does not end: {}", self.history());
         is_killed.then_some(if victim == "headcount" { deed[0] } else { victim })
     }
 
