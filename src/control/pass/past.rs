@@ -40,7 +40,9 @@ impl PastActs {
             return Self::default();
         }
         let sessions = manifest.sessions.iter().map(|session| &session.key);
-        let stops = sessions.filter_map(|key| Some((key.clone(), ledger.of(key)?.stopped.as_ref()?.at))).collect();
+        let now = observation.at;
+        let stopped = |key| ledger.of(key)?.stopped.as_ref().filter(|stopped| !stopped.is_restart);
+        let stops = sessions.filter_map(|key| Some((key.clone(), stopped(key)?.until(now)))).collect();
         let name = path.to_string_lossy();
         let left = ledger.sessions.values().filter_map(|acted| acted.left.as_ref()).filter(|left| left.manifest == name);
         let runs = |left: &&LeftRunning| {

@@ -152,9 +152,17 @@ pub struct LastStop {
     /// Whether it was only asked to.
     #[serde(default)]
     pub is_asked: bool,
+    /// Whether it is the first half of a restart.
+    #[serde(default)]
+    pub is_restart: bool,
 }
 
 impl LastStop {
+    /// Whether it is so that the session has been stopped. A restart has not come to its second half for a while: it was killed.
+    pub fn stands(&self, now: DateTime<Utc>) -> bool {
+        !self.is_restart || now < self.at + Self::GRACE
+    }
+
     /// As long as this an agent that was asked to end may take for it.
     const GRACE: TimeDelta = TimeDelta::minutes(1);
 

@@ -69,13 +69,15 @@ impl Engine<'_> {
                     self.tell_of(effects::tidy(self.world, &permit, pane, false));
                 }
                 report.report.verified_by = vec![format!("process {} is gone", process.pid)];
-                let stopped = LastStop { operation: operation.id.clone(), at: self.world.host.now(), is_asked: false };
+                let is_restart = wish == Wish::Restart;
+                let at = self.world.host.now();
+                let stopped = LastStop { operation: operation.id.clone(), at, is_asked: false, is_restart };
                 self.note(self.ledger.change(|ledger| {
                     let acted = ledger.entry(&session.key);
                     acted.led_by = Some(self.manifest.clone());
+                    acted.stopped = Some(stopped);
                     // One that is to go on is not wanted stopped, whatever becomes of us in between.
-                    if wish != Wish::Restart {
-                        acted.stopped = Some(stopped);
+                    if !is_restart {
                         acted.met = Some(wanted(session));
                     }
                 }));
@@ -162,9 +164,10 @@ impl Engine<'_> {
             }
             // Before it is asked: whoever sees it end has to know why.
             let at = self.world.host.now();
-            let stopped = LastStop { operation: permit.operation().id.clone(), at, is_asked: true };
+            let is_restart = asked.wish == Wish::Restart;
+            let stopped = LastStop { operation: permit.operation().id.clone(), at, is_asked: true, is_restart };
             let mark = |ledger: &mut Ledger| ledger.entry(key).stopped = Some(stopped);
-            if let Err(error) = if asked.wish == Wish::Restart { Ok(()) } else { self.ledger.change(mark) } {
+            if let Err(error) = self.ledger.change(mark) {
                 return Ended::Failed(line(&error));
             }
             match effects::end(self.world, permit, whom, how) {

@@ -186,7 +186,7 @@ impl LedEntry<'_> {
     /// Why it does not run any more.
     fn loss(&self, acted: &ActedOn, runs: &[Run]) -> Loss {
         let last = runs.last();
-        if last.zip(acted.stopped.as_ref()).is_some_and(|(run, stopped)| stopped.at >= run.begun) {
+        if last.zip(acted.stopped.as_ref()).is_some_and(|(run, stopped)| stopped.at >= run.begun && stopped.stands(self.now)) {
             return Loss::Nobody;
         }
         // An agent that somebody started after headcount's own last one says nothing when it ends.

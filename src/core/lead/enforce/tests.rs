@@ -292,7 +292,8 @@ fn an_agent_that_a_person_started_says_nothing_when_it_ends() {
     (story.presence, story.now) = (absent(), 30);
     assert_eq!(story.look(), "leave");
     let mut story = Story::new(ALWAYS);
-    story.acted.stopped = Some(LastStop { operation: OperationId::new(at(8), 1, 0), at: at(10), is_asked: false });
+    story.acted.stopped =
+        Some(LastStop { operation: OperationId::new(at(8), 1, 0), at: at(10), is_asked: false, is_restart: false });
     let mut story = story.ends(10, Some(143), None, Some(15));
     assert_eq!(story.look(), "leave", "headcount stopped it");
 }
