@@ -1,6 +1,7 @@
 //! The same in a real zellij: the usual ways, what goes wrong in between, and what is left then.
 
 use super::Scene;
+use super::in_zellij_faults::in_time;
 use super::support::{await_end, await_some};
 use super::zellij::Zellij;
 
@@ -110,8 +111,7 @@ fn an_agent_that_quit_comes_back_in_the_place_of_its_pane() {
     assert!(scene.agents().is_empty());
     zellij.action("one", &["write-chars", "--pane-id", "terminal_0", "q"]);
     await_some("the end of the launcher", || (panes(&zellij, "one")[0]["exited"] == true).then_some(()));
-    // A server without panes may be one that is just being set up, in its first ten seconds.
-    await_some("the start", || (scene.run(&["start", "one", "--json"]).code == Some(0)).then_some(()));
+    in_time(&scene, &["start", "one"]);
     assert_eq!(scene.agents().len(), 1);
     assert_eq!(scene.agents()[0].1, id);
     assert_eq!(zellij.server("one"), server);
