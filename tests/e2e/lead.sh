@@ -79,6 +79,9 @@ asks() {
   check "$1: it is answered where the entry says so" alive "$(field "$name" observed)"
   headcount stop "$name" --yes --now
 }
+blocked_by() { { headcount plan "$1" --json || true; } | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["actions"][0]["blocked"]["code"])'; }
 # applied NAME FIELD: applies, and gives a field of the receipt
 applied() { { headcount apply "$1" --yes --json || true; } | python3 -c '
 import json, sys
