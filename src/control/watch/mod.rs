@@ -77,7 +77,7 @@ pub struct LeadOptions {
 /// A command for events of one kind.
 #[derive(Debug, Clone)]
 pub struct OnEvent {
-    /// The kind: one of [`Event::HAPPENINGS`].
+    /// The kind: one of [`crate::core::events::Event::HAPPENINGS`].
     pub event: &'static str,
     /// What `sh -c` runs; its stdin is one line, a JSON array of events.
     pub command: OsString,
