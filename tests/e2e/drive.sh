@@ -102,8 +102,12 @@ driven() {
   check "$name: what it asked for did not run" "" "$(find "$H" -name asked -o -name shell-ran)"
 
   # Two at once, and one that is killed in the middle.
-  for n in 1 2 3 4; do headcount send "$name" "driven at once $n" --id "once-$n" --json >"$WORLD/once-$n" & done
-  wait $(jobs -p | tail -n 4) || true
+  local senders=()
+  for n in 1 2 3 4; do
+    headcount send "$name" "driven at once $n" --id "once-$n" --json >"$WORLD/once-$n" &
+    senders+=("$!")
+  done
+  wait "${senders[@]}" || true
   check "$name: of four at once one is delivered" 1 "$(grep -l '"delivered"' "$WORLD"/once-? | wc -l)"
   await 30 "$name takes a text again" takes "$name"
   for n in 1 2 3 4 5 6; do
