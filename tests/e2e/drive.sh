@@ -77,7 +77,7 @@ driven() {
   receipt "$name" 'midway' --mid-turn
   check "$name: where it may ask, nothing is typed into a turn" "3 working" "$RC $(of code)"
   # Before the first word an interrupted prompt is put back into the composer.
-  await 20 "the first words of $name" writes "$name" 'every word'
+  pause 6
   receipt "$name" $'driven instead\n@@say instead' --interrupt
   check "$name: a turn is interrupted where that is asked for" "0 delivered" "$RC $(of outcome)"
   await 30 "$name takes a text again" takes "$name"
@@ -87,7 +87,7 @@ driven() {
   RC=0
   headcount ask "$name" $'driven late\n@@slow 60\n@@say these words come late, one after the other, and nobody waits until all of them are there' --timeout 3s >"$WORLD/asked" 2>"$WORLD/asked.err" || RC=$?
   check "$name: an answer that does not come in time is said" "75 0" "$RC $(stat -c %s "$WORLD/asked")"
-  await 20 "the first words of $name" writes "$name" 'these words'
+  pause 6
   RC=0
   headcount ask "$name" $'driven error\n@@error 400' --interrupt --timeout 60s >"$WORLD/asked" 2>"$WORLD/asked.err" || RC=$?
   check "$name: a turn that fails is no answer" "1 0" "$RC $(stat -c %s "$WORLD/asked")"
@@ -130,6 +130,5 @@ is_held() {
   receipt "$1" x --dry-run
   [ "$(of code)" = "$2" ]
 }
-writes() { screen "$1" | grep -q "[•●] *$2"; }
 has_draft() { is_held "$1" "$2"; }
 takes_or_says() { receipt "$1" x --dry-run; [ "$(of code)" != no-agent ]; }
