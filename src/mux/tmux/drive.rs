@@ -5,19 +5,16 @@ use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::address;
+use super::command::{self, Beside, run};
 use super::probe;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{DialogKey, OperationId, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::fault;
-use crate::host::{Command, CommandOutput, Environ, Host};
+use crate::host::{CommandOutput, Environ, Host};
 use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
-
-/// How long tmux may take to make something; a server may have to begin first.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What tmux says of a pane that it made: the name comes last, by its length, because it may hold anything.
 const MADE: &str = "#{pid}|#{session_id}|#{pane_id}|#{pane_pid}|#{session_name}";
@@ -76,7 +73,7 @@ impl MuxDrive for TmuxDrive {
         words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
         words.push("--".into());
         words.extend(command.words.iter().cloned());
-        let output = run(host, &socket, &words, command.withheld)?;
+        let output = run(host, &socket, &words, Beside { withheld: command.withheld, ..Beside::default() })?;
         let mut placed = made(&output, key, is_new_session)?;
         placed.server_start = host.stat(placed.server).into_seen().and_then(|server| server.start_ticks);
         // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
@@ -84,7 +81,7 @@ impl MuxDrive for TmuxDrive {
         let mark = ["set-option", "-p", "-t", &placed.pane, MARK, permit.operation().id.as_str()];
         let gone = [";", "set-option", "-p", "-t", &placed.pane, "remain-on-exit", "off"];
         let words: Vec<OsString> = mark.iter().chain(&gone).map(OsString::from).collect();
-        let _ = fault::around("mark the pane", || run(host, &socket, &words, &[]));
+        let _ = fault::around("mark the pane", || run(host, &socket, &words, Beside::default()));
         Ok(placed)
     }
 
@@ -98,7 +95,7 @@ impl MuxDrive for TmuxDrive {
         let quoted = format!("'{}'", name.replace('\'', "'\\''"));
         let command = format!("rename-session -t '{target}' -- {quoted}");
         let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
-        let output = run(host, &socket, &words, &[])?;
+        let output = run(host, &socket, &words, Beside::default())?;
         if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
     }
 
@@ -127,7 +124,7 @@ impl MuxDrive for TmuxDrive {
         let pane = &placed.pane;
         let show = format!("display-message -p -t {pane} '#{{pane_current_command}}' ; capture-pane -p -t {pane}");
         let words = ["if-shell", "-F", "-t", pane, &condition, &show].map(OsString::from);
-        let output = run(host, &socket, &words, &[]).ok()?;
+        let output = run(host, &socket, &words, Beside::default()).ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
         let (command, screen) = text.split_once('\n')?;
         PaneView::new(command.to_owned(), screen)
@@ -144,19 +141,14 @@ impl MuxDrive for TmuxDrive {
         let socket = address::socket(&permit.operation().session.server, env)?;
         let Some(condition) = condition(placed, guard) else { return Ok(false) };
         let pane = &placed.pane;
-        let keys = format!("send-keys -t {pane} {} ; display-message -p pressed", key.as_str());
-        let words = ["if-shell", "-F", "-t", pane, &condition, &keys, "display-message -p held"].map(OsString::from);
-        let output = run(host, &socket, &words, &[])?;
-        match String::from_utf8_lossy(&output.stdout).trim() {
-            "pressed" => Ok(true),
-            "held" => Ok(false),
-            _ => Err(format!("tmux did not say whether it pressed a key: {}", probe::last_words(&output))),
-        }
+        let keys = format!("send-keys -t {pane} {}", key.as_str());
+        let words = command::guarded(pane, &condition, &keys, "");
+        command::was_done(&run(host, &socket, &words, Beside::default())?)
     }
 
     fn variable(&self, (host, env): MuxPlace<'_>, (server, _): (&str, u32), name: &str) -> Option<OsString> {
         let socket = address::socket(server, env).ok()?;
-        let output = run(host, &socket, &["show-environment", "-g", name].map(OsString::from), &[]).ok()?;
+        let output = run(host, &socket, &["show-environment", "-g", name].map(OsString::from), Beside::default()).ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.trim_end_matches('\n').strip_prefix(name)?.strip_prefix('=').map(OsString::from)
     }
@@ -165,7 +157,9 @@ impl MuxDrive for TmuxDrive {
         let socket = address::socket(server, env).ok()?;
         let target = format!("{session}:");
         let words = ["list-clients", "-t", &target, "-F", "#{client_activity}"].map(OsString::from);
-        let output = run(host, &socket, &words, &[]).ok().filter(|output| output.is_success() && output.stderr.is_empty())?;
+        let output = run(host, &socket, &words, Beside::default())
+            .ok()
+            .filter(|output| output.is_success() && output.stderr.is_empty())?;
         String::from_utf8_lossy(&output.stdout).lines().map(|line| line.parse().ok()).collect()
     }
 
@@ -173,7 +167,7 @@ impl MuxDrive for TmuxDrive {
         let socket = address::socket(server, env).ok()?;
         let target = format!("{session}:");
         let words = ["display-message", "-p", "-t", &target, "#{session_attached}|#{session_activity}"].map(OsString::from);
-        let output = run(host, &socket, &words, &[]).ok().filter(CommandOutput::is_success)?;
+        let output = run(host, &socket, &words, Beside::default()).ok().filter(CommandOutput::is_success)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let (attached, at) = text.trim().split_once('|')?;
         Some((attached != "0", at.parse().ok()?))
@@ -208,20 +202,10 @@ fn condition(placed: &Placed, guard: &KeyGuard<'_>) -> Option<String> {
     if !is_plain(guard.command) {
         return None;
     }
-    let mut all = vec![
-        format!("#{{==:#{{pid}},{}}}", placed.server),
-        format!("#{{==:#{{pane_pid}},{}}}", placed.pid),
-        format!("#{{==:#{{pane_current_command}},{}}}", guard.command),
-    ];
-    let off = ["pane_dead", "pane_in_mode", "pane_synchronized", "pane_input_off"];
-    all.extend(off.iter().map(|name| format!("#{{?#{{{name}}},0,1}}")));
-    for text in guard.shows {
-        all.push(format!("#{{C:{}}}", pattern(text)?));
-    }
-    for text in guard.hides {
-        all.push(format!("#{{==:#{{C:{}}},0}}", pattern(text)?));
-    }
-    all.into_iter().reduce(|all, one| format!("#{{&&:{all},{one}}}"))
+    let (shown, hidden) = (guard.shows.iter().map(|text| (text, true)), guard.hides.iter().map(|text| (text, false)));
+    let texts = shown.chain(hidden).map(|(text, is_there)| Some(command::shows(&pattern(text)?, is_there)));
+    let texts: Vec<String> = texts.collect::<Option<_>>()?;
+    Some(command::condition((placed.server, placed.pid), guard.command, texts))
 }
 
 /// A text as a pattern that a format searches a screen for. `None`: it holds what means something else there.
@@ -246,24 +230,6 @@ fn literal(text: &std::ffi::OsStr) -> OsString {
         bytes.insert(bytes.len() - 1, b'\\');
     }
     OsString::from_vec(bytes)
-}
-
-/// Always by `-S` and with `-u`, as when listing. `env -u` keeps what a new server must not get from it.
-fn run(host: &dyn Host, socket: &Path, words: &[OsString], withheld: &[String]) -> Result<CommandOutput, String> {
-    let mut args: Vec<OsString> = withheld.iter().flat_map(|name| ["-u".into(), name.into()]).collect();
-    let program = if withheld.is_empty() {
-        "tmux"
-    } else {
-        args.push("tmux".into());
-        "env"
-    };
-    args.extend(["-u".into(), "-S".into(), socket.into()]);
-    args.extend(words.iter().cloned());
-    let command = Command { program: program.to_owned(), args, variables: Vec::new(), deadline: DEADLINE };
-    host.run(&command).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        format!("{error}{cause}")
-    })
 }
 
 #[cfg(test)]

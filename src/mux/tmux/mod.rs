@@ -1,6 +1,7 @@
 //! tmux, 3.2 or newer. Lists servers; all but [`drive`] and [`typing`] sends nothing but lists, and `display-message -p` to a server that lists nothing.
 
 pub mod address;
+mod command;
 pub mod control;
 pub mod drive;
 mod probe;

@@ -165,7 +165,7 @@ fn ask(host: &dyn Host, socket: &Path, words: &[&str]) -> Result<CommandOutput, 
     host.run(&Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: DEADLINE })
 }
 
-fn why(error: &RunError) -> String {
+pub(super) fn why(error: &RunError) -> String {
     let cause = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
     format!("{error}{cause}")
 }

@@ -2,24 +2,19 @@
 //! of the two it took.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 use super::address;
+use super::command::{self, Beside, run};
 use super::probe::last_words;
 use crate::core::lead::send::{ComposerPane, TypingPermit};
 use crate::core::text::printable;
-use crate::host::{Command, CommandOutput, Environ, Host};
+use crate::host::{Environ, Host};
 use crate::mux::screen::screen;
-
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a look at a pane asks for before its screen; what may hold anything stands last.
 const VIEW: &str = "#{pid}|#{pane_pid}|#{?pane_dead,1,0}|#{?pane_in_mode,1,0}|#{?pane_synchronized,1,0}|#{?pane_input_off,1,0}\
     |#{pane_width}|#{pane_height}|#{cursor_x}|#{cursor_y}|#{pane_current_command}";
-
-/// What a guarded command says when it was carried out, and when it was not.
-const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
 
 /// Looks at a pane: what it is, and what it shows.
 ///
@@ -27,7 +22,7 @@ const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
 /// One line: it cannot be told.
 pub fn view(host: &dyn Host, env: &Environ, server: &str, pane: &str) -> Result<ComposerPane, String> {
     let words = ["display-message", "-p", "-t", pane, VIEW, ";", "capture-pane", "-p", "-e", "-N", "-t", pane];
-    let output = run(host, env, server, &words.map(OsString::from), &[])?;
+    let output = run(host, &address::socket(server, env)?, &words.map(OsString::from), beside())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let (first, captured) = text.split_once('\n').ok_or_else(|| format!("tmux shows no pane: {}", last_words(&output)))?;
     let odd = || format!("tmux gave an answer that headcount does not understand: {}", printable(first));
@@ -59,8 +54,9 @@ pub fn paste(host: &dyn Host, env: &Environ, permit: &TypingPermit, text: &str) 
     let pane = permit.pane();
     let paste = format!("paste-buffer -p -r -d -b {buffer} -t {pane}");
     let mut words: Vec<OsString> = ["load-buffer", "-b", &buffer, "-", ";"].map(OsString::from).into();
-    words.extend(guarded(permit, &[], &paste, &format!("delete-buffer -b {buffer}")));
-    told(&run(host, env, permit.server(), &words, text.as_bytes())?)
+    words.extend(command::guarded(pane, &condition(permit, &[]), &paste, &format!("delete-buffer -b {buffer}")));
+    let socket = address::socket(permit.server(), env)?;
+    command::was_done(&run(host, &socket, &words, Beside { input: text.as_bytes(), ..beside() })?)
 }
 
 /// Presses a key. `false`: the pane was no longer as it was seen, and nothing was pressed.
@@ -69,53 +65,24 @@ pub fn paste(host: &dyn Host, env: &Environ, permit: &TypingPermit, text: &str) 
 /// One line; it may have been pressed all the same.
 pub fn press(host: &dyn Host, env: &Environ, permit: &TypingPermit, key: &'static str) -> Result<bool, String> {
     let press = format!("send-keys -t {} {key}", permit.pane());
-    told(&run(host, env, permit.server(), &guarded(permit, permit.words(), &press, ""), &[])?)
+    let words = command::guarded(permit.pane(), &condition(permit, permit.words()), &press, "");
+    command::was_done(&run(host, &address::socket(permit.server(), env)?, &words, beside())?)
 }
 
-/// A command that is carried out only if the pane is as it was seen, and shows the first of these words and none of the others.
-fn guarded(permit: &TypingPermit, words: &[(bool, &'static str)], act: &str, otherwise: &str) -> Vec<OsString> {
-    let pane = permit.pane();
-    let mut all = vec![
-        format!("#{{==:#{{pid}},{}}}", permit.server_pid()),
-        format!("#{{==:#{{pane_pid}},{}}}", permit.pid()),
-        format!("#{{==:#{{pane_current_command}},{}}}", escaped(permit.runs())),
-    ];
-    all.extend(["pane_dead", "pane_in_mode", "pane_synchronized", "pane_input_off"].map(|it| format!("#{{?{it},0,1}}")));
-    all.extend(words.iter().map(|(is_there, word)| {
-        let compare = if *is_there { "!=" } else { "==" };
-        format!("#{{{compare}:#{{C:{}}},0}}", escaped(word))
-    }));
-    let condition = all.into_iter().reduce(|one, other| format!("#{{&&:{one},{other}}}")).unwrap_or_default();
-    let say = |what: &str, said: &str| match what {
-        "" => format!("display-message -p {said}"),
-        _ => format!("{what} ; display-message -p {said}"),
-    };
-    let [done, not] = SAID;
-    ["if-shell", "-F", "-t", pane, &condition, &say(act, done), &say(otherwise, not)].map(OsString::from).into()
+/// The format that is true while the pane is as it was seen, and shows the words that it has to and none of the others.
+fn condition(permit: &TypingPermit, words: &[(bool, &'static str)]) -> String {
+    let texts = words.iter().map(|(is_there, word)| command::shows(&escaped(word), *is_there));
+    command::condition((permit.server_pid(), permit.pid()), &escaped(permit.runs()), texts)
+}
+
+/// What is typed to runs already.
+fn beside() -> Beside<'static> {
+    Beside { deadline: Duration::from_secs(5), ..Beside::default() }
 }
 
 /// A text inside a format.
 fn escaped(text: &str) -> String {
     text.chars().flat_map(|it| ['#'].into_iter().filter(move |_| matches!(it, '#' | ',' | '}')).chain([it])).collect()
-}
-
-fn told(output: &CommandOutput) -> Result<bool, String> {
-    let said = String::from_utf8_lossy(&output.stdout);
-    match SAID.iter().position(|word| said.trim() == *word) {
-        Some(which) => Ok(which == 0),
-        None => Err(format!("tmux did not say what it did: {}", last_words(output))),
-    }
-}
-
-fn run(host: &dyn Host, env: &Environ, server: &str, words: &[OsString], input: &[u8]) -> Result<CommandOutput, String> {
-    let socket = address::socket(server, env)?;
-    let mut args: Vec<OsString> = vec!["-u".into(), "-S".into(), Path::new(&socket).into()];
-    args.extend(words.iter().cloned());
-    let command = Command { program: "tmux".to_owned(), args, variables: Vec::new(), deadline: DEADLINE };
-    host.feed(&command, input).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        format!("{error}{cause}")
-    })
 }
 
 #[cfg(test)]
