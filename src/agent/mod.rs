@@ -164,8 +164,9 @@ pub trait Adapter: Send + Sync {
         None
     }
 
-    /// The text that was said to it by a line of its transcript.
-    fn said(&self, _line: &serde_json::Value) -> Option<Said> {
+    /// The text that somebody said to it by a line of its transcript.
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        let _ = line;
         None
     }
 

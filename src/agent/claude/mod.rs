@@ -7,7 +7,6 @@ mod entries;
 mod hooks;
 mod jobs;
 mod registry;
-mod said;
 mod transcripts;
 mod turns;
 
@@ -128,8 +127,8 @@ impl Adapter for Claude {
         Some(&composer::COMPOSER)
     }
 
-    fn said(&self, line: &serde_json::Value) -> Option<Said> {
-        said::said(line)
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        turns::said(line)
     }
 
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::send::{Said, SaidAs};
 use crate::core::lead::turns::{PromptLine, Turn, TurnDraft, TurnEnd, TurnErrorKind};
 
 /// Kinds of lines that belong to the conversation.
@@ -236,6 +237,18 @@ fn relevant(text: &[u8]) -> Option<Line<'_>> {
     serde_json::from_slice(text).ok()
 }
 
+/// What somebody said by a line: a prompt, or one that waits for the turn to end.
+pub(super) fn said(text: &[u8]) -> Option<Said> {
+    let line = relevant(text).filter(|line| !line.is_sidechain)?;
+    let is_queued = line.kind == "queue-operation" && line.operation.as_deref() == Some("enqueue");
+    let queued = Some(text_of(&line.content)).filter(|text| is_queued && !is_notification(text));
+    match (queued, asked(&line).0) {
+        (Some(text), _) => Some(Said { held_as: SaidAs::Queued, text: unwrapped(&text) }),
+        (None, Asked::Prompt(text) | Asked::Command(text)) => Some(Said { held_as: SaidAs::Prompt, text }),
+        (None, Asked::Other) => None,
+    }
+}
+
 /// Whether a line that is too long to be read is a part of the conversation: those that are not say their type first.
 fn is_of_conversation(beginning: &[u8]) -> bool {
     beginning.starts_with(b"{\"parentUuid\"")
@@ -406,5 +419,45 @@ fn answer(draft: &mut TurnDraft, line: &Line<'_>) {
     // Each part of an answer is a line, and every one of them says how the answer ends.
     if is_text && matches!(message.stop_reason.as_deref(), Some("end_turn" | "stop_sequence" | "max_tokens" | "refusal")) {
         draft.end(TurnEnd::Done, None, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(content: Value) -> Value {
+        json!({"type": "user", "message": {"role": "user", "content": content}})
+    }
+
+    #[test]
+    fn only_a_prompt_or_its_place_in_the_queue_counts() {
+        let of = |line: &Value| said(&serde_json::to_vec(line).unwrap()).map(|said| (said.held_as, said.text));
+        let prompt = |text: &str| Some((SaidAs::Prompt, text.to_owned()));
+        assert_eq!(of(&user("a b".into())), prompt("a b"));
+        assert_eq!(of(&user(json!([{"type": "text", "text": "a b"}]))), prompt("a b"));
+        let queued = json!({"type": "queue-operation", "operation": "enqueue", "content": "a b"});
+        assert_eq!(of(&queued), Some((SaidAs::Queued, "a b".to_owned())));
+        let wrapped = "\n\n<pasted_content id=\"e0b4\">\n1\n2\n</pasted_content id=\"e0b4\">\n";
+        assert_eq!(of(&user(wrapped.into())), prompt("1\n2"));
+        let other = "<pasted_content id=\"e0b4\">\n1\n</pasted_content id=\"other\">";
+        assert_eq!(of(&user(other.into())), prompt(other));
+        let command = "<command-name>/compact</command-name>\n<command-message>compact</command-message>\n\
+            <command-args>keep it short</command-args>";
+        assert_eq!(of(&user(command.into())), prompt("/compact keep it short"));
+        let mut meta = user("a b".into());
+        meta["isMeta"] = true.into();
+        let mut side = user("a b".into());
+        side["isSidechain"] = true.into();
+        let result = user(json!([{"type": "tool_result", "content": "a b"}]));
+        let dequeued = json!({"type": "queue-operation", "operation": "dequeue", "content": "a b"});
+        let own = json!({"type": "assistant", "message": {"content": "a b"}});
+        for other in [meta, side, result, dequeued, own, json!(null), json!([])] {
+            assert_eq!(of(&other), None, "{other}");
+        }
     }
 }

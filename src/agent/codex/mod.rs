@@ -6,7 +6,6 @@ mod held;
 mod hooks;
 mod line;
 mod rollouts;
-mod said;
 mod turn;
 mod turns;
 
@@ -143,8 +142,8 @@ impl Adapter for Codex {
         Some(&composer::COMPOSER)
     }
 
-    fn said(&self, line: &serde_json::Value) -> Option<Said> {
-        said::said(line)
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        turns::said(line)
     }
 
     fn holder(&self, host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {

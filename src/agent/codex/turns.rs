@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::line::{Mark, RolloutLine, RolloutPayload};
 use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::send::{Said, SaidAs};
 use crate::core::lead::turns::{TurnDraft, TurnEnd, TurnErrorKind};
 
 /// What Codex itself says in the name of the user begins like this; newer ones say of each part what it is.
@@ -149,6 +150,15 @@ fn item(draft: &mut TurnDraft, payload: &RolloutPayload<'_>, at: Option<DateTime
     }
 }
 
+/// What somebody said by a line.
+pub(super) fn said(text: &[u8]) -> Option<Said> {
+    let line: RolloutLine<'_> = serde_json::from_slice(text).ok()?;
+    let payload = line.payload.filter(|_| line.kind == "response_item")?;
+    let is_user = payload.kind.as_deref() == Some("message") && payload.role.as_deref() == Some("user");
+    let text = text_of(&payload.content);
+    (is_user && is_persons(&payload, &text)).then_some(Said { held_as: SaidAs::Prompt, text })
+}
+
 /// Whether a person typed a message of the role `user`.
 fn is_persons(payload: &RolloutPayload<'_>, text: &str) -> bool {
     match &payload.passed.content_item_kinds {
@@ -161,5 +171,27 @@ fn given(output: &Value) -> String {
     match output {
         Value::Object(map) => text_of(map.get("content").or_else(|| map.get("body")).unwrap_or(output)),
         other => text_of(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_user_said_counts() {
+        let item = |role: &str, text: &str| {
+            json!({"timestamp": "2026-11-29T12:00:00Z", "type": "response_item", "payload": {"type": "message", "role": role,
+                "content": [{"type": "input_text", "text": text}]}})
+        };
+        let of = |line: &Value| said(&serde_json::to_vec(line).unwrap());
+        assert_eq!(of(&item("user", "a b")), Some(Said { held_as: SaidAs::Prompt, text: "a b".to_owned() }));
+        for other in [item("developer", "a b"), json!({"type": "event_msg"}), json!(null)] {
+            assert_eq!(of(&other), None, "{other}");
+        }
     }
 }

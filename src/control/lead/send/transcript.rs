@@ -52,7 +52,7 @@ impl TranscriptTail {
         let end = self.rest.iter().rposition(|byte| *byte == b'\n')? + 1;
         let whole: Vec<u8> = self.rest.drain(..end).collect();
         let lines = whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let said = lines.filter_map(|line| adapter.said(&serde_json::from_slice(line).ok()?));
+        let said = lines.filter_map(|line| adapter.said(line));
         let said: Vec<SaidAs> = said.filter(|said| is_it(&said.text)).map(|said| said.held_as).collect();
         said.iter().copied().find(|said| *said == SaidAs::Prompt).or_else(|| said.first().copied())
     }
