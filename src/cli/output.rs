@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use chrono::Utc;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::{ColorChoice, Globals, LogFormat};
 use super::error::{CliError, Exit};
@@ -48,6 +49,24 @@ impl Streams {
             }
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+
+    /// Writes more of an answer that goes on; tells whether anybody still reads it. `what` names it where it cannot be written.
+    pub(crate) fn go_on(&self, text: &str, what: &str) -> Result<bool, CliError> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write {what} to stdout: {error}"))),
+        }
+    }
+
+    /// Whether the reader of a pipe is still there; nothing has to be written to find out.
+    pub(crate) fn is_read(&self) -> bool {
+        let stdout = io::stdout();
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        polled.is_err() || !fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
     }
 
     /// A line that is no answer and no error: `note: …`.

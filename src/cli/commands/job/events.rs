@@ -1,9 +1,6 @@
 //! `headcount job events`: what was said about a job, and what is being said. Writes nothing.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{document_line, existing, unencodable};
 use crate::cli::Context;
@@ -46,7 +43,7 @@ pub(crate) fn run(args: &EventsArgs, registry: &Registry, context: &Context) -> 
                 return Ok(Exit::Done);
             }
         }
-        if !is_read() {
+        if !context.out.is_read() {
             return Ok(Exit::Done);
         }
     }
@@ -61,18 +58,5 @@ fn say(events: &[LoggedEvent], format: Option<Format>, context: &Context) -> Res
             None => job::event(event, &context.out.look),
         });
     }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write an event to stdout: {error}"))),
-    }
-}
-
-/// Whether the reader of a pipe is still there; nothing has to be written to find out.
-fn is_read() -> bool {
-    let stdout = io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    polled.is_err() || !fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+    context.out.go_on(&text, "an event")
 }

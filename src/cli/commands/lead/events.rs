@@ -1,20 +1,16 @@
 //! `headcount events`: what the agent of a session said of itself through hooks, and what it is saying. Writes nothing.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::super::document_line;
-use super::{begin, only, plan};
+use super::{begin_one, plan};
 use crate::cli::Context;
-use crate::cli::args::{Format, HookEventsArgs, JudgeArgs, WhichArgs};
+use crate::cli::args::{Format, HookEventsArgs, JudgeArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::said;
 use crate::control::hooks;
 use crate::core::hooks::HookEvent;
 use crate::core::ids::SessionKey;
-use crate::core::lead::Wish;
 use crate::core::report::said::HookEventReport;
 use crate::core::text::printable;
 use crate::store::hooks::HookError;
@@ -24,9 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Prints the events; with `--follow` until the agent has ended or nobody reads them any more.
 pub(crate) fn run(args: &HookEventsArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let lead = begin(&which, &JudgeArgs::default(), None, Wish::Manifest, context)?;
-    let key = only(&lead, &args.reference)?;
+    let (lead, key) = begin_one(&args.reference, &JudgeArgs::default(), None, context)?;
     let planned = plan(&lead, context)?;
     let state = &lead.request.pass.state_home;
     let failed = |error: HookError| CliError::caused_by(Exit::Failure, &error);
@@ -49,7 +43,7 @@ pub(crate) fn run(args: &HookEventsArgs, context: &Context) -> Result<Exit, CliE
         let is_there = ear.lives(&lead.world);
         let news = ear.news().map_err(failed)?;
         let news = news.into_iter().filter(|event| is_wanted(event)).collect();
-        if !say(news, &key, args.format.document(), context)? || !is_read() {
+        if !say(news, &key, args.format.document(), context)? || !context.out.is_read() {
             return Ok(Exit::Done);
         }
         if !is_there {
@@ -70,18 +64,5 @@ fn say(events: Vec<HookEvent>, key: &SessionKey, format: Option<Format>, context
             None => said::event(&event, &context.out.look),
         });
     }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write an event to stdout: {error}"))),
-    }
-}
-
-/// Whether the reader of a pipe is still there; nothing has to be written to find out.
-fn is_read() -> bool {
-    let stdout = io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    polled.is_err() || !fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
+    context.out.go_on(&text, "an event")
 }

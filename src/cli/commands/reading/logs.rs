@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Source, document_line, is_unknown, resolve, shown_entry, source};
 use crate::cli::args::LogsArgs;
@@ -110,7 +107,7 @@ fn follow(mut source: Source, mut log: Log, args: &LogsArgs, context: &Context) 
                 Err(error) => return Err(error),
             }
         }
-        if !is_read() {
+        if !context.out.is_read() {
             return Ok(Exit::Done);
         }
         std::thread::sleep(LOOK);
@@ -179,24 +176,11 @@ fn say(entries: &[LogEntry], source: &Source, args: &LogsArgs, context: &Context
             None => turn::log_entry(&shown_entry(entry, args.source.raw), args.full, &context.out.look),
         });
     }
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(CliError::new(Exit::Failure, format!("cannot write the log to stdout: {error}"))),
-    }
+    context.out.go_on(&text, "the log")
 }
 
 fn log_line(entry: &LogEntry, agent: AgentKind, conversation: &ConversationId) -> LogLine {
     LogLine { schema: LOG_SCHEMA.to_owned(), agent, conversation: conversation.clone(), entry: entry.clone() }
-}
-
-/// Whether the reader of a pipe is still there; nothing has to be written to find out.
-fn is_read() -> bool {
-    let stdout = io::stdout();
-    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-    polled.is_err() || !fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 #[cfg(test)]
