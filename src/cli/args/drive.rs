@@ -59,19 +59,8 @@ pub(crate) struct SendArgs {
     /// Take control characters out of it instead of refusing it
     #[arg(long, hide_short_help = true)]
     pub(crate) strip: bool,
-    /// Also send to the session that this runs in
-    #[arg(long = "self", hide_short_help = true)]
-    pub(crate) own: bool,
-    /// Who you are, where somebody has the session in hand
-    #[arg(long = "as", value_name = "NAME", hide_short_help = true)]
-    pub(crate) holder: Option<String>,
-    /// Also send where somebody is at a terminal that shows the session
-    #[arg(long, short = 'y')]
-    pub(crate) yes: bool,
     #[command(flatten)]
-    pub(crate) format: FormatArgs,
-    #[command(flatten)]
-    pub(crate) judge: JudgeArgs,
+    pub(crate) whom: WhomArgs,
 }
 
 /// Send a text to an agent, and print its answer
@@ -114,13 +103,20 @@ pub(crate) struct AskArgs {
     /// Take control characters out of it instead of refusing it
     #[arg(long, hide_short_help = true)]
     pub(crate) strip: bool,
-    /// Also ask the session that this runs in
+    #[command(flatten)]
+    pub(crate) whom: WhomArgs,
+}
+
+/// In which sessions an agent is talked to, by whom, and how the answer is printed.
+#[derive(Debug, Args)]
+pub(crate) struct WhomArgs {
+    /// Also the session that this runs in
     #[arg(long = "self", hide_short_help = true)]
     pub(crate) own: bool,
     /// Who you are, where somebody has the session in hand
-    #[arg(long = "as", value_name = "NAME", hide_short_help = true)]
+    #[arg(long = "as", value_name = "NAME", value_parser = values::holder, hide_short_help = true)]
     pub(crate) holder: Option<String>,
-    /// Also ask where somebody is at a terminal that shows the session
+    /// Also where somebody is at a terminal that shows the session
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! Making reality follow the manifest: the look, the plan, and one operation after another until it is done. What may be done is
 //! decided in `core::lead`; only `effects` reaches a multiplexer or a process.
 
+mod act;
 mod allow;
 mod amend;
 mod declare;

@@ -4,20 +4,17 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use super::{begin, only, plan};
+use super::{begin_one, plan};
 use crate::cli::Context;
-use crate::cli::args::{AttachArgs, JudgeArgs, WhichArgs};
+use crate::cli::args::{AttachArgs, JudgeArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::core::ids::{MuxKind, ServerKey};
-use crate::core::lead::Wish;
 use crate::core::text::printable;
 use crate::mux::tmux::address;
 
 /// Opens the session here.
 pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let lead = begin(&which, &JudgeArgs::default(), None, Wish::Manifest, context)?;
-    let key = only(&lead, &args.reference)?;
+    let (lead, key) = begin_one(&args.reference, &JudgeArgs::default(), None, context)?;
     let planned = plan(&lead, context)?;
     let name = printable(&key.name).into_owned();
     let server = planned.pass.observation().servers.get(&key.server_key()).and_then(|server| server.seen());

@@ -1,13 +1,13 @@
 //! `headcount describe`: everything that is known of one session, on one page. Changes nothing.
 
-use super::{begin, failed, only, plan};
+use super::{begin_one, failed, plan};
 use crate::cli::Context;
-use crate::cli::args::{DescribeArgs, WhichArgs};
+use crate::cli::args::DescribeArgs;
 use crate::cli::commands::{history, print_document};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::describe as render;
 use crate::control::lead::LeadError;
-use crate::core::lead::{Standing, Wish};
+use crate::core::lead::Standing;
 use crate::core::report::describe::{Description, LedgerReport, NextStep, SCHEMA};
 use crate::core::report::status::Observed;
 use crate::core::text::printable;
@@ -18,9 +18,7 @@ const MOST: usize = 10;
 
 /// Describes the session.
 pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
-    let key = only(&lead, &args.reference)?;
+    let (lead, key) = begin_one(&args.reference, &args.judge, None, context)?;
     let planned = plan(&lead, context)?;
     let explained = planned.pass.explanations().into_iter().find(|one| one.row.session == key);
     let (Some(explained), Some(session)) = (explained, planned.pass.manifest().find(&key)) else {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use chrono::TimeDelta;
 
-use super::{Lead, begin, confirm, is_agents, is_person, lead, only, plan, tell_of};
+use super::{Lead, begin_one, confirm, is_agents, is_person, lead, plan, tell_of};
 use crate::cli::Context;
-use crate::cli::args::{HandoffArgs, ReleaseArgs, WhichArgs};
+use crate::cli::args::{HandoffArgs, ReleaseArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::control::lead::Planned;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{BlockCode, HoldReport, OperationId, Standing, Wish};
+use crate::core::lead::{BlockCode, HoldReport, OperationId, Standing};
 use crate::core::manifest::Session;
 use crate::core::text::{printable, stamp};
 use crate::store::operations::Operations;
@@ -18,12 +18,10 @@ use crate::store::paths::StateHome;
 
 /// Takes a session in hand.
 pub(crate) fn run_handoff(args: &HandoffArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let mut lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    let (mut lead, key) = begin_one(&args.reference, &args.judge, None, context)?;
     if let Some(name) = &args.name {
         lead.request.holder.clone_from(name);
     }
-    let key = only(&lead, &args.reference)?;
     let planned = plan(&lead, context)?;
     let session = entry(&planned, &key)?;
     pass(&mut lead, &holds(&planned, &key), "Take it over?", args.yes, context)?;
@@ -35,12 +33,10 @@ pub(crate) fn run_handoff(args: &HandoffArgs, context: &Context) -> Result<Exit,
 
 /// Gives a session back, or closes an operation that nobody carries out any more.
 pub(crate) fn run_release(args: &ReleaseArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let mut lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    let (mut lead, key) = begin_one(&args.reference, &args.judge, None, context)?;
     if let Some(name) = &args.name {
         lead.request.holder.clone_from(name);
     }
-    let key = only(&lead, &args.reference)?;
     let planned = plan(&lead, context)?;
     let session = entry(&planned, &key)?;
     if let Some(id) = &args.operation {

@@ -65,6 +65,19 @@ fn begin(
     Ok(Lead { world, request, manifest })
 }
 
+/// The request of a verb that is about exactly one session, and that session.
+fn begin_one(
+    reference: &str,
+    judge: &JudgeArgs,
+    lock: Option<&LockArgs>,
+    context: &Context,
+) -> Result<(Lead, SessionKey), CliError> {
+    let which = WhichArgs { refs: vec![reference.to_owned()], ..WhichArgs::default() };
+    let lead = begin(&which, judge, lock, Wish::Manifest, context)?;
+    let key = only(&lead, reference)?;
+    Ok((lead, key))
+}
+
 /// What a verb asks for where it says nothing else.
 fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequest, CliError> {
     let holder = hand::holder(&pass.state_home);

@@ -2,7 +2,7 @@
 
 use super::hand::{holds, pass};
 use super::verbs::{ending, sure};
-use super::{begin, lead, only, plan, tell_of};
+use super::{begin, begin_one, lead, only, plan, tell_of};
 use crate::cli::Context;
 use crate::cli::args::{MoveArgs, RenameArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
@@ -12,10 +12,8 @@ use crate::core::text::printable;
 
 /// Gives a session another name.
 pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<Exit, CliError> {
-    let which = WhichArgs { refs: vec![args.reference.clone()], ..WhichArgs::default() };
-    let mut lead = begin(&which, &args.judge, Some(&args.lock), Wish::Manifest, context)?;
+    let (mut lead, key) = begin_one(&args.reference, &args.judge, Some(&args.lock), context)?;
     lead.request.take = args.take;
-    let key = only(&lead, &args.reference)?;
     let planned = plan(&lead, context)?;
     pass(&mut lead, &holds(&planned, &key), "Rename it all the same?", args.yes, context)?;
     let Some(session) = planned.pass.manifest().find(&key) else {

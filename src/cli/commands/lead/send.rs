@@ -3,24 +3,25 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Lead, begin, confirm, failed, is_automatic, is_person};
+use super::{Lead, begin_one, confirm, failed, is_automatic, is_person};
 use crate::cli::Context;
-use crate::cli::args::{AskArgs, JudgeArgs, SendArgs, WhichArgs};
+use crate::cli::args::{AskArgs, SendArgs, WhomArgs};
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::send as render;
 use crate::control::lead::{self, SendRequest, SentText};
-use crate::core::ids::SessionKey;
+use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::OperationId;
 use crate::core::lead::send::{AskEnd, LONGEST, SendOutcome, SendReceipt, TextOptions};
-use crate::core::lead::{OperationId, Wish};
-use crate::core::text::printable;
+use crate::core::text::{printable, printable_lines};
 
 /// Sends it.
 pub(crate) fn run(args: &SendArgs, context: &Context) -> Result<Exit, CliError> {
     let what = what(args)?;
-    let lead = addressed(&args.reference, &args.judge, (args.own, args.yes, args.holder.as_deref()), context)?;
+    let (lead, session, agent) = addressed(&args.reference, &args.whom, context)?;
     let send = SendRequest {
-        session: lead.1,
+        session,
+        agent,
         what,
         key: args.id.clone(),
         is_preview: args.dry_run,
@@ -28,10 +29,9 @@ pub(crate) fn run(args: &SendArgs, context: &Context) -> Result<Exit, CliError> 
         interrupts: args.interrupt,
         mid_turn: args.mid_turn,
     };
-    let lead = lead.0;
-    ask_the_watched(args.yes || args.dry_run, &lead, &send, context)?;
+    ask_the_watched(args.whom.yes || args.dry_run, &lead, &send, context)?;
     let receipt = lead::send(&lead.world, &lead.request, &send).map_err(|error| failed(error, context))?;
-    match args.format.document() {
+    match args.whom.format.document() {
         Some(format) => print_document(&receipt, format, context)?,
         None => context.out.answer(&render::receipt(&receipt, &context.out.look))?,
     }
@@ -41,9 +41,10 @@ pub(crate) fn run(args: &SendArgs, context: &Context) -> Result<Exit, CliError> 
 /// Sends it, and prints the answer.
 pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliError> {
     let text = text(args.file.as_deref(), args.text.as_deref())?;
-    let (lead, session) = addressed(&args.reference, &args.judge, (args.own, args.yes, args.holder.as_deref()), context)?;
+    let (lead, session, agent) = addressed(&args.reference, &args.whom, context)?;
     let send = SendRequest {
         session,
+        agent,
         what: SentText::New(text, TextOptions { strip: args.strip, command: false }),
         key: args.id.clone(),
         is_preview: false,
@@ -51,10 +52,10 @@ pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliErro
         interrupts: args.interrupt,
         mid_turn: false,
     };
-    ask_the_watched(args.yes, &lead, &send, context)?;
+    ask_the_watched(args.whom.yes, &lead, &send, context)?;
     let report = lead::ask(&lead.world, &lead.request, &send, args.timeout).map_err(|error| failed(error, context))?;
     let is_answered = report.end == AskEnd::Answered;
-    match (args.format.document(), &report.answer) {
+    match (args.whom.format.document(), &report.answer) {
         (Some(format), _) => print_document(&report, format, context)?,
         (None, Some(answer)) if is_answered || args.partial => {
             let shown = if context.out.look.tty { printable_lines(answer) } else { answer.clone() };
@@ -69,37 +70,25 @@ pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliErro
         AskEnd::Failed | AskEnd::Interrupted => Exit::Failure,
         AskEnd::TimedOut => Exit::Busy,
     };
-    if is_answered || args.format.document().is_some() {
+    if is_answered || args.whom.format.document().is_some() {
         return Ok(exit);
     }
     let id = report.receipt.id.as_ref().map(|id| format!(" (receipt {id})")).unwrap_or_default();
     Err(CliError::new(exit, format!("{}{id}", printable(&report.message))))
 }
 
-/// Text of others on a terminal, its lines kept.
-fn printable_lines(text: &str) -> String {
-    text.lines().map(|line| printable(line).into_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// The one session that a REF means.
-fn addressed(
-    reference: &str,
-    judge: &JudgeArgs,
-    (own, yes, holder): (bool, bool, Option<&str>),
-    context: &Context,
-) -> Result<(Lead, SessionKey), CliError> {
-    let which = WhichArgs { refs: vec![reference.to_owned()], ..WhichArgs::default() };
-    let mut lead = begin(&which, judge, None, Wish::Manifest, context)?;
-    (lead.request.own, lead.request.is_automatic) = (own, is_automatic(yes));
-    lead.request.passes_hold = yes && is_person();
-    if let Some(holder) = holder {
-        holder.clone_into(&mut lead.request.holder);
+/// The one session that a REF means, and its agent.
+fn addressed(reference: &str, whom: &WhomArgs, context: &Context) -> Result<(Lead, SessionKey, AgentKind), CliError> {
+    let (mut lead, key) = begin_one(reference, &whom.judge, None, context)?;
+    (lead.request.own, lead.request.is_automatic) = (whom.own, is_automatic(whom.yes));
+    lead.request.passes_hold = whom.yes && is_person();
+    if let Some(holder) = &whom.holder {
+        lead.request.holder.clone_from(holder);
     }
-    let mut keys = lead.request.only.clone().unwrap_or_default().into_iter();
-    match (keys.next(), keys.next()) {
-        (Some(session), None) => Ok((lead, session)),
-        _ => Err(CliError::new(Exit::Refused, format!("{reference} means several sessions")).hint("name one")),
-    }
+    let agent = lead.manifest.find(&key).map(|session| session.agent);
+    let gone = || CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name)));
+    let agent = agent.ok_or_else(gone)?;
+    Ok((lead, key, agent))
 }
 
 /// A person is told when somebody else is there; everybody else is refused then.

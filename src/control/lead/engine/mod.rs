@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::act::{self, Deed};
 use super::led::WatchScene;
 use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
 use crate::control::observe::Observer;
@@ -25,12 +26,11 @@ use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, Judged, Operation, OperationId, OperationReport, Outcome, Standing, Target, Wish,
-    lead_fields,
+    Action, ActionKind, BlockCode, Judged, Operation, OperationReport, Outcome, Standing, Target, Wish, lead_fields,
 };
 use crate::core::manifest::Session;
 use crate::fault;
-use crate::store::operations::{LedgerFile, LockError, OperationFiles, Operations, SessionLock};
+use crate::store::operations::{LedgerFile, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
 pub use hold::{handoff, release, release_operation};
 pub use relocate::relocate;
@@ -328,36 +328,22 @@ impl<'a> Engine<'a> {
     }
 
     fn lock(&self, key: &SessionKey) -> Result<SessionLock, (BlockCode, String)> {
-        let unknown = |why: String| (BlockCode::Unknown, why);
-        let socket = effects::prepare(self.world, key).map_err(unknown)?;
-        match SessionLock::take(&self.request.pass.state_home, &socket, &key.mux.spelling(&key.name)) {
-            Ok(lock) => Ok(lock),
-            Err(LockError::Taken) => Err((BlockCode::Busy, "another headcount is acting on it".to_owned())),
-            Err(error) => Err((BlockCode::Unknown, line(&error))),
-        }
+        act::lock(self.world, self.request, key).map_err(|blocked| (blocked.code, blocked.message))
     }
 
     fn operation(&self, session: &Session, action: &Action) -> Operation {
-        let host = self.world.host.as_ref();
-        let pid = std::process::id();
-        let (begun, boot) = (host.now(), host.boot().into_seen());
-        Operation {
-            id: OperationId::new(begun, pid, self.count.fetch_add(1, Ordering::Relaxed)),
+        let deed = Deed {
             action: action.kind,
-            session: session.key.clone(),
+            session: &session.key,
             agent: session.agent,
-            conversation: action.conversation.clone(),
-            begun,
-            since_boot: boot.as_ref().map(|boot| (begun - boot.at).num_milliseconds()),
-            boot: boot.map(|boot| boot.id),
-            cause: self.request.cause,
-            by: self.request.by.clone(),
-            engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
-            renaming: match &action.target {
-                Target::Renamed(renaming) => Some(renaming.clone()),
-                _ => None,
-            },
-        }
+            conversation: action.conversation.as_ref(),
+            count: self.count.fetch_add(1, Ordering::Relaxed),
+        };
+        let renaming = match &action.target {
+            Target::Renamed(renaming) => Some(renaming.clone()),
+            _ => None,
+        };
+        Operation { renaming, ..act::operation(self.world, self.request, &deed) }
     }
 
     /// Ends an operation on disk. What nobody has begun by now, nobody begins later.

@@ -1,6 +1,9 @@
 //! Who a text is for: the live agent of an entry, its pane, its conversation and its transcript, as one pass sees them.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
 
 use crate::agent::{Agents, TranscriptIndex};
 use crate::control::lead::facts::{Ground, is_watched};
@@ -12,6 +15,7 @@ use crate::core::drift::Presence;
 use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, MuxKind, SessionKey};
 use crate::core::lead::send::Addressee;
+use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
 use crate::core::manifest::lead::Permissions;
 use crate::core::observe::identity::Rung;
@@ -33,6 +37,18 @@ pub(super) struct Found {
     pub(super) asks_nobody: bool,
     /// The agents that the manifest declares.
     pub(super) declared: Declared,
+}
+
+impl Found {
+    /// Where its transcript ends.
+    pub(super) fn position(&self, now: DateTime<Utc>) -> TranscriptPosition {
+        let metadata = self.transcript.as_ref().and_then(|transcript| transcript.path.metadata().ok());
+        TranscriptPosition {
+            file: metadata.as_ref().map_or(0, MetadataExt::ino),
+            end: metadata.as_ref().map_or(0, std::fs::Metadata::len),
+            at: now,
+        }
+    }
 }
 
 /// Whether somebody has just done something at a terminal that shows a session. What cannot be told is said when it is sent to.

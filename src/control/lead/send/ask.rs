@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono::{DateTime, Utc};
-
 use super::addressee::{Found, find};
-use super::{SendRequest, SentText, send};
+use super::{SendRequest, Sender, Sent, SentText};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::lead::{LeadError, LeadRequest};
 use crate::control::observe::Observer;
@@ -16,6 +14,7 @@ use crate::core::lead::turns::{
     AnswerSeen, EndVerdict, TranscriptPosition, Turn, TurnEnd, TurnPage, TurnReply, answer_to, judge_end,
 };
 use crate::core::observe::{Activity, Transcript};
+use crate::store::operations::Operations;
 
 /// How often the transcript is looked at, and how often the agent itself.
 const LOOK: Duration = Duration::from_millis(15);
@@ -27,9 +26,8 @@ const LOOK_AT_AGENT: Duration = Duration::from_millis(400);
 /// The manifest or the world cannot be looked at.
 pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout: Duration) -> Result<AskReport, LeadError> {
     let begun = Instant::now();
-    let before = find(world, request, &asked.session)?.ok();
-    let from = position(before.as_ref().and_then(|found| found.transcript.as_ref()), world.host.now());
-    let receipt = send(world, request, asked)?;
+    let operations = Operations::new(&request.pass.state_home);
+    let Sent { receipt, to } = Sender { world, request, send: asked, operations }.run()?;
     let report = |end, turn: Option<Turn>, answer, why| AskReport {
         schema: ASK_SCHEMA.to_owned(),
         end,
@@ -38,11 +36,11 @@ pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout
         receipt: receipt.clone(),
         message: why,
     };
-    let text = match (&asked.what, receipt.outcome) {
-        (SentText::New(text, _), SendOutcome::Delivered) => text,
+    let (text, (found, from)) = match (&asked.what, to, receipt.outcome) {
+        (SentText::New(text, _), Some(to), SendOutcome::Delivered) => (text, to),
         _ => return Ok(report(AskEnd::NotDelivered, None, None, receipt.message.clone())),
     };
-    let mut waiting = Waiting { world, request, asked, found: before, from, seen: None, stamp: None, page: None };
+    let mut waiting = Waiting { world, request, asked, found: Some(found), from, seen: None, stamp: None, page: None };
     let mut looked = Instant::now();
     let (mut turn, mut answer) = (None, None);
     while begun.elapsed() < timeout {
@@ -85,17 +83,6 @@ pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout
         std::thread::sleep(LOOK);
     }
     Ok(report(AskEnd::TimedOut, turn, answer, "its turn had not ended in time".to_owned()))
-}
-
-/// Where a transcript ends.
-fn position(transcript: Option<&Transcript>, now: DateTime<Utc>) -> TranscriptPosition {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = transcript.and_then(|transcript| transcript.path.metadata().ok());
-    TranscriptPosition {
-        file: metadata.as_ref().map_or(0, MetadataExt::ino),
-        end: metadata.as_ref().map_or(0, std::fs::Metadata::len),
-        at: now,
-    }
 }
 
 /// What is waited for, and what was seen so far.

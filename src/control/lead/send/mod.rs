@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::act::{self, Deed};
 use super::{LeadError, LeadRequest, effects, recover};
 use crate::agent::{Adapter, Agents};
 use crate::control::observe::Observer;
@@ -20,10 +21,10 @@ use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{
     ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, is_listening, may_interrupt, may_paste, typable,
 };
+use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
 use crate::core::observe::Activity;
-use crate::mux::tmux::address;
-use crate::store::operations::{KeyClaim, LockError, OperationError, OperationFiles, Operations, SessionLock, TextNote};
+use crate::store::operations::{KeyClaim, OperationError, OperationFiles, Operations, SessionLock, TextNote};
 pub use addressee::is_shown;
 use addressee::{Found, find};
 pub use ask::ask;
@@ -38,6 +39,8 @@ const INTERRUPTING: Duration = Duration::from_secs(10);
 pub struct SendRequest {
     /// The session.
     pub session: SessionKey,
+    /// Its agent, as its entry says.
+    pub agent: AgentKind,
     /// What.
     pub what: SentText,
     /// A key under which the same text is sent only once.
@@ -86,7 +89,20 @@ struct Letter<'a> {
 /// The manifest or the world cannot be looked at.
 pub fn send(world: &Observer, request: &LeadRequest, send: &SendRequest) -> Result<SendReceipt, LeadError> {
     let operations = Operations::new(&request.pass.state_home);
-    Sender { world, request, send, operations }.run()
+    Ok(Sender { world, request, send, operations }.run()?.receipt)
+}
+
+/// What became of a text, and to whom it went: what was found before anything was typed, and where the transcript ended then.
+struct Sent {
+    receipt: SendReceipt,
+    to: Option<(Found, TranscriptPosition)>,
+}
+
+impl Sent {
+    /// Nobody was found.
+    fn nothing(receipt: SendReceipt) -> Self {
+        Self { receipt, to: None }
+    }
 }
 
 fn unknown(why: impl Into<String>) -> Blocked {
@@ -98,95 +114,65 @@ impl Sender<'_> {
         self.world.host.now()
     }
 
-    fn run(&self) -> Result<SendReceipt, LeadError> {
+    fn run(&self) -> Result<Sent, LeadError> {
         let key = &self.send.session;
-        let found = find(self.world, self.request, key)?;
-        let agent = found.as_ref().map_or(AgentKind::Claude, |found| found.to.agent);
-        let mut draft = ReceiptDraft::new(key, agent);
-        let (found, agents) = match found {
-            Ok(found) => {
-                draft.receipt.phases.resolved = Some(self.now());
-                let agents = Agents::with(&found.declared);
-                (found, agents)
-            }
-            Err(blocked) => return Ok(draft.held(blocked)),
+        let mut draft = ReceiptDraft::new(key, self.send.agent);
+        let lock = match self.lock() {
+            Ok(lock) => lock,
+            Err(blocked) => return Ok(Sent::nothing(draft.held(blocked))),
         };
+        if let Err(blocked) = recover::resolve(self.world, &self.operations, key, false) {
+            return Ok(Sent::nothing(draft.held(blocked)));
+        }
+        let mut found = match find(self.world, self.request, key)? {
+            Ok(found) => found,
+            Err(blocked) => return Ok(Sent::nothing(draft.held(blocked))),
+        };
+        let agent = found.to.agent;
+        draft.receipt.agent = agent;
+        draft.receipt.phases.resolved = Some(self.now());
+        draft.receipt.conversation.clone_from(&found.conversation);
+        let agents = Agents::with(&found.declared);
         let adapter = agents.of(agent);
         let Some((adapter, table)) = adapter.and_then(|adapter| Some((adapter, adapter.composer()?))) else {
             let message = format!("how a text is typed to {agent} has not been measured");
-            return Ok(draft.held(Blocked::new(BlockCode::Unsupported, message)));
+            return Ok(Sent::nothing(draft.held(Blocked::new(BlockCode::Unsupported, message))));
         };
-        let text = match &self.send.what {
-            SentText::Staged(_) => None,
+        let from = found.position(self.now());
+        let receipt = match &self.send.what {
+            SentText::Staged(first) => self.submit_staged(draft, (&found, adapter, table), first, lock),
             SentText::New(text, options) => match typable(text, *options, table) {
                 Ok(typable) => {
                     draft.receipt.stripped = typable.stripped;
-                    Some(typable.text)
+                    self.deliver(draft, (&mut found, adapter, table), &typable.text, lock)
                 }
-                Err(refusal) => return Ok(draft.end(SendOutcome::Refused, refusal.to_string())),
+                Err(refusal) => draft.end(SendOutcome::Refused, refusal.to_string()),
             },
         };
-        let lock = match self.lock() {
-            Ok(lock) => lock,
-            Err(blocked) => return Ok(draft.held(blocked)),
-        };
-        if let Err(blocked) = recover::resolve(self.world, &self.operations, key, false) {
-            return Ok(draft.held(blocked));
-        }
-        // What was seen before the lock was had may have changed.
-        let found = match find(self.world, self.request, key)? {
-            Ok(again) if again.to.agent == found.to.agent => again,
-            Ok(_) => return Ok(draft.held(Blocked::new(BlockCode::Busy, "another agent is there now; look again"))),
-            Err(blocked) => return Ok(draft.held(blocked)),
-        };
-        draft.receipt.conversation.clone_from(&found.conversation);
-        Ok(match (text, &self.send.what) {
-            (Some(text), _) => self.deliver(draft, (found, adapter, table), &text, lock),
-            (None, SentText::Staged(first)) => self.submit_staged(draft, (found, adapter, table), first, lock),
-            (None, SentText::New(..)) => draft.held(unknown("internal error: a text without a text")),
-        })
+        Ok(Sent { receipt, to: Some((found, from)) })
     }
 
     fn lock(&self) -> Result<SessionLock, Blocked> {
-        let key = &self.send.session;
-        let socket = address::socket(&key.server, &self.world.env).map_err(unknown)?;
-        SessionLock::take(&self.request.pass.state_home, &socket, &key.mux.spelling(&key.name)).map_err(|error| match error {
-            LockError::Taken => Blocked::new(BlockCode::Busy, "another headcount is acting on it; try again"),
-            error => unknown(PassError::line(&error)),
-        })
+        act::lock(self.world, self.request, &self.send.session)
     }
 
     fn operation(&self, found: &Found) -> Operation {
-        let host = self.world.host.as_ref();
-        let pid = std::process::id();
-        let (begun, boot) = (host.now(), host.boot().into_seen());
-        Operation {
-            id: OperationId::new(begun, pid, 0),
-            action: ActionKind::Send,
-            session: self.send.session.clone(),
-            agent: found.to.agent,
-            conversation: found.conversation.clone(),
-            begun,
-            since_boot: boot.as_ref().map(|boot| (begun - boot.at).num_milliseconds()),
-            boot: boot.map(|boot| boot.id),
-            cause: None,
-            by: self.request.by.clone(),
-            renaming: None,
-            engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
-        }
+        let conversation = found.conversation.as_ref();
+        let (session, agent) = (&self.send.session, found.to.agent);
+        act::operation(self.world, self.request, &Deed { action: ActionKind::Send, session, agent, conversation, count: 0 })
     }
 
     fn deliver(
         &self,
         mut draft: ReceiptDraft,
-        (mut found, adapter, table): (Found, &dyn Adapter, &'static ComposerTable),
+        (found, adapter, table): (&mut Found, &dyn Adapter, &'static ComposerTable),
         text: &str,
         lock: SessionLock,
     ) -> SendReceipt {
-        let operation = self.operation(&found);
+        let operation = self.operation(found);
         if self.send.interrupts
             && found.to.activity == Some(Activity::Working)
-            && let Err(blocked) = self.interrupt(&operation.id, &mut found, table)
+            && let Err(blocked) = self.interrupt(&operation.id, found, table)
         {
             return draft.held(blocked);
         }
@@ -197,7 +183,7 @@ impl Sender<'_> {
         }
         let note = TextNote::of(text);
         let letter = Letter {
-            found: &found,
+            found,
             note: &note,
             adapter,
             table,
@@ -258,7 +244,7 @@ impl Sender<'_> {
     fn submit_staged(
         &self,
         mut draft: ReceiptDraft,
-        (found, adapter, table): (Found, &dyn Adapter, &'static ComposerTable),
+        (found, adapter, table): (&Found, &dyn Adapter, &'static ComposerTable),
         first: &OperationId,
         lock: SessionLock,
     ) -> SendReceipt {
@@ -274,14 +260,14 @@ impl Sender<'_> {
         if let Err(blocked) = is_listening(&found.to, false) {
             return draft.held(blocked);
         }
-        let operation = self.operation(&found);
+        let operation = self.operation(found);
         let files = match self.begin(&operation, &note) {
             Ok(files) => files,
             Err(error) => return draft.held(unknown(PassError::line(&error))),
         };
         draft.receipt.id = Some(operation.id.clone());
         draft.receipt.phases.agent = Some(self.now());
-        let letter = Letter { found: &found, note: &note, adapter, table, operation: operation.id.clone(), mid_turn: false };
+        let letter = Letter { found, note: &note, adapter, table, operation: operation.id.clone(), mid_turn: false };
         let tail = found.transcript.clone().map(|transcript| TranscriptTail::new(transcript.path));
         let receipt = self.submit(draft, &letter, (lock, tail));
         self.end(&files, &receipt);
