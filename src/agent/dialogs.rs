@@ -1,6 +1,27 @@
 //! The dialogs that agents begin with, by the words on their screens, and which of their rows is highlighted. Pure; presses nothing.
 
+use super::recognise::Words;
 use crate::core::lead::{DialogKey, DialogSubject};
+
+/// The dialogs of one agent.
+#[derive(Debug)]
+pub enum Dialogs {
+    /// Those that were measured.
+    Own(&'static [StartDialog]),
+    /// Those that a manifest declares.
+    Declared(Vec<StartDialog>),
+}
+
+impl Dialogs {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &StartDialog> {
+        let all: &[StartDialog] = match self {
+            Self::Own(dialogs) => dialogs,
+            Self::Declared(dialogs) => dialogs,
+        };
+        all.iter()
+    }
+}
 
 /// A dialog that an agent may show before it takes prompts.
 #[derive(Debug)]
@@ -8,7 +29,7 @@ pub struct StartDialog {
     /// What it is about.
     pub subject: DialogSubject,
     /// What its screen shows, all of it.
-    pub shows: &'static [&'static str],
+    pub shows: Words,
     /// How a person who permits it has it answered; `None`: never by headcount.
     pub answer: Option<DialogAnswer>,
 }
@@ -33,7 +54,7 @@ pub(super) fn lowest<'a>(screen: &str, words: impl Iterator<Item = &'a str>) -> 
 impl StartDialog {
     /// The line in which it ends, if a screen shows it.
     pub(super) fn line(&self, screen: &str) -> Option<usize> {
-        lowest(screen, self.shows.iter().copied())
+        lowest(screen, self.shows.iter())
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::dialogs::{StartDialog, lowest};
+use rustix::process::Signal;
+
+use super::dialogs::{Dialogs, StartDialog, lowest};
 use super::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::lead::DialogSubject;
+use crate::core::lead::{DialogSubject, PaneKey};
 use crate::core::manifest::lead::Permissions;
 
 /// How one agent is driven.
 #[derive(Debug)]
 pub struct LaunchTable {
-    /// The version that all of this was measured on.
-    pub version: &'static str,
+    /// The version that all of this was measured on; `None`: a manifest says it.
+    pub version: Option<&'static str>,
     /// The flag that gives a new conversation an id of ours, which is a UUID; `None`: the agent takes none.
     pub id_flag: Option<Cow<'static, str>>,
     /// Arguments before all others, on every start.
@@ -29,10 +31,14 @@ pub struct LaunchTable {
     /// How long its screen shows that it is ready before that is believed, in milliseconds: a dialog may follow.
     pub settle: u64,
     /// What it may show before it takes prompts.
-    pub dialogs: &'static [StartDialog],
-    /// Whether SIGTERM goes to its whole process group: it is several processes, of which the first would leave the others behind.
+    pub dialogs: Dialogs,
+    /// What stands in front of the text that it is given; `None`: nobody knows.
+    pub composer: Option<String>,
+    /// How it is asked to end.
+    pub quit: QuitForm,
+    /// Whether a signal goes to its whole process group: it is several processes, of which the first would leave the others behind.
     pub is_group: bool,
-    /// How long it may take to end after SIGTERM, in seconds.
+    /// How long it may take to end once it was asked to, in seconds.
     pub grace: u32,
     /// Variables of an agent around it that it would take for its own.
     pub blank: &'static [&'static str],
@@ -51,6 +57,8 @@ pub enum ReadySign {
     Screen(Words),
     /// The last line of its screen holds one of these.
     LastLine(Words),
+    /// Nothing that anybody knows: its process runs.
+    Unsaid,
 }
 
 impl ReadySign {
@@ -67,9 +75,20 @@ impl ReadySign {
                 let (at, last) = screen.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).last()?;
                 any.iter().any(|text| last.contains(text)).then_some(at)
             }
-            Self::Idle | Self::Held => None,
+            Self::Idle | Self::Held | Self::Unsaid => None,
         }
     }
+}
+
+/// How an agent is asked to end.
+#[derive(Debug, Clone)]
+pub enum QuitForm {
+    /// By a signal.
+    Signal(Signal),
+    /// By keys, typed into its empty composer.
+    Keys(Vec<PaneKey>),
+    /// Nobody knows; why, for whoever wants to.
+    Unsaid(String),
 }
 
 /// How a first prompt is an argument.
@@ -134,7 +153,7 @@ impl LaunchTable {
     }
 
     /// The dialog that a screen shows: the lowest of them, because what was answered may still stand above what followed.
-    pub fn dialog(&self, screen: &str) -> Option<&'static StartDialog> {
+    pub fn dialog(&self, screen: &str) -> Option<&StartDialog> {
         let shown = self.dialogs.iter().filter_map(|dialog| Some((dialog.line(screen)?, dialog)));
         let (at, dialog) = shown.max_by_key(|(at, _)| *at)?;
         self.ready.line(screen).is_none_or(|ready| ready <= at).then_some(dialog)
@@ -143,10 +162,10 @@ impl LaunchTable {
     /// What its screen shows instead of a dialog about this: that it is ready, and all other dialogs.
     pub fn other_screens(&self, subject: DialogSubject) -> Vec<&str> {
         let others = self.dialogs.iter().filter(|dialog| dialog.subject != subject);
-        let others = others.filter_map(|dialog| dialog.shows.last().copied());
+        let others = others.filter_map(|dialog| dialog.shows.iter().last());
         let ready = match &self.ready {
             ReadySign::Screen(words) => Some(words.iter()),
-            ReadySign::Idle | ReadySign::Held | ReadySign::LastLine(_) => None,
+            ReadySign::Idle | ReadySign::Held | ReadySign::LastLine(_) | ReadySign::Unsaid => None,
         };
         others.chain(ready.into_iter().flatten().last()).collect()
     }

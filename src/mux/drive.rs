@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::core::ids::SessionKey;
-use crate::core::lead::{DialogKey, OperationId, Permit, Placed};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
 use crate::host::{Environ, Host};
 
 /// What is put into a pane.
@@ -26,16 +26,18 @@ pub struct PaneCommand<'a> {
 pub struct PaneView {
     /// The name of the program in its foreground.
     pub command: String,
+    /// Where its cursor stands: the column and the line, both from 0. `None`: it is hidden, or that cannot be told.
+    pub cursor: Option<(usize, usize)>,
     /// Its lines, without the empty ones at the end.
     pub screen: String,
 }
 
 impl PaneView {
     /// From the text of a whole screen; `None`: there is nothing on it.
-    pub(super) fn new(command: String, screen: &str) -> Option<Self> {
+    pub(super) fn new(command: String, cursor: Option<(usize, usize)>, screen: &str) -> Option<Self> {
         let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
         let end = lines.iter().rposition(|line| !line.is_empty())?;
-        Some(Self { command, screen: lines[..=end].join("\n") })
+        Some(Self { command, cursor, screen: lines[..=end].join("\n") })
     }
 }
 
@@ -44,6 +46,8 @@ impl PaneView {
 pub struct KeyGuard<'a> {
     /// The name of the program in the foreground.
     pub command: &'a str,
+    /// Where the cursor stands, if that matters.
+    pub cursor: Option<(usize, usize)>,
     /// What the screen shows, all of it. A question mark stands for any one character.
     pub shows: &'a [&'a str],
     /// What it does not show.
@@ -59,7 +63,8 @@ impl KeyGuard<'_> {
             !text.is_empty() && line.windows(text.len()).any(|part| part.iter().zip(&text).all(is_same))
         };
         let is_on = |text: &&str| view.screen.lines().any(|line| is_in(line, text));
-        view.command == self.command && self.shows.iter().all(is_on) && !self.hides.iter().any(is_on)
+        let is_there = self.cursor.is_none() || self.cursor == view.cursor;
+        view.command == self.command && is_there && self.shows.iter().all(is_on) && !self.hides.iter().any(is_on)
     }
 }
 
@@ -120,8 +125,8 @@ pub trait MuxDrive: Send + Sync {
     /// What a pane shows, if it still is the pane of this start.
     fn view(&self, place: MuxPlace<'_>, server: &str, placed: &Placed) -> Option<PaneView>;
 
-    /// Presses a key in the pane of a start, if all is as the guard says. Gives whether it was pressed; that it was taken is for the
-    /// screen to show.
+    /// Presses keys in a pane, if all is as the guard says. Gives whether they were pressed; that they were taken is for the screen to
+    /// show.
     ///
     /// # Errors
     /// One line; then nobody knows.
@@ -130,7 +135,7 @@ pub trait MuxDrive: Send + Sync {
         place: MuxPlace<'_>,
         start: (&Permit, &Placed),
         guard: &KeyGuard<'_>,
-        key: DialogKey,
+        keys: &[PaneKey],
     ) -> Result<bool, String>;
 
     /// The value of a variable that new panes get from the server with this process. `None`: there is none, or it cannot be told.
@@ -150,10 +155,13 @@ mod tests {
 
     #[test]
     fn a_key_is_pressed_only_where_all_is_as_it_should_be() {
-        let view = PaneView::new("claude".to_owned(), "Trust it?\n ❯ Yes, I do\n   No  \n\n").unwrap_or_else(|| unreachable!());
+        let view = PaneView::new("claude".to_owned(), Some((3, 1)), "Trust it?\n ❯ Yes, I do\n   No  \n\n")
+            .unwrap_or_else(|| unreachable!());
         assert_eq!(view.screen, "Trust it?\n ❯ Yes, I do\n   No");
-        let guard = |command, shows, hides| KeyGuard { command, shows, hides };
+        let guard = |command, shows, hides| KeyGuard { command, cursor: None, shows, hides };
         assert!(guard("claude", &["Trust it?", "❯ Yes?"], &["Sign in"]).is_met(&view));
+        let at = |cursor| KeyGuard { cursor: Some(cursor), ..guard("claude", &["Trust"], &[]) }.is_met(&view);
+        assert!(at((3, 1)) && !at((1, 3)));
         for (command, shows, hides) in [
             ("bash", &["Trust"][..], &[][..]),
             ("claude", &["Trust", "❯ No"], &[]),
@@ -163,6 +171,6 @@ mod tests {
         ] {
             assert!(!guard(command, shows, hides).is_met(&view), "{shows:?} {hides:?}");
         }
-        assert_eq!(PaneView::new(String::new(), " \n\n"), None);
+        assert_eq!(PaneView::new(String::new(), None, " \n\n"), None);
     }
 }

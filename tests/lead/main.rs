@@ -5,6 +5,7 @@
 
 mod apply;
 mod begun;
+mod declared;
 mod describe;
 mod dialogs;
 mod enforce;

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use super::entries::{MOST, RegistryVerdict, verify};
 use super::files;
-use crate::agent::dialogs::{DialogAnswer, StartDialog};
-use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
+use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
+use crate::agent::drive::{Holder, LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -14,7 +16,7 @@ use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "2.1.329",
+    version: Some("2.1.329"),
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     // Without a flag it begins in a mode that does not always ask.
@@ -27,23 +29,25 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     commands: &['/'],
     ready: ReadySign::Idle,
     settle: 0,
-    dialogs: &[
+    dialogs: Dialogs::Own(&[
         StartDialog {
             subject: DialogSubject::Trust,
-            shows: &["Accessing workspace", "Yes, I trust this folder"],
+            shows: Words::Own(&["Accessing workspace", "Yes, I trust this folder"]),
             answer: Some(DialogAnswer { mark: "❯", rows: &["No, exit", "Yes, I trust this folder"], yes: 1 }),
         },
         StartDialog {
             subject: DialogSubject::Bypass,
-            shows: &["running in Bypass Permissions mode", "Yes, I accept"],
+            shows: Words::Own(&["running in Bypass Permissions mode", "Yes, I accept"]),
             answer: Some(DialogAnswer { mark: "❯", rows: &["No, exit", "Yes, I accept"], yes: 1 }),
         },
         StartDialog {
             subject: DialogSubject::Other("whether to use the API key of its environment"),
-            shows: &["Detected a custom API key", "Do you want to use this API key?"],
+            shows: Words::Own(&["Detected a custom API key", "Do you want to use this API key?"]),
             answer: None,
         },
-    ],
+    ]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: false,
     grace: 10,
     // Of an agent around it: it would write into that one's conversation, or save none at all.

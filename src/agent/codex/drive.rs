@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use super::held::LOCKS;
-use crate::agent::dialogs::{DialogAnswer, StartDialog};
-use crate::agent::drive::{Holder, LaunchTable, PromptForm, ReadySign};
+use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
+use crate::agent::drive::{Holder, LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
@@ -12,7 +14,7 @@ use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "0.169.0",
+    version: Some("0.169.0"),
     id_flag: None,
     // A daemon would hold the thread for it, beyond its own end.
     always: Words::Own(&["--disable", "daemon_auto_start"]),
@@ -27,10 +29,10 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     ready: ReadySign::Held,
     settle: 0,
     // It asks about repositories only.
-    dialogs: &[
+    dialogs: Dialogs::Own(&[
         StartDialog {
             subject: DialogSubject::Trust,
-            shows: &["Trust this folder?", "1. Trust and continue"],
+            shows: Words::Own(&["Trust this folder?", "1. Trust and continue"]),
             answer: Some(DialogAnswer {
                 mark: "›",
                 rows: &["1. Trust and continue", "2. Back to Agent Command Center"],
@@ -39,17 +41,23 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
         },
         StartDialog {
             subject: DialogSubject::Login,
-            shows: &["Sign in with ChatGPT", "Press enter to continue"],
+            shows: Words::Own(&["Sign in with ChatGPT", "Press enter to continue"]),
             answer: None,
         },
-        StartDialog { subject: DialogSubject::Update, shows: &["Update available", "1. Update now", "2. Skip"], answer: None },
+        StartDialog {
+            subject: DialogSubject::Update,
+            shows: Words::Own(&["Update available", "1. Update now", "2. Skip"]),
+            answer: None,
+        },
         StartDialog {
             subject: DialogSubject::Other("in which directory to go on"),
-            shows: &["Use session directory", "Use current directory"],
+            shows: Words::Own(&["Use session directory", "Use current directory"]),
             answer: None,
         },
-        StartDialog { subject: DialogSubject::Passing, shows: &["Resuming session"], answer: None },
-    ],
+        StartDialog { subject: DialogSubject::Passing, shows: Words::Own(&["Resuming session"]), answer: None },
+    ]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: false,
     grace: 10,
     blank: &[

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::agent::dialogs::{DialogAnswer, StartDialog};
-use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use rustix::process::Signal;
+
+use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
+use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "1.0.102",
+    version: Some("1.0.102"),
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     permissions: [Some(Words::Own(&[])), None, Some(Words::Own(&["--yolo"]))],
@@ -16,24 +18,26 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     commands: &['/', '!'],
     ready: ReadySign::Screen(Words::Own(&["❯", "/ commands"])),
     settle: 0,
-    dialogs: &[
+    dialogs: Dialogs::Own(&[
         StartDialog {
             subject: DialogSubject::Trust,
-            shows: &["Confirm folder trust", "Do you trust the files in this folder?", "3. No (Esc)"],
+            shows: Words::Own(&["Confirm folder trust", "Do you trust the files in this folder?", "3. No (Esc)"]),
             answer: Some(DialogAnswer { mark: "❯", rows: &["1. Yes", "2. Yes, and remember", "3. No (Esc)"], yes: 0 }),
         },
         // It takes commands, `/login` among them, and no prompts.
         StartDialog {
             subject: DialogSubject::Login,
-            shows: &["Please use /login to sign in to use Copilot", "/ commands"],
+            shows: Words::Own(&["Please use /login to sign in to use Copilot", "/ commands"]),
             answer: None,
         },
         StartDialog {
             subject: DialogSubject::Other("whether to open a conversation that is in use"),
-            shows: &["Session in use", "Go back (Esc)"],
+            shows: Words::Own(&["Session in use", "Go back (Esc)"]),
             answer: None,
         },
-    ],
+    ]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: true,
     grace: 15,
     blank: &["COPILOT_CLI", "COPILOT_AGENT_SESSION_ID", "COPILOT_LOADER_PID", "COPILOT_CLI_BINARY_VERSION"],

@@ -2,11 +2,13 @@
 //! in a transcript.
 
 mod appeared;
+mod table;
 mod walk;
 
 use std::path::{Path, PathBuf};
 
 use super::argv::{self, ArgvReader};
+use super::drive::LaunchTable;
 use super::live_process::proves;
 use super::recognise::{Interpreter, Invocation, ProgramNames, Words};
 use super::{Adapter, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
@@ -22,6 +24,7 @@ use crate::host::Environ;
 pub(super) struct DeclaredAdapter {
     definition: Definition,
     names: ProgramNames,
+    table: Option<LaunchTable>,
 }
 
 impl Adapter for DeclaredAdapter {
@@ -45,7 +48,9 @@ impl Adapter for DeclaredAdapter {
 
     fn ladder(&self, subject: &LiveProcess<'_>) -> Vec<RungReading> {
         let mut readings = Vec::new();
-        if !self.definition.id_flags.is_empty() {
+        let drive = self.definition.drive.as_ref();
+        let has_flag = !self.definition.id_flags.is_empty() || drive.is_some_and(|drive| drive.id_flag.is_some());
+        if has_flag || subject.launched.is_some() {
             readings.push(argv::reading(subject, self, &self.definition));
         }
         if let Some(template) = self.own_template()
@@ -115,6 +120,10 @@ impl Adapter for DeclaredAdapter {
         }
     }
 
+    fn drive(&self) -> Option<&LaunchTable> {
+        self.table.as_ref()
+    }
+
     fn home_variables(&self) -> Vec<&str> {
         self.definition.home_env.as_deref().into_iter().collect()
     }
@@ -140,7 +149,8 @@ impl DeclaredAdapter {
         let (programs, packages) = (definition.programs.clone(), definition.packages.clone());
         let (programs, packages) = (Words::Declared(programs), Words::Declared(packages));
         let names = ProgramNames { programs, packages, services: &[], has_node_loader: false };
-        Self { definition: definition.clone(), names }
+        let table = definition.drive.as_ref().map(|drive| table::table(definition, drive));
+        Self { definition: definition.clone(), names, table }
     }
 
     /// Where its transcripts are, if that tells one workspace's from another's: only then can one of them be taken for a
@@ -201,7 +211,8 @@ impl ArgvReader for Definition {
     }
 
     fn id<'a>(&self, word: &'a str, next: Option<&'a str>) -> Option<&'a str> {
-        self.id_flags.iter().find_map(|flag| argv::value(word, next, flag).filter(|value| self.is_id(value)))
+        let flags = self.id_flags.iter().chain(self.drive.iter().filter_map(|drive| drive.id_flag.as_ref()));
+        flags.into_iter().find_map(|flag| argv::value(word, next, flag).filter(|value| self.is_id(value)))
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::agent::dialogs::{DialogAnswer, StartDialog};
-use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use rustix::process::Signal;
+
+use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
+use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "0.61.0",
+    version: Some("0.61.0"),
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     permissions: [
@@ -22,10 +24,10 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     // Its question of trust comes 0.15 s after its composer.
     settle: 1500,
     // It begins anew below the answered question, which stays on the screen.
-    dialogs: &[
+    dialogs: Dialogs::Own(&[
         StartDialog {
             subject: DialogSubject::Trust,
-            shows: &["Do you trust the files in this folder?", "1. Trust folder", "3. Don't trust"],
+            shows: Words::Own(&["Do you trust the files in this folder?", "1. Trust folder", "3. Don't trust"]),
             answer: Some(DialogAnswer {
                 mark: "●",
                 rows: &["1. Trust folder", "2. Trust parent folder", "3. Don't trust"],
@@ -34,13 +36,15 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
         },
         StartDialog {
             subject: DialogSubject::Login,
-            shows: &["How would you like to authenticate", "(Use Enter to select)"],
+            shows: Words::Own(&["How would you like to authenticate", "(Use Enter to select)"]),
             answer: None,
         },
-        StartDialog { subject: DialogSubject::Login, shows: &["Enter the authorization code"], answer: None },
-        StartDialog { subject: DialogSubject::Passing, shows: &["Waiting for authentication"], answer: None },
-        StartDialog { subject: DialogSubject::Passing, shows: &["Gemini CLI is restarting"], answer: None },
-    ],
+        StartDialog { subject: DialogSubject::Login, shows: Words::Own(&["Enter the authorization code"]), answer: None },
+        StartDialog { subject: DialogSubject::Passing, shows: Words::Own(&["Waiting for authentication"]), answer: None },
+        StartDialog { subject: DialogSubject::Passing, shows: Words::Own(&["Gemini CLI is restarting"]), answer: None },
+    ]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: true,
     grace: 10,
     blank: &["GEMINI_CLI", "GEMINI_CLI_NO_RELAUNCH"],

@@ -1,10 +1,13 @@
 //! How OpenCode is driven.
 
-use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use rustix::process::Signal;
+
+use crate::agent::dialogs::Dialogs;
+use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "1.18.33",
+    version: Some("1.18.33"),
     id_flag: None,
     always: Words::Own(&[]),
     permissions: [Some(Words::Own(&[])), None, None],
@@ -12,7 +15,9 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     commands: &['/', '!'],
     ready: ReadySign::Screen(Words::Own(&["ctrl+p commands"])),
     settle: 0,
-    dialogs: &[],
+    dialogs: Dialogs::Own(&[]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: true,
     grace: 20,
     blank: &["OPENCODE", "OPENCODE_PID"],

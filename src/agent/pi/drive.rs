@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use crate::agent::dialogs::StartDialog;
-use crate::agent::drive::{LaunchTable, PromptForm, ReadySign};
+use rustix::process::Signal;
+
+use crate::agent::dialogs::{Dialogs, StartDialog};
+use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
-    version: "0.87.1",
+    version: Some("0.87.1"),
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     // It has no modes: whatever it does it does unasked.
@@ -20,11 +22,13 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
     ready: ReadySign::LastLine(Words::Own(&["%/", "?/"])),
     settle: 0,
     // Asked before it takes the terminal over, of a conversation that began elsewhere.
-    dialogs: &[StartDialog {
+    dialogs: Dialogs::Own(&[StartDialog {
         subject: DialogSubject::Other("whether to fork a conversation of another directory"),
-        shows: &["Session found in different project", "Fork this session into current directory?"],
+        shows: Words::Own(&["Session found in different project", "Fork this session into current directory?"]),
         answer: None,
-    }],
+    }]),
+    composer: None,
+    quit: QuitForm::Signal(Signal::TERM),
     is_group: true,
     grace: 10,
     blank: &["PI_SESSION_ID", "PI_SESSION_FILE", "PI_PROVIDER", "PI_MODEL", "PI_REASONING_LEVEL", "PI_CODING_AGENT"],

@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::lead::send::{ComposerPane, TypingPermit};
-use crate::core::lead::{DialogKey, OperationId, Permit, Placed};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
 use crate::core::observe::Process;
 use crate::fault;
 pub(super) use crate::mux::drive::{KeyGuard, PaneView};
@@ -121,7 +121,7 @@ pub(super) fn view(world: &Observer, key: &ServerKey, placed: &Placed) -> Option
     fault::around("read the screen", || drive(key.mux).view(here(world), &key.server, placed))
 }
 
-/// Presses a key that answers a dialog of a start, if the pane is in that moment as the guard says. Gives whether it was pressed.
+/// Presses keys, if the pane is in that moment as the guard says. Gives whether they were pressed.
 ///
 /// # Errors
 /// One line; then nobody knows.
@@ -130,10 +130,10 @@ pub(super) fn press(
     permit: &Permit,
     placed: &Placed,
     guard: &KeyGuard<'_>,
-    key: DialogKey,
+    keys: &[PaneKey],
 ) -> Result<bool, String> {
-    tracing::debug!(operation = permit.operation().id.as_str(), ?key, shows = ?guard.shows, "answering a dialog");
-    fault::around("press a key", || of(permit).press(here(world), (permit, placed), guard, key))
+    tracing::debug!(operation = permit.operation().id.as_str(), ?keys, shows = ?guard.shows, "pressing keys");
+    fault::around("press a key", || of(permit).press(here(world), (permit, placed), guard, keys))
 }
 
 /// The value of a variable that new panes get from the server with this process.
@@ -182,8 +182,8 @@ pub(super) fn press_behind(world: &Observer, permit: &TypingPermit, key: &'stati
 /// How far a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It may put its things in order first.
-    Asked,
+    /// It may put its things in order first: by this signal.
+    Asked(Signal),
     /// At once.
     Killed,
 }
@@ -214,7 +214,7 @@ pub(super) fn end(
         return Ok(false);
     }
     let signal = match how {
-        Ending::Asked => Signal::TERM,
+        Ending::Asked(signal) => signal,
         Ending::Killed => Signal::KILL,
     };
     // As long as its first process is there, its group is nobody else's.

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use super::rivals::Rivals;
 use super::{LeadRequest, effects};
-use crate::agent::drive::LaunchTable;
+use crate::agent::drive::{LaunchTable, QuitForm};
 use crate::agent::{Agents, TranscriptIndex, resume};
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, SessionKey};
+use crate::core::ids::{AgentKind, MuxKind, SessionKey};
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger, Operation, OperationId, Outcome};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
@@ -59,7 +59,12 @@ impl<'a> Ground<'a> {
         let agent = session.agent;
         let unsupported = |message: String| Blocked::new(BlockCode::Unsupported, message);
         let table = self.agents.of(agent).and_then(|adapter| adapter.drive());
-        table.ok_or_else(|| unsupported(format!("how {agent} is started and stopped has not been measured")))
+        table.ok_or_else(|| match agent {
+            AgentKind::Custom(_) => unsupported(format!(
+                "the manifest does not say how {agent} is started and stopped: `drive:` of its declaration does"
+            )),
+            _ => unsupported(format!("how {agent} is started and stopped has not been measured")),
+        })
     }
 
     /// What keeps the agent of an entry from being started.
@@ -276,8 +281,10 @@ impl<'a> Ground<'a> {
 
     /// What keeps a live agent from being stopped.
     pub(super) fn stop(&self, session: &Session, live: &LiveAgent) -> Option<Blocked> {
-        if let Err(blocked) = self.table(session) {
-            return Some(blocked);
+        match self.table(session).map(|table| &table.quit) {
+            Err(blocked) => return Some(blocked),
+            Ok(QuitForm::Unsaid(why)) => return blocked(BlockCode::Unsupported, why.clone()),
+            Ok(QuitForm::Signal(_) | QuitForm::Keys(_)) => {}
         }
         if !self.request.own && self.is_our_own(session, live) {
             return blocked(BlockCode::Attached, "this command runs in that session; `--self` acts on it all the same");

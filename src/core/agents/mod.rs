@@ -50,7 +50,7 @@ pub struct Definition {
     pub fork_flags: Vec<String>,
     /// The arguments that resume a conversation, [`Definition::ID`] among them; none if it is not known to be able to.
     pub resume: Vec<String>,
-    /// How it is driven; decides nothing yet.
+    /// How it is driven; without it headcount neither starts nor stops it.
     pub drive: Option<Drive>,
 }
 

@@ -30,14 +30,37 @@ pub enum DialogKey {
     Enter,
 }
 
-impl DialogKey {
-    /// What tmux calls it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "Up",
-            Self::Down => "Down",
-            Self::Enter => "Enter",
+impl From<DialogKey> for PaneKey {
+    fn from(key: DialogKey) -> Self {
+        let name = match key {
+            DialogKey::Up => "Up",
+            DialogKey::Down => "Down",
+            DialogKey::Enter => "Enter",
+        };
+        Self::Named(name.to_owned())
+    }
+}
+
+/// What is pressed in a pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaneKey {
+    /// A key, by the name that tmux has for it.
+    Named(String),
+    /// The letters of a text, one after another.
+    Text(String),
+}
+
+impl PaneKey {
+    const NAMES: [&str; 9] = ["Enter", "Escape", "Tab", "Space", "BSpace", "Up", "Down", "Left", "Right"];
+
+    /// What a manifest calls a key, `C-d` or `Enter`, or a text. `None`: what looks like a key and is none, or cannot be typed.
+    pub fn parse(word: &str) -> Option<Self> {
+        let is_control = |letter: &str| letter.len() == 1 && letter.bytes().all(|byte| byte.is_ascii_lowercase());
+        if Self::NAMES.contains(&word) || word.strip_prefix("C-").is_some_and(is_control) {
+            return Some(Self::Named(word.to_owned()));
         }
+        let is_key = ["C-", "M-", "S-"].iter().any(|start| word.starts_with(start));
+        (!word.is_empty() && !is_key && !word.chars().any(char::is_control)).then(|| Self::Text(word.to_owned()))
     }
 }
 

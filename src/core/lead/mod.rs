@@ -24,7 +24,7 @@ pub mod turns;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Target};
 pub use cause::LeadCause;
-pub use dialog::{DialogKey, DialogSubject};
+pub use dialog::{DialogKey, DialogSubject, PaneKey};
 pub use entry_facts::EntryFacts;
 pub use guard::Permit;
 pub use hold::{HoldReport, SessionHold};

@@ -8,6 +8,9 @@ use crate::core::ids::ConversationId;
 /// How long a dialog stands before it is believed that a person has to answer it, and how long one may stand that headcount answers.
 const STANDS: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::seconds(10)];
 
+/// How long the process of an agent of which no more is known runs before that is said.
+const RUNS: TimeDelta = TimeDelta::seconds(10);
+
 /// How the agent below a launcher ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildEnd {
@@ -34,6 +37,8 @@ pub struct StartEvidence {
     pub agent: Option<u32>,
     /// Whether that agent is known to take a prompt.
     pub is_ready: bool,
+    /// Whether nobody knows what it is ready by.
+    pub is_unsaid: bool,
     /// The conversation it proves.
     pub proven: Option<ConversationId>,
     /// What it waits for a person to answer, one line.
@@ -103,12 +108,15 @@ pub fn next_start(
             return StartNext::NeedsInput(dialog.subject);
         }
     }
-    let until = begun + ready;
+    let until = begun + if seen.is_unsaid && seen.agent.is_some() { ready.min(RUNS) } else { ready };
     if now < until {
         return StartNext::Await(until);
     }
     match (seen.agent, &seen.asks) {
         (Some(_), Some(what)) => StartNext::Unverified(format!("it runs and waits for an answer: {what}")),
+        (Some(pid), None) if seen.is_unsaid => {
+            StartNext::Unverified(format!("process {pid} runs, and the manifest does not say what it shows once it is ready"))
+        }
         (Some(pid), None) => {
             StartNext::Unverified(format!("process {pid} runs and was not ready in time; it was left running"))
         }

@@ -10,7 +10,7 @@ use super::address;
 use super::command::{self, Beside, run};
 use super::probe;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{DialogKey, OperationId, Permit, Placed, Target};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::fault;
 use crate::host::{CommandOutput, Environ, Host};
@@ -122,12 +122,17 @@ impl MuxDrive for TmuxDrive {
         let socket = address::socket(server, env).ok()?;
         let condition = format!("#{{==:#{{pane_pid}},{}}}", placed.pid);
         let pane = &placed.pane;
-        let show = format!("display-message -p -t {pane} '#{{pane_current_command}}' ; capture-pane -p -t {pane}");
+        let show = format!(
+            "display-message -p -t {pane} '#{{cursor_x}} #{{cursor_y}} #{{pane_current_command}}' ; capture-pane -p -t {pane}"
+        );
         let words = ["if-shell", "-F", "-t", pane, &condition, &show].map(OsString::from);
         let output = run(host, &socket, &words, Beside::default()).ok()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let (command, screen) = text.split_once('\n')?;
-        PaneView::new(command.to_owned(), screen)
+        let (first, screen) = text.split_once('\n')?;
+        let mut first = first.splitn(3, ' ');
+        let mut number = || first.next()?.parse().ok();
+        let cursor = (number()?, number()?);
+        PaneView::new(first.next()?.to_owned(), Some(cursor), screen)
     }
 
     /// One command asks and presses.
@@ -136,13 +141,18 @@ impl MuxDrive for TmuxDrive {
         (host, env): MuxPlace<'_>,
         (permit, placed): (&Permit, &Placed),
         guard: &KeyGuard<'_>,
-        key: DialogKey,
+        keys: &[PaneKey],
     ) -> Result<bool, String> {
         let socket = address::socket(&permit.operation().session.server, env)?;
         let Some(condition) = condition(placed, guard) else { return Ok(false) };
         let pane = &placed.pane;
-        let keys = format!("send-keys -t {pane} {}", key.as_str());
-        let words = command::guarded(pane, &condition, &keys, "");
+        let press = |key: &PaneKey| match key {
+            PaneKey::Named(name) => format!("send-keys -t {pane} {name}"),
+            // As one word between single quotes.
+            PaneKey::Text(text) => format!("send-keys -t {pane} -l -- '{}'", text.replace('\'', "'\\''")),
+        };
+        let keys: Vec<String> = keys.iter().map(press).collect();
+        let words = command::guarded(pane, &condition, &keys.join(" ; "), "");
         command::was_done(&run(host, &socket, &words, Beside::default())?)
     }
 
@@ -204,15 +214,18 @@ fn condition(placed: &Placed, guard: &KeyGuard<'_>) -> Option<String> {
     }
     let (shown, hidden) = (guard.shows.iter().map(|text| (text, true)), guard.hides.iter().map(|text| (text, false)));
     let texts = shown.chain(hidden).map(|(text, is_there)| Some(command::shows(&pattern(text)?, is_there)));
-    let texts: Vec<String> = texts.collect::<Option<_>>()?;
-    Some(command::condition((placed.server, placed.pid), guard.command, texts))
+    let mut rest: Vec<String> = texts.collect::<Option<_>>()?;
+    if let Some((column, line)) = guard.cursor {
+        rest.push(format!("#{{==:#{{cursor_x}} #{{cursor_y}},{column} {line}}}"));
+    }
+    Some(command::condition((placed.server, placed.pid), guard.command, rest))
 }
 
-/// A text as a pattern that a format searches a screen for. `None`: it holds what means something else there.
+/// A text as a pattern that a format searches a screen for. `None`: no screen can show it.
 fn pattern(text: &str) -> Option<String> {
-    let is_special = |c: char| c.is_control() || "#{}[]*\\".contains(c);
-    // A question mark stands for any one character.
-    (!text.is_empty() && !text.contains(is_special)).then(|| text.replace(',', "#,"))
+    // A question mark stands for any one character, also for what means something else in a format or a pattern.
+    let is_special = |c: char| "#{}[]*\\,".contains(c);
+    (!text.is_empty() && !text.contains(char::is_control)).then(|| text.replace(is_special, "?"))
 }
 
 /// A text as tmux takes it where it would expand formats or begin another command.

@@ -22,6 +22,9 @@ pub(super) struct Listed {
     /// Left out where a pane runs the usual shell.
     #[serde(default)]
     terminal_command: Option<String>,
+    /// Where its cursor is shown: the column and the line, both from 0.
+    #[serde(default, rename = "cursor_coordinates_in_pane")]
+    pub(super) cursor: Option<(usize, usize)>,
 }
 
 /// Parses the list; panes of plugins are left out.

@@ -107,10 +107,10 @@ impl<'a> StartDialogs<'a> {
         if let Some(held) = engine.held(&permit.operation().session) {
             return Err(held.message);
         }
-        let shows: Vec<&str> = dialog.shows.iter().copied().chain([row_text.as_str()]).collect();
+        let shows: Vec<&str> = dialog.shows.iter().chain([row_text.as_str()]).collect();
         let hides = self.table.other_screens(subject);
-        let guard = KeyGuard { command: &view.command, shows: &shows, hides: &hides };
-        let pressed = effects::press(engine.world, permit, placed, &guard, key);
+        let guard = KeyGuard { command: &view.command, cursor: None, shows: &shows, hides: &hides };
+        let pressed = effects::press(engine.world, permit, placed, &guard, &[key.into()]);
         if pressed != Ok(false) {
             self.keys += 1;
             self.left = Some(row);
@@ -123,7 +123,7 @@ impl<'a> StartDialogs<'a> {
 }
 
 /// Whether a process has its terminal to itself, so that what is typed goes to it.
-fn is_in_front(host: &dyn Host, agent: u32) -> bool {
+pub(super) fn is_in_front(host: &dyn Host, agent: u32) -> bool {
     let foreground = host.stat(agent).into_seen().and_then(|process| process.foreground);
     foreground.is_some() && foreground == host.group(agent)
 }

@@ -4,6 +4,7 @@
 mod dialogs;
 mod entry;
 mod hold;
+mod quit;
 mod relocate;
 mod rename;
 mod report;

@@ -3,6 +3,8 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::dialogs::StartDialogs;
 use super::report::OperationDraft;
 use super::{Engine, LOOKS, Progress, WaitClock, entry_of, line};
@@ -128,11 +130,12 @@ impl Engine<'_> {
         let mut dialogs = StartDialogs::new(table, &pass.manifest().agents, session, &spec.cwd);
         let waited = self.await_ready(&permit, session, (table, &mut dialogs), placed.as_ref(), &files);
         let report = match waited {
-            Waited::Ready(proof, agent) => match self.beside(session, &action, placed.as_ref()) {
+            Waited::Ready(proof, agent) => match self.beside(&agents, session, &action, placed.as_ref()) {
                 // It has said nothing yet, and the other may have.
                 Some(who) => {
                     if let Some(process) = self.world.host.stat(agent).seen()
-                        && let Err(why) = effects::end(self.world, &permit, (process.into(), table.is_group), Ending::Asked)
+                        && let Err(why) =
+                            effects::end(self.world, &permit, (process.into(), table.is_group), Ending::Asked(Signal::TERM))
                     {
                         (self.tell)(Progress::Note(&why));
                     }
@@ -179,10 +182,9 @@ impl Engine<'_> {
     }
 
     /// Who else is in the conversation that was just gone on in: somebody may have begun at the same moment.
-    fn beside(&self, session: &Session, action: &Action, placed: Option<&Placed>) -> Option<String> {
+    fn beside(&self, agents: &Agents, session: &Session, action: &Action, placed: Option<&Placed>) -> Option<String> {
         let (id, placed) = action.conversation.as_ref().zip(placed)?;
-        let agents = Agents::default();
-        Rivals::of(self.world, &agents).beside(self.world, session.agent, id, placed.pid)
+        Rivals::of(self.world, agents).beside(self.world, session.agent, id, placed.pid)
     }
 
     /// Waits until the time between two starts is over.
@@ -209,7 +211,8 @@ impl Engine<'_> {
         let (mut shown, settle) = (None::<Instant>, Duration::from_millis(table.settle));
         let mut clock = WaitClock::begin(operation.begun);
         loop {
-            let mut seen = StartEvidence { is_placed: true, ..StartEvidence::default() };
+            let is_unsaid = matches!(table.ready, ReadySign::Unsaid);
+            let mut seen = StartEvidence { is_placed: true, is_unsaid, ..StartEvidence::default() };
             seen.is_launched = files.launched().is_some();
             seen.ended = files.ended().map(|end| end.end());
             if seen.is_launched && seen.ended.is_none() {
@@ -274,7 +277,7 @@ impl Engine<'_> {
         let turn = place.as_ref().and_then(|place| observation.turns.get(place)?.seen());
         seen.is_ready = match sign {
             ReadySign::Idle => phase.is_none() && turn.is_some(),
-            ReadySign::Screen(..) | ReadySign::LastLine(_) => false,
+            ReadySign::Screen(..) | ReadySign::LastLine(_) | ReadySign::Unsaid => false,
             ReadySign::Held => phase.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Held),
         };
         if turn == Some(&Activity::Waiting) {

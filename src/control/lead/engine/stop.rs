@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::quit::{NOT_OPEN, QuitTarget};
 use super::report::OperationDraft;
 use super::{Engine, LOOKS, SETTLES, WaitClock, entry_of, line};
 use crate::agent::Agents;
@@ -16,7 +17,6 @@ use crate::core::lead::{
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::Desired;
-use crate::core::observe::Process;
 use crate::store::operations::{SessionLock, launched_by};
 
 /// How long what is waited for may be refused: a manifest is no manifest while it is being saved.
@@ -59,8 +59,11 @@ impl Engine<'_> {
             grace: chrono::TimeDelta::seconds(i64::from(table.grace)),
         };
         let (desired, fields) = (session.lead.desired, lead_fields(session));
-        let asked = StopAsked { process, is_group: table.is_group, wish, desired, fields };
-        let is_idle = facts::is_idle(pass, live, verdict);
+        let exit = QuitTarget::of(self.world.host.as_ref(), table, pass, (&session.key, live));
+        // Keys are typed into an empty composer, and nowhere else.
+        let is_idle = !exit.is_by_keys() && facts::is_idle(pass, live, verdict);
+        let is_idle = is_idle || self.is_open(&session.key, &exit);
+        let asked = StopAsked { exit, wish, desired, fields };
         let ended = self.await_end(&permit, &options, &asked, is_idle, lock);
         let report = match ended {
             Ended::Gone => {
@@ -110,9 +113,16 @@ impl Engine<'_> {
     }
 
     /// Asks an agent to end, at its turn's end if it works, and waits until it has.
-    fn await_end(&self, permit: &Permit, options: &StopOptions, asked: &StopAsked, is_idle: bool, lock: SessionLock) -> Ended {
+    fn await_end(
+        &self,
+        permit: &Permit,
+        options: &StopOptions,
+        asked: &StopAsked<'_>,
+        is_idle: bool,
+        lock: SessionLock,
+    ) -> Ended {
         let mut clock = WaitClock::begin(permit.operation().begun);
-        let (key, whom) = (&permit.operation().session, (asked.process, asked.is_group));
+        let (key, whom) = (&permit.operation().session, asked.exit.whom());
         // Since when it has been refused, while its turn is waited for.
         let mut refused: Option<Instant> = None;
         let mut seen = StopEvidence { is_idle, ..StopEvidence::default() };
@@ -121,15 +131,15 @@ impl Engine<'_> {
             seen.is_gone = effects::is_gone(self.world, whom);
             let now = clock.now();
             let next = next_stop(permit.operation().begun, options, seen, now);
-            let how = match next {
+            let is_kill = match next {
                 StopNext::Done => return Ended::Gone,
                 StopNext::Failed(why) => return Ended::Failed(why),
                 StopNext::StillWorking => {
-                    let why = "it is still working; `--now` interrupts it".to_owned();
-                    return Ended::Refused(BlockCode::Working, why);
+                    let why = if asked.exit.is_by_keys() { NOT_OPEN } else { "it is still working; `--now` interrupts it" };
+                    return Ended::Refused(BlockCode::Working, why.to_owned());
                 }
-                StopNext::Ask => effects::Ending::Asked,
-                StopNext::Kill => effects::Ending::Killed,
+                StopNext::Ask => false,
+                StopNext::Kill => true,
                 StopNext::Await(_) => {
                     lock = lock.filter(|_| seen.asked.is_some());
                     std::thread::sleep(pause);
@@ -162,6 +172,13 @@ impl Engine<'_> {
             if let Some(Blocked { code, message, .. }) = self.held(key) {
                 return Ended::Refused(code, message);
             }
+            if !is_kill && asked.exit.is_by_keys() && !options.kill && !self.is_open(key, &asked.exit) {
+                if options.now {
+                    return Ended::Refused(BlockCode::Working, NOT_OPEN.to_owned());
+                }
+                seen.is_idle = false;
+                continue;
+            }
             // Before it is asked: whoever sees it end has to know why.
             let at = self.world.host.now();
             let is_restart = asked.wish == Wish::Restart;
@@ -170,9 +187,15 @@ impl Engine<'_> {
             if let Err(error) = self.ledger.change(mark) {
                 return Ended::Failed(line(&error));
             }
-            match effects::end(self.world, permit, whom, how) {
-                Ok(_) if how == effects::Ending::Asked => seen.asked = Some(now),
-                Ok(_) => seen.killed = Some(now),
+            let done = match is_kill {
+                true => effects::end(self.world, permit, whom, effects::Ending::Killed),
+                false => self.ask_to_quit(permit, &asked.exit),
+            };
+            match done {
+                Ok(_) if is_kill => seen.killed = Some(now),
+                // Something has come between the look and the keys, which were held back.
+                Ok(false) if asked.exit.is_by_keys() && !options.kill => seen.is_idle = false,
+                Ok(_) => seen.asked = Some(now),
                 Err(why) => return Ended::Failed(why),
             }
             pause = LOOKS[0];
@@ -194,7 +217,7 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// What was asked for is no longer to be done.
-    fn is_idle_now(&self, key: &SessionKey, asked: &StopAsked) -> Result<bool, (BlockCode, String)> {
+    fn is_idle_now(&self, key: &SessionKey, asked: &StopAsked<'_>) -> Result<bool, (BlockCode, String)> {
         let planned = plan(self.world, &about(self.request, key, asked.wish));
         let planned = planned.map_err(|error| (BlockCode::Unknown, line(&error)))?;
         let gone = || (BlockCode::Unknown, "its entry is gone".to_owned());
@@ -209,16 +232,18 @@ impl Engine<'_> {
             return Err((BlockCode::Busy, why));
         }
         Ok(match &verdict.presence {
-            Presence::Alive(live) if live.agent.process == asked.process => facts::is_idle(&planned.pass, live, verdict),
+            Presence::Alive(live) if live.agent.process == asked.exit.process => {
+                let is_told = !asked.exit.is_by_keys() && facts::is_idle(&planned.pass, live, verdict);
+                is_told || self.is_open(key, &asked.exit)
+            }
             _ => false,
         })
     }
 }
 
 /// What was asked for: whom it is to end, and with which entry.
-struct StopAsked {
-    process: Process,
-    is_group: bool,
+struct StopAsked<'a> {
+    exit: QuitTarget<'a>,
     wish: Wish,
     desired: Option<Desired>,
     fields: BTreeMap<String, String>,

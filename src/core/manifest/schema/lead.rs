@@ -18,25 +18,25 @@ pub(super) struct DriveTable {
     /// The flag that gives a new conversation its id.
     #[schemars(extend("examples" = ["-s"]))]
     id_flag: Option<String>,
-    /// What its screen shows when it is ready.
+    /// What its screen shows when it is ready. Without it, a start is never more than `unverified`.
     #[schemars(extend("examples" = ["aider> "]))]
     ready: Option<String>,
-    /// What its composer begins with.
+    /// What its composer begins with. Keys that quit it are typed only where the cursor stands right behind that.
     #[schemars(extend("examples" = ["> "]))]
     composer: Option<String>,
-    /// The key that submits.
+    /// The key that submits (no effect yet).
     #[schemars(extend("examples" = ["Enter"]))]
     submit: Option<String>,
-    /// What its screen shows when a turn has ended.
+    /// What its screen shows when a turn has ended (no effect yet).
     #[schemars(extend("examples" = ["Tokens:"]))]
     end: Option<String>,
-    /// The keys that quit it.
+    /// The keys and texts that quit it, or one of `SIGTERM`, `SIGINT`, `SIGHUP`. Without it, headcount stops no such agent.
     #[schemars(extend("examples" = [["C-d"]]))]
     quit: Option<Vec<String>>,
     /// How long it may take to quit.
     #[schemars(extend("examples" = ["5s"]))]
     grace: Option<Span>,
-    /// What its screen shows when it asks about a workspace.
+    /// What its screen shows when it asks about a workspace. headcount says so, and leaves the answer to you.
     #[schemars(extend("examples" = ["Do you trust"]))]
     trust: Option<String>,
     /// Its flags by the words of `permissions`.

@@ -98,7 +98,7 @@ struct DeclaredAgent {
     /// The arguments that resume a conversation, `{id}` once among them.
     #[schemars(length(max = 16), extend("examples" = [["--resume", "{id}"]]))]
     resume: Option<Vec<String>>,
-    /// How to drive it (no effect yet). headcount never tries what is missing.
+    /// How to start and stop it. headcount never tries what is missing.
     #[schemars(extend("examples" = [{"ready": "aider> ", "submit": "Enter"}]))]
     drive: Option<DriveTable>,
 }

@@ -60,10 +60,12 @@ pub(super) fn close_pane(id: u32) -> Vec<u8> {
     action(&wrapped(73, &terminal(id)))
 }
 
-/// Types into a pane: ASCII only, which is a byte each in a packed field.
+/// Types into a pane: a packed field of numbers, one for each byte.
 pub(super) fn write(id: u32, keys: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    keys.iter().for_each(|key| varint(&mut packed, u64::from(*key)));
     let mut write = wrapped(1, &terminal(id));
-    text(&mut write, 2, keys);
+    text(&mut write, 2, &packed);
     action(&wrapped(100, &write))
 }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use super::{address, listing, program, wire};
 use crate::core::ids::SessionKey;
-use crate::core::lead::{DialogKey, OperationId, Permit, Placed, Target};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::host::{Environ, Host};
 use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
@@ -187,9 +187,11 @@ impl MuxDrive for ZellijDrive {
         let socket = address::sockets(&address::base(server, env).ok()?).join(&placed.session);
         let dump = message::dump_screen(number(&placed.pane)?);
         let text = wire::ask(host, &socket, &dump, Some(placed.server)).ok()?;
+        let cursor = wire::ask(host, &socket, wire::LIST_PANES, Some(placed.server)).and_then(|text| listing::parse(&text));
+        let cursor = cursor.ok().and_then(|panes| panes.into_iter().find(|pane| Some(pane.id) == number(&placed.pane))?.cursor);
         let foreground = host.stat(placed.pid).into_seen().and_then(|launcher| launcher.foreground);
         let command = foreground.and_then(|pid| host.process(pid).into_seen()).map(|process| process.name);
-        PaneView::new(command.unwrap_or_default(), &String::from_utf8_lossy(&text))
+        PaneView::new(command.unwrap_or_default(), cursor, &String::from_utf8_lossy(&text))
     }
 
     /// zellij cannot ask and press at once: it is looked at right before, and whose pane it is right after.
@@ -198,7 +200,7 @@ impl MuxDrive for ZellijDrive {
         place: MuxPlace<'_>,
         (permit, placed): (&Permit, &Placed),
         guard: &KeyGuard<'_>,
-        key: DialogKey,
+        keys: &[PaneKey],
     ) -> Result<bool, String> {
         let (host, env) = place;
         let session = &permit.operation().session;
@@ -210,15 +212,18 @@ impl MuxDrive for ZellijDrive {
         if !is_so || host.stat(placed.pid).is_absent() {
             return Ok(false);
         }
-        let bytes: &[u8] = match key {
-            DialogKey::Up => b"\x1b[A",
-            DialogKey::Down => b"\x1b[B",
-            DialogKey::Enter => b"\r",
-        };
-        if !wire::tell(host, &there.socket, &message::write(id, bytes), placed.server)? {
-            return Ok(false);
+        let typed: Vec<Vec<u8>> =
+            keys.iter().map(typed).collect::<Option<_>>().ok_or("one of the keys is not known in zellij")?;
+        for (count, bytes) in typed.iter().enumerate() {
+            // The one before may have ended it.
+            if count > 0 && !is_going()? {
+                return Ok(true);
+            }
+            if !wire::tell(host, &there.socket, &message::write(id, bytes), placed.server)? {
+                return if count == 0 { Ok(false) } else { Err("its server ended while keys were pressed".to_owned()) };
+            }
         }
-        if is_going()? { Ok(true) } else { Err("its pane ended in the moment in which a key was pressed".to_owned()) }
+        Ok(true)
     }
 
     fn variable(&self, (host, _): MuxPlace<'_>, (_, server): (&str, u32), name: &str) -> Option<OsString> {
@@ -236,6 +241,30 @@ impl MuxDrive for ZellijDrive {
     fn used_at(&self, place: MuxPlace<'_>, server: &str, session: &str) -> Option<(bool, i64)> {
         self.watched_at(place, server, session)?.into_iter().max().map(|at| (true, at))
     }
+}
+
+/// What a terminal sends for a key, in a mode in which the arrows are not those of an application; `None`: it is not known.
+fn typed(key: &PaneKey) -> Option<Vec<u8>> {
+    let name = match key {
+        PaneKey::Text(text) => return Some(text.as_bytes().to_vec()),
+        PaneKey::Named(name) => name.as_str(),
+    };
+    let keys: &[u8] = match name {
+        "Enter" => b"\r",
+        "Escape" => b"\x1b",
+        "Tab" => b"\t",
+        "Space" => b" ",
+        "BSpace" => b"\x7f",
+        "Up" => b"\x1b[A",
+        "Down" => b"\x1b[B",
+        "Right" => b"\x1b[C",
+        "Left" => b"\x1b[D",
+        _ => {
+            let letter = name.strip_prefix("C-").filter(|letter| letter.len() == 1)?;
+            return Some(letter.bytes().map(|letter| letter & 0x1f).collect());
+        }
+    };
+    Some(keys.to_vec())
 }
 
 /// The number in the id of a pane.
