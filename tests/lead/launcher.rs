@@ -1,6 +1,7 @@
 //! The launcher in a real pane: what it passes on, what it keeps, and that it starts nothing twice.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use headcount::core::ids::{AgentKind, MuxKind, SessionKey};
 use headcount::core::lead::{ActionKind, Operation, OperationId};
@@ -155,6 +156,33 @@ fn however_its_place_is_closed_the_agent_ends_that_is_written_and_its_conversati
         let agents = scene.agents();
         assert_eq!((agents.len(), &agents[0].1), (1, &agent.1), "{place:?}");
     }
+}
+
+#[test]
+fn its_size_and_its_interrupt_key_reach_the_agent_and_nobody_else() {
+    let scene = Scene::new("");
+    let root = scene.world.root().display().to_string();
+    let agent = format!(
+        "#!/bin/bash\ntrap 'stty size >>{root}/sizes' WINCH\ntrap 'echo int >>{root}/keys' INT\necho $$ >{root}/pid\n\
+         echo 'aider is here'\nwhile :; do sleep 0.05 & wait $!; done\n"
+    );
+    scene.world.program("aider", &agent);
+    scene.write_with(
+        "agents: { aider: { programs: [aider], drive: { ready: aider is here, quit: [SIGTERM] } } }\n",
+        "  - { name: one, agent: aider, cwd: LAB/one, desired: running }\n",
+    );
+    scene.run(&["apply", "--yes"]).is(0);
+    let (pid, launcher) = (noted(&scene, "pid", "\n").trim().parse().unwrap(), launcher(&scene));
+    scene.world.tmux(["resize-window", "-t", "=one:", "-x", "93", "-y", "31"]);
+    noted(&scene, "sizes", "31 93");
+    scene.world.tmux(["send-keys", "-t", "=one:", "C-c"]);
+    noted(&scene, "keys", "int");
+    assert!(is_alive(pid) && is_alive(launcher));
+    // What HUP ends, asked by nobody, is written as that.
+    assert!(Command::new("kill").args(["-HUP".to_owned(), pid.to_string()]).status().unwrap().success());
+    await_end(launcher);
+    let end = ended(&scene);
+    assert_eq!((&end["signal"], &end["told"]), (&1.into(), &serde_json::Value::Null), "{end}");
 }
 
 #[test]
