@@ -243,3 +243,45 @@ fn the_broker_has_a_row_that_says_whether_it_answers_and_what_is_unsafe_about_it
     let ran = run(&[("MQTT_BROKER", "a b")]);
     assert!(row(&ran, "broker").starts_with("fail"), "{}", ran.stdout);
 }
+
+#[test]
+fn the_tables_say_what_was_measured_and_what_differs_here() {
+    let place = Place::new();
+    let program = |path: &str| {
+        let path = place.home().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // Whoever runs it leaves something.
+        std::fs::write(&path, format!("#!/bin/sh\ntouch {}/ran\n", place.home().display())).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let bin = place.home().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let package = |name: &str, directory: &str, version: &str| {
+        let text = format!("{{\"name\": \"{name}\", \"version\": \"{version}\"}}");
+        std::fs::write(place.home().join(directory).join("package.json"), text).unwrap();
+    };
+    let link = |name: &str, to: &std::path::Path| std::os::unix::fs::symlink(to, bin.join(name)).unwrap();
+    link("codex", &program("lib/node_modules/@openai/codex/bin/codex.js"));
+    package("@openai/codex", "lib/node_modules/@openai/codex", "0.169.0");
+    link("claude", &program("share/claude/versions/2.9.1"));
+    // A package of somebody else's says nothing.
+    link("gemini", &program("project/gemini"));
+    package("my-own", "project", "0.61.0");
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let ran = Ran::from(place.command().args(["doctor", "--tables"]).env("PATH", path).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    for (agent, grade, text) in [
+        ("codex", "ok", "the same version is here"),
+        ("claude", "warn", "version 2.9.1 is here"),
+        ("gemini", "warn", "nothing tells which version"),
+        ("pi", "ok", "not in PATH here"),
+        ("antigravity", "ok", "unsupported"),
+    ] {
+        let row = row(&ran, agent);
+        assert!(row.starts_with(grade), "{row}");
+        let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+        assert!(words.join(" ").contains(text), "{agent}: {}", ran.stdout);
+    }
+    assert!(!place.home().join("ran").exists(), "no agent is run");
+}

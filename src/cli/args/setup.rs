@@ -17,7 +17,11 @@ pub(crate) struct DemoArgs {}
 ///
 /// Prints one row per check, and how to fix what is wrong. Exits 1 if a check fails; warnings do not count.
 #[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {}
+pub(crate) struct DoctorArgs {
+    /// Show how agents are started and stopped instead, and on which version that was measured
+    #[arg(long)]
+    pub(crate) tables: bool,
+}
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]

@@ -6,8 +6,8 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::{Context, render};
 
 /// Prints the checks; 1 if one fails.
-pub(crate) fn run(_args: &DoctorArgs, context: &Context) -> Result<Exit, CliError> {
-    let rows = doctor::rows(context);
+pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Result<Exit, CliError> {
+    let rows = if args.tables { doctor::tables() } else { doctor::rows(context) };
     context.out.answer(&render::doctor::render(&rows, &context.out.look))?;
     let failed = rows.iter().any(|row| row.grade == Grade::Fail);
     Ok(if failed { Exit::Failure } else { Exit::Done })

@@ -54,6 +54,6 @@ fn row(agent: &'static str, program: Option<&str>, home: Option<&Path>) -> Findi
     }
 }
 
-fn is_program(path: &Path) -> bool {
+pub(super) fn is_program(path: &Path) -> bool {
     path.is_file() && rustix::fs::access(path, Access::EXEC_OK).is_ok()
 }

@@ -6,6 +6,7 @@ mod files;
 mod hooks;
 mod host;
 mod jobs;
+mod tables;
 mod tmux;
 mod zellij;
 
@@ -77,4 +78,10 @@ pub(crate) fn rows(context: &Context) -> Vec<Finding> {
     rows.extend(jobs::rows(&examiner, context));
     rows.extend(agents::rows(&examiner));
     rows
+}
+
+/// How agents are started and stopped, and what of that was measured on another version than is here.
+pub(crate) fn tables() -> Vec<Finding> {
+    let env = Environ::of_this_process();
+    tables::rows(&Examiner { host: LocalHost::new(env.clone()), env })
 }
