@@ -7,15 +7,20 @@ use rustix::process::Signal;
 use super::dialogs::{Dialogs, StartDialog, lowest};
 use super::recognise::Words;
 use crate::core::fact::Fact;
-use crate::core::ids::ConversationId;
+use crate::core::ids::{ConversationId, MuxKind};
 use crate::core::lead::{DialogSubject, PaneKey};
 use crate::core::manifest::lead::Permissions;
+
+/// The multiplexers in which texts are typed to agents: those in which that was measured.
+pub const TYPED_IN: &[MuxKind] = &[MuxKind::Tmux];
 
 /// How one agent is driven.
 #[derive(Debug)]
 pub struct LaunchTable {
     /// The version that all of this was measured on; `None`: a manifest says it.
     pub version: Option<&'static str>,
+    /// The multiplexers that it was measured in.
+    pub muxes: &'static [MuxKind],
     /// The flag that gives a new conversation an id of ours, which is a UUID; `None`: the agent takes none.
     pub id_flag: Option<Cow<'static, str>>,
     /// Arguments before all others, on every start.

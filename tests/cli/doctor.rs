@@ -283,5 +283,9 @@ fn the_tables_say_what_was_measured_and_what_differs_here() {
         let words: Vec<&str> = ran.stdout.split_whitespace().collect();
         assert!(words.join(" ").contains(text), "{agent}: {}", ran.stdout);
     }
+    let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let claude = "in tmux: start, stop, restart, fork, prompt, trust, send, ask";
+    assert!(words.contains(claude) && words.contains("in zellij: start, stop, restart, fork, prompt, trust"), "{words}");
+    assert_eq!(words.matches(": unsupported: start, stop, restart, fork, prompt, trust, send, ask").count(), 2, "{words}");
     assert!(!place.home().join("ran").exists(), "no agent is run");
 }

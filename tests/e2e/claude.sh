@@ -150,15 +150,13 @@ grep -q 'name: plain     # mine' "$H/agent-sessions.yaml"
 
 LED="args: [--settings, '$WORLD/settings.json'], env: { PATH: '$BIN:$SYSPATH', ANTHROPIC_BASE_URL: '$URL', ANTHROPIC_API_KEY: $KEY, DISABLE_TELEMETRY: '1', DISABLE_ERROR_REPORTING: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' }"
 asks claude "$H/lab/asks" "$LED"
-if [ "$MUX" = tmux ]; then
-  printf '  - { name: bold-creator-claude, agent: claude, cwd: ~/lab/led, mux: tmux, desired: running, permissions: bypass, %s }\n' \
-    "${LED/env: \{/env: { IS_SANDBOX: '1',}" >>"$H/agent-sessions.yaml"
-  check "claude: it asks always, unless a person consented" consent "$(applied bold-creator-claude code)"
-  headcount consent bypass --yes
-  headcount apply bold-creator-claude --yes
-  check "claude: and then its own question is answered" alive "$(field bold-creator-claude observed)"
-  headcount stop bold-creator-claude --yes --now
-fi
+printf '  - { name: bold-creator-claude, agent: claude, cwd: ~/lab/led, mux: %s, desired: running, permissions: bypass, %s }\n' \
+  "$MUX" "${LED/env: \{/env: { IS_SANDBOX: '1',}" >>"$H/agent-sessions.yaml"
+check "claude: it asks always, unless a person consented" consent "$(applied bold-creator-claude code)"
+headcount consent bypass --yes
+headcount apply bold-creator-claude --yes
+check "claude: and then its own question is answered" alive "$(field bold-creator-claude observed)"
+headcount stop bold-creator-claude --yes --now
 HOOKED=yes
 led claude "$H/lab/led" "$LED" '❯'
 session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default

@@ -67,7 +67,6 @@ led() {
 # asks AGENT CWD ENTRY: one that asks whether it may trust its directory: it is left to a person, unless its entry answers that
 asks() {
   local name=asks-creator-$1
-  [ "$MUX" = tmux ] || return 0
   mkdir -p "$2"
   git -C "$2" init -q
   printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, %s }\n' "$name" "$1" "$2" "$MUX" "$3" >>"$H/agent-sessions.yaml"
@@ -89,7 +88,6 @@ print(json.load(sys.stdin)["operations"][0].get(sys.argv[1]))' "$2"; }
 # nobody AGENT CWD ENTRY: one in a home in which nobody has signed in
 nobody() {
   local name=nobody-creator-$1
-  [ "$MUX" = tmux ] || return 0
   printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, trust: true, %s }\n' "$name" "$1" "$2" "$MUX" "$3" >>"$H/agent-sessions.yaml"
   check "$1: that nobody has signed in is said" "it asks you to sign in; it was left running" "$(applied "$name" why)"
   check "$1: until somebody has" dialog "$(blocked_by "$name")"

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::in_zellij::with_zellij;
 use super::support::{await_end, await_some};
 use super::{Ran, Scene, is_alive};
 
@@ -36,7 +37,10 @@ fn scene(drive: &str, entries: &str) -> Scene {
 }
 
 fn scene_that_says(greeting: &str, drive: &str, entries: &str) -> Scene {
-    let scene = Scene::new("");
+    equip(Scene::new(""), greeting, drive, entries)
+}
+
+fn equip(scene: Scene, greeting: &str, drive: &str, entries: &str) -> Scene {
     let root = scene.world.root().display().to_string();
     scene.world.program("aider", &AIDER.replace("ROOT", &root).replace("GREETING", greeting));
     declare(&scene, drive, entries);
@@ -87,6 +91,38 @@ fn one_is_started_resumed_and_stopped_as_its_manifest_says() {
     assert_eq!(scene.run(&["stop", "--yes", "--json", "one"]).is(0).outcome("one").0, "stop done");
     assert!(!is_alive(second));
     assert_eq!(read(&scene, "ends"), "keys");
+}
+
+#[test]
+fn in_zellij_it_is_the_same() {
+    for (drive, ends) in [(FULL.to_owned(), "keys"), (FULL.replace("C-d", "/exit, Enter"), "typed")] {
+        let Some((scene, zellij)) = with_zellij("") else { return };
+        let scene = equip(scene, "aider is here", &drive, &ONE.replace("desired", "mux: zellij, desired"));
+        assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).outcome("one").0, "start done");
+        let id = scene.recorded("one", "session_id").as_str().unwrap().to_owned();
+        assert_eq!(read(&scene, "argv"), format!("--quiet --session-id {id}"));
+        let first = agent(&scene);
+        zellij.type_line("one", "hello");
+        await_some("its transcript", || scene.world.home().join(format!(".aider/sessions/{id}.jsonl")).exists().then_some(()));
+        scene.run(&["record"]).is(0);
+        assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(0).outcome("one").0, "restart done");
+        assert_eq!(read(&scene, "argv").lines().last(), Some(format!("--quiet --resume {id}").as_str()));
+        assert_eq!(read(&scene, "ends"), ends);
+        let second = agent(&scene);
+        assert!(second != first && is_alive(second) && !is_alive(first));
+        // What a person has begun to write is not sent, and not lost.
+        zellij.action("one", &["write-chars", "--pane-id", "terminal_0", "a draft"]);
+        let screen = || {
+            let shown = zellij.run(["--session=one", "action", "dump-screen", "--pane-id", "terminal_0"]);
+            String::from_utf8_lossy(&shown.stdout).trim_end().to_owned()
+        };
+        await_some("the draft", || screen().ends_with("> a draft").then_some(()));
+        let refused = scene.run(&["stop", "one", "--yes", "--json", "--now"]).is(75);
+        assert_eq!(refused.outcome("one"), ("stop refused".to_owned(), "working".to_owned()));
+        assert!(screen().ends_with("> a draft") && is_alive(second));
+        scene.run(&["stop", "one", "--yes", "--now", "--kill"]).is(0);
+        assert!(!is_alive(second));
+    }
 }
 
 #[test]

@@ -11,12 +11,13 @@ use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
 use crate::agent::drive::{Holder, LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
-use crate::core::ids::ConversationId;
+use crate::core::ids::{ConversationId, MuxKind};
 use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: Some("2.1.329"),
+    muxes: &[MuxKind::Tmux, MuxKind::Zellij],
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     // Without a flag it begins in a mode that does not always ask.

@@ -9,12 +9,13 @@ use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
 use crate::agent::drive::{Holder, LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::fact::Fact;
-use crate::core::ids::ConversationId;
+use crate::core::ids::{ConversationId, MuxKind};
 use crate::core::lead::DialogSubject;
 use crate::host::Host;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: Some("0.169.0"),
+    muxes: &[MuxKind::Tmux, MuxKind::Zellij],
     id_flag: None,
     // A daemon would hold the thread for it, beyond its own end.
     always: Words::Own(&["--disable", "daemon_auto_start"]),

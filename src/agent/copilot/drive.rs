@@ -7,10 +7,12 @@ use rustix::process::Signal;
 use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
 use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
+use crate::core::ids::MuxKind;
 use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: Some("1.0.102"),
+    muxes: &[MuxKind::Tmux, MuxKind::Zellij],
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     permissions: [Some(Words::Own(&[])), None, Some(Words::Own(&["--yolo"]))],

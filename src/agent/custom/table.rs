@@ -8,6 +8,7 @@ use crate::agent::dialogs::{Dialogs, StartDialog};
 use crate::agent::drive::{LaunchTable, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
 use crate::core::agents::{Definition, Drive};
+use crate::core::ids::MuxKind;
 use crate::core::lead::{DialogSubject, PaneKey};
 use crate::core::manifest::lead::Permissions;
 
@@ -27,6 +28,7 @@ pub(super) fn table(definition: &Definition, drive: &Drive) -> LaunchTable {
     let trust = |text: &String| StartDialog { subject: DialogSubject::Trust, shows: word(text), answer: None };
     LaunchTable {
         version: None,
+        muxes: &[MuxKind::Tmux, MuxKind::Zellij],
         id_flag: drive.id_flag.clone().filter(|_| definition.is_id(SAMPLE)).map(Cow::Owned),
         always: Words::Declared(drive.start.clone()),
         permissions: [mode(Permissions::Ask), mode(Permissions::Edit), mode(Permissions::Bypass)],

@@ -5,9 +5,11 @@ use rustix::process::Signal;
 use crate::agent::dialogs::Dialogs;
 use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
+use crate::core::ids::MuxKind;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: Some("1.18.33"),
+    muxes: &[MuxKind::Tmux, MuxKind::Zellij],
     id_flag: None,
     always: Words::Own(&[]),
     permissions: [Some(Words::Own(&[])), None, None],

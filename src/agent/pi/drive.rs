@@ -7,10 +7,12 @@ use rustix::process::Signal;
 use crate::agent::dialogs::{Dialogs, StartDialog};
 use crate::agent::drive::{LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
+use crate::core::ids::MuxKind;
 use crate::core::lead::DialogSubject;
 
 pub(super) static TABLE: LaunchTable = LaunchTable {
     version: Some("0.87.1"),
+    muxes: &[MuxKind::Tmux, MuxKind::Zellij],
     id_flag: Some(Cow::Borrowed("--session-id")),
     always: Words::Own(&[]),
     // It has no modes: whatever it does it does unasked.

@@ -6,12 +6,12 @@ use std::path::Path;
 use super::agents::is_program;
 use super::{Examiner, Finding};
 use crate::agent;
-use crate::agent::drive::{LaunchTable, QuitForm, ReadySign};
-use crate::core::ids::AgentKind;
+use crate::agent::drive::{LaunchTable, QuitForm, ReadySign, TYPED_IN};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind};
 use crate::core::lead::DialogSubject;
 use crate::core::manifest::lead::Permissions;
 
-/// One row for each agent that headcount knows by itself.
+/// For each agent that headcount knows by itself a row, and one for each multiplexer.
 pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
     let path = examiner.variable("PATH").unwrap_or_default();
     let directories: Vec<_> = std::env::split_paths(&path).collect();
@@ -19,9 +19,40 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
         let places = adapter.names().programs.iter().flat_map(|name| directories.iter().map(move |it| it.join(name)));
         let program = places.into_iter().find(|program| is_program(program));
         let here = program.as_deref().map(|program| (program, version(*adapter, program)));
-        row(kind.as_str(), adapter.drive(), here)
+        let first = row(kind.as_str(), adapter.drive(), here);
+        [first].into_iter().chain(MuxKind::ALL.into_iter().map(|mux| verbs(*adapter, mux)))
     };
-    agent::all().iter().zip(&AgentKind::ALL).map(row).collect()
+    agent::all().iter().zip(&AgentKind::ALL).flat_map(row).collect()
+}
+
+/// What headcount does with an agent in a multiplexer, and what it does not.
+fn verbs(agent: &dyn agent::Adapter, mux: MuxKind) -> Finding {
+    let table = agent.drive().filter(|table| table.muxes.contains(&mux));
+    let has = |does: fn(&LaunchTable) -> bool| table.is_some_and(does);
+    let is_typed = table.is_some() && agent.composer().is_some() && TYPED_IN.contains(&mux);
+    let is_forked = agent.fork_args(&ConversationId(String::new())).is_some();
+    let stops = has(|table| !matches!(table.quit, QuitForm::Unsaid(_)));
+    let all = [
+        ("start", table.is_some()),
+        ("stop", stops),
+        ("restart", stops),
+        ("fork", table.is_some() && is_forked),
+        ("prompt", has(|table| table.prompt.is_some())),
+        ("trust", has(|table| is_answered(table, DialogSubject::Trust))),
+        ("send", is_typed),
+        ("ask", is_typed),
+    ];
+    let named = |wanted: bool| {
+        let names: Vec<&str> = all.iter().filter(|(_, is)| *is == wanted).map(|(name, _)| *name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let unsupported = named(false).map(|names| format!("unsupported: {names}"));
+    let said: Vec<String> = [named(true), unsupported].into_iter().flatten().collect();
+    Finding::fine("", format!("in {mux}: {}", said.join("; ")))
+}
+
+fn is_answered(table: &LaunchTable, subject: DialogSubject) -> bool {
+    table.dialogs.iter().any(|dialog| dialog.subject == subject && dialog.answer.is_some())
 }
 
 fn row(agent: &'static str, table: Option<&LaunchTable>, here: Option<(&Path, Option<String>)>) -> Finding {
@@ -56,9 +87,8 @@ fn told(table: &LaunchTable) -> String {
         ReadySign::Screen(_) | ReadySign::LastLine(_) => "ready by its screen",
         ReadySign::Unsaid => "never known to be ready",
     };
-    let answered = |subject| table.dialogs.iter().any(|dialog| dialog.subject == subject && dialog.answer.is_some());
-    let trust = answered(DialogSubject::Trust).then_some("trust answered");
-    let bypass = answered(DialogSubject::Bypass).then_some("bypass answered");
+    let trust = is_answered(table, DialogSubject::Trust).then_some("trust answered");
+    let bypass = is_answered(table, DialogSubject::Bypass).then_some("bypass answered");
     let quit = match table.quit {
         QuitForm::Signal(_) => "ends by a signal",
         QuitForm::Keys(_) => "ends by keys",

@@ -59,6 +59,10 @@ impl<'a> Ground<'a> {
         let agent = session.agent;
         let unsupported = |message: String| Blocked::new(BlockCode::Unsupported, message);
         let table = self.agents.of(agent).and_then(|adapter| adapter.drive());
+        let mux = session.key.mux;
+        if table.is_some_and(|table| !table.muxes.contains(&mux)) {
+            return Err(unsupported(format!("how {agent} is started and stopped in {mux} has not been measured")));
+        }
         table.ok_or_else(|| match agent {
             AgentKind::Custom(_) => unsupported(format!(
                 "the manifest does not say how {agent} is started and stopped: `drive:` of its declaration does"

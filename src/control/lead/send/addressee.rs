@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::agent::drive::TYPED_IN;
 use crate::agent::{Agents, TranscriptIndex};
 use crate::control::lead::facts::{Ground, is_watched};
 use crate::control::lead::{LeadError, LeadRequest, about};
@@ -13,7 +14,7 @@ use crate::control::pass::{self, Mode, PassOptions};
 use crate::core::agents::Declared;
 use crate::core::drift::Presence;
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, MuxKind, SessionKey};
+use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::lead::send::Addressee;
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
@@ -81,7 +82,7 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         Presence::Absent { how } => return blocked(BlockCode::NoAgent, format!("it does not run: {how}")),
         _ => return blocked(BlockCode::NoAgent, "its agent is not in it".to_owned()),
     };
-    if key.mux != MuxKind::Tmux {
+    if !TYPED_IN.contains(&key.mux) {
         return blocked(BlockCode::Unsupported, format!("nothing is typed in {} yet", key.mux));
     }
     let seen = pass.observation();
