@@ -11,9 +11,6 @@ use crate::core::ids::{ConversationId, MuxKind};
 use crate::core::lead::{DialogSubject, PaneKey};
 use crate::core::manifest::lead::Permissions;
 
-/// The multiplexers in which texts are typed to agents: those in which that was measured.
-pub const TYPED_IN: &[MuxKind] = &[MuxKind::Tmux];
-
 /// How one agent is driven.
 #[derive(Debug)]
 pub struct LaunchTable {

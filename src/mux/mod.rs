@@ -3,6 +3,7 @@
 pub mod drive;
 pub(crate) mod screen;
 pub mod tmux;
+pub mod typing;
 pub mod zellij;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use crate::core::lead::send::{PaneScreen, ScreenCell, ScreenRow};
 
 /// The screen that a capture with its escape sequences draws, one line for each row.
-pub(crate) fn screen(captured: &str, size: (usize, usize), cursor: (usize, usize)) -> PaneScreen {
+pub(crate) fn screen(captured: &str, size: (usize, usize), cursor: Option<(usize, usize)>) -> PaneScreen {
     let limit = |it: usize| NonZero::new(u16::try_from(it.clamp(1, 1000)).unwrap_or(1000)).unwrap_or(NonZero::<u16>::MIN);
     let (columns, rows) = (limit(size.0), limit(size.1));
     let mut parser = vt100::Parser::new(rows, columns, 0);
@@ -24,7 +24,13 @@ pub(crate) fn screen(captured: &str, size: (usize, usize), cursor: (usize, usize
             _ => " ".to_owned(),
         };
         let is = |is: fn(&vt100::Cell) -> bool| cell.is_some_and(is);
-        ScreenCell { text, is_dim: is(vt100::Cell::dim), is_bold: is(vt100::Cell::bold), is_inverse: is(vt100::Cell::inverse) }
+        ScreenCell {
+            text,
+            is_dim: is(vt100::Cell::dim),
+            is_bold: is(vt100::Cell::bold),
+            is_inverse: is(vt100::Cell::inverse),
+            is_filled: is(|cell| cell.bgcolor() != vt100::Color::Default),
+        }
     };
     let blank = ScreenCell { text: " ".to_owned(), ..ScreenCell::default() };
     let row = |row: u16| {
@@ -42,14 +48,14 @@ mod tests {
 
     #[test]
     fn every_cell_stands_in_its_column_with_its_style() {
-        let drawn = screen("\x1b[1m›\x1b[0m \x1b[2mAsk\x1b[0m\n漢x\x1b[7m \x1b[0m", (6, 3), (2, 0));
+        let drawn = screen("\x1b[1m›\x1b[0m \x1b[2mAsk\x1b[0m\n漢x\x1b[7m \x1b[0m", (6, 3), Some((2, 0)));
         assert_eq!(drawn.rows.len(), 3);
         let texts = |row: usize| -> Vec<&str> { drawn.rows[row].cells.iter().map(|cell| cell.text.as_str()).collect() };
         assert_eq!(texts(0), ["›", " ", "A", "s", "k"]);
         assert!(drawn.rows[0].cells[0].is_bold && drawn.rows[0].cells[2].is_dim && !drawn.rows[0].cells[1].is_dim);
         assert_eq!(texts(1), ["漢", "", "x", " "], "a coloured blank at the end stays");
         assert!(drawn.rows[1].cells[3].is_inverse && drawn.rows[2].cells.is_empty());
-        let full = screen("abcdef\nghi", (6, 2), (0, 0));
+        let full = screen("abcdef\nghi", (6, 2), None);
         assert_eq!((full.rows[0].text(), full.rows[1].text()), ("abcdef".to_owned(), "ghi".to_owned()));
     }
 }

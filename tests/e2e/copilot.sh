@@ -3,6 +3,7 @@
 # kill -9 and a resume; an agent that ends in a shell; a transcript moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 mkdir -p "$H/.copilot" "$H"/lab/{shared,new,led}
 echo "{\"trustedFolders\":[\"$H/lab/shared\",\"$H/lab/led\"]}" >"$H/.copilot/config.json"
@@ -117,4 +118,9 @@ asks copilot "$H/lab/asks" "$LED"
 nobody copilot "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', COPILOT_HOME: '$H/nobody', COPILOT_AUTO_UPDATE: 'false' }"
 HOOKED=yes
 led copilot "$H/lab/led" "$LED" '/ commands' --now
+begun copilot "$H/lab/led" "$LED"
+told driven
+questioned driven 10
+refused_by_a_dialog driven
+raced driven "$H/.copilot/session-state/*/events.jsonl"
 echo "copilot in $MUX: OK"

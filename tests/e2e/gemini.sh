@@ -3,6 +3,7 @@
 # a trust dialog; working and idle; kill -9 and a resume; an orphan; an agent that ends in a shell; a chat moved away.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 mkdir -p "$H"/lab/{alone,shared,asked,orphan,shell,led}
 settings() { # HOME
@@ -197,4 +198,9 @@ settings "$H/nobody"
 echo '{}' >"$H/nobody/.gemini/settings.json"
 nobody gemini "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', GEMINI_CLI_HOME: '$H/nobody', GEMINI_SANDBOX: 'false' }"
 led gemini "$H/lab/led" "$LED" 'Type your message'
+begun gemini "$H/lab/led" "$LED"
+told driven
+questioned driven 10
+refused_by_a_dialog driven
+raced driven "$H/.gemini/tmp/led/chats/*.jsonl"
 echo "gemini in $MUX: OK"

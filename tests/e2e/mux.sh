@@ -99,7 +99,9 @@ paste() {
   tm set-buffer -b p -- "$2"
   tm paste-buffer -p -r -d -b p -t "=$1:"
 }
-# key NAME KEY: a letter, or Enter, Escape, Left, C-c, C-d
+# letters NAME TEXT: typed, not pasted
+letters() { if [ "$MUX" = tmux ]; then tm send-keys -t "=$1:" -l -- "$2"; else action "$1" write-chars "$2"; fi; }
+# key NAME KEY: a letter, or Enter, Escape, Left, C-c, C-d, C-u
 key() {
   if [ "$MUX" = tmux ]; then tm send-keys -t "=$1:" "$2"; return; fi
   case $2 in
@@ -108,6 +110,7 @@ key() {
     Left) action "$1" write 27 91 68 ;;
     C-c) action "$1" write 3 ;;
     C-d) action "$1" write 4 ;;
+    C-u) action "$1" write 21 ;;
     *) action "$1" write-chars "$2" ;;
   esac
 }

@@ -3,6 +3,7 @@
 # leaves beside the live database (nothing); an `opencode run` beside one that idles; a permission; a /new after an id in the arguments; kill -9 in the midst of an answer; an end below a shell; a conversation deleted.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell,led}
 cat >"$H/.config/opencode/opencode.json" <<JSON
@@ -132,5 +133,13 @@ listed session delete "$alone" >/dev/null
 case " $(drifts) " in *" stale-id:alone-creator-opencode "*) echo "ok: a deleted conversation is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
 HOOKED=yes
-led opencode "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }" 'ctrl.p commands'
+LED="env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }"
+led opencode "$H/lab/led" "$LED" 'ctrl.p commands'
+begun opencode "$H/lab/driven" "$LED"
+told driven
+questioned driven 10
+refused_by_a_dialog driven
+# Its prompts are in a database, which its own list shows.
+prompts() { listed export "$(field driven session_id)" 2>/dev/null | grep -c "\"text\": \"$2\"" || true; }
+raced driven -
 echo "opencode in $MUX: OK"

@@ -4,6 +4,7 @@
 # away; another home. Then one that headcount starts: what its launcher began is known to be its conversation.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/drive.sh"
 
 mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped,led}
 for home in "$H/.pi/agent" "$H/moved"; do
@@ -125,5 +126,11 @@ mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
 HOOKED=yes
-led pi "$H/lab/led" "args: [--provider, fake, --model, fake-model], env: { PATH: '$BIN:$SYSPATH', PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' }" fake-model
+LED="args: [--provider, fake, --model, fake-model], env: { PATH: '$BIN:$SYSPATH', PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' }"
+led pi "$H/lab/led" "$LED" fake-model
+begun pi "$H/lab/driven" "$LED"
+told driven
+interrupted driven
+questioned driven 60
+raced driven "$H/.pi/agent/sessions/*driven*/*.jsonl"
 echo "pi in $MUX: OK"

@@ -13,7 +13,10 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
     // The row that is chosen, which stands a column further in than what a person said.
     dialogs: &[" ❯ 1. ", " ❯ 2. ", " ❯ 3. ", " ❯ No, exit", " ❯ Yes, I trust", "Background work is running"],
     popups: &[" ❯ /"],
+    working: &["esc to interrupt"],
     queued: &["Press up to edit queued messages", "Queued ·"],
     commands: &['/', '!', '#'],
     continues: &['\\'],
+    hint: "",
+    is_interrupted_by_esc: true,
 };

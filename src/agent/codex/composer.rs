@@ -15,7 +15,10 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
         "open in another app",
     ],
     popups: &["enter/tab insert"],
+    working: &["esc to interrupt"],
     queued: &["Messages to be submitted after next tool call", "Queued follow-up"],
     commands: &['/', '!'],
     continues: &[],
+    hint: "",
+    is_interrupted_by_esc: true,
 };

@@ -1,5 +1,6 @@
 //! GitHub Copilot CLI. Reads the locks its own process holds, its arguments and the tail of its event log; never its database.
 
+mod composer;
 mod drive;
 mod event;
 mod hooks;
@@ -19,6 +20,7 @@ use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
@@ -77,6 +79,14 @@ impl Adapter for Copilot {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene, &scene.home.join(turn::OPEN))
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
+    }
+
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        turns::said(line)
     }
 
     fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::event::CopilotEvent;
 use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::send::{Said, SaidAs};
 use crate::core::lead::turns::{Turn, TurnDraft, TurnEnd, TurnErrorKind};
 
 /// What lines come to.
@@ -33,6 +34,13 @@ pub(super) fn parse(lines: &Lines<'_>) -> Parsed {
     drafts.iter_mut().rev().skip(1).for_each(TurnDraft::is_followed);
     let turns: Vec<Turn> = drafts.into_iter().map(TurnDraft::finish).collect();
     Parsed { turns, ..Parsed::default() }
+}
+
+/// The text of a prompt, by its line.
+pub(super) fn said(line: &[u8]) -> Option<Said> {
+    let event = serde_json::from_slice::<CopilotEvent>(line).ok()?;
+    let is_prompt = event.kind == "user.message" && !event.is_of_a_helper();
+    is_prompt.then(|| Said { held_as: SaidAs::Prompt, text: text_of(event.data.get("content").unwrap_or(&Value::Null)) })
 }
 
 fn add(drafts: &mut Vec<TurnDraft>, event: &CopilotEvent, place: u64, has_answered: &mut bool) {

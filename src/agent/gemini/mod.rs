@@ -2,6 +2,7 @@
 
 mod chat;
 mod chats;
+mod composer;
 mod drive;
 mod hooks;
 mod said;
@@ -20,6 +21,7 @@ use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TitleReader, TranscriptIndex, WatchDirs, WatchQuery, files, tail};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
 use crate::core::observe::{Activity, Transcript};
@@ -78,6 +80,14 @@ impl Adapter for Gemini {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
+    }
+
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        turns::said(line)
     }
 
     fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {

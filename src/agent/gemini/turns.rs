@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::chat::ChatMessage;
 use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::send::{Said, SaidAs};
 use crate::core::lead::turns::{Turn, TurnDraft, TurnEnd, TurnErrorKind};
 
 /// What lines come to.
@@ -43,13 +44,23 @@ pub(super) fn parse(lines: &Lines<'_>) -> Parsed {
     Parsed { turns, ..Parsed::default() }
 }
 
+/// The text of a prompt, by its line.
+pub(super) fn said(line: &[u8]) -> Option<Said> {
+    let message = serde_json::from_slice::<ChatMessage>(line).ok()?;
+    is_prompt(&message).then(|| Said { held_as: SaidAs::Prompt, text: text_of(&message.content) })
+}
+
+/// Whether somebody said it. What tools gave stands with their calls too.
+fn is_prompt(message: &ChatMessage) -> bool {
+    let parts = message.content.as_array().map(Vec::as_slice).unwrap_or_default();
+    message.kind == "user" && !parts.iter().any(|part| part.get("functionResponse").is_some())
+}
+
 fn add(drafts: &mut Vec<TurnDraft>, message: &ChatMessage, place: u64) {
     let at = Some(message.timestamp);
     let text = text_of(&message.content);
     if message.kind == "user" {
-        let parts = message.content.as_array().map(Vec::as_slice).unwrap_or_default();
-        // What tools gave stands with their calls too.
-        if !parts.iter().any(|part| part.get("functionResponse").is_some()) {
+        if is_prompt(message) {
             let mut draft = TurnDraft::begun(at);
             draft.ask(text, at, place);
             drafts.push(draft);

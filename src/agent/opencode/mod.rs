@@ -1,5 +1,6 @@
 //! OpenCode. Reads its arguments and the database of its conversations, without a trace; never its credentials beside it.
 
+mod composer;
 mod database;
 mod drive;
 mod hooks;
@@ -18,6 +19,7 @@ use super::turns::TurnQuery;
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::ComposerTable;
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading};
 use crate::core::observe::{Activity, Transcript};
@@ -100,6 +102,10 @@ impl Adapter for Opencode {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
     }
 
     fn turns(&self, transcript: &Transcript, id: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {

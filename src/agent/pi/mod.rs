@@ -1,5 +1,6 @@
 //! Pi. Reads names, first and last lines of its session files, its settings, and its arguments where they are left to be read.
 
+mod composer;
 mod drive;
 mod hooks;
 mod line;
@@ -20,6 +21,7 @@ use super::turns::{TurnQuery, of_lines};
 use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::send::{ComposerTable, Said};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::identity::{LastMessage, RungReading, RungValue};
 use crate::core::observe::{Activity, Transcript};
@@ -79,6 +81,14 @@ impl Adapter for Pi {
 
     fn activity(&self, scene: &LiveConversation<'_>) -> Fact<Activity> {
         turn::of(scene)
+    }
+
+    fn composer(&self) -> Option<&'static ComposerTable> {
+        Some(&composer::COMPOSER)
+    }
+
+    fn said(&self, line: &[u8]) -> Option<Said> {
+        turns::said(line)
     }
 
     fn turns(&self, transcript: &Transcript, _: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {

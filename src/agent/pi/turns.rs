@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::line::{SessionLine, SessionMessage};
 use crate::agent::turns::{LineRead, Lines, Parsed, arguments, text_of};
+use crate::core::lead::send::{Said, SaidAs};
 use crate::core::lead::turns::{Turn, TurnDraft, TurnEnd, TurnErrorKind, TurnStepKind};
 
 /// What lines come to.
@@ -30,6 +31,12 @@ pub(super) fn parse(lines: &Lines<'_>) -> Parsed {
     aside.iter_mut().for_each(TurnDraft::is_followed);
     let finish = |drafts: Vec<TurnDraft>| -> Vec<Turn> { drafts.into_iter().map(TurnDraft::finish).collect() };
     Parsed { turns: finish(turns), aside: finish(aside), queued: Vec::new() }
+}
+
+/// The text of a prompt, by its line.
+pub(super) fn said(line: &[u8]) -> Option<Said> {
+    let message = serde_json::from_slice::<SessionLine<'_>>(line).ok()?.message.filter(|message| message.role == "user")?;
+    Some(Said { held_as: SaidAs::Prompt, text: text_of(&message.content) })
 }
 
 /// The ids of the last line and of all that it descends from.

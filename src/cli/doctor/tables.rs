@@ -6,7 +6,7 @@ use std::path::Path;
 use super::agents::is_program;
 use super::{Examiner, Finding};
 use crate::agent;
-use crate::agent::drive::{LaunchTable, QuitForm, ReadySign, TYPED_IN};
+use crate::agent::drive::{LaunchTable, QuitForm, ReadySign};
 use crate::core::ids::{AgentKind, ConversationId, MuxKind};
 use crate::core::lead::DialogSubject;
 use crate::core::manifest::lead::Permissions;
@@ -29,7 +29,7 @@ pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
 fn verbs(agent: &dyn agent::Adapter, mux: MuxKind) -> Finding {
     let table = agent.drive().filter(|table| table.muxes.contains(&mux));
     let has = |does: fn(&LaunchTable) -> bool| table.is_some_and(does);
-    let is_typed = table.is_some() && agent.composer().is_some() && TYPED_IN.contains(&mux);
+    let is_typed = table.is_some() && agent.composer().is_some();
     let is_forked = agent.fork_args(&ConversationId(String::new())).is_some();
     let stops = has(|table| !matches!(table.quit, QuitForm::Unsaid(_)));
     let all = [

@@ -8,13 +8,13 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
-use crate::core::lead::send::{ComposerPane, TypingPermit};
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
 use crate::core::observe::Process;
 use crate::fault;
 pub(super) use crate::mux::drive::{KeyGuard, PaneView};
 use crate::mux::drive::{MuxDrive, MuxPlace, PaneCommand};
-use crate::mux::tmux::typing;
+use crate::mux::typing::MuxTyping;
 use crate::mux::{tmux, zellij};
 use crate::store::operations::LAUNCHER;
 
@@ -23,6 +23,14 @@ fn drive(kind: MuxKind) -> &'static dyn MuxDrive {
     match kind {
         MuxKind::Tmux => &tmux::drive::TmuxDrive,
         MuxKind::Zellij => &zellij::drive::ZellijDrive,
+    }
+}
+
+/// How a multiplexer is typed into.
+fn typing(pane: &PaneAddress) -> &'static dyn MuxTyping {
+    match pane.session.mux {
+        MuxKind::Tmux => &tmux::typing::TmuxTyping,
+        MuxKind::Zellij => &zellij::drive::ZellijTyping,
     }
 }
 
@@ -157,8 +165,8 @@ pub(super) fn used_at(world: &Observer, key: &SessionKey, session: &str) -> Opti
 ///
 /// # Errors
 /// One line.
-pub(super) fn composer_pane(world: &Observer, server: &str, pane: &str) -> Result<ComposerPane, String> {
-    fault::around("look at a composer", || typing::view(world.host.as_ref(), &world.env, server, pane))
+pub(super) fn composer_pane(world: &Observer, pane: &PaneAddress) -> Result<ComposerPane, String> {
+    fault::around("look at a composer", || typing(pane).view(here(world), pane))
 }
 
 /// Pastes a text. `false`: the pane was no longer as it was seen, and nothing was pasted.
@@ -166,17 +174,17 @@ pub(super) fn composer_pane(world: &Observer, server: &str, pane: &str) -> Resul
 /// # Errors
 /// One line; it may have been pasted all the same.
 pub(super) fn paste(world: &Observer, permit: &TypingPermit, text: &str) -> Result<bool, String> {
-    tracing::debug!(operation = permit.operation(), pane = permit.pane(), bytes = text.len(), "pasting");
-    fault::around("paste", || typing::paste(world.host.as_ref(), &world.env, permit, text))
+    tracing::debug!(operation = permit.operation(), pane = permit.pane().id, bytes = text.len(), "pasting");
+    fault::around("paste", || typing(permit.pane()).paste(here(world), permit, text))
 }
 
 /// Presses a key. `false`: the pane was no longer as it was seen, and nothing was pressed.
 ///
 /// # Errors
 /// One line; it may have been pressed all the same.
-pub(super) fn press_behind(world: &Observer, permit: &TypingPermit, key: &'static str) -> Result<bool, String> {
-    tracing::debug!(operation = permit.operation(), pane = permit.pane(), key, "pressing a key");
-    fault::around("press a key behind a text", || typing::press(world.host.as_ref(), &world.env, permit, key))
+pub(super) fn press_behind(world: &Observer, permit: &TypingPermit, key: TypedKey) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation(), pane = permit.pane().id, ?key, "pressing a key");
+    fault::around("press a key behind a text", || typing(permit.pane()).press(here(world), permit, key))
 }
 
 /// How far a process is asked to end.

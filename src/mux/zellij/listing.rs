@@ -22,7 +22,11 @@ pub(super) struct Listed {
     /// Left out where a pane runs the usual shell.
     #[serde(default)]
     terminal_command: Option<String>,
-    /// Where its cursor is shown: the column and the line, both from 0.
+    #[serde(default)]
+    pane_content_columns: usize,
+    #[serde(default)]
+    pane_content_rows: usize,
+    /// The column and the row, from 0; left out where a program hides it.
     #[serde(default, rename = "cursor_coordinates_in_pane")]
     pub(super) cursor: Option<(usize, usize)>,
 }
@@ -65,6 +69,12 @@ impl Listed {
     /// Whether its process is gone and the pane is only kept.
     pub(super) fn has_ended(&self) -> bool {
         self.exited || self.is_held
+    }
+
+    /// Its columns and rows.
+    pub(super) fn size(&self) -> Option<(usize, usize)> {
+        let size = (self.pane_content_columns, self.pane_content_rows);
+        (size.0 > 0 && size.1 > 0).then_some(size)
     }
 
     /// Whether this is the last word of what it was made to run.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::agent::drive::TYPED_IN;
 use crate::agent::{Agents, TranscriptIndex};
 use crate::control::lead::facts::{Ground, is_watched};
 use crate::control::lead::{LeadError, LeadRequest, about};
@@ -14,8 +13,8 @@ use crate::control::pass::{self, Mode, PassOptions};
 use crate::core::agents::Declared;
 use crate::core::drift::Presence;
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, SessionKey};
-use crate::core::lead::send::Addressee;
+use crate::core::ids::{ConversationId, MuxKind, SessionKey};
+use crate::core::lead::send::{Addressee, PaneAddress};
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
 use crate::core::manifest::lead::Permissions;
@@ -82,11 +81,11 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         Presence::Absent { how } => return blocked(BlockCode::NoAgent, format!("it does not run: {how}")),
         _ => return blocked(BlockCode::NoAgent, "its agent is not in it".to_owned()),
     };
-    if !TYPED_IN.contains(&key.mux) {
-        return blocked(BlockCode::Unsupported, format!("nothing is typed in {} yet", key.mux));
-    }
     let seen = pass.observation();
-    let server = seen.servers.get(&key.server_key()).and_then(|server| server.seen()?.pid);
+    let server = match key.mux {
+        MuxKind::Tmux => seen.servers.get(&key.server_key()).and_then(|server| server.seen()?.pid),
+        MuxKind::Zellij => live.session.process,
+    };
     let (Some(server), Some(pane)) = (server, live.pane.pid) else {
         return blocked(BlockCode::Unknown, "the process of its server or its pane cannot be told".to_owned());
     };
@@ -119,19 +118,20 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         (Some(id), Fact::Seen(home), Some(adapter)) => {
             let cwds: Vec<&Path> =
                 [live.agent.cwd.seen(), session.cwd.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
-            let file = adapter.transcript(&TranscriptIndex::new(), home, id, &cwds);
-            file.into_seen()
+            adapter.transcript(&TranscriptIndex::new(), home, id, &cwds)
         }
-        _ => None,
+        _ => Fact::Unknown("its conversation is not known".to_owned()),
     };
-    // A thread that is held and has no rollout yet waits for its first prompt.
-    let is_unspoken = transcript.is_none() && verdict.proven.as_ref().is_some_and(|(_, rung)| *rung == Rung::Held);
+    // A conversation that its process is proven to be in, and that has no file yet, waits for its first prompt.
+    let is_proven = verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Start);
+    let is_unspoken = turn.is_none() && transcript.is_absent() && is_proven;
     let turn = turn.or_else(|| is_unspoken.then_some(Activity::Idle));
+    let transcript = transcript.into_seen();
     let to = Addressee {
         agent: live.agent.kind,
-        server: (key.server.clone(), server),
-        pane: (live.pane.id.clone(), pane),
+        pane: PaneAddress { session: key.clone(), server, id: live.pane.id.clone(), pid: pane },
         activity: seen.phases.get(&process).copied().or(turn),
+        is_unspoken,
         beside: place.as_ref().and_then(|place| seen.awaited.get(place).cloned()),
         is_foreground: foreground.zip(host.group(process.pid)).map(|(has, is)| has == is),
     };

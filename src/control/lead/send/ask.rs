@@ -6,10 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use super::addressee::{Found, find};
 use super::{SendRequest, Sender, Sent, SentText};
 use crate::agent::{Agents, TurnQuery};
-use crate::control::lead::{LeadError, LeadRequest};
+use crate::control::lead::{LeadError, LeadRequest, effects};
 use crate::control::observe::Observer;
 use crate::core::ids::ConversationId;
-use crate::core::lead::send::{ASK_SCHEMA, AskEnd, AskReport, SendOutcome};
+use crate::core::lead::BlockCode;
+use crate::core::lead::send::{
+    ASK_SCHEMA, AskEnd, AskReport, Composer, ComposerTable, PaneScreen, SendOutcome, composer, is_busy,
+};
 use crate::core::lead::turns::{
     AnswerSeen, EndVerdict, TranscriptPosition, Turn, TurnEnd, TurnPage, TurnReply, answer_to, judge_end,
 };
@@ -40,7 +43,18 @@ pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout
         (SentText::New(text, _), Some(to), SendOutcome::Delivered) => (text, to),
         _ => return Ok(report(AskEnd::NotDelivered, None, None, receipt.message.clone())),
     };
-    let mut waiting = Waiting { world, request, asked, found: Some(found), from, seen: None, stamp: None, page: None };
+    let mut waiting = Waiting {
+        world,
+        request,
+        asked,
+        found: Some(found),
+        has_left: false,
+        dialog: None,
+        from,
+        seen: None,
+        stamp: None,
+        page: None,
+    };
     let mut looked = Instant::now();
     let (mut turn, mut answer) = (None, None);
     while begun.elapsed() < timeout {
@@ -69,7 +83,12 @@ pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout
                     let why = format!("it waits for an answer{}", what.map(|what| format!(" ({what})")).unwrap_or_default());
                     return Ok(report(AskEnd::NeedsInput, turn, answer, why));
                 }
-                _ if waiting.found.is_none() => {
+                // Of some only the screen tells: twice the same.
+                None if waiting.shows_a_dialog() => {
+                    let why = "it shows a dialog; `headcount screen` shows what it asks".to_owned();
+                    return Ok(report(AskEnd::NeedsInput, turn, answer, why));
+                }
+                _ if waiting.has_left => {
                     return Ok(report(
                         AskEnd::Interrupted,
                         turn,
@@ -91,9 +110,11 @@ struct Waiting<'a> {
     request: &'a LeadRequest,
     asked: &'a SendRequest,
     found: Option<Found>,
+    has_left: bool,
+    dialog: Option<&'static str>,
     from: TranscriptPosition,
     seen: Option<AnswerSeen>,
-    stamp: Option<(u64, SystemTime)>,
+    stamp: Option<[Option<(u64, SystemTime)>; 2]>,
     page: Option<TurnPage>,
 }
 
@@ -102,8 +123,18 @@ impl Waiting<'_> {
     fn find(&mut self) -> Result<Option<Activity>, LeadError> {
         // Somebody who looks on does not keep it from being seen.
         let request = LeadRequest { is_automatic: false, ..self.request.clone() };
-        self.found = find(self.world, &request, &self.asked.session)?.ok();
-        Ok(self.found.as_ref().and_then(|found| found.to.activity))
+        match find(self.world, &request, &self.asked.session)? {
+            Ok(found) => {
+                let activity = found.to.activity;
+                self.found = Some(found);
+                Ok(activity)
+            }
+            // A look that could tell nothing changes nothing of what was known.
+            Err(blocked) => {
+                self.has_left = blocked.code == BlockCode::NoAgent;
+                Ok(None)
+            }
+        }
     }
 
     /// The turn that took the text in, what the agent wrote since, and whether that turn has ended.
@@ -113,17 +144,17 @@ impl Waiting<'_> {
         }
         let Some((id, transcript)) = self.place() else { return Ok(None) };
         let stamp = stamp(&transcript.path);
-        if stamp != self.stamp || stamp.is_none() {
+        if self.stamp != Some(stamp) || stamp == [None, None] {
             self.page = self.read(&transcript, &id);
-            self.stamp = stamp;
+            self.stamp = Some(stamp);
         } else if self.seen.is_none() {
             return Ok(None);
         }
         let Some(page) = self.page.clone() else { return Ok(None) };
         let TurnReply::InTurn(reply) = answer_to(&page, text, Some(&self.from)) else { return Ok(None) };
         let mut verdict = judge_end(reply.turn, false, None, self.world.host.now());
-        if reply.turn.mark.is_none() && reply.turn.end == TurnEnd::Done {
-            let is_idle = self.find()? == Some(Activity::Idle);
+        if reply.turn.mark.is_none() && reply.turn.end != TurnEnd::Open {
+            let is_idle = self.find()? == Some(Activity::Idle) && self.takes_a_prompt();
             verdict = judge_end(reply.turn, is_idle, self.seen.as_ref(), self.world.host.now());
         }
         self.seen = match &verdict {
@@ -131,6 +162,29 @@ impl Waiting<'_> {
             EndVerdict::Ended(_) | EndVerdict::GoesOn => None,
         };
         Ok(Some((reply.turn.clone(), reply.text, verdict)))
+    }
+
+    /// What its composer shows, where that has been measured.
+    fn screen(&self) -> Option<(PaneScreen, &'static ComposerTable)> {
+        let found = self.found.as_ref()?;
+        let table = Agents::with(&found.declared).of(found.to.agent)?.composer()?;
+        Some((effects::composer_pane(self.world, &found.to.pane).ok()?.screen, table))
+    }
+
+    /// Whether nothing on its screen says that it goes on.
+    fn takes_a_prompt(&self) -> bool {
+        let is_free = |held: &Composer| matches!(held, Composer::Empty | Composer::Holds(_));
+        self.screen().is_none_or(|(screen, table)| is_free(&composer(&screen, table)) && !is_busy(&screen, table))
+    }
+
+    /// Whether a dialog is up that was up at the last call too.
+    fn shows_a_dialog(&mut self) -> bool {
+        let now = self.screen().and_then(|(screen, table)| match composer(&screen, table) {
+            Composer::Dialog(word) => Some(word),
+            _ => None,
+        });
+        let before = std::mem::replace(&mut self.dialog, now);
+        now.is_some() && now == before
     }
 
     fn place(&self) -> Option<(ConversationId, Transcript)> {
@@ -146,7 +200,10 @@ impl Waiting<'_> {
     }
 }
 
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
-    let metadata = path.metadata().ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
+/// What tells that a transcript was written to. A database writes to the log beside it first.
+fn stamp(path: &Path) -> [Option<(u64, SystemTime)>; 2] {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    [path, Path::new(&log)]
+        .map(|path| path.metadata().ok().and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?))))
 }

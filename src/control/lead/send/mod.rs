@@ -19,7 +19,8 @@ use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{
-    ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, is_listening, may_interrupt, may_paste, typable,
+    Composer, ComposerTable, SendOutcome, SendReceipt, TextOptions, TypedKey, TypingPermit, composer, is_listening,
+    may_interrupt, may_paste, typable,
 };
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
@@ -29,7 +30,7 @@ pub use addressee::is_shown;
 use addressee::{Found, find};
 pub use ask::ask;
 use draft::{ReceiptDraft, report};
-use transcript::TranscriptTail;
+use transcript::SearchedTranscript;
 
 /// How long an interrupted turn may take to end.
 const INTERRUPTING: Duration = Duration::from_secs(10);
@@ -79,6 +80,7 @@ struct Letter<'a> {
     adapter: &'a dyn Adapter,
     table: &'static ComposerTable,
     operation: OperationId,
+    begun: DateTime<Utc>,
     /// Whether a turn went on as it was typed.
     mid_turn: bool,
 }
@@ -188,6 +190,7 @@ impl Sender<'_> {
             adapter,
             table,
             operation: operation.id.clone(),
+            begun: operation.begun,
             mid_turn: self.send.mid_turn && is_working,
         };
         let permit = match self.preflight(&letter, &mut draft) {
@@ -217,7 +220,7 @@ impl Sender<'_> {
             }
         };
         draft.receipt.id = Some(operation.id.clone());
-        let tail = found.transcript.clone().map(|transcript| TranscriptTail::new(transcript.path));
+        let tail = SearchedTranscript::from(found, adapter, found.position(operation.begun));
         let receipt = match effects::paste(self.world, &permit, text) {
             Ok(true) => self.submit(draft, &letter, (lock, tail)),
             Ok(false) => {
@@ -267,8 +270,9 @@ impl Sender<'_> {
         };
         draft.receipt.id = Some(operation.id.clone());
         draft.receipt.phases.agent = Some(self.now());
-        let letter = Letter { found, note: &note, adapter, table, operation: operation.id.clone(), mid_turn: false };
-        let tail = found.transcript.clone().map(|transcript| TranscriptTail::new(transcript.path));
+        let begun = operation.begun;
+        let letter = Letter { found, note: &note, adapter, table, operation: operation.id.clone(), begun, mid_turn: false };
+        let tail = SearchedTranscript::from(found, adapter, found.position(operation.begun));
         let receipt = self.submit(draft, &letter, (lock, tail));
         self.end(&files, &receipt);
         // A key stands for the operation that typed it.
@@ -279,7 +283,7 @@ impl Sender<'_> {
     /// Whether its composer takes a text now. A screen may be drawn just now, so one that shows none is looked at again.
     fn preflight(&self, letter: &Letter<'_>, draft: &mut ReceiptDraft) -> Result<TypingPermit, Blocked> {
         let to = &letter.found.to;
-        is_listening(to, letter.mid_turn)?;
+        is_listening(to, letter.mid_turn).map_err(|blocked| self.by_its_screen(letter, blocked))?;
         draft.receipt.phases.agent = Some(self.now());
         let mut tries = 3;
         loop {
@@ -298,6 +302,18 @@ impl Sender<'_> {
         }
     }
 
+    /// Of some agents only the screen tells that they wait for an answer.
+    fn by_its_screen(&self, letter: &Letter<'_>, blocked: Blocked) -> Blocked {
+        let to = &letter.found.to;
+        let shows = || self.view(to).is_ok_and(|view| matches!(composer(&view.screen, letter.table), Composer::Dialog(_)));
+        match blocked.code {
+            BlockCode::Unknown if shows() => {
+                Blocked::new(BlockCode::Dialog, format!("{} shows a dialog; answer it first", to.agent))
+            }
+            _ => blocked,
+        }
+    }
+
     /// Ends a turn by one Esc, and waits until it has ended.
     fn interrupt(&self, id: &OperationId, found: &mut Found, table: &ComposerTable) -> Result<(), Blocked> {
         let view = self.view(&found.to)?;
@@ -305,7 +321,7 @@ impl Sender<'_> {
         if self.send.is_preview {
             return Err(Blocked::new(BlockCode::Working, "a turn goes on, and would be interrupted first"));
         }
-        match effects::press_behind(self.world, &permit, "Escape") {
+        match effects::press_behind(self.world, &permit, TypedKey::Escape) {
             Ok(true) => {}
             Ok(false) => return Err(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again")),
             Err(why) => return Err(unknown(format!("whether the turn was interrupted cannot be told: {why}"))),

@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::addressee::find;
 use super::draft::ReceiptDraft;
-use super::transcript::TranscriptTail;
+use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
 use crate::control::lead::effects;
 use crate::core::lead::Blocked;
 use crate::core::lead::send::{
-    Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, composer, has_popup,
+    Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, TypedKey, composer, has_popup,
     may_close_popup, may_submit, staged,
 };
+use crate::core::lead::turns::TranscriptPosition;
 use crate::store::operations::SessionLock;
 
 /// How long a text may take to stand in the composer, and how long its Enter is tried.
@@ -48,8 +49,7 @@ impl Letter<'_> {
 
 impl Sender<'_> {
     pub(super) fn view(&self, to: &Addressee) -> Result<ComposerPane, Blocked> {
-        effects::composer_pane(self.world, &to.server.0, &to.pane.0)
-            .map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
+        effects::composer_pane(self.world, &to.pane).map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
     }
 
     /// Presses Enter once the text stands in the composer, and sees what becomes of it.
@@ -57,7 +57,7 @@ impl Sender<'_> {
         &self,
         mut draft: ReceiptDraft,
         letter: &Letter<'_>,
-        (lock, tail): (SessionLock, Option<TranscriptTail>),
+        (lock, tail): (SessionLock, Option<SearchedTranscript>),
     ) -> SendReceipt {
         let to = &letter.found.to;
         let (begun, mut pause, mut has_closed) = (Instant::now(), Pause(LOOKS[0]), false);
@@ -80,7 +80,7 @@ impl Sender<'_> {
                     && !has_closed
                     && let Ok(permit) = may_close_popup(&letter.operation, to, &view, letter.table, is_staged)
                 {
-                    has_closed = effects::press_behind(self.world, &permit, "Escape").is_ok();
+                    has_closed = effects::press_behind(self.world, &permit, TypedKey::Escape).is_ok();
                     pause.wait();
                     continue;
                 }
@@ -92,7 +92,7 @@ impl Sender<'_> {
                         look at it and press Enter there, or send it in shorter lines";
                     return draft.end(SendOutcome::Staged, what);
                 }
-                (_, Ok(permit)) => match effects::press_behind(self.world, &permit, "Enter") {
+                (_, Ok(permit)) => match effects::press_behind(self.world, &permit, TypedKey::Enter) {
                     Ok(true) => {
                         draft.receipt.phases.submitted = Some(self.now());
                         drop(lock);
@@ -115,16 +115,19 @@ impl Sender<'_> {
     }
 
     /// Waits until the transcript holds it.
-    fn confirm(&self, mut draft: ReceiptDraft, letter: &Letter<'_>, mut tail: Option<TranscriptTail>) -> SendReceipt {
+    fn confirm(&self, mut draft: ReceiptDraft, letter: &Letter<'_>, mut tail: Option<SearchedTranscript>) -> SendReceipt {
         let (begun, mut pause) = (Instant::now(), Pause(LOOKS[0]));
         let (mut looked, mut pressed) = (begun, begun);
         while begun.elapsed() < CONFIRMING {
             if tail.is_none() && looked.elapsed() > LOOKS[1] {
-                tail = self.new_transcript(letter).map(TranscriptTail::whole);
+                tail = self.new_transcript(letter);
                 looked = Instant::now();
             }
             let said = tail.as_mut().and_then(|tail| {
-                Some((tail.said(letter.adapter, |said| letter.note.is_of(said))?, tail.path().display().to_string()))
+                Some((
+                    tail.said(letter.adapter, self.now(), |said| letter.note.is_of(said))?,
+                    tail.path().display().to_string(),
+                ))
             });
             match said {
                 Some((SaidAs::Prompt, path)) => {
@@ -166,14 +169,15 @@ impl Sender<'_> {
         let Ok(_lock) = self.lock() else { return };
         let Ok(view) = self.view(to) else { return };
         if let Ok(permit) = may_submit(&letter.operation, to, &view, letter.table, |held| letter.is_staged(held)) {
-            let _ = effects::press_behind(self.world, &permit, "Enter");
+            let _ = effects::press_behind(self.world, &permit, TypedKey::Enter);
         }
     }
 
     /// The transcript of a conversation in which nothing had been said.
-    fn new_transcript(&self, letter: &Letter<'_>) -> Option<std::path::PathBuf> {
+    fn new_transcript(&self, letter: &Letter<'_>) -> Option<SearchedTranscript> {
         let again = find(self.world, self.request, &self.send.session).ok()?.ok()?;
         let is_same = again.to.pane == letter.found.to.pane && again.process == letter.found.process;
-        again.transcript.map(|transcript| transcript.path).filter(|_| is_same)
+        let from = TranscriptPosition { end: 0, ..letter.found.position(letter.begun) };
+        is_same.then(|| SearchedTranscript::from(&again, letter.adapter, from)).flatten()
     }
 }

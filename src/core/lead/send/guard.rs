@@ -1,8 +1,8 @@
 //! Whether something may be typed into a pane: everything that is seen of it has to say so. Pure; nothing else makes a permit.
 
-use super::composer::{Composer, ComposerTable, composer, has_popup};
+use super::composer::{Composer, ComposerTable, composer, has_popup, is_busy};
 use super::screen::PaneScreen;
-use crate::core::ids::AgentKind;
+use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::operation::OperationId;
 use crate::core::lead::{BlockCode, Blocked};
 use crate::core::observe::Activity;
@@ -22,10 +22,32 @@ pub struct ComposerPane {
     pub is_synchronized: bool,
     /// Whether it takes no keys.
     pub is_input_off: bool,
-    /// The program in its foreground, as the multiplexer calls it.
+    /// What is in its foreground, as the multiplexer tells it from others.
     pub runs: String,
     /// What it shows.
     pub screen: PaneScreen,
+}
+
+/// A pane that something is typed into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaneAddress {
+    /// Its session.
+    pub session: SessionKey,
+    /// The process of its server.
+    pub server: u32,
+    /// The multiplexer's id of it.
+    pub id: String,
+    /// The process it was made for.
+    pub pid: u32,
+}
+
+/// A key that is pressed behind a text, or in place of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypedKey {
+    /// Submits a text.
+    Enter,
+    /// Closes a list, and interrupts a turn.
+    Escape,
 }
 
 /// The agent that something is to be typed to.
@@ -33,12 +55,12 @@ pub struct ComposerPane {
 pub struct Addressee {
     /// Which agent.
     pub agent: AgentKind,
-    /// The server, as manifests spell it, and its process.
-    pub server: (String, u32),
-    /// Its pane, by the multiplexer's immutable id, and the process that was made for.
-    pub pane: (String, u32),
+    /// Its pane.
+    pub pane: PaneAddress,
     /// What it is doing; `None`: that cannot be told.
     pub activity: Option<Activity>,
+    /// Whether nothing was said in its conversation, so that no file tells what it is doing.
+    pub is_unspoken: bool,
     /// What else it says of that: what it waits for, or what runs on beside it.
     pub beside: Option<String>,
     /// Whether its process group has the terminal.
@@ -49,8 +71,7 @@ pub struct Addressee {
 #[derive(Debug)]
 pub struct TypingPermit {
     operation: OperationId,
-    server: (String, u32),
-    pane: (String, u32),
+    pane: PaneAddress,
     runs: String,
     words: Vec<(bool, &'static str)>,
 }
@@ -61,27 +82,12 @@ impl TypingPermit {
         self.operation.as_str()
     }
 
-    /// The server, as manifests spell it.
-    pub fn server(&self) -> &str {
-        &self.server.0
-    }
-
-    /// The process of the server.
-    pub fn server_pid(&self) -> u32 {
-        self.server.1
-    }
-
     /// The pane.
-    pub fn pane(&self) -> &str {
-        &self.pane.0
+    pub fn pane(&self) -> &PaneAddress {
+        &self.pane
     }
 
-    /// The process the pane was made for.
-    pub fn pid(&self) -> u32 {
-        self.pane.1
-    }
-
-    /// The program that has to be in its foreground.
+    /// What has to be in its foreground.
     pub fn runs(&self) -> &str {
         &self.runs
     }
@@ -132,7 +138,7 @@ pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
 
 /// Whether a pane is that of the agent, and takes what is typed.
 fn is_its_pane(to: &Addressee, pane: &ComposerPane) -> Result<(), Blocked> {
-    if (pane.server, pane.pid) != (to.server.1, to.pane.1) {
+    if (pane.server, pane.pid) != (to.pane.server, to.pane.pid) {
         return held(BlockCode::Busy, "its pane is another one by now; look again");
     }
     for (is_so, why) in [
@@ -162,6 +168,9 @@ pub fn may_paste(
     is_listening(to, mid_turn)?;
     is_its_pane(to, pane)?;
     let agent = to.agent;
+    if to.is_unspoken && is_busy(&pane.screen, table) {
+        return held(BlockCode::Working, format!("{agent} is working on its first prompt"));
+    }
     match composer(&pane.screen, table) {
         Composer::Empty => {}
         Composer::Holds(_) => {
@@ -183,13 +192,12 @@ fn permit(
     table: &ComposerTable,
     popups: &[&'static str],
 ) -> TypingPermit {
-    let words = std::iter::once((true, table.prompt));
+    let words = Some((true, table.prompt)).filter(|(_, prompt)| !prompt.trim().is_empty());
     TypingPermit {
         operation: operation.clone(),
-        server: to.server.clone(),
         pane: to.pane.clone(),
         runs: pane.runs.clone(),
-        words: words.chain(table.dialogs.iter().chain(popups).map(|word| (false, *word))).collect(),
+        words: words.into_iter().chain(table.dialogs.iter().chain(popups).map(|word| (false, *word))).collect(),
     }
 }
 
@@ -224,6 +232,9 @@ pub fn may_interrupt(
     let agent = to.agent;
     if to.activity != Some(Activity::Working) || to.beside.is_some() {
         return held(BlockCode::Unknown, format!("no turn of {agent} is known to go on"));
+    }
+    if !table.is_interrupted_by_esc {
+        return held(BlockCode::Unsupported, format!("how a turn of {agent} is interrupted has not been measured"));
     }
     is_listening(to, true)?;
     is_its_pane(to, pane)?;

@@ -8,8 +8,13 @@ mod screen;
 mod text;
 
 pub use ask::{ASK_SCHEMA, AskEnd, AskReport};
-pub use composer::{Composer, ComposerTable, Counted, Frame, PasteMark, Staged, TextShape, composer, has_popup, staged};
-pub use guard::{Addressee, ComposerPane, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste, may_submit};
+pub use composer::{
+    Composer, ComposerTable, Counted, Frame, PasteMark, Staged, TextShape, composer, has_popup, is_busy, staged,
+};
+pub use guard::{
+    Addressee, ComposerPane, PaneAddress, TypedKey, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste,
+    may_submit,
+};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
 pub use screen::{PaneScreen, ScreenCell, ScreenRow, squeezed};
 pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable};

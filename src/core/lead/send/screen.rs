@@ -5,8 +5,8 @@
 pub struct PaneScreen {
     /// Its rows, from the top; without the blank cells at their ends that nobody coloured.
     pub rows: Vec<ScreenRow>,
-    /// Where its cursor is: the column and the row, from 0.
-    pub cursor: (usize, usize),
+    /// Where its cursor is: the column and the row, from 0. `None`: the multiplexer does not say.
+    pub cursor: Option<(usize, usize)>,
 }
 
 /// A row of it.
@@ -27,6 +27,8 @@ pub struct ScreenCell {
     pub is_bold: bool,
     /// Whether its colours are swapped.
     pub is_inverse: bool,
+    /// Whether its ground is coloured.
+    pub is_filled: bool,
 }
 
 impl ScreenCell {

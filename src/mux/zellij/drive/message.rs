@@ -69,10 +69,21 @@ pub(super) fn write(id: u32, keys: &[u8]) -> Vec<u8> {
     action(&wrapped(100, &write))
 }
 
-/// Asks what a pane shows.
-pub(super) fn dump_screen(id: u32) -> Vec<u8> {
+/// Pastes a text into a pane: bracketed, where its program asked for that.
+pub(super) fn paste(id: u32, words: &str) -> Vec<u8> {
+    let mut paste = Vec::new();
+    text(&mut paste, 1, words.as_bytes());
+    text(&mut paste, 2, &terminal(id));
+    action(&wrapped(109, &paste))
+}
+
+/// Asks what a pane shows, plain or with its styles.
+pub(super) fn dump_screen(id: u32, is_styled: bool) -> Vec<u8> {
     let mut dump = wrapped(3, &terminal(id));
     number(&mut dump, 4, 1);
+    if is_styled {
+        number(&mut dump, 5, 1);
+    }
     action(&wrapped(15, &dump))
 }
 
@@ -164,6 +175,9 @@ mod tests {
         assert_eq!(first_client(&first), expected);
         assert_eq!(close_pane(0), b"\x0b\0\0\0\x4a\x09\x0a\x05\xca\x04\x02\x08\0\x20\x01");
         assert_eq!(kill_session(), b"\x02\0\0\0\x62\0");
-        assert_eq!(dump_screen(300), b"\x0f\0\0\0\x4a\x0d\x0a\x09\x7a\x07\x1a\x03\x08\xac\x02\x20\x01\x20\x01");
+        assert_eq!(dump_screen(0, true), b"\x10\0\0\0\x4a\x0e\x0a\x0a\x7a\x08\x1a\x02\x08\0\x20\x01\x28\x01\x20\x01");
+        let pasted = b"\x1f\0\0\0\x4a\x1d\x0a\x19\xea\x06\x16\x0a\x10h\xc3\xa9llo\ntwo @@ x;\x12\x02\x08\0\x20\x01";
+        assert_eq!(paste(0, "h\u{e9}llo\ntwo @@ x;"), pasted);
+        assert_eq!(dump_screen(300, false), b"\x0f\0\0\0\x4a\x0d\x0a\x09\x7a\x07\x1a\x03\x08\xac\x02\x20\x01\x20\x01");
     }
 }

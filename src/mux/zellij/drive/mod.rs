@@ -11,6 +11,7 @@ mod leftover;
 mod message;
 mod server;
 mod session;
+mod typing;
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -24,6 +25,7 @@ use crate::core::text::printable;
 use crate::host::{Environ, Host};
 use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
 use session::{FAREWELL, GONE, ServedSession, counted, until};
+pub use typing::ZellijTyping;
 
 /// The longest path of a socket that the kernel takes.
 const LONGEST_SOCKET: usize = 107;
@@ -185,7 +187,7 @@ impl MuxDrive for ZellijDrive {
 
     fn view(&self, (host, env): MuxPlace<'_>, server: &str, placed: &Placed) -> Option<PaneView> {
         let socket = address::sockets(&address::base(server, env).ok()?).join(&placed.session);
-        let dump = message::dump_screen(number(&placed.pane)?);
+        let dump = message::dump_screen(number(&placed.pane)?, false);
         let text = wire::ask(host, &socket, &dump, Some(placed.server)).ok()?;
         let cursor = wire::ask(host, &socket, wire::LIST_PANES, Some(placed.server)).and_then(|text| listing::parse(&text));
         let cursor = cursor.ok().and_then(|panes| panes.into_iter().find(|pane| Some(pane.id) == number(&placed.pane))?.cursor);

@@ -61,15 +61,23 @@ impl ServedSession {
 
     /// Says something to it. One that does not answer is told nothing: it would do it whenever it goes on.
     pub(super) fn say(&self, host: &dyn Host, words: &[u8]) -> Result<(), String> {
-        let is_told = self.answers(host)? && wire::tell(host, &self.socket, words, self.process.pid)?;
-        is_told.then_some(()).ok_or_else(|| GONE.to_owned())
+        self.tell(host, words)?.then_some(()).ok_or_else(|| GONE.to_owned())
     }
 
-    /// Its terminal panes. A server whose screen is busy for a second answers something else (0.45.1): it is asked again.
+    /// The same, and whether it heard it.
+    pub(super) fn tell(&self, host: &dyn Host, words: &[u8]) -> Result<bool, String> {
+        Ok(self.answers(host)? && wire::tell(host, &self.socket, words, self.process.pid)?)
+    }
+
+    /// Asks it something. A server whose screen is busy for a second answers something else (0.45.1): it is asked again.
+    pub(super) fn ask(&self, host: &dyn Host, words: &[u8]) -> Result<Vec<u8>, String> {
+        let ask = || wire::ask(host, &self.socket, words, Some(self.process.pid));
+        ask().or_else(|_| ask())
+    }
+
+    /// Its terminal panes.
     pub(super) fn panes(&self, host: &dyn Host) -> Result<Vec<listing::Listed>, String> {
-        let ask = || wire::ask(host, &self.socket, wire::LIST_PANES, Some(self.process.pid));
-        let text = ask().or_else(|_| ask())?;
-        listing::parse(&text)
+        listing::parse(&self.ask(host, wire::LIST_PANES)?)
     }
 
     pub(super) fn pane(&self, host: &dyn Host, id: u32) -> Result<Option<listing::Listed>, String> {

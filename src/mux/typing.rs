@@ -1,0 +1,26 @@
+//! Typing into a pane, in one shape for all multiplexers: looks at it, pastes, presses a key. What changes the pane is done only while
+//! it is as it was seen.
+
+use super::drive::MuxPlace;
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
+
+/// One multiplexer's way of typing.
+pub trait MuxTyping: Send + Sync {
+    /// Looks at a pane: what it is, and what it shows.
+    ///
+    /// # Errors
+    /// One line: it cannot be told.
+    fn view(&self, place: MuxPlace<'_>, pane: &PaneAddress) -> Result<ComposerPane, String>;
+
+    /// Pastes a text as one bracketed paste. `false`: the pane was no longer as it was seen, and nothing was pasted.
+    ///
+    /// # Errors
+    /// One line; it may have been pasted all the same.
+    fn paste(&self, place: MuxPlace<'_>, permit: &TypingPermit, text: &str) -> Result<bool, String>;
+
+    /// Presses a key. `false`: the pane was no longer as it was seen, and nothing was pressed.
+    ///
+    /// # Errors
+    /// One line; it may have been pressed all the same.
+    fn press(&self, place: MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String>;
+}
