@@ -3,6 +3,7 @@
 
 mod action;
 mod cause;
+pub mod conditions;
 mod dialog;
 pub mod enforce;
 mod entry_facts;

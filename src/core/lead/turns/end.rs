@@ -16,6 +16,13 @@ pub struct AnswerSeen {
     at: DateTime<Utc>,
 }
 
+impl AnswerSeen {
+    /// A turn as it has stood since then.
+    pub fn of(turn: &Turn, at: DateTime<Utc>) -> Self {
+        Self { steps: turn.steps.len(), text: turn.text.clone(), at }
+    }
+}
+
 /// Whether a turn has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndVerdict {
@@ -50,7 +57,7 @@ pub fn judge_end(turn: &Turn, is_idle: bool, before: Option<&AnswerSeen>, now: D
         // A clock that was set back proves nothing: it begins again.
         Some(seen) if now - seen.at >= SETTLED_AFTER => EndVerdict::Ended("the same end twice, and an idle agent"),
         Some(seen) if now >= seen.at => EndVerdict::Settling(seen.clone()),
-        _ => EndVerdict::Settling(AnswerSeen { steps: turn.steps.len(), text: turn.text.clone(), at: now }),
+        _ => EndVerdict::Settling(AnswerSeen::of(turn, now)),
     }
 }
 
