@@ -54,7 +54,7 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         "`headcount send SESSION TEXT` sends a text to an agent and says whether it was delivered",
     ),
     (
-        &["wait", "submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
+        &["submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
         "`headcount job` has the commands for jobs: submit, list, show, events, publish, cancel, wait, prune",
     ),
     (&["hosts", "machines", "nodes"], "`headcount fleet status` shows every host that publishes on the MQTT broker"),
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_verbs_of_the_field_have_an_answer() {
-        for word in ["enforce", "send-keys", "log", "journal", "list", "get", "kill", "resume", "wait", "remove", "rollback"] {
+        for word in ["enforce", "send-keys", "log", "journal", "list", "get", "kill", "resume", "remove", "rollback"] {
             assert!(hint(&ELSEWHERE, word).is_some(), "{word}");
         }
         assert_eq!(hint(&ELSEWHERE, "frobnicate"), None);

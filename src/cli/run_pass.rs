@@ -122,14 +122,19 @@ pub(crate) fn world(state: &StateHome) -> Observer {
     }))
 }
 
-/// Puts into rows who has their sessions in hand.
+/// Puts into rows who has their sessions in hand, and which conditions hold.
 ///
 /// # Errors
 /// There is no place for state.
-pub(crate) fn show_holds<'a>(pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) -> Result<(), CliError> {
+pub(crate) fn complete_rows<'a>(pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) -> Result<(), CliError> {
     let state = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let holds = lead::holds(&world(&state), &state, pass);
-    rows.for_each(|row| row.hold = holds.get(&row.session).cloned());
+    let world = world(&state);
+    let holds = lead::holds(&world, &state, pass);
+    let mut seen = lead::conditions(&world, &state, pass);
+    rows.for_each(|row| {
+        row.hold = holds.get(&row.session).cloned();
+        row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();
+    });
     Ok(())
 }
 

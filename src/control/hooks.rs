@@ -11,9 +11,42 @@ use crate::core::fact::Fact;
 use crate::core::hooks::{HookEvent, ProcessMark};
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::observe::Process;
-use crate::host::ProcessInfo;
+use crate::host::{Host, ProcessInfo};
 use crate::store::hooks::{self, HookError, HookPosition};
 use crate::store::paths::StateHome;
+
+/// Which processes are an agent's own: itself, and the wrappers around it. Reads the table of processes once.
+pub struct OwnProcesses<'a> {
+    host: &'a dyn Host,
+    agents: &'a Agents,
+    below: HashMap<u32, Vec<u32>>,
+}
+
+impl<'a> OwnProcesses<'a> {
+    /// From the processes that run now. `None`: nobody can tell.
+    pub fn new(host: &'a dyn Host, agents: &'a Agents) -> Option<Self> {
+        let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+        for row in &host.table().into_seen()? {
+            below.entry(row.parent).or_default().push(row.pid);
+        }
+        Some(Self { host, agents, below })
+    }
+
+    /// Those of an agent by its topmost process, as they call themselves. `None` if that is not there any more.
+    pub fn marks(&self, agent: AgentKind, process: Process) -> Option<Vec<ProcessMark>> {
+        let host = self.host;
+        let top = host.process(process.pid).into_seen().filter(|top| Process::from(top) == process)?;
+        let children = |pid: u32| self.below.get(&pid).cloned().unwrap_or_default();
+        let chain = WrapperChain::new(host, (self.agents.of(agent)?, self.agents), &top, &children);
+        // In a namespace of its own it calls itself by another id.
+        let own = |process: &ProcessInfo| match host.own_pid(process.pid) {
+            Fact::Seen(own) if own.is_of_our_time => Some(own.pid),
+            Fact::Seen(_) | Fact::Absent | Fact::Unknown(_) => None,
+        };
+        let mark = |process: &ProcessInfo| Some(ProcessMark { pid: own(process)?, start_ticks: process.start_ticks? });
+        Some(chain.processes().filter_map(mark).collect())
+    }
+}
 
 /// Hears the events of one agent: those of its own processes, wrapper and what it wraps, and of no child agent. `wait` and `send`
 /// take one before they act, and ask it for what has come since.
@@ -29,22 +62,9 @@ impl HookEar {
     /// An ear for an agent by its topmost process, from its first event that is kept. `None` if that process is not there any more, or
     /// nobody can tell which processes are its own.
     pub fn of(world: &Observer, home: &StateHome, agents: &Agents, agent: (AgentKind, Process)) -> Option<Self> {
-        let (host, (agent, process)) = (world.host.as_ref(), agent);
-        let top = host.process(process.pid).into_seen().filter(|top| Process::from(top) == process)?;
-        let table = host.table().into_seen()?;
-        let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
-        for row in &table {
-            below.entry(row.parent).or_default().push(row.pid);
-        }
-        let children = |pid: u32| below.get(&pid).cloned().unwrap_or_default();
-        let chain = WrapperChain::new(host, (agents.of(agent)?, agents), &top, &children);
-        // In a namespace of its own it calls itself by another id.
-        let own = |process: &ProcessInfo| match host.own_pid(process.pid) {
-            Fact::Seen(own) if own.is_of_our_time => Some(own.pid),
-            Fact::Seen(_) | Fact::Absent | Fact::Unknown(_) => None,
-        };
-        let mark = |process: &ProcessInfo| Some(ProcessMark { pid: own(process)?, start_ticks: process.start_ticks? });
-        let places = chain.processes().filter_map(mark).map(|mark| (mark, HookPosition::default())).collect();
+        let (agent, process) = agent;
+        let marks = OwnProcesses::new(world.host.as_ref(), agents)?.marks(agent, process)?;
+        let places = marks.into_iter().map(|mark| (mark, HookPosition::default())).collect();
         Some(Self { home: home.clone(), agent, process, places })
     }
 

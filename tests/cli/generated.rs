@@ -33,6 +33,7 @@ fn the_schemas_in_the_repository_are_the_ones_the_program_prints() {
         ("drift", "drift.schema.json"),
         ("fleet", "fleet.schema.json"),
         ("fleet-events", "fleet-events.schema.json"),
+        ("wait", "wait.schema.json"),
     ] {
         assert_generated(&["schema", document], &format!("schema/{file}"));
     }

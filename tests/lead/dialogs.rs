@@ -51,6 +51,11 @@ exec {root}/inner/claude "$@"
     scene
 }
 
+/// The same, with the question of trust.
+pub(super) fn asking(entries: &str) -> Scene {
+    scene(entries, TRUST, 0)
+}
+
 const TRUST: (&str, &str, &str) = ("Accessing workspace:", "No, exit", "Yes, I trust this folder");
 
 fn keys(scene: &Scene) -> String {

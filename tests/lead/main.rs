@@ -5,6 +5,7 @@
 
 mod apply;
 mod begun;
+mod conditions;
 mod declared;
 mod describe;
 mod dialogs;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{FormatArgs, JudgeArgs, values};
+use crate::core::lead::conditions::Condition;
 
 /// Send a text to an agent, and see it delivered
 ///
@@ -105,6 +106,56 @@ pub(crate) struct AskArgs {
     pub(crate) strip: bool,
     #[command(flatten)]
     pub(crate) whom: WhomArgs,
+}
+
+/// Wait until a session works, waits for you, has ended, …
+///
+/// Looks at the conditions of sessions whenever something happens, and ends as soon as one that was asked for holds. `status --json`
+/// and `describe` show the conditions that hold now.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Conditions:
+  starting ready working idle turn-ended needs-input
+  rate-limited auth-failed error crashed ended gone done
+
+Of several sessions each has to meet a condition, at one time or another; with --any one is enough.
+
+Examples:
+  headcount wait reviewer --for idle
+  headcount wait reviewer --for turn-ended,needs-input --next --timeout 10m
+  headcount wait 'lab-*' --for needs-input,crashed --any
+  headcount wait reviewer --for turn-ended --after 019ad2f1c0de-1f3a-0
+
+Exit codes: 0 it holds, 75 it did not in time, 4 nothing told in time whether it does, 1 it can no longer come, or there is no such \
+session, 3 a REF means several sessions, 130 interrupted.
+
+JSON and YAML: headcount/wait/v1 (`headcount schema wait`).")]
+pub(crate) struct AwaitArgs {
+    /// Sessions: names, MUX:SERVER:NAME, beginnings of their conversations' ids; `*` and `?` are wildcards
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) refs: Vec<String>,
+    /// The conditions of which one has to hold
+    #[arg(long = "for", value_name = "CONDITION", required = true, value_delimiter = ',', hide_possible_values = true, value_parser = values::condition())]
+    pub(crate) conditions: Vec<Condition>,
+    /// Until one of the sessions meets it
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) any: bool,
+    /// Until each has met it; without this or --any it is so, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only what begins from now on
+    #[arg(long, conflicts_with = "after")]
+    pub(crate) next: bool,
+    /// Only what begins after the text of this receipt, by the turn that took it in
+    #[arg(long, value_name = "RECEIPT")]
+    pub(crate) after: Option<String>,
+    /// How long it is waited
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
 }
 
 /// In which sessions an agent is talked to, by whom, and how the answer is printed.

@@ -27,7 +27,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
-pub(crate) use drive::{AskArgs, SendArgs, WhomArgs};
+pub(crate) use drive::{AskArgs, AwaitArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
@@ -103,7 +103,7 @@ Exit codes:
   3   a change or an action was refused
   4   something is unknown (diff, plan, apply, fleet; others with --exit-code)
   64  usage
-  75  locked, or not over yet (job wait, stop): try again
+  75  locked, or not over yet (wait, job wait, stop): try again
   130 interrupted";
 
 /// Options every verb takes.
@@ -193,6 +193,7 @@ pub(crate) enum Verb {
     Hooks(HooksArgs),
     Send(SendArgs),
     Ask(AskArgs),
+    Wait(AwaitArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),
     Init(InitArgs),

@@ -55,6 +55,8 @@ pub(crate) enum SchemaName {
     Receipt,
     /// What `ask --json` prints
     Ask,
+    /// What `wait --json` prints
+    Wait,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

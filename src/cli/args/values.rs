@@ -13,6 +13,7 @@ pub(super) use crate::core::duration::parse as duration;
 use crate::core::events::Event;
 use crate::core::hooks::HookKind;
 use crate::core::ids::{AgentKind, ConversationId, UnknownName};
+use crate::core::lead::conditions::Condition;
 
 /// A time between two things that happen again and again; not so short that nothing else would.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
@@ -156,6 +157,12 @@ pub(crate) fn holder(text: &str) -> Result<String, String> {
         _ if text.len() > 64 => Err("it has more than 64 bytes".to_owned()),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A condition that can be waited for.
+pub(crate) fn condition() -> impl TypedValueParser<Value = Condition> {
+    let words = Condition::ALL.into_iter().filter(|it| *it != Condition::Unknown).map(Condition::as_str);
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<Condition>())
 }
 
 /// A kind of hook event.

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliErro
     let request = PassRequest { every_rung: true, activity: true, ..look };
     let pass = run_pass::pass(request, context)?;
     let mut explanations = pass.explanations();
-    run_pass::show_holds(&pass, explanations.iter_mut().map(|explanation| &mut explanation.row))?;
+    run_pass::complete_rows(&pass, explanations.iter_mut().map(|explanation| &mut explanation.row))?;
     if explanations.is_empty() {
         return Err(CliError::new(Exit::Failure, "no session matches the selection")
             .hint("`headcount status` lists the sessions and their drifts"));

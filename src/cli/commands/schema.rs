@@ -13,6 +13,7 @@ use crate::core::fleet::report::{FleetEvent, FleetReport};
 use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::job::{JobEvent, Record};
 use crate::core::lead::ApplyReport;
+use crate::core::lead::conditions::WaitReport;
 use crate::core::lead::plan::LeadPlan;
 use crate::core::lead::send::{AskReport, SendReceipt};
 use crate::core::lead::turns::{LogLine, TurnReport};
@@ -58,6 +59,7 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Log => generate::<LogLine>("headcount log v1"),
         SchemaName::Screen => generate::<ScreenReport>("headcount screen v1"),
         SchemaName::Ask => generate::<AskReport>("headcount ask v1"),
+        SchemaName::Wait => generate::<WaitReport>("headcount wait v1"),
         SchemaName::Receipt => generate::<SendReceipt>("headcount receipt v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
         SchemaName::Describe => generate::<Description>("headcount describe v1"),

@@ -23,7 +23,7 @@ use crate::core::text::{printable, stamp};
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
     let pass = run_pass::pass(request(args), context)?;
     let mut report = pass.status();
-    run_pass::show_holds(&pass, report.sessions.iter_mut())?;
+    run_pass::complete_rows(&pass, report.sessions.iter_mut())?;
     if args.watch {
         return keep_showing(args, report, context);
     }
@@ -59,7 +59,7 @@ fn keep_showing(args: &StatusArgs, first: StatusReport, context: &Context) -> Re
             pass::run(&world, &options).map(|pass| {
                 let mut report = pass.status();
                 // Where there is no place for state there is no hold either.
-                let _ = run_pass::show_holds(&pass, report.sessions.iter_mut());
+                let _ = run_pass::complete_rows(&pass, report.sessions.iter_mut());
                 report
             })
         };
@@ -166,6 +166,8 @@ fn comparable(report: &StatusReport) -> StatusReport {
     report.observed_at = chrono::DateTime::UNIX_EPOCH;
     for row in &mut report.sessions {
         row.last_activity = None;
+        // A moment by itself is no news.
+        row.conditions.iter_mut().for_each(|it| it.since = None);
         // Its end is put off as long as somebody is there.
         row.hold.iter_mut().for_each(|held| held.until = held.since);
     }

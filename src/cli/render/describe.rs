@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::explain::{field, list, observed, operations};
 use super::{Style, Terminal};
-use crate::core::report::describe::{Description, LedgerReport, NextStep};
+use crate::core::lead::conditions::ConditionReport;
+use crate::core::report::describe::{Description, LastTurn, LedgerReport, NextStep};
 use crate::core::text::{printable, stamp};
 
 /// The page.
@@ -13,6 +14,9 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
     let mut text = format!("{}\n", look.paint(Style::Strong, &printable(&row.session.to_string())));
     field(&mut text, look, "agent", row.agent.as_str());
     field(&mut text, look, "observed", &observed(row));
+    for held in &row.conditions {
+        field(&mut text, look, held.condition.as_str(), &condition(held));
+    }
     let desired = description.desired.as_deref().unwrap_or("nothing in particular");
     field(&mut text, look, "wanted", desired);
     field(&mut text, look, "next", &next(&description.next));
@@ -46,9 +50,31 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
     list(&mut text, "Observed", &description.observed, look);
     list(&mut text, "Conversation", std::slice::from_ref(&description.verdict), look);
     list(&mut text, "Drift", &description.drifts, look);
+    list(&mut text, "Last turn", &last_turn(description.last_turn.as_ref()), look);
     list(&mut text, "Headcount remembers", &remembered(&description.ledger), look);
     operations(&mut text, &description.operations, look);
     text
+}
+
+/// Since when a condition holds, and what says so.
+fn condition(held: &ConditionReport) -> String {
+    let since = held.since.map(|since| format!("since {}: ", stamp(since))).unwrap_or_default();
+    format!("{since}{} ({})", printable(&held.evidence), held.source.as_str())
+}
+
+/// What was said last, so much that one knows it again.
+fn last_turn(turn: Option<&LastTurn>) -> Vec<String> {
+    const MOST: usize = 300;
+    let Some(turn) = turn else { return Vec::new() };
+    let short = |text: &str| {
+        let words = printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
+        let cut: String = words.chars().take(MOST).collect();
+        if cut.len() < words.len() { format!("{cut} …") } else { cut }
+    };
+    let end = turn.ended_at.map_or_else(|| turn.end.clone(), |at| format!("{} {}", turn.end, stamp(at)));
+    let said = (!turn.text.is_empty()).then(|| format!("said: {}", short(&turn.text)));
+    let asked = turn.prompt.as_ref().map(|prompt| format!("asked: {}", short(prompt)));
+    [asked, said, Some(end)].into_iter().flatten().collect()
 }
 
 /// What `apply` would do, and why.

@@ -20,6 +20,7 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod turn;
+pub(crate) mod wait;
 pub(crate) mod yaml;
 
 use anstyle::{AnsiColor, Effects};

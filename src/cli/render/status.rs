@@ -11,6 +11,7 @@ use super::table::{Cell, Column};
 use super::{Style, Terminal, age, class_style, hanging, plural, table};
 use crate::core::ids::{MuxKind, ServerKey};
 use crate::core::job::{EventKind, JobStatus};
+use crate::core::lead::conditions::{Condition, ConditionReport, ConditionSource, headline};
 use crate::core::observe::Activity;
 use crate::core::report::UnknownReport;
 use crate::core::report::status::{Observed, SessionRow, StatusReport};
@@ -67,7 +68,8 @@ pub(crate) fn unknown(unknown: &[UnknownReport], look: &Terminal) -> String {
 fn summary(report: &StatusReport, look: &Terminal) -> String {
     let counts = report.counts;
     let mut parts = vec![format!("{} declared", counts.declared), format!("{} running", counts.running)];
-    let waiting = report.sessions.iter().filter(|row| row.turn == Some(Activity::Waiting)).count();
+    let waits = |row: &&SessionRow| row.turn == Some(Activity::Waiting) || telling(row) == Some(Condition::NeedsInput);
+    let waiting = report.sessions.iter().filter(waits).count();
     if waiting > 0 {
         parts.push(look.paint(Style::Warn, &format!("{waiting} waiting for an answer")));
     }
@@ -184,8 +186,31 @@ fn drift(row: &SessionRow) -> Cell {
     Cell::or_dash(Some(words.join(",").as_str()), counted().next().map_or(Style::Dim, |class| class_style(*class)))
 }
 
+/// The condition that says more than what was observed, and than what the agent itself says it is doing.
+fn telling_report(row: &SessionRow) -> Option<&ConditionReport> {
+    use Condition::{AuthFailed, Crashed, Ended, Error, Idle, NeedsInput, RateLimited, Starting, Working};
+    let first = headline(&row.conditions)?;
+    let says_more = match (row.observed, first.condition) {
+        (Observed::Alive, RateLimited | AuthFailed | Error) => true,
+        (Observed::Alive, NeedsInput) => row.turn != Some(Activity::Waiting),
+        (Observed::Alive, Starting | Working | Idle) => row.turn.is_none(),
+        (Observed::Gone | Observed::NoAgent, Crashed) => true,
+        // Where the manifest says so, that stands beside it.
+        (Observed::Gone, Ended) => first.source != ConditionSource::Manifest,
+        _ => false,
+    };
+    says_more.then_some(first)
+}
+
+fn telling(row: &SessionRow) -> Option<Condition> {
+    telling_report(row).map(|it| it.condition)
+}
+
 /// What was observed, in one word; of an agent that tells what it is doing, that instead, and of an idle one for how long.
 fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
+    if let Some(condition) = telling(row) {
+        return condition.as_str().to_owned();
+    }
     match (row.turn.filter(|_| row.observed == Observed::Alive), row.last_activity) {
         (Some(Activity::Idle), Some(at)) => format!("{} {}", Activity::Idle.as_str(), age(at, now)),
         (Some(turn), _) => turn.as_str().to_owned(),
@@ -196,12 +221,21 @@ fn observed(row: &SessionRow, now: DateTime<Utc>) -> String {
 /// What is worth saying beside the word: what is waited for, and whatever else there is.
 pub(super) fn note(row: &SessionRow) -> Option<String> {
     let held = row.hold.as_ref().map(|held| format!("{} has it in hand", held.holder));
-    let notes: Vec<&str> = [&row.turn_note, &row.note, &held].into_iter().filter_map(|note| note.as_deref()).collect();
+    let told = telling_report(row).filter(|it| !matches!(it.condition, Condition::Working | Condition::Idle));
+    let told = told.map(|it| printable(&it.evidence).into_owned());
+    let notes: Vec<&str> = [&told, &row.turn_note, &row.note, &held].into_iter().filter_map(|note| note.as_deref()).collect();
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// A session that is gone is bad news only if the manifest says it runs.
 fn observed_style(row: &SessionRow) -> Style {
+    match telling(row) {
+        Some(Condition::Crashed | Condition::AuthFailed | Condition::RateLimited | Condition::Error) => return Style::Bad,
+        Some(Condition::NeedsInput | Condition::Starting) => return Style::Warn,
+        Some(Condition::Working) => return Style::Good,
+        Some(Condition::Idle) => return Style::Plain,
+        _ => {}
+    }
     match row.observed {
         Observed::Alive => match row.turn {
             Some(Activity::Idle | Activity::Parked) => Style::Plain,

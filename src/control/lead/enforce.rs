@@ -77,7 +77,13 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
 }
 
 /// The starts of a session, the earliest first.
-fn runs_of(host: &dyn Host, all: &[PastOperation], session: &Session, boot: Option<&Boot>, now: DateTime<Utc>) -> Vec<Run> {
+pub(super) fn runs_of(
+    host: &dyn Host,
+    all: &[PastOperation],
+    session: &Session,
+    boot: Option<&Boot>,
+    now: DateTime<Utc>,
+) -> Vec<Run> {
     let is_start = |past: &&PastOperation| {
         past.operation.session == session.key && matches!(past.operation.action, ActionKind::Start | ActionKind::Resume)
     };

@@ -4,6 +4,7 @@
 mod act;
 mod allow;
 mod amend;
+mod conditions;
 mod declare;
 mod effects;
 mod enforce;
@@ -17,6 +18,7 @@ pub mod reading;
 mod recover;
 mod rivals;
 mod send;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
 use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
+pub use conditions::{SessionConditions, conditions};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{
@@ -43,6 +46,7 @@ pub use engine::{
 use facts::Ground;
 pub use holds::holds;
 pub use send::{SendRequest, SentText, ask, is_shown, send};
+pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
 
 /// What a person or a program asks for.
 #[derive(Debug, Clone)]

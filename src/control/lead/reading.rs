@@ -175,7 +175,7 @@ fn transcript(agents: &Agents, kind: AgentKind, home: &Fact<PathBuf>, id: &Conve
     }
 }
 
-fn placed_of(server: Option<&Server>, live: &LiveAgent) -> Option<Placed> {
+pub(super) fn placed_of(server: Option<&Server>, live: &LiveAgent) -> Option<Placed> {
     placed(server, &live.session.id, &live.pane.id, live.pane.pid)
 }
 

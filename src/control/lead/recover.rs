@@ -65,7 +65,7 @@ fn goes_on(past: &PastOperation) -> String {
 }
 
 /// Whether a process is still there.
-fn is_alive(world: &Observer, (pid, ticks): (u32, Option<u64>)) -> bool {
+pub(super) fn is_alive(world: &Observer, (pid, ticks): (u32, Option<u64>)) -> bool {
     match world.host.stat(pid) {
         Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
         Fact::Absent => false,

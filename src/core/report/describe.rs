@@ -8,6 +8,7 @@ use super::history::HistoryOperation;
 use super::status::SessionRow;
 use crate::core::ids::ConversationId;
 use crate::core::lead::plan::LeadRow;
+use crate::core::lead::turns::Turn;
 use crate::core::lead::{ActedOn, OperationId, Standing};
 use crate::core::manifest::Session;
 use crate::core::text::seconds;
@@ -47,9 +48,36 @@ pub struct Description {
     pub ledger: LedgerReport,
     /// What was done to it, newest first.
     pub operations: Vec<HistoryOperation>,
+    /// What was said last in its conversation, if that can be read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_turn: Option<LastTurn>,
     /// The command that opens it in a terminal, if it runs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attach: Option<String>,
+}
+
+/// The last turn of a conversation, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastTurn {
+    /// What was asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prompt: Option<String>,
+    /// What the agent wrote last.
+    pub text: String,
+    /// How it ended: `done`, `interrupted`, `error` or `open`.
+    pub end: String,
+    /// When it ended, UTC.
+    #[serde(with = "seconds::option", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "Option<DateTime<Utc>>")]
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl LastTurn {
+    /// Of a turn.
+    pub fn of(turn: &Turn) -> Self {
+        let text = turn.error.as_ref().map_or(&turn.text, |error| &error.message).clone();
+        Self { prompt: turn.prompt.clone(), text, end: turn.end.as_str().to_owned(), ended_at: turn.ended_at }
+    }
 }
 
 /// What `apply` would do to a session.

@@ -183,6 +183,7 @@ fn entry_row(
     let (turn, turn_note) = turn_of(world, live, entry.lives_in.as_ref());
     SessionRow {
         hold: None,
+        conditions: Vec::new(),
         session: session.key.clone(),
         agent: session.agent,
         declared: session.recorded.status.map_or("-", |status| status.as_str()).to_owned(),
@@ -237,6 +238,7 @@ fn found_row(
     });
     SessionRow {
         hold: None,
+        conditions: Vec::new(),
         session: found.key.clone(),
         agent,
         declared: "-".to_owned(),

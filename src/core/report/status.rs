@@ -10,6 +10,7 @@ use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{EventKind, JobStatus, TimeOut};
 use crate::core::lead::HoldReport;
+use crate::core::lead::conditions::ConditionReport;
 use crate::core::observe::Activity;
 use crate::core::text::seconds;
 
@@ -57,6 +58,9 @@ pub struct SessionRow {
     /// What an agent that is `waiting` says it waits for, or what runs on beside one that is `idle`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turn_note: Option<String>,
+    /// The conditions that hold, the most telling first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub conditions: Vec<ConditionReport>,
     /// One line about it where the word is not enough.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,

@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 36] = [
+const KINDS: [(&str, Kind); 37] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -188,6 +188,7 @@ const KINDS: [(&str, Kind); 36] = [
     ("ARGS", Kind::Free),
     ("CLASS", Kind::Free),
     ("CMD", Kind::Free),
+    ("CONDITION", Kind::Free),
     ("COUNT", Kind::Free),
     ("DOCUMENT", Kind::Free),
     ("DURATION", Kind::Free),

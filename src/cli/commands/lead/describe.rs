@@ -1,14 +1,15 @@
 //! `headcount describe`: everything that is known of one session, on one page. Changes nothing.
 
 use super::{begin_one, failed, plan};
+use crate::agent::TurnQuery;
 use crate::cli::Context;
 use crate::cli::args::DescribeArgs;
 use crate::cli::commands::{history, print_document};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::describe as render;
-use crate::control::lead::LeadError;
+use crate::control::lead::{self, LeadError};
 use crate::core::lead::Standing;
-use crate::core::report::describe::{Description, LedgerReport, NextStep, SCHEMA};
+use crate::core::report::describe::{Description, LastTurn, LedgerReport, NextStep, SCHEMA};
 use crate::core::report::status::Observed;
 use crate::core::text::printable;
 use crate::store::operations::LedgerFile;
@@ -30,8 +31,13 @@ pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliErr
     operations.truncate(args.last.unwrap_or(MOST));
     let mut row = explained.row;
     row.hold = planned.holds.get(&key).cloned();
+    row.conditions =
+        lead::conditions(&lead.world, state, &planned.pass).remove(&key).map(|it| it.conditions).unwrap_or_default();
     let standing = planned.judged.iter().find(|one| one.index == session.index).map(|one| &one.standing);
     let next = planned.plan.actions.iter().find(|action| action.session == key).cloned();
+    let query = TurnQuery { last: 1, after: None, now: lead.world.host.now() };
+    let subject = lead::reading::of_entry(&planned.pass, &key);
+    let page = subject.and_then(|subject| lead::reading::turns(&planned.pass.manifest().agents, &subject, &query).into_seen());
     let runs = matches!(row.observed, Observed::Alive | Observed::NoAgent | Observed::Ambiguous);
     let description = Description {
         schema: SCHEMA.to_owned(),
@@ -46,6 +52,7 @@ pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliErr
         next: NextStep::new(standing.unwrap_or(&Standing::Unled), next),
         ledger: ledger.of(&key).map(|acted| LedgerReport::of(acted, session)).unwrap_or_default(),
         operations,
+        last_turn: page.as_ref().and_then(|page| page.turns.last()).map(LastTurn::of),
         attach: runs.then(|| format!("headcount attach {}", shell_words::quote(&key.name))),
         row,
     };

@@ -11,6 +11,7 @@ pub(crate) mod remove;
 pub(crate) mod rename;
 pub(crate) mod send;
 pub(crate) mod verbs;
+pub(crate) mod wait;
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};

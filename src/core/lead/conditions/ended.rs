@@ -37,9 +37,8 @@ pub fn has_crashed(ending: RunEnding, is_lost: bool) -> bool {
 impl EndSigns<'_> {
     /// The condition that holds.
     pub fn condition(&self) -> ConditionReport {
-        let operations = |condition, since, evidence: &str| {
-            ConditionReport::new(condition, ConditionSource::Operations, since, evidence)
-        };
+        let operations =
+            |condition, since, evidence: &str| ConditionReport::new(condition, ConditionSource::Operations, since, evidence);
         let quit = self.said.filter(|event| event.kind == HookKind::SessionEnd);
         if let Some(at) = self.stopped {
             return operations(Condition::Ended, self.run.and_then(|(_, at)| at).or(Some(at)), "headcount stopped it");
@@ -56,7 +55,9 @@ impl EndSigns<'_> {
                 return operations(Condition::Crashed, at, evidence);
             }
             Some((RunEnding::Quit, at)) => return operations(Condition::Ended, at, "its agent quit, says its launcher"),
-            Some((RunEnding::Person, at)) => return operations(Condition::Ended, at, "somebody ended its agent, says its launcher"),
+            Some((RunEnding::Person, at)) => {
+                return operations(Condition::Ended, at, "somebody ended its agent, says its launcher");
+            }
             Some((RunEnding::HungUp, at)) => return operations(Condition::Ended, at, "its pane was closed, says its launcher"),
             Some((RunEnding::Unknown | RunEnding::Failure, _)) | None => {}
         }

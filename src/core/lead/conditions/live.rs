@@ -91,7 +91,8 @@ impl LiveSigns<'_> {
     /// The events of its own processes about the conversation it is in, oldest first.
     fn events(&self) -> impl DoubleEndedIterator<Item = &HookEvent> {
         let is_its = |event: &&HookEvent| {
-            let is_here = event.session_id.is_none() || self.conversation.is_none() || event.session_id.as_ref() == self.conversation;
+            let is_here =
+                event.session_id.is_none() || self.conversation.is_none() || event.session_id.as_ref() == self.conversation;
             self.agent == Some(event.agent) && self.own.contains(&event.process) && is_here && event.at <= self.now
         };
         self.events.iter().filter(is_its)
@@ -208,7 +209,9 @@ impl LiveSigns<'_> {
             }
             _ if ended_here.is_some() => self.at_rest(ConditionSource::Transcript, "no prompt came after its last turn"),
             Some((Stop, _)) => unknown("a hook says that its turn yielded, and nothing says that it is over"),
-            _ if self.is_unspoken => self.at_rest(ConditionSource::Process, "it holds a conversation in which nothing was said yet"),
+            _ if self.is_unspoken => {
+                self.at_rest(ConditionSource::Process, "it holds a conversation in which nothing was said yet")
+            }
             _ if self.is_ready_on_screen => self.at_rest(ConditionSource::Screen, "its screen shows that it takes prompts"),
             _ => unknown("neither its files nor its hooks tell what it is doing"),
         }

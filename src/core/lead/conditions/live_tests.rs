@@ -1,3 +1,5 @@
+//! What follows from what was seen of a live agent, as tables and for all that can be seen.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;
@@ -214,15 +216,21 @@ fn what_holds_nothing_yet_takes_prompts_if_something_says_so() {
 }
 
 fn any_event() -> impl Strategy<Value = HookEvent> {
-    (0..HookKind::ALL.len(), 0..NOW, proptest::option::of(0..3u32)).prop_map(|(kind, when, background)| HookEvent {
-        background,
-        ..event(HookKind::ALL[kind], when)
-    })
+    (0..HookKind::ALL.len(), 0..NOW, proptest::option::of(0..3u32))
+        .prop_map(|(kind, when, background)| HookEvent { background, ..event(HookKind::ALL[kind], when) })
 }
 
 fn any_activity() -> impl Strategy<Value = Option<Activity>> {
     use Activity::{Idle, Parked, Starting, Suspended, Waiting, Working};
-    proptest::sample::select(vec![None, Some(Idle), Some(Working), Some(Waiting), Some(Starting), Some(Parked), Some(Suspended)])
+    proptest::sample::select(vec![
+        None,
+        Some(Idle),
+        Some(Working),
+        Some(Waiting),
+        Some(Starting),
+        Some(Parked),
+        Some(Suspended),
+    ])
 }
 
 fn any_page() -> impl Strategy<Value = Option<TurnPage>> {

@@ -1,3 +1,5 @@
+//! What a wait makes of one look after another.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use chrono::TimeDelta;
