@@ -202,7 +202,7 @@ fn a_stop_that_was_killed_is_finished_by_the_next() {
         await_end(pid);
         assert!(scene.agents().is_empty());
         // What is left of its session, if anything is, is the entry's.
-        in_time(&scene, &["start", "one"]);
+        scene.run(&["start", "one"]).is(0);
         assert_eq!((scene.agents().len(), zellij.servers().len(), panes(&zellij, "one").len()), (1, 1, 1), "step {step}");
     }
 }

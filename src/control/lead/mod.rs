@@ -22,11 +22,12 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::observe::Observer;
 use super::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::agent::Agents;
+use crate::core::fact::Fact;
 use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
@@ -156,6 +157,43 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     };
     let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged, &held);
     Ok(Planned { pass, judged, plan, holds: held })
+}
+
+/// How long one that may only just be starting is waited for. A zellij server tells nothing before it has a pane, or ten seconds.
+const GROWS: Duration = Duration::from_secs(12);
+
+/// The same for whoever means to act: if a session may only just be starting, it is looked at again until that is over. One whose last
+/// program has just ended looks like that.
+///
+/// # Errors
+/// [`LeadError`].
+pub fn plan_to_act(world: &Observer, request: &LeadRequest, told: &mut dyn FnMut(&SessionKey)) -> Result<Planned, LeadError> {
+    let until = Instant::now() + GROWS;
+    let mut waits = false;
+    loop {
+        let planned = plan(world, request)?;
+        match starting(&planned).filter(|_| Instant::now() < until) {
+            None => return Ok(planned),
+            Some(key) if !waits => told(key),
+            Some(_) => {}
+        }
+        waits = true;
+        std::thread::sleep(Duration::from_millis(250));
+    }
+}
+
+/// One of the sessions that were asked about and that nothing can be told of because they may only just be starting.
+fn starting(planned: &Planned) -> Option<&SessionKey> {
+    let sessions = &planned.pass.manifest().sessions;
+    let unknown = |one: &&Judged| matches!(&one.standing, Standing::Blocked(blocked) if blocked.code == BlockCode::Unknown);
+    let keys = planned.judged.iter().filter(unknown).filter_map(|one| sessions.get(one.index)).map(|session| &session.key);
+    let servers = &planned.pass.observation().servers;
+    keys.into_iter().find(|key| {
+        let there = servers.get(&key.server_key()).and_then(Fact::seen);
+        let mut named =
+            there.into_iter().flat_map(|server| &server.sessions).filter(|it| key.names().any(|name| name == it.name));
+        named.any(|session| session.may_be_starting())
+    })
 }
 
 /// What a session may seem to be while somebody is at it.

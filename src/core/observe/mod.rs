@@ -133,6 +133,16 @@ pub struct MuxSession {
     pub panes: Vec<Arc<Pane>>,
 }
 
+impl MuxSession {
+    /// Why nothing can be told of a session that may only just be starting. Some seconds later it can.
+    pub const STARTING: &'static str = "it is still starting";
+
+    /// Whether that is why.
+    pub fn may_be_starting(&self) -> bool {
+        self.panes.iter().any(|pane| pane.agents.why_unknown() == Some(Self::STARTING))
+    }
+}
+
 /// A pane of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pane {

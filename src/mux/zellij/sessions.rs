@@ -121,7 +121,7 @@ fn sessions(
     let answers = wire::greet(host, &sockets);
     let mut reached: Vec<MuxSession> =
         asked.into_iter().zip(answers).filter_map(|(name, answer)| session(name, servers, answer)).collect();
-    reached.extend(waits.into_iter().map(|name| unclear(name, "it is still starting".to_owned())));
+    reached.extend(waits.into_iter().map(|name| unclear(name, MuxSession::STARTING.to_owned())));
     reached.sort_by(|a, b| a.name.cmp(&b.name));
     let count = reached.len();
     (reached, count)

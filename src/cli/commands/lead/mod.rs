@@ -204,7 +204,23 @@ pub(crate) fn confirm(question: &str, yes: bool, context: &Context) -> Result<()
 /// Looks at what there is to do.
 fn plan(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
     signals::end_on_interrupt();
-    let planned = lead::plan(&lead.world, &lead.request).map_err(|error| failed(error, context))?;
+    shown(lead::plan(&lead.world, &lead.request), context)
+}
+
+/// The same for what is to be acted on: what may only just be starting is waited for.
+fn plan_to_act(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
+    signals::end_on_interrupt();
+    let mut told = |key: &SessionKey| {
+        if context.out.look.tty {
+            let session = printable(&key.to_string()).into_owned();
+            context.out.stderr(&format!("  {session} may only just be starting; headcount looks again …\n"));
+        }
+    };
+    shown(lead::plan_to_act(&lead.world, &lead.request, &mut told), context)
+}
+
+fn shown(planned: Result<Planned, LeadError>, context: &Context) -> Result<Planned, CliError> {
+    let planned = planned.map_err(|error| failed(error, context))?;
     for note in planned.pass.notes() {
         context.out.note(note);
     }

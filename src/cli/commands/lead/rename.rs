@@ -2,7 +2,7 @@
 
 use super::hand::{holds, pass};
 use super::verbs::{ending, sure};
-use super::{begin, begin_one, lead, only, plan, tell_of};
+use super::{begin, begin_one, lead, only, plan_to_act, tell_of};
 use crate::cli::Context;
 use crate::cli::args::{MoveArgs, RenameArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
@@ -14,7 +14,7 @@ use crate::core::text::printable;
 pub(crate) fn run(args: &RenameArgs, context: &Context) -> Result<Exit, CliError> {
     let (mut lead, key) = begin_one(&args.reference, &args.judge, Some(&args.lock), context)?;
     lead.request.take = args.take;
-    let planned = plan(&lead, context)?;
+    let planned = plan_to_act(&lead, context)?;
     pass(&mut lead, &holds(&planned, &key), "Rename it all the same?", args.yes, context)?;
     let Some(session) = planned.pass.manifest().find(&key) else {
         return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));

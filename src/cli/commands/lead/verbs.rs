@@ -2,8 +2,8 @@
 
 use super::hand::{blocking, pass};
 use super::{
-    Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, print_document, render,
-    tell_of,
+    Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, plan_to_act, print_document,
+    render, tell_of,
 };
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
@@ -41,7 +41,8 @@ pub(crate) fn run_apply(args: &ApplyArgs, context: &Context) -> Result<Exit, Cli
     (lead.request.take, lead.request.reuse) = (args.place.take, args.place.reuse);
     // What an entry wants ends nothing under the eyes of somebody, whoever says yes to the whole.
     lead.request.is_automatic = !is_person();
-    let planned = plan(&lead, context)?;
+    let is_named = !args.which.refs.is_empty() && !args.dry_run;
+    let planned = if is_named { plan_to_act(&lead, context)? } else { plan(&lead, context)? };
     let format = args.format.document();
     if args.dry_run {
         match format {
@@ -105,7 +106,7 @@ pub(super) fn ending(lead: &mut Lead, end: EndArgs, yes: bool) {
 
 /// Looks, and where more is meant than what was named one by one, shows it and asks.
 pub(super) fn sure(lead: &mut Lead, which: &WhichArgs, yes: bool, context: &Context) -> Result<Planned, CliError> {
-    let mut planned = plan(lead, context)?;
+    let mut planned = plan_to_act(lead, context)?;
     let is_wide = which.refs.is_empty() || which.refs.iter().any(|text| is_pattern(text));
     // What was named one by one is meant even though somebody else has it in hand, if a person says so.
     if !is_wide && pass(lead, &blocking(&planned), "Do it all the same?", yes, context)? {
