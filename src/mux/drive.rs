@@ -97,6 +97,12 @@ pub trait MuxDrive: Send + Sync {
     /// One line. It may be there all the same: whoever wants to know looks.
     fn place(&self, place: MuxPlace<'_>, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String>;
 
+    /// Whether a server began with this name and has another by now, so that nobody else can have it.
+    fn is_former(&self, place: MuxPlace<'_>, key: &SessionKey) -> bool {
+        let _ = (place, key);
+        false
+    }
+
     /// Gives a session another name, if its server still is the same process. Whoever wants to know whether that came about looks.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ pub(super) fn with_zellij(entries: &str) -> Option<(Scene, Zellij)> {
 }
 
 /// Gives the stand-in of a session a prompt, so that its conversation has a transcript.
-fn prompt(scene: &Scene, zellij: &Zellij, session: &str) {
+pub(super) fn prompt(scene: &Scene, zellij: &Zellij, session: &str) {
     let id = scene.recorded(session, "session_id").as_str().unwrap().to_owned();
     zellij.type_line(session, "hello");
     let path = scene.world.transcript(&scene.world.workspace("one"), &headcount::core::ids::ConversationId(id));

@@ -16,6 +16,7 @@ mod holds;
 mod hooks;
 mod in_zellij;
 mod in_zellij_faults;
+mod in_zellij_places;
 mod launcher;
 mod moved;
 mod pi;

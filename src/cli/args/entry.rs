@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::lead::EndArgs;
 use super::{FormatArgs, JudgeArgs, LockArgs, values};
+use crate::core::ids::MuxKind;
 
 /// Stop sessions and take their entries out of the manifest
 ///
@@ -114,15 +115,15 @@ pub(crate) struct RenameArgs {
     pub(crate) lock: LockArgs,
 }
 
-/// Move a session to another server of tmux, in its conversation
+/// Move a session to another server or multiplexer, in its conversation
 ///
-/// Whether it could go on there is judged first. Then its agent is stopped, its entry gets the server, and its agent goes on there. A
-/// session that does not run only gets the server.
+/// Whether it could go on there is judged first. Then its agent is stopped, its entry gets the place, and its agent goes on there. A
+/// session that does not run only gets the place.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   headcount move lab-creator-claude --server work
-  headcount move lab-creator-claude --server default
+  headcount move lab-creator-claude --mux zellij
 
 Exit codes: 0 done, 1 failed or not verified, 3 refused, 75 still working when --timeout was over.
 
@@ -131,9 +132,12 @@ pub(crate) struct MoveArgs {
     /// The session
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
-    /// The tmux server: a name as of `tmux -L`, or the path of a socket
-    #[arg(long, value_name = "SERVER")]
-    pub(crate) server: String,
+    /// The multiplexer; by default the one it is in
+    #[arg(long, value_name = "MUX", value_parser = values::mux())]
+    pub(crate) mux: Option<MuxKind>,
+    /// The server: of tmux a name as of `tmux -L` or the path of a socket, of zellij a directory of sockets
+    #[arg(long, value_name = "SERVER", required_unless_present = "mux")]
+    pub(crate) server: Option<String>,
     /// Do not ask
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::{FormatArgs, JudgeArgs, LockArgs, values};
-use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind};
 
 /// Show what `apply` would do
 ///
@@ -208,7 +208,10 @@ pub(crate) struct NewArgs {
     /// Its directory; by default this one
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) cwd: Option<PathBuf>,
-    /// Its tmux server: a name as of `tmux -L`, or the path of a socket
+    /// Its multiplexer; by default the one of the manifest's `defaults`, else tmux
+    #[arg(long, value_name = "MUX", value_parser = values::mux())]
+    pub(crate) mux: Option<MuxKind>,
+    /// Its server: of tmux a name as of `tmux -L` or the path of a socket, of zellij a directory of sockets
     #[arg(long, value_name = "SERVER")]
     pub(crate) server: Option<String>,
     /// What it is told first

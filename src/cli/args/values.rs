@@ -12,7 +12,7 @@ use crate::core::duration::expected;
 pub(super) use crate::core::duration::parse as duration;
 use crate::core::events::Event;
 use crate::core::hooks::HookKind;
-use crate::core::ids::{AgentKind, ConversationId, UnknownName};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, UnknownName};
 use crate::core::lead::conditions::Condition;
 
 /// A time between two things that happen again and again; not so short that nothing else would.
@@ -136,6 +136,11 @@ impl TypedValueParser for AgentParser {
         let known: Vec<PossibleValue> = Self::known().possible_values()?.collect();
         Some(Box::new(known.into_iter()))
     }
+}
+
+/// A multiplexer.
+pub(super) fn mux() -> impl TypedValueParser<Value = MuxKind> {
+    PossibleValuesParser::new(MuxKind::ALL.map(MuxKind::as_str)).try_map(|word| word.parse::<MuxKind>())
 }
 
 /// The id of a conversation, as it may be an argument of an agent.

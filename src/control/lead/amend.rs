@@ -117,8 +117,9 @@ fn rekeyed(
     let (text, manifest) = read(world, options, snapshot)?;
     let Some(session) = manifest.find(key) else { return Ok(None) };
     let name = session.entry.set(Field::Name, session.agent, Value::from(to.name.as_str())).filter(|_| key.name != to.name);
-    let server = Some(to.server.as_str()).filter(|_| key.server != to.server).map(|server| server_edit(text, session, server));
-    let edits: Vec<Edit> = name.into_iter().chain(server).collect();
+    let mux = (key.mux != to.mux).then(|| place_edit(text, session, Field::Mux, to.mux.as_str()));
+    let server = (key.server != to.server).then(|| place_edit(text, session, Field::Server, &to.server));
+    let edits: Vec<Edit> = name.into_iter().chain(mux).chain(server).collect();
     let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
     let left = loads(world, &new)?;
     match left.find(to).is_some_and(|it| it.index == session.index) {
@@ -127,11 +128,11 @@ fn rekeyed(
     }
 }
 
-/// The edit that writes another server into an entry: in the place of its own, else behind all that it says.
-fn server_edit(text: &str, session: &Session, server: &str) -> Edit {
+/// The edit that writes another place into an entry: where its own is, else behind all that it says.
+fn place_edit(text: &str, session: &Session, field: Field, place: &str) -> Edit {
     let entry = &session.entry;
-    let own = Field::Server.names().iter().copied().find(|name| entry.declares.contains(*name));
-    let path = entry.path.key(own.unwrap_or(Field::Server.name()));
+    let own = field.names().iter().copied().find(|name| entry.declares.contains(*name));
+    let path = entry.path.key(own.unwrap_or(field.name()));
     let whole: Option<Value> = own.and_then(|_| serde_yaml::from_str(text).ok());
     let from = path.0.iter().try_fold(whole.as_ref(), |value, segment| match segment {
         Segment::Key(key) => Some(value.and_then(|value| value.get(key))),
@@ -139,7 +140,7 @@ fn server_edit(text: &str, session: &Session, server: &str) -> Edit {
     });
     let from = from.flatten().cloned();
     let after = from.is_none().then(|| entry.last_key.clone()).flatten();
-    Edit { path, from, to: Some(Value::from(server)), after }
+    Edit { path, from, to: Some(Value::from(place)), after }
 }
 
 /// Whether the entry of a session can be given another key. Writes nothing.
@@ -169,6 +170,10 @@ pub(super) fn rekey(
     change(world, options, |journal, snapshot| {
         let Some((text, [before, after])) = rekeyed(world, options, snapshot, (key, to))? else { return Ok(None) };
         let (kind, message, former) = match key.name == to.name {
+            true if key.mux != to.mux => {
+                let place = key.server_key().to_string();
+                (Note::MOVED_ACROSS, format!("it was in {place} before (by {by})"), place)
+            }
             true => (Note::MOVED, format!("it was on server {} before (by {by})", key.server), key.server.clone()),
             false => (Note::RENAMED, format!("it was called {} before (by {by})", key.name), key.name.clone()),
         };

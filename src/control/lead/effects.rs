@@ -75,6 +75,11 @@ pub(super) fn rename(world: &Observer, permit: &Permit, name: &str) -> Result<()
     fault::around("rename the session", || of(permit).rename(here(world), permit, name))
 }
 
+/// Whether a server began with this name and has another by now, so that nobody else can have it.
+pub(super) fn is_former(world: &Observer, key: &SessionKey) -> bool {
+    fault::around("look for a former name", || drive(key.mux).is_former(here(world), key))
+}
+
 /// Takes away a pane whose agent has ended, and its session if we made that and nothing else is in it; where `is_spared`, only if
 /// nobody is attached to it.
 ///

@@ -80,6 +80,11 @@ impl<'a> Ground<'a> {
         if let Some(why) = effects::refusal(self.world, &session.key) {
             return blocked(BlockCode::Unsupported, why);
         }
+        let entry = self.pass.verdict().entries.get(session.index);
+        let is_new = entry.is_none_or(|entry| matches!(entry.presence, Presence::Absent { .. }));
+        if let Some(former) = is_new.then(|| super::former_name(self.world, &session.key)).flatten() {
+            return Some(former);
+        }
         let values = session.env.values().chain(&session.lead.args).chain(&session.lead.command).chain(&session.lead.prompt);
         if values.into_iter().any(|value| value.contains('\0')) {
             return blocked(BlockCode::Unsupported, "a value of its `env`, `args`, `command` or `prompt` holds a NUL");
@@ -266,13 +271,16 @@ impl<'a> Ground<'a> {
             return false;
         }
         let all = Operations::new(&self.request.pass.state_home).all();
-        let is_life = |past: &&PastOperation| {
-            let kinds = [ActionKind::Start, ActionKind::Resume, ActionKind::Remove];
-            past.operation.session == session.key && kinds.contains(&past.operation.action)
+        let is_start = |past: &PastOperation| matches!(past.operation.action, ActionKind::Start | ActionKind::Resume);
+        // What was begun before a session got another name is not what has this one.
+        let is_done = |past: &PastOperation| past.receipt.as_ref().is_some_and(|receipt| receipt.outcome == Outcome::Done);
+        let is_end = |past: &PastOperation| match past.operation.action {
+            ActionKind::Remove => true,
+            ActionKind::Rename => is_done(past),
+            _ => false,
         };
-        let Some(past) = all.iter().rfind(is_life).filter(|past| past.operation.action != ActionKind::Remove) else {
-            return false;
-        };
+        let is_life = |past: &&PastOperation| past.operation.session == session.key && (is_start(past) || is_end(past));
+        let Some(past) = all.iter().rfind(is_life).filter(|past| is_start(past)) else { return false };
         let is_begun = past.files.launched().is_some_and(|record| record.pid.is_some());
         let has_failed = past.receipt.as_ref().is_some_and(|receipt| receipt.outcome == Outcome::Failed);
         is_begun && !has_failed && past.files.ended().is_none_or(|end| end.not_begun.is_none())

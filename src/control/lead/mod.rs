@@ -36,6 +36,7 @@ use crate::core::lead::{
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
+use crate::core::text::printable;
 use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use conditions::{SessionConditions, conditions};
@@ -232,6 +233,27 @@ fn judged(world: &Observer, request: &LeadRequest, pass: &Pass, ledger: &Ledger)
             && selection.covers(&session.key.name, session.agent, &session.labels)
     };
     judge(&scene, &|session| is_meant(session).then_some(request.wish))
+}
+
+/// Why there can be no session of a name, whatever runs there.
+pub fn unfit_name(world: &Observer, key: &SessionKey) -> Option<Blocked> {
+    if let Some(why) = effects::refusal(world, key) {
+        return Some(Blocked::new(BlockCode::Unsupported, why));
+    }
+    let kept = || {
+        let why = format!("{} keeps an ended session called {}: attach to it, or delete it", key.mux, printable(&key.name));
+        effects::is_kept(world, key).then(|| Blocked::new(BlockCode::ForeignName, why))
+    };
+    former_name(world, key).or_else(kept)
+}
+
+/// Why a name belongs to a session that has another by now.
+fn former_name(world: &Observer, key: &SessionKey) -> Option<Blocked> {
+    effects::is_former(world, key).then(|| {
+        let (mux, name) = (key.mux, printable(&key.name));
+        let why = format!("the {mux} session that began as {name} has another name; until it ends nobody else can be {name}");
+        Blocked::new(BlockCode::ForeignName, why)
+    })
 }
 
 /// What keeps a session, with the key that is given here, from being started to go on in its conversation.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::core::ids::ConversationId;
+use crate::core::observe::{MuxSession, Server};
 
 /// What is done to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -76,10 +77,20 @@ pub enum Target {
 pub struct Renaming {
     /// The server's process.
     pub server: u32,
-    /// The multiplexer's immutable id of the session.
+    /// The multiplexer's immutable id of the session; of zellij, which has none, the name that it had.
     pub session: String,
     /// The new name.
     pub to: String,
+}
+
+impl Renaming {
+    /// Whether this is the session, under whatever name: by the server of its own, where it has one, else by its id.
+    pub fn is_of(&self, server: &Server, session: &MuxSession) -> bool {
+        match session.process {
+            Some(own) => own == self.server,
+            None => server.pid == Some(self.server) && session.id == self.session,
+        }
+    }
 }
 
 /// Something to be done to one session.

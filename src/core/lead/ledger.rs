@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::hold::SessionHold;
 use super::operation::OperationId;
-use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::ids::{ConversationId, MuxKind, SessionKey};
 use crate::core::manifest::Session;
 use crate::core::observe::Server;
 
@@ -114,7 +114,7 @@ pub struct Placed {
     /// When that started, in clock ticks since boot. What was written before this was kept has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_start: Option<u64>,
-    /// The multiplexer's immutable id of the session; of zellij, which has none, the name that its server began with it.
+    /// The multiplexer's immutable id of the session; of zellij, which has none, its name.
     pub session: String,
     /// Its id of the pane.
     pub pane: String,
@@ -190,7 +190,13 @@ impl Ledger {
 
     /// Takes what was done to a session for what was done to it under another name.
     pub fn rename(&mut self, from: &SessionKey, to: &SessionKey) {
-        if let Some(acted) = self.sessions.remove(&Self::key(from)) {
+        if let Some(mut acted) = self.sessions.remove(&Self::key(from)) {
+            // Where a session has no id but its name, what was placed in it is found under the new one.
+            if let Some(started) =
+                acted.started.as_mut().filter(|it| from.mux == MuxKind::Zellij && it.placed.session == from.name)
+            {
+                started.placed.session.clone_from(&to.name);
+            }
             self.sessions.insert(Self::key(to), acted);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::action::{BlockCode, Blocked};
 use crate::core::fact::Fact;
-use crate::core::ids::{MuxKind, SessionKey};
+use crate::core::ids::SessionKey;
 use crate::core::manifest::{Manifest, Session};
 use crate::core::observe::Server;
 use crate::core::text::printable;
@@ -15,9 +15,6 @@ pub fn kept_from(manifest: &Manifest, host: &str, entry: &Session, to: &SessionK
     }
     if let Some(doubt) = &entry.doubt {
         return blocked(BlockCode::Unknown, doubt.why.clone());
-    }
-    if entry.key.mux != MuxKind::Tmux || to.mux != MuxKind::Tmux {
-        return blocked(BlockCode::Unsupported, "headcount moves sessions between servers of tmux only".to_owned());
     }
     let spelled = |key: &SessionKey| (key.host.clone(), key.server_key(), key.mux.spelling(&key.name).into_owned());
     let is_taken = |other: &&Session| other.index != entry.index && spelled(&other.key) == spelled(to);

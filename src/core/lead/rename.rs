@@ -79,7 +79,7 @@ pub fn judge_rename(scene: &RenameScene<'_>, entry: &Session, to: &str) -> Resul
     };
     let named = server.sessions.iter().find(|it| new.names().any(|name| name == it.name.as_str()));
     // What was renamed already, by a person or by a headcount that was killed, only lacks its entry.
-    let followed = scene.begun.filter(|begun| server.pid == Some(begun.server) && begun.to == to);
+    let followed = scene.begun.filter(|begun| begun.to == to);
     let presence = verdict.entries.get(entry.index).map(|entry| (&entry.presence, entry.renamed_to.as_deref()));
     if let Some(named) = named {
         let is_same = |presence: &Presence| match presence {
@@ -88,7 +88,7 @@ pub fn judge_rename(scene: &RenameScene<'_>, entry: &Session, to: &str) -> Resul
             Presence::Unknown(_) | Presence::Absent { .. } => false,
         };
         let is_its = presence.is_some_and(|(presence, _)| is_same(presence))
-            || followed.is_some_and(|begun| begun.session == named.id)
+            || followed.is_some_and(|begun| begun.is_of(server, named))
             || presence.is_some_and(|(_, renamed)| renamed.is_some_and(|it| new.names().any(|name| name == it)));
         if is_its {
             return Ok(only_entry());
@@ -111,10 +111,7 @@ pub fn judge_rename(scene: &RenameScene<'_>, entry: &Session, to: &str) -> Resul
         // Somebody else's session of that name keeps it.
         Some((Presence::NoAgent { .. }, _)) => return Ok(only_entry()),
     };
-    if key.mux != MuxKind::Tmux {
-        return refused(BlockCode::Unsupported, format!("headcount renames no session that runs in {}", key.mux));
-    }
-    let Some(pid) = server.pid else {
+    let Some(pid) = session.process.or(server.pid) else {
         return refused(BlockCode::Unknown, "the process of its server is not known".to_owned());
     };
     let renaming = Renaming { server: pid, session: session.id.clone(), to: to.to_owned() };

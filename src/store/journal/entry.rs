@@ -191,6 +191,8 @@ impl Note {
     pub const RENAMED: &str = "renamed";
     /// A session was moved to another server.
     pub const MOVED: &str = "moved";
+    /// A session was moved to another multiplexer; its former place is `MUX:SERVER`.
+    pub const MOVED_ACROSS: &str = "moved-across";
 
     pub(super) fn new(id: EntryId, new: NewNote) -> Self {
         let NewNote { kind, at, boot, session, message, undoes, former } = new;

@@ -47,6 +47,10 @@ fn new_name(record: &EntryRecord) -> Option<NewName> {
     let former = note.former.clone()?;
     let from = match note.kind.as_str() {
         Note::MOVED => SessionKey { server: former, ..to.clone() },
+        Note::MOVED_ACROSS => {
+            let (mux, server) = former.split_once(':')?;
+            SessionKey { mux: mux.parse().ok()?, server: server.to_owned(), ..to.clone() }
+        }
         _ => SessionKey { name: former, ..to.clone() },
     };
     Some(NewName { entry: note.id, at: note.at, from, to })

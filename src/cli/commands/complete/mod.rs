@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 37] = [
+const KINDS: [(&str, Kind); 38] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -202,6 +202,7 @@ const KINDS: [(&str, Kind); 37] = [
     ("HOST", Kind::Free),
     ("JSON", Kind::Free),
     ("SERVER", Kind::Free),
+    ("MUX", Kind::Free),
     ("SHELL", Kind::Free),
     ("STATUS", Kind::Free),
     ("TEXT", Kind::Free),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use super::{Lead, absolute, begin, carry_out, lead, load, permission, plan};
+use super::{Lead, absolute, begin, carry_out, lead, load, permission, plan_to_act};
 use crate::agent::Agents;
 use crate::cli::Context;
 use crate::cli::args::{NewArgs, WhichArgs};
@@ -14,7 +14,7 @@ use crate::cli::commands::job::submit;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::lead::DeclareError;
-use crate::core::ids::{ConversationId, MuxKind, ServerKey, SessionKey};
+use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::lead::Wish;
 use crate::core::manifest::Session;
 use crate::core::text::printable;
@@ -55,12 +55,16 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
         Some(name) => name.clone(),
         None => free_name(&lead.manifest, &cwd, agent.as_str()),
     };
+    let mux = args.mux.unwrap_or(usual.mux);
     let server = match &args.server {
         Some(server) => run_pass::surroundings().server(server),
-        None if usual.mux == MuxKind::Tmux => usual.server.clone(),
+        None if usual.mux == mux => usual.server.clone(),
         None => ServerKey::DEFAULT.to_owned(),
     };
-    let key = SessionKey { name: name.clone(), mux: MuxKind::Tmux, server, host: lead.world.host.name().to_owned() };
+    let key = SessionKey { name: name.clone(), mux, server, host: lead.world.host.name().to_owned() };
+    if let Some(unfit) = lead::unfit_name(&lead.world, &key) {
+        return Err(CliError::new(Exit::Refused, format!("{}: {}; nothing was done", unfit.code.as_str(), unfit.message)));
+    }
     let mut entry = Map::new();
     let mut put = |field: &str, value: Value| drop(entry.insert(field.to_owned(), value));
     put("name", json!(name));
@@ -116,7 +120,7 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     lead.request.only = Some(BTreeSet::from([key]));
     lead.request.fork.clone_from(&args.fork);
-    let planned = plan(&lead, context)?;
+    let planned = plan_to_act(&lead, context)?;
     let exit = carry_out(&lead, &planned, args.format.document(), context)?;
     if exit != Exit::Done {
         let name = shell_words::quote(&name);

@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::cli::args::{MoveArgs, RenameArgs, WhichArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
+use crate::core::ids::ServerKey;
 use crate::core::lead::{Outcome, Wish};
 use crate::core::text::printable;
 
@@ -39,8 +40,13 @@ pub(crate) fn run_move(args: &MoveArgs, context: &Context) -> Result<Exit, CliEr
     let Some(session) = planned.pass.manifest().find(&key) else {
         return Err(CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name))));
     };
-    let server = run_pass::surroundings().server(&args.server);
+    let mux = args.mux.unwrap_or(key.mux);
+    let server = match &args.server {
+        Some(server) => run_pass::surroundings().server(server),
+        None if mux == key.mux => key.server.clone(),
+        None => ServerKey::DEFAULT.to_owned(),
+    };
     tell_of(&planned, args.format.document(), context, |tell| {
-        vec![lead::relocate(&lead.world, &lead.request, &planned, (session, &server), tell)]
+        vec![lead::relocate(&lead.world, &lead.request, &planned, (session, (mux, &server)), tell)]
     })
 }

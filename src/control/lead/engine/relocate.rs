@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::report::OperationDraft;
 use super::{Engine, Progress, Shown, Tell, about, entry_of, line, plan};
-use crate::control::lead::{LeadRequest, Planned, amend, startable};
+use crate::control::lead::{LeadRequest, Planned, amend, startable, unfit_name};
 use crate::control::observe::Observer;
 use crate::core::drift::Presence;
-use crate::core::ids::SessionKey;
+use crate::core::ids::{MuxKind, SessionKey};
 use crate::core::lead::{ActionKind, BlockCode, OperationReport, Outcome, Standing, Wish, kept_from, lead_fields};
 use crate::core::manifest::Session;
 use crate::core::text::printable;
@@ -19,21 +19,24 @@ pub fn relocate(
     world: &Observer,
     request: &LeadRequest,
     planned: &Planned,
-    (session, server): (&Session, &str),
+    (session, to): (&Session, (MuxKind, &str)),
     tell: Tell<'_>,
 ) -> OperationReport {
-    let report = Engine::new(world, request, planned, tell).relocate(session, server);
+    let report = Engine::new(world, request, planned, tell).relocate(session, to);
     tell(Progress::Ended(&report));
     report
 }
 
 impl Engine<'_> {
-    fn relocate(&self, session: &Session, server: &str) -> OperationReport {
+    fn relocate(&self, session: &Session, (mux, server): (MuxKind, &str)) -> OperationReport {
         let key = &session.key;
-        let new = SessionKey { server: server.to_owned(), ..key.clone() };
+        let new = SessionKey { mux, server: server.to_owned(), ..key.clone() };
         let draft = OperationDraft::of(key, session.agent, ActionKind::Move);
         if *key == new {
             return draft.skipped("it is there already");
+        }
+        if let Some(blocked) = unfit_name(self.world, &new) {
+            return draft.refused(blocked.code, blocked.message);
         }
         if let Some(blocked) = self.held(key) {
             return draft.refused(blocked.code, blocked.message);
@@ -82,8 +85,10 @@ impl Engine<'_> {
         }
         let begun = Instant::now();
         let shown = Shown { action, fields: lead_fields(session) };
+        let mux_back = if mux == key.mux { String::new() } else { format!(" --mux {}", key.mux) };
+        let (name, server) = (shell_words::quote(&key.name), shell_words::quote(&key.server));
         let (agent, back) =
-            (session.agent, format!("`headcount move {} --server {}`", printable(&key.name), printable(&key.server)));
+            (session.agent, printable(&format!("`headcount move {name}{mux_back} --server {server}`")).into_owned());
         let stopped = self.step((key, agent), ActionKind::Stop, Wish::Restart, Some(&shown));
         let report = match stopped.outcome {
             Outcome::Failed | Outcome::Refused | Outcome::Unverified => stopped,

@@ -3,7 +3,7 @@
 
 use super::report::OperationDraft;
 use super::{Engine, Progress, Tell, about, effects, entry_of, line, plan, recover};
-use crate::control::lead::{LeadRequest, Planned, amend};
+use crate::control::lead::{LeadRequest, Planned, amend, unfit_name};
 use crate::control::observe::Observer;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, SessionKey};
@@ -32,6 +32,9 @@ impl Engine<'_> {
         let mut draft = OperationDraft::of(key, agent, ActionKind::Rename);
         if *key == new {
             return draft.skipped("it is called so already");
+        }
+        if let Some(blocked) = unfit_name(self.world, &new) {
+            return draft.refused(blocked.code, blocked.message);
         }
         let mut locks = Vec::new();
         let is_apart = key.mux.spelling(&key.name) != key.mux.spelling(to);
@@ -137,7 +140,7 @@ impl Engine<'_> {
         report
     }
 
-    /// Looks whether a session has its new name: what tmux says of a command is no proof.
+    /// Looks whether a session has its new name: what a multiplexer says of a command is no proof.
     fn is_called(
         &self,
         old: &SessionKey,
@@ -152,7 +155,7 @@ impl Engine<'_> {
             Some(Fact::Unknown(why)) => return Err((Outcome::Unverified, why.clone())),
             Some(Fact::Absent) | None => return Err((Outcome::Failed, "its server has ended".to_owned())),
         };
-        let session = server.sessions.iter().find(|it| it.id == renaming.session && server.pid == Some(renaming.server));
+        let session = server.sessions.iter().find(|it| renaming.is_of(server, it));
         match session {
             Some(session) if new.names().any(|name| name == session.name.as_str()) => Ok(()),
             Some(_) => Err((Outcome::Failed, said.unwrap_or_else(|| "it still has its old name".to_owned()))),

@@ -87,6 +87,11 @@ pub(super) fn dump_screen(id: u32, is_styled: bool) -> Vec<u8> {
     action(&wrapped(15, &dump))
 }
 
+/// Gives a session another name.
+pub(super) fn rename_session(name: &str) -> Vec<u8> {
+    action(&wrapped(83, &wrapped(1, name.as_bytes())))
+}
+
 /// Ends a session.
 pub(super) fn kill_session() -> Vec<u8> {
     framed(&wrapped(12, &[]))
@@ -174,6 +179,7 @@ mod tests {
             \x6a\x19\x0a\x17\x0a\x0a/bin/sleep\x12\x03600\x1a\x02/w\x28\x01";
         assert_eq!(first_client(&first), expected);
         assert_eq!(close_pane(0), b"\x0b\0\0\0\x4a\x09\x0a\x05\xca\x04\x02\x08\0\x20\x01");
+        assert_eq!(rename_session("twooo"), b"\x10\0\0\0\x4a\x0e\x0a\x0a\x9a\x05\x07\x0a\x05twooo\x20\x01");
         assert_eq!(kill_session(), b"\x02\0\0\0\x62\0");
         assert_eq!(dump_screen(0, true), b"\x10\0\0\0\x4a\x0e\x0a\x0a\x7a\x08\x1a\x02\x08\0\x20\x01\x28\x01\x20\x01");
         let pasted = b"\x1f\0\0\0\x4a\x1d\x0a\x19\xea\x06\x16\x0a\x10h\xc3\xa9llo\ntwo @@ x;\x12\x02\x08\0\x20\x01";

@@ -22,7 +22,7 @@ use super::{address, listing, program, wire};
 use crate::core::ids::SessionKey;
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target};
 use crate::core::text::printable;
-use crate::host::{Environ, Host};
+use crate::host::{Environ, Host, ProcessInfo};
 use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
 use session::{FAREWELL, GONE, ServedSession, counted, until};
 pub use typing::ZellijTyping;
@@ -121,9 +121,46 @@ impl MuxDrive for ZellijDrive {
         })
     }
 
-    /// Its server would keep the old name in what its panes, and headcount, know it by.
-    fn rename(&self, _: MuxPlace<'_>, _: &Permit, _: &str) -> Result<(), String> {
-        Err("headcount renames nothing in zellij".to_owned())
+    /// When it ends, a server takes the socket of the name away that it began with, whoever has that by then. Nor does it take that name
+    /// back: it counts it among those of others (0.45.1).
+    fn is_former(&self, (host, env): MuxPlace<'_>, key: &SessionKey) -> bool {
+        let Ok(socket) = self.socket(env, key) else { return false };
+        let begun = server::all(host, &socket);
+        // One that is just being set up has no other name yet.
+        let is_set_up = |process: &ProcessInfo| {
+            !server::running(host, process).is_empty() || host.now() - process.started >= chrono::TimeDelta::seconds(10)
+        };
+        if begun.is_empty() || !begun.iter().all(is_set_up) {
+            return false;
+        }
+        let here = session::behind(host, &socket).map(|process| process.pid);
+        begun.iter().any(|process| Some(process.pid) != here)
+    }
+
+    /// A server takes the name of another one without asking, whose session nobody finds any more. So whether it is free is asked first.
+    fn rename(&self, (host, env): MuxPlace<'_>, permit: &Permit, name: &str) -> Result<(), String> {
+        let Target::Renamed(renaming) = &permit.action().target else {
+            return Err("internal error: nothing is to be renamed".to_owned());
+        };
+        let key = &permit.operation().session;
+        let called = |name: &str| SessionKey { name: name.to_owned(), ..key.clone() };
+        // It may have the new name already, and get its old one back.
+        let of = |name: &str| ServedSession::of(host, env, &called(name), renaming.server, None);
+        let there = match of(&key.name)? {
+            Some(there) => there,
+            None => of(&renaming.to)?.ok_or(GONE)?,
+        };
+        let new = called(name);
+        if let Some(why) = self.refusal(env, &new) {
+            return Err(why);
+        }
+        if host.is_bound(&self.socket(env, &new)?) {
+            return Err(format!("a session called {} is there already", printable(name)));
+        }
+        there.say(host, &message::rename_session(name))?;
+        let start = there.process.start_ticks;
+        let renamed = until(FAREWELL, || ServedSession::of(host, env, &new, renaming.server, start))?;
+        renamed.map(|_| ()).ok_or_else(|| "zellij renamed nothing: it takes no name that it has known a session by".to_owned())
     }
 
     fn tidy(&self, place: MuxPlace<'_>, permit: &Permit, placed: &Placed, is_spared: bool) -> Result<(), String> {
@@ -157,7 +194,12 @@ impl MuxDrive for ZellijDrive {
         let socket = self.socket(env, key)?;
         let launch = format!("/operations/{}/launch.json", operation.id);
         let is_ours = |argv: &[String]| argv.last().is_some_and(|last| last.ends_with(&launch));
-        for process in server::all(host, &socket) {
+        let mut servers = server::all(host, &socket);
+        if servers.is_empty() {
+            // One that got this name has been set up.
+            servers.extend(session::behind(host, &socket));
+        }
+        for process in servers {
             // A launcher that is not to begin anything ends at once.
             until(FAREWELL, || Ok((!server::running(host, &process).iter().any(|(_, _, argv)| is_ours(argv))).then_some(())))?;
             let is_still = server::running(host, &process).is_empty();

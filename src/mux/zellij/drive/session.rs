@@ -1,6 +1,6 @@
 //! A session by its socket and the process that serves it. Whatever is said to it, only that process hears.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -132,6 +132,14 @@ impl ServedSession {
             Some(()) => Ok(()),
             None => Err("its zellij server did not end when it was told to".to_owned()),
         }
+    }
+}
+
+/// The server behind a socket; not to be asked where one may be that is just being set up.
+pub(super) fn behind(host: &dyn Host, socket: &Path) -> Option<ProcessInfo> {
+    match wire::greet(host, &[socket.to_path_buf()]).pop() {
+        Some(SocketReply::Said(heard, Some(pid))) if wire::is_connected(&heard) => host.process(pid).into_seen(),
+        _ => None,
     }
 }
 
