@@ -98,6 +98,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Hooks(args) => commands::hooks::run(&args, context),
         Verb::Send(args) => commands::lead::send::run(&args, context),
         Verb::Ask(args) => commands::lead::send::run_ask(&args, context),
+        Verb::Answer(args) => commands::lead::answer::run(&args, context),
         Verb::Wait(args) => commands::lead::wait::run(&args, context),
         Verb::Allow(args) => commands::lead::allow::run(&args, context),
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),

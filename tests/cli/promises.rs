@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 114] = [
+const EXITS: [(&[&str], u8); 116] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -108,6 +108,8 @@ const EXITS: [(&[&str], u8); 114] = [
     (&["send lab hello"], 3),
     (&["ask nobody hello"], 1),
     (&["ask lab hello"], 3),
+    (&["answer nobody"], 1),
+    (&["answer lab approve"], 3),
     (&["wait nobody --for idle"], 1),
     (&["wait lab --for idle --timeout 10ms"], 4),
     (&["allow"], 3),
@@ -167,7 +169,7 @@ const EXITS: [(&[&str], u8); 114] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 67] = [
+const ELSEWHERE: [(&str, u8, &str); 68] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -216,6 +218,7 @@ const ELSEWHERE: [(&str, u8, &str); 67] = [
     ("send", 0, "tests/e2e/drive.sh"),
     ("ask", 0, "tests/e2e/drive.sh"),
     ("ask", 75, "tests/e2e/drive.sh"),
+    ("answer", 0, "tests/e2e/drive.sh"),
     ("wait", 0, "tests/lead/conditions.rs"),
     ("wait", 3, "tests/lead/conditions.rs"),
     ("wait", 75, "tests/lead/conditions.rs"),
@@ -262,7 +265,7 @@ fn every_line_ends_as_agreed_and_an_error_is_said_on_stderr_alone() {
         assert_eq!(ran.code, Some(i32::from(code)), "{lines:?}: {ran:?}");
         let is_said = |prefix: &str| ran.stderr.lines().any(|line| line.starts_with(prefix));
         // A job that failed, and a check of `doctor`, are answers.
-        let is_answer = ["doctor", "job wait", "send", "wait"].contains(&command_of(lines.last().unwrap()).as_str())
+        let is_answer = ["answer", "doctor", "job wait", "send", "wait"].contains(&command_of(lines.last().unwrap()).as_str())
             && !ran.stdout.is_empty();
         assert_eq!(is_said("error: "), !matches!(code, 0 | 2 | 4) && !is_answer, "{lines:?}: {ran:?}");
     }
@@ -335,7 +338,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 34] = [
+const DOCUMENTS: [&[&str]; 35] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -360,6 +363,7 @@ const DOCUMENTS: [&[&str]; 34] = [
     &["events lab"],
     &["send lab hello"],
     &["ask lab hello"],
+    &["answer lab"],
     &["wait lab --for idle --timeout 10ms"],
     &["fleet status"],
     &["job submit --prompt x"],

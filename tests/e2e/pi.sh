@@ -31,10 +31,10 @@ sessions:
   - { name: wrapped-creator-pi, agent: pi, cwd: ~/lab/wrapped }
 YAML
 # A wrapper of the same name keeps the arguments that the agent itself does not.
-mkdir "$WORLD/bin"
-printf '#!/bin/bash\nPATH=%q\npi "$@"\n' "$BIN:$SYSPATH" >"$WORLD/bin/pi"
-chmod +x "$WORLD/bin/pi"
-session wrapped-creator-pi "$H/lab/wrapped" "${ENV[@]}" -- "$WORLD/bin/pi" "${PI[@]:1}" --session-id my-own.id_1
+mkdir "$WORLD/wrapped"
+printf '#!/bin/bash\nPATH=%q\npi "$@"\n' "$BIN:$SYSPATH" >"$WORLD/wrapped/pi"
+chmod +x "$WORLD/wrapped/pi"
+session wrapped-creator-pi "$H/lab/wrapped" "${ENV[@]}" -- "$WORLD/wrapped/pi" "${PI[@]:1}" --session-id my-own.id_1
 
 is_ready() { screen "$1" | grep -q fake-model; }
 is_titled() { [ "$(cat "/proc/$(pane_pid "$1")/comm")" = pi ]; }

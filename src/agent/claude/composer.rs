@@ -1,6 +1,6 @@
 //! What the composer of Claude Code looks like. Values, measured on the real one.
 
-use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark};
+use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark, QuestionEdge, QuestionTable};
 
 pub(super) static COMPOSER: ComposerTable = ComposerTable {
     measured: "Claude Code 2.1.329 in tmux 3.3a and zellij 0.45.1",
@@ -18,5 +18,8 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
     commands: &['/', '!', '#'],
     continues: &['\\'],
     hint: "",
+    questions: Some(&QUESTIONS),
     is_interrupted_by_esc: true,
 };
+
+static QUESTIONS: QuestionTable = QuestionTable { marker: "❯ ", begins: QuestionEdge::Rule, grants: &["Yes"] };

@@ -1,6 +1,6 @@
 //! What the composer of Codex looks like. Values, measured on the real one.
 
-use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark};
+use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark, QuestionEdge, QuestionTable};
 
 pub(super) static COMPOSER: ComposerTable = ComposerTable {
     measured: "Codex 0.169.0 in tmux 3.3a and zellij 0.45.1",
@@ -20,5 +20,9 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
     commands: &['/', '!'],
     continues: &[],
     hint: "",
+    questions: Some(&QUESTIONS),
     is_interrupted_by_esc: true,
 };
+
+static QUESTIONS: QuestionTable =
+    QuestionTable { marker: "› ", begins: QuestionEdge::Words("Would you like to"), grants: &["Yes"] };

@@ -1,6 +1,6 @@
 //! What the composer of Gemini CLI looks like. Values, measured on the real one.
 
-use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark};
+use crate::core::lead::send::{ComposerTable, Counted, Frame, PasteMark, QuestionEdge, QuestionTable};
 
 pub(super) static COMPOSER: ComposerTable = ComposerTable {
     measured: "Gemini CLI 0.61.0 in tmux 3.3a and zellij 0.45.1",
@@ -17,5 +17,8 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
     commands: &['/', '!'],
     continues: &['\\'],
     hint: "Type your message",
+    questions: Some(&QUESTIONS),
     is_interrupted_by_esc: false,
 };
+
+static QUESTIONS: QuestionTable = QuestionTable { marker: "● ", begins: QuestionEdge::Box, grants: &["Allow once", "Yes"] };

@@ -18,5 +18,6 @@ pub(super) static COMPOSER: ComposerTable = ComposerTable {
     commands: &['/', '!'],
     continues: &['\\'],
     hint: "",
+    questions: None,
     is_interrupted_by_esc: true,
 };

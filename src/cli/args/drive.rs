@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{FormatArgs, JudgeArgs, values};
 use crate::core::lead::conditions::Condition;
+use crate::core::lead::send::AnswerChoice;
 
 /// Send a text to an agent, and see it delivered
 ///
@@ -156,6 +157,37 @@ pub(crate) struct AwaitArgs {
     pub(crate) format: FormatArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+}
+
+/// Answer the question that an agent asks on its screen
+///
+/// Shows what it asks, or answers that: `approve` grants it once, `deny` does not, a number takes that choice. A key is pressed only
+/// while just this question is up, and something other than the screen says that the agent waits.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount answer lab-creator-claude
+  headcount answer lab-creator-claude approve --expect 3f8a1c02b94e
+  headcount answer lab-creator-claude 2
+
+Exit codes: 0 answered, or shown, 3 held: nothing was answered, 1 what became of it could not be seen.
+
+JSON and YAML: headcount/answer/v1 (`headcount schema answer`).")]
+pub(crate) struct AnswerArgs {
+    /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// approve, deny or the number of a choice; without one the question is shown
+    #[arg(value_name = "ANSWER", value_parser = values::answer)]
+    pub(crate) choice: Option<AnswerChoice>,
+    /// Answer only the question that has this hash, as shown with it
+    #[arg(long, value_name = "HASH", value_parser = values::hash)]
+    pub(crate) expect: Option<String>,
+    /// Go by the screen alone, where nothing else tells that the agent asks; at a terminal only
+    #[arg(long, hide_short_help = true)]
+    pub(crate) screen_only: bool,
+    #[command(flatten)]
+    pub(crate) whom: WhomArgs,
 }
 
 /// In which sessions an agent is talked to, by whom, and how the answer is printed.

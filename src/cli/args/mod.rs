@@ -27,7 +27,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
-pub(crate) use drive::{AskArgs, AwaitArgs, SendArgs, WhomArgs};
+pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
@@ -193,6 +193,7 @@ pub(crate) enum Verb {
     Hooks(HooksArgs),
     Send(SendArgs),
     Ask(AskArgs),
+    Answer(AnswerArgs),
     Wait(AwaitArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),

@@ -55,6 +55,8 @@ pub(crate) enum SchemaName {
     Receipt,
     /// What `ask --json` prints
     Ask,
+    /// What `answer --json` prints
+    Answer,
     /// What `wait --json` prints
     Wait,
     /// What `fleet status --json` prints

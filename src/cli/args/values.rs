@@ -14,6 +14,7 @@ use crate::core::events::Event;
 use crate::core::hooks::HookKind;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, UnknownName};
 use crate::core::lead::conditions::Condition;
+use crate::core::lead::send::AnswerChoice;
 
 /// A time between two things that happen again and again; not so short that nothing else would.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
@@ -168,6 +169,21 @@ pub(crate) fn holder(text: &str) -> Result<String, String> {
 pub(crate) fn condition() -> impl TypedValueParser<Value = Condition> {
     let words = Condition::ALL.into_iter().filter(|it| *it != Condition::Unknown).map(Condition::as_str);
     PossibleValuesParser::new(words).try_map(|word| word.parse::<Condition>())
+}
+
+/// What a question of an agent is answered with.
+pub(crate) fn answer(text: &str) -> Result<AnswerChoice, String> {
+    match text {
+        "approve" => Ok(AnswerChoice::Approve),
+        "deny" => Ok(AnswerChoice::Deny),
+        _ => text.parse().map(AnswerChoice::Number).map_err(|_| "say approve, deny or the number of a choice".to_owned()),
+    }
+}
+
+/// The beginning of a hash, as long as it is shown at most.
+pub(crate) fn hash(text: &str) -> Result<String, String> {
+    let is_hash = (6..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase()).ok_or_else(|| "it is not 6 to 12 hexadecimal digits".to_owned())
 }
 
 /// A kind of hook event.

@@ -146,6 +146,7 @@ fn said(report: &OperationReport) -> String {
         (ActionKind::Handoff, Outcome::Failed) => "could not hand over",
         (ActionKind::Handoff, Outcome::Refused) => "did not hand over",
         (ActionKind::Send, Outcome::Done) => "sent to",
+        (ActionKind::Answer, Outcome::Done) => "answered",
         (ActionKind::Forget, Outcome::Done) => "forgot the conversation of",
         (_, Outcome::Skipped) => "nothing to do for",
         (ActionKind::Forget, Outcome::Failed) => "could not forget the conversation of",

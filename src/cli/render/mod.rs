@@ -1,5 +1,6 @@
 //! From values to text for people. Pure: takes values and a [`Terminal`], gives text; never prints and never decides anything.
 
+pub(crate) mod answer;
 pub(crate) mod asked;
 pub(crate) mod describe;
 pub(crate) mod doctor;

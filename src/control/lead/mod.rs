@@ -47,7 +47,7 @@ pub use engine::{
 };
 use facts::Ground;
 pub use holds::holds;
-pub use send::{SendRequest, SentText, ask, is_shown, send};
+pub use send::{AnswerRequest, SendRequest, SentText, answer, ask, is_shown, send};
 pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
 
 /// What a person or a program asks for.

@@ -33,6 +33,8 @@ pub enum ActionKind {
     Release,
     /// A text is typed to its agent.
     Send,
+    /// A question of its agent is answered.
+    Answer,
 }
 
 impl ActionKind {
@@ -50,6 +52,7 @@ impl ActionKind {
             Self::Handoff => "handoff",
             Self::Release => "release",
             Self::Send => "send",
+            Self::Answer => "answer",
         }
     }
 }

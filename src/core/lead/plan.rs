@@ -143,6 +143,7 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
                     | ActionKind::Move
                     | ActionKind::Handoff
                     | ActionKind::Send
+                    | ActionKind::Answer
                     | ActionKind::Release => {}
                 }
                 let place = match action.target {

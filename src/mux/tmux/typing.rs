@@ -63,6 +63,8 @@ impl MuxTyping for TmuxTyping {
         let key = match key {
             TypedKey::Enter => "Enter",
             TypedKey::Escape => "Escape",
+            TypedKey::Up => "Up",
+            TypedKey::Down => "Down",
         };
         let words = command::guarded(pane, &condition(permit, permit.words()), &format!("send-keys -t {pane} {key}"), "");
         command::was_done(&run(host, &address::socket(&permit.pane().session.server, env)?, &words, beside())?)
@@ -70,7 +72,7 @@ impl MuxTyping for TmuxTyping {
 }
 
 /// The format that is true while the pane is as it was seen, and shows the words that it has to and none of the others.
-fn condition(permit: &TypingPermit, words: &[(bool, &'static str)]) -> String {
+fn condition(permit: &TypingPermit, words: &[(bool, String)]) -> String {
     let texts = words.iter().map(|(is_there, word)| command::shows(&escaped(word), *is_there));
     command::condition((permit.pane().server, permit.pane().pid), &escaped(permit.runs()), texts)
 }

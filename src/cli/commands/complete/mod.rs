@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 38] = [
+const KINDS: [(&str, Kind); 40] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -185,6 +185,7 @@ const KINDS: [(&str, Kind); 38] = [
     ("PATH", Kind::File),
     ("DIR", Kind::Directory),
     ("DIRECTORY", Kind::Directory),
+    ("ANSWER", Kind::Free),
     ("ARGS", Kind::Free),
     ("CLASS", Kind::Free),
     ("CMD", Kind::Free),
@@ -199,6 +200,7 @@ const KINDS: [(&str, Kind); 38] = [
     ("RECEIPT", Kind::Free),
     ("FORM", Kind::Free),
     ("FORMAT", Kind::Free),
+    ("HASH", Kind::Free),
     ("HOST", Kind::Free),
     ("JSON", Kind::Free),
     ("SERVER", Kind::Free),

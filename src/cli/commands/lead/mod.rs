@@ -2,6 +2,7 @@
 //! is decided elsewhere.
 
 pub(crate) mod allow;
+pub(crate) mod answer;
 pub(crate) mod attach;
 pub(crate) mod describe;
 pub(crate) mod events;

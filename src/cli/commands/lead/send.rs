@@ -78,7 +78,11 @@ pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliErro
 }
 
 /// The one session that a REF means, and its agent.
-fn addressed(reference: &str, whom: &WhomArgs, context: &Context) -> Result<(Lead, SessionKey, AgentKind), CliError> {
+pub(super) fn addressed(
+    reference: &str,
+    whom: &WhomArgs,
+    context: &Context,
+) -> Result<(Lead, SessionKey, AgentKind), CliError> {
     let (mut lead, key) = begin_one(reference, &whom.judge, None, context)?;
     (lead.request.own, lead.request.is_automatic) = (whom.own, is_automatic(whom.yes));
     lead.request.passes_hold = whom.yes && is_person();

@@ -324,6 +324,7 @@ impl<'a> Engine<'a> {
             | ActionKind::Move
             | ActionKind::Handoff
             | ActionKind::Send
+            | ActionKind::Answer
             | ActionKind::Release => report.failed(Outcome::Failed, "internal error: it is not one step".to_owned()),
         }
     }

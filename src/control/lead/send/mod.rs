@@ -1,6 +1,7 @@
 //! Sending a text to an agent: lock, look, stage, prove, submit, prove. What may be done is decided in `core::lead::send`.
 
 mod addressee;
+mod answer;
 mod ask;
 mod draft;
 mod pane;
@@ -28,6 +29,7 @@ use crate::core::observe::Activity;
 use crate::store::operations::{KeyClaim, OperationError, OperationFiles, Operations, SessionLock, TextNote};
 pub use addressee::is_shown;
 use addressee::{Found, find};
+pub use answer::{AnswerRequest, answer};
 pub use ask::ask;
 use draft::{ReceiptDraft, report};
 use transcript::SearchedTranscript;

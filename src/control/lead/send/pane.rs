@@ -7,6 +7,7 @@ use super::draft::ReceiptDraft;
 use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
 use crate::control::lead::effects;
+use crate::control::observe::Observer;
 use crate::core::lead::Blocked;
 use crate::core::lead::send::{
     Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, TypedKey, composer, has_popup,
@@ -47,9 +48,14 @@ impl Letter<'_> {
     }
 }
 
+/// What the pane of an agent is, and shows.
+pub(super) fn view(world: &Observer, to: &Addressee) -> Result<ComposerPane, Blocked> {
+    effects::composer_pane(world, &to.pane).map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
+}
+
 impl Sender<'_> {
     pub(super) fn view(&self, to: &Addressee) -> Result<ComposerPane, Blocked> {
-        effects::composer_pane(self.world, &to.pane).map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
+        view(self.world, to)
     }
 
     /// Presses Enter once the text stands in the composer, and sees what becomes of it.

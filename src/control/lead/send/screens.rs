@@ -139,6 +139,24 @@ fn a_recorded_composer_is_read_as_what_it_holds() {
 }
 
 #[test]
+fn a_recorded_question_is_read_with_its_choices() {
+    for (agent, version) in RECORDED.into_iter().filter(|(agent, _)| *agent != AgentKind::Pi) {
+        let screen = recorded(&format!("{version}-perm"));
+        let read = table(agent).question(&screen).unwrap_or_else(|| panic!("{version}: {}", screen.text()));
+        assert!(read.text.contains("touch "), "{version}: {read:?}");
+        let first = if agent == AgentKind::Gemini { "Allow once" } else { "Yes" };
+        if agent != AgentKind::Opencode {
+            assert!(read.choices.len() >= 3 && read.choices[0].starts_with(first), "{version}: {read:?}");
+            assert_eq!(read.highlighted, Some(1), "{version}: {read:?}");
+        }
+        assert!(screen.shows(&read.pattern()), "{version}: {}", read.pattern());
+        for state in ["empty", "turnend", "draft1", "working"] {
+            assert_eq!(table(agent).question(&recorded(&format!("{version}-{state}"))), None, "{version} {state}");
+        }
+    }
+}
+
+#[test]
 fn a_list_that_enter_would_choose_from_is_seen() {
     let claude_slash = recorded("claude-2.1.329-tmux-slash");
     assert!(has_popup(&claude_slash, table(AgentKind::Claude)));

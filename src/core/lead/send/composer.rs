@@ -1,5 +1,6 @@
 //! What a composer holds, read off a screen by its agent's table. Pure; what it does not recognise for sure it says nothing of.
 
+use super::question::{AgentQuestion, QuestionTable, question};
 use super::screen::{PaneScreen, ScreenCell, ScreenRow, squeezed};
 
 /// What an agent's composer looks like.
@@ -27,8 +28,18 @@ pub struct ComposerTable {
     pub continues: &'static [char],
     /// What it shows in its place when it is empty, where that is not drawn dim: the beginning.
     pub hint: &'static str,
+    /// How its questions are drawn; `None`: none is answered.
+    pub questions: Option<&'static QuestionTable>,
     /// Whether one Esc ends a turn.
     pub is_interrupted_by_esc: bool,
+}
+
+impl ComposerTable {
+    /// The question on a screen; `None`: none is there, or not as it was measured.
+    pub fn question(&self, screen: &PaneScreen) -> Option<AgentQuestion> {
+        screen.first_of(self.dialogs)?;
+        question(screen, self.questions?)
+    }
 }
 
 /// How a composer is set off from the rest of a screen.
@@ -381,6 +392,7 @@ pub(super) mod tests {
         commands: &['/', '!', '#'],
         continues: &['\\'],
         hint: "",
+        questions: None,
         is_interrupted_by_esc: true,
     };
 

@@ -46,8 +46,12 @@ pub struct PaneAddress {
 pub enum TypedKey {
     /// Submits a text.
     Enter,
-    /// Closes a list, and interrupts a turn.
+    /// Closes a list, refuses what was asked for, and interrupts a turn.
     Escape,
+    /// Highlights the choice above.
+    Up,
+    /// Highlights the choice below.
+    Down,
 }
 
 /// The agent that something is to be typed to.
@@ -73,7 +77,7 @@ pub struct TypingPermit {
     operation: OperationId,
     pane: PaneAddress,
     runs: String,
-    words: Vec<(bool, &'static str)>,
+    words: Vec<(bool, String)>,
 }
 
 impl TypingPermit {
@@ -92,13 +96,13 @@ impl TypingPermit {
         &self.runs
     }
 
-    /// What has to be on its screen when a key is pressed, and what must not be.
-    pub fn words(&self) -> &[(bool, &'static str)] {
+    /// What has to be on its screen when a key is pressed, and what must not be. A question mark stands for any one character.
+    pub fn words(&self) -> &[(bool, String)] {
         &self.words
     }
 }
 
-fn held<T>(code: BlockCode, why: impl Into<String>) -> Result<T, Blocked> {
+pub(super) fn held<T>(code: BlockCode, why: impl Into<String>) -> Result<T, Blocked> {
     Err(Blocked::new(code, why))
 }
 
@@ -137,7 +141,7 @@ pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
 }
 
 /// Whether a pane is that of the agent, and takes what is typed.
-fn is_its_pane(to: &Addressee, pane: &ComposerPane) -> Result<(), Blocked> {
+pub(super) fn is_its_pane(to: &Addressee, pane: &ComposerPane) -> Result<(), Blocked> {
     if (pane.server, pane.pid) != (to.pane.server, to.pane.pid) {
         return held(BlockCode::Busy, "its pane is another one by now; look again");
     }
@@ -192,13 +196,18 @@ fn permit(
     table: &ComposerTable,
     popups: &[&'static str],
 ) -> TypingPermit {
-    let words = Some((true, table.prompt)).filter(|(_, prompt)| !prompt.trim().is_empty());
-    TypingPermit {
-        operation: operation.clone(),
-        pane: to.pane.clone(),
-        runs: pane.runs.clone(),
-        words: words.into_iter().chain(table.dialogs.iter().chain(popups).map(|word| (false, *word))).collect(),
-    }
+    let prompt = Some((true, table.prompt)).filter(|(_, prompt)| !prompt.trim().is_empty());
+    let words = prompt.into_iter().chain(table.dialogs.iter().chain(popups).map(|word| (false, *word)));
+    permit_for(operation, to, pane, words.map(|(is_there, word)| (is_there, word.to_owned())).collect())
+}
+
+pub(super) fn permit_for(
+    operation: &OperationId,
+    to: &Addressee,
+    pane: &ComposerPane,
+    words: Vec<(bool, String)>,
+) -> TypingPermit {
+    TypingPermit { operation: operation.clone(), pane: to.pane.clone(), runs: pane.runs.clone(), words }
 }
 
 /// The permission to press Esc, which closes a list that is up above a text of ours.

@@ -1,12 +1,15 @@
 //! Sending a text to an agent: what may be typed, whether it may be typed now, what its composer holds, and what a receipt says. Pure.
 
+mod answer;
 mod ask;
 pub mod composer;
 mod guard;
+mod question;
 mod receipt;
 mod screen;
 mod text;
 
+pub use answer::{ANSWER_SCHEMA, AnswerChoice, AnswerOutcome, AnswerReport, is_asking, may_choose, number};
 pub use ask::{ASK_SCHEMA, AskEnd, AskReport};
 pub use composer::{
     Composer, ComposerTable, Counted, Frame, PasteMark, Staged, TextShape, composer, has_popup, is_busy, staged,
@@ -15,6 +18,7 @@ pub use guard::{
     Addressee, ComposerPane, PaneAddress, TypedKey, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste,
     may_submit,
 };
+pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
 pub use screen::{PaneScreen, ScreenCell, ScreenRow, squeezed};
 pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable};

@@ -56,6 +56,17 @@ impl PaneScreen {
         self.rows.iter().map(|row| row.text() + "\n").collect()
     }
 
+    /// Whether a row of it holds a text, in which a question mark stands for any one character.
+    pub fn shows(&self, pattern: &str) -> bool {
+        let pattern: Vec<char> = pattern.trim_end().chars().collect();
+        let is_same = |(shown, wanted): (&char, &char)| *wanted == '?' || shown == wanted;
+        let is_in = |row: &ScreenRow| {
+            let row: Vec<char> = row.text().chars().collect();
+            pattern.len() <= row.len() && row.windows(pattern.len().max(1)).any(|part| part.iter().zip(&pattern).all(is_same))
+        };
+        !pattern.is_empty() && self.rows.iter().any(is_in)
+    }
+
     /// Which of these can be read on it: the first.
     pub fn first_of<'a>(&self, words: &[&'a str]) -> Option<&'a str> {
         let text = self.text();

@@ -28,6 +28,8 @@ impl MuxTyping for ZellijTyping {
         let key: &[u8] = match key {
             TypedKey::Enter => b"\r",
             TypedKey::Escape => b"\x1b",
+            TypedKey::Up => b"\x1b[A",
+            TypedKey::Down => b"\x1b[B",
         };
         say(place, permit, permit.words(), &message::write(terminal(permit.pane())?, key))
     }
@@ -70,14 +72,13 @@ fn runs(host: &dyn Host, group: &Option<u32>) -> String {
 }
 
 /// Says something to the server of a pane that is as it was seen, and shows the words that it has to and none of the others.
-fn say(place: MuxPlace<'_>, permit: &TypingPermit, words: &[(bool, &'static str)], message: &[u8]) -> Result<bool, String> {
+fn say(place: MuxPlace<'_>, permit: &TypingPermit, words: &[(bool, String)], message: &[u8]) -> Result<bool, String> {
     let (host, pane) = (place.0, permit.pane());
     let Ok(there) = session(place, pane) else { return Ok(false) };
-    let is_so = |words: &[(bool, &'static str)]| {
-        look(host, &there, pane).map(|view| {
-            let text = view.screen.text();
-            // The blank behind the prompt of an empty composer is not in the text of its row.
-            let is_shown = |(is_there, word): &(bool, &str)| text.contains(word.trim_end()) == *is_there;
+    let is_so = |words: &[(bool, String)]| {
+        // A busy server may not answer the first time.
+        look(host, &there, pane).or_else(|_| look(host, &there, pane)).map(|view| {
+            let is_shown = |(is_there, word): &(bool, String)| view.screen.shows(word) == *is_there;
             !view.is_dead && view.runs == permit.runs() && words.iter().all(is_shown)
         })
     };
