@@ -120,7 +120,7 @@ HOOKED=yes
 led copilot "$H/lab/led" "$LED" '/ commands' --now
 begun copilot "$H/lab/led" "$LED"
 told driven
-questioned driven 10
 refused_by_a_dialog driven
+questioned driven 10
 raced driven "$H/.copilot/session-state/*/events.jsonl"
 echo "copilot in $MUX: OK"

@@ -32,8 +32,8 @@ PY
 driven() {
   told "$1"
   interrupted "$1"
-  questioned "$1" 60
   refused_by_a_dialog "$1"
+  questioned "$1" 60
   raced "$1" "$2"
 }
 # begun AGENT CWD ENTRY: a session named driven that headcount starts; ENTRY as of led
@@ -137,7 +137,7 @@ questioned() {
 refused_by_a_dialog() {
   local name=$1
   RC=0
-  headcount ask "${SURE[@]}" "$name" $'driven asks first\n@@ask touch asked' --timeout 60s >"$WORLD/asked" 2>"$WORLD/asked.err" || RC=$?
+  headcount ask "${SURE[@]}" "$name" $'driven asks first\n@@ask touch granted' --timeout 60s >"$WORLD/asked" 2>"$WORLD/asked.err" || RC=$?
   check "$name: an agent that asks is no answer" "3 0" "$RC $(stat -c %s "$WORLD/asked")"
   receipt "$name" 'into a dialog'
   check "$name: no dialog is answered by a text" "3 dialog" "$RC $(of code)"
@@ -146,20 +146,24 @@ refused_by_a_dialog() {
     check "$name: it is shown what is asked" "0 asks" "$RC $(sed 1q "$WORLD/answered" | grep -o asks)"
     RC=0
     headcount answer "${SURE[@]}" "$name" approve --expect 000000 >"$WORLD/answered" || RC=$?
-    check "$name: another question is not answered" "3 0" "$RC $(find "$H" -name asked | wc -l)"
+    check "$name: another question is not answered" "3 0" "$RC $(find "$H" -name granted | wc -l)"
+    headcount answer "${SURE[@]}" "$name" approve
+    await 20 "what was approved" ran granted
+    echo "ok: $name: what is approved runs"
+    await 30 "$name takes a text again" takes "$name"
+    headcount ask "${SURE[@]}" "$name" $'driven asks again\n@@ask touch refused' --timeout 60s >"$WORLD/asked" 2>&1 || true
     headcount answer "${SURE[@]}" "$name" deny
     await 30 "$name takes a text again" takes "$name"
-    check "$name: what it asked for did not run" "" "$(find "$H" -name asked -o -name shell-ran)"
-    headcount ask "${SURE[@]}" "$name" $'driven asks again\n@@ask touch asked' --timeout 60s >"$WORLD/asked" 2>&1 || true
-    headcount answer "${SURE[@]}" "$name" approve
-    await 20 "what was approved" ran asked
-    echo "ok: $name: what is approved runs"
+    check "$name: what is denied does not run" "" "$(find "$H" -name refused -o -name shell-ran)"
   else
     RC=0
     headcount answer "${SURE[@]}" "$name" deny >"$WORLD/answered" || RC=$?
     check "$name: the screen alone is not enough" 3 "$RC"
     key "$name" Escape
   fi
+  await 30 "$name takes a text again" takes "$name"
+  # The fake model takes what follows for one prompt with what was denied.
+  receipt "$name" $'driven calm\n@@say calm'
   await 30 "$name takes a text again" takes "$name"
 }
 # answers NAME: whether it is told what its agent asks, and something other than the screen says that it does

@@ -200,7 +200,7 @@ nobody gemini "$H/lab/led" "env: { PATH: '$BIN:$SYSPATH', GEMINI_CLI_HOME: '$H/n
 led gemini "$H/lab/led" "$LED" 'Type your message'
 begun gemini "$H/lab/led" "$LED"
 told driven
-questioned driven 10
 refused_by_a_dialog driven
+questioned driven 10
 raced driven "$H/.gemini/tmp/led/chats/*.jsonl"
 echo "gemini in $MUX: OK"

@@ -137,8 +137,8 @@ LED="env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DI
 led opencode "$H/lab/led" "$LED" 'ctrl.p commands'
 begun opencode "$H/lab/driven" "$LED"
 told driven
-questioned driven 10
 refused_by_a_dialog driven
+questioned driven 10
 # Its prompts are in a database, which its own list shows.
 prompts() { listed export "$(field driven session_id)" 2>/dev/null | grep -c "\"text\": \"$2\"" || true; }
 raced driven -
