@@ -20,10 +20,8 @@ import glob, json, sys
 files, text = sys.argv[1:]
 lines = [json.loads(line) for name in glob.glob(files) for line in open(name) if text in line]
 def is_prompt(line):
-    if line.get("type") is None:
-        return False
-    said = line.get("payload") or line.get("message")
-    return line["type"] in ("user", "user.message") or isinstance(said, dict) and said.get("role") == "user"
+    said = {"message": line.get("message"), "response_item": line.get("payload")}.get(line.get("type")) or {}
+    return line.get("type") in ("user", "user.message") or said.get("role") == "user"
 print(sum(map(is_prompt, lines)))
 PY
 }
