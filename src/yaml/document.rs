@@ -2,19 +2,32 @@
 //! the list. Never opens a file, and never edits where it cannot prove that the whole would read the same.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_yaml::Value;
 
 use super::edit::{self, Refusal};
-use super::items::{Items, SESSIONS};
+use super::items::{Items, SESSIONS, sessions};
 use super::load::{LoadedManifest, load_value, unreadable_text, wrong_shape};
 use super::{Diagnostic, untyped};
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{ChangedEntry, Environment, reread};
 
-/// More items than this are not edited one by one: to parse the whole once is cheaper by then.
-const MOST_ITEMS: usize = 64;
+/// How the same is done to many things, whose order stays.
+pub(crate) trait Spread {
+    /// Does it to each.
+    fn each<T: Sync, R: Send>(&self, things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R>;
+}
+
+/// One after the other.
+struct InTurn;
+
+impl Spread for InTurn {
+    fn each<T: Sync, R: Send>(&self, things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        things.iter().map(work).collect()
+    }
+}
 
 /// A text that is one YAML mapping.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,11 +121,15 @@ impl Document {
     /// # Errors
     /// The first thing that stands in the way; then nothing was changed.
     pub fn apply(&self, edits: &[Edit]) -> Result<Self, Refusal> {
-        let listed = match &self.body {
-            Body::Whole(_) => None,
-            Body::Listed(listed) => Some(listed),
-        };
-        if let Some(done) = listed.and_then(|listed| self.by_item(listed, edits)) {
+        self.apply_on(edits, &InTurn)
+    }
+
+    /// The same with the work on the single items spread as the caller likes.
+    ///
+    /// # Errors
+    /// Those of [`Document::apply`].
+    pub(crate) fn apply_on(&self, edits: &[Edit], spread: &impl Spread) -> Result<Self, Refusal> {
+        if let Some(done) = self.by_item(edits, spread) {
             debug_assert_eq!(super::apply(&self.text, edits).as_deref(), Ok(done.text.as_str()), "by item and as a whole");
             return Ok(done);
         }
@@ -120,7 +137,7 @@ impl Document {
             None => self.clone(),
             Some((text, value)) => {
                 let edited = Self { text, body: Body::Whole(value) };
-                if listed.is_some() { edited.indexed() } else { edited }
+                if matches!(self.body, Body::Listed(_)) { edited.indexed() } else { edited }
             }
         })
     }
@@ -129,36 +146,69 @@ impl Document {
     /// reason: then the whole has to be edited, which also knows what to say.
     ///
     /// Why the guard's verdict on an item holds for the whole: see [`Items`].
-    fn by_item(&self, listed: &ByItem, edits: &[Edit]) -> Option<Self> {
-        let mut touched: Vec<(usize, Vec<Edit>)> = Vec::new();
+    fn by_item(&self, edits: &[Edit], spread: &impl Spread) -> Option<Self> {
+        let mut touched: BTreeMap<usize, Vec<Edit>> = BTreeMap::new();
         for edit in edits {
             let (index, edit) = within_item(edit)?;
-            let known = touched.iter().position(|(known, _)| *known == index);
-            match known.and_then(|at| touched.get_mut(at)) {
-                Some((_, edits)) => edits.push(edit),
-                None => touched.push((index, vec![edit])),
-            }
-            if touched.len() > MOST_ITEMS {
-                return None;
-            }
+            touched.entry(index).or_default().push(edit);
         }
-        let ByItem { frame, places, values } = listed;
-        let mut changes = Vec::with_capacity(touched.len());
-        for (index, edits) in touched {
-            let (chunk, item) = (places.chunk(&self.text, index)?, values.get(index)?);
+        let (frame, places, changed) = match &self.body {
+            Body::Listed(ByItem { frame, places, values }) => {
+                let changed = self.changed_items(places, |index| values.get(index).map(Arc::as_ref), &touched, spread)?;
+                (Arc::clone(frame), Cow::Borrowed(places), changed)
+            }
+            // The items that stay are proven to be such, as those that change are by the guard.
+            Body::Whole(value) => {
+                let (list, places) = (sessions(value)?, Items::candidates(&self.text, value)?);
+                (0..list.len()).for_each(|index| {
+                    touched.entry(index).or_default();
+                });
+                let changed = self.changed_items(&places, |index| list.get(index), &touched, spread)?;
+                (Arc::new(places.proven_frame(&self.text, value)?), Cow::Owned(places), changed)
+            }
+        };
+        let text = places.splice(&self.text, changed.iter().map(|(index, chunk, _)| (*index, chunk.as_str())))?;
+        let resized = places.resized(changed.iter().map(|(at, chunk, _)| (*at, chunk.len())));
+        let mut changed: BTreeMap<usize, Value> = changed.into_iter().map(|(index, _, item)| (index, item)).collect();
+        let values = match &self.body {
+            Body::Listed(listed) => {
+                let mut values = listed.values.clone();
+                for (index, item) in changed {
+                    *values.get_mut(index)? = Arc::new(item);
+                }
+                values
+            }
+            Body::Whole(value) => {
+                let items = sessions(value)?.iter().enumerate();
+                items.map(|(index, item)| Arc::new(changed.remove(&index).unwrap_or_else(|| item.clone()))).collect()
+            }
+        };
+        Some(Self { text, body: Body::Listed(ByItem { frame, places: resized, values }) })
+    }
+
+    /// The lines and the values that these items get, in order; one without an edit only has to read alone as it does in the whole.
+    /// `None` if any of them does not, or cannot be edited alone.
+    fn changed_items<'a>(
+        &self,
+        places: &Items,
+        item: impl Fn(usize) -> Option<&'a Value> + Sync,
+        touched: &BTreeMap<usize, Vec<Edit>>,
+        spread: &impl Spread,
+    ) -> Option<Vec<(usize, String, Value)>> {
+        let touched: Vec<(usize, &[Edit])> = touched.iter().map(|(index, edits)| (*index, edits.as_slice())).collect();
+        let edited = |(index, edits): &(usize, &[Edit])| {
+            let (chunk, item) = (places.chunk(&self.text, *index)?, item(*index)?);
+            if edits.is_empty() {
+                return Items::is_alone(chunk, item).then_some(None);
+            }
             let alone = Items::alone(chunk);
-            let item = Items::value_alone(Value::clone(item));
-            let Some((text, value)) = edit::whole(&alone, &item, &edits).ok()? else { continue };
-            changes.push((index, Items::replacement(chunk, &text)?.to_owned(), only_item(value)?));
-        }
-        changes.sort_by_key(|(index, ..)| *index);
-        let text = places.splice(&self.text, changes.iter().map(|(index, chunk, _)| (*index, chunk.as_str())))?;
-        let places = places.resized(changes.iter().map(|(at, chunk, _)| (*at, chunk.len())));
-        let mut values = values.clone();
-        for (index, _, item) in changes {
-            *values.get_mut(index)? = Arc::new(item);
-        }
-        Some(Self { text, body: Body::Listed(ByItem { frame: Arc::clone(frame), places, values }) })
+            let Some((text, value)) = edit::whole(&alone, &Items::value_alone(item.clone()), edits).ok()? else {
+                return Items::is_alone(chunk, item).then_some(None);
+            };
+            Some(Some((*index, Items::replacement(chunk, &text)?.to_owned(), only_item(value)?)))
+        };
+        let done = spread.each(&touched, edited).into_iter().collect::<Option<Vec<_>>>()?;
+        Some(done.into_iter().flatten().collect())
     }
 }
 
@@ -229,8 +279,7 @@ mod tests {
     }
 
     fn by_item_alone(document: &Document, edits: &[Edit]) -> Option<Document> {
-        let Body::Listed(listed) = &document.body else { return None };
-        document.by_item(listed, edits)
+        matches!(document.body, Body::Listed(_)).then(|| document.by_item(edits, &InTurn))?
     }
 
     /// Whether the items of a text are told apart, and edited by themselves.
@@ -248,6 +297,24 @@ mod tests {
         let edited = by_item_alone(&document, &edits).unwrap();
         assert_eq!(edited.text(), super::super::apply(PLAIN, &edits).unwrap());
         assert_eq!(edited, indexed(edited.text()));
+    }
+
+    #[test]
+    fn a_text_that_was_only_read_is_edited_by_its_items_too_and_then_they_are_proven() {
+        let edits = [set(1, "status", "running"), set(0, "status", "stopped"), set(1, "cwd", "/y")];
+        for edits in [&edits[..], &edits[..1]] {
+            let edited = Document::read(PLAIN).unwrap().apply(edits).unwrap();
+            assert_eq!(edited, indexed(edited.text()));
+            assert!(matches!(edited.body, Body::Listed(_)));
+        }
+        // Neither an item with an edit nor one without may need the others.
+        let lent = "sessions:\n  - name: a\n    cwd: &c /x\n  - name: b\n    cwd: *c\n";
+        for index in [0, 1] {
+            let edits = [set(index, "status", "running")];
+            let edited = Document::read(lent).unwrap().apply(&edits).unwrap();
+            assert!(matches!(edited.body, Body::Whole(_)));
+            assert_eq!(edited.text(), super::super::apply(lent, &edits).unwrap());
+        }
     }
 
     #[test]
@@ -311,6 +378,8 @@ mod tests {
             let edit = [set(0, "status", "running")];
             let edited = indexed(&unusual).apply(&edit).map(|new| new.text().to_owned());
             assert_eq!(edited, super::super::apply(&unusual, &edit), "{unusual}");
+            let read = Document::read(&unusual).unwrap().apply(&edit).map(|new| new.text().to_owned());
+            assert_eq!(read, edited, "{unusual}");
         }
     }
 

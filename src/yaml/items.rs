@@ -17,6 +17,8 @@ const HEAD: &str = "sessions:\n";
 /// value it has in the whole; and the text without the items, read with an empty list in their place, has all the other values. So
 /// the text is the concatenation of parts that mean by themselves what they mean together.
 ///
+/// An item that is being edited needs no such proof of what it was: the guard proves what it is afterwards, which is what counts.
+///
 /// That stays so when one item's lines are replaced by others that are, alone, again exactly one item (which is what the guard
 /// checks there). A YAML reader takes nothing from one item to the next but these things, and none of them is there:
 ///
@@ -36,23 +38,37 @@ pub(super) struct Items {
 impl Items {
     /// The places of the items of a text with this value; `None` if there is any doubt.
     pub(super) fn of(text: &str, value: &Value) -> Option<Self> {
+        let items = Self::candidates(text, value)?;
+        let mut list = sessions(value)?.iter().enumerate();
+        let is_alone = |(index, item)| items.chunk(text, index).is_some_and(|chunk| Self::is_alone(chunk, item));
+        (list.all(is_alone) && items.proven_frame(text, value).is_some()).then_some(items)
+    }
+
+    /// The places that these items can only have, if they have any: each of them is still to be proven to read alone as it does
+    /// in the whole, before it is edited or afterwards, and so is what is around them.
+    pub(super) fn candidates(text: &str, value: &Value) -> Option<Self> {
         let list = sessions(value).filter(|list| !list.is_empty())?;
-        if !is_plain(text) || repeats_anchor_set_twice(text) {
+        if repeats_anchor_set_twice(text) {
             return None;
         }
-        let (head, bounds) = bounds(text)?;
-        if bounds.len() != list.len() + 1 {
-            return None;
-        }
-        let items = Self { bounds };
-        for (index, item) in list.iter().enumerate() {
-            let alone = untyped::read(&Self::alone(items.chunk(text, index)?)).ok()?;
-            if sessions(&alone).map(Vec::as_slice) != Some(std::slice::from_ref(item)) || !is_list_alone(&alone) {
-                return None;
-            }
-        }
-        let frame = format!("{}{SESSIONS}: []\n{}", text.get(..head)?, text.get(*items.bounds.last()?..)?);
-        (untyped::read(&frame).ok()? == without_items(value)?).then_some(items)
+        Self::guess(text).filter(|items| items.bounds.len() == list.len() + 1)
+    }
+
+    /// Whether the lines of an item read alone as this item and nothing else.
+    pub(super) fn is_alone(chunk: &str, item: &Value) -> bool {
+        let Ok(alone) = untyped::read(&Self::alone(chunk)) else { return false };
+        sessions(&alone).map(Vec::as_slice) == Some(std::slice::from_ref(item)) && is_list_alone(&alone)
+    }
+
+    /// What the text says with an empty list in the place of the items, if it says all else then as well.
+    pub(super) fn proven_frame(&self, text: &str, value: &Value) -> Option<Value> {
+        untyped::read(&self.frame(text)?).ok().filter(|read| without_items(value).as_ref() == Some(read))
+    }
+
+    /// The text with an empty list in the place of the items.
+    fn frame(&self, text: &str) -> Option<String> {
+        let (head, _) = bounds(text)?;
+        Some(format!("{}{SESSIONS}: []\n{}", text.get(..head)?, text.get(*self.bounds.last()?..)?))
     }
 
     /// Where the items of a text seem to stand: nothing is proven of them.

@@ -5,8 +5,18 @@ use std::sync::{Arc, OnceLock};
 use crate::control::timing::timed;
 use crate::core::edit::Edit;
 use crate::core::manifest::Environment;
+use crate::host::parallel::spread;
 use crate::store::TextHash;
-use crate::yaml::{Diagnostic, Document, LoadedManifest, Refusal};
+use crate::yaml::{Diagnostic, Document, LoadedManifest, Refusal, Spread};
+
+/// On as many threads as are worth it.
+struct OnProcessors;
+
+impl Spread for OnProcessors {
+    fn each<T: Sync, R: Send>(&self, things: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        spread(things, work)
+    }
+}
 
 /// A text that is one YAML mapping.
 #[derive(Debug)]
@@ -58,7 +68,7 @@ impl ParsedManifest {
     /// # Errors
     /// The first thing that stands in the way.
     pub(crate) fn edited(&self, edits: &[Edit]) -> Result<Self, Refusal> {
-        let document = self.document.apply(edits)?;
+        let document = self.document.apply_on(edits, &OnProcessors)?;
         let hash = TextHash::of(document.text().as_bytes());
         let known = self.loaded.get().and_then(|loaded| loaded.as_ref().ok());
         let loaded = known.and_then(|known| document.load_after(&self.document, known, &self.environment));

@@ -9,6 +9,7 @@ mod insert;
 pub(super) mod layout;
 pub(super) mod model;
 mod place;
+mod plain;
 pub(super) mod refusal;
 mod remove;
 mod replace;
@@ -48,23 +49,40 @@ pub fn apply(text: &str, edits: &[Edit]) -> Result<String, Refusal> {
 /// The same on a text whose value is known already; gives the new text with its value, or `None` if nothing changes.
 pub(super) fn whole(text: &str, value: &Value, edits: &[Edit]) -> Result<Option<(String, Value)>, Refusal> {
     let mut intended = value.clone();
-    let mut steps = Vec::with_capacity(edits.len());
-    let mut batch = None;
+    let mut changes = Vec::with_capacity(edits.len());
+    let mut problem = None;
     for edit in edits {
-        for step in model::steps(edit, &intended).map_err(|problem| problem.placed(text, edit))? {
-            let batch = match &mut batch {
-                Some(batch) => batch,
-                None => batch.insert(batch::EditBatch::new(text, edits.len())?),
-            };
-            batch.add(&step)?;
-            model::take(&mut intended, &step);
-            steps.push(step);
+        match model::steps(edit, &intended) {
+            Ok(steps) => steps.into_iter().for_each(|step| {
+                model::take(&mut intended, &step);
+                changes.push(step);
+            }),
+            Err(found) => {
+                problem = Some(found.placed(text, edit));
+                break;
+            }
         }
     }
-    let Some(batch) = batch else { return Ok(None) };
-    let edited = batch.finish()?;
-    let read = guard::check(text, &edited, value, &intended, &steps)?;
+    if let (None, Some(edited)) = (&problem, plain::inserted(text, &changes))
+        && let Ok(read) = guard::check(text, &edited, value, &intended, &changes)
+    {
+        debug_assert_eq!(batched(text, &changes, edits.len()).as_deref(), Ok(edited.as_str()), "plainly and by a tree");
+        return Ok(Some((edited, read)));
+    }
+    let edited = if changes.is_empty() { None } else { Some(batched(text, &changes, edits.len())?) };
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
+    let Some(edited) = edited else { return Ok(None) };
+    let read = guard::check(text, &edited, value, &intended, &changes)?;
     Ok(Some((edited, read)))
+}
+
+/// The text with these changes, made in one go as far as they do not disturb one another.
+fn batched(text: &str, changes: &[NodeChange], count: usize) -> Result<String, Refusal> {
+    let mut batch = batch::EditBatch::new(text, count)?;
+    changes.iter().try_for_each(|change| batch.add(change))?;
+    batch.finish()
 }
 
 /// The line a span starts in, for messages.
