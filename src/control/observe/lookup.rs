@@ -1,6 +1,6 @@
 //! One pane by its id, whatever the manifest says: the sessions that show it, and what runs in it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::panes::Inspector;
@@ -31,8 +31,7 @@ pub(in crate::control) fn panes(
     let standing = inspector.still_standing();
     let meant = server.sessions.iter().flat_map(|session| &session.panes).filter(|pane| pane.id == id && pane.dead.is_none());
     let pids: BTreeSet<u32> = meant.filter_map(|pane| pane.pid).collect();
-    let facts: HashMap<u32, _> =
-        pids.into_iter().map(|pid| (pid, inspector.pane_or_past(pid, &standing, &BTreeSet::from([pid])))).collect();
+    let facts = inspector.panes(pids.iter().copied(), &standing, &pids);
     let mut servers = BTreeMap::from([(key.clone(), Fact::Seen(server))]);
     fill(&mut servers, &facts);
     inspector.count_peers(&mut servers);

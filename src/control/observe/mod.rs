@@ -31,7 +31,7 @@ use crate::core::manifest::{Manifest, Session, Status};
 use crate::core::memory::Memory;
 use crate::core::observe::identity::RungValue;
 use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Process, Server};
-use crate::host::parallel::{ScopedTask, alongside, spread};
+use crate::host::parallel::{ScopedTask, alongside};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
 pub(in crate::control) use panes::launched;
@@ -209,8 +209,7 @@ pub(in crate::control) fn observe_with(
     let Wanted { pids, bystanders } = wanted(manifest, &local, &servers);
     let in_question = inspector.past().map(|past| past.pids_in_scope(host.name(), &servers)).unwrap_or_default();
     let standing = inspector.still_standing();
-    let read = timed("read the panes", || spread(&pids, |pid| inspector.pane_or_past(*pid, &standing, &in_question)));
-    let facts: HashMap<u32, Arc<PaneFacts>> = pids.iter().copied().zip(read).collect();
+    let facts = timed("read the panes", || inspector.panes(pids.into_iter(), &standing, &in_question));
     let kept = world.cache.is_kept().then(|| {
         let mut kept = facts.clone();
         kept.retain(|pid, _| !bystanders.contains(pid));

@@ -17,6 +17,7 @@ use crate::core::fact::Fact;
 use crate::core::ids::AgentKind;
 use crate::core::observe::identity::{Ladder, Rung, RungReading, RungValue};
 use crate::core::observe::{Agent, OrphanPane, Process};
+use crate::host::parallel::spread;
 use crate::host::{Environ, Host, ProcessInfo};
 use crate::store::operations::launched_by;
 
@@ -92,14 +93,28 @@ impl<'a> Inspector<'a> {
         self.past.as_deref()
     }
 
-    /// What runs in the pane of this process; from an earlier look if that is sure and the session not in question.
-    pub(super) fn pane_or_past(&self, pid: u32, standing: &StillSame, in_question: &BTreeSet<u32>) -> Arc<PaneFacts> {
-        let past = self.past().filter(|_| !in_question.contains(&pid) && standing.contains(pid));
-        past.and_then(|past| past.steady(pid)).cloned().unwrap_or_else(|| {
-            let mut facts = self.pane(pid);
+    /// What runs in the panes of these processes; from an earlier look if that is sure and the session not in question.
+    pub(super) fn panes(
+        &self,
+        pids: impl Iterator<Item = u32>,
+        standing: &StillSame,
+        in_question: &BTreeSet<u32>,
+    ) -> HashMap<u32, Arc<PaneFacts>> {
+        let (mut facts, mut unknown) = (HashMap::new(), Vec::new());
+        for pid in pids {
+            let past = self.past().filter(|_| !in_question.contains(&pid) && standing.contains(pid));
+            match past.and_then(|past| past.steady(pid)) {
+                Some(steady) => drop(facts.insert(pid, Arc::clone(steady))),
+                None => unknown.push(pid),
+            }
+        }
+        let read = spread(&unknown, |pid| {
+            let mut facts = self.pane(*pid);
             facts.hold(self.world.host.as_ref(), &self.room);
             Arc::new(facts)
-        })
+        });
+        facts.extend(unknown.iter().copied().zip(read));
+        facts
     }
 
     /// Which of what an earlier look found still stands, asked before it is known which panes matter: a quiet world's are the same.

@@ -77,17 +77,17 @@ pub(super) fn find(
     let in_question = past.map(|past| in_question(past, local, &live, &seen.host)).unwrap_or_default();
     let readable = |kind: AgentKind| agents.of(kind).filter(|adapter| adapter.has_readable_transcripts());
     let requests = requests.0.into_iter().filter_map(|(of, cwds)| Some((readable(of.0)?, of, cwds)));
-    let requests: Vec<_> = requests.collect();
-    let found = spread(&requests, |(adapter, (kind, home, id), cwds)| {
-        let key = TranscriptKey { kind: *kind, home: PathBuf::from(home), id: ConversationId((*id).to_owned()) };
-        let past = past.filter(|_| !in_question.contains(id)).and_then(|past| past.transcript(&key));
-        let fact = match past {
-            Some(transcript) => Fact::Seen(transcript.clone()),
-            None => adapter.transcript(shelf, &key.home, &key.id, cwds),
-        };
-        (key, fact)
-    });
-    found.into_iter().collect()
+    let (mut found, mut unknown) = (BTreeMap::new(), Vec::new());
+    for (adapter, (kind, home, id), cwds) in requests {
+        let key = TranscriptKey { kind, home: PathBuf::from(home), id: ConversationId(id.to_owned()) };
+        match past.filter(|_| !in_question.contains(id)).and_then(|past| past.transcript(&key)) {
+            Some(transcript) => drop(found.insert(key, Fact::Seen(transcript.clone()))),
+            None => unknown.push((adapter, key, cwds)),
+        }
+    }
+    let looked_for = spread(&unknown, |(adapter, key, cwds)| adapter.transcript(shelf, &key.home, &key.id, cwds));
+    found.extend(unknown.into_iter().map(|(_, key, _)| key).zip(looked_for));
+    found
 }
 
 /// The ids that the sessions in question record or are in.
