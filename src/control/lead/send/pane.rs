@@ -70,8 +70,12 @@ impl Sender<'_> {
         loop {
             let view = match self.view(to) {
                 Ok(view) => view,
-                Err(blocked) => {
+                Err(blocked) if begun.elapsed() > STAGING => {
                     return draft.end(SendOutcome::Unverified, format!("it was typed, and {}", blocked.message));
+                }
+                Err(_) => {
+                    pause.wait();
+                    continue;
                 }
             };
             let is_staged = |held: &Composer| letter.is_staged(held);

@@ -120,9 +120,10 @@ pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
     match (to.activity, &to.beside) {
         (Some(Activity::Idle), _) => Ok(()),
         (Some(Activity::Working), _) if mid_turn => Ok(()),
-        (Some(Activity::Working), _) => {
-            held(BlockCode::Working, format!("{agent} is working; `--queue` sends it at its turn's end"))
-        }
+        (Some(Activity::Working), _) => held(
+            BlockCode::Working,
+            format!("{agent} is working; `headcount wait` tells when it is idle, and `--interrupt` ends its turn"),
+        ),
         (Some(Activity::Waiting), Some(what)) => held(
             BlockCode::Dialog,
             format!("{agent} waits for an answer ({}); `headcount answer` gives one", crate::core::text::printable(what)),
