@@ -26,6 +26,7 @@ mod reading;
 mod refusals;
 mod rename;
 mod scene;
+mod sending;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;

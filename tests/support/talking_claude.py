@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""A stand-in for Claude Code that can be typed to: it draws the composer and the permission dialog that the real one draws, keeps its
+registry entry and writes its transcript. What a prompt holds says what happens: `@@say TEXT` is the answer, `@@slow SECONDS` how long
+that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails, and `@@trap` opens a dialog as soon as it is pasted."""
+import datetime, json, os, re, select, subprocess, sys, termios, time, tty, unicodedata, uuid
+
+words = sys.argv[1:]
+session = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--session-id", "--resume")), str(uuid.uuid4()))
+home = os.environ.get("CLAUDE_CONFIG_DIR", os.path.expanduser("~/.claude"))
+cwd = os.getcwd()
+start = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
+registry = f"{home}/sessions/{os.getpid()}.json"
+transcript = f"{home}/projects/{re.sub('[^A-Za-z0-9]', '-', cwd)}/{session}.jsonl"
+state = {"held": "", "shown": "", "pastes": 0, "said": [], "dialog": None, "choice": 0, "turn": None, "queue": [], "last": None}
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def is_now(status, waits=None):
+    entry = {"pid": os.getpid(), "sessionId": session, "cwd": cwd, "procStart": start, "kind": "interactive", "status": status}
+    if waits:
+        entry["waitingFor"] = waits
+    os.makedirs(os.path.dirname(registry), exist_ok=True)
+    with open(registry + ".new", "w") as file:
+        json.dump(entry, file)
+    os.rename(registry + ".new", registry)
+
+
+def write(kind, **fields):
+    os.makedirs(os.path.dirname(transcript), exist_ok=True)
+    line = {"parentUuid": state["last"], "isSidechain": False, "type": kind, "uuid": str(uuid.uuid4()), "timestamp": now(),
+            "cwd": cwd, "sessionId": session, **fields}
+    state["last"] = line["uuid"]
+    with open(transcript, "a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def wrapped(text, columns):
+    parts, width = [""], 0
+    for letter in text:
+        wide = 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        if width + wide > columns:
+            parts, width = parts + [""], 0
+        parts[-1] += letter
+        width += wide
+    return parts
+
+
+def draw():
+    columns, rows = os.get_terminal_size()
+    rule = "─" * columns
+    lines, at = state["said"][-8:], ""
+    if state["dialog"]:
+        choices = ["Yes", "Yes, and don't ask again", "No"]
+        marks = [" ❯ " if at == state["choice"] else "   " for at in range(3)]
+        lines = lines + [rule, " Bash command", "", "   " + state["dialog"], "", " Do you want to proceed?"]
+        lines += [f"{mark}{at + 1}. {text}" for at, (mark, text) in enumerate(zip(marks, choices))] + ["", " Esc to cancel"]
+    else:
+        parts = [part for text in state["shown"].replace("\t", "    ").split("\n") for part in wrapped(text, columns - 4)]
+        parts[-1] += "\x1b[7m \x1b[0m"
+        at = f"\x1b[{len(lines) + 1 + len(parts)};3H"
+        lines = lines + [rule, "❯\xa0" + parts[0]] + ["  " + part for part in parts[1:]] + [rule, "  ⏸ manual mode on"]
+    sys.stdout.write("\x1b[2J\x1b[H" + "\r\n".join(lines[:rows - 1]) + at)
+    sys.stdout.flush()
+
+
+def put(text, is_paste):
+    state["held"] += text
+    if is_paste and (text.count("\n") > 2 or len(text) > 800):
+        state["pastes"] += 1
+        count = f" +{text.count(chr(10))} lines" if "\n" in text else ""
+        text = f"[Pasted text #{state['pastes']}{count}]"
+    state["shown"] += text
+    if is_paste and "@@trap" in state["held"]:
+        state["dialog"], state["choice"] = "touch trapped", 0
+        is_now("waiting", "permission prompt")
+
+
+def begin(text):
+    state["said"] += ["❯ " + text.split("\n")[0]]
+    write("user", message={"role": "user", "content": text}, origin={"kind": "human"})
+    tell = dict(re.findall(r"@@(say|slow|ask|error)\b[ \t]*([^\n]*)", text))
+    state["turn"] = {"tell": tell, "ends": time.time() + float(tell.get("slow") or 0.05)}
+    is_now("busy")
+    if "ask" in tell:
+        state["dialog"], state["choice"] = tell["ask"], 0
+        is_now("waiting", "permission prompt")
+
+
+def end(is_interrupted=False):
+    tell = state["turn"]["tell"] if state["turn"] else {}
+    state["turn"], state["dialog"] = None, None
+    if is_interrupted:
+        write("user", message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]})
+    elif "error" in tell:
+        write("assistant", isApiErrorMessage=True, message={"role": "assistant", "content": [{"type": "text", "text": "API Error: 400"}],
+                                                             "stop_reason": "stop_sequence"})
+    else:
+        said = tell.get("say") or "done"
+        state["said"] += ["● " + said]
+        write("assistant", message={"role": "assistant", "content": [{"type": "text", "text": said}], "stop_reason": "end_turn"})
+        write("system", subtype="turn_duration", durationMs=50)
+    is_now("idle")
+    if state["queue"]:
+        write("queue-operation", operation="dequeue")
+        begin(state["queue"].pop(0))
+
+
+def answer(number):
+    command = state["dialog"]
+    state["dialog"] = None
+    if number == 2:
+        end(is_interrupted=True)
+        return
+    subprocess.run(["sh", "-c", command])
+    if state["turn"]:
+        is_now("busy")
+        state["turn"]["ends"] = time.time() + 0.05
+    else:
+        is_now("idle")
+
+
+def enter():
+    if state["dialog"]:
+        answer(state["choice"])
+    elif state["held"].strip():
+        text = state["held"]
+        state["held"] = state["shown"] = ""
+        if state["turn"]:
+            write("queue-operation", operation="enqueue", content=text)
+            state["queue"].append(text)
+        else:
+            begin(text)
+
+
+def escape():
+    if state["dialog"]:
+        answer(2)
+    elif state["turn"]:
+        end(is_interrupted=True)
+
+
+def take(buffer):
+    """Takes the keys from the front of what was read, and gives what is not whole yet."""
+    while buffer:
+        if buffer.startswith(b"\x1b[200~"):
+            text, found, rest = buffer[6:].partition(b"\x1b[201~")
+            if not found:
+                return buffer
+            if not state["dialog"]:
+                put(text.decode().replace("\r", "\n"), True)
+            buffer = rest
+        elif buffer.startswith((b"\x1b[A", b"\x1b[B")):
+            if state["dialog"]:
+                state["choice"] = (state["choice"] + (1 if buffer[2:3] == b"B" else -1)) % 3
+            buffer = buffer[3:]
+        elif buffer.startswith(b"\x1b["):
+            return buffer if len(buffer) < 6 else buffer[1:]
+        elif buffer == b"\x1b" or buffer.startswith(b"\x1b"):
+            escape()
+            buffer = buffer[1:]
+        elif buffer.startswith(b"\r"):
+            enter()
+            buffer = buffer[1:]
+        elif buffer.startswith(b"\x15"):
+            state["held"] = state["shown"] = ""
+            buffer = buffer[1:]
+        else:
+            try:
+                text = buffer.decode()
+            except UnicodeDecodeError:
+                return buffer
+            plain = re.match("[^\x1b\r\x15]*", text).group()
+            if not state["dialog"]:
+                put(plain, False)
+            buffer = buffer[len(plain.encode()):]
+    return b""
+
+
+tty.setraw(0, termios.TCSANOW)
+sys.stdout.write("\x1b[?2004h")
+is_now("idle")
+draw()
+rest = b""
+while True:
+    ready, _, _ = select.select([0], [], [], 0.03)
+    if ready:
+        read = os.read(0, 65536)
+        if not read:
+            break
+        rest = take(rest + read)
+    elif state["turn"] and not state["dialog"] and time.time() > state["turn"]["ends"]:
+        end()
+    else:
+        continue
+    draw()
