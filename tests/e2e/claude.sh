@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/conditions.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
 mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven}
@@ -159,6 +160,7 @@ check "claude: and then its own question is answered" alive "$(field bold-creato
 headcount stop bold-creator-claude --yes --now
 HOOKED=yes
 led claude "$H/lab/led" "$LED" '❯'
+told claude "$H/lab/led" "${LED/env: \{/env: { CLAUDE_CODE_MAX_RETRIES: '0',}" '❯'
 session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default
 printf '  - { name: driven, agent: claude, cwd: ~/lab/driven }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.claude/projects/*driven/*.jsonl"

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/conditions.sh"
 
 mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
 config() { # HOME DAEMON
@@ -22,6 +23,8 @@ name = "fake"
 base_url = "$URL/v1"
 env_key = "FAKE_KEY"
 wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
 [projects."$H/lab/shared"]
 trust_level = "trusted"
 [projects."$H/lab/daemon"]
@@ -131,6 +134,7 @@ if [ "$MUX" = tmux ]; then
   headcount stop bold-creator-codex --yes --now
 fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
+told codex "$H/lab/led" "$LED" 'Ask Codex to do anything' /quit
 session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-request --sandbox read-only
 printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.codex/sessions/*/*/*/*.jsonl"

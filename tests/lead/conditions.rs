@@ -347,3 +347,32 @@ fn in_zellij_it_is_told_and_waited_for_just_so() {
     kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
     assert!(ended(wait).is(0).stdout.contains("crashed: "));
 }
+
+#[test]
+fn a_watch_runs_a_command_for_a_condition_that_begins() {
+    let talk = Talk::new();
+    talk.run(&["record", "--settle", "0s"]).is(0);
+    let out = talk.scene.world.root().join("told");
+    let (asks, each) = (format!("needs-input=cat >>{}", out.display()), "condition=cat >/dev/null");
+    let words = ["watch", "--json", "--interval", "60s", "--on", &asks, "--on", each];
+    let watch = talk.scene.command(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // What holds at first is not told.
+    std::thread::sleep(Duration::from_millis(2000));
+    talk.turn("waiting permission prompt");
+    let text = await_some("the command", || std::fs::read_to_string(&out).ok().filter(|text| text.ends_with('\n')));
+    let told: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&told[0]["type"], &told[0]["condition"]), (&json!("condition"), &json!("needs-input")));
+    assert_eq!((&told[0]["session"]["name"], &told[0]["source"]), (&json!("one"), &json!("registry")));
+    talk.say("a", Some(&json!("an answer")));
+    talk.turn("idle");
+    std::thread::sleep(Duration::from_millis(2500));
+    kill_process(Pid::from_child(&watch), Signal::TERM).unwrap();
+    let ran = ended(watch).is(0);
+    let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let words: Vec<String> = events
+        .filter(|event| event["type"] == "condition")
+        .map(|event| event["condition"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(words, ["needs-input", "idle", "turn-ended", "ready"], "{ran:?}");
+    assert!(talk.run(&["watch", "--on", "sleepy=true"]).is(64).stderr.contains("turn-ended"));
+}

@@ -42,6 +42,7 @@ fn options(world: &World) -> WatchOptions {
         max_runtime: Some(Duration::from_secs(20)),
         until_file: None,
         on: Vec::new(),
+        conditions: false,
         lead: None,
         control_client: false,
         limit: EventLimit::default(),

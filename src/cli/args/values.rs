@@ -195,8 +195,11 @@ pub(crate) fn hook_kind(text: &str) -> Result<HookKind, String> {
 /// A kind of event and the command for it.
 pub(crate) fn on_event(text: &str) -> Result<(&'static str, OsString), String> {
     let (word, command) = text.split_once('=').ok_or("write EVENT=CMD, such as `back=notify-send back`")?;
-    let event = Event::HAPPENINGS.into_iter().find(|known| *known == word);
-    let event = event.ok_or_else(|| format!("no event is called {word}; there are {}", Event::HAPPENINGS.join(", ")))?;
+    // An error is one of the watch.
+    let conditions = Condition::ALL.into_iter().filter(|it| *it != Condition::Unknown).map(Condition::as_str);
+    let all: Vec<&str> = Event::HAPPENINGS.into_iter().chain(conditions.filter(|word| *word != "error")).collect();
+    let event = all.iter().copied().find(|known| *known == word);
+    let event = event.ok_or_else(|| format!("no event is called {word}; there are {}", all.join(", ")))?;
     if command.trim().is_empty() {
         return Err("there is no command".to_owned());
     }

@@ -11,7 +11,7 @@ use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 /// Keep recording, and print each drift once
 ///
 /// Makes a pass at once, then whenever something changes, and at least once per interval. Prints one line per event: started,
-/// drift, resolved, job, planned, operation, blocked, gave-up, back, broker, heartbeat, error, stopped. Planned to back come with
+/// drift, resolved, job, condition, planned, operation, blocked, gave-up, back, broker, heartbeat, error, stopped. Planned to back come with
 /// --enforce; without it watch never starts, stops or types into a session. Prints a drift once, also across restarts, and again
 /// only if it went away and came back.
 #[derive(Debug, Args)]
@@ -30,6 +30,7 @@ Examples:
   headcount watch --json | jq -r 'select(.type == \"drift\").message'
   headcount watch --dry-run --class dead
   headcount watch --on-drift 'jq -r \".[].message\" | mail -s drift me'
+  headcount watch --on 'needs-input=notify-send \"an agent asks\"'
   headcount watch --subscribe --publish
   headcount watch --enforce --on 'gave-up=mail -s \"gave up\" me'
   headcount watch --until-file /tmp/stop --max-runtime 8h
@@ -64,10 +65,14 @@ pub(crate) struct WatchArgs {
     pub(crate) enforce: bool,
     /// Run this with `sh -c` for events of one kind; may be repeated
     ///
-    /// Kinds: drift resolved job planned operation blocked gave-up back error. Its stdin is a JSON array of events on one line.
-    /// One command of each runs at a time, for at most 30s.
+    /// Kinds: drift resolved job condition planned operation blocked gave-up back error, and the conditions of sessions, such as
+    /// needs-input or turn-ended. Its stdin is a JSON array of events on one line. One command of each runs at a time, for at
+    /// most 30s.
     #[arg(long, value_name = "EVENT=CMD", value_parser = values::on_event, hide_short_help = true)]
     pub(crate) on: Vec<(&'static str, OsString)>,
+    /// Also print each condition of a session that begins; so do commands for conditions
+    #[arg(long, hide_short_help = true)]
+    pub(crate) conditions: bool,
     /// Run this with `sh -c` for new drifts
     ///
     /// Its stdin is a JSON array of drift events on one line. One command runs at a time, for at most 30s.
@@ -111,6 +116,7 @@ impl WatchArgs {
             dry_run: args.dry_run,
             enforce: false,
             on: Vec::new(),
+            conditions: false,
             on_drift: None,
             no_control_client: false,
             subscribe: true,

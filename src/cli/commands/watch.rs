@@ -20,6 +20,7 @@ use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::control::watch::{self, LeadOptions, Mqtt, OnEvent, Supervisor, WatchEnd, WatchOptions};
 use crate::core::events::{Event, EventLimit, WatchFailure};
+use crate::core::lead::conditions::Condition;
 use crate::store::claim::{Claim, ClaimError};
 
 /// How long the last lines may take.
@@ -44,7 +45,11 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
     if let Some(directory) = args.until_file.as_deref().and_then(missing_directory) {
         context.out.note(&format!("--until-file: {} is not there, so nothing can appear in it yet", directory.display()));
     }
-    let world = run_pass::world(&pass.state_home);
+    // What is told of conditions alone needs agents to be asked.
+    let is_of_conditions =
+        |event: &str| event == "condition" || event.parse::<Condition>().is_ok_and(|it| it != Condition::Error);
+    let conditions = args.conditions || args.on.iter().any(|(event, _)| is_of_conditions(event));
+    let world = Observer { activity: conditions, ..run_pass::world(&pass.state_home) };
     let _claims = match &mqtt {
         Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
         None => Vec::new(),
@@ -68,6 +73,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         max_runtime: args.max_runtime,
         until_file: args.until_file.clone(),
         on: args.on.iter().map(|(event, command)| OnEvent::new(event, command)).chain(drifts).collect(),
+        conditions,
         lead,
         control_client: !args.no_control_client,
         limit: EventLimit::default(),

@@ -4,6 +4,7 @@ use super::{Style, Terminal, class_style, plural};
 use crate::core::events::{BlockedEvent, Event};
 use crate::core::job::JobStatus;
 use crate::core::lead::Outcome;
+use crate::core::lead::conditions::Condition;
 use crate::core::report::DriftState;
 use crate::core::text::{printable, stamp};
 
@@ -31,6 +32,15 @@ pub(crate) fn line(event: &Event, look: &Terminal) -> String {
             let style = match (event.status, event.timed_out) {
                 (JobStatus::Error, _) | (_, Some(_)) => Style::Warn,
                 (JobStatus::Completed, _) => Style::Good,
+                _ => Style::Note,
+            };
+            (style, printable(&event.message).into_owned())
+        }
+        Event::Condition(event) => {
+            use Condition::{AuthFailed, Crashed, Error, NeedsInput, RateLimited};
+            let style = match event.report.condition {
+                AuthFailed | Crashed | Error | RateLimited => Style::Bad,
+                NeedsInput => Style::Warn,
                 _ => Style::Note,
             };
             (style, printable(&event.message).into_owned())

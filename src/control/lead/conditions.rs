@@ -45,6 +45,15 @@ pub struct SessionConditions {
     pub is_job_lost: bool,
     /// Whether somebody is just starting it.
     pub is_being_started: bool,
+    /// How long until something else may hold although nothing happens.
+    pub settles_in: Option<Duration>,
+}
+
+impl SessionConditions {
+    /// Of a session of which nothing is said.
+    pub(super) fn none(agent: AgentKind) -> Self {
+        Self { agent, conditions: Vec::new(), is_job_lost: false, is_being_started: false, settles_in: None }
+    }
 }
 
 /// The conditions of the sessions that a pass judged, by their keys. Its observer must have asked agents what they are doing.
@@ -53,7 +62,7 @@ pub fn conditions(world: &Observer, state: &StateHome, pass: &Pass) -> BTreeMap<
 }
 
 /// The same of some sessions.
-pub(super) fn conditions_of(
+pub(in crate::control) fn conditions_of(
     world: &Observer,
     state: &StateHome,
     pass: &Pass,
@@ -91,6 +100,7 @@ pub(super) fn conditions_of(
             conditions: conditions.into_iter().chain(job.and_then(done)).collect(),
             is_job_lost: job.is_some_and(|job| job.status.is_final() && job.status != JobStatus::Completed),
             is_being_started: is_over && look.is_being_started(&session.key),
+            settles_in: None,
         };
         all.insert(session.key.clone(), seen);
     }
@@ -99,10 +109,10 @@ pub(super) fn conditions_of(
             live.push((found.key.clone(), agent, found.proven.as_ref().map(|(id, _)| id)));
         }
     }
-    for (key, kind, conditions) in look.live(&live) {
-        let new = || SessionConditions { agent: kind, conditions: Vec::new(), is_job_lost: false, is_being_started: false };
-        let seen = all.entry(key).or_insert_with(new);
+    for (key, kind, (conditions, settles_in)) in look.live(&live) {
+        let seen = all.entry(key).or_insert_with(|| SessionConditions::none(kind));
         seen.conditions.splice(0..0, conditions);
+        seen.settles_in = settles_in;
     }
     all
 }
@@ -112,6 +122,9 @@ fn done(job: &Job) -> Option<ConditionReport> {
     let done = ConditionReport { condition: Condition::Done, since: job.updated_at, source: ConditionSource::Job, evidence };
     (job.status == JobStatus::Completed).then_some(done)
 }
+
+/// Conditions, and how long until they may change by themselves.
+type Settling = (Vec<ConditionReport>, Option<Duration>);
 
 /// What was looked at already, for one pass.
 struct Look<'a> {
@@ -216,10 +229,7 @@ impl<'a> Look<'a> {
     }
 
     /// The conditions of sessions whose agents run.
-    fn live(
-        &self,
-        all: &[(SessionKey, &LiveAgent, Option<&ConversationId>)],
-    ) -> Vec<(SessionKey, AgentKind, Vec<ConditionReport>)> {
+    fn live(&self, all: &[(SessionKey, &LiveAgent, Option<&ConversationId>)]) -> Vec<(SessionKey, AgentKind, Settling)> {
         if all.is_empty() {
             return Vec::new();
         }
@@ -240,7 +250,7 @@ struct LiveLook<'a> {
 }
 
 impl LiveLook<'_> {
-    fn conditions(&self, key: &SessionKey, live: &LiveAgent, id: Option<&ConversationId>) -> Vec<ConditionReport> {
+    fn conditions(&self, key: &SessionKey, live: &LiveAgent, id: Option<&ConversationId>) -> Settling {
         let (agent, seen) = (&live.agent, self.pass.observation());
         let place = id.map(|id| (agent.process, id.clone()));
         let turn = place.as_ref().and_then(|place| seen.turns.get(place)?.seen().copied());
@@ -292,7 +302,7 @@ impl LiveLook<'_> {
             signs.dialog = shown.dialog.filter(|_| is_sure || shown.is_highlighted);
             signs.is_ready_on_screen = shown.is_ready && (is_readable || matches!(table.ready, ReadySign::LastLine(_)));
         }
-        signs.conditions()
+        (signs.conditions(), signs.settles_in().and_then(|left| left.to_std().ok()))
     }
 
     fn turns(&self, kind: AgentKind, transcript: &Transcript, id: &ConversationId) -> Option<TurnPage> {

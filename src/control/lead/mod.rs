@@ -39,6 +39,7 @@ use crate::core::manifest::select::Selection;
 use crate::core::text::printable;
 use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
+pub(in crate::control) use conditions::conditions_of;
 pub use conditions::{SessionConditions, conditions};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};

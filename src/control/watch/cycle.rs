@@ -11,11 +11,12 @@ use super::retry::Retry;
 use super::sources::Watched;
 use super::wake::{Reason, Scope};
 use super::watched::watched;
-use crate::control::lead::{self, Gaps, LeadError};
+use crate::control::lead::{self, Gaps, LeadError, SessionConditions};
 use crate::control::observe::{self, Observer};
 use crate::control::pass::{self, ManifestVersion, Mode, Pass, PassError, PassOptions, PassRunner};
 use crate::control::timing::timed;
 use crate::core::drift::Class;
+use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
 use crate::core::manifest::Session;
 use crate::core::memory::JobTold;
@@ -36,6 +37,8 @@ pub(super) struct Cycles {
     with_status: bool,
     /// Whether what the manifest wants is looked for as well.
     is_enforcing: bool,
+    /// Whether the conditions of sessions are wanted as well.
+    with_conditions: bool,
     is_first: bool,
     /// Writes that failed in a row.
     failures: Retry,
@@ -50,6 +53,8 @@ pub(super) struct Cycle {
     pub(super) error: Option<PassError>,
     /// The rows of `status`, if they are wanted.
     pub(super) status: Option<StatusReport>,
+    /// The conditions of the sessions that the turn was about, if they are wanted.
+    pub(super) conditions: Option<BTreeMap<SessionKey, SessionConditions>>,
     /// What there is to do, if that is looked for.
     pub(super) gaps: Option<Result<Gaps, LeadError>>,
     /// How the jobs were told to be by an earlier run; only the first turn that made a pass knows.
@@ -71,7 +76,11 @@ impl Cycle {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Cycles {
-    pub(super) fn new(world: Arc<Observer>, options: PassOptions, (with_status, is_enforcing): (bool, bool)) -> Self {
+    pub(super) fn new(
+        world: Arc<Observer>,
+        options: PassOptions,
+        (with_status, is_enforcing, with_conditions): (bool, bool, bool),
+    ) -> Self {
         let versions = Some(options.versions.clone().unwrap_or_default());
         let options = PassOptions { versions, tells_settling: false, tells_jobs: true, ..options };
         let passer = PassRunner::new(Arc::clone(&world), options.clone());
@@ -84,6 +93,7 @@ impl Cycles {
             warned: Vec::new(),
             with_status,
             is_enforcing,
+            with_conditions,
             is_first: true,
             failures: Retry::default(),
         }
@@ -159,10 +169,12 @@ impl Cycles {
                 self.warn(&pass);
                 // What an old manifest wanted is nobody's wish any more, so this is asked of the one that is there alone.
                 let gaps = self.is_enforcing.then(|| timed("find what to do", || self.gaps(&pass)));
+                let conditions = self.with_conditions.then(|| timed("look at conditions", || self.conditions(&pass, scope)));
+                let settles = conditions.iter().flatten().filter_map(|(_, seen)| seen.settles_in).min();
                 let turn = self.turn(pass);
                 self.is_first = false;
                 self.failures.succeeded();
-                Cycle { gaps, ..turn }
+                Cycle { gaps, conditions, again: settles, ..turn }
             }
             Err(error) => self.last_good_one(error),
         }
@@ -226,6 +238,16 @@ impl Cycles {
         let status = self.with_status.then(|| pass.status());
         let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
         Cycle { pass: Some(pass), status, jobs_told, ..Cycle::default() }
+    }
+
+    /// The conditions of the selected sessions that a scope holds.
+    fn conditions(&self, pass: &Pass, scope: &Scope) -> BTreeMap<SessionKey, SessionConditions> {
+        let selection = &self.options.selection;
+        let is_meant = |key: &SessionKey| {
+            let is_woken = scope.is_all() || !scope.servers().is_empty() || scope.keys().contains(key);
+            is_woken && pass.manifest().find(key).is_some_and(|it| selection.covers(&key.name, it.agent, &it.labels))
+        };
+        lead::conditions_of(&self.world, &self.options.state_home, pass, &is_meant)
     }
 
     fn gaps(&self, pass: &Pass) -> Result<Gaps, LeadError> {

@@ -51,6 +51,8 @@ pub struct WatchOptions {
     pub until_file: Option<PathBuf>,
     /// What is run with events that were told.
     pub on: Vec<OnEvent>,
+    /// Whether conditions of sessions are told. The observer must ask agents what they are doing then.
+    pub conditions: bool,
     /// How it acts on the sessions; `None`: it acts on none.
     pub lead: Option<LeadOptions>,
     /// Whether tmux servers may be attached to by a read-only control client.
@@ -65,6 +67,14 @@ pub struct WatchOptions {
     pub supervisor: Supervisor,
 }
 
+impl WatchOptions {
+    /// The absolute path of its manifest.
+    fn manifest_path(&self) -> String {
+        let path = &self.pass.manifest;
+        std::path::absolute(path).unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
+    }
+}
+
 /// How an enforcing watch acts.
 #[derive(Debug, Clone)]
 pub struct LeadOptions {
@@ -77,7 +87,7 @@ pub struct LeadOptions {
 /// A command for events of one kind.
 #[derive(Debug, Clone)]
 pub struct OnEvent {
-    /// The kind: one of [`crate::core::events::Event::HAPPENINGS`].
+    /// The kind: one of [`crate::core::events::Event::HAPPENINGS`], or a condition.
     pub event: &'static str,
     /// What `sh -c` runs; its stdin is one line, a JSON array of events.
     pub command: OsString,

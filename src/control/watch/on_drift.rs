@@ -41,7 +41,7 @@ impl Runners {
 
     /// Queues an event for those who want it. What comes while a command runs is given to the next one, all at once.
     pub(super) fn queue(&self, event: &Event) {
-        for runner in self.all.iter().filter(|runner| runner.options.event == event.word()) {
+        for runner in self.all.iter().filter(|runner| event.is_called(runner.options.event)) {
             // The task ends only after this sender is gone.
             let _ = runner.events.send(event.clone());
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::broker::{BrokerHappening, BrokerLink, Mqtt, Watching};
+use super::broker::{BrokerHappening, BrokerLink, Watching};
 use super::cycle::{Cycle, Cycles, line};
 use super::doubts::UnknownTimers;
 use super::due::{settled_in, times_out_in, until};
@@ -27,7 +27,7 @@ use super::wake::{Reason, Scope, Wake};
 use super::{WatchError, WatchOptions};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, MuteBudget, Pass, PassError};
-use crate::core::events::{Announcer, Event, Heartbeat, JobTeller, Started, Stopped, WatchFailure};
+use crate::core::events::{Announcer, ConditionTeller, Event, Heartbeat, JobTeller, Started, Stopped, WatchFailure};
 use crate::core::ids::SessionKey;
 use crate::core::text::printable;
 
@@ -72,6 +72,7 @@ struct Loop<S> {
     turns: Arc<Mutex<Cycles>>,
     announcer: Announcer,
     jobs: JobTeller,
+    conditions: ConditionTeller,
     hooks: Runners,
     leading: Option<Leading>,
     queue: Queue,
@@ -104,11 +105,16 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let held = MuteBudget::default();
         let passes = pass::PassOptions { held: Some(held.clone()), ..options.pass.clone() };
         Self {
-            turns: Arc::new(Mutex::new(Cycles::new(Arc::clone(&world), passes, (publishes, options.lead.is_some())))),
-            link: options.mqtt.clone().map(|mqtt| link(mqtt, &world, &options)),
+            turns: Arc::new(Mutex::new(Cycles::new(
+                Arc::clone(&world),
+                passes,
+                (publishes, options.lead.is_some(), options.conditions),
+            ))),
+            link: options.mqtt.clone().map(|mqtt| BrokerLink::start(mqtt, Watching::of(&world, &options))),
             job_sessions: BTreeSet::new(),
             announcer: Announcer::new(options.limit),
             jobs: JobTeller::default(),
+            conditions: ConditionTeller::default(),
             hooks: Runners::start(&options.on),
             leading: options.lead.clone().map(Leading::new),
             world,
@@ -273,6 +279,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             self.tell(events);
             self.times_out = times_out_in(jobs, read_at).and_then(|wait| Instant::now().checked_add(wait));
         }
+        if let Some(seen) = turn.conditions.take() {
+            let seen = seen.iter().map(|(key, seen)| (key, seen.agent, seen.conditions.as_slice()));
+            let events = self.conditions.after(seen, &reasons, self.now());
+            self.tell(events);
+        }
         if let (Some(link), Some(status)) = (&mut self.link, &turn.status) {
             link.publish(status);
         }
@@ -420,7 +431,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         let pass = &self.options.pass;
         let started = Started {
             at: self.now(),
-            manifest: absolute(&pass.manifest),
+            manifest: self.options.manifest_path(),
             host: self.world.host.name().to_owned(),
             pid: std::process::id(),
             dry_run: pass.mode == Mode::Look,
@@ -481,20 +492,4 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
     fn now(&self) -> DateTime<Utc> {
         self.world.host.now()
     }
-}
-
-/// The link to the broker of a watch.
-fn link(mqtt: Mqtt, world: &Observer, options: &WatchOptions) -> BrokerLink {
-    let watching = Watching {
-        host: world.host.name().to_owned(),
-        boot_id: world.host.boot().seen().map(|boot| boot.id.clone()).unwrap_or_default(),
-        manifest: absolute(&options.pass.manifest),
-        interval: options.interval,
-        registry: options.pass.jobs.clone(),
-    };
-    BrokerLink::start(mqtt, watching)
-}
-
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }

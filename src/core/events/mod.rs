@@ -1,6 +1,7 @@
 //! What `watch` says, as values: one event a line. Pure; never decides when to look and never prints.
 
 mod announcer;
+mod conditions;
 mod jobs;
 mod lead;
 
@@ -11,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::drift::Class;
 use super::ids::{AgentKind, SessionKey};
 use super::job::{EventKind, JobId, JobStatus, TimeOut};
+use super::lead::conditions::Condition;
 use super::report::DriftReport;
 use super::text::seconds;
 pub use announcer::{Announcer, EventBudget, EventLimit};
+pub use conditions::{ConditionBegun, ConditionTeller};
 pub use jobs::JobTeller;
 pub use lead::{BackEvent, BlockedEvent, OperationEvent, PlannedEvent};
 
@@ -29,6 +32,8 @@ pub enum Event {
     Resolved(DriftResolved),
     /// A delegated job is new, has another status, asks for permission or ran out of time.
     Job(JobChange),
+    /// A condition of a session has begun to hold.
+    Condition(ConditionBegun),
     /// An enforcing watch is about to act on a session.
     Planned(PlannedEvent),
     /// What an enforcing watch did to a session has ended.
@@ -58,6 +63,7 @@ impl Event {
             Self::Drift(event) => event.at,
             Self::Resolved(event) => event.at,
             Self::Job(event) => event.at,
+            Self::Condition(event) => event.at,
             Self::Planned(event) => event.at,
             Self::Operation(event) => event.at,
             Self::Blocked(event) | Self::GaveUp(event) => event.at,
@@ -74,6 +80,7 @@ impl Event {
         match self {
             Self::Drift(event) => Some(&event.drift.session),
             Self::Resolved(event) => Some(&event.session),
+            Self::Condition(event) => Some(&event.session),
             Self::Planned(event) => Some(&event.session),
             Self::Operation(event) => Some(&event.report.session),
             Self::Blocked(event) | Self::GaveUp(event) => Some(&event.session),
@@ -83,8 +90,17 @@ impl Event {
     }
 
     /// The words of what happens to sessions and jobs, for which a command can be run.
-    pub const HAPPENINGS: [&'static str; 9] =
-        ["drift", "resolved", "job", "planned", "operation", "blocked", "gave-up", "back", "error"];
+    pub const HAPPENINGS: [&'static str; 10] =
+        ["drift", "resolved", "job", "condition", "planned", "operation", "blocked", "gave-up", "back", "error"];
+
+    /// Whether a command for this word is run for it: its `type`, or the condition that has begun. An `error` is one of the watch.
+    pub fn is_called(&self, word: &str) -> bool {
+        let begun = match self {
+            Self::Condition(event) if event.report.condition != Condition::Error => Some(event.report.condition.as_str()),
+            _ => None,
+        };
+        self.word() == word || begun == Some(word)
+    }
 
     /// Its `type`.
     pub const fn word(&self) -> &'static str {
@@ -93,6 +109,7 @@ impl Event {
             Self::Drift(_) => "drift",
             Self::Resolved(_) => "resolved",
             Self::Job(_) => "job",
+            Self::Condition(_) => "condition",
             Self::Planned(_) => "planned",
             Self::Operation(_) => "operation",
             Self::Blocked(_) => "blocked",

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use self::wakes::{LookPlaces, LookWakes};
-use super::conditions::{SessionConditions, conditions_of, is_turn_over};
+use super::conditions::{conditions_of, is_turn_over};
 use super::{LeadError, LeadRequest, reading};
 use crate::agent::{Agents, TurnQuery, WatchQuery};
 use crate::control::observe::Observer;
@@ -89,13 +89,13 @@ pub fn wait(world: Observer, request: &LeadRequest, wait: &WaitRequest) -> Resul
     let mut wakes = LookWakes::new();
     let mut waits: Vec<(SessionKey, SessionWait)> =
         wait.sessions.iter().map(|key| (key.clone(), SessionWait::default())).collect();
-    let (mut scope, mut last) = (Scope::ALL, None);
+    let (mut scope, mut last, mut idle) = (Scope::ALL, None, POLL);
     loop {
         let looked = Instant::now();
         let is_late = begun.elapsed() >= wait.timeout;
         match runner.pass(&scope) {
             Ok(pass) => {
-                let (sessions, verdicts) = look(&world, state, &pass, wait, &mut waits);
+                let (sessions, verdicts, settles) = look(&world, state, &pass, wait, &mut waits);
                 let report = |end: WaitEnd| WaitReport {
                     schema: WAIT_SCHEMA.to_owned(),
                     end,
@@ -106,6 +106,7 @@ pub fn wait(world: Observer, request: &LeadRequest, wait: &WaitRequest) -> Resul
                     return Ok(report(end));
                 }
                 last = Some(report(WaitEnd::TimedOut));
+                idle = settles.unwrap_or(POLL).clamp(SPACING, POLL);
                 // What happened before it was listened to was not heard.
                 if wakes.watch(places(&world, state, &pass, &wait.sessions)) {
                     scope = about(&wait.sessions);
@@ -122,7 +123,7 @@ pub fn wait(world: Observer, request: &LeadRequest, wait: &WaitRequest) -> Resul
             Err(error) => return Err(error.into()),
         }
         let left = wait.timeout.saturating_sub(begun.elapsed());
-        if wakes.wait(left.min(POLL)) {
+        if wakes.wait(left.min(idle)) {
             // What comes in a burst is looked at once.
             std::thread::sleep(SPACING.saturating_sub(looked.elapsed()).min(left));
         }
@@ -144,12 +145,11 @@ fn look(
     pass: &Pass,
     wait: &WaitRequest,
     waits: &mut [(SessionKey, SessionWait)],
-) -> (Vec<WaitSession>, Vec<WaitVerdict>) {
+) -> (Vec<WaitSession>, Vec<WaitVerdict>, Option<Duration>) {
     let seen = conditions_of(world, state, pass, &|key| wait.sessions.contains(key));
     let order = |key: &SessionKey| pass.manifest().sessions.iter().position(|session| session.key == *key);
     waits.sort_by_cached_key(|(key, _)| order(key).unwrap_or(usize::MAX));
-    let nothing =
-        |agent: AgentKind| SessionConditions { agent, conditions: Vec::new(), is_job_lost: false, is_being_started: false };
+    let settles = seen.values().filter_map(|seen| seen.settles_in).min();
     let looked = waits.iter_mut().map(|(key, waiting)| {
         let entry = pass.manifest().find(key);
         let agent = entry.map_or(AgentKind::Claude, |session| session.agent);
@@ -160,7 +160,7 @@ fn look(
                 None => "its entry is gone".to_owned(),
             };
             let verdict = WaitVerdict::Never(why);
-            return (WaitSession::new((key.clone(), agent), &verdict, nothing(agent).conditions), verdict);
+            return (WaitSession::new((key.clone(), agent), &verdict, Vec::new()), verdict);
         };
         let receipt = wait.receipt.as_ref().filter(|receipt| receipt.session == *key);
         let scene = WaitScene {
@@ -172,7 +172,8 @@ fn look(
         let verdict = waiting.look(&wait.aim, &scene);
         (WaitSession::new((key.clone(), now.agent), &verdict, now.conditions.clone()), verdict)
     });
-    looked.unzip()
+    let (sessions, verdicts) = looked.unzip();
+    (sessions, verdicts, settles)
 }
 
 /// Whether the turn that took a text in is over. One that is long past is.

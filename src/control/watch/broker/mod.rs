@@ -10,7 +10,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 
+use super::WatchOptions;
 use crate::bus::{Bus, BusOptions, ConnectionState};
+use crate::control::observe::Observer;
 use crate::core::events::{BrokerBeat, Event};
 use crate::core::fleet::{DriftNote, HOST_SCHEMA, HostCounts, HostState, REFRESH, SessionState};
 use crate::core::mqtt::{self, Broker, HostTopics};
@@ -42,6 +44,18 @@ pub(super) struct Watching {
     pub(super) manifest: String,
     pub(super) interval: Duration,
     pub(super) registry: Option<Registry>,
+}
+
+impl Watching {
+    pub(super) fn of(world: &Observer, options: &WatchOptions) -> Self {
+        Self {
+            host: world.host.name().to_owned(),
+            boot_id: world.host.boot().seen().map(|boot| boot.id.clone()).unwrap_or_default(),
+            manifest: options.manifest_path(),
+            interval: options.interval,
+            registry: options.pass.jobs.clone(),
+        }
+    }
 }
 
 /// What happened at the broker.

@@ -7,7 +7,7 @@ use super::{Condition, ConditionReport, ConditionSource};
 use crate::core::hooks::{HookEvent, HookKind, ProcessMark};
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::dialog::DialogSubject;
-use crate::core::lead::turns::{AnswerSeen, EndVerdict, Turn, TurnEnd, TurnErrorKind, TurnPage, judge_end};
+use crate::core::lead::turns::{AnswerSeen, EndVerdict, SETTLED_AFTER, Turn, TurnEnd, TurnErrorKind, TurnPage, judge_end};
 use crate::core::observe::Activity;
 
 /// So long after a prompt was taken an agent may still call itself idle. It does for good if the prompt was taken back at once.
@@ -76,6 +76,22 @@ impl LiveSigns<'_> {
             Some(Activity::Idle) => self.at_rest(self.teller(), "it waits for a prompt"),
             None => self.untold(),
         }
+    }
+
+    /// How long until the same signs may come to something else by time alone.
+    pub fn settles_in(&self) -> Option<TimeDelta> {
+        if self.activity != Some(Activity::Idle) {
+            return None;
+        }
+        let left =
+            |since: DateTime<Utc>, wait: TimeDelta| Some(wait - (self.now - since)).filter(|left| *left > TimeDelta::zero());
+        let prompt = self.newer_prompt().and_then(|prompt| left(prompt.at, UPTAKE));
+        let turn = self.turn().zip(self.written).and_then(|(turn, written)| match (turn.end, turn.mark) {
+            (TurnEnd::Open, _) => left(written, LAST_LINES),
+            (_, None) => left(written, SETTLED_AFTER),
+            (_, Some(_)) => None,
+        });
+        [prompt, turn].into_iter().flatten().min()
     }
 
     /// What says what it is doing.

@@ -148,6 +148,11 @@ fn an_answer_without_a_mark_has_to_stand_for_a_while_beside_an_idle_agent() {
     };
     assert_eq!(with(NOW - 299), ["idle", "ready"]);
     assert_eq!(with(NOW - 300), ["idle", "turn-ended", "ready"]);
+    let settles = |written| {
+        let signs = LiveSigns { turns: Some(&page), written: Some(at(written)), ..signs(&id, &own) };
+        signs.clone_with(Some(Activity::Idle)).settles_in().map(|left| left.num_milliseconds())
+    };
+    assert_eq!((settles(NOW - 299), settles(NOW - 300)), (Some(1), None));
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Condition {
     }
 
     /// Whether it follows from how the last turn ended: it holds until the next prompt.
-    const fn is_of_a_turn(self) -> bool {
+    pub const fn is_of_a_turn(self) -> bool {
         matches!(self, Self::RateLimited | Self::AuthFailed | Self::Error | Self::Idle | Self::TurnEnded)
     }
 }
