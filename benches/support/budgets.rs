@@ -55,6 +55,10 @@ const START: &str = "start of one agent, until verified: at most 1.1 times the s
 const BACK: &str = "20 sessions back after their server died, parallel 2, spacing 0: at most 1.2 times ten starts";
 const LAUNCHER: &str = "launcher: at most 3 MiB of its own, 0 wake-ups while its agent runs";
 
+const SEND: &str = "send, until the agent's own line of the text: load-buffer, paste and Enter by hand, and at most 30 ms more";
+const ASK: &str = "ask returns after the mark of the turn's end: p50 <= 50 ms";
+const EMIT: &str = "`headcount hook emit`: fork and exec of /bin/true, and at most 3 ms more";
+
 const TWICE_AND_3: Limit = Limit::OverFloor { times: 2.0, plus: 3.0 };
 
 /// All of them, in the order of the design.
@@ -82,6 +86,9 @@ pub const ALL: &[Budget] = &[
     one("lead.back", "lead", BACK, "ms", Limit::TimesFloor(1.2)),
     one("lead.launcher.memory", "lead", LAUNCHER, "MiB", Limit::AtMost(3.0)),
     one("lead.launcher.woken", "lead", LAUNCHER, "wake-ups", Limit::AtMost(0.0)),
+    one("drive.send.p50", "drive", SEND, "ms", Limit::OverFloor { times: 1.0, plus: 30.0 }),
+    one("drive.ask.p50", "drive", ASK, "ms", Limit::AtMost(50.0)),
+    one("drive.emit.p50", "drive", EMIT, "ms", Limit::OverFloor { times: 1.0, plus: 3.0 }),
 ];
 
 const fn one(id: &'static str, bench: &'static str, says: &'static str, unit: &'static str, limit: Limit) -> Budget {
