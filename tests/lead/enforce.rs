@@ -98,6 +98,51 @@ fn a_while() {
 }
 
 #[test]
+fn where_several_fail_for_one_reason_the_others_wait_until_somebody_knows_better() {
+    const CODEX: &str = "  - { name: one, agent: codex, cwd: LAB/one, desired: stopped }\n";
+    let all = ["one", "two", "three", "four", "five"].map(|name| CODEX.replacen("one", name, 1)).concat();
+    let scene = Scene::new(&all);
+    // Nobody is signed in.
+    let asks = "#!/bin/bash\necho Sign in with ChatGPT\necho Press enter to continue\nexec -a codex sleep 600\n";
+    scene.world.program("codex", asks);
+    scene.run(&["apply", "--yes"]).is(0);
+    let mut watch = Enforcer::start(&scene, &[]);
+    scene.write(&all.replace("stopped", "running"));
+    let braked = |watch: &Enforcer| {
+        let all = watch.of("blocked").into_iter().filter(|event| event["code"] == "brake");
+        all.map(|event| event["session"]["name"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(60);
+    while braked(&watch).is_empty() {
+        assert!(std::time::Instant::now() < until, "{:?}", watch.all());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    a_while();
+    let tried = watch.of("operation");
+    // Two go on at once, so a fourth may have begun.
+    assert!((3..=4).contains(&tried.len()), "{tried:?}");
+    assert!(tried.iter().all(|event| event["failure"] == "login"), "{tried:?}");
+    let waiting = braked(&watch);
+    assert_eq!(tried.len() + waiting.len(), 5, "{:?}", watch.all());
+    let blocked = watch.of("blocked").into_iter().find(|event| event["code"] == "brake").unwrap();
+    assert!(blocked["message"].as_str().unwrap().contains("nobody is signed in"), "{blocked}");
+    // Another engine decides the same.
+    assert_eq!(watch.end(), Some(0));
+    let watch = Enforcer::start(&scene, &[]);
+    await_some("the brake again", || (braked(&watch) == waiting).then_some(()));
+    a_while();
+    assert!(watch.of("operation").is_empty(), "{:?}", watch.all());
+    // Somebody starts one of them, and may know that it is over.
+    let first = waiting.iter().next().unwrap();
+    assert_eq!(scene.run(&["start", first, "--yes", "--json"]).is(1).outcome(first).1, "dialog");
+    let rest = waiting.len() - 1;
+    while watch.of("operation").len() < rest {
+        assert!(std::time::Instant::now() < until + Duration::from_secs(60), "{:?}", watch.all());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn after_its_server_died_everything_is_back_in_its_conversation_without_being_asked() {
     let scene = Scene::new(&format!("{ONE}{}", ONE.replace("one", "two")));
     applied(&scene, &["one", "two"]);

@@ -1,15 +1,23 @@
 //! What an enforcing watch finds to do after a pass, and how it does one thing of that. Decides nothing: `core::lead::enforce` does.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::engine::Progress;
 use super::led::WatchScene;
 use super::{LeadError, LeadRequest, about, carry_out, plan};
+use crate::agent::{Agents, TurnQuery};
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
+use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::brake::{BrakedEntry, brake};
 use crate::core::lead::enforce::{Decision, LedEntry};
-use crate::core::lead::{ActionKind, DialogSubject, LeadCause, Ledger, OperationReport, Run, RunEnd, Wish};
+use crate::core::lead::turns::{Turn, TurnErrorKind};
+use crate::core::lead::{
+    ActionKind, DialogSubject, FailureCause, LeadCause, Ledger, OperationReport, Run, RunEnd, RunEnding, StartWaits, Wish,
+};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Desired, Policy};
 use crate::core::observe::Boot;
@@ -67,13 +75,50 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
     if ledger != before {
         file.change(remember)?;
     }
-    let gap = |entry: &LedEntry<'_>| {
+    let decide = |entry: &LedEntry<'_>| {
         let runs = || runs(entry.session);
-        let decision = LedEntry { acted: ledger.of(&entry.session.key), runs: &runs, ..*entry }.decide();
+        LedEntry { acted: ledger.of(&entry.session.key), runs: &runs, ..*entry }.decide()
+    };
+    let mut decisions: Vec<Decision> = wanting.iter().map(decide).collect();
+    // Looked at only where something is about to be started.
+    let is_start = |(entry, decision): (&LedEntry<'_>, &Decision)| {
+        matches!(decision, Decision::Act(_)) && entry.session.lead.desired == Some(Desired::Running)
+    };
+    if wanting.iter().zip(&decisions).any(is_start) {
+        let all: Vec<Vec<Run>> = wanting.iter().map(|entry| explained(pass, entry, runs(entry.session))).collect();
+        let homes = &pass.observation().fallback_homes;
+        let mut braked = Vec::new();
+        for (entry, runs) in wanting.iter().zip(&all) {
+            let home = homes.get(entry.session.index).and_then(Fact::seen).map(PathBuf::as_path);
+            braked.push(BrakedEntry { name: &entry.session.key.name, agent: entry.session.agent, home, runs });
+        }
+        let most = StartWaits::of(None, pass.manifest().lead.backoff).most();
+        brake(&braked, &mut decisions, most, pass.observation().at);
+    }
+    let gap = |(entry, decision): (&LedEntry<'_>, Decision)| {
         let (session, desired) = (entry.session.key.clone(), entry.session.lead.desired?);
         (decision != Decision::Leave).then_some(Gap { session, agent: entry.session.agent, decision, desired })
     };
-    Ok(Gaps { all: wanting.iter().filter_map(gap).collect(), policy: pass.manifest().lead })
+    Ok(Gaps { all: wanting.iter().zip(decisions).filter_map(gap).collect(), policy: pass.manifest().lead })
+}
+
+/// The runs of an entry; if the last one failed after it was ready, with what its conversation says about that.
+fn explained(pass: &Pass, entry: &LedEntry<'_>, mut runs: Vec<Run>) -> Vec<Run> {
+    let is_open = |run: &&mut Run| run.failure.is_none() && run.ending() == RunEnding::Failure;
+    let Some(run) = runs.last_mut().filter(is_open) else { return runs };
+    let Some(Fact::Seen(transcript)) = &entry.verdict.transcript else { return runs };
+    let Some(id) = &entry.session.recorded.session_id else { return runs };
+    let agents = Agents::with(&pass.manifest().agents);
+    let query = TurnQuery { last: 1, after: None, now: pass.observation().at };
+    let page = agents.of(entry.session.agent).and_then(|adapter| adapter.turns(transcript, id, &query).into_seen());
+    let turn = page.and_then(|page| page.turns.into_iter().next_back());
+    let is_its = |turn: &Turn| turn.ended_at.or(turn.started_at).is_some_and(|at| at >= run.begun);
+    run.failure = turn.filter(is_its).and_then(|turn| turn.error).and_then(|error| match error.kind {
+        TurnErrorKind::RateLimited => Some(FailureCause::Limit),
+        TurnErrorKind::AuthFailed => Some(FailureCause::Login),
+        TurnErrorKind::Error => None,
+    });
+    runs
 }
 
 /// The starts of a session, the earliest first.
@@ -115,6 +160,7 @@ pub(super) fn runs_of(
             boot: operation.boot.clone(),
             receipt: receipt.map(|receipt| (receipt.outcome, (begun + took(receipt.took_ms)).min(now))),
             asked: receipt.and_then(|receipt| receipt.code).filter(|code| DialogSubject::CODES.contains(code)),
+            failure: receipt.and_then(|receipt| receipt.failure),
             is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
             end,
         }

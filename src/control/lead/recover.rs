@@ -131,6 +131,7 @@ fn receipt(operation: &Operation, outcome: Outcome, why: String) -> OperationRep
         verified_by: Vec::new(),
         why: Some(why),
         code: None,
+        failure: None,
         screen_tail: None,
         took_ms: 0,
     }

@@ -230,6 +230,10 @@ impl Leading {
         if !is_done || reports.is_empty() {
             events.extend(flight.held);
         }
+        // What was to begin next may fail for the same reason: that is judged anew first.
+        if reports.iter().any(|report| report.failure.is_some()) {
+            self.waiting = Vec::new();
+        }
         for report in reports {
             events.extend(self.reported(report, flight.cause, at));
         }

@@ -171,6 +171,8 @@ pub enum BlockCode {
     Settling,
     /// Its next start waits, because its last ones failed.
     Backoff,
+    /// Sessions like it failed one after another for one reason, and another one tries.
+    Brake,
     /// It failed so often that it is not started any more.
     GaveUp,
     /// Its starts have taken as long as they may.
@@ -210,6 +212,7 @@ impl BlockCode {
             Self::NeverLed => "never-led",
             Self::Settling => "settling",
             Self::Backoff => "backoff",
+            Self::Brake => "brake",
             Self::GaveUp => "gave-up",
             Self::Deadline => "deadline",
         }

@@ -1,4 +1,6 @@
-//! Why headcount acts on a session by itself. A value only.
+//! Why headcount acts on a session by itself, and why what it did failed. Values only.
+
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,5 +31,27 @@ impl LeadCause {
             Self::Failed => "failed",
             Self::Quit => "quit",
         }
+    }
+}
+
+/// Why a start or its agent failed, where that is nothing of its session's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureCause {
+    /// Nobody is signed in.
+    Login,
+    /// A limit of use was reached.
+    Limit,
+    /// The disk is full.
+    DiskFull,
+}
+
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Login => "nobody is signed in",
+            Self::Limit => "a limit of use was reached",
+            Self::DiskFull => "the disk is full",
+        })
     }
 }

@@ -2,6 +2,7 @@
 //! Never looks and never acts; `control::lead` does both.
 
 mod action;
+pub mod brake;
 mod cause;
 pub mod conditions;
 mod dialog;
@@ -24,7 +25,7 @@ mod stop;
 pub mod turns;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Target};
-pub use cause::LeadCause;
+pub use cause::{FailureCause, LeadCause};
 pub use dialog::{DialogKey, DialogSubject, PaneKey};
 pub use entry_facts::EntryFacts;
 pub use guard::Permit;

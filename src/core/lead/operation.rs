@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionKind, BlockCode, Renaming};
-use super::cause::LeadCause;
+use super::cause::{FailureCause, LeadCause};
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 
 /// The schema of what `apply`, `start`, `stop` and `restart` print.
@@ -130,6 +130,9 @@ pub struct OperationReport {
     /// The reason as a word, where it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<BlockCode>,
+    /// Why it failed, where that is nothing of its session's own: then others may fail for it as well.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<FailureCause>,
     /// The last lines that the pane showed, where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screen_tail: Option<String>,

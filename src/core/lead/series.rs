@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::action::BlockCode;
-use super::cause::LeadCause;
+use super::cause::{FailureCause, LeadCause};
 use super::operation::{OperationId, Outcome};
 use crate::core::manifest::lead::Backoff;
 
@@ -36,6 +36,8 @@ pub struct Run {
     pub receipt: Option<(Outcome, DateTime<Utc>)>,
     /// What kept it from being ready: it asked a person something.
     pub asked: Option<BlockCode>,
+    /// Why it failed, where that is nothing of its session's own.
+    pub failure: Option<FailureCause>,
     /// Whether its launcher is there.
     pub is_going: bool,
     /// How the agent ended, if its launcher wrote that down.
@@ -226,6 +228,7 @@ mod tests {
             boot: Some("b".to_owned()),
             receipt: Some((Outcome::Done, at(begun + 1))),
             asked: None,
+            failure: None,
             is_going: end.is_none(),
             end: end.map(|(seconds, code, signal, told)| RunEnd { at: at(seconds), code, signal, told }),
         }

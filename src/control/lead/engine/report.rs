@@ -35,6 +35,7 @@ impl OperationDraft {
             verified_by: Vec::new(),
             why: None,
             code: None,
+            failure: None,
             screen_tail: None,
             took_ms: 0,
         };

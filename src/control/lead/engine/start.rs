@@ -16,8 +16,8 @@ use crate::control::lead::{about, effects, facts, hooking, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, AliveIn, BlockCode, DialogSubject, LastStart, OperationReport, Outcome, Permit, Placed, Standing,
-    StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
+    Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, OperationReport, Outcome, Permit, Placed,
+    Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
@@ -67,7 +67,10 @@ impl Engine<'_> {
         report.report.id = Some(operation.id.clone());
         let launch = match files.write_launch(&spec) {
             Ok(launch) => launch,
-            Err(error) => return self.end(&files, report.failed(Outcome::Failed, line(&error))),
+            Err(error) => {
+                report.report.failure = full_disk(&line(&error));
+                return self.end(&files, report.failed(Outcome::Failed, line(&error)));
+            }
         };
         let noted = self.ledger.change(|ledger| {
             let acted = ledger.entry(&session.key);
@@ -77,6 +80,7 @@ impl Engine<'_> {
             }
         });
         if let Err(error) = noted {
+            report.report.failure = full_disk(&line(&error));
             return self.end(&files, report.failed(Outcome::Failed, line(&error)));
         }
         let withheld = launch::withheld(self.world, table);
@@ -150,6 +154,7 @@ impl Engine<'_> {
             Waited::Asks(subject, screen) => {
                 report.report.screen_tail = screen;
                 report.report.code = Some(subject.code());
+                report.report.failure = (subject == DialogSubject::Login).then_some(FailureCause::Login);
                 self.note(self.ledger.change(|ledger| {
                     if let Some(started) = &mut ledger.entry(&session.key).started {
                         started.is_asking = true;
@@ -160,6 +165,9 @@ impl Engine<'_> {
                 report.failed(Outcome::Unverified, format!("{}{hint}; it was left running", subject.asks()))
             }
             Waited::Not(outcome, why, screen) => {
+                let shown = screen.as_deref().and_then(|screen| table.dialog(screen)).map(|dialog| dialog.subject);
+                let is_login = outcome == Outcome::Failed && shown == Some(DialogSubject::Login);
+                report.report.failure = is_login.then_some(FailureCause::Login).or_else(|| full_disk(&why));
                 report.report.screen_tail = screen;
                 // What nobody has begun by now, nobody begins later.
                 let is_closed = files.launched().is_some() || files.close().unwrap_or(false);
@@ -285,6 +293,12 @@ impl Engine<'_> {
             seen.asks = Some(what.map_or("it waits".to_owned(), |what| printable(what).into_owned()));
         }
     }
+}
+
+/// Whether an error says that a disk is full, or what a user may have of it. How Rust says which error of the system it was is part of
+/// each; what a launcher wrote is known as a text only.
+fn full_disk(why: &str) -> Option<FailureCause> {
+    ["(os error 28)", "(os error 122)"].iter().any(|error| why.contains(error)).then_some(FailureCause::DiskFull)
 }
 
 /// How waiting for a start ended.

@@ -220,6 +220,7 @@ fn journaled(report: &AnswerReport) -> OperationReport {
         verified_by: Vec::new(),
         why: Some(report.message.clone()),
         code: report.code,
+        failure: None,
         screen_tail: None,
         took_ms: report.took_ms,
     }

@@ -72,6 +72,7 @@ pub(super) fn report(receipt: &SendReceipt, submits: bool) -> OperationReport {
         verified_by: receipt.evidence.clone(),
         why: Some(receipt.message.clone()),
         code: receipt.code,
+        failure: None,
         screen_tail: None,
         took_ms: receipt.took_ms,
     }

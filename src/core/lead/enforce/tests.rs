@@ -106,6 +106,7 @@ impl Story {
             boot: Some("boot".to_owned()),
             receipt: Some((Outcome::Done, at(1))),
             asked: None,
+            failure: None,
             is_going: true,
             end: None,
         };
@@ -166,6 +167,7 @@ impl Story {
             boot: Some(self.boot.id.clone()),
             receipt: Some((Outcome::Done, at(self.now))),
             asked: None,
+            failure: None,
             is_going: true,
             end: None,
         });
