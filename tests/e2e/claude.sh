@@ -160,7 +160,9 @@ check "claude: and then its own question is answered" alive "$(field bold-creato
 headcount stop bold-creator-claude --yes --now
 HOOKED=yes
 led claude "$H/lab/led" "$LED" '❯'
-told claude "$H/lab/led" "${LED/env: \{/env: { CLAUDE_CODE_MAX_RETRIES: '0',}" '❯'
+# Its settings would let every command run unasked.
+ASKING=${LED#*], }
+conditions claude "$H/lab/led" "${ASKING/env: \{/env: { CLAUDE_CODE_MAX_RETRIES: '0',}" '❯'
 session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default
 printf '  - { name: driven, agent: claude, cwd: ~/lab/driven }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.claude/projects/*driven/*.jsonl"

@@ -134,7 +134,7 @@ if [ "$MUX" = tmux ]; then
   headcount stop bold-creator-codex --yes --now
 fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
-told codex "$H/lab/led" "$LED" 'Ask Codex to do anything' /quit
+conditions codex "$H/lab/led" "$LED" 'Ask Codex to do anything' /quit
 session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-request --sandbox read-only
 printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.codex/sessions/*/*/*/*.jsonl"

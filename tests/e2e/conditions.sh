@@ -10,58 +10,57 @@ waits() {
   [ "$rc" = "$code" ] || cat "$WORLD/waited" >&2
   check "$name: a wait for $*" "$code" "$rc"
 }
-# held NAME: the conditions that hold
-held() {
+# conditions_held NAME: the conditions that hold
+conditions_held() {
   headcount status --settle 0s --json | python3 -c '
 import json, sys
 rows = {row["session"]["name"]: row for row in json.load(sys.stdin)["sessions"]}
 print(*(it["condition"] for it in rows[sys.argv[1]].get("conditions", [])))' "$1"
 }
-# told AGENT CWD ENTRY COMPOSER: of one that tries a request only once. ENTRY and COMPOSER are those of `led`.
-told() {
+# conditions AGENT CWD ENTRY COMPOSER: of one that tries a request only once. ENTRY and COMPOSER are those of `led`.
+conditions() {
   local name=told-creator-$1 pid
-  is_held_as() { [ "$(held "$1")" = "$2" ]; }
   printf '  - { name: %s, agent: %s, cwd: %s, mux: %s, desired: running, permissions: ask, %s }\n' "$name" "$1" "$2" "$MUX" "$3" \
     >>"$H/agent-sessions.yaml"
   headcount apply "$name" --yes
   waits 0 "$name" ready
-  check "$1: nothing was said yet" "idle ready" "$(held "$name")"
+  check "$1: nothing was said yet" "idle ready" "$(conditions_held "$name")"
   waits 75 "$name" turn-ended --timeout 1s
   await 20 "the composer of $name" on_screen "$name" "$4"
   # What begins after the command only: the turn, and its end.
   prompt "$name" $'told one\n@@slow 3\n@@say done'
   waits 0 "$name" working --timeout 30s
-  check "$1: a turn goes on" "working ready" "$(held "$name")"
+  check "$1: a turn goes on" "working ready" "$(conditions_held "$name")"
   waits 0 "$name" turn-ended --timeout 60s
-  check "$1: it has ended" "idle turn-ended ready" "$(held "$name")"
+  check "$1: it has ended" "idle turn-ended ready" "$(conditions_held "$name")"
   waits 75 "$name" turn-ended --next --timeout 1s
 
   await 20 "the composer of $name" on_screen "$name" "$4"
   prompt "$name" $'told two\n@@error 429'
   waits 0 "$name" rate-limited,idle --next --timeout 120s
-  check "$1: a limit is told from idle" "rate-limited turn-ended ready" "$(held "$name")"
+  check "$1: a limit is told from idle" "rate-limited turn-ended ready" "$(conditions_held "$name")"
   await 20 "the composer of $name" on_screen "$name" "$4"
   prompt "$name" $'told three\n@@error 400'
   waits 0 "$name" error,idle --next --timeout 120s
-  check "$1: and so is another error" "error turn-ended ready" "$(held "$name")"
+  check "$1: and so is another error" "error turn-ended ready" "$(conditions_held "$name")"
   await 20 "the composer of $name" on_screen "$name" "$4"
   prompt "$name" $'told four\n@@say well'
   waits 0 "$name" idle --next --timeout 60s
-  check "$1: the next prompt ends it" "idle turn-ended ready" "$(held "$name")"
+  check "$1: the next prompt ends it" "idle turn-ended ready" "$(conditions_held "$name")"
   headcount describe "$name" >"$WORLD/described"
   grep -q 'said: well' "$WORLD/described" || { cat "$WORLD/described"; exit 1; }
 
   prompt "$name" $'told five\n@@ask touch told-asked'
   waits 0 "$name" needs-input,turn-ended --next --timeout 60s
-  check "$1: it asks for a permission" needs-input "$(held "$name")"
+  check "$1: it asks for a permission" needs-input "$(conditions_held "$name")"
   key "$name" Escape
   waits 0 "$name" idle --timeout 30s
-  check "$1: and was refused" "idle turn-ended ready" "$(held "$name")"
+  check "$1: and was refused" "idle turn-ended ready" "$(conditions_held "$name")"
 
   pid=$(field "$name" pid)
   kill -9 "$pid"
   waits 0 "$name" crashed,ended,gone --timeout 30s
-  check "$1: it was killed" crashed "$(held "$name")"
+  check "$1: it was killed" crashed "$(conditions_held "$name")"
   waits 1 "$name" idle
   # Beside the pane of one that was killed there would be two to look at.
   [ "$MUX" = tmux ] || kill_server "$name"
@@ -69,5 +68,5 @@ told() {
   await 20 "the composer of $name" on_screen "$name" "$4"
   prompt "$name" "${5:-/exit}"
   waits 0 "$name" crashed,ended,gone --timeout 30s
-  check "$1: it has quit" ended "$(held "$name")"
+  check "$1: it has quit" ended "$(conditions_held "$name")"
 }
