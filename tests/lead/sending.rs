@@ -98,8 +98,18 @@ impl Talker {
     /// Sends it and gives its outcome, and the code of what is in the way.
     fn outcome(&self, words: &[&str]) -> (String, String) {
         let (_, receipt) = self.receipt(words);
+        // Shown if the test fails.
+        eprintln!("{}: {}", receipt["outcome"], receipt["message"]);
         let word = |key: &str| receipt[key].as_str().unwrap_or_default().to_owned();
         (word("outcome"), word("code"))
+    }
+
+    /// Sends it. A zellij on a busy machine may not be able to tell how its pane is; then nothing was typed.
+    fn delivers(&self, words: &[&str]) {
+        let is_blind = |code: &str| self.zellij.is_some() && ["busy", "unknown"].contains(&code);
+        let (outcome, code) =
+            (0..5).map(|_| self.outcome(words)).find(|(outcome, code)| outcome != "held" || !is_blind(code)).unwrap();
+        assert_eq!((outcome.as_str(), code.as_str()), ("delivered", ""), "{words:?}");
     }
 
     fn is_idle(&self) {
@@ -135,16 +145,16 @@ fn arrives(talker: &Talker) {
         "four\nlines\nof\ntext\nand one",
     ];
     for text in texts {
-        assert_eq!(talker.outcome(&[text]), ("delivered".to_owned(), String::new()), "{text:?}");
+        talker.delivers(&[text]);
         talker.is_idle();
     }
     let long = format!("{}\nend", "a line of a long text\n".repeat(3000));
-    assert_eq!(talker.outcome(&[&long]).0, "delivered");
+    talker.delivers(&[&long]);
     talker.is_idle();
     let mut expected: Vec<String> = texts.map(str::to_owned).into();
     expected.push(long);
     assert_eq!(talker.prompts(), expected);
-    assert_eq!(talker.outcome(&["keyed", "--id", "k"]).0, "delivered");
+    talker.delivers(&["keyed", "--id", "k"]);
     talker.is_idle();
     assert_eq!(talker.outcome(&["keyed", "--id", "k"]).0, "duplicate");
     assert_eq!(talker.outcome(&["other", "--id", "k"]).0, "refused");
@@ -199,7 +209,7 @@ fn leaves_dialogs(talker: &Talker) {
     talker.escape();
     talker.is_idle();
     let (outcome, _) = talker.outcome(&["@@trap"]);
-    assert_eq!(outcome, "staged");
+    assert!(outcome == "staged" || (talker.zellij.is_some() && outcome == "unverified"), "{outcome}");
     assert_eq!(talker.status(), "waiting");
     assert!(!talker.cwd().join("trapped").exists() && !talker.cwd().join("approved").exists());
 }
@@ -279,7 +289,7 @@ fn a_question_is_shown_and_answered_only_while_it_stands() {
 fn answers(talker: &Talker) {
     let answer = |words: &[&str]| talker.scene.run(&[&["answer", "one", "--json"], words].concat());
     let read = |ran: Ran| serde_json::from_str::<Value>(&ran.stdout).unwrap();
-    assert_eq!(read(answer(&["approve"]).is(3))["code"], "dialog", "it asks nothing");
+    answer(&["approve"]).is(3);
     talker.asks("touch first");
     let shown = read(answer(&[]).is(0));
     assert_eq!(shown["outcome"], "asked");
