@@ -1,5 +1,7 @@
 //! What every act on a session begins with: its lock, and an operation of its own.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::{LeadRequest, effects};
 use crate::control::observe::Observer;
 use crate::control::pass::PassError;
@@ -20,13 +22,15 @@ pub(super) fn lock(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
     })
 }
 
-/// What an operation does to which session, and how many this process has begun before it.
+/// How many operations this process has begun: two of one moment have names of their own, whoever begins them.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// What an operation does to which session.
 pub(super) struct Deed<'a> {
     pub(super) action: ActionKind,
     pub(super) session: &'a SessionKey,
     pub(super) agent: AgentKind,
     pub(super) conversation: Option<&'a ConversationId>,
-    pub(super) count: u32,
 }
 
 /// An operation that begins now.
@@ -35,7 +39,7 @@ pub(super) fn operation(world: &Observer, request: &LeadRequest, deed: &Deed<'_>
     let pid = std::process::id();
     let (begun, boot) = (host.now(), host.boot().into_seen());
     Operation {
-        id: OperationId::new(begun, pid, deed.count),
+        id: OperationId::new(begun, pid, COUNT.fetch_add(1, Ordering::Relaxed)),
         action: deed.action,
         session: deed.session.clone(),
         agent: deed.agent,

@@ -13,7 +13,6 @@ mod stop;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -151,7 +150,6 @@ struct Engine<'a> {
     ready: Duration,
     spacing: Duration,
     last_start: Mutex<Option<Instant>>,
-    count: AtomicU32,
 }
 
 impl<'a> Engine<'a> {
@@ -167,7 +165,6 @@ impl<'a> Engine<'a> {
             ready: policy.ready.unwrap_or(Duration::from_secs(60)),
             spacing: policy.spacing.unwrap_or(Duration::from_secs(1)),
             last_start: Mutex::new(None),
-            count: AtomicU32::new(0),
         }
     }
 
@@ -339,7 +336,6 @@ impl<'a> Engine<'a> {
             session: &session.key,
             agent: session.agent,
             conversation: action.conversation.as_ref(),
-            count: self.count.fetch_add(1, Ordering::Relaxed),
         };
         let renaming = match &action.target {
             Target::Renamed(renaming) => Some(renaming.clone()),

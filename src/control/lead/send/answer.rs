@@ -104,7 +104,7 @@ fn try_to(
         return Ok(Err(Blocked::new(BlockCode::Unsupported, why)));
     };
     let conversation = found.conversation.as_ref();
-    let deed = Deed { action: ActionKind::Answer, session: key, agent: found.to.agent, conversation, count: 0 };
+    let deed = Deed { action: ActionKind::Answer, session: key, agent: found.to.agent, conversation };
     let operation = act::operation(world, request, &deed);
     let end = (|| {
         let asked = asked(world, &found, table, (wanted, report))?;

@@ -163,7 +163,7 @@ impl Sender<'_> {
     fn operation(&self, found: &Found) -> Operation {
         let conversation = found.conversation.as_ref();
         let (session, agent) = (&self.send.session, found.to.agent);
-        act::operation(self.world, self.request, &Deed { action: ActionKind::Send, session, agent, conversation, count: 0 })
+        act::operation(self.world, self.request, &Deed { action: ActionKind::Send, session, agent, conversation })
     }
 
     fn deliver(
