@@ -148,7 +148,7 @@ fn after_its_server_died_everything_is_back_in_its_conversation_without_being_as
     applied(&scene, &["one", "two"]);
     let before = scene.agents();
     let mut watch = Enforcer::start(&scene, &[]);
-    scene.world.tmux(["kill-server"]);
+    scene.world.crash_server();
     for (pid, id) in &before {
         again(&scene, *pid, id);
     }
@@ -334,7 +334,7 @@ fn a_command_is_told_what_happens() {
     applied(&scene, &["one"]);
     let told = scene.world.root().join("told");
     let _watch = Enforcer::start(&scene, &["--on", &format!("back=cat >> '{}'", told.display()), "--on", "planned=true"]);
-    scene.world.tmux(["kill-server"]);
+    scene.world.crash_server();
     let text = await_some("the command", || std::fs::read_to_string(&told).ok().filter(|text| text.ends_with('\n')));
     let events: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&events[0]["type"], &events[0]["session"]["name"]), (&"back".into(), &"one".into()));

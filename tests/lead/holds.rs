@@ -56,7 +56,7 @@ fn nothing_acts_on_a_held_session_until_it_is_released() {
     assert_eq!((&plan["actions"][0]["state"], &plan["actions"][0]["hold"]["holder"]), (&"held".into(), &"ann".into()));
     assert!(scene.run(&["plan"]).is(0).stdout.contains("= held  one"));
     // Gone, and still nobody else's to bring back.
-    scene.world.tmux(["kill-server"]);
+    scene.world.crash_server();
     await_end(pid);
     let plan = scene.run(&["plan", "--json"]).is(0).json();
     assert_eq!((&plan["actions"][0]["blocked"]["code"], &plan["counts"]["held"]), (&"held".into(), &1.into()));
@@ -106,7 +106,7 @@ fn a_hold_ends_by_itself_when_its_time_is_over_or_nobody_uses_the_session() {
     scene.run(&["handoff", "one", "--as", "ann"]).is(0);
     backdate(&scene);
     assert_eq!(scene.run(&["stop", "one", "--yes", "--json"]).is(3).outcome("one").1, "held", "it was made just now");
-    scene.world.tmux(["kill-server"]);
+    scene.world.crash_server();
     await_some("its end", || scene.agents().is_empty().then_some(()));
     backdate(&scene);
     let ledger = std::fs::read_to_string(scene.state().join("ledger.json")).unwrap();
@@ -142,7 +142,7 @@ fn an_enforcing_watch_leaves_what_is_held_and_brings_it_back_once_it_is_released
     let pid = scene.agents().remove(0).0;
     let watch = Enforcer::start(&scene, &[]);
     scene.run(&["handoff", "one", "--as", "ann"]).is(0);
-    scene.world.tmux(["kill-server"]);
+    scene.world.crash_server();
     await_end(pid);
     let blocked = watch.said("blocked");
     assert_eq!((&blocked["code"], &blocked["session"]["name"]), (&"held".into(), &"one".into()));

@@ -173,6 +173,14 @@ impl World {
         String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned()
     }
 
+    /// Ends the default server as a crash does: it closes no session before.
+    pub fn crash_server(&self) {
+        let pid: u32 = self.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+        let handle = rustix::process::Pid::from_raw(pid.try_into().unwrap()).unwrap();
+        rustix::process::kill_process(handle, rustix::process::Signal::KILL).unwrap();
+        await_some("the end of the server", || (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(()));
+    }
+
     fn try_tmux<I: AsRef<OsStr>>(&self, socket: &Path, args: impl IntoIterator<Item = I>) -> Output {
         let mut command = Command::new("tmux");
         command.args(["-u", "-f", "/dev/null", "-S"]).arg(socket).args(args);

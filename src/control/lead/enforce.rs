@@ -60,7 +60,7 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
         let all: &Vec<PastOperation> = past.get_or_init(|| Operations::new(state).all());
         runs_of(host, all, session, boot, pass.observation().at)
     };
-    let scene = WatchScene::new(pass);
+    let scene = WatchScene::new(host, pass);
     let wanting = (0..pass.manifest().sessions.len()).filter_map(|index| scene.entry(index));
     let wanting: Vec<LedEntry<'_>> = wanting.filter(|it| it.session.lead.desired.is_some() && is_meant(it.session)).collect();
     let remember = |ledger: &mut Ledger| {

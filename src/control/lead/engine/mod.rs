@@ -172,7 +172,7 @@ impl<'a> Engine<'a> {
     /// what runs already as well.
     fn note_wishes(&self, planned: &Planned) {
         use BlockCode::{Elsewhere, LedElsewhere, NotAllowed};
-        let scene = WatchScene::new(&planned.pass);
+        let scene = WatchScene::new(self.world.host.as_ref(), &planned.pass);
         let is_meant = |one: &&Judged| match &one.standing {
             Standing::Blocked(blocked) => !matches!(blocked.code, Elsewhere | LedElsewhere | NotAllowed),
             Standing::Met(_) | Standing::Planned(_) => true,
