@@ -58,7 +58,9 @@ conditions() {
   check "$1: and was refused" "idle turn-ended ready" "$(conditions_held "$name")"
 
   pid=$(field "$name" pid)
-  kill -9 "$pid"
+  # What npm starts it by is a parent of its own, without which the agent would go on.
+  # shellcheck disable=SC2046
+  kill -9 "$pid" $(descendants "$pid") || true
   waits 0 "$name" crashed,ended,gone --timeout 30s
   check "$1: it was killed" crashed "$(conditions_held "$name")"
   waits 1 "$name" idle
