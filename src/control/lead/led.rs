@@ -1,7 +1,10 @@
 //! An entry as a pass saw it, for what an enforcing watch decides. Reads what the pass holds, and whether its servers
 //! still live.
 
+use std::collections::BTreeMap;
+
 use crate::control::pass::Pass;
+use crate::core::ids::ServerKey;
 use crate::core::lead::Run;
 use crate::core::lead::enforce::LedEntry;
 use crate::core::observe::Boot;
@@ -9,8 +12,10 @@ use crate::host::Host;
 
 /// A pass, as far as it matters here.
 pub(super) struct WatchScene<'a> {
-    host: &'a dyn Host,
     pass: &'a Pass,
+    /// The processes of the servers that still live. One that has listed its sessions may have died before what runs in them was looked
+    /// at: all of that went down with it.
+    servers: BTreeMap<&'a ServerKey, u32>,
     boot: Option<&'a Boot>,
 }
 
@@ -18,24 +23,24 @@ pub(super) struct WatchScene<'a> {
 const NO_RUNS: &dyn Fn() -> Vec<Run> = &Vec::new;
 
 impl<'a> WatchScene<'a> {
-    pub(super) fn new(host: &'a dyn Host, pass: &'a Pass) -> Self {
-        Self { host, pass, boot: pass.observation().boot.seen() }
+    pub(super) fn new(host: &dyn Host, pass: &'a Pass) -> Self {
+        let seen = pass.observation();
+        let listed = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?.pid?)));
+        let servers = listed.filter(|(_, pid)| !host.stat(*pid).is_absent()).collect();
+        Self { pass, servers, boot: seen.boot.seen() }
     }
 
     /// An entry and what was seen of it, before the ledger says anything.
     pub(super) fn entry(&self, index: usize) -> Option<LedEntry<'a>> {
         let session = self.pass.manifest().sessions.get(index)?;
         let seen = self.pass.observation();
-        // One that has listed its sessions may have died before what runs in them was looked at: all of that went down with it.
-        let is_alive = |pid: &u32| !self.host.stat(*pid).is_absent();
-        let server = seen.servers.get(&session.key.server_key()).and_then(|server| server.seen()?.pid).filter(is_alive);
         Some(LedEntry {
             session,
             verdict: self.pass.verdict().entries.get(index)?,
             acted: None,
             policy: &self.pass.manifest().lead,
             boot: self.boot,
-            server,
+            server: self.servers.get(&session.key.server_key()).copied(),
             now: seen.at,
             runs: NO_RUNS,
         })
