@@ -1,7 +1,7 @@
 //! The dialogs that agents begin with, by the words on their screens, and which of their rows is highlighted. Pure; presses nothing.
 
 use super::recognise::Words;
-use crate::core::lead::{DialogKey, DialogSubject};
+use crate::core::lead::{DialogSubject, TypedKey};
 
 /// The dialogs of one agent.
 #[derive(Debug)]
@@ -77,11 +77,11 @@ impl DialogAnswer {
     }
 
     /// The key that brings a dialog with this row highlighted nearer to its yes.
-    pub fn key(&self, highlighted: usize) -> DialogKey {
+    pub fn key(&self, highlighted: usize) -> TypedKey {
         match highlighted.cmp(&self.yes) {
-            std::cmp::Ordering::Less => DialogKey::Down,
-            std::cmp::Ordering::Equal => DialogKey::Enter,
-            std::cmp::Ordering::Greater => DialogKey::Up,
+            std::cmp::Ordering::Less => TypedKey::Down,
+            std::cmp::Ordering::Equal => TypedKey::Enter,
+            std::cmp::Ordering::Greater => TypedKey::Up,
         }
     }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::core::ids::SessionKey;
+use crate::core::lead::send::holds;
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
 use crate::host::{Environ, Host};
 
@@ -57,12 +58,7 @@ pub struct KeyGuard<'a> {
 impl KeyGuard<'_> {
     /// Whether a pane is so.
     pub(super) fn is_met(&self, view: &PaneView) -> bool {
-        let is_same = |(shown, wanted): (&char, &char)| *wanted == '?' || shown == wanted;
-        let is_in = |line: &str, text: &str| {
-            let (line, text): (Vec<char>, Vec<char>) = (line.chars().collect(), text.chars().collect());
-            !text.is_empty() && line.windows(text.len()).any(|part| part.iter().zip(&text).all(is_same))
-        };
-        let is_on = |text: &&str| view.screen.lines().any(|line| is_in(line, text));
+        let is_on = |text: &&str| view.screen.lines().any(|line| holds(line, text));
         let is_there = self.cursor.is_none() || self.cursor == view.cursor;
         view.command == self.command && is_there && self.shows.iter().all(is_on) && !self.hides.iter().any(is_on)
     }

@@ -2,7 +2,8 @@
 //! it is as it was seen.
 
 use super::drive::MuxPlace;
-use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
+use crate::core::lead::TypedKey;
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
 
 /// One multiplexer's way of typing.
 pub trait MuxTyping: Send + Sync {

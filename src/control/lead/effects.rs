@@ -8,8 +8,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
-use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
-use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed, TypedKey};
 use crate::core::observe::Process;
 use crate::fault;
 pub(super) use crate::mux::drive::{KeyGuard, PaneView};

@@ -19,25 +19,34 @@ pub enum DialogSubject {
     Passing,
 }
 
-/// A key that answers a dialog.
+/// A key that headcount presses of its own accord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialogKey {
+pub enum TypedKey {
     /// To the row above.
     Up,
     /// To the row below.
     Down,
-    /// The highlighted row.
+    /// Takes the highlighted row, or submits a text.
     Enter,
+    /// Closes a list, refuses what was asked for, and interrupts a turn.
+    Escape,
 }
 
-impl From<DialogKey> for PaneKey {
-    fn from(key: DialogKey) -> Self {
-        let name = match key {
-            DialogKey::Up => "Up",
-            DialogKey::Down => "Down",
-            DialogKey::Enter => "Enter",
-        };
-        Self::Named(name.to_owned())
+impl TypedKey {
+    /// The name that tmux has for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "Up",
+            Self::Down => "Down",
+            Self::Enter => "Enter",
+            Self::Escape => "Escape",
+        }
+    }
+}
+
+impl From<TypedKey> for PaneKey {
+    fn from(key: TypedKey) -> Self {
+        Self::Named(key.name().to_owned())
     }
 }
 

@@ -26,7 +26,7 @@ pub mod turns;
 
 pub use action::{Action, ActionKind, BlockCode, Blocked, Renaming, Standing, Target};
 pub use cause::{FailureCause, LeadCause};
-pub use dialog::{DialogKey, DialogSubject, PaneKey};
+pub use dialog::{DialogSubject, PaneKey, TypedKey};
 pub use entry_facts::EntryFacts;
 pub use guard::Permit;
 pub use hold::{HoldReport, SessionHold};

@@ -111,7 +111,7 @@ pub fn judge_rename(scene: &RenameScene<'_>, entry: &Session, to: &str) -> Resul
         // Somebody else's session of that name keeps it.
         Some((Presence::NoAgent { .. }, _)) => return Ok(only_entry()),
     };
-    let Some(pid) = session.process.or(server.pid) else {
+    let Some(pid) = session.served_by(Some(server)) else {
         return refused(BlockCode::Unknown, "the process of its server is not known".to_owned());
     };
     let renaming = Renaming { server: pid, session: session.id.clone(), to: to.to_owned() };

@@ -134,6 +134,11 @@ pub struct MuxSession {
 }
 
 impl MuxSession {
+    /// The process that serves it, one of its own or that of its server.
+    pub fn served_by(&self, server: Option<&Server>) -> Option<u32> {
+        self.process.or_else(|| server?.pid)
+    }
+
     /// Why nothing can be told of a session that may only just be starting. Some seconds later it can.
     pub const STARTING: &'static str = "it is still starting";
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::address;
 use super::command::{self, Beside, run};
 use super::probe::last_words;
-use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
+use crate::core::lead::TypedKey;
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
 use crate::core::text::printable;
 use crate::mux::drive::MuxPlace;
 use crate::mux::screen::screen;
@@ -60,13 +61,8 @@ impl MuxTyping for TmuxTyping {
 
     fn press(&self, (host, env): MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String> {
         let pane = &permit.pane().id;
-        let key = match key {
-            TypedKey::Enter => "Enter",
-            TypedKey::Escape => "Escape",
-            TypedKey::Up => "Up",
-            TypedKey::Down => "Down",
-        };
-        let words = command::guarded(pane, &condition(permit, permit.words()), &format!("send-keys -t {pane} {key}"), "");
+        let press = format!("send-keys -t {pane} {}", key.name());
+        let words = command::guarded(pane, &condition(permit, permit.words()), &press, "");
         command::was_done(&run(host, &address::socket(&permit.pane().session.server, env)?, &words, beside())?)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use headcount::agent::Agents;
 use headcount::agent::drive::LaunchTable;
 use headcount::core::ids::AgentKind;
-use headcount::core::lead::{DialogKey, DialogSubject};
+use headcount::core::lead::{DialogSubject, TypedKey};
 
 const AGENTS: [AgentKind; 6] =
     [AgentKind::Claude, AgentKind::Codex, AgentKind::Copilot, AgentKind::Gemini, AgentKind::Opencode, AgentKind::Pi];
@@ -70,11 +70,11 @@ fn an_agent_that_takes_prompts_or_asks_in_the_middle_of_a_turn_shows_no_dialog_o
 #[test]
 fn a_key_leads_from_the_highlighted_row_to_the_one_that_says_yes() {
     for (name, marked, plain, key) in [
-        ("claude-trust", "❯ No, exit", "  No, exit", DialogKey::Down),
-        ("claude-bypass", "❯ No, exit", "  No, exit", DialogKey::Down),
-        ("codex-trust", "› 1. Trust", "  1. Trust", DialogKey::Enter),
-        ("copilot-trust", "❯ 1. Yes", "  1. Yes", DialogKey::Enter),
-        ("gemini-trust", "● 1. Trust", "  1. Trust", DialogKey::Enter),
+        ("claude-trust", "❯ No, exit", "  No, exit", TypedKey::Down),
+        ("claude-bypass", "❯ No, exit", "  No, exit", TypedKey::Down),
+        ("codex-trust", "› 1. Trust", "  1. Trust", TypedKey::Enter),
+        ("copilot-trust", "❯ 1. Yes", "  1. Yes", TypedKey::Enter),
+        ("gemini-trust", "● 1. Trust", "  1. Trust", TypedKey::Enter),
     ] {
         with_table(name, |table| {
             let shown = screen(name);
@@ -91,7 +91,7 @@ fn a_key_leads_from_the_highlighted_row_to_the_one_that_says_yes() {
             // The last row is highlighted instead.
             let other = shown.replace(marked, plain).replace(&format!("  {last}"), &format!("{} {last}", answer.mark));
             let row = answer.highlighted(&other).unwrap_or_else(|| panic!("{name}: {other}"));
-            let expected = if answer.yes == row { DialogKey::Enter } else { DialogKey::Up };
+            let expected = if answer.yes == row { TypedKey::Enter } else { TypedKey::Up };
             assert_eq!((row, answer.key(row)), (answer.rows.len() - 1, expected), "{name}");
         });
     }

@@ -10,7 +10,7 @@ use crate::agent::dialogs::{DialogAnswer, StartDialog};
 use crate::agent::drive::LaunchTable;
 use crate::control::lead::effects::{self, KeyGuard, PaneView};
 use crate::core::agents::Declared;
-use crate::core::lead::{DialogKey, DialogSubject, Permit, Placed, StandingDialog};
+use crate::core::lead::{DialogSubject, Permit, Placed, StandingDialog, TypedKey};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::host::Host;
@@ -95,7 +95,7 @@ impl<'a> StartDialogs<'a> {
             return Ok(());
         }
         let (key, subject) = (answer.key(row), dialog.subject);
-        if self.keys >= MOST || key == DialogKey::Enter && self.confirmed.contains(&subject) {
+        if self.keys >= MOST || key == TypedKey::Enter && self.confirmed.contains(&subject) {
             return Ok(());
         }
         let Some(row_text) = answer.shown(row) else { return Ok(()) };
@@ -114,7 +114,7 @@ impl<'a> StartDialogs<'a> {
         if pressed != Ok(false) {
             self.keys += 1;
             self.left = Some(row);
-            if key == DialogKey::Enter {
+            if key == TypedKey::Enter {
                 self.confirmed.push(subject);
             }
         }

@@ -11,7 +11,7 @@ use crate::core::drift::LiveAgent;
 use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{PaneKey, Permit, Placed};
-use crate::core::observe::{Process, Server};
+use crate::core::observe::Process;
 use crate::host::Host;
 
 /// Why an agent that only keys quit is not asked to.
@@ -32,9 +32,8 @@ pub(super) struct QuitTarget<'a> {
 impl<'a> QuitTarget<'a> {
     /// A live agent of a session.
     pub(super) fn of(host: &dyn Host, table: &'a LaunchTable, pass: &Pass, (key, live): (&SessionKey, &LiveAgent)) -> Self {
-        let served = |server: &Fact<Server>| server.seen()?.pid;
-        let server = live.session.process.or_else(|| pass.observation().servers.get(&key.server_key()).and_then(served));
-        let placed = server.zip(live.pane.pid).map(|(server, pid)| Placed {
+        let server = pass.observation().servers.get(&key.server_key()).and_then(Fact::seen);
+        let placed = live.session.served_by(server).zip(live.pane.pid).map(|(server, pid)| Placed {
             server,
             server_start: host.stat(server).into_seen().and_then(|server| server.start_ticks),
             session: live.session.id.clone(),

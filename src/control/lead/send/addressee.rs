@@ -13,7 +13,7 @@ use crate::control::pass::{self, Mode, PassOptions};
 use crate::core::agents::Declared;
 use crate::core::drift::Presence;
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, MuxKind, SessionKey};
+use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::lead::send::{Addressee, PaneAddress};
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
@@ -82,10 +82,7 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         _ => return blocked(BlockCode::NoAgent, "its agent is not in it".to_owned()),
     };
     let seen = pass.observation();
-    let server = match key.mux {
-        MuxKind::Tmux => seen.servers.get(&key.server_key()).and_then(|server| server.seen()?.pid),
-        MuxKind::Zellij => live.session.process,
-    };
+    let server = live.session.served_by(seen.servers.get(&key.server_key()).and_then(Fact::seen));
     let (Some(server), Some(pane)) = (server, live.pane.pid) else {
         return blocked(BlockCode::Unknown, "the process of its server or its pane cannot be told".to_owned());
     };

@@ -13,10 +13,9 @@ use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::send::{
-    ANSWER_SCHEMA, AgentQuestion, AnswerChoice, AnswerOutcome, AnswerReport, ComposerTable, TypedKey, is_asking, may_choose,
-    number,
+    ANSWER_SCHEMA, AgentQuestion, AnswerChoice, AnswerOutcome, AnswerReport, ComposerTable, is_asking, may_choose, number,
 };
-use crate::core::lead::{ActionKind, BlockCode, Blocked, OperationId, OperationReport, Outcome};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, OperationId, OperationReport, Outcome, TypedKey};
 use crate::core::observe::Activity;
 use crate::store::TextHash;
 use crate::store::operations::Operations;

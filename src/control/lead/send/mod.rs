@@ -20,11 +20,11 @@ use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{
-    Composer, ComposerTable, SendOutcome, SendReceipt, TextOptions, TypedKey, TypingPermit, composer, is_listening,
-    may_interrupt, may_paste, typable,
+    Composer, ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, composer, is_listening, may_interrupt,
+    may_paste, typable,
 };
 use crate::core::lead::turns::TranscriptPosition;
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, TypedKey};
 use crate::core::observe::Activity;
 use crate::store::operations::{KeyClaim, OperationError, OperationFiles, Operations, SessionLock, TextNote};
 pub use addressee::is_shown;

@@ -8,12 +8,12 @@ use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
 use crate::control::lead::effects;
 use crate::control::observe::Observer;
-use crate::core::lead::Blocked;
 use crate::core::lead::send::{
-    Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, TypedKey, composer, has_popup,
+    Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, composer, has_popup,
     may_close_popup, may_submit, staged,
 };
 use crate::core::lead::turns::TranscriptPosition;
+use crate::core::lead::{Blocked, TypedKey};
 use crate::store::operations::SessionLock;
 
 /// How long a text may take to stand in the composer, and how long its Enter is tried.

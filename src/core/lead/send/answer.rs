@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::composer::ComposerTable;
-use super::guard::{Addressee, ComposerPane, TypedKey, TypingPermit, held, is_its_pane, permit_for};
+use super::guard::{Addressee, ComposerPane, TypingPermit, has_its_terminal, held, is_its_pane, permit_for};
 use super::question::AgentQuestion;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::operation::OperationId;
-use crate::core::lead::{BlockCode, Blocked};
+use crate::core::lead::{BlockCode, Blocked, TypedKey};
 use crate::core::observe::Activity;
 
 /// The schema of what `answer --json` prints.
@@ -89,11 +89,7 @@ pub struct AnswerReport {
 /// Why nothing may be answered.
 pub fn is_asking(to: &Addressee, is_screen_enough: bool) -> Result<(), Blocked> {
     let agent = to.agent;
-    match to.is_foreground {
-        Some(true) => {}
-        Some(false) => return held(BlockCode::Dialog, format!("{agent} is not in the foreground of its terminal")),
-        None => return held(BlockCode::Unknown, format!("whether {agent} has its terminal cannot be told")),
-    }
+    has_its_terminal(to)?;
     match to.activity {
         Some(Activity::Waiting) => Ok(()),
         None if is_screen_enough => Ok(()),

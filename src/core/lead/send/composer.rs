@@ -130,11 +130,6 @@ pub fn has_popup(screen: &PaneScreen, table: &ComposerTable) -> bool {
     screen.first_of(table.popups).is_some()
 }
 
-/// A row that is a rule from end to end.
-fn is_rule(row: &ScreenRow) -> bool {
-    row.cells.len() >= 10 && row.cells.iter().all(|cell| cell.text == "─")
-}
-
 /// The cells behind the prompt; `None`: the row does not begin with it.
 fn behind<'a>(row: &'a ScreenRow, prompt: &str) -> Option<&'a [ScreenCell]> {
     if prompt.is_empty() {
@@ -168,14 +163,14 @@ fn is_labelled(row: &ScreenRow) -> bool {
 /// Whether a screen says that a turn goes on: the frame of a composer, or a word that the conversation might hold too.
 pub fn is_busy(screen: &PaneScreen, table: &ComposerTable) -> bool {
     let place = |is: fn(&ScreenRow) -> bool, upto: usize| screen.rows.iter().take(upto).rposition(is);
-    let bottom = place(is_rule, screen.rows.len()).filter(|_| table.frame == Frame::Rules);
+    let bottom = place(ScreenRow::is_rule, screen.rows.len()).filter(|_| table.frame == Frame::Rules);
     let top = bottom.and_then(|bottom| place(is_labelled, bottom)).and_then(|top| screen.rows.get(top));
-    top.is_some_and(|row| !is_rule(row)) || screen.first_of(table.working).is_some()
+    top.is_some_and(|row| !row.is_rule()) || screen.first_of(table.working).is_some()
 }
 
 fn ruled(screen: &PaneScreen, table: &ComposerTable) -> Composer {
     let last = |upto: usize, is: fn(&ScreenRow) -> bool| screen.rows.iter().take(upto).rposition(is);
-    let rules = last(screen.rows.len(), is_rule).and_then(|bottom| Some((last(bottom, is_labelled)?, bottom)));
+    let rules = last(screen.rows.len(), ScreenRow::is_rule).and_then(|bottom| Some((last(bottom, is_labelled)?, bottom)));
     let Some((top, bottom)) = rules else { return unseen(NOT_THERE) };
     let rows = screen.rows.get(top + 1..bottom).unwrap_or_default();
     let Some((first, rest)) = rows.split_first() else { return unseen(NOT_THERE) };

@@ -41,19 +41,6 @@ pub struct PaneAddress {
     pub pid: u32,
 }
 
-/// A key that is pressed behind a text, or in place of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TypedKey {
-    /// Submits a text.
-    Enter,
-    /// Closes a list, refuses what was asked for, and interrupts a turn.
-    Escape,
-    /// Highlights the choice above.
-    Up,
-    /// Highlights the choice below.
-    Down,
-}
-
 /// The agent that something is to be typed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addressee {
@@ -106,17 +93,23 @@ pub(super) fn held<T>(code: BlockCode, why: impl Into<String>) -> Result<T, Bloc
     Err(Blocked::new(code, why))
 }
 
+/// Whether an agent gets what is typed into its pane.
+pub(super) fn has_its_terminal(to: &Addressee) -> Result<(), Blocked> {
+    let agent = to.agent;
+    match to.is_foreground {
+        Some(true) => Ok(()),
+        Some(false) => held(BlockCode::Dialog, format!("{agent} is not in the foreground of its terminal")),
+        None => held(BlockCode::Unknown, format!("whether {agent} has its terminal cannot be told")),
+    }
+}
+
 /// Whether an agent takes a prompt now, apart from what its pane shows.
 ///
 /// # Errors
 /// Why not.
 pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
     let agent = to.agent;
-    match to.is_foreground {
-        Some(true) => {}
-        Some(false) => return held(BlockCode::Dialog, format!("{agent} is not in the foreground of its terminal")),
-        None => return held(BlockCode::Unknown, format!("whether {agent} has its terminal cannot be told")),
-    }
+    has_its_terminal(to)?;
     match (to.activity, &to.beside) {
         (Some(Activity::Idle), _) => Ok(()),
         (Some(Activity::Working), _) if mid_turn => Ok(()),

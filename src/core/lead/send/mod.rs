@@ -15,10 +15,9 @@ pub use composer::{
     Composer, ComposerTable, Counted, Frame, PasteMark, Staged, TextShape, composer, has_popup, is_busy, staged,
 };
 pub use guard::{
-    Addressee, ComposerPane, PaneAddress, TypedKey, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste,
-    may_submit,
+    Addressee, ComposerPane, PaneAddress, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste, may_submit,
 };
 pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
-pub use screen::{PaneScreen, ScreenCell, ScreenRow, squeezed};
+pub use screen::{PaneScreen, ScreenCell, ScreenRow, holds, squeezed};
 pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable};

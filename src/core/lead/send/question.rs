@@ -87,7 +87,7 @@ pub(super) fn question(screen: &PaneScreen, questions: &QuestionTable) -> Option
     };
     let first = if has_list { list()? } else { rows.len() };
     let begin = match questions.begins {
-        QuestionEdge::Rule => rows.iter().take(first).rposition(is_rule)? + 1,
+        QuestionEdge::Rule => rows.iter().take(first).rposition(ScreenRow::is_rule)? + 1,
         QuestionEdge::Box => rows.iter().take(first).rposition(|row| row.text().trim_start().starts_with('╭'))? + 1,
         QuestionEdge::Words(words) => rows.iter().take(first).rposition(|row| row.text().contains(words))?,
     };
@@ -112,8 +112,4 @@ pub(super) fn question(screen: &PaneScreen, questions: &QuestionTable) -> Option
     }
     let is_whole = !text.is_empty() && (!has_list || highlighted.is_some());
     is_whole.then_some(AgentQuestion { text, choices, highlighted })
-}
-
-fn is_rule(row: &ScreenRow) -> bool {
-    row.cells.len() >= 10 && row.cells.iter().all(|cell| cell.text == "─")
 }

@@ -44,6 +44,11 @@ impl ScreenRow {
         self.cells.iter().map(|cell| cell.text.as_str()).collect::<String>().trim_end().to_owned()
     }
 
+    /// Whether it is a rule from end to end.
+    pub fn is_rule(&self) -> bool {
+        self.cells.len() >= 10 && self.cells.iter().all(|cell| cell.text == "─")
+    }
+
     /// Whether nothing can be read in it.
     pub fn is_blank(&self) -> bool {
         self.cells.iter().all(ScreenCell::is_blank)
@@ -58,13 +63,7 @@ impl PaneScreen {
 
     /// Whether a row of it holds a text, in which a question mark stands for any one character.
     pub fn shows(&self, pattern: &str) -> bool {
-        let pattern: Vec<char> = pattern.trim_end().chars().collect();
-        let is_same = |(shown, wanted): (&char, &char)| *wanted == '?' || shown == wanted;
-        let is_in = |row: &ScreenRow| {
-            let row: Vec<char> = row.text().chars().collect();
-            pattern.len() <= row.len() && row.windows(pattern.len().max(1)).any(|part| part.iter().zip(&pattern).all(is_same))
-        };
-        !pattern.is_empty() && self.rows.iter().any(is_in)
+        self.rows.iter().any(|row| holds(&row.text(), pattern.trim_end()))
     }
 
     /// Which of these can be read on it: the first.
@@ -72,6 +71,13 @@ impl PaneScreen {
         let text = self.text();
         words.iter().copied().find(|word| text.contains(word))
     }
+}
+
+/// Whether a line holds a text, in which a question mark stands for any one character.
+pub fn holds(line: &str, pattern: &str) -> bool {
+    let (line, pattern): (Vec<char>, Vec<char>) = (line.chars().collect(), pattern.chars().collect());
+    let is_same = |(shown, wanted): (&char, &char)| *wanted == '?' || shown == wanted;
+    !pattern.is_empty() && line.windows(pattern.len()).any(|part| part.iter().zip(&pattern).all(is_same))
 }
 
 /// A text without its white space, by which it is compared with what a screen shows: lines are wrapped and tabs drawn.

@@ -1,9 +1,10 @@
 //! Typing into a pane of zellij. It cannot ask and do in one: the pane is looked at right before, and once more right after.
 
 use super::session::{GONE, ServedSession};
-use super::{message, number};
+use super::{message, number, typed};
 use crate::core::fact::Fact;
-use crate::core::lead::send::{ComposerPane, PaneAddress, TypedKey, TypingPermit};
+use crate::core::lead::TypedKey;
+use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
 use crate::host::Host;
 use crate::mux::drive::MuxPlace;
 use crate::mux::screen::screen;
@@ -25,13 +26,8 @@ impl MuxTyping for ZellijTyping {
     }
 
     fn press(&self, place: MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String> {
-        let key: &[u8] = match key {
-            TypedKey::Enter => b"\r",
-            TypedKey::Escape => b"\x1b",
-            TypedKey::Up => b"\x1b[A",
-            TypedKey::Down => b"\x1b[B",
-        };
-        say(place, permit, permit.words(), &message::write(terminal(permit.pane())?, key))
+        let key = typed(&key.into()).ok_or("the key is not known in zellij")?;
+        say(place, permit, permit.words(), &message::write(terminal(permit.pane())?, &key))
     }
 }
 
