@@ -290,8 +290,9 @@ fn no_path_of_a_developers_machine_is_shown() {
     let others = ["ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name));
     let others = others.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()));
     for (page, text) in pages().into_iter().chain(others) {
-        // Where every tmux has its sockets is nobody's own path.
-        let text = text.replace("/tmp/tmux-UID", "");
+        // Where every tmux has its sockets, and every csd its workers, is nobody's own path.
+        let shared = ["/tmp/tmux-UID", "/tmp/csd-workers", "/tmp/claude-workers"];
+        let text = shared.iter().fold(text, |text, path| text.replace(path, ""));
         for path in ["/root", "/work", "/tmp/"] {
             assert!(!text.contains(path), "{} shows {path}", page.display());
         }

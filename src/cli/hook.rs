@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &[OsString]) {
     let (state, agent, event) = (Path::new(state), agent.to_str(), event.to_str());
     let kind = event.and_then(|event| event.parse::<HookKind>().ok());
     let agent = agent.and_then(|agent| agent.parse::<AgentKind>().ok());
-    let said = read();
+    let said = read(PATIENCE);
     let (Some(agent), Some(kind), true) = (agent, kind, state.is_absolute()) else { return };
     if let Some(event) = event_of(agent, kind, &said, &ancestry::of_this_process()) {
         // Whoever writes it counts what could not be written.
@@ -51,8 +51,8 @@ pub(crate) fn run(arguments: &[OsString]) {
 }
 
 /// What the agent says, up to its end, to where it is a whole object, or to where patience ends.
-fn read() -> Vec<u8> {
-    let (until, mut said, mut seen) = (Instant::now() + PATIENCE, Vec::new(), 0);
+pub(super) fn read(patience: Duration) -> Vec<u8> {
+    let (until, mut said, mut seen) = (Instant::now() + patience, Vec::new(), 0);
     let mut piece = [0; 16 * 1024];
     // Past the library's own buffer: what that holds no poll tells of.
     let stdin = io::stdin();

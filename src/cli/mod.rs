@@ -3,6 +3,7 @@
 mod args;
 mod broker;
 mod commands;
+mod compat;
 mod doctor;
 mod elsewhere;
 mod error;
@@ -37,6 +38,9 @@ pub fn main() -> ExitCode {
     if hook::is_asked(&arguments) {
         hook::run(&arguments);
         return ExitCode::SUCCESS;
+    }
+    if let Some(code) = compat::run(&arguments) {
+        return ExitCode::from(code);
     }
     ExitCode::from(run(&arguments).code())
 }
@@ -102,6 +106,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Wait(args) => commands::lead::wait::run(&args, context),
         Verb::Allow(args) => commands::lead::allow::run(&args, context),
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),
+        Verb::Links(args) => commands::links::run(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Job(args) => commands::job::run(&args, context),

@@ -8,6 +8,7 @@ pub mod hooks;
 pub mod init;
 pub mod jobs;
 pub mod lead;
+pub mod links;
 pub mod observe;
 pub mod pass;
 mod timing;

@@ -15,6 +15,7 @@ pub mod hooks;
 pub mod ids;
 pub mod job;
 pub mod lead;
+pub mod links;
 pub mod manifest;
 pub mod memory;
 pub mod mqtt;

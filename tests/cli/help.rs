@@ -31,8 +31,9 @@ fn pages() -> Vec<Vec<String>> {
 fn the_short_help_fits_a_terminal_of_24_lines_and_80_columns() {
     let short = Place::new().run(&["-h"]).stdout;
     assert!(
-        short
-            .contains("attach\nDrive: send, ask, answer, wait, read, logs, events, hooks, screen\nDelegate: job\nSet up: init"),
+        short.contains(
+            "attach\nDrive: send, ask, answer, wait, read, logs, events, hooks, screen, links\nDelegate: job\nSet up: init"
+        ),
         "{short}"
     );
     for page in pages() {

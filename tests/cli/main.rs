@@ -14,6 +14,7 @@ mod help;
 mod history;
 mod hook;
 mod hook_settings;
+mod links;
 mod logs;
 mod pipes;
 mod promises;

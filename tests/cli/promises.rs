@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 116] = [
+const EXITS: [(&[&str], u8); 118] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -117,6 +117,8 @@ const EXITS: [(&[&str], u8); 116] = [
     (&["consent bypass"], 3),
     (&["consent bypass --yes"], 0),
     (&["consent revoke"], 0),
+    (&["links bin"], 0),
+    (&["links agent-sessions.yaml"], 1),
     (&["hooks install"], 3),
     (&["hooks install claude --yes"], 0),
     (&["hooks install codex"], 1),
@@ -169,7 +171,7 @@ const EXITS: [(&[&str], u8); 116] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 68] = [
+const ELSEWHERE: [(&str, u8, &str); 69] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -230,6 +232,7 @@ const ELSEWHERE: [(&str, u8, &str); 68] = [
     ("screen", 0, "tests/lead/reading.rs"),
     ("screen", 3, "tests/lead/reading.rs"),
     ("events", 3, "tests/lead/hooks.rs"),
+    ("links", 3, "tests/cli/links.rs"),
     ("hooks install", 75, "tests/cli/hook_settings.rs"),
     ("hooks remove", 75, "tests/cli/hook_settings.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
@@ -265,7 +268,8 @@ fn every_line_ends_as_agreed_and_an_error_is_said_on_stderr_alone() {
         assert_eq!(ran.code, Some(i32::from(code)), "{lines:?}: {ran:?}");
         let is_said = |prefix: &str| ran.stderr.lines().any(|line| line.starts_with(prefix));
         // A job that failed, and a check of `doctor`, are answers.
-        let is_answer = ["answer", "doctor", "job wait", "send", "wait"].contains(&command_of(lines.last().unwrap()).as_str())
+        let is_answer = ["answer", "doctor", "job wait", "links", "send", "wait"]
+            .contains(&command_of(lines.last().unwrap()).as_str())
             && !ran.stdout.is_empty();
         assert_eq!(is_said("error: "), !matches!(code, 0 | 2 | 4) && !is_answer, "{lines:?}: {ran:?}");
     }
@@ -338,7 +342,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 35] = [
+const DOCUMENTS: [&[&str]; 36] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -365,6 +369,7 @@ const DOCUMENTS: [&[&str]; 35] = [
     &["ask lab hello"],
     &["answer lab"],
     &["wait lab --for idle --timeout 10ms"],
+    &["links bin"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

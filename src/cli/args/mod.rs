@@ -43,7 +43,7 @@ pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm
 pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
-pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, ManArgs};
+pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, LinksArgs, ManArgs};
 pub(crate) use watch::WatchArgs;
 
 /// What is typed.
@@ -197,6 +197,7 @@ pub(crate) enum Verb {
     Wait(AwaitArgs),
     Allow(AllowArgs),
     Consent(ConsentArgs),
+    Links(LinksArgs),
     Init(InitArgs),
     #[command(visible_alias = "validate")]
     Check(CheckArgs),

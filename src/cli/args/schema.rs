@@ -59,6 +59,8 @@ pub(crate) enum SchemaName {
     Answer,
     /// What `wait --json` prints
     Wait,
+    /// What `links --json` prints
+    Links,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::FormatArgs;
+
 /// Show one of each drift, and sessions that come back, on a private tmux server
 ///
 /// Builds a temporary HOME with stand-in agents and one drift of each class. Shows and records them, and shows that a second
@@ -50,4 +52,27 @@ pub(crate) struct ManArgs {
     /// Write every page into this directory, created if it is missing
     #[arg(long, value_name = "DIR", conflicts_with = "verbs")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+/// Make links by whose names headcount is another tool
+///
+/// What leads to a headcount already is renewed. Anything else of such a name is left alone.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount links ~/.local/bin
+  headcount links --skill ~/.claude/skills/driving-claude-code-sessions
+
+Exit codes: 0 done, 1 one could not be made, 3 something else has a name and was left alone.
+
+JSON and YAML: headcount/links/v1 (`headcount schema links`).")]
+pub(crate) struct LinksArgs {
+    /// The directory for the links, created if it is missing
+    #[arg(value_name = "DIR", required_unless_present = "skill")]
+    pub(crate) directory: Option<PathBuf>,
+    /// The directory of a skill that such a tool drives: gets its scripts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) skill: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }

@@ -13,6 +13,7 @@ pub(crate) mod hooks;
 pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod lead;
+pub(crate) mod links;
 pub(crate) mod man;
 pub(crate) mod reading;
 pub(crate) mod record;

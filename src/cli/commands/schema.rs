@@ -17,6 +17,7 @@ use crate::core::lead::conditions::WaitReport;
 use crate::core::lead::plan::LeadPlan;
 use crate::core::lead::send::{AnswerReport, AskReport, SendReceipt};
 use crate::core::lead::turns::{LogLine, TurnReport};
+use crate::core::links::LinksReport;
 use crate::core::manifest::page::page;
 use crate::core::manifest::schema::schema;
 use crate::core::report::Report;
@@ -60,6 +61,7 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Screen => generate::<ScreenReport>("headcount screen v1"),
         SchemaName::Ask => generate::<AskReport>("headcount ask v1"),
         SchemaName::Answer => generate::<AnswerReport>("headcount answer v1"),
+        SchemaName::Links => generate::<LinksReport>("headcount links v1"),
         SchemaName::Wait => generate::<WaitReport>("headcount wait v1"),
         SchemaName::Receipt => generate::<SendReceipt>("headcount receipt v1"),
         SchemaName::Status => generate::<StatusReport>("headcount status v1"),
