@@ -24,4 +24,5 @@ pub mod plan;
 pub mod report;
 pub mod settings;
 mod spelling;
+pub mod task;
 pub mod text;
