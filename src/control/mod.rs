@@ -11,6 +11,7 @@ pub mod lead;
 pub mod links;
 pub mod observe;
 pub mod pass;
+pub mod tasks;
 mod timing;
 pub mod undo;
 pub mod watch;

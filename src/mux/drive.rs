@@ -93,6 +93,15 @@ pub trait MuxDrive: Send + Sync {
     /// One line. It may be there all the same: whoever wants to know looks.
     fn place(&self, place: MuxPlace<'_>, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String>;
 
+    /// Names the tab of a pane that this start made; does nothing where there are no tabs.
+    ///
+    /// # Errors
+    /// One line: it has another name.
+    fn name_tab(&self, place: MuxPlace<'_>, permit: &Permit, placed: &Placed, name: &str) -> Result<(), String> {
+        let _ = (place, permit, placed, name);
+        Ok(())
+    }
+
     /// Whether a server began with this name and has another by now, so that nobody else can have it.
     fn is_former(&self, place: MuxPlace<'_>, key: &SessionKey) -> bool {
         let _ = (place, key);

@@ -31,6 +31,7 @@ mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod tasks;
 #[path = "../support/zellij.rs"]
 mod zellij;
 

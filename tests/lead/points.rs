@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 14] = [
+const BESIDE: [&str; 15] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -268,6 +268,7 @@ const BESIDE: [&str; 14] = [
     "close the pane",
     "take away what was left",
     "ask who made the server",
+    "name the tab",
     // Of texts: killed against real agents, by `tests/e2e/drive.sh`.
     "claim a key",
     "give back a key",

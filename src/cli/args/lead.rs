@@ -184,16 +184,18 @@ pub(crate) struct RestartArgs {
 /// Declare a session and start it
 ///
 /// Adds an entry with `desired: running` to the manifest, and starts it. Without NAME it is called after its directory:
-/// `<directory>-creator-<agent>`.
+/// `<directory>-creator-<agent>`; with --task, after the work.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-If the start fails the entry stays, and headcount says why.
+If the start fails the entry stays, and headcount says why. \
+A TASK is the id or the address of an issue of Linear or GitHub, or words; no tracker is asked.
 
 Examples:
   headcount new --agent claude
   headcount new api-fixes --agent codex --cwd ~/shop/api
   headcount new --agent claude --prompt 'Read TODO.md.' -- --model sonnet
   headcount new web --agent claude --conversation ID
+  headcount new --agent codex --mux zellij --task ENG-123
 
 Exit codes: 0 done, 1 failed or not verified, 3 refused.
 
@@ -217,8 +219,8 @@ pub(crate) struct NewArgs {
     /// What it is told first
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
-    /// A reference to the work it is about
-    #[arg(long, value_name = "REF")]
+    /// The work it is about, by which it is found and after which it is called: an issue, or words
+    #[arg(long, value_name = "TASK", allow_hyphen_values = true)]
     pub(crate) task: Option<String>,
     /// Go on in this conversation of the agent instead of beginning one
     #[arg(long, value_name = "ID", conflicts_with_all = ["fork", "prompt", "submit_job"], hide_short_help = true, value_parser = values::conversation)]

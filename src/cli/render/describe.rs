@@ -28,8 +28,13 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
         field(&mut text, look, "process", &format!("{pid} in pane {pane}"));
     }
     let place = [("workspace", row.cwd.clone()), ("conversation", conversation(description))];
-    let known = [("task", &description.task), ("job", &description.job), ("attach", &description.attach)];
-    let known = known.map(|(label, value)| (label, value.clone()));
+    let tabs = (!description.tabs.is_empty()).then(|| description.tabs.join(", "));
+    let known = [
+        ("task", description.task.clone()),
+        ("tabs", tabs),
+        ("job", description.job.clone()),
+        ("attach", description.attach.clone()),
+    ];
     for (label, value) in place.into_iter().chain(known) {
         if let Some(value) = value {
             field(&mut text, look, label, &value);
@@ -46,6 +51,7 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
     if let Some(doubt) = &row.doubt {
         field(&mut text, look, "doubtful", doubt);
     }
+    list(&mut text, "Task", &task(description), look);
     list(&mut text, "Its entry says", &description.entry, look);
     list(&mut text, "Observed", &description.observed, look);
     list(&mut text, "Conversation", std::slice::from_ref(&description.verdict), look);
@@ -60,6 +66,27 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
 fn condition(held: &ConditionReport) -> String {
     let since = held.since.map(|since| format!("since {}: ", stamp(since))).unwrap_or_default();
     format!("{since}{} ({})", printable(&held.evidence), held.source.as_str())
+}
+
+/// What is known of the work: where it is, and how it stands by the newest of its folders.
+fn task(description: &Description) -> Vec<String> {
+    let Some(about) = &description.about else { return Vec::new() };
+    let named = about.slug.as_ref().map(|slug| format!("name: {slug}"));
+    let issue = about.id.as_ref().zip(about.tracker.as_ref()).map(|(id, tracker)| format!("{tracker} issue: {id}"));
+    let url = about.url.as_ref().map(|url| format!("address: {url}"));
+    let mut lines: Vec<String> = [issue, url, named].into_iter().flatten().collect();
+    let Some((newest, others)) = about.homes.split_first() else {
+        lines.push("no project has a folder for it yet".to_owned());
+        return lines;
+    };
+    lines.push(format!("folder: {}", newest.folder));
+    lines.extend(newest.recap.iter().cloned());
+    let told =
+        ["tracker_title", "machine", "coding_agent", "agent_session_id", "zellij_session", "workspace_path", "last_synced_at"];
+    let said = told.iter().filter_map(|name| Some(format!("{}: {}", name.replace('_', " "), newest.says.get(*name)?)));
+    lines.extend(said);
+    lines.extend(others.iter().map(|other| format!("also: {}", other.folder)));
+    lines
 }
 
 /// What was said last, so much that one knows it again.

@@ -67,6 +67,14 @@ pub(super) fn place(world: &Observer, permit: &Permit, request: &PaneRequest<'_>
     fault::around("make the pane", || of(permit).place(here(world), permit, &command))
 }
 
+/// Names the tab of a pane that was just made, in a multiplexer with tabs.
+///
+/// # Errors
+/// One line: it has another name.
+pub(super) fn name_tab(world: &Observer, permit: &Permit, placed: &Placed, name: &str) -> Result<(), String> {
+    fault::around("name the tab", || of(permit).name_tab(here(world), permit, placed, name))
+}
+
 /// Gives a session another name.
 ///
 /// # Errors

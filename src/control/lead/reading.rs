@@ -9,10 +9,11 @@ use crate::control::pass::Pass;
 use crate::core::agents::Declared;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, ConversationId, ServerKey, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::lead::Placed;
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::{Server, Transcript};
+use crate::mux::zellij;
 
 /// What is read: a session, a pane, or a conversation.
 #[derive(Debug, Clone)]
@@ -196,6 +197,17 @@ pub fn turns(declared: &Declared, subject: &ReadSubject, query: &TurnQuery<'_>) 
     let agents = Agents::with(declared);
     let Some(adapter) = subject.agent.and_then(|kind| agents.of(kind)) else { return Fact::Absent };
     adapter.turns(transcript, id, query)
+}
+
+/// The names of the tabs of an entry's zellij session; `None`: it is not there, or does not tell.
+pub fn tabs(world: &Observer, pass: &Pass, key: &SessionKey) -> Option<Vec<String>> {
+    if key.mux != MuxKind::Zellij {
+        return None;
+    }
+    let server = pass.observation().servers.get(&key.server_key())?.seen()?;
+    let session = server.sessions.iter().find(|session| session.name == key.name)?;
+    let tabs = zellij::tabs(world.host.as_ref(), &world.env, &key.server, session).ok()?;
+    Some(tabs.into_iter().map(|tab| tab.name).collect())
 }
 
 /// What the pane shows now; `None`: it is not there any more.

@@ -3,6 +3,7 @@
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::manifest::pattern::glob;
 use crate::core::manifest::{Manifest, Session};
+use crate::core::task::TaskReference;
 
 /// The shortest beginning of an id that may stand for it; Codex' ids begin with the time, so more of them is needed.
 const SHORTEST: usize = 8;
@@ -21,7 +22,7 @@ pub fn referred<'a>(manifest: &'a Manifest, text: &str) -> Vec<&'a Session> {
         &|session| is_placed(session, text),
         &|session| session.recorded.delegate_job_id.as_deref() == Some(text),
         &|session| id(session).is_some_and(|id| id == text),
-        &|session| session.lead.task.as_deref() == Some(text),
+        &|session| session.lead.task.as_deref().is_some_and(|task| is_task(task, text)),
         &|session| has_wildcard && glob(text, &session.key.name),
         &|session| is_beginning(session),
     ];
@@ -29,6 +30,11 @@ pub fn referred<'a>(manifest: &'a Manifest, text: &str) -> Vec<&'a Session> {
         manifest.sessions.iter().map(AsRef::as_ref).filter(|session| is(session)).collect::<Vec<_>>()
     };
     kinds.into_iter().map(matching).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// Whether a text means the work that an entry is about.
+fn is_task(task: &str, text: &str) -> bool {
+    task == text || TaskReference::parse(task).is_ok_and(|task| task.is_meant_by(text))
 }
 
 /// Whether a text is `MUX:SERVER:NAME` of a session, or `MUX:SERVER:PANE` of its recorded pane.
@@ -84,7 +90,9 @@ mod tests {
             - {name: web, agent: claude, task: ENG-1, session_id: 7c1d52ce-0b1f-4c5e-9a63-2f6f1d7b8c90}\n\
             - {name: api, agent: codex, session_id: 01a1fc1b-b7b6-7361-96bb-4283a7de4ab6, delegate_job_id: web-2}\n\
             - {name: api, agent: claude, server: other}\n\
-            - {name: 7c1d52ce, agent: claude}\n";
+            - {name: 7c1d52ce, agent: claude}\n\
+            - {name: fix, agent: claude, task: 'https://linear.app/acme/issue/ENG-1/fix-it'}\n\
+            - {name: other, agent: claude, task: Write the docs}\n";
         let value = serde_yaml::from_str(text).unwrap();
         let environment = Environment { home: PathBuf::from("/h"), host: "h".into() };
         let (manifest, _) = read(&value, &value, &environment).unwrap();
@@ -93,7 +101,11 @@ mod tests {
         assert_eq!(found("api"), [1, 2]);
         assert_eq!(found("tmux:other:api"), [2]);
         assert_eq!(found("web-2"), [1]);
-        assert_eq!(found("ENG-1"), [0]);
+        assert_eq!(found("ENG-1"), [0, 4], "an id means an issue wherever it is");
+        assert_eq!(found("https://linear.app/acme/issue/ENG-1"), [0, 4]);
+        assert_eq!(found("https://linear.app/acme/issue/ENG-2"), Vec::<usize>::new());
+        assert_eq!(found("eng-1-fix-it"), [4]);
+        assert_eq!(found("write-the-docs"), [5]);
         assert_eq!(found("a*"), [1, 2]);
         assert_eq!(found("7c1d52ce"), [3], "a name comes before the beginning of an id");
         assert_eq!(found("7c1d52ce-"), [0]);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::HistoryOperation;
 use super::status::SessionRow;
+use super::task::TaskReport;
 use crate::core::ids::ConversationId;
 use crate::core::lead::plan::LeadRow;
 use crate::core::lead::turns::Turn;
@@ -31,6 +32,12 @@ pub struct Description {
     /// What it is about, as its entry says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<String>,
+    /// What is known of that, and the folders that projects keep for it; none if no task is known for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<TaskReport>,
+    /// The names of its tabs, where its multiplexer has such and they could be asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tabs: Vec<String>,
     /// What its entry says, one line each; of `env` only the names.
     pub entry: Vec<String>,
     /// What was seen of the server, session, panes and processes, one line each, in the order it was asked.

@@ -8,6 +8,7 @@ pub mod rows;
 pub mod said;
 pub mod screen;
 pub mod status;
+pub mod task;
 mod would_change;
 
 use chrono::{DateTime, Utc};

@@ -1,4 +1,5 @@
-//! zellij, 0.44 or newer. All but [`drive`] sends its servers nothing but "are you there?" and `list-panes`.
+//! zellij, 0.44 or newer. All but [`drive`] sends its servers nothing but "are you there?", `list-panes` and
+//! `list-clients`.
 //!
 //! No zellij is started for it (`wire` says why): the socket directory is read, every socket in it is greeted (`sessions`), and the
 //! panes of a session are its server's children (`panes`). The list of its panes is asked for only where it adds something:
@@ -6,6 +7,7 @@
 
 pub mod address;
 pub mod drive;
+mod inside;
 mod listing;
 mod panes;
 mod program;
@@ -20,6 +22,7 @@ use crate::core::ids::MuxKind;
 use crate::core::observe::{MuxSession, Pane, Server};
 use crate::host::parallel::spread;
 use crate::host::{Environ, Host};
+pub use inside::{ZellijClient, ZellijTab, clients, tabs};
 pub use program::{TooOld, ask_version, version};
 
 /// The zellij adapter.

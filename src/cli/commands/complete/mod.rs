@@ -171,7 +171,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 40] = [
+const KINDS: [(&str, Kind); 41] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -198,6 +198,7 @@ const KINDS: [(&str, Kind); 40] = [
     ("KEY", Kind::Free),
     ("N", Kind::Free),
     ("RECEIPT", Kind::Free),
+    ("TASK", Kind::Free),
     ("FORM", Kind::Free),
     ("FORMAT", Kind::Free),
     ("HASH", Kind::Free),

@@ -1,6 +1,6 @@
 //! `headcount describe`: everything that is known of one session, on one page. Changes nothing.
 
-use super::{begin_one, failed, plan};
+use super::{Lead, begin_one, failed, plan};
 use crate::agent::TurnQuery;
 use crate::cli::Context;
 use crate::cli::args::DescribeArgs;
@@ -8,9 +8,14 @@ use crate::cli::commands::{history, print_document};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::describe as render;
 use crate::control::lead::{self, LeadError};
+use crate::control::tasks::TaskPlaces;
+use crate::core::ids::MuxKind;
 use crate::core::lead::Standing;
+use crate::core::manifest::Session;
 use crate::core::report::describe::{Description, LastTurn, LedgerReport, NextStep, SCHEMA};
 use crate::core::report::status::Observed;
+use crate::core::report::task::TaskReport;
+use crate::core::task::TaskReference;
 use crate::core::text::printable;
 use crate::store::operations::LedgerFile;
 
@@ -44,6 +49,8 @@ pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliErr
         manifest: planned.pass.report.manifest.clone(),
         desired: session.lead.desired.map(|desired| desired.as_str().to_owned()),
         task: session.lead.task.clone(),
+        about: about(session, &lead),
+        tabs: lead::reading::tabs(&lead.world, &planned.pass, &key).unwrap_or_default(),
         entry: explained.manifest,
         observed: explained.observed,
         verdict: explained.verdict,
@@ -61,4 +68,22 @@ pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliErr
         None => context.out.answer(&render::render(&description, &context.out.look))?,
     }
     Ok(Exit::Done)
+}
+
+/// What is known of the work that a session is about: by its entry's reference, else by a task that names this zellij session.
+fn about(session: &Session, lead: &Lead) -> Option<TaskReport> {
+    let here = session.cwd.clone().unwrap_or_default();
+    let places = TaskPlaces::around(&here, &lead.world.env);
+    match &session.lead.task {
+        Some(task) => {
+            let reference = TaskReference::parse(task).ok();
+            let homes = reference.as_ref().map(|reference| places.of(reference)).unwrap_or_default();
+            Some(TaskReport::new(reference.as_ref(), &homes))
+        }
+        None if session.key.mux == MuxKind::Zellij => {
+            let homes = places.of_session(&session.key.name);
+            (!homes.is_empty()).then(|| TaskReport::new(None, &homes))
+        }
+        None => None,
+    }
 }

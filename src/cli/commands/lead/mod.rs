@@ -30,11 +30,13 @@ use crate::cli::{Context, signals};
 use crate::control::lead::{self, LeadError, LeadRequest, PermissionFile, Planned, Progress};
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
+use crate::control::tasks;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ApplyReport, BlockCode, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern, referred};
-use crate::core::manifest::Manifest;
+use crate::core::lead::{ApplyReport, BlockCode, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern};
 use crate::core::manifest::select::Selection;
+use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
+use crate::host::Environ;
 use crate::store::manifest::ManifestFile;
 
 /// Operations at once where the manifest says nothing else.
@@ -122,11 +124,17 @@ pub(crate) fn load(path: &std::path::Path, context: &Context) -> Result<Manifest
     crate::yaml::load(decoded, &run_pass::surroundings()).map(|loaded| loaded.manifest).map_err(invalid)
 }
 
+/// The entries that a REF means.
+pub(crate) fn meant<'a>(manifest: &'a Manifest, text: &str) -> Vec<&'a Session> {
+    let here = std::env::current_dir().unwrap_or_default();
+    tasks::meant(manifest, text, &Environ::of_this_process(), &here)
+}
+
 /// The sessions that REFs mean, each at least one.
 fn resolve(manifest: &Manifest, refs: &[String]) -> Result<BTreeSet<SessionKey>, CliError> {
     let mut keys = BTreeSet::new();
     for text in refs {
-        let found = referred(manifest, text);
+        let found = meant(manifest, text);
         if found.is_empty() {
             return Err(CliError::new(Exit::Failure, format!("no session {text}"))
                 .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards"));

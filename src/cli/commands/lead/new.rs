@@ -1,6 +1,7 @@
 //! `headcount new`: an entry, and the session it declares.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -14,10 +15,13 @@ use crate::cli::commands::job::submit;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::lead::DeclareError;
+use crate::control::tasks::{CloneSearch, TaskPlaces};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::lead::Wish;
 use crate::core::manifest::Session;
+use crate::core::task::{TaskReference, TrackerIssue};
 use crate::core::text::printable;
+use crate::host::Environ;
 
 /// Declares a session and starts it.
 pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
@@ -48,12 +52,15 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     // What is forked is found where it was.
     let forked = args.fork.as_ref().and_then(holder).and_then(|other| other.cwd.clone());
-    let cwd = absolute(args.cwd.as_deref().or(forked.as_deref()).unwrap_or(&here))?;
+    let cwd = args.cwd.clone().or(forked);
+    let task = args.task.as_deref().map(|task| NewTask::find(task, cwd.as_deref(), &here, &lead.world.env)).transpose()?;
+    let cwd = absolute(task.as_ref().and_then(|task| task.cwd.as_deref()).or(cwd.as_deref()).unwrap_or(&here))?;
     let cwd = cwd.to_str().ok_or_else(|| CliError::new(Exit::Refused, "the path of the directory is not UTF-8"))?.to_owned();
     let usual = &lead.manifest.usual;
-    let name = match &args.name {
-        Some(name) => name.clone(),
-        None => free_name(&lead.manifest, &cwd, agent.as_str()),
+    let name = match (&args.name, &task) {
+        (Some(name), _) => name.clone(),
+        (None, Some(task)) => task.reference.slug(),
+        (None, None) => free_name(&lead.manifest, &cwd, agent.as_str()),
     };
     let mux = args.mux.unwrap_or(usual.mux);
     let server = match &args.server {
@@ -89,8 +96,8 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     if let Some(prompt) = args.prompt.as_ref().or(args.submit_job.as_ref()) {
         put("prompt", json!(prompt));
     }
-    if let Some(task) = &args.task {
-        put("task", json!(task));
+    if let Some(task) = &task {
+        put("task", json!(task.reference.text));
     }
     let job = match (&args.submit_job, &lead.request.pass.jobs) {
         (Some(text), Some(registry)) if lead.manifest.find(&key).is_none() => {
@@ -132,6 +139,51 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     Ok(exit)
 }
+
+/// The work that a new session is about.
+struct NewTask {
+    reference: TaskReference,
+    /// The clone of its repository, if it is an issue of one and nobody said where to work.
+    cwd: Option<PathBuf>,
+}
+
+impl NewTask {
+    /// What a reference means. What it is called is told by a folder that a project has for it, if its address does not.
+    fn find(text: &str, cwd: Option<&Path>, here: &Path, env: &Environ) -> Result<Self, CliError> {
+        let reference = TaskReference::parse(text).map_err(|error| {
+            CliError::caused_by(Exit::Usage, &error)
+                .hint("give the id or the address of an issue of Linear or GitHub, or say in words what is to be done")
+        })?;
+        if reference.text.chars().count() > LONGEST_TASK {
+            let why = format!("a task is said in at most {LONGEST_TASK} characters; `--prompt` takes more");
+            return Err(CliError::new(Exit::Usage, why));
+        }
+        let places = TaskPlaces::around(cwd.unwrap_or(here), env);
+        let found = match (&reference.issue, cwd) {
+            (Some(TrackerIssue::GitHub { owner, repository, .. }), None) => Some(places.clone_of(owner, repository)),
+            _ => None,
+        };
+        let none = |why: String| CliError::new(Exit::Refused, why).hint("`--cwd` says where to work");
+        let cwd = match found {
+            None => None,
+            Some(CloneSearch::One(clone)) => Some(clone),
+            Some(CloneSearch::Several(all)) if all.iter().any(|clone| here.starts_with(clone)) => None,
+            Some(CloneSearch::Several(all)) => {
+                let all: Vec<String> = all.iter().map(|clone| clone.display().to_string()).collect();
+                return Err(none(format!("several directories are clones of its repository: {}", all.join(", "))));
+            }
+            Some(CloneSearch::Nothing) => {
+                return Err(none("no project here or beside is a clone of its repository".to_owned()));
+            }
+        };
+        let homes = if reference.title.is_none() { places.of(&reference) } else { Vec::new() };
+        let title = homes.first().and_then(|home| home.says.get("tracker_title"));
+        Ok(Self { reference: reference.titled(title), cwd })
+    }
+}
+
+/// The longest reference to work, in characters.
+const LONGEST_TASK: usize = 2000;
 
 /// A manifest that was allowed stays so: what is new in it came from you.
 fn stay_allowed(lead: &Lead, context: &Context) -> Result<(), CliError> {

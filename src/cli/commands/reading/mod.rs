@@ -20,8 +20,8 @@ use crate::control::observe::Observer;
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
+use crate::core::lead::pane_of;
 use crate::core::lead::turns::{LogEntry, TranscriptPosition, Turn, TurnError, TurnPage, TurnStep};
-use crate::core::lead::{pane_of, referred};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
 use crate::core::text::{printable, printable_lines};
@@ -51,7 +51,7 @@ fn source(args: &SourceArgs, context: &Context) -> Result<Source, CliError> {
 fn resolve(text: &str, context: &Context) -> Result<Source, CliError> {
     let manifest = manifest(context)?;
     if let Some(manifest) = &manifest {
-        match referred(manifest, text).as_slice() {
+        match lead::meant(manifest, text).as_slice() {
             [] => {}
             [session] => {
                 let name = printable(&session.key.name).into_owned();

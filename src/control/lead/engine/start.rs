@@ -22,6 +22,7 @@ use crate::core::lead::{
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
 use crate::core::observe::identity::Rung;
+use crate::core::task::TaskReference;
 use crate::core::text::printable;
 use crate::store::operations::{EndedRecord, OperationFiles, SessionLock};
 
@@ -133,6 +134,9 @@ impl Engine<'_> {
         drop(lock);
         let mut dialogs = StartDialogs::new(table, &pass.manifest().agents, session, &spec.cwd);
         let waited = self.await_ready(&permit, session, (table, &mut dialogs), placed.as_ref(), &files);
+        if matches!(waited, Waited::Ready(..) | Waited::Asks(..)) {
+            self.name_tab(&permit, session, placed.as_ref());
+        }
         let report = match waited {
             Waited::Ready(proof, agent) => match self.beside(&agents, session, &action, placed.as_ref()) {
                 // It has said nothing yet, and the other may have.
@@ -180,6 +184,17 @@ impl Engine<'_> {
         let report = self.end(&files, report);
         self.record(&session.key);
         report
+    }
+
+    /// Names the tab of a new session after the work that it is about. A name that it does not get is no failure.
+    fn name_tab(&self, permit: &Permit, session: &Session, placed: Option<&Placed>) {
+        let task = session.lead.task.as_deref().and_then(|task| TaskReference::parse(task).ok());
+        if let Some((task, placed)) = task.zip(placed.filter(|placed| placed.is_new_session)) {
+            let name = task.tab_name(&session.key.name);
+            if let Err(why) = effects::name_tab(self.world, permit, placed, &name) {
+                (self.tell)(Progress::Note(&format!("{}: its tab is not called {}: {why}", session.key, printable(&name))));
+            }
+        }
     }
 
     /// Takes away the pane of a start that came to nothing, and its session if that was made for it and nobody looks at it.

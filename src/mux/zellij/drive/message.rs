@@ -87,6 +87,16 @@ pub(super) fn dump_screen(id: u32, is_styled: bool) -> Vec<u8> {
     action(&wrapped(15, &dump))
 }
 
+/// Gives a tab another name.
+pub(super) fn rename_tab(id: u64, name: &str) -> Vec<u8> {
+    let mut rename = Vec::new();
+    if id > 0 {
+        number(&mut rename, 1, id);
+    }
+    text(&mut rename, 2, name.as_bytes());
+    action(&wrapped(103, &rename))
+}
+
 /// Gives a session another name.
 pub(super) fn rename_session(name: &str) -> Vec<u8> {
     action(&wrapped(83, &wrapped(1, name.as_bytes())))
@@ -180,6 +190,8 @@ mod tests {
         assert_eq!(first_client(&first), expected);
         assert_eq!(close_pane(0), b"\x0b\0\0\0\x4a\x09\x0a\x05\xca\x04\x02\x08\0\x20\x01");
         assert_eq!(rename_session("twooo"), b"\x10\0\0\0\x4a\x0e\x0a\x0a\x9a\x05\x07\x0a\x05twooo\x20\x01");
+        assert_eq!(rename_tab(0, "hallo"), b"\x10\0\0\0\x4a\x0e\x0a\x0a\xba\x06\x07\x12\x05hallo\x20\x01");
+        assert_eq!(rename_tab(1, "hallo"), b"\x12\0\0\0\x4a\x10\x0a\x0c\xba\x06\x09\x08\x01\x12\x05hallo\x20\x01");
         assert_eq!(kill_session(), b"\x02\0\0\0\x62\0");
         assert_eq!(dump_screen(0, true), b"\x10\0\0\0\x4a\x0e\x0a\x0a\x7a\x08\x1a\x02\x08\0\x20\x01\x28\x01\x20\x01");
         let pasted = b"\x1f\0\0\0\x4a\x1d\x0a\x19\xea\x06\x16\x0a\x10h\xc3\xa9llo\ntwo @@ x;\x12\x02\x08\0\x20\x01";

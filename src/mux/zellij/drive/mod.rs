@@ -18,7 +18,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::PathBuf;
 
-use super::{address, listing, program, wire};
+use super::{address, inside, listing, program, wire};
 use crate::core::ids::SessionKey;
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target};
 use crate::core::text::printable;
@@ -119,6 +119,19 @@ impl MuxDrive for ZellijDrive {
             pid,
             is_new_session,
         })
+    }
+
+    fn name_tab(&self, (host, env): MuxPlace<'_>, permit: &Permit, placed: &Placed, name: &str) -> Result<(), String> {
+        let key = &permit.operation().session;
+        let there = ServedSession::of(host, env, key, placed.server, placed.server_start)?.ok_or(GONE)?;
+        let tab = || {
+            let tabs = inside::parse_tabs(&there.ask(host, wire::LIST_PANES)?)?;
+            Ok::<_, String>(tabs.into_iter().find(|tab| tab.panes.contains(&placed.pane)))
+        };
+        let found = tab()?.ok_or_else(|| format!("its pane {} is in no tab", placed.pane))?;
+        there.say(host, &message::rename_tab(found.id, name))?;
+        let is_named = || tab().map(|tab| tab.filter(|tab| tab.name == name));
+        until(FAREWELL, is_named)?.map(|_| ()).ok_or_else(|| "zellij did not name its tab".to_owned())
     }
 
     /// When it ends, a server takes the socket of the name away that it began with, whoever has that by then. Nor does it take that name
