@@ -12,6 +12,7 @@ pub mod links;
 pub mod observe;
 pub mod pass;
 pub mod tasks;
+pub mod remote;
 mod timing;
 pub mod undo;
 pub mod watch;

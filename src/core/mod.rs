@@ -21,6 +21,7 @@ pub mod memory;
 pub mod mqtt;
 pub mod observe;
 pub mod plan;
+pub mod remote;
 pub mod report;
 pub mod settings;
 mod spelling;

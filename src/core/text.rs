@@ -82,41 +82,88 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// Text of several lines, safe to show: as [`printable`], but line ends, tabs and what joins letters or pictures stay, and colours
 /// are taken out.
 pub fn printable_lines(text: &str) -> String {
-    let stays = |c: char| matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');
     let mut safe = String::with_capacity(text.len());
     for (at, line) in text.split('\n').enumerate() {
         if at > 0 {
             safe.push('\n');
         }
-        let line = uncoloured(line.strip_suffix('\r').unwrap_or(line));
-        let mut rest = line.as_ref();
-        while let Some(at) = rest.find(|c: char| is_unsafe(c) && !stays(c)) {
-            let (before, after) = rest.split_at(at);
-            let end = after.chars().next().map_or(after.len(), char::len_utf8);
-            let (odd, after) = after.split_at(end);
-            safe.push_str(before);
-            safe.push_str(&printable(odd));
-            rest = after;
-        }
-        safe.push_str(rest);
+        push_safely(&uncoloured(line.strip_suffix('\r').unwrap_or(line)), &mut safe);
     }
     safe
 }
 
-/// A line without the sequences by which programs colour it: `ESC [ 1 ; 32 m`.
+/// The same, but colours stay.
+pub fn printable_coloured(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(COLOUR) {
+        push_safely(before, &mut safe);
+        match colour(after) {
+            Some((colour, after)) => {
+                safe.push_str(COLOUR);
+                safe.push_str(colour);
+                rest = after;
+            }
+            None => {
+                push_safely(COLOUR, &mut safe);
+                rest = after;
+            }
+        }
+    }
+    push_safely(rest, &mut safe);
+    safe
+}
+
+/// Where a text ends whose last letters may be the beginning of a colour.
+pub fn coloured_end(text: &str) -> usize {
+    /// Longer than any colour is.
+    const LONGEST: usize = 32;
+    let Some(at) = text.rfind('\u{1b}').filter(|at| text.len() - at < LONGEST) else { return text.len() };
+    let rest = text.get(at + 1..).unwrap_or_default();
+    let may_be = rest.is_empty() || rest.strip_prefix('[').is_some_and(|rest| !rest.contains(|c| !is_of_colour(c)));
+    if may_be { at } else { text.len() }
+}
+
+fn push_safely(text: &str, safe: &mut String) {
+    let stays = |c: char| matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| is_unsafe(c) && !stays(c)) {
+        let (before, after) = rest.split_at(at);
+        let end = after.chars().next().map_or(after.len(), char::len_utf8);
+        let (odd, after) = after.split_at(end);
+        safe.push_str(before);
+        safe.push_str(&printable(odd));
+        rest = after;
+    }
+    safe.push_str(rest);
+}
+
+/// How the sequences begin by which programs colour a text: `ESC [ 1 ; 32 m`.
+const COLOUR: &str = "\u{1b}[";
+
+fn is_of_colour(c: char) -> bool {
+    c.is_ascii_digit() || c == ';' || c == ':'
+}
+
+/// The colour that a text begins with, behind [`COLOUR`], and what follows it.
+fn colour(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !is_of_colour(c))?;
+    text.get(end..)?.starts_with('m').then(|| text.split_at(end + 1))
+}
+
+/// A line without colours.
 fn uncoloured(line: &str) -> Cow<'_, str> {
-    if !line.contains("\u{1b}[") {
+    if !line.contains(COLOUR) {
         return Cow::Borrowed(line);
     }
     let mut plain = String::with_capacity(line.len());
     let mut rest = line;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+    while let Some((before, after)) = rest.split_once(COLOUR) {
         plain.push_str(before);
-        let end = after.find(|c: char| !c.is_ascii_digit() && c != ';' && c != ':');
-        rest = match end.and_then(|end| after.get(end..)?.strip_prefix('m')) {
-            Some(rest) => rest,
+        rest = match colour(after) {
+            Some((_, rest)) => rest,
             None => {
-                plain.push_str("\u{1b}[");
+                plain.push_str(COLOUR);
                 after
             }
         };

@@ -11,6 +11,7 @@ use crate::core::edit::Path;
 use crate::core::manifest::Session;
 use crate::core::manifest::names::{Field, drive, hosts as keys, lead, top};
 use crate::core::manifest::remark::Remarks;
+use crate::core::remote::is_host_name;
 
 /// The policy of a manifest.
 pub(in crate::core::manifest) fn policy(node: Option<&Value>, remarks: &mut Remarks) -> Policy {
@@ -77,7 +78,7 @@ pub(in crate::core::manifest) fn hosts(node: Option<&Value>, remarks: &mut Remar
     for (name, value) in section.fields {
         let Some(name) = name.as_str() else { continue };
         let path = section.path.key(name);
-        let is_free = !keys::TAKEN.contains(&name) && !name.is_empty() && !name.contains([':', '/']) && is_host(name);
+        let is_free = !keys::TAKEN.contains(&name) && !name.is_empty() && !name.contains([':', '/']) && is_host_name(name);
         if !is_free {
             let hint = format!("a name of its own, without `:` and `/`; {} mean something else", keys::TAKEN.join(", "));
             section.remarks.fatal_key(path.clone(), format!("no host can be called {name:?}"), Some(hint));
@@ -85,7 +86,7 @@ pub(in crate::core::manifest) fn hosts(node: Option<&Value>, remarks: &mut Remar
         let Some(mut host) = LeadSection::of(path, value, "{ ssh: [name] }", section.remarks) else { continue };
         host.known(&keys::ALL);
         let ssh = host.list(keys::SSH);
-        for (index, target) in ssh.iter().enumerate().filter(|(_, target)| !is_host(target)) {
+        for (index, target) in ssh.iter().enumerate().filter(|(_, target)| !is_host_name(target)) {
             let path = host.path.key(keys::SSH).index(index);
             let hint = "a name as ssh takes it, which does not begin with `-` and has no blank".to_owned();
             host.remarks.fatal(path, format!("{target:?} is no host"), Some(hint));
@@ -95,11 +96,6 @@ pub(in crate::core::manifest) fn hosts(node: Option<&Value>, remarks: &mut Remar
         all.insert(name.to_owned(), RemoteHost { ssh, attach, manifest, headcount });
     }
     all
-}
-
-/// Whether ssh takes a text for a host and nothing else.
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('-') && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 /// How a declared agent is driven.
