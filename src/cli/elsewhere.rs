@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue};
 use super::error::{CliError, Exit};
 
 /// Words, and what to do instead.
-const ELSEWHERE: [(&[&str], &str); 19] = [
+const ELSEWHERE: [(&[&str], &str); 20] = [
     (&["log", "tail"], "`headcount logs SESSION` shows a conversation; `headcount history` what headcount recorded"),
     (&["journal"], "`headcount history` shows what headcount recorded, newest first"),
     (&["list", "get", "sessions"], "`headcount status` (or `ls`) lists the sessions, `headcount job list` the jobs"),
@@ -14,7 +14,7 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         "`headcount describe SESSION` shows all that is known of a session, `explain` why it is believed",
     ),
     (
-        &["monitor", "follow", "daemon", "run", "serve", "top"],
+        &["monitor", "follow", "daemon", "run", "top"],
         "`headcount watch` keeps recording, `headcount status -w` only keeps showing",
     ),
     (&["drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
@@ -57,7 +57,14 @@ const ELSEWHERE: [(&[&str], &str); 19] = [
         &["submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
         "`headcount job` has the commands for jobs: submit, list, show, events, publish, cancel, wait, prune",
     ),
-    (&["hosts", "machines", "nodes"], "`headcount fleet status` shows every host that publishes on the MQTT broker"),
+    (
+        &["hosts", "machines", "nodes"],
+        "`headcount status -H all` shows every host of the manifest, `headcount fleet status` those that publish on the MQTT broker",
+    ),
+    (
+        &["ssh", "remote"],
+        "`headcount -H HOST status` runs a command on a host of the manifest, `headcount attach HOST:SESSION` opens a session there",
+    ),
 ];
 
 /// The same below `headcount job`.

@@ -1,6 +1,7 @@
 //! The command line: arguments, verbs, rendering, exit codes. The only part that prints.
 
 mod args;
+mod asker;
 mod broker;
 mod commands;
 mod compat;
@@ -15,6 +16,7 @@ mod manifest_path;
 mod outlet;
 mod output;
 mod registry;
+mod remote;
 mod render;
 mod run_pass;
 mod signals;
@@ -22,7 +24,7 @@ mod signals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::FromArgMatches as _;
+use clap::{ArgMatches, FromArgMatches as _};
 
 use args::{Cli, Globals, Verb};
 use error::{CliError, Exit};
@@ -53,8 +55,9 @@ pub(crate) struct Context {
 
 fn run(arguments: &[OsString]) -> Exit {
     let parsed = args::command().try_get_matches_from(arguments);
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => cli,
+    let read = |matches: ArgMatches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches));
+    let (cli, matches) = match parsed.and_then(read) {
+        Ok(read) => read,
         Err(error) => return unparsed(&error, arguments),
     };
     let out = Streams::new(&cli.globals);
@@ -63,7 +66,7 @@ fn run(arguments: &[OsString]) -> Exit {
     if let Some(complaint) = complaint {
         context.out.note(&complaint);
     }
-    match dispatch(cli.verb, &context) {
+    match dispatch(cli.verb, &matches, &context) {
         Ok(exit) => exit,
         Err(error) => {
             context.out.error(&error);
@@ -72,8 +75,16 @@ fn run(arguments: &[OsString]) -> Exit {
     }
 }
 
-fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
-    match verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default())) {
+fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Result<Exit, CliError> {
+    let verb = verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default()));
+    if let Some(away) = remote::away(&verb, matches, context)? {
+        return match verb {
+            Verb::Status(args) => commands::status::run_away(&args, away, context),
+            Verb::Attach(args) => commands::lead::attach::run_away(&args, &away, context),
+            verb => away.run(&verb, context),
+        };
+    }
+    match verb {
         Verb::Status(args) => commands::status::run(&args, context),
         Verb::Diff(args) => commands::diff::run(&args, context),
         Verb::Record(args) => commands::record::run(&args, context),
@@ -113,6 +124,7 @@ fn dispatch(verb: Option<Verb>, context: &Context) -> Result<Exit, CliError> {
         Verb::Fleet(args) => commands::fleet::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),
+        Verb::Serve(_) => commands::serve::run(),
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),
         Verb::Man(args) => commands::man::run(&args, context),

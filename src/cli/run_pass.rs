@@ -108,6 +108,18 @@ pub(crate) fn loaded(manifest: &Path) -> Option<yaml::LoadedManifest> {
     yaml::load(text, &surroundings()).ok()
 }
 
+/// The manifest as it stands.
+///
+/// # Errors
+/// It cannot be read, or cannot be used.
+pub(crate) fn load(path: &Path, context: &Context) -> Result<Manifest, CliError> {
+    let snapshot = ManifestFile::open(path)?.read()?;
+    let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
+    let invalid = |all: Vec<_>| CliError::invalid_manifest(path, &all, &text, context.out.color_errors);
+    let decoded = yaml::decode(&snapshot.bytes).map_err(|one| invalid(vec![one]))?;
+    yaml::load(decoded, &surroundings()).map(|loaded| loaded.manifest).map_err(invalid)
+}
+
 /// This machine, with the hook events in our state directory.
 pub(crate) fn world(state: &StateHome) -> Observer {
     let state = state.clone();
@@ -158,10 +170,13 @@ pub(crate) fn say_saved(saved: &[PathBuf], context: &Context) {
     }
 }
 
+/// How it is said that there is no session of a name.
+pub(crate) const NO_SESSION: &str = "no session named";
+
 /// A name without wildcards that selects nothing is a mistake worth saying, not an empty answer.
 fn missing(pass: &Pass) -> Result<(), CliError> {
     match pass.missing().first() {
-        Some(name) => Err(CliError::new(Exit::Failure, format!("no session named {name}"))
+        Some(name) => Err(CliError::new(Exit::Failure, format!("{NO_SESSION} {name}"))
             .hint("`headcount status -o name` lists the names; `*` and `?` are wildcards")),
         None => Ok(()),
     }

@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 118] = [
+const EXITS: [(&[&str], u8); 120] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -138,6 +138,8 @@ const EXITS: [(&[&str], u8); 118] = [
     (&["check gone.yaml"], 1),
     (&["doctor"], 1),
     (&["demo"], 1),
+    (&["serve --stdio"], 0),
+    (&["serve"], 64),
     (&["schema manifest"], 0),
     (&["schema nothing"], 64),
     (&["completions bash"], 0),

@@ -14,6 +14,7 @@ mod entries;
 mod faults;
 mod holds;
 mod hooks;
+mod hosts;
 mod in_zellij;
 mod in_zellij_faults;
 mod in_zellij_places;

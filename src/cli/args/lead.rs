@@ -250,6 +250,7 @@ pub(crate) struct NewArgs {
 Examples:
   headcount attach lab-creator-claude
   headcount attach lab-creator-claude --print    only print the command
+  headcount attach ml:lab-creator-claude         on a host of the manifest
 
 Exit codes: 0 done, 1 it does not run, 3 not from here.")]
 pub(crate) struct AttachArgs {
@@ -257,7 +258,7 @@ pub(crate) struct AttachArgs {
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// Print the command instead of running it
-    #[arg(long)]
+    #[arg(long, visible_alias = "dry-run")]
     pub(crate) print: bool,
 }
 

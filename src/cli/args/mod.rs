@@ -43,7 +43,7 @@ pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm
 pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
-pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, LinksArgs, ManArgs};
+pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, LinksArgs, ManArgs, ServeArgs};
 pub(crate) use watch::WatchArgs;
 
 /// What is typed.
@@ -113,6 +113,9 @@ pub(crate) struct Globals {
     /// The manifest to use instead of searching for one
     #[arg(long, short = 'f', global = true, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    /// The host of the manifest's `hosts` on which to do it; `all`, for `status`: every one and this one
+    #[arg(long, short = 'H', global = true, value_name = "HOST", hide_short_help = true)]
+    pub(crate) host: Option<String>,
     /// When to colour; `auto`: on a terminal, without $NO_COLOR
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_short_help = true)]
     pub(crate) color: ColorChoice,
@@ -137,7 +140,7 @@ impl Globals {
             None => None,
         });
         let color = color.and_then(|word| ColorChoice::from_str(word, false).ok()).unwrap_or(ColorChoice::Auto);
-        Self { manifest: None, color, verbose: 0, log_format: LogFormat::Text, help: None }
+        Self { manifest: None, host: None, color, verbose: 0, log_format: LogFormat::Text, help: None }
     }
 }
 
@@ -205,6 +208,7 @@ pub(crate) enum Verb {
     Fleet(FleetArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
+    Serve(ServeArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),

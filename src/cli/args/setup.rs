@@ -1,4 +1,4 @@
-//! What can be typed after the verbs that set headcount up: `demo`, `doctor`, `completions`, `man`. Owns names, defaults and
+//! What can be typed after the verbs that set headcount up: `demo`, `doctor`, `serve`, `completions`, `man`. Owns names, defaults and
 //! help; never acts on them.
 
 use std::path::PathBuf;
@@ -23,6 +23,24 @@ pub(crate) struct DoctorArgs {
     /// Show how agents are started and stopped instead, and on which version that was measured
     #[arg(long)]
     pub(crate) tables: bool,
+}
+
+/// Let the headcount of another host run commands here
+///
+/// `headcount -H HOST` starts it through ssh. It reads commands as lines of JSON from its standard input, runs each as this program
+/// would, and ends with that input.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+It listens on no port. `allow` and `consent`, and what else takes a person at this host, are refused.
+
+Examples:
+  ssh ml headcount serve --stdio
+
+Exit codes: 0 its input has ended, 64 a terminal is no input for it.")]
+pub(crate) struct ServeArgs {
+    /// Speak over the standard input and output
+    #[arg(long, required = true)]
+    stdio: bool,
 }
 
 /// Print a completion script for a shell

@@ -18,6 +18,7 @@ pub(crate) mod man;
 pub(crate) mod reading;
 pub(crate) mod record;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod undo;
 pub(crate) mod watch;

@@ -8,6 +8,7 @@ use super::{document_line, drift_exit, print_document};
 use crate::cli::Context;
 use crate::cli::args::{StatusArgs, StatusForm};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::remote::{Away, FarStatus};
 use crate::cli::render::asked::Question;
 use crate::cli::render::screen::Screen;
 use crate::cli::render::{Style, Terminal, status};
@@ -15,21 +16,66 @@ use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::signals;
 use crate::control::follow::{FollowEnd, follow};
 use crate::control::observe::Observer;
-use crate::control::pass::{self, PassError};
+use crate::control::pass::{self, PassError, PassOptions};
 use crate::core::report::status::StatusReport;
 use crate::core::text::{printable, stamp};
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
+    let report = here(args, context)?;
+    if args.watch {
+        let options = run_pass::options(request(args), context)?;
+        let world = Observer { activity: true, ..run_pass::world(&options.state_home) };
+        let color = context.out.color_errors;
+        let look = move || look(&world, &options).map_err(|error| CliError::from_pass(error, color));
+        return keep_showing(args, report, context, look);
+    }
+    show(args, &report, context)
+}
+
+/// Prints the sessions of other hosts, alone or beneath those of this one.
+pub(crate) fn run_away(args: &StatusArgs, away: Away, context: &Context) -> Result<Exit, CliError> {
+    signals::end_on_interrupt();
+    let is_all = away.is_all;
+    let mut far = FarStatus::of(away)?;
+    let report = if is_all { far.merged(here(args, context))? } else { far.one()? };
+    for said in far.news() {
+        context.out.note(&said);
+    }
+    if !args.watch {
+        return show(args, &report, context);
+    }
+    let options = run_pass::options(request(args), context)?;
+    let world = Observer { activity: true, ..run_pass::world(&options.state_home) };
+    let color = context.out.color_errors;
+    keep_showing(args, report, context, move || match is_all {
+        true => far.merged(look(&world, &options).map_err(|error| CliError::from_pass(error, color))),
+        false => far.one(),
+    })
+}
+
+/// The sessions of this host.
+fn here(args: &StatusArgs, context: &Context) -> Result<StatusReport, CliError> {
     let pass = run_pass::pass(request(args), context)?;
     let mut report = pass.status();
     run_pass::complete_rows(&pass, report.sessions.iter_mut())?;
-    if args.watch {
-        return keep_showing(args, report, context);
-    }
+    Ok(report)
+}
+
+/// The same once more, while they are watched.
+fn look(world: &Observer, options: &PassOptions) -> Result<StatusReport, PassError> {
+    pass::run(world, options).map(|pass| {
+        let mut report = pass.status();
+        // Where there is no place for state there is no hold either.
+        let _ = run_pass::complete_rows(&pass, report.sessions.iter_mut());
+        report
+    })
+}
+
+fn show(args: &StatusArgs, report: &StatusReport, context: &Context) -> Result<Exit, CliError> {
     match args.form().and_then(StatusForm::format) {
-        Some(format) => print_document(&report, format, context)?,
-        None => context.out.answer(&text(args, &report, &context.out.look))?,
+        Some(format) => print_document(report, format, context)?,
+        None => context.out.answer(&text(args, report, &Terminal { now: report.observed_at, ..context.out.look }))?,
     }
     Ok(if args.exit_code { drift_exit(&report.counts, report.in_sync) } else { Exit::Done })
 }
@@ -49,20 +95,15 @@ fn text(args: &StatusArgs, report: &StatusReport, look: &Terminal) -> String {
 }
 
 /// Shows the report, then every one that differs, until something ends it.
-fn keep_showing(args: &StatusArgs, first: StatusReport, context: &Context) -> Result<Exit, CliError> {
-    let options = run_pass::options(request(args), context)?;
-    let world = Observer { activity: true, ..run_pass::world(&options.state_home) };
+fn keep_showing(
+    args: &StatusArgs,
+    first: StatusReport,
+    context: &Context,
+    look: impl FnMut() -> Result<StatusReport, CliError> + Send + 'static,
+) -> Result<Exit, CliError> {
     signals::default_on_interrupt();
     let mut shown = Shown::new(args, context);
     if shown.show(Ok(first)).is_continue() {
-        let look = move || {
-            pass::run(&world, &options).map(|pass| {
-                let mut report = pass.status();
-                // Where there is no place for state there is no hold either.
-                let _ = run_pass::complete_rows(&pass, report.sessions.iter_mut());
-                report
-            })
-        };
         let output = io::stdout().as_fd().try_clone_to_owned().ok();
         let ended = follow(args.interval, output, look, |seen| shown.show(seen));
         shown.leave();
@@ -95,10 +136,10 @@ impl<'a> Shown<'a> {
     }
 
     /// Shows what a look saw; breaks if nobody reads any more.
-    fn show(&mut self, seen: Result<StatusReport, PassError>) -> ControlFlow<()> {
+    fn show(&mut self, seen: Result<StatusReport, CliError>) -> ControlFlow<()> {
         let text = match seen {
             Ok(report) => self.answer(report),
-            Err(error) => Ok(self.complaint(CliError::from_pass(error, self.context.out.color_errors))),
+            Err(error) => Ok(self.complaint(error)),
         };
         let written = text.map_err(|error| CliError::caused_by(Exit::Failure, &error)).and_then(|text| write(&text));
         written.unwrap_or_else(|error| {

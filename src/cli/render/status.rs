@@ -44,6 +44,10 @@ pub(crate) fn render(report: &StatusReport, asked: Question, wide: bool, look: &
 /// The names, one a line.
 pub(crate) fn names(report: &StatusReport) -> String {
     report.sessions.iter().fold(String::new(), |mut text, row| {
+        // What runs on another host is meant by its name there.
+        if row.session.host != report.host && row.observed != Observed::Elsewhere {
+            let _ = write!(text, "{}:", printable(&row.session.host));
+        }
         text.push_str(&printable(&row.session.name));
         text.push('\n');
         text
@@ -108,7 +112,7 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Terminal) -> Vec<Mak
         );
     }
     if rows.iter().any(|row| row.session.host != report.host) {
-        add(Column::new("HOST").shrinks_to(6, 3).may_go(4), Box::new(|row| Cell::plain(&row.session.host)));
+        add(Column::new("HOST").shrinks_to(6, 3).may_go(1), Box::new(|row| Cell::plain(&row.session.host)));
     }
     add(Column::new("AGENT").may_go(4), Box::new(|row| Cell::plain(row.agent.as_str())));
     add(

@@ -95,7 +95,7 @@ pub struct Manifest {
     pub identities: Vec<TopLevelIdentity>,
     /// How its sessions are led.
     pub lead: Policy,
-    /// Other hosts by name; decides nothing yet.
+    /// Other hosts by the names that commands use.
     pub hosts: BTreeMap<String, RemoteHost>,
     /// The MQTT broker, as far as the manifest names it.
     pub mqtt: Section,

@@ -147,6 +147,7 @@ fn values(arg: &Arg, place: &Cursor<'_>) -> Offers {
         Kind::Command => words.extend(commands(place)),
         Kind::Job => words.extend(jobs(place)),
         Kind::Entry => words.extend(entries(place)),
+        Kind::Host => words.extend(sessions(place, |manifest| plain(manifest.hosts.keys().cloned().collect()))),
         Kind::Free => {}
     }
     let mut seen = std::collections::HashSet::new();
@@ -164,6 +165,7 @@ enum Kind {
     Command,
     Job,
     Entry,
+    Host,
     File,
     Directory,
     /// Text, numbers, durations: nobody can know.
@@ -182,6 +184,7 @@ const KINDS: [(&str, Kind); 41] = [
     ("ID", Kind::Job),
     ("ENTRY", Kind::Entry),
     ("FILE", Kind::File),
+    ("HOST", Kind::Host),
     ("PATH", Kind::File),
     ("DIR", Kind::Directory),
     ("DIRECTORY", Kind::Directory),
@@ -202,7 +205,6 @@ const KINDS: [(&str, Kind); 41] = [
     ("FORM", Kind::Free),
     ("FORMAT", Kind::Free),
     ("HASH", Kind::Free),
-    ("HOST", Kind::Free),
     ("JSON", Kind::Free),
     ("SERVER", Kind::Free),
     ("MUX", Kind::Free),

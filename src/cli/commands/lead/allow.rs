@@ -1,10 +1,11 @@
 //! `headcount allow` and `headcount consent`: what a person lets headcount do. Starts nothing.
 
-use super::{confirm, lead, load};
+use super::{confirm, lead};
 use crate::cli::Context;
 use crate::cli::args::{AllowArgs, Consent, ConsentArgs};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
+use crate::cli::run_pass;
 use crate::control::lead::{Permission, PermissionFile};
 use crate::core::text::printable;
 use crate::store::manifest::ManifestFile;
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &AllowArgs, context: &Context) -> Result<Exit, CliError>
         context.out.answer(&format!("{shown} {said}.\n"))?;
         return Ok(Exit::Done);
     }
-    let scope = lead::scope_of(&load(&found.path, context)?);
+    let scope = lead::scope_of(&run_pass::load(&found.path, context)?);
     let before = match file.permission(&scope, true) {
         Permission::Shared(path) => {
             let why = format!("{} can be written by other users", path.display());

@@ -1,9 +1,10 @@
 //! `headcount answer`: shows what an agent asks, or answers it.
 
+use super::failed;
 use super::send::addressed;
-use super::{failed, is_person};
 use crate::cli::Context;
 use crate::cli::args::AnswerArgs;
+use crate::cli::asker::is_person;
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::answer as render;

@@ -1,6 +1,7 @@
 //! `headcount attach`: hands this terminal over to a session.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -8,7 +9,11 @@ use super::{begin_one, plan};
 use crate::cli::Context;
 use crate::cli::args::{AttachArgs, JudgeArgs};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::remote::{self, Away, Reach};
+use crate::control::remote::targets;
 use crate::core::ids::{MuxKind, ServerKey};
+use crate::core::manifest::lead::Attach;
+use crate::core::remote::{mosh_arguments, shell_command, ssh_terminal_arguments};
 use crate::core::text::printable;
 use crate::mux::tmux::address;
 
@@ -55,7 +60,49 @@ pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError
         context.out.answer(&format!("{}\n", shown(&words)))?;
         return Ok(Exit::Done);
     }
-    let [program, rest @ ..] = words.as_slice() else { return Ok(Exit::Failure) };
+    hand_over(&words)
+}
+
+/// Opens a session of another host here. The command is made of the manifest of here; nothing that the host says is run.
+pub(crate) fn run_away(args: &AttachArgs, away: &Away, context: &Context) -> Result<Exit, CliError> {
+    let (Some((name, host)), Some(session)) = (away.hosts.first(), away.words.operands.first()) else {
+        return Ok(Exit::Failure);
+    };
+    let there = shell_command(host.headcount.as_deref(), host.manifest.as_deref(), &["attach", "--", &session.text]);
+    let words = |target: &str, attach: Attach| {
+        let (program, arguments) = match attach {
+            Attach::Ssh => ("ssh", ssh_terminal_arguments(target, &there)),
+            Attach::Mosh => ("mosh", mosh_arguments(target, &there)),
+        };
+        std::iter::once(program.to_owned()).chain(arguments).map(OsString::from).collect::<Vec<_>>()
+    };
+    let attach = host.attach.unwrap_or(Attach::Ssh);
+    let first = targets(name, host).first().map(|target| words(target, attach)).unwrap_or_default();
+    if args.print {
+        context.out.answer(&format!("{}\n", shown(&first)))?;
+        return Ok(Exit::Done);
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Err(not_from_here(&first, "a session is opened in a terminal, and this is none"));
+    }
+    // Which of its names answers, and whether there is a headcount, is known before the terminal is handed over.
+    let target = remote::open(name, host, Reach::Act)?.target().to_owned();
+    if attach == Attach::Mosh {
+        let words = words(&target, Attach::Mosh);
+        let status = words.split_first().map(|(program, rest)| Command::new(program).args(rest).status());
+        match status {
+            Some(Ok(status)) if status.success() => return Ok(Exit::Done),
+            Some(Ok(status)) => context.out.note(&format!("mosh did not get to {name} ({status}); ssh is used instead")),
+            Some(Err(error)) => context.out.note(&format!("mosh cannot be started ({error}); ssh is used instead")),
+            None => {}
+        }
+    }
+    hand_over(&words(&target, Attach::Ssh))
+}
+
+/// Becomes another program.
+fn hand_over(words: &[OsString]) -> Result<Exit, CliError> {
+    let [program, rest @ ..] = words else { return Ok(Exit::Failure) };
     let error = Command::new(program).args(rest).exec();
     Err(CliError::new(Exit::Failure, format!("cannot start {}: {error}", program.to_string_lossy())))
 }

@@ -1,20 +1,17 @@
 //! `handoff` and `release`: who has a session in hand. When a hold ends is decided elsewhere.
 
-use std::path::Path;
-
 use chrono::TimeDelta;
 
-use super::{Lead, begin_one, confirm, is_agents, is_person, lead, plan, tell_of};
+use super::{Lead, begin_one, confirm, lead, plan, tell_of};
 use crate::cli::Context;
 use crate::cli::args::{HandoffArgs, ReleaseArgs};
+use crate::cli::asker::{is_agents, is_person};
 use crate::cli::error::{CliError, Exit};
 use crate::control::lead::Planned;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{BlockCode, HoldReport, OperationId, Standing};
 use crate::core::manifest::Session;
 use crate::core::text::{printable, stamp};
-use crate::store::operations::Operations;
-use crate::store::paths::StateHome;
 
 /// Takes a session in hand.
 pub(crate) fn run_handoff(args: &HandoffArgs, context: &Context) -> Result<Exit, CliError> {
@@ -95,25 +92,4 @@ pub(super) fn pass(
     confirm(&format!("{said} {question}"), yes, context)?;
     lead.request.passes_hold = true;
     Ok(true)
-}
-
-/// What whoever runs this is called as a holder: the session of the agent that does, else the user and the terminal.
-pub(super) fn holder(state: &StateHome) -> String {
-    if let Some(id) = std::env::var("HEADCOUNT_OPERATION").ok().as_deref().and_then(OperationId::parse) {
-        let all = Operations::new(state).all();
-        let session = all.into_iter().find(|past| past.operation.id == id).map(|past| past.operation.session.to_string());
-        return session.map_or_else(|| format!("the agent of operation {id}"), |name| format!("session {name}"));
-    }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user = variable("USER").or_else(|| variable("LOGNAME"));
-    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
-    let terminal = std::fs::read_link("/proc/self/fd/0").ok().filter(|path| path.starts_with("/dev/pts"));
-    let terminal =
-        terminal.as_deref().and_then(|path| Path::strip_prefix(path, "/dev").ok()).map(|path| path.display().to_string());
-    match (is_agents(), variable("TMUX_PANE"), terminal) {
-        (true, Some(pane), _) => format!("an agent of {user} in pane {pane}"),
-        (true, None, _) => format!("an agent of {user}"),
-        (false, _, Some(terminal)) => format!("{user} at {terminal}"),
-        (false, _, None) => user,
-    }
 }

@@ -15,13 +15,14 @@ pub(crate) mod verbs;
 pub(crate) mod wait;
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::print_document;
 use crate::cli::args::{Format, JudgeArgs, LockArgs, WhichArgs};
+use crate::cli::asker::{QUESTION, asker, can_be_asked, holder};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::lead as render;
@@ -62,7 +63,7 @@ fn begin(
     let update = lock.map(LockArgs::update).unwrap_or_default();
     let pass = run_pass::options(PassRequest { mode: Mode::Look, update, ..look }, context)?;
     let world = Observer { activity: true, ..run_pass::world(&pass.state_home) };
-    let manifest = load(&found.path, context)?;
+    let manifest = run_pass::load(&found.path, context)?;
     let only = if which.refs.is_empty() { None } else { Some(resolve(&manifest, &which.refs)?) };
     let selection = Selection { labels: which.labels.clone(), agents: which.agents.clone(), ..Selection::default() };
     let request = LeadRequest { only, wish, ..request(PassOptions { selection, ..pass }, (found.is_found_here, asker()))? };
@@ -84,7 +85,7 @@ fn begin_one(
 
 /// What a verb asks for where it says nothing else.
 fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequest, CliError> {
-    let holder = hand::holder(&pass.state_home);
+    let holder = holder(&pass.state_home);
     let launcher = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
     Ok(LeadRequest {
         pass,
@@ -113,15 +114,6 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
 pub(crate) fn watching(pass: PassOptions, context: &Context) -> Result<LeadRequest, CliError> {
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     request(pass, (found.is_found_here, "watch --enforce".to_owned()))
-}
-
-/// The manifest as it stands.
-pub(crate) fn load(path: &std::path::Path, context: &Context) -> Result<Manifest, CliError> {
-    let snapshot = ManifestFile::open(path)?.read()?;
-    let text = String::from_utf8_lossy(&snapshot.bytes).into_owned();
-    let invalid = |all: Vec<_>| CliError::invalid_manifest(path, &all, &text, context.out.color_errors);
-    let decoded = crate::yaml::decode(&snapshot.bytes).map_err(|one| invalid(vec![one]))?;
-    crate::yaml::load(decoded, &run_pass::surroundings()).map(|loaded| loaded.manifest).map_err(invalid)
 }
 
 /// The entries that a REF means.
@@ -165,42 +157,15 @@ fn permission(lead: &Lead, manifest: &Manifest) -> Result<(PermissionFile, Vec<S
     Ok((PermissionFile::new(&lead.request.pass.state_home, &resolved), lead::scope_of(manifest)))
 }
 
-/// Variables by which an agent says that it runs us.
-const OF_AGENTS: [&str; 6] =
-    ["HEADCOUNT_OPERATION", "CLAUDECODE", "CODEX_THREAD_ID", "COPILOT_CLI", "PI_CODING_AGENT", "AI_AGENT"];
-
-/// Whether an agent runs this as one of its tools.
-fn is_agents() -> bool {
-    OF_AGENTS.iter().any(|name| std::env::var_os(name).is_some())
-}
-
-/// Whether a person types this: at a terminal, and not an agent's tool.
-fn is_person() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !is_agents()
-}
-
-/// Whether nobody answers for this: neither a person at the terminal, nor a script that says `--yes`. An agent never does.
-fn is_automatic(yes: bool) -> bool {
-    is_agents() || !(yes || is_person())
-}
-
-fn asker() -> String {
-    match std::env::var("HEADCOUNT_OPERATION") {
-        Ok(operation) => format!("an agent of operation {}", printable(&operation)),
-        Err(_) if is_person() => "a person at a terminal".to_owned(),
-        Err(_) => "a program".to_owned(),
-    }
-}
-
 /// Asks on a terminal; elsewhere `--yes` has to be there.
 pub(crate) fn confirm(question: &str, yes: bool, context: &Context) -> Result<(), CliError> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
+    if !can_be_asked() {
         return Err(CliError::new(Exit::Refused, "nobody is here to be asked").hint("`--yes` does it without asking"));
     }
-    context.out.stderr(&format!("{question} [y/N] "));
+    context.out.stderr(&format!("{question}{QUESTION}"));
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     let _ = std::io::stdin().read_line(&mut line);

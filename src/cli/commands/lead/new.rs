@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use super::{Lead, absolute, begin, carry_out, lead, load, permission, plan_to_act};
+use super::{Lead, absolute, begin, carry_out, lead, permission, plan_to_act};
 use crate::agent::Agents;
 use crate::cli::Context;
 use crate::cli::args::{NewArgs, WhichArgs};
+use crate::cli::asker;
 use crate::cli::commands::job::submit;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
@@ -19,6 +20,7 @@ use crate::control::tasks::{CloneSearch, TaskPlaces};
 use crate::core::ids::{ConversationId, ServerKey, SessionKey};
 use crate::core::lead::Wish;
 use crate::core::manifest::Session;
+use crate::core::manifest::lead::has_permission_words;
 use crate::core::task::{TaskReference, TrackerIssue};
 use crate::core::text::printable;
 use crate::host::Environ;
@@ -36,6 +38,10 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     let agent = lead.manifest.agents.find(args.agent.as_str()).ok_or_else(|| {
         CliError::new(Exit::Usage, format!("no agent named {}", args.agent)).hint("declare it under `agents:` in the manifest")
     })?;
+    if asker::is_elsewhere() && has_permission_words(&lead.manifest.agents, agent, &args.args) {
+        let why = "what an agent may do without asking is not granted from another host; nothing was done";
+        return Err(CliError::new(Exit::Refused, why));
+    }
     let holder = |id: &ConversationId| {
         let is_its = |session: &&Arc<Session>| session.agent == agent && session.recorded.session_id.as_ref() == Some(id);
         lead.manifest.sessions.iter().find(is_its)
@@ -187,7 +193,7 @@ const LONGEST_TASK: usize = 2000;
 
 /// A manifest that was allowed stays so: what is new in it came from you.
 fn stay_allowed(lead: &Lead, context: &Context) -> Result<(), CliError> {
-    let (file, scope) = permission(lead, &load(&lead.request.pass.manifest, context)?)?;
+    let (file, scope) = permission(lead, &run_pass::load(&lead.request.pass.manifest, context)?)?;
     file.allow(&scope).map_err(|error| CliError::new(Exit::Failure, format!("cannot keep the permission: {error}")))
 }
 

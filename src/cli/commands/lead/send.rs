@@ -3,9 +3,10 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Lead, begin_one, confirm, failed, is_automatic, is_person};
+use super::{Lead, begin_one, confirm, failed};
 use crate::cli::Context;
 use crate::cli::args::{AskArgs, SendArgs, WhomArgs};
+use crate::cli::asker::{is_automatic, is_person};
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::send as render;

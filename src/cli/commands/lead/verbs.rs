@@ -2,11 +2,11 @@
 
 use super::hand::{blocking, pass};
 use super::{
-    Lead, begin, carry_out, confirm, is_automatic, is_pattern, is_person, lead, permission, plan, plan_to_act, print_document,
-    render, tell_of,
+    Lead, begin, carry_out, confirm, is_pattern, lead, permission, plan, plan_to_act, print_document, render, tell_of,
 };
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
+use crate::cli::asker::{is_automatic, is_person};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::lead::{DeclareError, Planned};

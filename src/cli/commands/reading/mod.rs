@@ -90,7 +90,7 @@ fn resolve(text: &str, context: &Context) -> Result<Source, CliError> {
 fn manifest(context: &Context) -> Result<Option<Manifest>, CliError> {
     let named = context.globals.manifest.as_deref();
     match manifest_path::find(named, &Surroundings::real()) {
-        Ok(found) => lead::load(&found.path, context).map(Some),
+        Ok(found) => run_pass::load(&found.path, context).map(Some),
         Err(error) if named.is_some() || error.exit() != Exit::Failure => Err(error),
         Err(_) => Ok(None),
     }

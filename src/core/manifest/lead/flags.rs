@@ -136,11 +136,14 @@ const SETTINGS: [&str; 6] =
 
 /// Whether the `args` or the `command` of an entry say what its agent may do without asking.
 pub fn has_permission_flag(agents: &Declared, session: &Session) -> bool {
-    let words = session.lead.args.iter().chain(session.lead.command.iter().skip(1));
+    has_permission_words(agents, session.agent, session.lead.args.iter().chain(session.lead.command.iter().skip(1)))
+}
+
+/// The same of arguments.
+pub fn has_permission_words<'a>(agents: &Declared, agent: AgentKind, words: impl IntoIterator<Item = &'a String>) -> bool {
     let is_setting = |word: &String| SETTINGS.iter().any(|setting| word.contains(setting));
-    words.into_iter().any(|word| {
-        is_setting(word) || word.starts_with('-') && kind(agents, session.agent, word) == Some(FlagKind::Permission)
-    })
+    let is_flag = |word: &String| word.starts_with('-') && kind(agents, agent, word) == Some(FlagKind::Permission);
+    words.into_iter().any(|word| is_setting(word) || is_flag(word))
 }
 
 /// Whether a word behind this one may be its value.

@@ -48,7 +48,7 @@ struct Document {
     /// How sessions are led.
     #[schemars(extend("examples" = [{"parallel": 2, "spacing": "1s"}]))]
     lead: Option<LeadPolicy>,
-    /// Other hosts, by the names that commands use (no effect yet).
+    /// Other hosts, by the names that commands use (`-H ml`, `ml:SESSION`).
     #[schemars(extend("propertyNames" = {"pattern": "^(?!(tmux|zellij|https?)$)[^-:/\\s][^:/\\s]*$"}, "examples" = [{"ml": {"ssh": ["ml-primary", "ml-fallback"]}}]))]
     hosts: Option<BTreeMap<String, HostSchema>>,
     /// The MQTT broker of `watch --subscribe` and `--publish`; the environment (`MQTT_BROKER` …) takes precedence.
