@@ -86,8 +86,8 @@ fn every_option_named_alone_exists() {
     assert!(output.status.success());
     let manuals = std::fs::read_dir(place.path()).unwrap().map(|page| std::fs::read_to_string(page.unwrap().path()).unwrap());
     let manuals: String = manuals.collect::<String>().replace("\\-", "-");
-    // Of cargo and of the benchmarks.
-    let others = ["--no-default-features", "--markdown", "--force"];
+    // Of cargo, of the benchmarks, and of csd.
+    let others = ["--no-default-features", "--markdown", "--force", "--snapshot"];
     for (path, text) in pages() {
         for span in code_spans(&text).iter().filter(|span| span.starts_with("--")) {
             let option = span.split([' ', '=']).next().unwrap();

@@ -15,6 +15,7 @@ pub struct HookCommand {
     program: String,
     state: String,
     agent: AgentKind,
+    told: Option<String>,
 }
 
 impl HookCommand {
@@ -25,17 +26,34 @@ impl HookCommand {
             let text = path.to_str().filter(|text| path.is_absolute() && !text.chars().any(char::is_control))?;
             Some(text.to_owned())
         };
-        Some(Self { program: plain(program)?, state: plain(state)?, agent })
+        Some(Self { program: plain(program)?, state: plain(state)?, agent, told: None })
+    }
+
+    /// The same for a tool that hears of events in a directory of its own, if there is one. `None`: nobody can be told there.
+    pub fn telling(self, told: Option<&Path>) -> Option<Self> {
+        let Some(told) = told else { return Some(self) };
+        let told = told.to_str().filter(|text| told.is_absolute() && !text.chars().any(char::is_control))?.to_owned();
+        Some(Self { told: Some(told), ..self })
+    }
+
+    /// Events that only such a tool is told of.
+    pub fn events_of_tools(&self) -> &'static [&'static str] {
+        if self.told.is_some() { &["PreToolUse", "PostToolUse"] } else { &[] }
+    }
+
+    /// The directory of such a tool, behind the words for an event.
+    pub fn told(&self) -> Option<&str> {
+        self.told.as_deref()
     }
 
     /// Its words for an event.
-    pub fn words(&self, kind: HookKind) -> [&str; 6] {
-        [&self.program, "hook", "emit", &self.state, self.agent.as_str(), kind.as_str()]
+    pub fn words<'a>(&'a self, event: &'a str) -> [&'a str; 6] {
+        [&self.program, "hook", "emit", &self.state, self.agent.as_str(), event]
     }
 
     /// The same as a line of a shell, which ends well and says nothing even if headcount is there no more.
-    pub fn line(&self, kind: HookKind) -> String {
-        format!("{} 2>/dev/null || :", shell_words::join(self.words(kind)))
+    pub fn line(&self, event: &str) -> String {
+        format!("{} 2>/dev/null || :", shell_words::join(self.words(event).into_iter().chain(self.told())))
     }
 }
 
@@ -104,9 +122,10 @@ pub enum HookConsent {
 
 /// The groups of hooks as Claude Code, Codex and Gemini have them in their settings: for each of their events one command.
 pub fn groups(command: &HookCommand, events: &[(&str, HookKind)], timeout: u32) -> serde_json::Map<String, serde_json::Value> {
-    let group =
-        |kind| serde_json::json!([{ "hooks": [{ "type": "command", "command": command.line(kind), "timeout": timeout }] }]);
-    events.iter().map(|(event, kind)| ((*event).to_owned(), group(*kind))).collect()
+    let group = |kind: &str| serde_json::json!([{ "hooks": [{ "type": "command", "command": command.line(kind), "timeout": timeout }] }]);
+    let tools = command.events_of_tools().iter().map(|event| (*event, *event));
+    let events = events.iter().map(|(event, kind)| (*event, kind.as_str())).chain(tools);
+    events.map(|(event, kind)| (event.to_owned(), group(kind))).collect()
 }
 
 #[cfg(test)]
@@ -117,14 +136,14 @@ mod tests {
     #[test]
     fn the_command_of_a_hook_survives_any_path_and_ends_well_without_headcount() {
         let command = |program: &str, state: &str| HookCommand::new(Path::new(program), Path::new(state), AgentKind::Claude);
-        let line = command("/opt/it's a \"$HOME\"/headcount", "/s p/x").unwrap().line(HookKind::Stop);
+        let line = command("/opt/it's a \"$HOME\"/headcount", "/s p/x").unwrap().line("Stop");
         let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
         assert!(ran.status.success() && ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:?}");
         let temp = tempfile::tempdir().unwrap();
         let echo = temp.path().join("it's \"$HOME\" & echo");
         std::fs::write(&echo, "#!/bin/sh\nprintf '%s|' \"$@\"\nexit 3\n").unwrap();
         std::fs::set_permissions(&echo, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let line = HookCommand::new(&echo, Path::new("/s p/x"), AgentKind::Claude).unwrap().line(HookKind::Stop);
+        let line = HookCommand::new(&echo, Path::new("/s p/x"), AgentKind::Claude).unwrap().line("Stop");
         let ran = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
         assert_eq!((ran.status.code(), ran.stdout.as_slice()), (Some(0), &b"hook|emit|/s p/x|claude|Stop|"[..]));
         assert!(command("headcount", "/s").is_none() && command("/h", "s").is_none() && command("/h\n", "/s").is_none());

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::files;
 use crate::core::fact::Fact;
-use crate::core::lead::turns::{PromptLine, TranscriptPosition, Turn, TurnPage};
+use crate::core::lead::turns::{PromptLine, ToolInput, TranscriptPosition, Turn, TurnPage};
 
 /// How much of the end is read first; each attempt reads four times as much.
 const FIRST: u64 = 256 << 10;
@@ -121,7 +121,12 @@ pub(super) fn text_of(content: &serde_json::Value) -> String {
 }
 
 /// The arguments of a tool in a line: the command it runs, the file it is about, else all of them as JSON.
-pub(super) fn arguments(input: &serde_json::Value) -> String {
+pub(super) fn arguments(input: &serde_json::Value) -> ToolInput {
+    let json = Some(input).filter(|input| !input.is_null()).map(ToString::to_string);
+    ToolInput { text: telling(input), json }
+}
+
+fn telling(input: &serde_json::Value) -> String {
     use serde_json::Value;
     const TELLING: [&str; 10] =
         ["command", "cmd", "file_path", "filePath", "path", "pattern", "url", "query", "prompt", "description"];

@@ -38,11 +38,14 @@ pub(crate) fn is_asked(arguments: &[OsString]) -> bool {
 /// Writes the event down, if there is one.
 pub(crate) fn run(arguments: &[OsString]) {
     signals::end_well_after(LATEST);
-    let [_, _, _, state, agent, event] = arguments else { return };
+    let [_, _, _, state, agent, event, told @ ..] = arguments else { return };
     let (state, agent, event) = (Path::new(state), agent.to_str(), event.to_str());
     let kind = event.and_then(|event| event.parse::<HookKind>().ok());
     let agent = agent.and_then(|agent| agent.parse::<AgentKind>().ok());
     let said = read(PATIENCE);
+    if let ([told], Some(event)) = (told, event) {
+        super::compat::tell(Path::new(told), event, &said);
+    }
     let (Some(agent), Some(kind), true) = (agent, kind, state.is_absolute()) else { return };
     if let Some(event) = event_of(agent, kind, &said, &ancestry::of_this_process()) {
         // Whoever writes it counts what could not be written.

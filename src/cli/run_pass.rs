@@ -5,9 +5,11 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use crate::control::lead;
+use crate::control::lead::workers::WorkerFleet;
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassOptions};
 use crate::core::fact::Fact;
+use crate::core::lead::LeadProfile;
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Environment, Manifest};
 use crate::core::observe::identity::RungValue;
@@ -132,6 +134,16 @@ pub(crate) fn world(state: &StateHome) -> Observer {
         Ok(_) => Fact::Absent,
         Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),
     }))
+}
+
+/// The workers of a front end of another tool.
+///
+/// # Errors
+/// One line: there is no place for state.
+pub(crate) fn workers(profile: LeadProfile) -> Result<WorkerFleet, String> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name));
+    let state = state.map_err(|error| CliError::caused_by(Exit::Failure, &error).message())?;
+    WorkerFleet::new(world(&state), state, profile, profile.name.to_owned())
 }
 
 /// Puts into rows who has their sessions in hand, and which conditions hold.

@@ -47,7 +47,7 @@ fn one(program: &Path, path: &Path, form: LinkForm) -> io::Result<Option<LinkOut
             if text.split(|byte| *byte == b'\n').nth(1) != Some(SIGNATURE.as_bytes()) {
                 return Ok(None);
             }
-            text == script(program, path)?.as_bytes()
+            text == script(program)?.as_bytes()
         }
         LinkForm::Link | LinkForm::Script => return Ok(None),
     };
@@ -69,7 +69,7 @@ fn put(program: &Path, path: &Path, form: LinkForm) -> io::Result<()> {
     match form {
         LinkForm::Link => symlink(program, &temporary)?,
         LinkForm::Script => {
-            let text = script(program, path)?;
+            let text = script(program)?;
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&temporary)?;
             file.write_all(text.as_bytes())?;
         }
@@ -83,12 +83,10 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// A script that is the tool of its own name.
-fn script(program: &Path, path: &Path) -> io::Result<String> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+/// A script that is the tool of the name that it is called by.
+fn script(program: &Path) -> io::Result<String> {
     let program = program.to_str().ok_or_else(|| io::Error::other("the path of headcount is no text"))?;
-    let words = [name, program].map(|word| shell_words::quote(word).into_owned());
-    Ok(format!("#!/usr/bin/env bash\n{SIGNATURE}\nexec -a {} {} \"$@\"\n", words[0], words[1]))
+    Ok(format!("#!/usr/bin/env bash\n{SIGNATURE}\nexec -a \"$0\" {} \"$@\"\n", shell_words::quote(program)))
 }
 
 #[cfg(test)]

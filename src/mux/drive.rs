@@ -121,6 +121,15 @@ pub trait MuxDrive: Send + Sync {
     /// One line: it was left as it is.
     fn tidy(&self, place: MuxPlace<'_>, permit: &Permit, placed: &Placed, is_spared: bool) -> Result<(), String>;
 
+    /// Closes a session by its id, if its server still is this process.
+    ///
+    /// # Errors
+    /// One line; it may be gone all the same.
+    fn close(&self, place: MuxPlace<'_>, permit: &Permit, session: (&str, u32)) -> Result<(), String> {
+        let _ = (place, session);
+        Err(format!("how a whole session of {} is closed has not been measured", permit.operation().session.mux))
+    }
+
     /// Takes away what a start left that was called off before anything began: no launcher begins anything there any more.
     ///
     /// # Errors

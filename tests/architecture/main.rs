@@ -210,6 +210,27 @@ fn drivers(path: &Path, text: &str) -> Vec<String> {
     named.map(|named| format!("{}: must not use {}", path.display(), named.parts.join("::"))).collect()
 }
 
+/// Front ends turn arguments into a request and an answer into texts and files; whatever else they need is for `control` to have.
+const FRONT_ENDS: &str = "src/cli/compat";
+const OF_FRONT_ENDS: [&str; 3] = ["cli", "control", "core"];
+
+#[test]
+fn front_ends_of_other_tools_know_only_control_and_core() {
+    let strangers = |(path, text): &(PathBuf, String)| {
+        let named = paths(text).into_iter().filter(|named| path.starts_with(FRONT_ENDS) && named.parts.len() > 1);
+        let is_strange = |parts: &[String]| {
+            parts[0] == "crate"
+                && MAY_USE.iter().any(|(room, _)| *room == parts[1])
+                && !OF_FRONT_ENDS.contains(&parts[1].as_str())
+        };
+        let strange = named.filter(|named| is_strange(&named.parts));
+        strange.map(|named| format!("{}: must not use {}", path.display(), named.parts.join("::"))).collect::<Vec<_>>()
+    };
+    assert_none(sources(&["src"]).iter().flat_map(strangers).collect());
+    let of = |text: &str| strangers(&(Path::new("src/cli/compat/a.rs").to_path_buf(), text.to_owned())).len();
+    assert_eq!((of("use crate::mux::Mux;"), of("use crate::control::lead::send;"), of("use super::texts;")), (1, 0, 0));
+}
+
 #[test]
 fn the_checker_sees_a_forbidden_direction_however_it_is_written() {
     for (path, text) in [

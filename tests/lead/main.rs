@@ -6,6 +6,7 @@
 mod apply;
 mod begun;
 mod conditions;
+mod csd;
 mod declared;
 mod describe;
 mod dialogs;

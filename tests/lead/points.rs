@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 15] = [
+const BESIDE: [&str; 16] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -270,6 +270,7 @@ const BESIDE: [&str; 15] = [
     "ask who made the server",
     "name the tab",
     // Of texts: killed against real agents, by `tests/e2e/drive.sh`.
+    "close the session",
     "claim a key",
     "give back a key",
     "look at a composer",

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A stand-in for Claude Code that can be typed to: it draws the composer and the permission dialog that the real one draws, keeps its
 registry entry and writes its transcript. What a prompt holds says what happens: `@@say TEXT` is the answer, `@@slow SECONDS` how long
-that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails, and `@@trap` opens a dialog as soon as it is pasted."""
-import datetime, json, os, re, select, subprocess, sys, termios, time, tty, unicodedata, uuid
+that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails, and `@@trap` opens a dialog as soon as it is pasted. It runs the
+hooks of its `--plugin-dir`."""
+import datetime, json, os, re, select, signal, subprocess, sys, termios, time, tty, unicodedata, uuid
 
 words = sys.argv[1:]
 session = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--session-id", "--resume")), str(uuid.uuid4()))
@@ -12,6 +13,22 @@ start = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
 registry = f"{home}/sessions/{os.getpid()}.json"
 transcript = f"{home}/projects/{re.sub('[^A-Za-z0-9]', '-', cwd)}/{session}.jsonl"
 state = {"held": "", "shown": "", "pastes": 0, "said": [], "dialog": None, "choice": 0, "turn": None, "queue": [], "last": None}
+
+
+plugin = next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "--plugin-dir"), None)
+hooks = json.load(open(plugin + "/hooks/hooks.json"))["hooks"] if plugin else {}
+
+
+def tell(event, **more):
+    said = {"hook_event_name": event, "session_id": session, "transcript_path": transcript, "cwd": cwd, **more}
+    for group in hooks.get(event, []):
+        for hook in group["hooks"]:
+            subprocess.run(["sh", "-c", hook["command"]], input=json.dumps(said).encode())
+
+
+def leave(*_):
+    tell("SessionEnd", reason="other")
+    os._exit(143)
 
 
 def now():
@@ -80,28 +97,31 @@ def put(text, is_paste):
 
 def begin(text):
     state["said"] += ["❯ " + text.split("\n")[0]]
+    tell("UserPromptSubmit", prompt=text)
     write("user", message={"role": "user", "content": text}, origin={"kind": "human"})
-    tell = dict(re.findall(r"@@(say|slow|ask|error)\b[ \t]*([^\n]*)", text))
-    state["turn"] = {"tell": tell, "ends": time.time() + float(tell.get("slow") or 0.05)}
+    tells = dict(re.findall(r"@@(say|slow|ask|error)\b[ \t]*([^\n]*)", text))
+    state["turn"] = {"tell": tells, "ends": time.time() + float(tells.get("slow") or 0.05)}
     is_now("busy")
-    if "ask" in tell:
-        state["dialog"], state["choice"] = tell["ask"], 0
+    if "ask" in tells:
+        state["dialog"], state["choice"] = tells["ask"], 0
         is_now("waiting", "permission prompt")
 
 
 def end(is_interrupted=False):
-    tell = state["turn"]["tell"] if state["turn"] else {}
+    tell_of = state["turn"]["tell"] if state["turn"] else {}
     state["turn"], state["dialog"] = None, None
     if is_interrupted:
         write("user", message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]})
-    elif "error" in tell:
+    elif "error" in tell_of:
         write("assistant", isApiErrorMessage=True, message={"role": "assistant", "content": [{"type": "text", "text": "API Error: 400"}],
                                                              "stop_reason": "stop_sequence"})
     else:
-        said = tell.get("say") or "done"
+        said = tell_of.get("say") or "done"
         state["said"] += ["● " + said]
         write("assistant", message={"role": "assistant", "content": [{"type": "text", "text": said}], "stop_reason": "end_turn"})
         write("system", subtype="turn_duration", durationMs=50)
+    if not is_interrupted and "error" not in tell_of:
+        tell("Stop")
     is_now("idle")
     if state["queue"]:
         write("queue-operation", operation="dequeue")
@@ -181,6 +201,8 @@ def take(buffer):
 
 tty.setraw(0, termios.TCSANOW)
 sys.stdout.write("\x1b[?2004h")
+signal.signal(signal.SIGTERM, leave)
+tell("SessionStart", source="startup")
 is_now("idle")
 draw()
 rest = b""

@@ -16,13 +16,15 @@ pub(super) const EVENTS: [(&str, HookKind); 5] = [
 /// the flag against that holds for every hook: only where it asks nothing anyway.
 pub(super) fn carrier(command: &HookCommand, consent: HookConsent) -> Option<HookCarrier> {
     (consent == HookConsent::Unasked).then(|| {
-        let flag = |(event, kind): &(&str, HookKind)| {
+        let flag = |(event, kind): (&str, &str)| {
             // Strings of JSON are strings of TOML.
-            let line = serde_json::Value::from(command.line(*kind));
+            let line = serde_json::Value::from(command.line(kind));
             ["-c".to_owned(), format!("hooks.{event}=[{{hooks=[{{type=\"command\",command={line},timeout={PATIENCE}}}]}}]")]
         };
+        let tools = command.events_of_tools().iter().map(|event| (*event, *event));
+        let events = EVENTS.iter().map(|(event, kind)| (*event, kind.as_str())).chain(tools);
         let trust = std::iter::once("--dangerously-bypass-hook-trust".to_owned());
-        HookCarrier::of_args(trust.chain(EVENTS.iter().flat_map(flag)).collect())
+        HookCarrier::of_args(trust.chain(events.flat_map(flag)).collect())
     })
 }
 

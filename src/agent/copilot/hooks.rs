@@ -30,7 +30,7 @@ pub(super) fn carrier(command: &HookCommand) -> HookCarrier {
 
 /// A file of hooks.
 fn hooks(command: &HookCommand) -> Value {
-    let hook = |kind| json!([{ "type": "command", "bash": command.line(kind), "timeoutSec": PATIENCE }]);
+    let hook = |kind: HookKind| json!([{ "type": "command", "bash": command.line(kind.as_str()), "timeoutSec": PATIENCE }]);
     let hooks: Map<String, Value> = EVENTS.iter().map(|(event, kind)| ((*event).to_owned(), hook(*kind))).collect();
     json!({ "version": 1, "hooks": hooks })
 }

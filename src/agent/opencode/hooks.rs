@@ -33,7 +33,7 @@ fn escaped(byte: u8) -> String {
 
 fn plugin(command: &HookCommand) -> String {
     // Strings of JSON are strings of JavaScript; the event comes last.
-    let [program, arguments @ .., _] = command.words(HookKind::Stop);
+    let [program, arguments @ .., _] = command.words(HookKind::Stop.as_str());
     let (program, arguments) = (json!(program), json!(arguments));
     format!(
         r#"{SIGNATURE}: tells it when this session begins, takes a prompt, asks and settles.

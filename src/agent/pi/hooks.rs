@@ -15,8 +15,9 @@ pub(super) fn carrier(command: &HookCommand) -> HookCarrier {
 
 fn extension(command: &HookCommand) -> String {
     // Strings of JSON are strings of JavaScript; the event comes last.
-    let [program, arguments @ .., _] = command.words(HookKind::Stop);
-    let (program, arguments) = (serde_json::json!(program), serde_json::json!(arguments));
+    let [program, arguments @ .., _] = command.words(HookKind::Stop.as_str());
+    let told: Vec<&str> = command.told().into_iter().collect();
+    let [program, arguments, told] = [serde_json::json!(program), serde_json::json!(arguments), serde_json::json!(told)];
     format!(
         r#"{SIGNATURE}: tells it when this session begins, takes a prompt, settles and ends.
 import {{ spawn }} from "node:child_process";
@@ -24,7 +25,7 @@ export default function (pi) {{
   let failed;
   const emit = (event, ctx, more) => {{
     try {{
-      const child = spawn({program}, [...{arguments}, event], {{ stdio: ["pipe", "ignore", "ignore"] }});
+      const child = spawn({program}, [...{arguments}, event, ...{told}], {{ stdio: ["pipe", "ignore", "ignore"] }});
       child.on("error", () => {{}});
       child.stdin.on("error", () => {{}});
       const session = ctx?.sessionManager;

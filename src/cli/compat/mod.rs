@@ -20,10 +20,10 @@ pub(crate) struct FrontEnd {
 }
 
 /// All of them. To add one, write its module here, and its value in this list.
-const FRONT_ENDS: &[FrontEnd] = &[csd::EMIT_EVENT];
+const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT];
 
 /// The files of a skill that is driven by such a tool, below its directory.
-const OF_SKILL: &[&str] = &["hooks/emit-event"];
+const OF_SKILL: &[&str] = &["scripts/csd", "hooks/emit-event"];
 
 /// Runs the tool that the command line names by its first word; `None`: it names none, so this is headcount itself.
 pub(crate) fn run(arguments: &[OsString]) -> Option<u8> {
@@ -31,6 +31,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Option<u8> {
     let name = Path::new(program).file_name()?.to_str()?;
     let front_end = FRONT_ENDS.iter().find(|it| it.links.contains(&name) || (it.also)(name))?;
     Some((front_end.run)(name, rest))
+}
+
+/// Tells the tool that hears of events in a directory of one. `event` is the agent's own word.
+pub(crate) fn tell(directory: &Path, event: &str, said: &[u8]) {
+    csd::tell(directory, event, said);
 }
 
 /// What `headcount links` makes: links in a directory, scripts in that of a skill.

@@ -97,6 +97,14 @@ pub(super) fn tidy(world: &Observer, permit: &Permit, placed: &Placed, is_spared
     fault::around("close the pane", || of(permit).tidy(here(world), permit, placed, is_spared))
 }
 
+/// Closes a session by the multiplexer's id of it, whatever is in it. Whether that came about is for whoever wants to know to see.
+///
+/// # Errors
+/// One line.
+pub(super) fn close(world: &Observer, permit: &Permit, (session, server): (&str, u32)) -> Result<(), String> {
+    fault::around("close the session", || of(permit).close(here(world), permit, (session, server)))
+}
+
 /// Takes away what a start left that was called off before anything began.
 ///
 /// # Errors

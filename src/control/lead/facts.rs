@@ -15,7 +15,7 @@ use crate::control::pass::Pass;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, MuxKind, SessionKey};
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Ledger, Operation, OperationId, Outcome};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, LeadRule, Ledger, Operation, OperationId, Outcome};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::core::observe::{Activity, MuxSession, Transcript};
@@ -107,7 +107,7 @@ impl<'a> Ground<'a> {
         }
         let is_bold =
             session.lead.permissions == Some(Permissions::Bypass) || has_permission_flag(&self.pass.manifest().agents, session);
-        if is_bold && !self.has_consent() {
+        if is_bold && !self.request.front.profile.relaxes(LeadRule::Consent) && !self.has_consent() {
             let message = "it would run without asking you anything; `headcount consent bypass` allows that, once per user";
             return blocked(BlockCode::Consent, message);
         }

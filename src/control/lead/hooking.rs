@@ -25,14 +25,15 @@ pub(super) struct Hooking {
 pub(super) fn hooking(
     adapter: &dyn Adapter,
     session: &Session,
-    (program, state): (&Path, &StateHome),
+    (program, state, told): (&Path, &StateHome, Option<&Path>),
     inherited: impl Fn(&str) -> Option<String>,
 ) -> Result<Hooking, String> {
     let consent = match session.lead.permissions {
         Some(Permissions::Bypass) => HookConsent::Unasked,
         _ => HookConsent::Asks,
     };
-    let Some(command) = HookCommand::new(program, state.path(), session.agent) else { return Ok(Hooking::default()) };
+    let command = HookCommand::new(program, state.path(), session.agent).and_then(|command| command.telling(told));
+    let Some(command) = command else { return Ok(Hooking::default()) };
     let Some(carrier) = adapter.hooks(&command, consent) else { return Ok(Hooking::default()) };
     let fail = |error| format!("hooks cannot be put into {}: {error}", state.hooks().display());
     let place = match carrier.files.is_empty() {

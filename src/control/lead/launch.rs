@@ -85,6 +85,7 @@ pub(super) fn spec(
     }
     let args = [hooking.args.as_slice(), &session.lead.args].concat();
     argv.extend(table.arguments(opening, &args, permissions, prompt));
+    argv.extend(request.front.arguments.iter().cloned());
     let own = |name: &str| session.env.contains_key(name) || session.lead.env_files.contains_key(name);
     let given = table.set.iter().filter(|(name, _)| !own(name)).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let set = given
@@ -105,7 +106,7 @@ fn lock_name(session: &Session, home: &std::path::Path, id: &ConversationId) -> 
 }
 
 /// A new id for a conversation, as UUID; `None` where the system gives no random numbers.
-pub(super) fn new_id() -> Option<ConversationId> {
+pub fn new_id() -> Option<ConversationId> {
     let mut bytes = [0_u8; 16];
     let mut source = std::fs::File::open("/dev/urandom").ok()?;
     std::io::Read::read_exact(&mut source, &mut bytes).ok()?;

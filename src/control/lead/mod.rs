@@ -10,6 +10,7 @@ mod effects;
 mod enforce;
 mod engine;
 mod facts;
+mod front;
 mod holds;
 mod hooking;
 mod launch;
@@ -19,6 +20,7 @@ mod recover;
 mod rivals;
 mod send;
 mod waiting;
+pub mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -47,8 +49,10 @@ pub use engine::{
     Progress, carry_out, forget_all, handoff, release, release_operation, relocate, remove_all, rename, stop_and_forget_all,
 };
 use facts::Ground;
+pub use front::{FrontRequest, HeardCheck};
 pub use holds::holds;
-pub use send::{AnswerRequest, SendRequest, SentText, answer, ask, is_shown, send};
+pub use launch::new_id;
+pub use send::{AnswerRequest, SendRequest, SentText, TypedText, answer, ask, is_shown, send};
 pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
 
 /// What a person or a program asks for.
@@ -92,6 +96,8 @@ pub struct LeadRequest {
     pub parallel: usize,
     /// The program to put into panes.
     pub launcher: PathBuf,
+    /// What the front end of another tool adds.
+    pub front: FrontRequest,
 }
 
 impl LeadRequest {

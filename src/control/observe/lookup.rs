@@ -7,7 +7,7 @@ use super::panes::Inspector;
 use super::{Observer, ask_now, fill};
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
-use crate::core::ids::ServerKey;
+use crate::core::ids::{ServerKey, SessionKey};
 use crate::core::observe::{MuxSession, Pane, Server};
 
 /// A pane, and a session that shows it.
@@ -42,4 +42,25 @@ pub(in crate::control) fn panes(
     });
     let shown = shown.collect();
     Fact::Seen((server, shown))
+}
+
+/// A server, as it is now.
+pub(in crate::control) fn server(world: &Observer, key: &ServerKey) -> Fact<Server> {
+    ask_now(world, key)
+}
+
+/// A session by its name, with the process that serves it.
+pub(in crate::control) fn session(world: &Observer, key: &SessionKey) -> Fact<(Arc<MuxSession>, u32)> {
+    let server = match ask_now(world, &key.server_key()) {
+        Fact::Seen(server) => server,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    let Some(session) = server.sessions.iter().find(|session| key.names().any(|name| name == session.name)) else {
+        return Fact::Absent;
+    };
+    match session.served_by(Some(&server)) {
+        Some(process) => Fact::Seen((Arc::clone(session), process)),
+        None => Fact::Unknown("the process of its server cannot be told".to_owned()),
+    }
 }

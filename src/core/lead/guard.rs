@@ -2,6 +2,7 @@
 
 use super::action::{Action, ActionKind, Standing, Target};
 use super::operation::Operation;
+use super::profiles::{LeadProfile, LeadRule};
 
 /// The permission to carry out one operation.
 #[derive(Debug)]
@@ -31,6 +32,18 @@ impl Permit {
             rung: None,
         };
         (is_start && is_called_off).then(|| Self { operation: operation.clone(), action })
+    }
+
+    /// The permission to close a whole session at the end of what was in it, for a tool that does so.
+    pub fn of_session_end(operation: &Operation, profile: LeadProfile) -> Option<Self> {
+        let action = Action {
+            kind: operation.action,
+            target: Target::InPlace,
+            conversation: operation.conversation.clone(),
+            rung: None,
+        };
+        let may = operation.action == ActionKind::Stop && profile.relaxes(LeadRule::SessionKept);
+        may.then(|| Self { operation: operation.clone(), action })
     }
 
     /// The operation.

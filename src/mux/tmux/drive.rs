@@ -104,6 +104,15 @@ impl MuxDrive for TmuxDrive {
         Ok(())
     }
 
+    fn close(&self, (host, env): MuxPlace<'_>, permit: &Permit, (session, server): (&str, u32)) -> Result<(), String> {
+        let socket = address::socket(&permit.operation().session.server, env)?;
+        let (target, condition) = (format!("{session}:"), format!("#{{==:#{{pid}},{server}}}"));
+        let command = format!("kill-session -t '{session}'");
+        let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
+        let output = run(host, &socket, &words, Beside::default())?;
+        if output.is_success() { Ok(()) } else { Err(format!("tmux closed nothing: {}", probe::last_words(&output))) }
+    }
+
     /// Nothing is left: a launcher that begins nothing ends, and its pane with it.
     fn abandon(&self, _: MuxPlace<'_>, _: &Permit) -> Result<(), String> {
         Ok(())

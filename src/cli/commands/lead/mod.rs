@@ -28,7 +28,7 @@ use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::lead as render;
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, signals};
-use crate::control::lead::{self, LeadError, LeadRequest, PermissionFile, Planned, Progress};
+use crate::control::lead::{self, FrontRequest, LeadError, LeadRequest, PermissionFile, Planned, Progress};
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::control::tasks;
@@ -107,6 +107,7 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
         cause: None,
         parallel: PARALLEL,
         launcher,
+        front: FrontRequest::default(),
     })
 }
 

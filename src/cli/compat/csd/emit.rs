@@ -58,15 +58,28 @@ pub(super) fn run() {
     }
 }
 
+/// The same from a hook of headcount, which names the directory and the event.
+pub(in crate::cli::compat) fn tell(directory: &Path, event: &str, said: &[u8]) {
+    let workers = Workers::at(directory.to_owned());
+    let Ok(mut payload) = serde_json::from_slice::<HookPayload>(said) else { return };
+    event.clone_into(&mut payload.hook_event_name);
+    if workers.check().is_ok() {
+        emit_of(&workers, &payload, Newcomer::of_environment(&workers).as_ref());
+    }
+}
+
 /// Writes the event down, if there is one and it is of a worker; gives which it was.
 pub(super) fn emit(workers: &Workers, said: &[u8], newcomer: Option<&Newcomer>) -> Option<WorkerEvent> {
-    let payload: HookPayload = serde_json::from_slice(said).ok()?;
+    emit_of(workers, &serde_json::from_slice(said).ok()?, newcomer)
+}
+
+fn emit_of(workers: &Workers, payload: &HookPayload, newcomer: Option<&Newcomer>) -> Option<WorkerEvent> {
     let kind = WorkerEvent::of_hook(&payload.hook_event_name)?;
     let id = payload.session_id.as_str();
     if workers.meta(id).is_none() {
-        register(workers, &payload, newcomer?)?;
+        register(workers, payload, newcomer?)?;
     }
-    workers.append(id, &line(kind, &payload)).ok()?;
+    workers.append(id, &line(kind, payload)).ok()?;
     Some(kind)
 }
 

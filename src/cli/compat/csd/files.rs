@@ -13,6 +13,8 @@ const OLD: &str = "/tmp/claude-workers";
 const NEW: &str = "/tmp/csd-workers";
 /// How much of a small file is read.
 const MOST: u64 = 1 << 20;
+/// The same of an events file.
+const MOST_EVENTS: u64 = 256 << 20;
 
 /// An event of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,21 @@ impl WorkerEvent {
 
     pub(super) const fn as_str(self) -> &'static str {
         self.words().0
+    }
+
+    /// Whether a word is one of csd's.
+    pub(super) fn is_known(word: &str) -> bool {
+        Self::ALL.into_iter().any(|kind| kind.as_str() == word)
+    }
+
+    /// What a line of an events file tells; `None`: nothing that csd knows.
+    pub(super) fn of_line(line: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Line {
+            event: String,
+        }
+        let line: Line = serde_json::from_str(line).ok()?;
+        Self::ALL.into_iter().find(|kind| kind.as_str() == line.event)
     }
 
     pub(super) fn of_hook(name: &str) -> Option<Self> {
@@ -97,7 +114,7 @@ impl Workers {
         Self { directory }
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let shown = self.directory.display();
         match self.directory.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -112,7 +129,6 @@ impl Workers {
     }
 
     /// Makes the directory, for its owner alone.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) fn prepare(&self) -> Result<(), String> {
         let fail = |error: io::Error| format!("cannot use {}: {error}", self.directory.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory).map_err(fail)?;
@@ -175,7 +191,6 @@ impl Workers {
         Some(String::from_utf8(text).ok()?.trim().to_owned())
     }
 
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(super) fn write_harness(&self, name: &str, harness: &str) -> io::Result<()> {
         self.replace(&self.harness_file(name), harness.as_bytes(), 0o600)
     }
@@ -189,6 +204,82 @@ impl Workers {
             return Err(io::Error::other("it is no regular file"));
         }
         file.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// The whole lines of the events of a conversation; `None`: there is no such file.
+    pub(super) fn events(&self, id: &str) -> Option<Vec<String>> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = is_plain(id).then(|| options.open(self.events_file(id)).ok())??;
+        let mut text = Vec::new();
+        file.take(MOST_EVENTS).read_to_end(&mut text).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        Some(whole.lines().map(str::to_owned).collect())
+    }
+
+    /// The program that is csd for one worker.
+    pub(super) fn shim(&self, name: &str) -> PathBuf {
+        self.directory.join("bin").join(name)
+    }
+
+    /// Writes it.
+    pub(super) fn write_shim(&self, name: &str, program: &Path) -> io::Result<()> {
+        let shim = self.shim(name);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.directory.join("bin"))?;
+        let words = [self.directory.to_string_lossy(), program.to_string_lossy()];
+        let [directory, program] = words.map(|word| shell_words::quote(&word).into_owned());
+        let text = format!(
+            "#!/usr/bin/env bash\nexport CSD_WORKER_DIR={directory}\nexec -a csd {program} --worker \"{name}\" \"$@\"\n"
+        );
+        self.replace(&shim, text.as_bytes(), 0o755)
+    }
+
+    /// The directory itself.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The names of workers that were launched and have no meta.
+    pub(super) fn unregistered(&self) -> Vec<String> {
+        let known: Vec<String> = self.metas().into_iter().map(|meta| meta.tmux_name).collect();
+        let shims = fs::read_dir(self.directory.join("bin")).into_iter().flatten();
+        let shims = shims.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = self.named("harness").into_iter().chain(shims).filter(|name| is_plain(name)).collect();
+        names.retain(|name| !known.contains(name));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Takes away everything of a worker: what is known of it, its events, its program, its home.
+    pub(super) fn remove(&self, name: &str) {
+        self.remove_files(name);
+        let home = self.homes().join(name);
+        if is_plain(name) && home.symlink_metadata().is_ok_and(|it| it.is_dir()) {
+            let _ = fs::remove_dir_all(home);
+        }
+    }
+
+    /// The same but for its home.
+    pub(super) fn remove_files(&self, name: &str) {
+        for meta in self.metas().into_iter().filter(|meta| meta.tmux_name == name) {
+            for file in [self.meta_file(&meta.session_id), self.events_file(&meta.session_id)] {
+                let _ = fs::remove_file(file);
+            }
+        }
+        if is_plain(name) {
+            let _ = fs::remove_file(self.harness_file(name));
+            let _ = fs::remove_file(self.shim(name));
+        }
+    }
+
+    /// Lets the events of a conversation begin anew.
+    pub(super) fn begin_events(&self, id: &str) -> io::Result<()> {
+        match fs::remove_file(self.events_file(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Puts a file there in one step.

@@ -12,12 +12,12 @@ use crate::agent::Agents;
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::control::lead::effects::Ending;
 use crate::control::lead::rivals::Rivals;
-use crate::control::lead::{about, effects, facts, hooking, launch, plan};
+use crate::control::lead::{HeardCheck, about, effects, facts, hooking, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, OperationReport, Outcome, Permit, Placed,
-    Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
+    Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, LeadRule, OperationReport, Outcome, Permit,
+    Placed, Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
@@ -40,7 +40,7 @@ impl Engine<'_> {
             return report.failed(Outcome::Failed, "how its agent is started is not known".to_owned());
         };
         if action.kind == ActionKind::Start && action.conversation.is_none() && table.id_flag.is_some() {
-            action.conversation = launch::new_id();
+            action.conversation = self.request.front.conversation.clone().or_else(launch::new_id);
         }
         self.space();
         let operation = self.operation(session, &action);
@@ -51,7 +51,7 @@ impl Engine<'_> {
         };
         let server = facts::serving(pass, &session.key);
         let inherited = |name: &str| effects::variable(self.world, (&session.key, server?), name)?.into_string().ok();
-        let place = (self.request.launcher.as_path(), &self.request.pass.state_home);
+        let place = (self.request.launcher.as_path(), &self.request.pass.state_home, self.request.front.told.as_deref());
         // An agent that tells less is started all the same.
         let hooking = hooking::hooking(adapter, session, place, inherited).unwrap_or_else(|why| {
             (self.tell)(Progress::Note(&format!("{}: it is started without hooks: {why}", session.key)));
@@ -250,6 +250,10 @@ impl Engine<'_> {
                         (screen, framed) = (Some(view.screen), Instant::now());
                     }
                 }
+                // A tool that has heard from it need not know its program.
+                if let (None, Some(launcher), true) = (seen.agent, files.launched().and_then(|it| it.pid), self.is_heard()) {
+                    (seen.agent, seen.is_ready) = (Some(launcher), true);
+                }
                 // It may have ended while it was looked at.
                 seen.ended = files.ended().map(|end| end.end());
             }
@@ -282,6 +286,11 @@ impl Engine<'_> {
             std::thread::sleep(pause);
             pause = (pause * 5 / 4).min(LOOKS[1]);
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        let front = &self.request.front;
+        front.profile.relaxes(LeadRule::ReadyByItself) && front.heard.as_ref().is_some_and(HeardCheck::is_so)
     }
 
     /// What is to be seen of an agent that was begun.

@@ -3,6 +3,7 @@
 mod addressee;
 mod answer;
 mod ask;
+mod blind;
 mod draft;
 mod pane;
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub use addressee::is_shown;
 use addressee::{Found, find};
 pub use answer::{AnswerRequest, answer};
 pub use ask::ask;
+pub use blind::TypedText;
+pub(super) use blind::type_to;
 use draft::{ReceiptDraft, report};
 use transcript::SearchedTranscript;
 

@@ -4,7 +4,7 @@ use super::composer::{Composer, ComposerTable, composer, has_popup, is_busy};
 use super::screen::PaneScreen;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::operation::OperationId;
-use crate::core::lead::{BlockCode, Blocked};
+use crate::core::lead::{BlockCode, Blocked, LeadProfile, LeadRule};
 use crate::core::observe::Activity;
 
 /// What a multiplexer says of a pane, and shows.
@@ -136,7 +136,12 @@ pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
 
 /// Whether a pane is that of the agent, and takes what is typed.
 pub(super) fn is_its_pane(to: &Addressee, pane: &ComposerPane) -> Result<(), Blocked> {
-    if (pane.server, pane.pid) != (to.pane.server, to.pane.pid) {
+    is_the_pane(&to.pane, pane)
+}
+
+/// Whether a pane is the one that is meant, and takes what is typed.
+fn is_the_pane(meant: &PaneAddress, pane: &ComposerPane) -> Result<(), Blocked> {
+    if (pane.server, pane.pid) != (meant.server, meant.pid) {
         return held(BlockCode::Busy, "its pane is another one by now; look again");
     }
     for (is_so, why) in [
@@ -202,6 +207,23 @@ pub(super) fn permit_for(
     words: Vec<(bool, String)>,
 ) -> TypingPermit {
     TypingPermit { operation: operation.clone(), pane: to.pane.clone(), runs: pane.runs.clone(), words }
+}
+
+/// The permission to type into a pane in which no agent is known, for a tool that does so.
+///
+/// # Errors
+/// Why not.
+pub fn may_type_blindly(
+    operation: &OperationId,
+    to: &PaneAddress,
+    pane: &ComposerPane,
+    profile: LeadProfile,
+) -> Result<TypingPermit, Blocked> {
+    if !profile.relaxes(LeadRule::AgentInPane) {
+        return held(BlockCode::NoAgent, "no agent is known to be in it");
+    }
+    is_the_pane(to, pane)?;
+    Ok(TypingPermit { operation: operation.clone(), pane: to.clone(), runs: pane.runs.clone(), words: Vec::new() })
 }
 
 /// The permission to press Esc, which closes a list that is up above a text of ours.

@@ -16,8 +16,9 @@ pub use composer::{
 };
 pub use guard::{
     Addressee, ComposerPane, PaneAddress, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste, may_submit,
+    may_type_blindly,
 };
 pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
 pub use screen::{PaneScreen, ScreenCell, ScreenRow, holds, squeezed};
-pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable};
+pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable, without_controls};

@@ -48,6 +48,11 @@ fn is_control(it: char) -> bool {
     it.is_control() && it != '\t' && it != '\n'
 }
 
+/// A text without what a terminal would obey.
+pub fn without_controls(text: &str) -> String {
+    text.chars().filter(|it| !is_control(*it)).collect()
+}
+
 /// A text as it is typed into a composer.
 ///
 /// # Errors
@@ -57,7 +62,7 @@ pub fn typable(text: &str, options: TextOptions, table: &ComposerTable) -> Resul
     if controls > 0 && !options.strip {
         return Err(TextRefusal::Control(controls));
     }
-    let text: String = text.chars().filter(|it| !is_control(*it)).collect();
+    let text = without_controls(text);
     if text.len() > LONGEST {
         return Err(TextRefusal::TooLong(text.len()));
     }

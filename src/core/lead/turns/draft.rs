@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{PromptLine, Turn, TurnEnd, TurnError, TurnErrorKind, TurnStep, TurnStepKind};
+use super::{PromptLine, ToolInput, Turn, TurnEnd, TurnError, TurnErrorKind, TurnStep, TurnStepKind};
 
 /// A turn that is being put together.
 #[derive(Debug, Clone)]
@@ -105,8 +105,11 @@ impl TurnDraft {
     }
 
     /// A tool was called.
-    pub fn call(&mut self, id: &str, tool: String, text: String, at: Option<DateTime<Utc>>) {
-        self.step(TurnStepKind::Tool, Some(tool), text, at);
+    pub fn call(&mut self, id: &str, tool: String, input: ToolInput, at: Option<DateTime<Utc>>) {
+        self.step(TurnStepKind::Tool, Some(tool), input.text, at);
+        if let Some(step) = self.steps.last_mut() {
+            step.input = input.json;
+        }
         self.calls.insert(id.to_owned());
     }
 
@@ -122,7 +125,7 @@ impl TurnDraft {
     fn step(&mut self, kind: TurnStepKind, tool: Option<String>, text: String, at: Option<DateTime<Utc>>) {
         // Whatever was taken for its end was none.
         self.goes_on();
-        self.steps.push(TurnStep { kind, at, tool, failed: false, text });
+        self.steps.push(TurnStep { kind, at, tool, failed: false, text, input: None });
     }
 
     /// It goes on after what looked like its end.
@@ -208,7 +211,7 @@ mod tests {
     fn the_answer_is_what_was_written_after_the_last_tool() {
         let mut draft = asked("do it");
         draft.write("let me see".to_owned(), None);
-        draft.call("1", "Bash".to_owned(), "ls".to_owned(), None);
+        draft.call("1", "Bash".to_owned(), "ls".into(), None);
         assert_eq!(draft.clone().finish().text, "let me see", "as far as it has come");
         draft.give("1", "a b".to_owned(), false, None);
         draft.write("there are".to_owned(), None);
@@ -246,7 +249,7 @@ mod tests {
     #[test]
     fn an_interrupted_turn_waits_for_no_tool() {
         let mut draft = asked("x");
-        draft.call("1", "Bash".to_owned(), String::new(), None);
+        draft.call("1", "Bash".to_owned(), "".into(), None);
         assert_eq!(draft.clone().finish().pending, 1);
         draft.end(TurnEnd::Interrupted, Some("mark"), None);
         assert_eq!(draft.finish().pending, 0);

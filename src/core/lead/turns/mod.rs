@@ -129,6 +129,24 @@ pub struct TurnStep {
     pub failed: bool,
     /// What it says: text, the arguments of a tool, what a tool gave.
     pub text: String,
+    /// All arguments of a tool, as JSON.
+    #[serde(skip)]
+    pub input: Option<String>,
+}
+
+/// What a tool was called with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolInput {
+    /// The one argument that tells most, or all of them.
+    pub text: String,
+    /// All of them, as JSON.
+    pub json: Option<String>,
+}
+
+impl From<&str> for ToolInput {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), json: None }
+    }
 }
 
 /// What a step is.
