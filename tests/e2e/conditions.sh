@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by the scripts of agents: what is told of a session that headcount starts, and what can be waited for. Needs what common.sh
-# and lead.sh define.
+# Sourced by the scripts of agents: what is told of a session that headcount starts, and what can be waited for. Needs what common.sh,
+# lead.sh and drive.sh define.
 
 # waits CODE NAME WORD...: how waiting for it ends
 waits() {
@@ -9,6 +9,14 @@ waits() {
   headcount wait "$name" --for "$@" >"$WORLD/waited" 2>&1 || rc=$?
   [ "$rc" = "$code" ] || cat "$WORLD/waited" >&2
   check "$name: a wait for $*" "$code" "$rc"
+}
+# comes_of NAME TEXT COND: it is sent, and one of the conditions comes after it. A wait that began after the text would miss what an
+# agent does at once.
+comes_of() {
+  await 20 "$1 takes a text" takes "$1"
+  receipt "$1" "$2"
+  check "$1: a text is delivered" "0 delivered" "$RC $(of outcome)"
+  waits 0 "$1" "$3" --after "$(of id)" --timeout 120s
 }
 # conditions_held NAME: the conditions that hold
 conditions_held() {
@@ -35,23 +43,16 @@ conditions() {
   check "$1: it has ended" "idle turn-ended ready" "$(conditions_held "$name")"
   waits 75 "$name" turn-ended --next --timeout 1s
 
-  await 20 "the composer of $name" on_screen "$name" "$4"
-  prompt "$name" $'told two\n@@error 429'
-  waits 0 "$name" rate-limited,idle --next --timeout 120s
+  comes_of "$name" $'told two\n@@error 429' rate-limited,idle
   check "$1: a limit is told from idle" "rate-limited turn-ended ready" "$(conditions_held "$name")"
-  await 20 "the composer of $name" on_screen "$name" "$4"
-  prompt "$name" $'told three\n@@error 400'
-  waits 0 "$name" error,idle --next --timeout 120s
+  comes_of "$name" $'told three\n@@error 400' error,idle
   check "$1: and so is another error" "error turn-ended ready" "$(conditions_held "$name")"
-  await 20 "the composer of $name" on_screen "$name" "$4"
-  prompt "$name" $'told four\n@@say well'
-  waits 0 "$name" idle --next --timeout 60s
+  comes_of "$name" $'told four\n@@say well' idle
   check "$1: the next prompt ends it" "idle turn-ended ready" "$(conditions_held "$name")"
   headcount describe "$name" >"$WORLD/described"
   grep -q 'said: well' "$WORLD/described" || { cat "$WORLD/described"; exit 1; }
 
-  prompt "$name" $'told five\n@@ask touch told-asked'
-  waits 0 "$name" needs-input,turn-ended --next --timeout 60s
+  comes_of "$name" $'told five\n@@ask touch told-asked' needs-input,turn-ended
   check "$1: it asks for a permission" needs-input "$(conditions_held "$name")"
   key "$name" Escape
   waits 0 "$name" idle --timeout 30s
