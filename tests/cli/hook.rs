@@ -192,7 +192,7 @@ fn an_event_that_cannot_be_written_is_counted_and_spoils_no_other() {
     // A limit on the length of files stands for a full disk. It ends in the middle of a line.
     let file = state.hooks().join(format!("{}.jsonl", std::process::id()));
     let filler = std::fs::read_to_string(&file).unwrap();
-    let mut text = filler.repeat(1024 / filler.len());
+    let mut text = filler.repeat((1024 - 10) / filler.len());
     text.push_str(&filler[..1024 - 10 - text.len()].replace('\n', " "));
     std::fs::write(&file, &text).unwrap();
     for _ in 0..2 {
