@@ -112,6 +112,7 @@ fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Resu
         Verb::Events(args) => commands::lead::events::run(&args, context),
         Verb::Hooks(args) => commands::hooks::run(&args, context),
         Verb::Send(args) => commands::lead::send::run(&args, context),
+        Verb::Queue(args) => commands::lead::queue::run(&args, context),
         Verb::Ask(args) => commands::lead::send::run_ask(&args, context),
         Verb::Answer(args) => commands::lead::answer::run(&args, context),
         Verb::Wait(args) => commands::lead::wait::run(&args, context),

@@ -4,7 +4,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
 
@@ -38,14 +38,30 @@ pub enum ClaimError {
     },
 }
 
+/// Who carries texts of a manifest to agents, as a claim says it.
+pub fn of_deliverer(manifest: &Path) -> String {
+    let manifest = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
+    format!("deliver {}", manifest.display())
+}
+
 impl Claim {
+    /// Whether somebody has this claim now. Makes nothing.
+    pub fn is_taken(home: &StateHome, what: &str) -> bool {
+        let Ok(file) = File::open(Self::place(home, what)) else { return false };
+        matches!(fs4::FileExt::try_lock_shared(&file), Err(TryLockError::WouldBlock))
+    }
+
+    fn place(home: &StateHome, what: &str) -> PathBuf {
+        home.path().join("claims").join(format!("{}.lock", TextHash::of(what.as_bytes()).short(16)))
+    }
+
     /// Claims to be the only one that is `what`, which may be any text.
     ///
     /// # Errors
     /// [`ClaimError`].
     pub fn take(home: &StateHome, what: &str) -> Result<Self, ClaimError> {
         let directory = home.path().join("claims");
-        let path = directory.join(format!("{}.lock", TextHash::of(what.as_bytes()).short(16)));
+        let path = Self::place(home, what);
         let fail = |action, path: &PathBuf| {
             let path = path.clone();
             move |source| ClaimError::Io { action, path, source }
@@ -85,7 +101,9 @@ mod tests {
         let other = Claim::take(&home, "c").unwrap();
         let Err(ClaimError::Taken { pid }) = Claim::take(&home, "a/b\n") else { panic!("it was had twice") };
         assert_eq!(pid, Some(std::process::id()));
+        assert!(Claim::is_taken(&home, "a/b\n") && !Claim::is_taken(&home, "d"));
         drop((claim, other));
+        assert!(!Claim::is_taken(&home, "a/b\n"));
         Claim::take(&home, "a/b\n").unwrap();
     }
 }

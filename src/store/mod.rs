@@ -10,6 +10,7 @@
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //! | [`settings`] | settings of agents, which are not ours | `hooks install` and `hooks remove`, as a person asked |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
+//! | [`queue`] | texts that wait for an agent | whoever sends or delivers one |
 //!
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
@@ -22,6 +23,7 @@ pub mod journal;
 pub mod manifest;
 pub mod operations;
 pub mod paths;
+pub mod queue;
 mod replace;
 pub mod settings;
 pub mod state;

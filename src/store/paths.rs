@@ -4,6 +4,7 @@
 //! $XDG_STATE_HOME/headcount/            default ~/.local/state/headcount, mode 0700
 //!   hooks/<pid>.jsonl  <pid>.1          events from agents' hooks, and what was put aside of them; mode 0600
 //!   hooks/dropped                       how many events could not be written
+//!   queue/<id>.json                     texts that wait for an agent; mode 0600
 //!   claims/<16 hex>.lock                who speaks to a broker as whom: one process at a time
 //!   <stem>-<12 hex>/                    one manifest: its file's stem and the hash of its resolved absolute path
 //!     journal.jsonl  state.json         mode 0600

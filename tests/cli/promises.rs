@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 120] = [
+const EXITS: [(&[&str], u8); 122] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -106,6 +106,8 @@ const EXITS: [(&[&str], u8); 120] = [
     (&["screen lab"], 4),
     (&["send nobody hello"], 1),
     (&["send lab hello"], 3),
+    (&["queue"], 0),
+    (&["queue nobody"], 1),
     (&["ask nobody hello"], 1),
     (&["ask lab hello"], 3),
     (&["answer nobody"], 1),
@@ -173,7 +175,7 @@ const EXITS: [(&[&str], u8); 120] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 69] = [
+const ELSEWHERE: [(&str, u8, &str); 71] = [
     ("status", 2, "tests/cli/verbs.rs"),
     ("status", 130, "tests/cli/following.rs"),
     ("diff", 0, "tests/cli/verbs.rs"),
@@ -220,6 +222,8 @@ const ELSEWHERE: [(&str, u8, &str); 69] = [
     ("handoff", 75, "tests/lead/holds.rs"),
     ("release", 75, "tests/lead/holds.rs"),
     ("send", 0, "tests/e2e/drive.sh"),
+    ("queue", 3, "tests/lead/waiting.rs"),
+    ("queue", 75, "tests/lead/waiting.rs"),
     ("ask", 0, "tests/e2e/drive.sh"),
     ("ask", 75, "tests/e2e/drive.sh"),
     ("answer", 0, "tests/e2e/drive.sh"),
@@ -344,7 +348,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 36] = [
+const DOCUMENTS: [&[&str]; 37] = [
     &["status"],
     &["diff"],
     &["history"],
@@ -368,6 +372,7 @@ const DOCUMENTS: [&[&str]; 36] = [
     &["screen lab"],
     &["events lab"],
     &["send lab hello"],
+    &["queue"],
     &["ask lab hello"],
     &["answer lab"],
     &["wait lab --for idle --timeout 10ms"],

@@ -29,7 +29,11 @@ impl Drop for Enforcer {
 
 impl Enforcer {
     pub(super) fn start(scene: &Scene, more: &[&str]) -> Self {
-        let words = [&["watch", "--enforce", "--json", "--interval", "5s"], more].concat();
+        Self::with(scene, &[&["--enforce", "--interval", "5s"], more].concat())
+    }
+
+    pub(super) fn with(scene: &Scene, options: &[&str]) -> Self {
+        let words = [&["watch", "--json"], options].concat();
         let mut child = scene.command(&words).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let events = Arc::new(Mutex::new(Vec::new()));
@@ -61,7 +65,7 @@ impl Enforcer {
         kill_process(Pid::from_raw(self.child.id().try_into().unwrap()).unwrap(), signal).unwrap();
     }
 
-    fn end(&mut self) -> Option<i32> {
+    pub(super) fn end(&mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.child.wait().unwrap().code()
     }

@@ -34,6 +34,7 @@ mod soak;
 mod support;
 mod table;
 mod tasks;
+mod waiting;
 #[path = "../support/zellij.rs"]
 mod zellij;
 

@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 16] = [
+const BESIDE: [&str; 19] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -276,6 +276,10 @@ const BESIDE: [&str; 16] = [
     "look at a composer",
     "paste",
     "press a key behind a text",
+    // Of texts that wait: killed by `waiting.rs`.
+    "keep a text",
+    "note why a text waits",
+    "take a text out",
 ];
 
 fn every_point_is_one_of(all: &[(&Deed, Vec<String>)]) {

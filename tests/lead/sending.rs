@@ -11,14 +11,14 @@ use super::zellij::Zellij;
 use super::{Ran, Scene};
 
 /// A stand-in that can be typed to.
-struct Talker {
-    scene: Scene,
-    claude: Claude,
+pub(super) struct Talker {
+    pub(super) scene: Scene,
+    pub(super) claude: Claude,
     zellij: Option<Zellij>,
 }
 
 impl Talker {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one }\n");
         Self::begun(scene, None)
     }
@@ -29,7 +29,7 @@ impl Talker {
     }
 
     /// One in each multiplexer that is there.
-    fn everywhere() -> impl Iterator<Item = Self> {
+    pub(super) fn everywhere() -> impl Iterator<Item = Self> {
         [|| Some(Self::new()), Self::in_zellij].into_iter().filter_map(|begin| begin())
     }
 
@@ -45,7 +45,7 @@ impl Talker {
         talker
     }
 
-    fn letters(&self, text: &str) {
+    pub(super) fn letters(&self, text: &str) {
         match &self.zellij {
             None => drop(self.tmux(&["send-keys", "-t", "=one:", "-l", text])),
             Some(zellij) => zellij.action("one", &["write-chars", "--pane-id", "terminal_0", text]),
@@ -59,28 +59,28 @@ impl Talker {
         }
     }
 
-    fn escape(&self) {
+    pub(super) fn escape(&self) {
         self.key("Escape", "27");
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.key("C-u", "21");
     }
 
-    fn cwd(&self) -> PathBuf {
+    pub(super) fn cwd(&self) -> PathBuf {
         self.scene.world.workspace("one")
     }
 
-    fn tmux(&self, words: &[&str]) -> String {
+    pub(super) fn tmux(&self, words: &[&str]) -> String {
         self.scene.world.tmux(words)
     }
 
-    fn await_screen(&self, text: &str) {
+    pub(super) fn await_screen(&self, text: &str) {
         await_some(text, || self.scene.run(&["screen", "one"]).stdout.contains(text).then_some(()));
     }
 
     /// What was said to it, in order.
-    fn prompts(&self) -> Vec<String> {
+    pub(super) fn prompts(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.scene.world.transcript(&self.cwd(), &self.claude.id)).unwrap_or_default();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines
@@ -89,14 +89,14 @@ impl Talker {
             .collect()
     }
 
-    fn receipt(&self, words: &[&str]) -> (Ran, Value) {
+    pub(super) fn receipt(&self, words: &[&str]) -> (Ran, Value) {
         let ran = self.scene.run(&[&["send", "one", "--json"], words].concat());
         let receipt = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
         (ran, receipt)
     }
 
     /// Sends it and gives its outcome, and the code of what is in the way.
-    fn outcome(&self, words: &[&str]) -> (String, String) {
+    pub(super) fn outcome(&self, words: &[&str]) -> (String, String) {
         let (_, receipt) = self.receipt(words);
         // Shown if the test fails.
         eprintln!("{}: {}", receipt["outcome"], receipt["message"]);
@@ -112,7 +112,7 @@ impl Talker {
         assert_eq!((outcome.as_str(), code.as_str()), ("delivered", ""), "{words:?}");
     }
 
-    fn is_idle(&self) {
+    pub(super) fn is_idle(&self) {
         await_some("an idle agent", || (self.status() == "idle").then_some(()));
     }
 
@@ -122,7 +122,7 @@ impl Talker {
         entry["status"].as_str().unwrap().to_owned()
     }
 
-    fn asks(&self, command: &str) {
+    pub(super) fn asks(&self, command: &str) {
         self.scene.run(&["send", "one", &format!("run it\n@@ask {command}")]).is(0);
         self.await_screen("Do you want to proceed?");
     }

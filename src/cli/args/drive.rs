@@ -23,8 +23,9 @@ Examples:
   git diff | headcount send reviewer -
   headcount send lab-creator-claude --file task.md --id task-17
   headcount send lab-creator-claude /compact --command
+  headcount send lab-creator-claude 'Then run the tests.' --queue
 
-Exit codes: 0 delivered, 3 held or refused: nothing was typed, 1 anything else.
+Exit codes: 0 delivered, or waiting, 3 held or refused: nothing was typed, 1 anything else.
 
 JSON and YAML: headcount/receipt/v1 (`headcount schema receipt`).")]
 pub(crate) struct SendArgs {
@@ -58,9 +59,47 @@ pub(crate) struct SendArgs {
     /// Let it be a command of the agent, such as /compact
     #[arg(long, hide_short_help = true)]
     pub(crate) command: bool,
+    /// Let it wait where it is held, and be delivered when the agent takes it; `headcount queue` shows it
+    ///
+    /// It waits for this conversation, for a day at most, behind what waits already. `watch --deliver` or `watch --enforce` delivers
+    /// it; where neither runs for this manifest it is refused.
+    #[arg(long, conflicts_with_all = ["interrupt", "mid_turn", "command", "no_submit", "submit"])]
+    pub(crate) queue: bool,
+    /// Let it wait also where nobody would deliver it yet
+    #[arg(long, requires = "queue", hide_short_help = true)]
+    pub(crate) keep: bool,
     /// Take control characters out of it instead of refusing it
     #[arg(long, hide_short_help = true)]
     pub(crate) strip: bool,
+    #[command(flatten)]
+    pub(crate) whom: WhomArgs,
+}
+
+/// Show the texts that wait for an agent, take one back, or deliver them now
+///
+/// `send --queue` keeps a text that an agent does not take yet. `watch --deliver` and `watch --enforce` deliver it to the
+/// conversation it was for, the earliest first, when nothing stands in the way any more. After a day it is dropped.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount queue
+  headcount queue reviewer --now
+  headcount queue --drop 019ad2f1c0de-1f3a-0
+
+Exit codes: 0 done, 1 no such text or session, or what became of a text could not be seen, 3 a text is held or refused, 75 the text \
+is just being delivered.
+
+JSON and YAML: headcount/queue/v1 (`headcount schema queue`).")]
+pub(crate) struct QueueArgs {
+    /// Only those of this session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    #[arg(value_name = "REF", required_if_eq("now", "true"))]
+    pub(crate) reference: Option<String>,
+    /// Take the text of this name back
+    #[arg(long, value_name = "ID", conflicts_with = "now")]
+    pub(crate) drop: Option<String>,
+    /// Deliver them now, as far as the agent takes them
+    #[arg(long)]
+    pub(crate) now: bool,
     #[command(flatten)]
     pub(crate) whom: WhomArgs,
 }

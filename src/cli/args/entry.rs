@@ -36,10 +36,10 @@ pub(crate) struct RmArgs {
     /// Stop nothing; `headcount record` does not add what runs on again
     #[arg(long, conflicts_with_all = ["timeout", "now", "kill", "own", "take"])]
     pub(crate) keep_running: bool,
-    /// Leave the session's open jobs as they are
+    /// Leave the session's open jobs, and the texts that wait for it, as they are
     #[arg(long, conflicts_with = "drop", hide_short_help = true)]
     pub(crate) keep: bool,
-    /// Cancel the session's open jobs
+    /// Cancel the session's open jobs, and take back the texts that wait for it
     #[arg(long, hide_short_help = true)]
     pub(crate) drop: bool,
     #[command(flatten)]

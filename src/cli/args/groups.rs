@@ -13,7 +13,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Lead",
         &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "move", "handoff", "release", "attach"],
     ),
-    ("Drive", &["send", "ask", "answer", "wait", "read", "logs", "events", "hooks", "screen", "links"]),
+    ("Drive", &["send", "queue", "ask", "answer", "wait", "read", "logs", "events", "hooks", "screen", "links"]),
     ("Delegate", &["job", "serve"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];

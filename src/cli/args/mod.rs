@@ -27,7 +27,7 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
-pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, SendArgs, WhomArgs};
+pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, QueueArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
@@ -195,6 +195,7 @@ pub(crate) enum Verb {
     Events(HookEventsArgs),
     Hooks(HooksArgs),
     Send(SendArgs),
+    Queue(QueueArgs),
     Ask(AskArgs),
     Answer(AnswerArgs),
     Wait(AwaitArgs),

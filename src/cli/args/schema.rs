@@ -53,6 +53,8 @@ pub(crate) enum SchemaName {
     Screen,
     /// What `send --json` prints
     Receipt,
+    /// What `queue --json` prints
+    Queue,
     /// What `ask --json` prints
     Ask,
     /// What `answer --json` prints

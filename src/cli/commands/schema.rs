@@ -15,7 +15,7 @@ use crate::core::job::{JobEvent, Record};
 use crate::core::lead::ApplyReport;
 use crate::core::lead::conditions::WaitReport;
 use crate::core::lead::plan::LeadPlan;
-use crate::core::lead::send::{AnswerReport, AskReport, SendReceipt};
+use crate::core::lead::send::{AnswerReport, AskReport, QueueReport, SendReceipt};
 use crate::core::lead::turns::{LogLine, TurnReport};
 use crate::core::links::LinksReport;
 use crate::core::manifest::page::page;
@@ -60,6 +60,7 @@ fn of(document: SchemaName) -> Value {
         SchemaName::Log => generate::<LogLine>("headcount log v1"),
         SchemaName::Screen => generate::<ScreenReport>("headcount screen v1"),
         SchemaName::Ask => generate::<AskReport>("headcount ask v1"),
+        SchemaName::Queue => generate::<QueueReport>("headcount queue v1"),
         SchemaName::Answer => generate::<AnswerReport>("headcount answer v1"),
         SchemaName::Links => generate::<LinksReport>("headcount links v1"),
         SchemaName::Wait => generate::<WaitReport>("headcount wait v1"),

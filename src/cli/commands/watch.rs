@@ -21,6 +21,7 @@ use crate::control::pass::{Mode, PassOptions};
 use crate::control::watch::{self, LeadOptions, Mqtt, OnEvent, Supervisor, WatchEnd, WatchOptions};
 use crate::core::events::{Event, EventLimit, WatchFailure};
 use crate::core::lead::conditions::Condition;
+use crate::core::manifest::select::Selection;
 use crate::store::claim::{Claim, ClaimError};
 
 /// How long the last lines may take.
@@ -55,13 +56,16 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         None => Vec::new(),
     };
     let mut enforcing = None;
-    let lead = if args.enforce {
-        enforcing = Some(claim_enforcing(&pass)?);
+    let lead = if args.enforce || args.deliver {
+        if args.enforce {
+            enforcing = Some(claim_enforcing(&pass)?);
+        }
         let selection = pass.selection.clone();
         let request =
             super::lead::watching(PassOptions { selection, mode: Mode::Look, consumer: None, ..pass.clone() }, context)?;
+        let is_whole = request.pass.selection == Selection::default();
         let world = Observer { activity: true, ..run_pass::world(&pass.state_home) };
-        Some(LeadOptions { world: Arc::new(world), request })
+        Some(LeadOptions { world: Arc::new(world), request, enforces: args.enforce, is_whole })
     } else {
         None
     };

@@ -44,6 +44,7 @@ impl Reach {
             Verb::New(_) | Verb::Rm(_) | Verb::Forget(_) | Verb::Rename(_) | Verb::Move(_) | Verb::Handoff(_) => Self::Act,
             Verb::Release(_)
             | Verb::Send(_)
+            | Verb::Queue(_)
             | Verb::Ask(_)
             | Verb::Answer(_)
             | Verb::Init(_)

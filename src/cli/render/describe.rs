@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::explain::{field, list, observed, operations};
-use super::{Style, Terminal};
+use super::{Style, Terminal, plural};
 use crate::core::lead::conditions::ConditionReport;
 use crate::core::report::describe::{Description, LastTurn, LedgerReport, NextStep};
 use crate::core::text::{printable, stamp};
@@ -29,10 +29,15 @@ pub(crate) fn render(description: &Description, look: &Terminal) -> String {
     }
     let place = [("workspace", row.cwd.clone()), ("conversation", conversation(description))];
     let tabs = (!description.tabs.is_empty()).then(|| description.tabs.join(", "));
+    let waiting = match description.waiting_texts {
+        0 => None,
+        count => Some(format!("{} (`headcount queue` shows what)", plural(count, "text", "texts"))),
+    };
     let known = [
         ("task", description.task.clone()),
         ("tabs", tabs),
         ("job", description.job.clone()),
+        ("waiting", waiting),
         ("attach", description.attach.clone()),
     ];
     for (label, value) in place.into_iter().chain(known) {

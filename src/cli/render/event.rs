@@ -5,6 +5,7 @@ use crate::core::events::{BlockedEvent, Event};
 use crate::core::job::JobStatus;
 use crate::core::lead::Outcome;
 use crate::core::lead::conditions::Condition;
+use crate::core::lead::send::SendOutcome;
 use crate::core::report::DriftState;
 use crate::core::text::{printable, stamp};
 
@@ -53,6 +54,10 @@ pub(crate) fn line(event: &Event, look: &Terminal) -> String {
         Event::Blocked(event) => (Style::Warn, blocked(event)),
         Event::GaveUp(event) => (Style::Bad, blocked(event)),
         Event::Back(event) => (Style::Good, printable(&event.message).into_owned()),
+        Event::Sent(event) => {
+            let is_there = matches!(event.outcome, SendOutcome::Delivered | SendOutcome::Queued | SendOutcome::Duplicate);
+            (if is_there { Style::Good } else { Style::Bad }, printable(&event.message).into_owned())
+        }
         Event::Broker(event) => (Style::Good, printable(&event.message).into_owned()),
         Event::Heartbeat(event) => {
             let last = event.last_pass.map_or_else(|| "never".to_owned(), stamp);

@@ -13,6 +13,7 @@ pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod lead;
 pub(crate) mod patch;
+pub(crate) mod queue;
 pub(crate) mod said;
 pub(crate) mod screen;
 pub(crate) mod send;

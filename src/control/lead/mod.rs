@@ -52,7 +52,12 @@ use facts::Ground;
 pub use front::{FrontRequest, HeardCheck};
 pub use holds::holds;
 pub use launch::new_id;
-pub use send::{AnswerRequest, SendRequest, SentText, TypedText, answer, ask, is_shown, send};
+pub(in crate::control) use send::next_texts;
+pub use send::{
+    AnswerRequest, Queueing, SendRequest, SentText, TypedText, answer, ask, deliver_waiting, drop_waiting, is_shown, send,
+    waiting_text, waiting_texts,
+};
+pub(in crate::control) use waiting::{Delivery, deliver};
 pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
 
 /// What a person or a program asks for.

@@ -12,7 +12,8 @@ use super::act::{self, Deed};
 use super::reading::{ReadSubject, SeveralMeant, of_conversation, turns};
 use super::send::{TypedText, type_to};
 use super::{
-    FrontRequest, LeadRequest, SendRequest, SentText, append, ask, carry_out, effects, launcher, plan_to_act, remove_all, send,
+    FrontRequest, LeadRequest, Queueing, SendRequest, SentText, append, ask, carry_out, effects, launcher, plan_to_act,
+    remove_all, send,
 };
 use crate::agent::TurnQuery;
 use crate::control::observe::{Observer, lookup};
@@ -345,6 +346,7 @@ impl WorkerFleet {
             submits: true,
             interrupts: false,
             mid_turn: self.profile.relaxes(LeadRule::TurnOver),
+            queueing: Queueing::Never,
         };
         Ok((request, letter))
     }

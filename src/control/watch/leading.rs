@@ -1,5 +1,5 @@
-//! The part of an enforcing watch that acts: takes what a pass found to do, and carries it out beside the loop, a few sessions at a
-//! time and at most one operation a session. Decides neither what is wanted nor what may be done.
+//! The part of a watch that acts: takes what a pass found to do, and carries it out beside the loop, a few sessions at a time and at
+//! most one operation a session; and carries texts. Decides neither what is wanted nor what may be done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,13 +10,15 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::LeadOptions;
+use super::delivering::Delivering;
 use super::due::until;
 use super::wake::{Reason, Scope, Wake};
 use crate::control::lead::{self, Gap, Gaps, Progress};
 use crate::control::pass::PassError;
-use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, WatchFailure};
+use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, SentEvent, WatchFailure};
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::enforce::Decision;
+use crate::core::lead::send::SendReceipt;
 use crate::core::lead::{BlockCode, Blocked, LeadCause, OperationReport, Outcome};
 use crate::core::manifest::lead::{Desired, Policy};
 use crate::core::text::printable;
@@ -32,6 +34,8 @@ pub(super) enum Happening {
     Note(String),
     /// It has ended.
     Ended(SessionKey, Result<Vec<OperationReport>, String>),
+    /// A text that waited does not any more.
+    Sent(Box<SendReceipt>),
 }
 
 /// Operations that wait, run, or were refused.
@@ -50,6 +54,7 @@ pub(super) struct Leading {
     last_start: Option<Instant>,
     /// What may be looked at again, and when.
     again: Option<(Instant, BTreeSet<SessionKey>)>,
+    delivering: Option<Delivering>,
 }
 
 /// An operation that runs.
@@ -64,8 +69,21 @@ struct Flight {
 impl Leading {
     pub(super) fn new(options: LeadOptions) -> Self {
         let (tell, heard) = mpsc::unbounded_channel();
+        let options = Arc::new(options);
+        let told = tell.clone();
+        let delivering = Delivering::start(&options, move |news| {
+            // Nobody is told who has gone.
+            let _ = told.send(match news {
+                Ok(receipt) => Happening::Sent(Box::new(receipt)),
+                Err(why) => Happening::Note(why),
+            });
+        });
+        if let Err(error) = &delivering {
+            let _ = tell.send(Happening::Note(format!("no waiting text is delivered: {error}")));
+        }
         Self {
-            options: Arc::new(options),
+            delivering: delivering.ok(),
+            options,
             policy: Policy::default(),
             tell,
             heard,
@@ -87,12 +105,13 @@ impl Leading {
 
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty()
+        self.running.is_empty() && self.delivering.as_ref().is_none_or(Delivering::is_over)
     }
 
     /// From now on nothing begins.
     pub(super) fn end(&mut self) {
         (self.waiting, self.again) = (Vec::new(), None);
+        self.delivering.iter().for_each(Delivering::end);
     }
 
     /// Keeps an event of a session that is acted on until that has ended: most of them are of our own making.
@@ -214,6 +233,7 @@ impl Leading {
         let failure = |message| Event::Error(WatchFailure { at, source: "lead".to_owned(), message });
         let (session, ended) = match happening {
             Happening::Note(note) => return (vec![failure(note)], None),
+            Happening::Sent(receipt) => return (vec![Event::Sent(SentEvent::of(*receipt, at))], None),
             Happening::Ended(session, ended) => (session, ended),
         };
         let Some(flight) = self.running.remove(&session) else { return (Vec::new(), None) };

@@ -2,6 +2,7 @@
 
 mod broker;
 mod cycle;
+mod delivering;
 mod doubts;
 mod due;
 pub(in crate::control) mod ends;
@@ -53,7 +54,7 @@ pub struct WatchOptions {
     pub on: Vec<OnEvent>,
     /// Whether conditions of sessions are told. The observer must ask agents what they are doing then.
     pub conditions: bool,
-    /// How it acts on the sessions; `None`: it acts on none.
+    /// How it acts on the sessions, or carries texts to them; `None`: neither.
     pub lead: Option<LeadOptions>,
     /// Whether tmux servers may be attached to by a read-only control client.
     pub control_client: bool,
@@ -75,9 +76,13 @@ impl WatchOptions {
     }
 }
 
-/// How an enforcing watch acts.
+/// How an enforcing watch acts, and one that carries texts.
 #[derive(Debug, Clone)]
 pub struct LeadOptions {
+    /// Whether it does what entries want; else it only carries texts.
+    pub enforces: bool,
+    /// Whether it is about all sessions of the manifest.
+    pub is_whole: bool,
     /// The world as operations look at it, which believe nothing of before.
     pub world: Arc<Observer>,
     /// What is asked for.

@@ -108,7 +108,7 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
             turns: Arc::new(Mutex::new(Cycles::new(
                 Arc::clone(&world),
                 passes,
-                (publishes, options.lead.is_some(), options.conditions),
+                (publishes, options.lead.as_ref().is_some_and(|lead| lead.enforces), options.conditions),
             ))),
             link: options.mqtt.clone().map(|mqtt| BrokerLink::start(mqtt, Watching::of(&world, &options))),
             job_sessions: BTreeSet::new(),

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::ids::{AgentKind, ConversationId, SessionKey};
-use super::super::lead::{BlockCode, LeadCause, OperationReport};
-use super::super::text::seconds;
+use super::super::lead::send::{SendOutcome, SendReceipt};
+use super::super::lead::{BlockCode, LeadCause, OperationId, OperationReport};
+use super::super::text::{printable, seconds};
 
 /// An enforcing watch is about to act on a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +63,38 @@ pub struct BlockedEvent {
     pub until: Option<DateTime<Utc>>,
     /// One line, ready to post as a comment: what is so, and what a person can do.
     pub message: String,
+}
+
+/// What became of a text that waited for its agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SentEvent {
+    /// When, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// The session.
+    pub session: SessionKey,
+    /// The agent, by its canonical name.
+    pub agent: AgentKind,
+    /// The conversation it was for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub conversation: Option<ConversationId>,
+    /// The name of its receipt.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub receipt: Option<OperationId>,
+    /// What became of it.
+    pub outcome: SendOutcome,
+    /// One line, ready to post as a comment.
+    pub message: String,
+}
+
+impl SentEvent {
+    /// Of this receipt.
+    pub fn of(receipt: SendReceipt, at: DateTime<Utc>) -> Self {
+        let SendReceipt { session, agent, conversation, id, outcome, message, .. } = receipt;
+        let message = format!("{}: a text that waited is {}: {message}.", printable(&session.name), outcome.as_str());
+        Self { at, session, agent, conversation, receipt: id, outcome, message }
+    }
 }
 
 /// A session that was lost, or had failed, runs again.

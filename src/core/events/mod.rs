@@ -18,7 +18,7 @@ use super::text::seconds;
 pub use announcer::{Announcer, EventBudget, EventLimit};
 pub use conditions::{ConditionBegun, ConditionTeller};
 pub use jobs::JobTeller;
-pub use lead::{BackEvent, BlockedEvent, OperationEvent, PlannedEvent};
+pub use lead::{BackEvent, BlockedEvent, OperationEvent, PlannedEvent, SentEvent};
 
 /// One thing `watch` says. Fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,8 @@ pub enum Event {
     GaveUp(BlockedEvent),
     /// A session that was lost, or had failed, runs again.
     Back(BackEvent),
+    /// A text that waited for its agent does not any more.
+    Sent(SentEvent),
     /// The MQTT broker was reached, at first or again; what goes wrong with it is an error.
     Broker(BrokerUp),
     /// The watch is alive.
@@ -68,6 +70,7 @@ impl Event {
             Self::Operation(event) => event.at,
             Self::Blocked(event) | Self::GaveUp(event) => event.at,
             Self::Back(event) => event.at,
+            Self::Sent(event) => event.at,
             Self::Broker(event) => event.at,
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
@@ -85,13 +88,14 @@ impl Event {
             Self::Operation(event) => Some(&event.report.session),
             Self::Blocked(event) | Self::GaveUp(event) => Some(&event.session),
             Self::Back(event) => Some(&event.session),
+            Self::Sent(event) => Some(&event.session),
             Self::Started(_) | Self::Job(_) | Self::Broker(_) | Self::Heartbeat(_) | Self::Error(_) | Self::Stopped(_) => None,
         }
     }
 
     /// The words of what happens to sessions and jobs, for which a command can be run.
-    pub const HAPPENINGS: [&'static str; 10] =
-        ["drift", "resolved", "job", "condition", "planned", "operation", "blocked", "gave-up", "back", "error"];
+    pub const HAPPENINGS: [&'static str; 11] =
+        ["drift", "resolved", "job", "condition", "planned", "operation", "blocked", "gave-up", "back", "sent", "error"];
 
     /// Whether a command for this word is run for it: its `type`, or the condition that has begun. An `error` is one of the watch.
     pub fn is_called(&self, word: &str) -> bool {
@@ -115,6 +119,7 @@ impl Event {
             Self::Blocked(_) => "blocked",
             Self::GaveUp(_) => "gave-up",
             Self::Back(_) => "back",
+            Self::Sent(_) => "sent",
             Self::Broker(_) => "broker",
             Self::Heartbeat(_) => "heartbeat",
             Self::Error(_) => "error",

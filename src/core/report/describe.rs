@@ -55,12 +55,19 @@ pub struct Description {
     pub ledger: LedgerReport,
     /// What was done to it, newest first.
     pub operations: Vec<HistoryOperation>,
+    /// How many texts wait for its agent.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub waiting_texts: usize,
     /// What was said last in its conversation, if that can be read.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_turn: Option<LastTurn>,
     /// The command that opens it in a terminal, if it runs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attach: Option<String>,
+}
+
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The last turn of a conversation, in short.

@@ -187,7 +187,7 @@ impl OperationFiles {
 }
 
 /// The text of a file that is ours alone. Waits for nobody.
-pub(super) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
+pub(in crate::store) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;

@@ -31,8 +31,10 @@ use serde::de::DeserializeOwned;
 
 use super::paths::StateHome;
 use super::replace;
+use crate::core::lead::send::SendOutcome;
 use crate::core::lead::{Operation, OperationId, OperationReport};
 use crate::fault;
+pub(super) use launch::read_own;
 pub use launch::{ENDED, EndedRecord, LAUNCH, LAUNCHED, LAUNCHER, LaunchSpec, LaunchedRecord, TakenLaunch, launched_by};
 pub use ledger::LedgerFile;
 pub use locks::{ConversationLock, LockError, SessionLock};
@@ -58,6 +60,12 @@ pub struct OperationError {
 }
 
 impl OperationError {
+    /// What was tried with which file.
+    pub(in crate::store) fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { action, path, source }
+    }
+
     /// Whether trying again later, or with a newer headcount, may help.
     pub fn is_busy(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Unsupported)
@@ -65,8 +73,7 @@ impl OperationError {
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OperationError {
-    let path = path.to_owned();
-    move |source| OperationError { action, path, source }
+    OperationError::of(action, path)
 }
 
 /// The operations of one user on this host.
@@ -125,6 +132,20 @@ impl Operations {
         Ok(files)
     }
 
+    /// The same for one that may have been begun before under its name, when nothing came of it.
+    ///
+    /// # Errors
+    /// [`OperationError`]; then it was not begun.
+    pub fn begin_again(&self, operation: &Operation) -> Result<OperationFiles, OperationError> {
+        let before = OperationFiles { directory: self.directory.join(operation.id.as_str()) };
+        let is_held = || before.send_receipt().is_some_and(|receipt| receipt.outcome == SendOutcome::Held);
+        if before.directory.exists() && (!before.directory.join(BEGUN).exists() || is_held()) {
+            let removed = fault::around("take the operation away", || std::fs::remove_dir_all(&before.directory));
+            removed.map_err(failed("remove", &before.directory))?;
+        }
+        self.begin(operation)
+    }
+
     /// Every operation that can be read, the earliest first. What cannot be read is none.
     pub fn all(&self) -> Vec<PastOperation> {
         let mut names: Vec<PathBuf> =
@@ -160,7 +181,7 @@ impl Operations {
 }
 
 /// Refuses a directory into which somebody else could put something.
-fn private_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn private_directory(directory: &Path) -> io::Result<()> {
     let metadata = directory.symlink_metadata()?;
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
     match metadata.is_dir() && is_ours {

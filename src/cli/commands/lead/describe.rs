@@ -59,6 +59,7 @@ pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliErr
         next: NextStep::new(standing.unwrap_or(&Standing::Unled), next),
         ledger: ledger.of(&key).map(|acted| LedgerReport::of(acted, session)).unwrap_or_default(),
         operations,
+        waiting_texts: lead::waiting_texts(&lead.request, Some(&key)).len(),
         last_turn: page.as_ref().and_then(|page| page.turns.last()).map(LastTurn::of),
         attach: runs.then(|| format!("headcount attach {}", shell_words::quote(&key.name))),
         row,

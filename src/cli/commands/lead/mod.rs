@@ -8,6 +8,7 @@ pub(crate) mod describe;
 pub(crate) mod events;
 pub(crate) mod hand;
 pub(crate) mod new;
+pub(crate) mod queue;
 pub(crate) mod remove;
 pub(crate) mod rename;
 pub(crate) mod send;

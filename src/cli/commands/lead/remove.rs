@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::control::lead::Planned;
 use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
+use crate::core::lead::send::WaitingText;
 use crate::core::lead::{HoldReport, Outcome, Wish};
 use crate::core::text::printable;
 
@@ -30,11 +31,18 @@ pub(crate) fn run_rm(args: &RmArgs, context: &Context) -> Result<Exit, CliError>
         pass(&mut lead, &meant(&planned), "Take it out all the same?", args.yes, context)?;
     }
     let jobs = jobs(args, &planned)?;
+    let texts = texts(args, &lead, &planned)?;
     tell_of(&planned, args.format.document(), context, |tell| {
         let reports = lead::remove_all(&lead.world, &lead.request, &planned, args.keep_running, tell);
         let is_out = |key: &SessionKey| reports.iter().any(|report| report.session == *key && report.outcome == Outcome::Done);
         for (_, id) in jobs.iter().filter(|(key, _)| args.drop && is_out(key)) {
             cancel(&lead, id, context);
+        }
+        for text in texts.iter().filter(|text| args.drop && is_out(&text.session)) {
+            match lead::drop_waiting(&lead.world, &lead.request, text) {
+                Ok(_) => context.out.note(&format!("text {} was taken back", text.id)),
+                Err(blocked) => context.out.note(&format!("text {} was not taken back: {}", text.id, blocked.message)),
+            }
         }
         reports
     })
@@ -52,6 +60,18 @@ fn jobs(args: &RmArgs, planned: &Planned) -> Result<Vec<(SessionKey, JobId)>, Cl
     let listed: Vec<String> = open.iter().map(|(key, id)| format!("{id} ({})", printable(&key.name))).collect();
     Err(CliError::new(Exit::Refused, format!("jobs are open: {}; nothing was done", listed.join(", ")))
         .hint("--keep leaves them as they are, --drop cancels them"))
+}
+
+/// The texts that wait for what goes. Somebody has to say what becomes of them, too.
+fn texts(args: &RmArgs, lead: &Lead, planned: &Planned) -> Result<Vec<WaitingText>, CliError> {
+    let meant = planned.judged.iter().filter_map(|one| planned.pass.manifest().sessions.get(one.index));
+    let waiting: Vec<_> = meant.flat_map(|session| lead::waiting_texts(&lead.request, Some(&session.key))).collect();
+    if waiting.is_empty() || args.keep || args.drop {
+        return Ok(waiting);
+    }
+    let listed: Vec<String> = waiting.iter().map(|it| format!("{} ({})", it.id, printable(&it.session.name))).collect();
+    Err(CliError::new(Exit::Refused, format!("texts wait: {}; nothing was done", listed.join(", ")))
+        .hint("--keep leaves them waiting, --drop takes them back; `headcount queue` shows them"))
 }
 
 fn cancel(lead: &Lead, id: &JobId, context: &Context) {

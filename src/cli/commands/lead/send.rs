@@ -10,7 +10,7 @@ use crate::cli::asker::{is_automatic, is_person};
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::send as render;
-use crate::control::lead::{self, SendRequest, SentText};
+use crate::control::lead::{self, Queueing, SendRequest, SentText};
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::OperationId;
 use crate::core::lead::send::{AskEnd, LONGEST, SendOutcome, SendReceipt, TextOptions};
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &SendArgs, context: &Context) -> Result<Exit, CliError> 
         submits: !args.no_submit,
         interrupts: args.interrupt,
         mid_turn: args.mid_turn,
+        queueing: if args.queue { Queueing::Waits { keeps: args.keep } } else { Queueing::Never },
     };
     ask_the_watched(args.whom.yes || args.dry_run, &lead, &send, context)?;
     let receipt = lead::send(&lead.world, &lead.request, &send).map_err(|error| failed(error, context))?;
@@ -52,6 +53,7 @@ pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliErro
         submits: true,
         interrupts: args.interrupt,
         mid_turn: false,
+        queueing: Queueing::Never,
     };
     ask_the_watched(args.whom.yes, &lead, &send, context)?;
     let report = lead::ask(&lead.world, &lead.request, &send, args.timeout).map_err(|error| failed(error, context))?;
@@ -142,7 +144,7 @@ fn text(file: Option<&Path>, text: Option<&str>) -> Result<String, CliError> {
     Ok(text)
 }
 
-fn exit(receipt: &SendReceipt, is_asked_to_stage: bool) -> Exit {
+pub(super) fn exit(receipt: &SendReceipt, is_asked_to_stage: bool) -> Exit {
     use SendOutcome::{Delivered, Duplicate, Held, Preview, Queued, Refused, Rejected, Staged, Unverified, Waiting};
     match receipt.outcome {
         Delivered | Queued | Waiting | Preview => Exit::Done,

@@ -3,12 +3,13 @@
 use super::{Lead, begin, failed};
 use crate::cli::args::{AwaitArgs, WhichArgs};
 use crate::cli::commands::print_document;
+use crate::cli::commands::reading::read::sent_mark;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::wait as render;
 use crate::cli::{Context, heap, signals};
 use crate::control::lead::{self, SentMark, WaitRequest};
+use crate::core::lead::Wish;
 use crate::core::lead::conditions::{WaitAim, WaitEnd, WaitMode};
-use crate::core::lead::{OperationId, Wish};
 use crate::core::text::printable;
 
 /// Waits.
@@ -42,16 +43,7 @@ pub(crate) fn run(args: &AwaitArgs, context: &Context) -> Result<Exit, CliError>
 
 /// The text of a receipt, sent to one of the sessions.
 fn sent(lead: &Lead, text: &str) -> Result<SentMark, CliError> {
-    let id = OperationId::parse(text);
-    let found = id.map(|id| lead::sent_mark(&lead.request.pass.state_home, &id)).unwrap_or(Ok(None));
-    let sent = match found {
-        Ok(Some(sent)) => sent,
-        Ok(None) => return Err(CliError::new(Exit::Failure, format!("{} names no receipt of a text", printable(text)))),
-        Err(receipt) => {
-            let why = format!("the text of {} was not delivered: {}", printable(text), printable(&receipt.message));
-            return Err(CliError::new(Exit::Failure, why));
-        }
-    };
+    let sent = sent_mark(&lead.request.pass.state_home, text)?;
     let is_meant = lead.request.only.as_ref().is_some_and(|keys| keys.contains(&sent.session));
     let other = || {
         let name = printable(&sent.session.name).into_owned();

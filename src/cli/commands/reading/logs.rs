@@ -31,7 +31,7 @@ pub(crate) fn run(args: &LogsArgs, context: &Context) -> Result<Exit, CliError> 
 }
 
 fn show(args: &LogsArgs, context: &Context) -> Result<Exit, CliError> {
-    let source = source(&args.source, context)?;
+    let source = source(&args.reference, &args.source, context)?;
     signals::end_on_interrupt();
     let mut log = Log::default();
     let read = source.turns(wanted(args), None);
@@ -115,7 +115,7 @@ fn follow(mut source: Source, mut log: Log, args: &LogsArgs, context: &Context) 
             continue;
         }
         resolved = Instant::now();
-        let next = match resolve(&args.source.reference, context) {
+        let next = match resolve(&args.reference, context) {
             Ok(next) => next,
             // What cannot be told now may be told later; a pane that is gone does not come back.
             Err(error) if error.exit() == Exit::Unknown => continue,

@@ -36,12 +36,12 @@ struct Source {
 }
 
 /// What a REF means, and a word where that may be something else by now: an entry of the manifest, else a pane, else a conversation.
-fn source(args: &SourceArgs, context: &Context) -> Result<Source, CliError> {
+fn source(reference: &str, args: &SourceArgs, context: &Context) -> Result<Source, CliError> {
     if args.raw && std::io::stdout().is_terminal() {
         let error = CliError::new(Exit::Usage, "--raw would let the text control this terminal");
         return Err(error.hint("send it to a file or another program, or leave --raw out"));
     }
-    let source = resolve(&args.reference, context)?;
+    let source = resolve(reference, context)?;
     if let (Some(why), Fact::Seen(_)) = (&source.subject.doubt, &source.subject.conversation) {
         context.out.note(&format!("{why}; this is the conversation that was recorded of {}", source.name));
     }

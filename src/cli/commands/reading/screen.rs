@@ -10,7 +10,7 @@ use crate::core::text::printable;
 
 /// Prints it.
 pub(crate) fn run(args: &ScreenArgs, context: &Context) -> Result<Exit, CliError> {
-    let source = source(&args.source, context)?;
+    let source = source(&args.reference, &args.source, context)?;
     let seen = look(&source)?;
     if let Some(format) = args.source.format.document() {
         let pane = source.subject.pane.as_ref().map(|(server, placed)| format!("{server}:{}", placed.pane));

@@ -13,7 +13,7 @@ use crate::control::pass::{self, Mode, PassOptions};
 use crate::core::agents::Declared;
 use crate::core::drift::Presence;
 use crate::core::fact::Fact;
-use crate::core::ids::{ConversationId, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{Addressee, PaneAddress};
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
@@ -39,6 +39,16 @@ pub(super) struct Found {
     pub(super) declared: Declared,
 }
 
+/// Nothing can be sent now, and why; and whom it was for, as far as that is known.
+#[derive(Debug)]
+pub(super) struct Missed {
+    pub(super) why: Blocked,
+    /// The conversation it would go to: that of its live agent, else the one that is recorded.
+    pub(super) conversation: Option<(AgentKind, ConversationId)>,
+    /// The agents that the manifest declares.
+    pub(super) declared: Declared,
+}
+
 impl Found {
     /// Where its transcript ends.
     pub(super) fn position(&self, now: DateTime<Utc>) -> TranscriptPosition {
@@ -57,30 +67,41 @@ impl Found {
 /// The manifest or the ledger cannot be read.
 pub fn is_shown(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<bool, LeadError> {
     let request = LeadRequest { is_automatic: true, ..request.clone() };
-    Ok(find(world, &request, key)?.is_err_and(|blocked| blocked.code == BlockCode::Attached))
+    Ok(find(world, &request, key)?.is_err_and(|missed| missed.why.code == BlockCode::Attached))
 }
 
 /// Looks for the agent of a session.
 ///
 /// # Errors
 /// The manifest or the ledger cannot be read. Inside: nothing can be sent to it, and why.
-pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<Result<Found, Blocked>, LeadError> {
+pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<Result<Found, Missed>, LeadError> {
     let request = about(request, key, Wish::Manifest);
     let ledger = LedgerFile::new(&request.pass.state_home).read()?;
     let pass = pass::run(world, &PassOptions { mode: Mode::Look, ..request.pass.clone() })?;
-    let blocked = |code: BlockCode, why: String| Ok(Err(Blocked::new(code, why)));
+    let (mut conversation, declared) = (None, pass.manifest().agents.clone());
+    let missed = |why: Blocked, conversation: Option<(AgentKind, ConversationId)>| {
+        Ok(Err(Missed { why, conversation, declared: declared.clone() }))
+    };
     let Some(session) = pass.manifest().find(key) else {
-        return blocked(BlockCode::NoAgent, "its entry is gone".to_owned());
+        return missed(Blocked::new(BlockCode::NoAgent, "its entry is gone"), None);
     };
     let Some(verdict) = pass.verdict().entries.get(session.index) else {
-        return blocked(BlockCode::Unknown, "nothing was concluded about it".to_owned());
+        return missed(Blocked::new(BlockCode::Unknown, "nothing was concluded about it"), None);
     };
+    let recorded = || session.recorded.session_id.clone().map(|id| (session.agent, id));
     let live = match &verdict.presence {
         Presence::Alive(live) => live,
-        Presence::Unknown(why) => return blocked(BlockCode::Unknown, why.clone()),
-        Presence::Absent { how } => return blocked(BlockCode::NoAgent, format!("it does not run: {how}")),
-        _ => return blocked(BlockCode::NoAgent, "its agent is not in it".to_owned()),
+        Presence::Unknown(why) => return missed(Blocked::new(BlockCode::Unknown, why.clone()), recorded()),
+        Presence::Absent { how } => {
+            return missed(Blocked::new(BlockCode::NoAgent, format!("it does not run: {how}")), recorded());
+        }
+        _ => return missed(Blocked::new(BlockCode::NoAgent, "its agent is not in it"), recorded()),
     };
+    let lives_in = verdict.lives_in.clone().or_else(|| verdict.proven.as_ref().map(|(id, _)| id.clone()));
+    if let Some(id) = &lives_in {
+        conversation = Some((live.agent.kind, id.clone()));
+    }
+    let blocked = |code: BlockCode, why: String| missed(Blocked::new(code, why), conversation.clone());
     let seen = pass.observation();
     let server = live.session.served_by(seen.servers.get(&key.server_key()).and_then(Fact::seen));
     let (Some(server), Some(pane)) = (server, live.pane.pid) else {
@@ -93,7 +114,7 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         return blocked(BlockCode::Attached, why);
     }
     if let Some(held) = ground.hold(session, &verdict.presence) {
-        return Ok(Err(held));
+        return missed(held, conversation);
     }
     if request.is_automatic {
         match is_watched(world, key, &live.session.id) {
@@ -108,10 +129,9 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
     let process = live.agent.process;
     let host = world.host.as_ref();
     let foreground = host.stat(process.pid).into_seen().and_then(|process| process.foreground);
-    let conversation = verdict.lives_in.clone().or_else(|| verdict.proven.as_ref().map(|(id, _)| id.clone()));
-    let place = conversation.clone().map(|id| (process, id));
+    let place = lives_in.clone().map(|id| (process, id));
     let turn = place.as_ref().and_then(|place| seen.turns.get(place)?.seen().copied());
-    let transcript = match (conversation.as_ref(), &live.agent.home, agents.of(live.agent.kind)) {
+    let transcript = match (lives_in.as_ref(), &live.agent.home, agents.of(live.agent.kind)) {
         (Some(id), Fact::Seen(home), Some(adapter)) => {
             let cwds: Vec<&Path> =
                 [live.agent.cwd.seen(), session.cwd.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
@@ -139,6 +159,5 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         .unwrap_or_default();
     let argv = host.process(process.pid).into_seen().map(|process| process.argv).unwrap_or_default();
     let asks_nobody = !bypass.is_empty() && bypass.iter().all(|flag| argv.iter().any(|word| word == flag));
-    let declared = pass.manifest().agents.clone();
-    Ok(Ok(Found { to, process, conversation, transcript, asks_nobody, declared }))
+    Ok(Ok(Found { to, process, conversation: lives_in, transcript, asks_nobody, declared }))
 }

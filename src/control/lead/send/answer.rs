@@ -93,7 +93,7 @@ fn try_to(
     }
     let found = match find(world, request, key)? {
         Ok(found) => found,
-        Err(blocked) => return Ok(Err(blocked)),
+        Err(missed) => return Ok(Err(missed.why)),
     };
     report.agent = found.to.agent;
     let agents = Agents::with(&found.declared);

@@ -130,8 +130,8 @@ impl Waiting<'_> {
                 Ok(activity)
             }
             // A look that could tell nothing changes nothing of what was known.
-            Err(blocked) => {
-                self.has_left = blocked.code == BlockCode::NoAgent;
+            Err(missed) => {
+                self.has_left = missed.why.code == BlockCode::NoAgent;
                 Ok(None)
             }
         }

@@ -6,6 +6,7 @@ mod ask;
 mod blind;
 mod draft;
 mod pane;
+mod queue;
 #[cfg(test)]
 mod screens;
 mod transcript;
@@ -21,20 +22,22 @@ use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{
-    Composer, ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, composer, is_listening, may_interrupt,
-    may_paste, typable,
+    Composer, ComposerTable, SendOutcome, SendReceipt, TextOptions, TypingPermit, WaitingText, composer, is_listening,
+    may_interrupt, may_paste, typable,
 };
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, TypedKey};
 use crate::core::observe::Activity;
 use crate::store::operations::{KeyClaim, OperationError, OperationFiles, Operations, SessionLock, TextNote};
 pub use addressee::is_shown;
-use addressee::{Found, find};
+use addressee::{Found, Missed, find};
 pub use answer::{AnswerRequest, answer};
 pub use ask::ask;
 pub use blind::TypedText;
 pub(super) use blind::type_to;
 use draft::{ReceiptDraft, report};
+pub(in crate::control) use queue::next_texts;
+pub use queue::{deliver_waiting, drop_waiting, waiting_text, waiting_texts};
 use transcript::SearchedTranscript;
 
 /// How long an interrupted turn may take to end.
@@ -59,6 +62,22 @@ pub struct SendRequest {
     pub interrupts: bool,
     /// Whether it may be typed into a turn that goes on, where the agent asks nobody for anything.
     pub mid_turn: bool,
+    /// Whether it may wait where it is held.
+    pub queueing: Queueing,
+}
+
+/// Whether a text may wait until its agent takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Queueing {
+    /// No: it is sent now, or not at all.
+    Never,
+    /// Yes. `keeps`: also where nobody would deliver it now.
+    Waits {
+        /// Also where nobody would deliver it now.
+        keeps: bool,
+    },
+    /// It has waited, and is to be delivered now.
+    Waited(Box<WaitingText>),
 }
 
 /// The text of a request.
@@ -133,7 +152,7 @@ impl Sender<'_> {
         }
         let mut found = match find(self.world, self.request, key)? {
             Ok(found) => found,
-            Err(blocked) => return Ok(Sent::nothing(draft.held(blocked))),
+            Err(missed) => return Ok(Sent::nothing(self.or_wait(draft, missed))),
         };
         let agent = found.to.agent;
         draft.receipt.agent = agent;
@@ -151,7 +170,13 @@ impl Sender<'_> {
             SentText::New(text, options) => match typable(text, *options, table) {
                 Ok(typable) => {
                     draft.receipt.stripped = typable.stripped;
-                    self.deliver(draft, (&mut found, adapter, table), &typable.text, lock)
+                    match self.is_its_turn(&found) {
+                        Ok(()) => {
+                            let receipt = self.deliver(draft, (&mut found, adapter, table), &typable.text, lock);
+                            self.or_keep(receipt, &typable.text)
+                        }
+                        Err(blocked) => self.or_keep(draft.held(blocked), &typable.text),
+                    }
                 }
                 Err(refusal) => draft.end(SendOutcome::Refused, refusal.to_string()),
             },
@@ -166,7 +191,12 @@ impl Sender<'_> {
     fn operation(&self, found: &Found) -> Operation {
         let conversation = found.conversation.as_ref();
         let (session, agent) = (&self.send.session, found.to.agent);
-        act::operation(self.world, self.request, &Deed { action: ActionKind::Send, session, agent, conversation })
+        let operation =
+            act::operation(self.world, self.request, &Deed { action: ActionKind::Send, session, agent, conversation });
+        match &self.send.queueing {
+            Queueing::Waited(text) => Operation { id: text.id.clone(), by: text.by.clone(), ..operation },
+            Queueing::Never | Queueing::Waits { .. } => operation,
+        }
     }
 
     fn deliver(
@@ -243,7 +273,11 @@ impl Sender<'_> {
     }
 
     fn begin(&self, operation: &Operation, note: &TextNote) -> Result<OperationFiles, OperationError> {
-        let files = self.operations.begin(operation)?;
+        let files = match self.send.queueing {
+            // A try that was held has left its files.
+            Queueing::Waited(_) => self.operations.begin_again(operation)?,
+            Queueing::Never | Queueing::Waits { .. } => self.operations.begin(operation)?,
+        };
         files.note_text(note)?;
         Ok(files)
     }

@@ -1,5 +1,6 @@
 //! Waiting for conditions of sessions: looks again whenever something may have happened. Types nothing and changes nothing.
 
+mod deliver;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+pub(in crate::control) use self::deliver::{Delivery, deliver};
 use self::wakes::{LookPlaces, LookWakes};
 use super::conditions::{conditions_of, is_turn_over};
 use super::{LeadError, LeadRequest, reading};
@@ -17,15 +19,17 @@ use crate::control::observe::Observer;
 use crate::control::pass::{Mode, Pass, PassError, PassOptions, PassRunner};
 use crate::control::watch::wake::Scope;
 use crate::core::fact::Fact;
-use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::OperationId;
 use crate::core::lead::conditions::{
     SessionWait, WAIT_SCHEMA, WaitAim, WaitBegin, WaitEnd, WaitMode, WaitReport, WaitScene, WaitSession, WaitVerdict, wait_end,
 };
 use crate::core::lead::send::{SendOutcome, SendReceipt};
+use crate::core::lead::turns::{Turn, TurnPage};
 use crate::core::manifest::select::Selection;
 use crate::store::operations::{Operations, TextNote};
 use crate::store::paths::StateHome;
+use crate::store::queue::TextQueue;
 
 /// How long nothing may happen before everything is looked at again.
 const POLL: Duration = Duration::from_secs(1);
@@ -54,6 +58,8 @@ pub struct WaitRequest {
 pub struct SentMark {
     /// The session it was sent to.
     pub session: SessionKey,
+    /// The conversation it was for.
+    pub conversation: Option<ConversationId>,
     /// When.
     pub at: DateTime<Utc>,
     note: TextNote,
@@ -65,6 +71,12 @@ pub struct SentMark {
 /// # Errors
 /// The receipt of a text that did not reach its agent.
 pub fn sent_mark(state: &StateHome, id: &OperationId) -> Result<Option<SentMark>, Box<SendReceipt>> {
+    // What waits has its turn before it, and is found in the transcript when it was said.
+    if let Some(text) = TextQueue::new(state).all().into_iter().find(|text| text.id == *id) {
+        let note = TextNote::of(&text.text);
+        let (session, conversation) = (text.session, Some(text.conversation));
+        return Ok(Some(SentMark { session, conversation, at: text.since, note, is_delivered: false }));
+    }
     let operations = Operations::new(state);
     let Some(past) = operations.of(id) else { return Ok(None) };
     let (Some(receipt), Some(note)) = (past.files.send_receipt(), past.files.text_note()) else { return Ok(None) };
@@ -73,7 +85,15 @@ pub fn sent_mark(state: &StateHome, id: &OperationId) -> Result<Option<SentMark>
         return Err(Box::new(receipt));
     }
     let at = receipt.phases.submitted.unwrap_or(past.operation.begun);
-    Ok(Some(SentMark { session: receipt.session, at, note, is_delivered }))
+    Ok(Some(SentMark { session: receipt.session, conversation: receipt.conversation, at, note, is_delivered }))
+}
+
+impl SentMark {
+    /// The turn that took the text in, if one of these did.
+    pub fn turn<'a>(&self, page: &'a TurnPage) -> Option<&'a Turn> {
+        let took_it = |turn: &&Turn| turn.lines.iter().any(|line| self.note.is_of(&line.text));
+        page.turns.iter().chain(&page.aside).rev().find(took_it)
+    }
 }
 
 /// Waits. What it gives says how each session stood at the end.

@@ -23,6 +23,7 @@ pub(super) struct LookPlaces {
 /// Tells that something may have happened.
 pub(super) struct LookWakes {
     woken: Option<UnixStream>,
+    waker: Option<UnixStream>,
     watcher: Option<RecommendedWatcher>,
     directories: BTreeSet<PathBuf>,
     /// Those that have a handle; one that has ended is heard of once.
@@ -38,8 +39,9 @@ impl LookWakes {
             Ok((woken, wake))
         });
         let Ok((woken, mut wake)) = pair else {
-            return Self { woken: None, watcher: None, directories: BTreeSet::new(), processes: BTreeMap::new() };
+            return Self { woken: None, waker: None, watcher: None, directories: BTreeSet::new(), processes: BTreeMap::new() };
         };
+        let waker = wake.try_clone().ok();
         let handler = move |event: notify::Result<Event>| {
             // Our own reading is no news; what is full holds a wake already.
             let is_news = event
@@ -50,7 +52,12 @@ impl LookWakes {
         };
         let watcher = notify::recommended_watcher(handler);
         let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "files are polled")).ok();
-        Self { woken: Some(woken), watcher, directories: BTreeSet::new(), processes: BTreeMap::new() }
+        Self { woken: Some(woken), waker, watcher, directories: BTreeSet::new(), processes: BTreeMap::new() }
+    }
+
+    /// What wakes it from elsewhere, by a byte.
+    pub(super) fn waker(&mut self) -> Option<UnixStream> {
+        self.waker.take()
     }
 
     /// Listens to these from now on. Gives whether some of them are new.

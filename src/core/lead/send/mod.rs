@@ -5,6 +5,7 @@ mod ask;
 pub mod composer;
 mod guard;
 mod question;
+mod queue;
 mod receipt;
 mod screen;
 mod text;
@@ -19,6 +20,7 @@ pub use guard::{
     may_type_blindly,
 };
 pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
+pub use queue::{MOST_WAITING, QUEUE_SCHEMA, QueueReport, QueueRow, WaitingText, first_of_each, is_waited_out, may_wait};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
 pub use screen::{PaneScreen, ScreenCell, ScreenRow, holds, squeezed};
 pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable, without_controls};
