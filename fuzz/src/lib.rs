@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod journal;
 pub mod manifest;
 pub mod registry;
+pub mod remote;
 pub mod tmux;
 pub mod transcripts;
 pub mod zellij;
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const ALL: [Target; 10] = [
+pub const ALL: [Target; 11] = [
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
     Target { name: "edits", run: edits::run, seeds: edits::seeds },
     Target { name: "tmux", run: tmux::run, seeds: tmux::seeds },
@@ -41,6 +42,7 @@ pub const ALL: [Target; 10] = [
     Target { name: "events", run: events::run, seeds: events::seeds },
     Target { name: "fleet", run: fleet::run, seeds: fleet::seeds },
     Target { name: "registry", run: registry::run, seeds: registry::seeds },
+    Target { name: "remote", run: remote::run, seeds: remote::seeds },
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
 ];
 

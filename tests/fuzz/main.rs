@@ -146,5 +146,6 @@ targets! {
     no_event_of_a_job_is_believed_twice: "events",
     what_other_hosts_say_changes_no_view_of_one: "fleet",
     a_registry_in_any_condition_is_read_and_written: "registry",
+    what_another_host_says_is_read_or_refused_and_shown_safely: "remote",
     a_journal_in_any_condition_loses_nothing_that_counted: "journal",
 }

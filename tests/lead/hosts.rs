@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
+use super::scene::each;
 use super::support::await_some;
 use super::{Ran, Scene, is_alive};
 
@@ -55,11 +56,33 @@ impl Hosts {
         Ran::from(command.output().unwrap())
     }
 
+    /// From here on agents there take their time to be ready, and notice if there are two of them.
+    pub(super) fn slow_down(&self) {
+        let text = std::fs::read_to_string(self.far.world.claude()).unwrap();
+        let slow = text.replacen("\nbegin\n", "\ntouch \"$HOME/came\"; sleep 3\nbegin\n", 1);
+        self.far.world.program("claude", &slow);
+        self.far.watch_for_a_second();
+    }
+
+    /// A start whose connection was cut goes on, and nothing is started twice.
+    pub(super) fn is_found_again(&self) {
+        // Whoever tries at once meets the operation that goes on, or its end.
+        assert!([0, 75].contains(&self.run(&["start", "ml:one"]).code.unwrap()));
+        await_some("the end of the start", || {
+            let history = self.run(&["-H", "ml", "history", "--json"]).is(0).json();
+            (history["operations"][0]["outcome"] == "done").then_some(())
+        });
+        assert_eq!(self.far.agents().len(), 1);
+        assert!(!self.far.saw_a_second());
+        assert_eq!(self.run(&["start", "ml:one", "--json"]).is(0).outcome("one").0, "start skipped");
+        assert_eq!(self.far.recorded("one", "status"), "running");
+    }
+
     /// Who asked for the operations there.
     fn asked_by(&self) -> Vec<String> {
         let directory = self.far.state().join("operations");
         let operations = std::fs::read_dir(directory).into_iter().flatten();
-        let begun = operations.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("begun")).ok());
+        let begun = operations.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("begun.json")).ok());
         begun.map(|text| serde_json::from_str::<Value>(&text).unwrap()["by"].as_str().unwrap().to_owned()).collect()
     }
 }
@@ -74,7 +97,8 @@ fn a_command_is_done_there_and_ends_as_it_does_there() {
     );
     assert_eq!(hosts.run(&["start", "ml:one", "--json"]).is(0).outcome("one").0, "start done");
     assert_eq!((hosts.far.agents().len(), hosts.near.agents().len()), (1, 0));
-    assert!(hosts.asked_by().iter().all(|by| by.starts_with("host ") && by.ends_with(": a program")), "{:?}", hosts.asked_by());
+    let asked = hosts.asked_by();
+    assert!(asked.len() == 1 && asked[0].starts_with("host ") && asked[0].ends_with(": a program"), "{asked:?}");
     assert_eq!(hosts.run(&["start", "-H", "ml", "one", "--json"]).is(0).outcome("one").0, "start skipped");
     // A name that is known here means this host.
     assert_eq!(hosts.run(&["describe", "one"]).is(1).code, Some(1));
@@ -84,6 +108,11 @@ fn a_command_is_done_there_and_ends_as_it_does_there() {
     assert!(hosts.run(&["-H", "ml", "diff"]).code.is_some_and(|code| code == 0 || code == 2));
     let history = hosts.run(&["-H", "ml", "history", "--json"]).is(0).json();
     assert_eq!(history["operations"][0]["action"], "start");
+    // Without a directory it is the home there.
+    let made = hosts.run(&["new", "ml:three", "--agent", "claude", "--json"]).is(0);
+    assert_eq!(made.outcome("three").0, "start done");
+    assert_eq!(hosts.far.recorded("three", "cwd"), hosts.far.world.home().to_str().unwrap());
+    hosts.run(&["rm", "ml:three", "--yes"]).is(0);
     // Where nobody can be asked, as here.
     assert!(hosts.run(&["-H", "ml", "stop", "--all"]).is(3).stderr.contains("--yes"));
     let job = hosts.run(&["-H", "ml", "job", "submit", "--prompt", "say $(hi)"]).is(0).stdout;
@@ -91,6 +120,7 @@ fn a_command_is_done_there_and_ends_as_it_does_there() {
     assert!(!hosts.run(&["job", "list"]).is(0).stdout.contains(job.trim()));
     hosts.run(&["-H", "ml", "job", "wait", job.trim(), "--timeout", "10ms"]).is(75);
     let pid = hosts.far.agents()[0].0;
+    assert_eq!(hosts.far.agents().len(), 1);
     hosts.run(&["stop", "ml:one", "--yes"]).is(0);
     assert!(!is_alive(pid));
     // The command goes to ssh in one piece, behind what keeps ssh from anything else.
@@ -182,9 +212,26 @@ fn a_text_gets_there_from_a_file_of_here_and_the_answer_comes_back() {
     let manifest = hosts.near.manifest().display().to_string();
     hosts.run(&["wait", "ml:one", "--for", "idle", "--timeout", "20s"]).is(0);
     assert!(hosts.raw(&["-H", "ml", "--manifest", &manifest, "logs", "one"]).is(0).stdout.contains("and then?"));
+    let mut logs = hosts.near.command(&["--version"]);
+    let mut logs = std::process::Command::new(logs.stdin(Stdio::null()).get_program())
+        .args(["-H", "ml", "--manifest", &manifest, "logs", "one", "--follow", "--json", "-n", "0"])
+        .env_clear()
+        .envs(hosts.near.world.variables())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(logs.stdout.take().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(500));
     let mut piped = hosts.near.command(&["send", "-H", "ml", "one", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     std::io::Write::write_all(&mut piped.stdin.take().unwrap(), b"from a pipe\n").unwrap();
     assert_eq!(piped.wait().unwrap().code(), Some(0));
+    let mut line = String::new();
+    while !line.contains("from a pipe") {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended before it told of the text");
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&logs), rustix::process::Signal::INT).unwrap();
+    assert_eq!(logs.wait().unwrap().code(), Some(130));
 }
 
 /// The lines of a command that goes on.
@@ -227,13 +274,7 @@ fn is_of(hosts: &Hosts, process: &std::path::Path) -> bool {
 #[test]
 fn a_start_whose_connection_is_cut_goes_on_there_and_is_found_again() {
     let hosts = Hosts::new();
-    let slow = std::fs::read_to_string(hosts.far.world.claude()).unwrap().replacen(
-        "\nbegin\n",
-        "\ntouch \"$HOME/came\"; sleep 3\nbegin\n",
-        1,
-    );
-    hosts.far.world.program("claude", &slow);
-    hosts.far.watch_for_a_second();
+    hosts.slow_down();
     let start = hosts.near.command(&["start", "ml:one"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     await_some("the agent", || hosts.far.world.home().join("came").exists().then_some(()));
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", start.id())).unwrap();
@@ -241,16 +282,7 @@ fn a_start_whose_connection_is_cut_goes_on_there_and_is_found_again() {
     rustix::process::kill_process(rustix::process::Pid::from_raw(ssh).unwrap(), rustix::process::Signal::KILL).unwrap();
     let ran = Ran::from(start.wait_with_output().unwrap()).is(1);
     assert!(ran.stderr.contains("the connection to ml was cut") && ran.stderr.contains("headcount -H ml history"), "{ran:?}");
-    // Whoever tries at once meets the operation that goes on, or its end.
-    assert!([0, 75].contains(&hosts.run(&["start", "ml:one"]).code.unwrap()));
-    await_some("the end of the start", || {
-        let history = hosts.run(&["-H", "ml", "history", "--json"]).is(0).json();
-        (history["operations"][0]["outcome"] == "done").then_some(())
-    });
-    assert_eq!(hosts.far.agents().len(), 1);
-    assert!(!hosts.far.saw_a_second());
-    assert_eq!(hosts.run(&["start", "ml:one", "--json"]).is(0).outcome("one").0, "start skipped");
-    assert_eq!(hosts.far.recorded("one", "status"), "running");
+    hosts.is_found_again();
 }
 
 #[test]
@@ -276,7 +308,7 @@ fn each_way_in_which_a_host_fails_is_said_and_is_unknown_to_a_look() {
         (json!({}), Some(fake("owns", "printf '\\033]0;owned\\007 no\\n' >&2; exit 3")), 4, "is no headcount: \\u{1b}]0;owned"),
         (hello(json!({ "protocol": 2, "version": "9.9.9" })), None, 4, "runs headcount 9.9.9, and this one"),
         (hello(json!({ "version": "0.0.9" })), None, 0, "ml runs headcount 0.0.9, this is "),
-        (hello(json!({ "now": "2020-01-01T00:00:00Z" })), None, 0, "h behind; times there are by that clock"),
+        (hello(json!({ "now": "2020-01-01T00:00:00Z" })), None, 0, "the clock of ml is "),
         (json!({ "what": "noisy" }), None, 0, ""),
         (json!({ "what": "slow" }), None, 0, ""),
         (json!({ "what": "cut" }), None, 4, "the connection to ml was cut"),
@@ -300,13 +332,13 @@ fn each_way_in_which_a_host_fails_is_said_and_is_unknown_to_a_look() {
 
 #[test]
 fn a_host_that_hangs_is_given_up() {
-    for (what, said) in [("hangs", "nothing came within 15 s"), ("freezes", "has said nothing for 15 s")] {
+    each(&[("hangs", "nothing came within 15 s"), ("freezes", "has said nothing for 15 s")], |(what, said)| {
         let hosts = Hosts::new();
         hosts.door("ml-1", json!({ "what": what }));
         let began = std::time::Instant::now();
         assert!(hosts.run(&["-H", "ml", "plan"]).is(4).stderr.contains(said));
         assert!(began.elapsed().as_secs() < 25, "{what}: {:?}", began.elapsed());
-    }
+    });
 }
 
 #[test]
@@ -328,6 +360,26 @@ fn what_a_host_says_is_printable_on_a_terminal() {
 }
 
 #[test]
+fn a_person_is_asked_here_what_the_command_asks_there() {
+    let hosts = Hosts::new();
+    hosts.run(&["start", "ml:one"]).is(0);
+    let pid = hosts.far.agents()[0].0;
+    let (program, manifest) = (env!("CARGO_BIN_EXE_headcount"), hosts.near.manifest().display().to_string());
+    for (answer, said) in [("n", "not confirmed"), ("y", "stopped one")] {
+        let screen = || hosts.near.world.tmux(["capture-pane", "-p", "-t", &format!("={answer}:")]);
+        let command = format!("{program} -H ml stop 'o*' -f {manifest}; echo ended $?; sleep 60");
+        hosts.near.world.session(answer, &hosts.near.world.workspace("one"), &command);
+        await_some("the question", || screen().contains("[y/N]").then_some(()));
+        assert!(is_alive(pid));
+        hosts.near.world.type_line(answer, answer);
+        await_some("the end", || screen().contains("ended").then_some(()));
+        assert!(screen().contains(said), "{}", screen());
+    }
+    assert!(!is_alive(pid));
+    assert!(hosts.asked_by().iter().any(|by| by.ends_with(": a person at a terminal")), "{:?}", hosts.asked_by());
+}
+
+#[test]
 fn a_session_there_is_opened_by_what_the_manifest_here_says() {
     let hosts = Hosts::new();
     hosts.run(&["start", "ml:one"]).is(0);
@@ -340,14 +392,28 @@ fn a_session_there_is_opened_by_what_the_manifest_here_says() {
     // A mosh that does not get there, and then none at all.
     hosts.declare("ml: { ssh: [down-1, ml-1], attach: mosh, manifest: FAR }");
     assert!(hosts.run(&["attach", "--dry-run", "ml:one"]).is(0).stdout.starts_with("mosh '--ssh=ssh -o ConnectTimeout=5"));
-    for (mosh, said) in [("#!/bin/sh\nexit 7\n", "mosh did not get to ml"), ("#!/no/such/shell\n", "mosh cannot be started")] {
-        hosts.near.world.program("mosh", mosh);
-        let command =
-            format!("{} attach ml:one -f {}; sleep 60", env!("CARGO_BIN_EXE_headcount"), hosts.near.manifest().display());
-        hosts.near.world.session("shell", &hosts.near.world.workspace("one"), &command);
+    let bin = hosts.near.world.root().join("bin");
+    let (path, python) = (std::env::var("PATH").unwrap(), which("python3"));
+    hosts.near.world.program("python3", &format!("#!/bin/sh\nPATH={path} exec {} \"$@\"\n", python.display()));
+    for (name, said) in [("bad", "mosh did not get to ml"), ("none", "mosh cannot be started")] {
+        match name {
+            "bad" => drop(hosts.near.world.program("mosh", "#!/bin/sh\nexit 7\n")),
+            _ => std::fs::remove_file(bin.join("mosh")).unwrap(),
+        }
+        let (program, manifest) = (env!("CARGO_BIN_EXE_headcount"), hosts.near.manifest().display().to_string());
+        // No other mosh is to be found.
+        let command = format!("PATH={} {program} attach ml:one -f {manifest}; sleep 60", bin.display());
+        hosts.near.world.session(name, &hosts.near.world.workspace("one"), &command);
         await_some("a client there", || (hosts.far.world.tmux(["list-clients"]).lines().count() == 1).then_some(()));
         hosts.far.world.tmux(["detach-client", "-s", "=one"]);
-        await_some(said, || hosts.near.world.tmux(["capture-pane", "-p", "-t", "=shell:"]).contains(said).then_some(()));
-        hosts.near.world.tmux(["kill-session", "-t", "=shell"]);
+        await_some(said, || {
+            hosts.near.world.tmux(["capture-pane", "-p", "-t", &format!("={name}:")]).contains(said).then_some(())
+        });
     }
+}
+
+/// Where a program is.
+fn which(name: &str) -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file()).unwrap()
 }

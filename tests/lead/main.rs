@@ -16,6 +16,7 @@ mod faults;
 mod holds;
 mod hooks;
 mod hosts;
+mod hosts_sshd;
 mod in_zellij;
 mod in_zellij_faults;
 mod in_zellij_places;

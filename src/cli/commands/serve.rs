@@ -26,6 +26,8 @@ use crate::core::remote::{LONGEST_ANSWER, LONGEST_PIECE, PROTOCOL, ServeCall, Se
 const LOOKS: Duration = Duration::from_secs(1);
 /// The same for a watch: what it has in flight gets ten seconds.
 const KEEPS: Duration = Duration::from_secs(15);
+/// How much is kept of what the asker is called, in letters.
+const LONGEST_NAME: usize = 200;
 
 /// Serves until the standard input ends.
 pub(crate) fn run() -> Result<Exit, CliError> {
@@ -121,7 +123,11 @@ impl Running {
     fn start(call: &ServeCall, reach: Reach) -> Result<Self, CliError> {
         let program = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
         let mut command = Command::new(program);
-        command.args(&call.words).env(variable::BY, format!("host {}", call.by)).env(variable::HOLDER, &call.holder);
+        let name = |text: &str| text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect::<String>();
+        command
+            .args(&call.words)
+            .env(variable::BY, format!("host {}", name(&call.by)))
+            .env(variable::HOLDER, name(&call.holder));
         for (name, is_set) in [(variable::AGENT, call.is_agent), (variable::ASKS, call.asks)] {
             let _ = if is_set { command.env(name, "1") } else { command.env_remove(name) };
         }

@@ -161,7 +161,7 @@ impl Away {
         let Some((name, host)) = self.hosts.into_iter().next() else { return Ok(Exit::Failure) };
         signals::end_on_interrupt();
         let mut connection = open(&name, &host, reach)?;
-        say_odd(&name, &connection, context);
+        odd(&name, &connection).iter().for_each(|note| context.out.note(note));
         let is_colored = context.out.look.color;
         let words = if is_colored { self.words.with("--color=always") } else { self.words };
         let asks = input.is_none() && asker::is_person();
@@ -275,15 +275,12 @@ fn exit(code: u8) -> Exit {
     all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failure)
 }
 
-/// Says what a person should know of the headcount that answers.
-fn say_odd(name: &str, connection: &RemoteConnection, context: &Context) {
+/// What a person should know of the headcount that answers.
+fn odd(name: &str, connection: &RemoteConnection) -> Vec<String> {
     let (hello, own) = (connection.hello(), env!("CARGO_PKG_VERSION"));
-    if hello.version != own {
-        context.out.note(&format!("{name} runs headcount {}, this is {own}", hello.version));
-    }
-    if let Some(ahead) = connection.skew() {
-        context.out.note(&format!("the clock of {name} is {}; times there are by that clock", skew(ahead)));
-    }
+    let version = (hello.version != own).then(|| format!("{name} runs headcount {}, this is {own}", hello.version));
+    let clock = connection.skew().map(|ahead| format!("the clock of {name} is {}", skew(ahead)));
+    version.into_iter().chain(clock).collect()
 }
 
 /// How far a clock is off, in words.

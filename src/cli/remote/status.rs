@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Away, CommandWords, call, skew};
+use super::{Away, CommandWords, call};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass::NO_SESSION;
 use crate::control::remote::{RemoteConnection, RemoteEnd, RemotePiece};
@@ -36,7 +36,8 @@ struct FarHost {
 struct FarReport {
     report: StatusReport,
     ahead: Option<TimeDelta>,
-    version: String,
+    /// What there is to say beside it.
+    notes: Vec<String>,
 }
 
 impl FarStatus {
@@ -60,7 +61,9 @@ impl FarStatus {
     pub(crate) fn one(&mut self) -> Result<StatusReport, CliError> {
         let missing = || CliError::new(Exit::Failure, "no host is meant");
         let host = self.hosts.first_mut().ok_or_else(missing)?;
-        host.report().map(|far| far.report)
+        let far = host.report()?;
+        self.said.extend(far.notes);
+        Ok(far.report)
     }
 
     /// The reports of all hosts, asked at once, beneath the one of here. Rows of others have the name that commands use for the host.
@@ -111,13 +114,8 @@ fn empty() -> StatusReport {
 
 /// Adds what a host says of its own sessions, by the clock of here.
 fn add(merged: &mut StatusReport, name: &str, far: FarReport, said: &mut Vec<String>) {
-    let FarReport { report, ahead, version } = far;
-    if version != env!("CARGO_PKG_VERSION") {
-        said.push(format!("{name} runs headcount {version}, this is {}", env!("CARGO_PKG_VERSION")));
-    }
-    if let Some(ahead) = ahead {
-        said.push(format!("the clock of {name} is {}; its times are shown by the clock here", skew(ahead)));
-    }
+    let FarReport { report, ahead, notes, .. } = far;
+    said.extend(notes);
     let shift = |at: DateTime<Utc>| ahead.and_then(|ahead| at.checked_sub_signed(ahead)).unwrap_or(at);
     let own = report.host;
     for mut row in report.sessions.into_iter().filter(|row| row.session.host == own) {
@@ -129,12 +127,12 @@ fn add(merged: &mut StatusReport, name: &str, far: FarReport, said: &mut Vec<Str
     merged.unknown.extend(unknown.map(|it| UnknownReport { scope: format!("{name}:{}", it.scope), why: it.why }));
     merged.in_sync &= report.in_sync;
     let (all, its) = (&mut merged.counts, report.counts);
-    all.declared += its.declared;
-    all.running += its.running;
-    all.drifts += its.drifts;
-    all.new += its.new;
-    all.applied += its.applied;
-    all.unknown += its.unknown;
+    all.declared = all.declared.saturating_add(its.declared);
+    all.running = all.running.saturating_add(its.running);
+    all.drifts = all.drifts.saturating_add(its.drifts);
+    all.new = all.new.saturating_add(its.new);
+    all.applied = all.applied.saturating_add(its.applied);
+    all.unknown = all.unknown.saturating_add(its.unknown);
 }
 
 fn by_our_clock(row: &mut SessionRow, shift: impl Fn(DateTime<Utc>) -> DateTime<Utc>) {
@@ -172,7 +170,9 @@ impl FarHost {
         let RemoteEnd { exit, why } = ended.map_err(|error| super::lost(&self.name, error, super::Reach::Look))?;
         let name = &self.name;
         if let Ok(report) = serde_json::from_str::<StatusReport>(&out) {
-            return Ok(FarReport { report, ahead: connection.skew(), version: connection.hello().version.clone() });
+            let told = err.lines().filter_map(|line| line.strip_prefix("note: ")).map(|note| format!("{name}: {note}"));
+            let notes = super::odd(name, connection).into_iter().chain(told).collect();
+            return Ok(FarReport { report, ahead: connection.skew(), notes });
         }
         let said = why.or_else(|| err.lines().find_map(|line| line.strip_prefix("error: ")).map(str::to_owned));
         let said = said.unwrap_or_else(|| "it gave no report that this headcount can read".to_owned());
@@ -223,7 +223,7 @@ mod tests {
         let now = Utc::now();
         let ahead = TimeDelta::hours(3);
         let mut merged = empty();
-        let counts = crate::core::report::Counts { declared: 2, running: 1, ..Default::default() };
+        let counts = crate::core::report::Counts { declared: 2, running: usize::MAX, ..Default::default() };
         let report = StatusReport {
             host: "build-7".into(),
             sessions: vec![row("build-7", now + ahead), row("elsewhere", now)],
@@ -232,11 +232,11 @@ mod tests {
             ..empty()
         };
         let mut said = Vec::new();
-        add(&mut merged, "ml", FarReport { report, ahead: Some(ahead), version: "9.9.9".into() }, &mut said);
+        add(&mut merged, "ml", FarReport { report, ahead: Some(ahead), notes: vec!["ml is odd".into()] }, &mut said);
         assert_eq!(merged.sessions.len(), 1, "what runs on a third host is not told by the second");
         assert_eq!(merged.sessions[0].session.host, "ml");
         assert_eq!(merged.sessions[0].last_activity, Some(now));
         assert_eq!((merged.in_sync, merged.counts.declared), (false, 2));
-        assert!(said.iter().any(|it| it.contains("9.9.9")) && said.iter().any(|it| it.contains("3 h ahead")), "{said:?}");
+        assert_eq!(said, ["ml is odd"]);
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::error::{CliError, Exit};
 const OF_HERE: [&str; 5] = ["manifest", "host", "color", "help", "version"];
 
 /// The commands whose NAMEs are sessions.
-const BY_NAME: [&str; 6] = ["status", "diff", "explain", "record", "watch", "history"];
+const BY_NAME: [&str; 7] = ["status", "diff", "explain", "record", "watch", "history", "new"];
 
 /// A command line taken apart.
 #[derive(Debug, Clone, Default)]
