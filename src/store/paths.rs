@@ -6,6 +6,7 @@
 //!   hooks/dropped                       how many events could not be written
 //!   queue/<id>.json                     texts that wait for an agent; mode 0600
 //!   claims/<16 hex>.lock                who speaks to a broker as whom: one process at a time
+//!   frontends/csd.yaml                  the manifest of the workers of a front end; mode 0600
 //!   <stem>-<12 hex>/                    one manifest: its file's stem and the hash of its resolved absolute path
 //!     journal.jsonl  state.json         mode 0600
 //! ```
@@ -68,6 +69,11 @@ impl StateHome {
     /// Where hook events are.
     pub fn hooks(&self) -> PathBuf {
         self.0.join("hooks")
+    }
+
+    /// Where the manifests of front ends are, whose entries are their workers.
+    pub fn frontends(&self) -> PathBuf {
+        self.0.join("frontends")
     }
 
     /// The directory of one manifest, named by its resolved absolute path.

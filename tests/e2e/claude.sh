@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/conditions.sh"
+source "$HERE/csd.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
 mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven}
@@ -163,6 +164,10 @@ led claude "$H/lab/led" "$LED" '❯'
 # Its settings would let every command run unasked.
 ASKING=${LED#*], }
 conditions claude "$H/lab/led" "${ASKING/env: \{/env: { CLAUDE_CODE_MAX_RETRIES: '0',}" '❯'
+if [ "$MUX" = tmux ]; then
+  CSD_ENV=("${ENV[@]}" IS_SANDBOX=1)
+  csd_drives claude "$H/lab/csd"
+fi
 session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default
 printf '  - { name: driven, agent: claude, cwd: ~/lab/driven }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.claude/projects/*driven/*.jsonl"

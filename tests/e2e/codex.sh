@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/conditions.sh"
+source "$HERE/csd.sh"
 
 mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
 config() { # HOME DAEMON
@@ -135,6 +136,11 @@ if [ "$MUX" = tmux ]; then
 fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
 conditions codex "$H/lab/led" "$LED" 'Ask Codex to do anything' /quit
+if [ "$MUX" = tmux ]; then
+  CSD_ENV=(FAKE_KEY=dummy CSD_CODEX_MODEL=fake-model)
+  csd_drives codex "$H/lab/csd" -c 'model_provider="fake"' -c check_for_update_on_startup=false -c analytics.enabled=false \
+    -c "model_providers.fake={name=\"fake\",base_url=\"$URL/v1\",env_key=\"FAKE_KEY\",wire_api=\"responses\"}"
+fi
 session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-request --sandbox read-only
 printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.codex/sessions/*/*/*/*.jsonl"

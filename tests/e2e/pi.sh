@@ -5,6 +5,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/csd.sh"
 
 mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped,led}
 for home in "$H/.pi/agent" "$H/moved"; do
@@ -125,6 +126,10 @@ mkdir "$WORLD/away"
 mv "$H/.pi/agent/sessions/$ALONE" "$WORLD/away"
 case " $(drifts) " in *" stale-id:alone-creator-pi "*) echo "ok: a session file moved away is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+if [ "$MUX" = tmux ]; then
+  CSD_ENV=("${ENV[@]}" CSD_PI_MODEL=fake-model CSD_PI_PROVIDER=fake)
+  csd_drives pi "$H/lab/csd"
+fi
 HOOKED=yes
 LED="args: [--provider, fake, --model, fake-model], env: { PATH: '$BIN:$SYSPATH', PI_OFFLINE: '1', PI_TELEMETRY: '0', PI_SKIP_VERSION_CHECK: '1' }"
 led pi "$H/lab/led" "$LED" fake-model

@@ -229,8 +229,7 @@ fn a_plain_shell_is_typed_to_as_csd_does() {
     );
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "heard\n", ""));
     // One that says nothing.
-    driver.world.tmux(["kill-session", "-t", "=w"]);
-    driver.world.session("w", &cwd, "exec cat");
+    driver.world.tmux(["respawn-pane", "-k", "-t", "=w:", "exec cat"]);
     let ran = Ran::from(driver.command(&["--worker", "w", "send", "hi"]).env("CSD_SUBMIT_TIMEOUT", "0.5").output().unwrap());
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("did not confirm submission within 0.5s"), "{}", ran.stderr);
@@ -353,4 +352,53 @@ fn a_shell_that_was_brought_back_under_its_name_is_adopted_and_stays() {
     assert_eq!(driver.worker(&["converse", "still\n@@say there"]).is(0).stdout, "there\n");
     driver.worker(&["stop"]).is(0);
     assert_eq!(driver.sessions(), "");
+}
+
+#[test]
+fn a_worker_is_discovered_whatever_its_name() {
+    let driver = Driver::new();
+    let id = driver.launch();
+    let manifest = driver.world.root().join("agents.yaml");
+    let found = |text: &str| {
+        std::fs::write(&manifest, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
+        command.env_clear().envs(driver.world.variables()).args(["diff", "--settle", "0s", "--json", "-f"]).arg(&manifest);
+        let drifts = Ran::from(command.output().unwrap()).json()["drifts"].clone();
+        let word =
+            |drift: &Value| format!("{} {}", drift["class"].as_str().unwrap(), drift["session"]["name"].as_str().unwrap());
+        drifts.as_array().unwrap().iter().map(word).collect::<Vec<_>>()
+    };
+    // One that a person has begun beside it is none of ours.
+    driver.world.session("other", &driver.world.workspace("one"), "exec claude");
+    assert_eq!(found("version: 1\nsessions: []\n"), ["unregistered w"]);
+    assert_eq!(found("version: 1\ndiscovery: { names: [] }\nsessions: []\n"), [] as [&str; 0]);
+    let listed = Ran::from(driver.command(&["--worker", &id, "status"]).output().unwrap());
+    assert_eq!(listed.stdout, "idle\n");
+    driver.worker(&["stop"]).is(0);
+    assert_eq!(found("version: 1\nsessions: []\n"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_session_is_not_ended_from_within() {
+    let driver = Driver::new();
+    std::fs::create_dir(driver.workers()).unwrap();
+    let cwd = driver.world.workspace("one");
+    let meta = format!(r#"{{"tmux_name":"w","session_id":"s1","cwd":"{}"}}"#, cwd.display());
+    std::fs::write(driver.workers().join("s1.meta"), meta).unwrap();
+    let said = driver.world.root().join("said");
+    let link = driver.world.root().join("bin/csd");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_headcount"), &link).unwrap();
+    let script = format!(
+        "CSD_WORKER_DIR={} {} --worker w stop 2> {}.new; mv {}.new {}; exec sleep 600",
+        driver.workers().display(),
+        link.display(),
+        said.display(),
+        said.display(),
+        said.display()
+    );
+    driver.world.session("w", &cwd, &script);
+    let told = await_some("an answer", || std::fs::read_to_string(&said).ok());
+    assert_eq!(told, "Error: worker 'w' was not stopped: this command runs in that session\n");
+    assert_eq!(driver.sessions(), "w\n");
+    driver.worker(&["stop"]).is(0);
 }

@@ -17,6 +17,14 @@ fn extension(command: &HookCommand) -> String {
     // Strings of JSON are strings of JavaScript; the event comes last.
     let [program, arguments @ .., _] = command.words(HookKind::Stop.as_str());
     let told: Vec<&str> = command.told().into_iter().collect();
+    // Named as those of Claude Code.
+    let tool = |(event, word): (&str, &str)| {
+        format!(
+            "  pi.on(\"{event}\", (event, ctx) => emit(\"{word}\", ctx, {{ tool_name: event?.toolName, tool_input: event?.input }}));\n"
+        )
+    };
+    let tools: String =
+        ["tool_call", "tool_result"].into_iter().zip(command.events_of_tools().iter().copied()).map(tool).collect();
     let [program, arguments, told] = [serde_json::json!(program), serde_json::json!(arguments), serde_json::json!(told)];
     format!(
         r#"{SIGNATURE}: tells it when this session begins, takes a prompt, settles and ends.
@@ -42,7 +50,7 @@ export default function (pi) {{
     failed = last?.stopReason === "error" ? "error" : undefined;
   }});
   pi.on("agent_settled", (event, ctx) => emit(failed ? "StopFailure" : "Stop", ctx, {{ error: failed }}));
-  pi.on("session_shutdown", (event, ctx) => emit("SessionEnd", ctx, {{ reason: event?.reason }}));
+{tools}  pi.on("session_shutdown", (event, ctx) => emit("SessionEnd", ctx, {{ reason: event?.reason }}));
 }}
 "#
     )

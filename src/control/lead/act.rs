@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{LeadRequest, effects};
+use super::{LeadRequest, effects, holds};
 use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
-use crate::store::operations::{LockError, SessionLock};
+use crate::core::observe::MuxSession;
+use crate::store::operations::{LedgerFile, LockError, SessionLock};
 
 /// Locks a session.
 ///
@@ -20,6 +21,25 @@ pub(super) fn lock(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         LockError::Taken => Blocked::new(BlockCode::Busy, "another headcount is acting on it"),
         error => unknown(PassError::line(&error)),
     })
+}
+
+/// Whether a session in which no agent is known may be acted on: it is not the one that this command runs in, and nobody has it in hand.
+///
+/// # Errors
+/// Why not.
+pub(super) fn is_free(world: &Observer, request: &LeadRequest, key: &SessionKey, session: &MuxSession) -> Result<(), Blocked> {
+    let host = world.host.as_ref();
+    let parent = |pid: &u32| host.stat(*pid).into_seen().map(|process| process.parent).filter(|parent| *parent > 1);
+    let above: Vec<u32> = std::iter::successors(Some(std::process::id()), parent).take(64).collect();
+    if !request.own && session.panes.iter().filter_map(|pane| pane.pid).any(|pid| above.contains(&pid)) {
+        return Err(Blocked::new(BlockCode::Attached, "this command runs in that session"));
+    }
+    let ledger = LedgerFile::new(&request.pass.state_home).read();
+    let ledger = ledger.map_err(|error| Blocked::new(BlockCode::Unknown, PassError::line(&error)))?;
+    match holds::of(world, ledger.of(key), key, None).filter(|held| request.is_kept_by(&held.holder)) {
+        Some(held) => Err(held.blocked(key)),
+        None => Ok(()),
+    }
 }
 
 /// How many operations this process has begun: two of one moment have names of their own, whoever begins them.

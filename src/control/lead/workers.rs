@@ -26,7 +26,7 @@ use crate::core::lead::turns::Turn;
 use crate::core::lead::{ActionKind, BlockCode, LeadProfile, LeadRule, OperationReport, Outcome, Permit, Standing, Wish};
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
-use crate::core::observe::Transcript;
+use crate::core::observe::{MuxSession, Transcript};
 use crate::core::text::printable;
 use crate::store::manifest::UpdateOptions;
 use crate::store::paths::StateHome;
@@ -82,7 +82,7 @@ impl WorkerFleet {
     /// # Errors
     /// One line.
     pub fn new(world: Observer, state_home: StateHome, profile: LeadProfile, by: String) -> Result<Self, String> {
-        let manifest = state_home.path().join("frontends").join(format!("{}.yaml", profile.name));
+        let manifest = state_home.frontends().join(format!("{}.yaml", profile.name));
         begin(&manifest).map_err(|error| format!("cannot make {}: {error}", manifest.display()))?;
         let pass = PassOptions {
             manifest,
@@ -188,18 +188,19 @@ impl WorkerFleet {
         match lookup::session(&self.world, &key) {
             Fact::Absent => Ok(()),
             Fact::Unknown(why) => Err(why),
-            Fact::Seen((session, server)) => self.close(name, (&session.id, server)),
+            Fact::Seen((session, server)) => self.close(name, &session, server),
         }
     }
 
     /// Closes what is left of a session.
-    fn close(&self, name: &str, session: (&str, u32)) -> Result<(), String> {
+    fn close(&self, name: &str, session: &MuxSession, server: u32) -> Result<(), String> {
         let (key, request) = (self.key(name), self.request(name, Wish::Stop, FrontRequest::default())?);
         let _lock = act::lock(&self.world, &request, &key).map_err(|blocked| blocked.message)?;
+        act::is_free(&self.world, &request, &key, session).map_err(|blocked| blocked.message)?;
         let deed = Deed { action: ActionKind::Stop, session: &key, agent: AgentKind::Claude, conversation: None };
         let operation = act::operation(&self.world, &request, &deed);
         let permit = Permit::of_session_end(&operation, self.profile).ok_or("headcount made no such session")?;
-        effects::close(&self.world, &permit, session)?;
+        effects::close(&self.world, &permit, (&session.id, server))?;
         let begun = Instant::now();
         while begun.elapsed() < CLOSES {
             if lookup::session(&self.world, &key).is_absent() {

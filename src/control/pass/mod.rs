@@ -325,7 +325,7 @@ impl Stage {
             let ahead = alongside(scope, move || observe::look_ahead(world, enough));
             let read = || {
                 let edition = read()?;
-                let loaded = edition.loaded()?;
+                let loaded = past::with_workers(edition.loaded()?, &options.state_home, path);
                 Ok::<_, Vec<Diagnostic>>((edition, loaded))
             };
             let read = timed("read the manifest", read);

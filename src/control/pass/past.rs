@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::PassError;
-use crate::core::ids::SessionKey;
-use crate::core::lead::LeftRunning;
+use crate::core::ids::{MuxKind, SessionKey};
+use crate::core::lead::{ActedOn, Ledger, LeftRunning};
 use crate::core::manifest::Manifest;
+use crate::core::manifest::pattern::NamePattern;
 use crate::core::observe::Observation;
 use crate::store::operations::LedgerFile;
 use crate::store::paths::StateHome;
+use crate::yaml::LoadedManifest;
 
 /// What was done to sessions, as far as a pass judges by it.
 #[derive(Default)]
@@ -51,4 +54,27 @@ impl PastActs {
         };
         Self { stops, left: left.filter(runs).map(|left| left.session.clone()).collect() }
     }
+}
+
+/// The same manifest that discovers workers of front ends too, whatever they are called: headcount has started them. One that discovers
+/// nothing stays so, and that of a front end has entries for its own.
+pub(super) fn with_workers(loaded: Arc<LoadedManifest>, state_home: &StateHome, path: &Path) -> Arc<LoadedManifest> {
+    let frontends = state_home.frontends();
+    if loaded.manifest.discovery.is_empty() || path.starts_with(&frontends) {
+        return loaded;
+    }
+    // One that cannot be read is told of by whoever reads all of it.
+    let ledger = LedgerFile::new(state_home).read().unwrap_or_default();
+    let is_worker = |acted: &ActedOn| {
+        acted.started.is_some() && acted.led_by.as_deref().map(Path::new).is_some_and(|it| it.starts_with(&frontends))
+    };
+    let workers = ledger.sessions.iter().filter(|(_, acted)| is_worker(acted));
+    let names: Vec<NamePattern> =
+        workers.filter_map(|(key, _)| Some(NamePattern::new(MuxKind::Tmux.spelling(Ledger::plain_name(key)?)))).collect();
+    if names.is_empty() {
+        return loaded;
+    }
+    let mut loaded = Arc::unwrap_or_clone(loaded);
+    loaded.manifest.discovery.extend(names);
+    Arc::new(loaded)
 }

@@ -178,6 +178,12 @@ impl Ledger {
         format!("{:?}/{}/{:?}/{:?}", session.host, session.mux, session.server, session.name)
     }
 
+    /// The name of the session that a key is of, where it holds nothing that a key has to write otherwise.
+    pub fn plain_name(key: &str) -> Option<&str> {
+        let (_, name) = key.rsplit_once('/')?;
+        name.strip_prefix('"')?.strip_suffix('"').filter(|name| !name.contains(['"', '\\']))
+    }
+
     /// What was done to a session.
     pub fn of(&self, session: &SessionKey) -> Option<&ActedOn> {
         self.sessions.get(&Self::key(session))

@@ -185,8 +185,10 @@ fn begin(csd: &Csd, fleet: &WorkerFleet, it: &Beginning<'_>, head: &str, is_fres
         return Err(Failure::new(texts::failed_start(&why, screen.as_deref())));
     }
     let meta = csd.workers.metas().into_iter().find(|meta| meta.tmux_name == it.name);
-    let id = meta.map_or_else(|| "(derive — minted by the harness on registration)".to_owned(), |meta| meta.session_id);
-    let events = csd.workers.events_file(&id).display().to_string();
+    let later = "(derive — minted by the harness on registration)";
+    let events = meta.as_ref().map(|meta| csd.workers.events_file(&meta.session_id).display().to_string());
+    let events = events.unwrap_or_else(|| later.to_owned());
+    let id = meta.map_or_else(|| later.to_owned(), |meta| meta.session_id);
     let reproduce = [&[csd.path.clone()][..], &it.words].concat();
     let panel = Panel { head, name: it.name, id: &id, cwd: it.cwd, events: &events, reproduce: &reproduce };
     note(&texts::panel(&panel));

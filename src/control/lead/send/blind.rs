@@ -51,7 +51,7 @@ pub(in crate::control::lead) fn type_to(
     let operation = act::operation(world, request, &Deed { action: ActionKind::Send, session: key, agent, conversation: None });
     let begun = act::lock(world, request, key).and_then(|lock| {
         recover::resolve(world, &operations, key, false)?;
-        let pane = pane(world, key)?;
+        let pane = pane(world, request, key)?;
         let permit = permit(world, request, &operation.id, &pane)?;
         Ok((lock, pane, permit))
     });
@@ -119,12 +119,13 @@ fn permit(
 }
 
 /// The one pane of a session.
-fn pane(world: &Observer, key: &SessionKey) -> Result<PaneAddress, Blocked> {
+fn pane(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<PaneAddress, Blocked> {
     let (server, session) = match lookup::session(world, key) {
         Fact::Seen((session, server)) => (server, session),
         Fact::Absent => return Err(Blocked::new(BlockCode::NoAgent, "there is no such session")),
         Fact::Unknown(why) => return Err(unknown(why)),
     };
+    act::is_free(world, request, key, &session)?;
     let mut live = session.panes.iter().filter(|pane| pane.dead.is_none()).filter_map(|pane| Some((pane, pane.pid?)));
     match (live.next(), live.next()) {
         (Some((pane, pid)), None) => Ok(PaneAddress { session: key.clone(), server, id: pane.id.clone(), pid }),
