@@ -21,8 +21,8 @@ pub(crate) struct CommandWords {
     pub(crate) options: Vec<(String, String)>,
     /// What stands without an option.
     pub(crate) operands: Vec<Operand>,
-    /// What stands behind `--`.
-    pub(crate) rest: Vec<String>,
+    /// What stands behind `--`, if this command has something of its own there.
+    pub(crate) rest: Option<Vec<String>>,
 }
 
 /// A word without an option.
@@ -47,6 +47,7 @@ impl CommandWords {
             words.verb.push(name.to_owned());
             (command, matches) = (found, below);
         }
+        words.rest = command.get_arguments().any(Arg::is_last_set).then(Vec::new);
         for arg in command.get_arguments().filter(|arg| !OF_HERE.contains(&arg.get_id().as_str())) {
             words.add(arg, matches)?;
         }
@@ -85,7 +86,7 @@ impl CommandWords {
 
     fn put(&mut self, arg: &Arg, flag: &str, value: &str) {
         if arg.is_last_set() {
-            self.rest.push(value.to_owned());
+            self.rest.get_or_insert_default().push(value.to_owned());
         } else if arg.is_positional() {
             let name = arg.get_value_names().and_then(<[_]>::first).map(ToString::to_string).unwrap_or_default();
             let verb = self.verb.first().map(String::as_str).unwrap_or("status");
@@ -113,16 +114,18 @@ impl CommandWords {
         let operands = self.operands.into_iter().map(|operand| operand.text);
         let mut words = self.verb;
         words.extend(self.options.into_iter().map(|(_, option)| option));
-        if self.rest.is_empty() {
-            let mut operands = operands.peekable();
-            if operands.peek().is_some() {
-                words.push("--".to_owned());
+        match self.rest {
+            // Where nothing of its own stands behind two dashes, they keep an operand from being an option.
+            None => {
+                let mut operands = operands.peekable();
+                words.extend(operands.peek().map(|_| "--".to_owned()));
+                words.extend(operands);
             }
-            words.extend(operands);
-        } else {
-            words.extend(operands);
-            words.push("--".to_owned());
-            words.extend(self.rest);
+            Some(rest) => {
+                words.extend(operands);
+                words.push("--".to_owned());
+                words.extend(rest);
+            }
         }
         words
     }
@@ -156,6 +159,7 @@ mod tests {
                 &["headcount", "new", "n", "--agent", "claude", "--prompt", "--x", "--", "--model", "y"],
                 &["new", "--agent=claude", "--prompt=--x", "n", "--", "--model", "y"],
             ),
+            (&["headcount", "new", "n", "--agent", "claude"], &["new", "--agent=claude", "n", "--"]),
             (&["headcount", "job", "--registry", "d", "show", "abc12345"], &["job", "show", "--registry=d", "--", "abc12345"]),
             (&["headcount", "logs", "one", "-f", "-n3"], &["logs", "--follow", "--lines=3", "--", "one"]),
         ] {
