@@ -99,6 +99,10 @@ fn a_command_is_done_there_and_ends_as_it_does_there() {
     assert_eq!((hosts.far.agents().len(), hosts.near.agents().len()), (1, 0));
     let asked = hosts.asked_by();
     assert!(asked.len() == 1 && asked[0].starts_with("host ") && asked[0].ends_with(": a program"), "{asked:?}");
+    // Who asked for it is nothing to what was started.
+    let environment = std::fs::read(format!("/proc/{}/environ", hosts.far.agents()[0].0)).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("HOME=") && !environment.contains("HEADCOUNT_BY"), "{environment}");
     assert_eq!(hosts.run(&["start", "-H", "ml", "one", "--json"]).is(0).outcome("one").0, "start skipped");
     // A name that is known here means this host.
     assert_eq!(hosts.run(&["describe", "one"]).is(1).code, Some(1));
@@ -377,6 +381,26 @@ fn a_person_is_asked_here_what_the_command_asks_there() {
     }
     assert!(!is_alive(pid));
     assert!(hosts.asked_by().iter().any(|by| by.ends_with(": a person at a terminal")), "{:?}", hosts.asked_by());
+}
+
+#[test]
+fn an_agent_of_here_stays_one_there_and_its_holds_are_its_own() {
+    let mut hosts = Hosts::new();
+    hosts.run(&["start", "ml:one"]).is(0);
+    let operation = "019ad0c3a5f2-1f3a-0";
+    hosts.near.variables.push(("HEADCOUNT_OPERATION".into(), operation.into()));
+    hosts.run(&["handoff", "ml:one", "--yes"]).is(0);
+    let asked = hosts.asked_by();
+    assert!(asked.iter().any(|by| by.ends_with(&format!(": an agent of operation {operation}"))), "{asked:?}");
+    let row = hosts.run(&["-H", "ml", "status", "--json"]).is(0).json();
+    let holder = row["sessions"][0]["hold"]["holder"].as_str().unwrap().to_owned();
+    assert!(holder.starts_with(&format!("the agent of operation {operation} on ")), "{holder}");
+    // Nobody else releases it from here, and it is no person that closes an operation.
+    let agent = std::mem::take(&mut hosts.near.variables);
+    hosts.run(&["release", "ml:one", "--yes"]).is(3);
+    hosts.near.variables = agent;
+    hosts.run(&["release", "ml:one", "--operation", operation, "--yes"]).is(3);
+    hosts.run(&["release", "ml:one", "--yes"]).is(0);
 }
 
 #[test]

@@ -124,7 +124,8 @@ pub fn page() -> String {
         "Keys of `backoff` in `lead`: how long starts wait after failures.",
         &fields("Waits"),
     );
-    let text = "Each key below `hosts` is the name that commands use for a host. `tmux`, `zellij`, `http` and `https` cannot be names.";
+    let text = "Each key below `hosts` is the name that commands use for a host. `tmux`, `zellij`, `http` and `https` cannot be names. \
+                See [hosts.md](hosts.md).";
     reference.section(&mut page, "hosts", text, &fields("Host"));
     let text = "The MQTT broker. Each key but `root` and `password_file` has a variable, which takes precedence: `MQTT_BROKER`, \
                 `MQTT_PORT`, … (`MQTT_PASSWORD` for the password itself; never write that here). See [mqtt.md](mqtt.md).";
