@@ -3,6 +3,7 @@
 //! it passes through headcount's own arguments.
 
 mod csd;
+mod task;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -20,7 +21,7 @@ pub(crate) struct FrontEnd {
 }
 
 /// All of them. To add one, write its module here, and its value in this list.
-const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT];
+const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT, task::CONTEXT, task::MESSAGE];
 
 /// The files of a skill that is driven by such a tool, below its directory.
 const OF_SKILL: &[&str] = &["scripts/csd", "hooks/emit-event"];

@@ -19,6 +19,7 @@ pub mod reading;
 mod recover;
 mod rivals;
 mod send;
+mod unlisted;
 mod waiting;
 pub mod workers;
 
@@ -57,6 +58,7 @@ pub use send::{
     AnswerRequest, Queueing, SendRequest, SentText, TypedText, answer, ask, deliver_waiting, drop_waiting, is_shown, send,
     waiting_text, waiting_texts,
 };
+pub use unlisted::UnlistedManifest;
 pub(in crate::control) use waiting::{Delivery, deliver};
 pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
 

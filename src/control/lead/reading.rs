@@ -210,6 +210,11 @@ pub fn tabs(world: &Observer, pass: &Pass, key: &SessionKey) -> Option<Vec<Strin
     Some(tabs.into_iter().map(|tab| tab.name).collect())
 }
 
+/// Whether the multiplexer keeps an ended session of this name, which it would begin again.
+pub fn is_kept(world: &Observer, key: &SessionKey) -> bool {
+    effects::is_kept(world, key)
+}
+
 /// What the pane shows now; `None`: it is not there any more.
 pub fn screen(world: &Observer, subject: &ReadSubject) -> Option<String> {
     let (key, placed) = subject.pane.as_ref()?;

@@ -64,3 +64,27 @@ pub(in crate::control) fn session(world: &Observer, key: &SessionKey) -> Fact<(A
         None => Fact::Unknown("the process of its server cannot be told".to_owned()),
     }
 }
+
+/// A session by its name, with what runs in each of its panes.
+pub(in crate::control) fn occupied(world: &Observer, declared: &Declared, key: &SessionKey) -> Fact<Arc<MuxSession>> {
+    let mut server = match ask_now(world, &key.server_key()) {
+        Fact::Seen(server) => server,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    server.sessions.retain(|session| session.name == key.name);
+    match (server.sessions.is_empty(), &server.unlisted) {
+        (true, Some(why)) => return Fact::Unknown(why.clone()),
+        (true, None) => return Fact::Absent,
+        (false, _) => {}
+    }
+    let inspector = Inspector::new(world, declared);
+    let standing = inspector.still_standing();
+    let panes = server.sessions.iter().flat_map(|session| &session.panes).filter(|pane| pane.dead.is_none());
+    let pids: BTreeSet<u32> = panes.filter_map(|pane| pane.pid).collect();
+    let facts = inspector.panes(pids.iter().copied(), &standing, &pids);
+    let mut servers = BTreeMap::from([(key.server_key(), Fact::Seen(server))]);
+    fill(&mut servers, &facts);
+    let Some(Fact::Seen(server)) = servers.remove(&key.server_key()) else { return Fact::Absent };
+    server.sessions.first().cloned().map_or(Fact::Absent, Fact::Seen)
+}

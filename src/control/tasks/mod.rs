@@ -3,6 +3,7 @@
 
 mod clones;
 mod folders;
+pub mod session;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -67,6 +67,9 @@ impl LeadProfile {
         ],
     };
 
+    /// The tools that work across zellij sessions by tasks.
+    pub const TASK: Self = Self { name: "task", relaxed: &[] };
+
     /// Whether a rule does not count for it.
     pub fn relaxes(self, rule: LeadRule) -> bool {
         self.relaxed.contains(&rule)
@@ -91,6 +94,7 @@ mod tests {
     fn headcount_itself_relaxes_nothing() {
         assert_eq!(relaxed(LeadProfile::OWN), []);
         assert_eq!(LeadProfile::default(), LeadProfile::OWN);
+        assert_eq!(relaxed(LeadProfile::TASK), [], "nor do the tools of tasks");
     }
 
     /// Whoever lets it relax more says so here and in docs/csd.md.

@@ -23,23 +23,24 @@ use std::time::Duration;
 
 use super::print_document;
 use crate::cli::args::{Format, JudgeArgs, LockArgs, WhichArgs};
-use crate::cli::asker::{QUESTION, asker, can_be_asked, holder};
+use crate::cli::asker::{QUESTION, asker, can_be_asked, holder, is_agents};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::lead as render;
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, signals};
-use crate::control::lead::{self, FrontRequest, LeadError, LeadRequest, PermissionFile, Planned, Progress};
+use crate::control::lead::{self, FrontRequest, LeadError, LeadRequest, PermissionFile, Planned, Progress, UnlistedManifest};
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::control::tasks;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ApplyReport, BlockCode, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern};
+use crate::core::lead::{ApplyReport, BlockCode, LeadProfile, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern};
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
 use crate::host::Environ;
-use crate::store::manifest::ManifestFile;
+use crate::store::manifest::{ManifestFile, UpdateOptions};
+use crate::store::paths::StateHome;
 
 /// Operations at once where the manifest says nothing else.
 const PARALLEL: usize = 2;
@@ -116,6 +117,29 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
 pub(crate) fn watching(pass: PassOptions, context: &Context) -> Result<LeadRequest, CliError> {
     let found = manifest_path::find(context.globals.manifest.as_deref(), &Surroundings::real())?;
     request(pass, (found.is_found_here, "watch --enforce".to_owned()))
+}
+
+/// What a tool asks for that acts on one session which nobody declared, by the entry that it wrote for it.
+pub(crate) fn act_on_unlisted(manifest: &UnlistedManifest, state: &StateHome, tool: &str) -> Result<LeadRequest, CliError> {
+    let pass = PassOptions {
+        manifest: manifest.path().to_path_buf(),
+        state_home: state.clone(),
+        selection: Selection::default(),
+        settle: Duration::ZERO,
+        strict: false,
+        mode: Mode::Look,
+        consumer: None,
+        update: UpdateOptions::default(),
+        versions: None,
+        jobs: None,
+        tells_settling: true,
+        tells_jobs: false,
+        held: None,
+    };
+    let request = request(pass, (false, format!("{tool}, for {}", asker())))?;
+    let front = FrontRequest { profile: LeadProfile::TASK, ..FrontRequest::default() };
+    // A tool says that it does something by an option of its own; an agent never speaks for a person at a terminal.
+    Ok(LeadRequest { is_automatic: is_agents(), front, ..request })
 }
 
 /// The entries that a REF means.

@@ -1,0 +1,36 @@
+//! The tools by which agents and people work together across zellij sessions, each session on a task. Owns which of their names is which.
+
+mod context;
+mod json;
+mod message;
+mod target;
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Command};
+
+use super::FrontEnd;
+use crate::cli::args::Globals;
+use crate::cli::output::Streams;
+
+/// What another task's session is, and what was said there.
+pub(super) const CONTEXT: FrontEnd =
+    FrontEnd { links: &["get-cross-session-context"], also: |_| false, run: |_, rest| context::run(rest) };
+
+/// Says something to the agent of another task's session.
+pub(super) const MESSAGE: FrontEnd =
+    FrontEnd { links: &["send-zellij-message"], also: |_| false, run: |_, rest| message::run(rest) };
+
+/// The arguments of one of them, or the exit code where it was help or a mistake.
+fn parsed(command: Command, rest: &[OsString]) -> Result<ArgMatches, u8> {
+    let name = OsString::from(command.get_name().to_owned());
+    let words = std::iter::once(&name).chain(rest);
+    command.no_binary_name(false).try_get_matches_from(words).map_err(|error| {
+        let out = Streams::new(&Globals::guess(&[]));
+        if error.use_stderr() {
+            out.stderr(&error.render().to_string());
+            return 2;
+        }
+        u8::from(out.answer(&error.render().to_string()).is_err())
+    })
+}
