@@ -14,7 +14,7 @@ pub use crate::mux::zellij::{ZellijClient, ZellijTab};
 
 /// What a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionState {
+pub enum ZellijState {
     /// It lives, and this program runs in it.
     Current,
     /// It lives.
@@ -27,7 +27,7 @@ pub enum SessionState {
     Unknown,
 }
 
-impl SessionState {
+impl ZellijState {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ pub struct SessionLook {
     /// The session.
     pub key: SessionKey,
     /// What it is.
-    pub state: SessionState,
+    pub state: ZellijState,
     /// Its tabs, in order.
     pub tabs: Vec<ZellijTab>,
     /// Who is attached to it.
@@ -93,7 +93,7 @@ fn look_in(world: &Observer, server: &str, name: &str) -> SessionLook {
     let key = SessionKey { mux: MuxKind::Zellij, server: server.to_owned(), name: name.to_owned(), host };
     let mut seen = SessionLook {
         key,
-        state: SessionState::Unknown,
+        state: ZellijState::Unknown,
         tabs: Vec::new(),
         clients: Vec::new(),
         agents: None,
@@ -102,15 +102,15 @@ fn look_in(world: &Observer, server: &str, name: &str) -> SessionLook {
     match lookup::occupied(world, &Declared::default(), &seen.key) {
         Fact::Seen(session) => {
             let is_ours = world.env.get("ZELLIJ_SESSION_NAME").is_some_and(|own| own == name);
-            seen.state = if is_ours { SessionState::Current } else { SessionState::Active };
+            seen.state = if is_ours { ZellijState::Current } else { ZellijState::Active };
             seen.inspect(world, &session);
         }
         Fact::Absent if is_kept(world, &seen.key) => {
-            seen.state = SessionState::Exited;
+            seen.state = ZellijState::Exited;
             seen.agents = Some(Vec::new());
         }
         Fact::Absent => {
-            seen.state = SessionState::Missing;
+            seen.state = ZellijState::Missing;
             seen.agents = Some(Vec::new());
             seen.warnings.push("there is no zellij session of this name".to_owned());
         }

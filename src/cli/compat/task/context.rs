@@ -8,7 +8,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use serde_json::{Value, json};
 
 use super::json;
-use super::target::{Found, NONE, Resolved, SessionTarget, TargetArgs, Task, resolve, world};
+use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve, world};
 use crate::agent::TurnQuery;
 use crate::cli::args::Globals;
 use crate::cli::output::Streams;
@@ -54,7 +54,7 @@ pub(super) fn run(rest: &[OsString]) -> u8 {
     let world = world();
     let resolved = resolve(&args.target, &world);
     let tab = args.target.tab_name.as_deref();
-    let Found::One(task) = &resolved.found else {
+    let TaskFound::One(task) = &resolved.found else {
         let text = if args.json { json::text(&resolved.json()) + "\n" } else { unresolved(&resolved, tab, &world) };
         let _ = out.answer(&text);
         return 2;
@@ -122,11 +122,11 @@ fn cut(text: &str) -> String {
 fn unresolved(resolved: &Resolved, tab: Option<&str>, world: &Observer) -> String {
     let mut text = head(resolved);
     match &resolved.found {
-        Found::One(_) => {}
-        Found::Nothing(why) => {
+        TaskFound::One(_) => {}
+        TaskFound::Nothing(why) => {
             let _ = writeln!(text, "Warning: {}", printable(why));
         }
-        Found::Several(tasks, why) => {
+        TaskFound::Several(tasks, why) => {
             let _ = writeln!(text, "Warning: {why}");
             for (number, task) in tasks.iter().enumerate() {
                 text.push('\n');

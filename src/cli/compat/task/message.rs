@@ -6,13 +6,13 @@ use clap::{Args as _, Command, FromArgMatches as _, ValueEnum};
 use serde_json::{Value, json};
 
 use super::json;
-use super::target::{Found, NONE, Resolved, SessionTarget, TargetArgs, Task, resolve, world};
+use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve, world};
 use crate::cli::args::Globals;
 use crate::cli::commands::lead::act_on_unlisted;
 use crate::cli::output::Streams;
 use crate::control::lead::{self, SendRequest, SentText, UnlistedManifest};
 use crate::control::observe::Observer;
-use crate::control::tasks::session::{SeatedAgent, SessionState};
+use crate::control::tasks::session::{SeatedAgent, ZellijState};
 use crate::core::ids::AgentKind;
 use crate::core::lead::BlockCode;
 use crate::core::lead::send::{SendOutcome, SendReceipt, TextOptions};
@@ -88,13 +88,13 @@ pub(super) fn run(rest: &[OsString]) -> u8 {
     }
     let world = world();
     let mut resolved = resolve(&args.target, &world);
-    if let (Some(session), Found::Several(..)) = (&args.target.zellij_session, &resolved.found) {
-        resolved.found = Found::One(Box::new(Task::untracked(session, &resolved.machine)));
+    if let (Some(session), TaskFound::Several(..)) = (&args.target.zellij_session, &resolved.found) {
+        resolved.found = TaskFound::One(Box::new(Task::untracked(session, &resolved.machine)));
         resolved.source = "zellij_session_explicit";
     }
     let task = match &resolved.found {
-        Found::One(task) => task,
-        Found::Several(_, why) | Found::Nothing(why) => {
+        TaskFound::One(task) => task,
+        TaskFound::Several(_, why) | TaskFound::Nothing(why) => {
             if args.json {
                 let _ = out.answer(&(json::text(&resolved.json()) + "\n"));
             } else {
@@ -139,9 +139,9 @@ fn unfit(args: &MessageArgs, resolved: &Resolved, task: &Task, target: &SessionT
     let Some(look) = &target.look else { return Some("target does not expose a zellij session name.".to_owned()) };
     let (name, machine) = (&target.name, task.value("machine"));
     match look.state {
-        SessionState::Exited => return Some(format!("zellij session `{name}` is exited.")),
-        SessionState::Missing => return Some(format!("there is no zellij session `{name}` here.")),
-        SessionState::Current | SessionState::Active | SessionState::Unknown => {}
+        ZellijState::Exited => return Some(format!("zellij session `{name}` is exited.")),
+        ZellijState::Missing => return Some(format!("there is no zellij session `{name}` here.")),
+        ZellijState::Current | ZellijState::Active | ZellijState::Unknown => {}
     }
     if machine != NONE && machine != resolved.machine && args.target.zellij_session.is_none() {
         return Some(format!(

@@ -50,7 +50,7 @@ pub(super) struct Task {
 
 /// What came of looking for it.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum TaskFound {
     /// It.
     One(Box<Task>),
     /// Several that it may be, and why.
@@ -69,7 +69,7 @@ pub(super) struct Resolved {
     /// The name of this machine.
     pub(super) machine: String,
     /// What was found.
-    pub(super) found: Found,
+    pub(super) found: TaskFound,
 }
 
 /// This machine, as these tools look at it.
@@ -92,17 +92,19 @@ pub(super) fn resolve(args: &TargetArgs, world: &Observer) -> Resolved {
     } else if let Some(session) = &args.zellij_session {
         let why = "Multiple tracked task homes reference this zellij session.";
         let found = match several(places().of_session(session), why) {
-            Found::Nothing(_) => Found::One(Box::new(Task::untracked(session, &machine))),
+            TaskFound::Nothing(_) => TaskFound::One(Box::new(Task::untracked(session, &machine))),
             found => found,
         };
         ("zellij_session", session.clone(), found)
     } else if let Some(target) = args.target.as_deref().filter(|target| !target.trim().is_empty()) {
         match TaskReference::parse(target) {
-            Err(why) => ("tracker", target.to_owned(), Found::Nothing(format!("No task was looked for: {why}."))),
+            Err(why) => ("tracker", target.to_owned(), TaskFound::Nothing(format!("No task was looked for: {why}."))),
             Ok(TaskReference { issue: Some(issue), .. }) => {
                 let why = "Multiple tracked task homes match this tracker reference.";
                 let found = match several(places().about(&issue), why) {
-                    Found::Nothing(_) => Found::Nothing("No tracked task home matched this tracker reference.".to_owned()),
+                    TaskFound::Nothing(_) => {
+                        TaskFound::Nothing("No tracked task home matched this tracker reference.".to_owned())
+                    }
                     found => found,
                 };
                 ("tracker", target.to_owned(), found)
@@ -114,20 +116,20 @@ pub(super) fn resolve(args: &TargetArgs, world: &Observer) -> Resolved {
         }
     } else {
         let why = "Provide a task slug, tracker reference, or explicit task/session override.";
-        ("unspecified", NONE.to_owned(), Found::Nothing(why.to_owned()))
+        ("unspecified", NONE.to_owned(), TaskFound::Nothing(why.to_owned()))
     };
     Resolved { source, query, machine, found }
 }
 
-fn at(folder: Option<&Path>, missing: &str) -> Found {
-    folder.map_or_else(|| Found::Nothing(missing.to_owned()), |folder| Found::One(Box::new(Task::of(&home_at(folder)))))
+fn at(folder: Option<&Path>, missing: &str) -> TaskFound {
+    folder.map_or_else(|| TaskFound::Nothing(missing.to_owned()), |folder| TaskFound::One(Box::new(Task::of(&home_at(folder)))))
 }
 
-fn several(homes: Vec<TaskHome>, why: &str) -> Found {
+fn several(homes: Vec<TaskHome>, why: &str) -> TaskFound {
     match homes.as_slice() {
-        [] => Found::Nothing("No tracked task home matched this task slug.".to_owned()),
-        [home] => Found::One(Box::new(Task::of(home))),
-        _ => Found::Several(homes.iter().map(Task::of).collect(), why.to_owned()),
+        [] => TaskFound::Nothing("No tracked task home matched this task slug.".to_owned()),
+        [home] => TaskFound::One(Box::new(Task::of(home))),
+        _ => TaskFound::Several(homes.iter().map(Task::of).collect(), why.to_owned()),
     }
 }
 
@@ -194,16 +196,16 @@ impl Resolved {
             "current_machine": self.machine,
         });
         match &self.found {
-            Found::One(task) => {
+            TaskFound::One(task) => {
                 value["status"] = json!("resolved");
                 value["primary"] = task.json();
             }
-            Found::Several(tasks, why) => {
+            TaskFound::Several(tasks, why) => {
                 value["status"] = json!("ambiguous");
                 value["candidates"] = tasks.iter().map(Task::json).collect();
                 value["warning"] = json!(why);
             }
-            Found::Nothing(why) => {
+            TaskFound::Nothing(why) => {
                 value["status"] = json!("no_match");
                 value["warning"] = json!(why);
             }
