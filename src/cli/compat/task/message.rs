@@ -10,7 +10,7 @@ use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, 
 use crate::cli::args::Globals;
 use crate::cli::commands::lead::act_on_unlisted;
 use crate::cli::output::Streams;
-use crate::control::lead::{self, SendRequest, SentText, UnlistedManifest};
+use crate::control::lead::{self, Queueing, SendRequest, SentText, UnlistedManifest};
 use crate::control::observe::Observer;
 use crate::control::tasks::session::{SeatedAgent, ZellijState};
 use crate::core::ids::AgentKind;
@@ -192,6 +192,7 @@ fn send(args: &MessageArgs, target: &SessionTarget, to: &SeatedAgent) -> Result<
         submits: args.submit == Submit::Enter,
         interrupts: false,
         mid_turn: false,
+        queueing: Queueing::Never,
     };
     let watching = Observer { activity: true, ..world() };
     let receipt = lead::send(&watching, &request, &send).map_err(|error| error.to_string())?;
