@@ -199,6 +199,11 @@ pub fn turns(declared: &Declared, subject: &ReadSubject, query: &TurnQuery<'_>) 
     adapter.turns(transcript, id, query)
 }
 
+/// The newest turns of a conversation, as of now.
+pub fn last_turns(world: &Observer, declared: &Declared, subject: &ReadSubject, most: usize) -> Fact<TurnPage> {
+    turns(declared, subject, &TurnQuery { last: most, after: None, now: world.host.now() })
+}
+
 /// The names of the tabs of an entry's zellij session; `None`: it is not there, or does not tell.
 pub fn tabs(world: &Observer, pass: &Pass, key: &SessionKey) -> Option<Vec<String>> {
     if key.mux != MuxKind::Zellij {

@@ -119,27 +119,41 @@ pub(crate) fn watching(pass: PassOptions, context: &Context) -> Result<LeadReque
     request(pass, (found.is_found_here, "watch --enforce".to_owned()))
 }
 
-/// What a tool asks for that acts on one session which nobody declared, by the entry that it wrote for it.
-pub(crate) fn act_on_unlisted(manifest: &UnlistedManifest, state: &StateHome, tool: &str) -> Result<LeadRequest, CliError> {
-    let pass = PassOptions {
-        manifest: manifest.path().to_path_buf(),
-        state_home: state.clone(),
-        selection: Selection::default(),
-        settle: Duration::ZERO,
-        strict: false,
-        mode: Mode::Look,
-        consumer: None,
-        update: UpdateOptions::default(),
-        versions: None,
-        jobs: None,
-        tells_settling: true,
-        tells_jobs: false,
-        held: None,
-    };
-    let request = request(pass, (false, format!("{tool}, for {}", asker())))?;
-    let front = FrontRequest { profile: LeadProfile::TASK, ..FrontRequest::default() };
-    // A tool says that it does something by an option of its own; an agent never speaks for a person at a terminal.
-    Ok(LeadRequest { is_automatic: is_agents(), front, ..request })
+/// What a tool needs to act on one session that nobody declared. The entry for it is gone when this is dropped.
+pub(crate) struct UnlistedAct {
+    pub(crate) world: Observer,
+    pub(crate) request: LeadRequest,
+    _manifest: UnlistedManifest,
+}
+
+impl UnlistedAct {
+    /// With this entry, for a tool of this name.
+    pub(crate) fn new(entry: &serde_json::Value, tool: &str) -> Result<Self, CliError> {
+        let state_home = StateHome::from_environment(|name| std::env::var_os(name))?;
+        let manifest = UnlistedManifest::new(&state_home, entry)
+            .map_err(|error| CliError::new(Exit::Failure, format!("cannot keep what is done: {error}")))?;
+        let world = Observer { activity: true, ..run_pass::world(&state_home) };
+        let pass = PassOptions {
+            manifest: manifest.path().to_path_buf(),
+            state_home,
+            selection: Selection::default(),
+            settle: Duration::ZERO,
+            strict: false,
+            mode: Mode::Look,
+            consumer: None,
+            update: UpdateOptions::default(),
+            versions: None,
+            jobs: None,
+            tells_settling: true,
+            tells_jobs: false,
+            held: None,
+        };
+        let request = request(pass, (false, format!("{tool}, for {}", asker())))?;
+        let front = FrontRequest { profile: LeadProfile::TASK, ..FrontRequest::default() };
+        // A tool says that it does something by an option of its own; an agent never speaks for a person at a terminal.
+        let request = LeadRequest { is_automatic: is_agents(), front, ..request };
+        Ok(Self { world, request, _manifest: manifest })
+    }
 }
 
 /// The entries that a REF means.

@@ -69,7 +69,7 @@ fn resolve(text: &str, context: &Context) -> Result<Source, CliError> {
     }
     let declared = manifest.map(|manifest| manifest.agents).unwrap_or_default();
     let name = printable(text).into_owned();
-    let world = world()?;
+    let world = world();
     let found = match pane_of(text) {
         Some((server, pane)) => reading::of_pane(&world, &declared, &server, pane),
         None => reading::of_conversation(&world, &declared, text),
@@ -96,9 +96,10 @@ fn manifest(context: &Context) -> Result<Option<Manifest>, CliError> {
     }
 }
 
-fn world() -> Result<Observer, CliError> {
+/// This machine, also where there is no place for state.
+pub(crate) fn world() -> Observer {
     let state = StateHome::from_environment(|name| std::env::var_os(name));
-    Ok(state.map_or_else(|_| Observer::local(Environ::of_this_process()), |state| run_pass::world(&state)))
+    state.map_or_else(|_| Observer::local(Environ::of_this_process()), |state| run_pass::world(&state))
 }
 
 fn ambiguous(text: &str, candidates: &[String]) -> CliError {

@@ -42,6 +42,6 @@ fn look(source: &Source) -> Result<Result<String, CliError>, CliError> {
         };
         return Ok(Err(error.hint("`headcount status` shows what runs")));
     }
-    let text = reading::screen(&super::world()?, &source.subject);
+    let text = reading::screen(&super::world(), &source.subject);
     Ok(text.ok_or_else(|| CliError::new(Exit::Failure, format!("the pane of {name} shows nothing, or has just ended"))))
 }

@@ -8,9 +8,9 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use serde_json::{Value, json};
 
 use super::json;
-use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve, world};
-use crate::agent::TurnQuery;
+use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve};
 use crate::cli::args::Globals;
+use crate::cli::commands::reading::world;
 use crate::cli::output::Streams;
 use crate::control::lead::reading;
 use crate::control::observe::Observer;
@@ -90,8 +90,7 @@ fn messages(task: &Task, most: usize, world: &Observer) -> Vec<Message> {
     let declared = Declared::default();
     let Ok(Fact::Seen(subject)) = reading::of_conversation(world, &declared, id) else { return Vec::new() };
     // Each turn has at least one.
-    let query = TurnQuery { last: most, after: None, now: world.host.now() };
-    let Fact::Seen(page) = reading::turns(&declared, &subject, &query) else { return Vec::new() };
+    let Fact::Seen(page) = reading::last_turns(world, &declared, &subject, most) else { return Vec::new() };
     let mut messages = Vec::new();
     for turn in &page.turns {
         let stamp = |at: Option<chrono::DateTime<chrono::Utc>>| {

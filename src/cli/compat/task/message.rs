@@ -6,18 +6,17 @@ use clap::{Args as _, Command, FromArgMatches as _, ValueEnum};
 use serde_json::{Value, json};
 
 use super::json;
-use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve, world};
+use super::target::{NONE, Resolved, SessionTarget, TargetArgs, Task, TaskFound, resolve};
 use crate::cli::args::Globals;
-use crate::cli::commands::lead::act_on_unlisted;
+use crate::cli::commands::lead::UnlistedAct;
+use crate::cli::commands::reading::world;
 use crate::cli::output::Streams;
-use crate::control::lead::{self, Queueing, SendRequest, SentText, UnlistedManifest};
-use crate::control::observe::Observer;
+use crate::control::lead::{self, Queueing, SendRequest, SentText};
 use crate::control::tasks::session::{SeatedAgent, ZellijState};
 use crate::core::ids::AgentKind;
 use crate::core::lead::BlockCode;
 use crate::core::lead::send::{SendOutcome, SendReceipt, TextOptions};
 use crate::core::text::printable;
-use crate::store::paths::StateHome;
 
 /// The longest text, in characters.
 const LONGEST: usize = 2000;
@@ -178,11 +177,9 @@ fn seated(task: &Task, target: &SessionTarget) -> Result<SeatedAgent, String> {
 /// Sends it, or shows what that would do.
 fn send(args: &MessageArgs, target: &SessionTarget, to: &SeatedAgent) -> Result<Verdict, String> {
     let Some(look) = &target.look else { return Err("its session was not looked at".to_owned()) };
-    let state = StateHome::from_environment(|name| std::env::var_os(name)).map_err(|error| error.to_string())?;
     let key = &look.key;
     let entry = json!({ "name": key.name, "agent": to.agent.as_str(), "mux": "zellij", "server": key.server });
-    let manifest = UnlistedManifest::new(&state, &entry).map_err(|error| format!("cannot keep what is done: {error}"))?;
-    let request = act_on_unlisted(&manifest, &state, NAME).map_err(|error| error.message())?;
+    let act = UnlistedAct::new(&entry, NAME).map_err(|error| error.message())?;
     let send = SendRequest {
         session: key.clone(),
         agent: to.agent,
@@ -194,8 +191,7 @@ fn send(args: &MessageArgs, target: &SessionTarget, to: &SeatedAgent) -> Result<
         mid_turn: false,
         queueing: Queueing::Never,
     };
-    let watching = Observer { activity: true, ..world() };
-    let receipt = lead::send(&watching, &request, &send).map_err(|error| error.to_string())?;
+    let receipt = lead::send(&act.world, &act.request, &send).map_err(|error| error.to_string())?;
     Ok(Verdict::of(&receipt, args.submit == Submit::Enter, args.execute))
 }
 

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::run_pass;
 use crate::control::observe::Observer;
 use crate::control::tasks::session::SessionLook;
 use crate::control::tasks::{TaskPlaces, home_at};
 use crate::core::task::{TaskHome, TaskMetadata, TaskReference};
-use crate::store::paths::StateHome;
 
 /// What stands for a value that is not there.
 pub(super) const NONE: &str = "none";
@@ -70,12 +68,6 @@ pub(super) struct Resolved {
     pub(super) machine: String,
     /// What was found.
     pub(super) found: TaskFound,
-}
-
-/// This machine, as these tools look at it.
-pub(super) fn world() -> Observer {
-    let state = StateHome::from_environment(|name| std::env::var_os(name));
-    state.map_or_else(|_| Observer::local(crate::host::Environ::of_this_process()), |state| run_pass::world(&state))
 }
 
 /// Looks for the task that is meant.
