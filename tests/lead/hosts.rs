@@ -290,6 +290,28 @@ fn a_start_whose_connection_is_cut_goes_on_there_and_is_found_again() {
 }
 
 #[test]
+fn whenever_a_start_is_cut_there_is_one_agent_in_the_end() {
+    each(&[0, 20, 60, 120, 200, 300, 500, 900], |delay| {
+        let hosts = Hosts::new();
+        hosts.slow_down();
+        let mut start = hosts.near.command(&["start", "ml:one"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(*delay));
+        // headcount itself, and with it the end of the pipe that ssh reads.
+        start.kill().unwrap();
+        start.wait().unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let mut codes = Vec::new();
+        while codes.last() != Some(&0) {
+            assert!(std::time::Instant::now() < until, "{delay} ms: {codes:?}");
+            codes.push(hosts.run(&["start", "ml:one"]).code.unwrap());
+        }
+        assert!(codes.iter().all(|code| [0, 75].contains(code)), "{delay} ms: {codes:?}");
+        await_some("the agent", || (hosts.far.agents().len() == 1).then_some(()));
+        assert!(!hosts.far.saw_a_second(), "{delay} ms");
+    });
+}
+
+#[test]
 fn each_way_in_which_a_host_fails_is_said_and_is_unknown_to_a_look() {
     let hosts = Hosts::new();
     let fake = |name: &str, text: &str| hosts.far.world.program(name, &format!("#!/bin/sh\n{text}\n")).display().to_string();

@@ -121,6 +121,10 @@ fn add(merged: &mut StatusReport, name: &str, far: FarReport, said: &mut Vec<Str
     for mut row in report.sessions.into_iter().filter(|row| row.session.host == own) {
         name.clone_into(&mut row.session.host);
         by_our_clock(&mut row, shift);
+        // A command of another host is not one to be pasted here.
+        if row.resume.take().is_some() {
+            row.no_resume = Some(format!("it is on {name}; `headcount start {name}:…` goes on in it there"));
+        }
         merged.sessions.push(row);
     }
     let unknown = report.unknown.into_iter();
@@ -213,7 +217,7 @@ mod tests {
             drifts: Vec::new(),
             ignored: Vec::new(),
             doubt: None,
-            resume: None,
+            resume: Some("cd /x && rm -rf y".into()),
             no_resume: None,
         }
     }
@@ -235,6 +239,8 @@ mod tests {
         add(&mut merged, "ml", FarReport { report, ahead: Some(ahead), notes: vec!["ml is odd".into()] }, &mut said);
         assert_eq!(merged.sessions.len(), 1, "what runs on a third host is not told by the second");
         assert_eq!(merged.sessions[0].session.host, "ml");
+        assert_eq!(merged.sessions[0].resume, None);
+        assert!(merged.sessions[0].no_resume.as_ref().is_some_and(|why| why.contains("on ml")));
         assert_eq!(merged.sessions[0].last_activity, Some(now));
         assert_eq!((merged.in_sync, merged.counts.declared), (false, 2));
         assert_eq!(said, ["ml is odd"]);
