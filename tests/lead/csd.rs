@@ -147,6 +147,7 @@ fn what_stands_in_the_way_is_said_in_the_words_of_csd_and_nothing_is_left() {
         (vec!["launch", "w", "/no/such"], 1, "Error: cwd '/no/such' does not exist"),
         (vec!["launch", "w/x", cwd], 1, "is no name for a worker"),
         (vec!["launch", "--harness", "bogus", "w", cwd], 1, "Unknown harness 'bogus'. Available: claude, codex, pi"),
+        (vec!["launch", "w", cwd, "--", "--resume", "x"], 1, "'--resume' is not for the arguments of a worker"),
         (vec!["adopt", "w", cwd, "nonsense"], 1, "Error: 'nonsense' does not look like a Claude session id"),
         (vec!["--worker", "w", "send", "hi"], 1, "Error: no worker known as 'w'"),
         (vec!["frobnicate"], 2, "unknown"),
@@ -336,6 +337,17 @@ fn a_worker_that_was_lost_is_adopted_and_all_of_them_are_recovered() {
     assert_eq!(driver.worker(&["converse", "still\n@@say there"]).is(0).stdout, "there\n");
     assert_eq!(driver.run(&["recover"]).is(0).stdout, "= w  its session is there\n");
     driver.worker(&["stop"]).is(0);
+    // What tmux-resurrect has saved, of sessions that no record is of any more.
+    let snapshot = driver.world.root().join("last");
+    let pane =
+        |name: &str, command: &str| format!("pane\t{name}\t0\t1\t:*\t0\ttitle\t:{}\t1\tclaude\t:{command}\n", cwd.display());
+    std::fs::write(&snapshot, pane("w", &format!("claude --session-id {id}")) + &pane("v", "claude")).unwrap();
+    let words = ["recover", "--snapshot", snapshot.to_str().unwrap()];
+    let shown = driver.run(&words).is(0).stdout;
+    assert!(shown.starts_with(&format!("+ w  csd {}\n? v  no id is known", adopt.join(" "))), "{shown}");
+    driver.run(&[&words[..], &["--execute"]].concat()).is(0);
+    assert_eq!(driver.worker(&["converse", "again\n@@say here"]).is(0).stdout, "here\n");
+    driver.worker(&["stop"]).is(0);
 }
 
 #[test]
@@ -401,4 +413,50 @@ fn a_session_is_not_ended_from_within() {
     assert_eq!(told, "Error: worker 'w' was not stopped: this command runs in that session\n");
     assert_eq!(driver.sessions(), "w\n");
     driver.worker(&["stop"]).is(0);
+}
+
+#[test]
+fn a_worker_of_another_csd_is_typed_to_with_every_rule_of_the_engine() {
+    let driver = Driver::new();
+    std::fs::create_dir(driver.workers()).unwrap();
+    let cwd = driver.world.workspace("one");
+    let claude = driver.world.claude_session("w", &cwd);
+    let id = claude.id.as_str();
+    let meta = format!(r#"{{"tmux_name":"w","session_id":"{id}","cwd":"{}"}}"#, cwd.display());
+    std::fs::write(driver.workers().join(format!("{id}.meta")), &meta).unwrap();
+    await_some("its composer", || {
+        driver.world.tmux(["capture-pane", "-p", "-t", "=w:"]).contains("manual mode on").then_some(())
+    });
+    assert_eq!(driver.worker(&["converse", "hello\n@@say there"]).is(0).stdout, "there\n");
+    // A dialog is up: nothing is typed, and Enter is not pressed.
+    driver.worker(&["send", "run it\n@@ask touch asked"]).is(0);
+    await_some("the dialog", || driver.world.tmux(["capture-pane", "-p", "-t", "=w:"]).contains("Do you want").then_some(()));
+    let held = driver.worker(&["send", "more"]).is(1);
+    assert!(held.stderr.starts_with("Error: nothing was typed to worker 'w'"), "{}", held.stderr);
+    assert!(!cwd.join("asked").exists());
+    driver.worker(&["stop"]).is(0);
+    assert_eq!(driver.sessions(), "");
+}
+
+#[test]
+fn four_workers_are_launched_and_spoken_with_at_once() {
+    let driver = Driver::new();
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c", "d"] {
+            let driver = &driver;
+            scope.spawn(move || {
+                let cwd = driver.world.workspace(name);
+                driver.run(&["launch", name, cwd.to_str().unwrap()]).is(0);
+                for round in ["one", "two"] {
+                    let said = driver.run(&["--worker", name, "converse", &format!("go\n@@say {name} {round}")]).is(0);
+                    assert_eq!(said.stdout, format!("{name} {round}\n"));
+                }
+            });
+        }
+    });
+    assert_eq!(driver.run(&["list"]).is(0).stdout.lines().count(), 5);
+    for name in ["a", "b", "c", "d"] {
+        driver.run(&["--worker", name, "stop"]).is(0);
+    }
+    assert_eq!((driver.files(), driver.sessions().as_str()), (0, ""));
 }

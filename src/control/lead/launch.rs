@@ -10,7 +10,7 @@ use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::lead::{Action, ActionKind};
+use crate::core::lead::{Action, ActionKind, LeadRule};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::core::report::rows::Resumable;
@@ -85,7 +85,9 @@ pub(super) fn spec(
     }
     let args = [hooking.args.as_slice(), &session.lead.args].concat();
     argv.extend(table.arguments(opening, &args, permissions, prompt));
-    argv.extend(request.front.arguments.iter().cloned());
+    if request.front.profile.relaxes(LeadRule::PlainArguments) {
+        argv.extend(request.front.arguments.iter().cloned());
+    }
     let own = |name: &str| session.env.contains_key(name) || session.lead.env_files.contains_key(name);
     let given = table.set.iter().filter(|(name, _)| !own(name)).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let set = given

@@ -178,6 +178,18 @@ impl WorkerFleet {
         reports.pop().ok_or_else(|| "internal error: nothing was judged".to_owned())
     }
 
+    /// Declares a worker that somebody else has started, unless it is declared.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn declare(&self, name: &str, entry: &serde_json::Value) -> Result<(), String> {
+        let key = self.key(name);
+        match self.entries()?.iter().any(|known| known.name == name) {
+            true => Ok(()),
+            false => append(&self.world, &self.pass, &key, entry).map(drop).map_err(|error| line(&error)),
+        }
+    }
+
     /// Ends a worker, and takes its entry out. Its session goes too, whatever else is in it by now.
     ///
     /// # Errors

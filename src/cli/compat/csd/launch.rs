@@ -15,6 +15,7 @@ use crate::control::lead::{FrontRequest, HeardCheck, launcher, new_id};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::{OperationReport, Outcome};
+use crate::core::manifest::lead::is_not_for_workers;
 
 /// How long a worker may take to tell of its start.
 const STARTS: Duration = Duration::from_secs(30);
@@ -154,6 +155,10 @@ pub(super) fn with_args(mut words: Vec<String>, args: &[String]) -> Vec<String> 
 
 /// Begins a worker, and waits until it has told of that.
 fn begin(csd: &Csd, fleet: &WorkerFleet, it: &Beginning<'_>, head: &str, is_fresh: bool) -> Answer {
+    if let Some(word) = it.args.iter().find(|word| is_not_for_workers(it.agent, word)) {
+        let why = "a worker is in a terminal, and csd says in which conversation";
+        return Err(Failure::error(format!("'{word}' is not for the arguments of a worker: {why}")));
+    }
     let begun = Instant::now();
     let heard = heard(csd, it);
     let front = FrontRequest {

@@ -60,7 +60,9 @@ pub(super) fn list(csd: &Csd, all: bool, pattern: Option<&str>) -> Answer {
 
 /// Ends a worker, and takes its files away.
 pub(super) fn stop(csd: &Csd, worker: &Worker) -> Answer {
-    csd.fleet()?.end(&worker.name).map_err(|why| Failure::error(format!("worker '{}' was not stopped: {why}", worker.name)))?;
+    let fleet = csd.fleet()?;
+    super::talk::known(&fleet, worker)?;
+    fleet.end(&worker.name).map_err(|why| Failure::error(format!("worker '{}' was not stopped: {why}", worker.name)))?;
     csd.workers.remove(&worker.name);
     let id = worker.meta.as_ref().map_or("unregistered", |meta| meta.session_id.as_str());
     Ok(format!("Worker {} ({id}) stopped. Shim removed.", worker.name))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::files::WorkerEvent;
-use super::{Answer, Csd, Failure, Worker, is_there, note, say, texts};
+use super::{Answer, Csd, Failure, Worker, extended, is_there, note, say, texts};
 use crate::control::lead::workers::WorkerFleet;
 use crate::control::lead::{HeardCheck, TypedText};
 use crate::core::fact::Fact;
@@ -12,6 +12,9 @@ use crate::core::lead::BlockCode;
 use crate::core::lead::send::{AskEnd, SendOutcome, SendReceipt};
 use crate::core::lead::turns::{Turn, TurnEnd};
 
+/// How a wait in vain, and a turn that failed, end where that was asked for.
+const LATE: u8 = 124;
+const FAILED: u8 = 3;
 /// How often events are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often a transcript is looked at for an answer that its hook has announced, and how often at most.
@@ -54,10 +57,20 @@ fn present(fleet: &WorkerFleet, worker: &Worker) -> Result<(), Failure> {
     }
 }
 
+/// Gives a worker that another csd has launched an entry, by which the engine knows it.
+pub(super) fn known(fleet: &WorkerFleet, worker: &Worker) -> Result<(), Failure> {
+    let Some(meta) = &worker.meta else { return Ok(()) };
+    let entry = serde_json::json!({
+        "name": worker.name, "agent": worker.agent().as_str(), "cwd": meta.cwd, "session_id": meta.session_id,
+    });
+    fleet.declare(&worker.name, &entry).map_err(Failure::error)
+}
+
 /// Sends a prompt, and ends once it was taken.
 pub(super) fn send(csd: &Csd, worker: &Worker, prompt: &str) -> Answer {
     let fleet = csd.fleet()?;
     present(&fleet, worker)?;
+    known(&fleet, worker)?;
     submit(csd, &fleet, worker, prompt)?;
     registered(csd, worker)?;
     Ok(String::new())
@@ -111,10 +124,11 @@ fn registered(csd: &Csd, worker: &Worker) -> Result<Worker, Failure> {
 pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, timeout): (&str, f64), with_turn: bool) -> Answer {
     let fleet = csd.fleet()?;
     present(&fleet, worker)?;
+    known(&fleet, worker)?;
     let until = Instant::now() + Duration::from_secs_f64(timeout);
     let late = || {
         let text = format!("Worker did not finish within {}", texts::seconds(timeout));
-        diagnosed(csd, &fleet, worker, "wait_for_turn_timeout", text)
+        Failure { code: extended(LATE), ..diagnosed(csd, &fleet, worker, "wait_for_turn_timeout", text) }
     };
     let silent =
         || diagnosed(csd, &fleet, worker, "no_assistant_response", "Timed out waiting for assistant response".to_owned());
@@ -151,7 +165,8 @@ pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, timeout): (&str, f64
                 Err(late())
             }
             AskEnd::NeedsInput | AskEnd::Failed | AskEnd::Interrupted => {
-                Err(Failure::error(format!("worker '{}': {}", worker.name, report.message)))
+                let code = if report.end == AskEnd::Failed { extended(FAILED) } else { 1 };
+                Err(Failure { code, ..Failure::error(format!("worker '{}': {}", worker.name, report.message)) })
             }
         };
     }
@@ -243,10 +258,8 @@ pub(super) fn wait_for_turn(csd: &Csd, worker: &Worker, timeout: f64, after: Opt
             let path = csd.workers.events_file(id);
             return Failure::new(format!("Timeout waiting for event file: {}", path.display()));
         }
-        let is_extended = std::env::var("HEADCOUNT_CSD_EXIT").is_ok_and(|form| form == "extended");
         let text = format!("Timeout waiting for turn (stop or session_end) after {}", texts::seconds(timeout));
-        let code = if is_extended { 124 } else { 1 };
-        Failure { code, text: format!("{text}\nretry_after_line: {}", waited.lines) }
+        Failure { code: extended(LATE), text: format!("{text}\nretry_after_line: {}", waited.lines) }
     })
 }
 

@@ -130,6 +130,12 @@ pub(super) fn kind(agents: &Declared, agent: AgentKind, word: &str) -> Option<Fl
     kinds.into_iter().find(|(flags, _)| flags.iter().any(|it| *it == flag || is_short(it))).map(|(_, kind)| kind)
 }
 
+/// Whether a word of an agent's arguments says which conversation it is in, or makes it run without a terminal.
+pub fn is_not_for_workers(agent: AgentKind, word: &str) -> bool {
+    let kind = kind(&Declared::default(), agent, word).filter(|_| word.starts_with('-'));
+    matches!(kind, Some(FlagKind::Id | FlagKind::Headless))
+}
+
 /// Settings that say the same where a flag takes any setting.
 const SETTINGS: [&str; 6] =
     ["bypassPermissions", "defaultMode", "approval_policy", "sandbox_mode", "danger-full-access", "default_permissions"];

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
-pub use flags::{has_permission_flag, has_permission_words};
+pub use flags::{has_permission_flag, has_permission_words, is_not_for_workers};
 pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
 pub(super) use section::LeadSection;
 
