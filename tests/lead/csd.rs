@@ -332,6 +332,23 @@ fn a_worker_that_was_lost_is_adopted_and_all_of_them_are_recovered() {
     let shown = driver.run(&["recover"]).is(0);
     assert_eq!(shown.stdout, format!("+ w  csd {}\n", adopt.join(" ")));
     assert_eq!(driver.sessions(), "");
+    // An attempt that comes to nothing loses nothing of it.
+    let stand_in = std::fs::read_to_string(driver.world.claude()).unwrap();
+    driver.world.program("claude", "#!/bin/sh\nexit 3\n");
+    let failed = driver.run(&["recover", "--execute"]).is(1);
+    assert!(failed.stdout.starts_with("! w  not adopted"), "{failed:?}");
+    assert_eq!(driver.sessions(), "");
+    let other =
+        driver.world.session("other", &cwd, &format!("exec python3 {}", driver.world.program("held", &stand_in).display()));
+    driver.world.program("claude", &stand_in);
+    let elsewhere = driver.world.session("elsewhere", &cwd, &format!("exec claude --resume {id}"));
+    driver.world.registered(elsewhere);
+    let claimed = driver.run(&["recover", "--execute"]).is(1);
+    assert!(claimed.stderr.contains("claimed"), "{claimed:?}");
+    driver.world.tmux(["kill-session", "-t", "=elsewhere"]);
+    await_some("its end", || (!is_alive(elsewhere)).then_some(()));
+    assert!(is_alive(other));
+    assert_eq!(driver.run(&["recover"]).is(0).stdout, shown.stdout);
     let done = driver.run(&["recover", "--execute"]).is(0);
     assert!(done.stdout.starts_with("✓ w"), "{done:?}");
     assert_eq!(driver.worker(&["converse", "still\n@@say there"]).is(0).stdout, "there\n");
@@ -348,6 +365,7 @@ fn a_worker_that_was_lost_is_adopted_and_all_of_them_are_recovered() {
     driver.run(&[&words[..], &["--execute"]].concat()).is(0);
     assert_eq!(driver.worker(&["converse", "again\n@@say here"]).is(0).stdout, "here\n");
     driver.worker(&["stop"]).is(0);
+    assert!(is_alive(other));
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl WorkerFleet {
         prepare: &dyn Fn() -> Result<(), String>,
     ) -> Result<OperationReport, String> {
         let key = self.key(name);
+        let was_known = self.entries()?.iter().any(|known| known.name == name);
         self.forget(name)?;
         let mut entry = entry.clone();
         if let (Some(fields), false) = (entry.as_object_mut(), front.arguments.is_empty()) {
@@ -171,7 +172,10 @@ impl WorkerFleet {
             Some(Standing::Unled) | None => Some("internal error: nothing was judged".to_owned()),
         };
         if let Some(why) = obstacle {
-            remove_all(&self.world, &request, &planned, true, &|_| {});
+            // What was known of it stays, for the next time that somebody wants to bring it back.
+            if is_fresh || !was_known {
+                remove_all(&self.world, &request, &planned, true, &|_| {});
+            }
             return Err(why);
         }
         let mut reports = carry_out(&self.world, &request, &planned, &|_| {});
@@ -190,12 +194,12 @@ impl WorkerFleet {
         }
     }
 
-    /// Ends a worker, and takes its entry out. Its session goes too, whatever else is in it by now.
+    /// Ends a worker, and takes its entry out unless that is to be kept. Its session goes too, whatever else is in it by now.
     ///
     /// # Errors
     /// One line: it may still be there.
-    pub fn end(&self, name: &str) -> Result<(), String> {
-        self.take_out(name)?;
+    pub fn end(&self, name: &str, keeps_entry: bool) -> Result<(), String> {
+        self.ended(name, keeps_entry)?;
         let key = self.key(name);
         match lookup::session(&self.world, &key) {
             Fact::Absent => Ok(()),
@@ -314,14 +318,17 @@ impl WorkerFleet {
             Some(Standing::Blocked(blocked)) => return Err(blocked.message.clone()),
             Some(Standing::Met(_) | Standing::Unled) => {}
         }
-        self.take_out(name)
+        self.ended(name, false)
     }
 
-    /// Takes an entry out, and ends its agent if that runs.
-    fn take_out(&self, name: &str) -> Result<(), String> {
+    /// Ends an agent if it runs, and takes its entry out unless that is to be kept.
+    fn ended(&self, name: &str, keeps_entry: bool) -> Result<(), String> {
         let request = self.request(name, Wish::Stop, FrontRequest::default())?;
         let planned = plan_to_act(&self.world, &request, &mut |_| {}).map_err(|error| line(&error))?;
-        let reports = remove_all(&self.world, &request, &planned, false, &|_| {});
+        let reports = match keeps_entry {
+            true => carry_out(&self.world, &request, &planned, &|_| {}),
+            false => remove_all(&self.world, &request, &planned, false, &|_| {}),
+        };
         let wrong = reports.into_iter().find(|report| !matches!(report.outcome, Outcome::Done | Outcome::Skipped));
         wrong.map_or(Ok(()), |report| Err(report.why.unwrap_or_else(|| "it could not be stopped".to_owned())))
     }

@@ -181,7 +181,7 @@ fn begin(csd: &Csd, fleet: &WorkerFleet, it: &Beginning<'_>, head: &str, is_fres
     };
     if let Some((is_begun, why, screen)) = failed {
         // What was not begun here is not ended here.
-        if is_begun && let Err(why) = fleet.end(it.name) {
+        if is_begun && let Err(why) = fleet.end(it.name, !is_fresh) {
             note(&format!("Note: session '{}' may still be there: {why}", it.name));
         }
         if is_begun {

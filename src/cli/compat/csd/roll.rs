@@ -62,7 +62,7 @@ pub(super) fn list(csd: &Csd, all: bool, pattern: Option<&str>) -> Answer {
 pub(super) fn stop(csd: &Csd, worker: &Worker) -> Answer {
     let fleet = csd.fleet()?;
     super::talk::known(&fleet, worker)?;
-    fleet.end(&worker.name).map_err(|why| Failure::error(format!("worker '{}' was not stopped: {why}", worker.name)))?;
+    fleet.end(&worker.name, false).map_err(|why| Failure::error(format!("worker '{}' was not stopped: {why}", worker.name)))?;
     csd.workers.remove(&worker.name);
     let id = worker.meta.as_ref().map_or("unregistered", |meta| meta.session_id.as_str());
     Ok(format!("Worker {} ({id}) stopped. Shim removed.", worker.name))
