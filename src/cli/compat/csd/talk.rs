@@ -296,7 +296,19 @@ pub(super) fn read_turn(csd: &Csd, worker: &Worker, full: bool) -> Answer {
     if meta.is_some_and(|meta| meta.cwd.is_empty() && meta.transcript_path.is_none()) {
         return Err(Failure::error("Could not determine working directory from meta file"));
     }
-    match turn_of(&csd.fleet()?, worker) {
+    let fleet = csd.fleet()?;
+    let mut turn = turn_of(&fleet, worker);
+    // A hook tells of the end of a turn a moment before its transcript holds the answer.
+    let events = csd.workers.events(id).unwrap_or_default();
+    let is_told = events.last().and_then(|line| WorkerEvent::of_line(line)) == Some(WorkerEvent::Stop);
+    for _ in 0..LOOKS_AT_ANSWER {
+        if !is_told || turn.seen().is_some_and(|turn| turn.end != TurnEnd::Open) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+        turn = turn_of(&fleet, worker);
+    }
+    match turn {
         Fact::Seen(turn) => Ok(texts::turn(&turn, full)),
         Fact::Unknown(why) => Err(Failure::error(format!("Session log of {id} cannot be read: {why}"))),
         Fact::Absent => {
