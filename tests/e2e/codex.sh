@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/conditions.sh"
+source "$HERE/task.sh"
 source "$HERE/csd.sh"
 
 mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
@@ -145,3 +146,4 @@ session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-req
 printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.codex/sessions/*/*/*/*.jsonl"
 echo "codex in $MUX: OK"
+if [ "$MUX" = zellij ]; then across_tasks "$H/lab/task"; fi

@@ -35,6 +35,7 @@ mod soak;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;
+mod task_start;
 mod tasks;
 mod waiting;
 #[path = "../support/zellij.rs"]

@@ -21,7 +21,7 @@ pub(crate) struct FrontEnd {
 }
 
 /// All of them. To add one, write its module here, and its value in this list.
-const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT, task::CONTEXT, task::MESSAGE];
+const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT, task::CONTEXT, task::MESSAGE, task::START, task::WORK];
 
 /// The files of a skill that is driven by such a tool, below its directory.
 const OF_SKILL: &[&str] = &["scripts/csd", "hooks/emit-event"];

@@ -18,6 +18,10 @@ pub struct FrontRequest {
     pub arguments: Vec<String>,
     /// The directory in which that tool hears of events, which hooks then tell it as well.
     pub told: Option<PathBuf>,
+    /// Variables that what is started does not get, beside those that mean nothing to its agent.
+    pub clears: Vec<String>,
+    /// How the tab of a new session is called, where not after the work of its entry.
+    pub tab: Option<String>,
     /// Whether that tool has heard that the agent has begun.
     pub heard: Option<HeardCheck>,
 }

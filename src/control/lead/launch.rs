@@ -20,11 +20,13 @@ use crate::store::operations::LaunchSpec;
 const AMBIENT: [&str; 4] = ["HEADCOUNT_", "MQTT_", "TMUX", "ZELLIJ"];
 
 /// The variables of this process that a server which begins now must not get.
-pub(super) fn withheld(world: &Observer, table: &LaunchTable) -> Vec<String> {
+pub(super) fn withheld(world: &Observer, table: &LaunchTable, more: &[String]) -> Vec<String> {
     let names = world.env.pairs().map(|(name, _)| name.to_string_lossy().into_owned());
     let is_ambient = |name: &String| {
         // Where its sockets are is for tmux itself to know.
-        name != "TMUX_TMPDIR" && AMBIENT.iter().any(|start| name.starts_with(start)) || table.blank.contains(&name.as_str())
+        name != "TMUX_TMPDIR" && AMBIENT.iter().any(|start| name.starts_with(start))
+            || table.blank.contains(&name.as_str())
+            || more.contains(name)
     };
     names.filter(is_ambient).collect()
 }
@@ -95,7 +97,8 @@ pub(super) fn spec(
         .chain(hooking.set.iter().cloned())
         .chain(session.env.iter().map(|(name, value)| (name.clone(), value.clone())))
         .collect();
-    let unset = table.blank.iter().filter(|name| !own(name)).map(|name| (*name).to_owned()).collect();
+    let blank = table.blank.iter().copied().chain(request.front.clears.iter().map(String::as_str));
+    let unset = blank.filter(|name| !own(name)).map(str::to_owned).collect();
     let files = session.lead.env_files.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
     let conversation = action.conversation.as_ref().zip(home.seen()).map(|(id, home)| lock_name(session, home, id));
     Ok(LaunchSpec { version: LaunchSpec::VERSION, argv, cwd, set, files, unset, conversation })

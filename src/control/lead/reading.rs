@@ -1,6 +1,7 @@
 //! Reading what a session's agent wrote, or what its pane shows. Looks only; needs no manifest for a pane or the id of a conversation.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::effects;
 use crate::agent::{Agents, TranscriptIndex, TurnQuery};
@@ -11,8 +12,9 @@ use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::lead::Placed;
+use crate::core::lead::send::{Composer, PaneAddress, composer};
 use crate::core::lead::turns::TurnPage;
-use crate::core::observe::{Server, Transcript};
+use crate::core::observe::{Pane, Server, Transcript};
 use crate::mux::zellij;
 
 /// What is read: a session, a pane, or a conversation.
@@ -213,6 +215,34 @@ pub fn tabs(world: &Observer, pass: &Pass, key: &SessionKey) -> Option<Vec<Strin
     let session = server.sessions.iter().find(|session| session.name == key.name)?;
     let tabs = zellij::tabs(world.host.as_ref(), &world.env, &key.server, session).ok()?;
     Some(tabs.into_iter().map(|tab| tab.name).collect())
+}
+
+/// Whether the only pane of a session in which this agent runs shows its composer, or that it works.
+pub fn shows_agent(world: &Observer, key: &SessionKey, kind: AgentKind) -> Fact<bool> {
+    let declared = Declared::default();
+    let session = match lookup::occupied(world, &declared, key) {
+        Fact::Seen(session) => session,
+        Fact::Absent => return Fact::Absent,
+        Fact::Unknown(why) => return Fact::Unknown(why),
+    };
+    let has_it = |pane: &&Arc<Pane>| pane.agents.seen().is_some_and(|all| all.iter().any(|agent| agent.kind == kind));
+    let all: Vec<&Arc<Pane>> = session.panes.iter().filter(has_it).collect();
+    let ([pane], Some(server)) = (all.as_slice(), session.process) else {
+        return Fact::Unknown(format!("{} of its panes run {kind}", all.len()));
+    };
+    let Some(pid) = pane.pid else { return Fact::Unknown("the process of its pane cannot be told".to_owned()) };
+    let agents = Agents::with(&declared);
+    let Some(table) = agents.of(kind).and_then(|agent| agent.composer()) else {
+        return Fact::Unknown(format!("what {kind} shows has not been measured"));
+    };
+    let address = PaneAddress { session: key.clone(), server, id: pane.id.clone(), pid };
+    match effects::composer_pane(world, &address) {
+        Ok(view) => {
+            let is_shown = matches!(composer(&view.screen, table), Composer::Empty | Composer::Holds(_));
+            Fact::Seen(is_shown || view.screen.first_of(table.working).is_some())
+        }
+        Err(why) => Fact::Unknown(why),
+    }
 }
 
 /// Whether the multiplexer keeps an ended session of this name, which it would begin again.

@@ -1,9 +1,12 @@
 //! The tools by which agents and people work together across zellij sessions, each session on a task. Owns which of their names is which.
 
 mod context;
+mod hosts;
 mod json;
 mod message;
+mod start;
 mod target;
+mod work;
 
 use std::ffi::OsString;
 
@@ -20,6 +23,13 @@ pub(super) const CONTEXT: FrontEnd =
 /// Says something to the agent of another task's session.
 pub(super) const MESSAGE: FrontEnd =
     FrontEnd { links: &["send-zellij-message"], also: |_| false, run: |_, rest| message::run(rest) };
+
+/// Begins a session for a task.
+pub(super) const START: FrontEnd =
+    FrontEnd { links: &["start-zellij-session-for-task"], also: |_| false, run: |_, rest| start::run(rest) };
+
+/// Opens a session in this terminal, here or on another host.
+pub(super) const WORK: FrontEnd = FrontEnd { links: &work::NAMES, also: work::is_it, run: work::run };
 
 /// The arguments of one of them, or the exit code where it was help or a mistake.
 fn parsed(command: Command, rest: &[OsString]) -> Result<ArgMatches, u8> {

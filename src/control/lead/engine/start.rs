@@ -84,7 +84,7 @@ impl Engine<'_> {
             report.report.failure = full_disk(&line(&error));
             return self.end(&files, report.failed(Outcome::Failed, line(&error)));
         }
-        let withheld = launch::withheld(self.world, table);
+        let withheld = launch::withheld(self.world, table, &self.request.front.clears);
         let last = self.ledger.read().ok().and_then(|ledger| Some(ledger.of(&session.key)?.started.clone()?.placed));
         let request = effects::PaneRequest {
             launcher: &self.request.launcher,
@@ -189,11 +189,11 @@ impl Engine<'_> {
     /// Names the tab of a new session after the work that it is about. A name that it does not get is no failure.
     fn name_tab(&self, permit: &Permit, session: &Session, placed: Option<&Placed>) {
         let task = session.lead.task.as_deref().and_then(|task| TaskReference::parse(task).ok());
-        if let Some((task, placed)) = task.zip(placed.filter(|placed| placed.is_new_session)) {
-            let name = task.tab_name(&session.key.name);
-            if let Err(why) = effects::name_tab(self.world, permit, placed, &name) {
-                (self.tell)(Progress::Note(&format!("{}: its tab is not called {}: {why}", session.key, printable(&name))));
-            }
+        let name = self.request.front.tab.clone().or_else(|| Some(task?.tab_name(&session.key.name)));
+        if let Some((name, placed)) = name.zip(placed.filter(|placed| placed.is_new_session))
+            && let Err(why) = effects::name_tab(self.world, permit, placed, &name)
+        {
+            (self.tell)(Progress::Note(&format!("{}: its tab is not called {}: {why}", session.key, printable(&name))));
         }
     }
 
