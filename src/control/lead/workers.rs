@@ -380,12 +380,13 @@ fn begin(path: &PathBuf) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match made {
-        Ok(mut file) => io::Write::write_all(&mut file, HEAD.as_bytes()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    // Whole from the first moment on, and never over one that somebody else has just made.
+    let whole = path.with_extension(format!("new.{}", std::process::id()));
+    let _ = std::fs::remove_file(&whole);
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&whole)?;
+    let made = io::Write::write_all(&mut file, HEAD.as_bytes()).and_then(|()| std::fs::hard_link(&whole, path));
+    let _ = std::fs::remove_file(&whole);
+    made.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
 }
 
 fn line(error: &dyn std::error::Error) -> String {
