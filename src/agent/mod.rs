@@ -11,6 +11,7 @@ pub mod doors;
 pub mod drive;
 mod files;
 mod gemini;
+pub mod headless;
 pub mod hooks;
 pub mod live_process;
 mod missing_cache;
@@ -144,6 +145,11 @@ pub trait Adapter: Send + Sync {
 
     /// How it is started and ended; `None`: headcount does neither.
     fn drive(&self) -> Option<&drive::LaunchTable> {
+        None
+    }
+
+    /// How it does a job without a terminal; `None`: nobody measured that.
+    fn headless(&self) -> Option<&'static headless::HeadlessTable> {
         None
     }
 

@@ -55,7 +55,7 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
     ),
     (
         &["submit", "cancel", "publish", "prune", "delegate", "task", "jobs"],
-        "`headcount job` has the commands for jobs: submit, list, show, events, publish, cancel, wait, prune",
+        "`headcount job` has the commands for jobs: run, submit, list, show, events, publish, cancel, wait, logs, stop, resume, prune",
     ),
     (
         &["hosts", "machines", "nodes"],
@@ -69,11 +69,20 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
 
 /// The same below `headcount job`.
 const OF_JOBS: [(&[&str], &str); 6] = [
-    (&["kill", "stop", "abort", "end"], "`headcount job cancel ID` cancels a job"),
+    (
+        &["kill", "abort", "end"],
+        "`headcount job stop ID` stops a job that headcount runs, `headcount job cancel ID` cancels any other",
+    ),
     (&["get", "status", "describe", "info", "inspect"], "`headcount job show ID` shows one job"),
     (&["ls", "ps"], "`headcount job list` lists the jobs"),
-    (&["log", "logs", "tail", "follow"], "`headcount job events ID --follow` prints the events of a job as they come"),
-    (&["new", "add", "create", "run", "start", "delegate"], "`headcount job submit` adds a job"),
+    (
+        &["log", "tail", "follow"],
+        "`headcount job logs ID -f` prints what its agent says, `headcount job events ID --follow` its events",
+    ),
+    (
+        &["new", "add", "create", "start", "delegate"],
+        "`headcount job run` has an agent do a job, `headcount job submit` only adds one",
+    ),
     (&["rm", "delete", "remove", "clean", "gc"], "`headcount job prune` removes jobs that have ended"),
 ];
 

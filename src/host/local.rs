@@ -230,6 +230,9 @@ impl Host for LocalHost {
     }
 
     fn group(&self, pid: u32) -> Option<u32> {
+        if self.ps.is_none() {
+            return procfs::group(pid);
+        }
         let pid = rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)?;
         u32::try_from(rustix::process::getpgid(Some(pid)).ok()?.as_raw_nonzero().get()).ok()
     }

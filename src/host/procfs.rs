@@ -117,6 +117,14 @@ fn is_zombie(pid: u32) -> bool {
     slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| matches!(stat.state, b'Z' | b'X'))
 }
 
+/// The process group of a process. `None`: it is in none, as a thread of the kernel.
+pub(super) fn group(pid: u32) -> Option<u32> {
+    let text = slurp(&file(pid, "stat")).ok()?;
+    // Behind the name, which may hold anything: the state, the parent, the group.
+    let rest = text.rsplit(|byte| *byte == b')').next().map(String::from_utf8_lossy)?;
+    rest.split_whitespace().nth(2)?.parse().ok().filter(|group| *group > 0)
+}
+
 /// Whether a process is stopped by a signal. One that is traced is not: a debugger lets it go on.
 pub(super) fn is_stopped(pid: u32) -> bool {
     slurp(&file(pid, "stat")).ok().and_then(|text| parse_stat(&text)).is_some_and(|stat| stat.state == b'T')

@@ -8,6 +8,7 @@
 //! | [`hooks`] | events from agents' hooks | the hook that an agent runs, `headcount hook emit` |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
+//! | [`job_files`] | what a job that headcount runs was asked to be, what it says, how it ended | its launcher, alone |
 //! | [`settings`] | settings of agents, which are not ours | `hooks install` and `hooks remove`, as a person asked |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
 //! | [`queue`] | texts that wait for an agent | whoever sends or delivers one |
@@ -18,6 +19,7 @@ pub mod claim;
 pub(crate) mod file_lease;
 mod hash;
 pub mod hooks;
+pub mod job_files;
 pub mod jobs;
 pub mod journal;
 pub mod manifest;

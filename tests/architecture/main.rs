@@ -171,7 +171,7 @@ fn unsafe_stands_only_where_the_security_page_says() {
         .map(|(path, _)| path.display().to_string())
         .collect();
     let named = [
-        "src/cli/exec.rs",
+        "src/cli/exec/signals.rs",
         "src/cli/heap.rs",
         "src/cli/signals.rs",
         "src/host/ids.rs",

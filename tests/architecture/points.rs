@@ -12,7 +12,7 @@ const PLACES: &[(&str, &[&str])] = &[
         "src/store/operations/",
         &["replace", "append", "make", "sync", "sync_data", "remove_file", "remove_dir_all", "rename", "write_all", "try_lock"],
     ),
-    ("src/cli/exec.rs", &["spawn"]),
+    ("src/cli/exec/", &["spawn"]),
 ];
 
 /// A function, and what it calls outside of every `around(…)`.

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
 source "$HERE/csd.sh"
 
@@ -171,4 +172,6 @@ fi
 session driven "$H/lab/driven" "${ENV[@]}" -- claude --permission-mode default
 printf '  - { name: driven, agent: claude, cwd: ~/lab/driven }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.claude/projects/*driven/*.jsonl"
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated claude edit "${ENV[@]}" --
 echo "claude in $MUX: OK"

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
 source "$HERE/task.sh"
 source "$HERE/csd.sh"
@@ -145,5 +146,7 @@ fi
 session driven "$H/lab/shared" FAKE_KEY=dummy -- codex --ask-for-approval on-request --sandbox read-only
 printf '  - { name: driven, agent: codex, cwd: ~/lab/shared }\n' >>"$H/agent-sessions.yaml"
 driven driven "$H/.codex/sessions/*/*/*/*.jsonl"
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated codex edit FAKE_KEY=dummy --
 echo "codex in $MUX: OK"
 if [ "$MUX" = zellij ]; then across_tasks "$H/lab/task"; fi

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/jobs.sh"
 
 mkdir -p "$H/.copilot" "$H"/lab/{shared,new,led}
 echo "{\"trustedFolders\":[\"$H/lab/shared\",\"$H/lab/led\"]}" >"$H/.copilot/config.json"
@@ -123,4 +124,6 @@ told driven
 refused_by_a_dialog driven
 questioned driven 10
 raced driven "$H/.copilot/session-state/*/events.jsonl"
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated copilot bypass "${ENV[@]}" --
 echo "copilot in $MUX: OK"

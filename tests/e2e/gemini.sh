@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/jobs.sh"
 
 mkdir -p "$H"/lab/{alone,shared,asked,orphan,shell,led}
 settings() { # HOME
@@ -203,4 +204,6 @@ told driven
 refused_by_a_dialog driven
 questioned driven 10
 raced driven "$H/.gemini/tmp/led/chats/*.jsonl"
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated gemini bypass "${ENV[@]}" -- -m gemini-2.5-flash
 echo "gemini in $MUX: OK"

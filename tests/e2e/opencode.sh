@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
+source "$HERE/jobs.sh"
 
 mkdir -p "$H/.config/opencode" "$H"/lab/{alone,shared,shell,led}
 cat >"$H/.config/opencode/opencode.json" <<JSON
@@ -142,4 +143,6 @@ questioned driven 10
 # Its prompts are in a database, which its own list shows.
 prompts() { listed export "$(field driven session_id)" 2>/dev/null | grep -c "\"text\": \"$2\"" || true; }
 raced driven -
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated opencode bypass "${ENV[@]}" --
 echo "opencode in $MUX: OK"

@@ -6,6 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/csd.sh"
+source "$HERE/jobs.sh"
 
 mkdir -p "$H/.pi/agent" "$H/moved" "$H"/lab/{alone.v2,shared,shell,moved,wrapped,led}
 for home in "$H/.pi/agent" "$H/moved"; do
@@ -138,4 +139,6 @@ told driven
 interrupted driven
 questioned driven 60
 raced driven "$H/.pi/agent/sessions/*driven*/*.jsonl"
+# They need no multiplexer of this world.
+[ "$MUX" != tmux ] || delegated pi bypass "${ENV[@]}" -- --provider fake --model fake-model
 echo "pi in $MUX: OK"

@@ -241,6 +241,7 @@ fn the_terminal_is_as_it_was_whatever_ended_the_agent() {
             files: Vec::new(),
             unset: Vec::new(),
             conversation: None,
+            job: None,
         };
         let launch = files.write_launch(&spec).unwrap();
         let launcher = env!("CARGO_BIN_EXE_headcount");

@@ -21,6 +21,7 @@ mod hosts_sshd;
 mod in_zellij;
 mod in_zellij_faults;
 mod in_zellij_places;
+mod jobs;
 mod launcher;
 mod moved;
 mod pi;

@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 19] = [
+const BESIDE: [&str; 26] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -280,6 +280,14 @@ const BESIDE: [&str; 19] = [
     "keep a text",
     "note why a text waits",
     "take a text out",
+    // Of jobs: killed at random moments, by `tests/lead/jobs.rs`.
+    "listen for signals",
+    "make the job's directory",
+    "remove a file of the job",
+    "session-id",
+    "signal the agent of a job",
+    "tell of the job",
+    "told",
 ];
 
 fn every_point_is_one_of(all: &[(&Deed, Vec<String>)]) {

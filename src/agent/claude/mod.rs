@@ -4,6 +4,7 @@ mod composer;
 mod drive;
 mod encode;
 mod entries;
+mod headless;
 mod hooks;
 mod jobs;
 mod registry;
@@ -121,6 +122,10 @@ impl Adapter for Claude {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn composer(&self) -> Option<&'static ComposerTable> {

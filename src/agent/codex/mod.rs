@@ -2,6 +2,7 @@
 
 mod composer;
 mod drive;
+mod headless;
 mod held;
 mod hooks;
 mod line;
@@ -136,6 +137,10 @@ impl Adapter for Codex {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn composer(&self) -> Option<&'static ComposerTable> {

@@ -3,6 +3,7 @@
 mod composer;
 mod drive;
 mod event;
+mod headless;
 mod hooks;
 mod locks;
 mod opened;
@@ -109,6 +110,10 @@ impl Adapter for Copilot {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

@@ -4,6 +4,7 @@ mod chat;
 mod chats;
 mod composer;
 mod drive;
+mod headless;
 mod hooks;
 mod said;
 mod turn;
@@ -113,6 +114,10 @@ impl Adapter for Gemini {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

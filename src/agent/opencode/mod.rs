@@ -3,6 +3,7 @@
 mod composer;
 mod database;
 mod drive;
+mod headless;
 mod hooks;
 mod sessions;
 mod turn;
@@ -133,6 +134,10 @@ impl Adapter for Opencode {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

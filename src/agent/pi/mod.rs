@@ -2,6 +2,7 @@
 
 mod composer;
 mod drive;
+mod headless;
 mod hooks;
 mod line;
 mod sessions;
@@ -114,6 +115,10 @@ impl Adapter for Pi {
 
     fn drive(&self) -> Option<&LaunchTable> {
         Some(&drive::TABLE)
+    }
+
+    fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
+        Some(&headless::HEADLESS)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

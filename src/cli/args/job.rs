@@ -9,11 +9,12 @@ use serde_json::{Map, Value};
 use super::{FormatArgs, LockArgs, values};
 use crate::core::ids::{AgentKind, MuxKind};
 use crate::core::job::{EventKind, JobId, JobStatus};
+use crate::core::manifest::lead::Permissions;
 
 /// Delegate jobs to sessions and follow them
 ///
 /// A job is a file in a registry: what to do, which agent does it, in which session, and how far it is. Events report its
-/// progress. headcount types nothing into the session; you do.
+/// progress. `job run` also has it done; otherwise headcount types nothing into the session, you do.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 headcount uses the first registry it finds, in this order:
@@ -22,13 +23,14 @@ headcount uses the first registry it finds, in this order:
   .mam/jobs beside the manifest, $XDG_STATE_HOME/headcount/jobs
 
 Examples:
+  headcount job run --agent codex --headless --permissions edit --file a.md
   headcount job submit --agent-session tmux:lab --prompt 'add tests'
   headcount job list
   headcount job publish abc12345 completed --detail 'all green'
   headcount job wait abc12345 && echo done")]
 pub(crate) struct JobArgs {
     /// The registry, instead of searching for one
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", hide_short_help = true)]
     pub(crate) registry: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) verb: JobVerb,
@@ -37,6 +39,7 @@ pub(crate) struct JobArgs {
 /// The verbs of jobs. Each has a file of its name in `commands/job/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobVerb {
+    Run(RunArgs),
     Submit(SubmitArgs),
     List(ListArgs),
     Show(ShowArgs),
@@ -44,7 +47,150 @@ pub(crate) enum JobVerb {
     Publish(PublishArgs),
     Cancel(CancelArgs),
     Wait(WaitArgs),
+    Logs(JobLogsArgs),
+    Stop(JobStopArgs),
+    Resume(JobResumeArgs),
     Prune(PruneArgs),
+}
+
+/// Hand an agent a job, and do not wait for it
+///
+/// The agent works without a terminal in a tmux session of its own, `AGENT-NAME`. headcount reads its output, begins it again where it
+/// crashes, in the same conversation, and writes down how the job ended.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The first line of the answer is the job's id. The files of a job lie in $XDG_STATE_HOME/headcount/jobs/ID: `prompt`, `output.log`, \
+`session-id`, and `done` once it is over. The pane then shows `__TASK_DONE__`, or `__TASK_FAILED__` with an exit code.
+
+An attempt that crashes is followed by another after 3, 6, 12 … minutes, as `lead: { backoff: … }` of the manifest says. What a lost \
+pane or a reboot cut off goes on by `headcount job resume` or `headcount watch --enforce`.
+
+Nobody is there to answer the agent, so --permissions edit or bypass says how far it may go.
+
+Exit codes: 0 begun (with --wait: completed), 1 failed, 3 refused: nothing was begun.
+
+Examples:
+  headcount job run --agent claude --headless --permissions edit --file a.md
+  headcount job run --agent pi --headless --permissions bypass --file -
+  headcount job run --agent codex --headless --permissions bypass --prompt x")]
+pub(crate) struct RunArgs {
+    /// The agent that does it
+    #[arg(long, value_name = "AGENT", hide_possible_values = true, long_help = format!("The agent that does it: {}", values::agents()), value_parser = values::AgentParser)]
+    pub(crate) agent: AgentKind,
+    /// What is to be done; `-` is the standard input
+    #[arg(long, value_name = "PROMPT", allow_hyphen_values = true, required_unless_present = "file", conflicts_with = "file")]
+    pub(crate) prompt: Option<String>,
+    /// Do what this file says; `-` is the standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The name of its session, behind the agent's
+    ///
+    /// 1 to 48 of a-z 0-9 . _ -; without it, the job's id.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub(crate) name: Option<String>,
+    /// Where it is done
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// How long it may take in all, attempts and waits included
+    #[arg(long, value_name = "DURATION", hide_short_help = true, default_value = "5h", value_parser = values::duration)]
+    pub(crate) deadline: Duration,
+    /// Without a terminal, where nobody is asked anything
+    #[arg(long, required = true)]
+    pub(crate) headless: bool,
+    /// How far the agent may go without asking
+    #[arg(long, value_name = "MODE", default_value = "ask", value_parser = values::one_of(Permissions::ALL, Permissions::as_str))]
+    pub(crate) permissions: Permissions,
+    /// Run this by `sh` once it has ended
+    ///
+    /// It gets the file `done` on its standard input.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) notify: Option<String>,
+    /// Wait until it has ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// The tmux server to do it in, instead of the manifest's or the default one
+    #[arg(long, value_name = "SERVER", hide_short_help = true)]
+    pub(crate) server: Option<String>,
+    /// The wait after its first crash, instead of the manifest's
+    #[arg(long, value_name = "DURATION", hide_short_help = true, value_parser = values::duration)]
+    pub(crate) backoff: Option<Duration>,
+    /// So many attempts that fail, then it has failed, instead of the manifest's number
+    #[arg(long, value_name = "COUNT", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: Option<u32>,
+    /// Flags after the agent's own
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// Print what the agent of a job says
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount job logs abc12345
+  headcount job logs abc12345 -f        until the job has ended
+  headcount job logs abc12345 --raw     the agent's own lines, JSON mostly")]
+pub(crate) struct JobLogsArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Go on until the job has ended
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+    /// The lines as the agent wrote them
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// The manifest to use instead of searching for one
+    #[arg(long = "manifest", id = "manifest", value_name = "FILE", help_heading = super::GLOBAL)]
+    pub(crate) _manifest: Option<PathBuf>,
+}
+
+/// Stop a job that headcount runs
+///
+/// The agent is asked to end. The conversation stays, and so do the files of the job.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Exit codes: 0 stopped, or it had ended already, 75 its agent has not ended in time.
+
+Examples:
+  headcount job stop abc12345
+  headcount job stop abc12345 --kill")]
+pub(crate) struct JobStopArgs {
+    /// The job
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    pub(crate) id: JobId,
+    /// Kill the agent if it has not ended 10 seconds later
+    #[arg(long)]
+    pub(crate) kill: bool,
+    /// How long to wait for its end
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// Go on with jobs whose pane, server or host was lost
+///
+/// The agent goes on in its conversation, in a new pane. What runs, has ended or was stopped is left alone.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+`headcount watch --enforce` does the same by itself.
+
+Exit codes: 0 they run, or are over, 1 one could not be begun, 3 one may not be begun now.
+
+Examples:
+  headcount job resume abc12345
+  headcount job resume --all      after a reboot")]
+pub(crate) struct JobResumeArgs {
+    /// The jobs
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    pub(crate) ids: Vec<JobId>,
+    /// Every job that is not over
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 /// Add a job and print its id

@@ -33,7 +33,8 @@ pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use hooks::{HookEventsArgs, HooksArgs, HooksChangeArgs, HooksStatusArgs, HooksVerb};
 pub(crate) use job::{
-    CancelArgs, EventsArgs, JobArgs, JobVerb, ListArgs, PruneArgs, PublishArgs, ShowArgs, SubmitArgs, WaitArgs,
+    CancelArgs, EventsArgs, JobArgs, JobLogsArgs, JobResumeArgs, JobStopArgs, JobVerb, ListArgs, PruneArgs, PublishArgs,
+    RunArgs, ShowArgs, SubmitArgs, WaitArgs,
 };
 pub(crate) use lead::{
     AllowArgs, ApplyArgs, AttachArgs, Consent, ConsentArgs, EndArgs, NewArgs, PlanArgs, RestartArgs, StartArgs, StopArgs,

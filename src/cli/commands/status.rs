@@ -15,10 +15,12 @@ use crate::cli::render::{Style, Terminal, status};
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::signals;
 use crate::control::follow::{FollowEnd, follow};
+use crate::control::job_runs;
 use crate::control::observe::Observer;
 use crate::control::pass::{self, PassError, PassOptions};
-use crate::core::report::status::StatusReport;
+use crate::core::report::status::{JobRow, StatusReport};
 use crate::core::text::{printable, stamp};
+use crate::store::paths::StateHome;
 
 /// Prints the sessions.
 pub(crate) fn run(args: &StatusArgs, context: &Context) -> Result<Exit, CliError> {
@@ -59,6 +61,7 @@ fn here(args: &StatusArgs, context: &Context) -> Result<StatusReport, CliError> 
     let pass = run_pass::pass(request(args), context)?;
     let mut report = pass.status();
     run_pass::complete_rows(&pass, report.sessions.iter_mut())?;
+    report.jobs = jobs(args);
     Ok(report)
 }
 
@@ -68,6 +71,9 @@ fn look(world: &Observer, options: &PassOptions) -> Result<StatusReport, PassErr
         let mut report = pass.status();
         // Where there is no place for state there is no hold either.
         let _ = run_pass::complete_rows(&pass, report.sessions.iter_mut());
+        if options.selection.is_everything() {
+            report.jobs = job_runs::rows(&options.state_home, report.observed_at);
+        }
         report
     })
 }
@@ -83,6 +89,14 @@ fn show(args: &StatusArgs, report: &StatusReport, context: &Context) -> Result<E
 fn request(args: &StatusArgs) -> PassRequest<'_> {
     let look = PassRequest::look(args.selection.with_names(&args.names), &args.judge);
     PassRequest { activity: true, ..look }
+}
+
+/// The jobs that headcount runs, where nobody asks for certain sessions.
+fn jobs(args: &StatusArgs) -> Vec<JobRow> {
+    let is_selected = Question::from(&args.selection.with_names(&args.names)) == Question::Selected;
+    // Where there is no place for state there are none.
+    let state = StateHome::from_environment(|name| std::env::var_os(name)).ok().filter(|_| !is_selected);
+    state.map(|state| job_runs::rows(&state, chrono::Utc::now())).unwrap_or_default()
 }
 
 /// The answer for people, and the names for scripts.
@@ -205,6 +219,7 @@ impl<'a> Shown<'a> {
 fn comparable(report: &StatusReport) -> StatusReport {
     let mut report = report.clone();
     report.observed_at = chrono::DateTime::UNIX_EPOCH;
+    report.jobs.iter_mut().for_each(|job| job.elapsed = 0);
     for row in &mut report.sessions {
         row.last_activity = None;
         // A moment by itself is no news.

@@ -1,6 +1,7 @@
 //! Which commands another host may be asked for, and what becomes of one whose asker went away. Runs none.
 
 use crate::cli::args::{FleetVerb, JobVerb, Verb};
+use crate::core::manifest::lead::Permissions;
 
 /// What a command is for the headcount of another host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,16 @@ impl Reach {
             | Verb::Links(_) => Self::Act,
             Verb::Job(args) => match &args.verb {
                 JobVerb::Events(args) if args.follow => Self::Follow,
+                JobVerb::Logs(args) if args.follow => Self::Follow,
+                JobVerb::Logs(_) => Self::Look,
+                // What nobody may grant from afar, and what would be run or read there.
+                JobVerb::Run(args) if args.permissions == Permissions::Bypass => {
+                    Self::Never("--permissions bypass is for the host itself: run that job there")
+                }
+                JobVerb::Run(args) if args.notify.is_some() || args.file.is_some() || !args.args.is_empty() => {
+                    Self::Never("--notify, --file and flags of the agent are for the host itself: run that job there")
+                }
+                JobVerb::Run(_) | JobVerb::Stop(_) | JobVerb::Resume(_) => Self::Act,
                 JobVerb::List(_) | JobVerb::Show(_) | JobVerb::Events(_) | JobVerb::Wait(_) => Self::Look,
                 JobVerb::Submit(_) | JobVerb::Publish(_) | JobVerb::Cancel(_) | JobVerb::Prune(_) => Self::Act,
             },

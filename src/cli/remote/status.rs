@@ -109,6 +109,7 @@ fn empty() -> StatusReport {
         counts: crate::core::report::Counts::default(),
         sessions: Vec::new(),
         unknown: Vec::new(),
+        jobs: Vec::new(),
     }
 }
 
@@ -118,6 +119,10 @@ fn add(merged: &mut StatusReport, name: &str, far: FarReport, said: &mut Vec<Str
     said.extend(notes);
     let shift = |at: DateTime<Utc>| ahead.and_then(|ahead| at.checked_sub_signed(ahead)).unwrap_or(at);
     let own = report.host;
+    for mut job in report.jobs.into_iter().filter(|job| job.session.host == own) {
+        name.clone_into(&mut job.session.host);
+        merged.jobs.push(job);
+    }
     for mut row in report.sessions.into_iter().filter(|row| row.session.host == own) {
         name.clone_into(&mut row.session.host);
         by_our_clock(&mut row, shift);

@@ -1,5 +1,6 @@
 //! Delegated jobs, for people and for programs. Decides nothing about a job and shows no secret.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -9,18 +10,22 @@ use serde_json::{Map, Value, json};
 
 use super::table::{Cell, Column};
 use super::{Style, Terminal, age, ago, hanging, plural, table};
-use crate::core::job::{EventKind, Job, JobStatus, LoggedEvent, TimeOut, timed_out};
+use crate::control::job_runs::{JobRunReport, JobRunState};
+use crate::core::job::{EventKind, Job, JobId, JobStatus, LoggedEvent, TimeOut, timed_out};
 use crate::core::text::{printable, stamp};
+
+/// Those of some jobs that headcount runs.
+pub(crate) type Runs = BTreeMap<JobId, JobRunReport>;
 
 /// Where the second column of a card begins.
 const LABEL: usize = 14;
 
 /// The jobs as a table, or a sentence if there are none.
-pub(crate) fn table(jobs: &[Job], registry: &Path, look: &Terminal) -> String {
+pub(crate) fn table((jobs, runs): (&[Job], &Runs), registry: &Path, look: &Terminal) -> String {
     if jobs.is_empty() {
         return format!("No jobs in {}.\n", printable(&registry.display().to_string()));
     }
-    let columns = [
+    let mut columns = vec![
         Column::new("JOB"),
         Column::new("STATUS"),
         Column::new("AGENT").may_go(3),
@@ -29,7 +34,21 @@ pub(crate) fn table(jobs: &[Job], registry: &Path, look: &Terminal) -> String {
         Column::new("HEARD").may_go(5),
         Column::new("PROMPT").shrinks_to(12, 3).may_go(1),
     ];
-    let rows: Vec<Vec<Cell>> = jobs.iter().map(|job| row(job, look)).collect();
+    let mut rows: Vec<Vec<Cell>> = jobs.iter().map(|job| row(job, look)).collect();
+    if !runs.is_empty() {
+        columns.insert(6, Column::new("ELAPSED").may_go(3));
+        columns.push(Column::new("OUTPUT").shrinks_to(16, 3).may_go(1));
+        for (job, row) in jobs.iter().zip(&mut rows) {
+            let run = runs.get(&job.id);
+            let elapsed = run.map(|run| {
+                let state = if matches!(run.state, JobRunState::Working | JobRunState::Over) { "" } else { run.state.as_str() };
+                format!("{} {state}", super::status::short(run.elapsed)).trim_end().to_owned()
+            });
+            let last = run.and_then(|run| run.last_line.as_deref());
+            row.insert(6, Cell::or_dash(elapsed.as_deref(), Style::Plain));
+            row.push(Cell::or_dash(last, Style::Dim));
+        }
+    }
     table::render(&columns, &rows, look)
 }
 
@@ -67,7 +86,7 @@ fn style(job: &Job, now: DateTime<Utc>) -> Style {
 }
 
 /// One job and some of its events.
-pub(crate) fn card(job: &Job, events: &[LoggedEvent], look: &Terminal) -> String {
+pub(crate) fn card((job, run): (&Job, Option<&JobRunReport>), events: &[LoggedEvent], look: &Terminal) -> String {
     let mut text = format!("{}\n", look.paint(Style::Strong, job.id.as_str()));
     let mut field = |label: &str, value: &str| {
         let _ = writeln!(text, "  {label:LABEL$}{}", hanging(value, LABEL + 2, Style::Plain, look));
@@ -78,6 +97,16 @@ pub(crate) fn card(job: &Job, events: &[LoggedEvent], look: &Terminal) -> String
     }
     for (label, at) in [("submitted", job.created_at), ("heard", job.updated_at.filter(|_| job.last_seq > 0))] {
         field(label, &at.map_or_else(|| "-".to_owned(), |at| format!("{} ({})", stamp(at), ago(at, look.now))));
+    }
+    if let Some(run) = run {
+        let next = run.next_at.map(|at| format!(", the next one {}", stamp(at))).unwrap_or_default();
+        field("run", &format!("{}, {}{next}", run.state.as_str(), plural(run.attempts as usize, "attempt", "attempts")));
+        field("conversation", run.session_id.as_deref().unwrap_or("-"));
+        field("output", &run.output.display().to_string());
+        field("last line", run.last_line.as_deref().unwrap_or("-"));
+        if let Some(end) = &run.end {
+            field("ended", &format!("{} ({}): {}", stamp(end.ended_at), end.outcome.as_str(), end.reason));
+        }
     }
     field("time-outs", &format!("{} in total, {} between events", span(job.timeout), span(job.idle_timeout)));
     field("topic", &job.topic());
@@ -126,11 +155,11 @@ pub(crate) fn event(logged: &LoggedEvent, look: &Terminal) -> String {
 /// The jobs for programs.
 pub(crate) fn list_json(
     registry: &str,
-    jobs: &[Job],
+    (jobs, runs): (&[Job], &Runs),
     problems: &[(String, String)],
     now: DateTime<Utc>,
 ) -> Result<Value, serde_json::Error> {
-    let jobs = jobs.iter().map(|job| shown(job, now)).collect::<Result<Vec<_>, _>>()?;
+    let jobs = jobs.iter().map(|job| shown(job, runs, now)).collect::<Result<Vec<_>, _>>()?;
     let problems: Vec<Value> = problems.iter().map(|(path, why)| json!({"path": path, "why": why})).collect();
     Ok(json!({"schema": "headcount/jobs/v1", "registry": registry, "jobs": jobs, "problems": problems}))
 }
@@ -138,19 +167,22 @@ pub(crate) fn list_json(
 /// One job for programs.
 pub(crate) fn show_json(
     registry: &str,
-    job: &Job,
+    (job, runs): (&Job, &Runs),
     events: &[LoggedEvent],
     now: DateTime<Utc>,
 ) -> Result<Value, serde_json::Error> {
-    Ok(json!({"schema": "headcount/job/v1", "registry": registry, "job": shown(job, now)?, "events": events}))
+    Ok(json!({"schema": "headcount/job/v1", "registry": registry, "job": shown(job, runs, now)?, "events": events}))
 }
 
-fn shown(job: &Job, now: DateTime<Utc>) -> Result<Map<String, Value>, serde_json::Error> {
+fn shown(job: &Job, runs: &Runs, now: DateTime<Utc>) -> Result<Map<String, Value>, serde_json::Error> {
     let mut shown = job.shown()?;
     let late = timed_out(job, now).map(|how| match how {
         TimeOut::Total => "total",
         TimeOut::Idle => "idle",
     });
     shown.insert("timed_out".to_owned(), json!(late));
+    if let Some(run) = runs.get(&job.id) {
+        shown.insert("run".to_owned(), serde_json::to_value(run)?);
+    }
     Ok(shown)
 }

@@ -14,7 +14,7 @@ use crate::core::job::{EventKind, JobStatus};
 use crate::core::lead::conditions::{Condition, ConditionReport, ConditionSource, headline};
 use crate::core::observe::Activity;
 use crate::core::report::UnknownReport;
-use crate::core::report::status::{Observed, SessionRow, StatusReport};
+use crate::core::report::status::{JobRow, Observed, SessionRow, StatusReport};
 use crate::core::text::printable;
 
 /// A column and how its cell is made.
@@ -37,8 +37,48 @@ pub(crate) fn render(report: &StatusReport, asked: Question, wide: bool, look: &
         text.push('\n');
     }
     text.push_str(&summary(report, look));
+    text.push_str(&jobs(&report.jobs, look));
     text.push_str(&unknown(&report.unknown, look));
     text
+}
+
+/// The jobs that headcount runs.
+fn jobs(jobs: &[JobRow], look: &Terminal) -> String {
+    if jobs.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        Column::new("JOB"),
+        Column::new("SESSION").shrinks_to(16, 1).cut_in_the_middle().may_go(2),
+        Column::new("STATE"),
+        Column::new("ELAPSED").may_go(3),
+        Column::new("OUTPUT").shrinks_to(16, 3).may_go(1),
+    ];
+    let row = |row: &JobRow| {
+        let style = match row.state.as_str() {
+            "completed" => Style::Good,
+            "failed" | "lost" => Style::Bad,
+            "waiting" => Style::Warn,
+            _ => Style::Plain,
+        };
+        vec![
+            Cell::new(row.job.as_str(), Style::Strong),
+            Cell::plain(&row.session.name),
+            Cell::new(&row.state, style),
+            Cell::plain(&short(row.elapsed)),
+            Cell::or_dash(row.last_line.as_deref(), Style::Dim),
+        ]
+    };
+    format!("\n{}", table::render(&columns, &jobs.iter().map(row).collect::<Vec<_>>(), look))
+}
+
+/// A number of seconds in its largest whole unit.
+pub(crate) fn short(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
 }
 
 /// The names, one a line.

@@ -6,18 +6,27 @@ use super::{LeadRequest, effects, holds};
 use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
-use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId};
+use crate::core::lead::{ActionKind, BlockCode, Blocked, LeadCause, Operation, OperationId};
 use crate::core::observe::MuxSession;
 use crate::store::operations::{LedgerFile, LockError, SessionLock};
+use crate::store::paths::StateHome;
 
 /// Locks a session.
 ///
 /// # Errors
 /// Somebody else has it, or its file cannot be locked.
 pub(super) fn lock(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<SessionLock, Blocked> {
+    lock_in(world, &request.pass.state_home, key)
+}
+
+/// The same for whoever has a state directory and no request.
+///
+/// # Errors
+/// As for [`lock`].
+pub(super) fn lock_in(world: &Observer, state: &StateHome, key: &SessionKey) -> Result<SessionLock, Blocked> {
     let unknown = |why: String| Blocked::new(BlockCode::Unknown, why);
     let socket = effects::prepare(world, key).map_err(unknown)?;
-    SessionLock::take(&request.pass.state_home, &socket, &key.mux.spelling(&key.name)).map_err(|error| match error {
+    SessionLock::take(state, &socket, &key.mux.spelling(&key.name)).map_err(|error| match error {
         LockError::Taken => Blocked::new(BlockCode::Busy, "another headcount is acting on it"),
         error => unknown(PassError::line(&error)),
     })
@@ -55,6 +64,11 @@ pub(super) struct Deed<'a> {
 
 /// An operation that begins now.
 pub(super) fn operation(world: &Observer, request: &LeadRequest, deed: &Deed<'_>) -> Operation {
+    operation_by(world, (&request.by, request.cause), deed)
+}
+
+/// The same, of this asker and for this cause.
+pub(super) fn operation_by(world: &Observer, (by, cause): (&str, Option<LeadCause>), deed: &Deed<'_>) -> Operation {
     let host = world.host.as_ref();
     let pid = std::process::id();
     let (begun, boot) = (host.now(), host.boot().into_seen());
@@ -67,8 +81,8 @@ pub(super) fn operation(world: &Observer, request: &LeadRequest, deed: &Deed<'_>
         begun,
         since_boot: boot.as_ref().map(|boot| (begun - boot.at).num_milliseconds()),
         boot: boot.map(|boot| boot.id),
-        cause: request.cause,
-        by: request.by.clone(),
+        cause,
+        by: by.to_owned(),
         engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
         renaming: None,
     }

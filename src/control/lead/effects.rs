@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal, test_kill_process_group};
 
+use crate::control::job_agent::AgentGroup;
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
@@ -262,4 +263,14 @@ pub(super) fn end(
         Err(rustix::io::Errno::SRCH) => Ok(false),
         Err(error) => Err(format!("cannot signal process {}: {error}", process.pid)),
     }
+}
+
+/// Tells what is left of a job's agent to end.
+pub(super) fn end_group(_: &Observer, permit: &Permit, group: &AgentGroup, how: Ending) {
+    tracing::debug!(operation = permit.operation().id.as_str(), ?group, ?how, "ending what a job left");
+    let signal = match how {
+        Ending::Asked(signal) => signal,
+        Ending::Killed => Signal::KILL,
+    };
+    fault::around("signal the agent of a job", || group.signal(signal));
 }

@@ -1,5 +1,6 @@
 //! What an enforcing watch finds to do after a pass, and how it does one thing of that. Decides nothing: `core::lead::enforce` does.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +9,7 @@ use super::engine::Progress;
 use super::led::WatchScene;
 use super::{LeadError, LeadRequest, about, carry_out, plan};
 use crate::agent::{Agents, TurnQuery};
+use crate::control::job_ends;
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
@@ -22,6 +24,7 @@ use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Desired, Policy};
 use crate::core::observe::Boot;
 use crate::host::Host;
+use crate::store::job_files::JobFiles;
 use crate::store::operations::{LedgerFile, Operations, PastOperation};
 use crate::store::paths::StateHome;
 
@@ -45,6 +48,8 @@ pub struct Gaps {
     pub all: Vec<Gap>,
     /// The policy of the manifest.
     pub policy: Policy,
+    /// The sessions of jobs that headcount runs.
+    pub jobs: BTreeSet<SessionKey>,
 }
 
 /// What there is to do after a pass. Notes in the ledger what was seen.
@@ -99,7 +104,9 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
         let (session, desired) = (entry.session.key.clone(), entry.session.lead.desired?);
         (decision != Decision::Leave).then_some(Gap { session, agent: entry.session.agent, decision, desired })
     };
-    Ok(Gaps { all: wanting.iter().zip(decisions).filter_map(gap).collect(), policy: pass.manifest().lead })
+    let jobs = JobFiles::all(state).into_iter().filter(|(files, _)| files.done().is_none() || !job_ends::is_told(files));
+    let jobs = jobs.map(|(_, spec)| spec.session).collect();
+    Ok(Gaps { all: wanting.iter().zip(decisions).filter_map(gap).collect(), policy: pass.manifest().lead, jobs })
 }
 
 /// The runs of an entry; if the last one failed after it was ready, with what its conversation says about that.

@@ -404,7 +404,7 @@ fn directory(path: &Path) -> Result<(), String> {
 }
 
 /// Where a program is in a PATH.
-fn find(program: &str, path: &OsString) -> Option<PathBuf> {
+pub(super) fn find(program: &str, path: &OsString) -> Option<PathBuf> {
     let is_program = |file: &PathBuf| file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(is_program);
@@ -413,7 +413,7 @@ fn find(program: &str, path: &OsString) -> Option<PathBuf> {
 }
 
 /// Whether what we start would end together with a service of systemd.
-fn is_in_service(env: &Environ) -> bool {
+pub(super) fn is_in_service(env: &Environ) -> bool {
     // systemd gives it to whatever a unit runs. A terminal that a service opened, and a shell in it, have scopes of their own.
     if env.get("INVOCATION_ID").is_none() {
         return false;

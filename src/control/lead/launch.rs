@@ -9,7 +9,7 @@ use crate::agent::{Agents, resume};
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
-use crate::core::ids::ConversationId;
+use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::{Action, ActionKind, LeadRule};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Permissions, has_permission_flag};
@@ -100,14 +100,14 @@ pub(super) fn spec(
     let blank = table.blank.iter().copied().chain(request.front.clears.iter().map(String::as_str));
     let unset = blank.filter(|name| !own(name)).map(str::to_owned).collect();
     let files = session.lead.env_files.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
-    let conversation = action.conversation.as_ref().zip(home.seen()).map(|(id, home)| lock_name(session, home, id));
-    Ok(LaunchSpec { version: LaunchSpec::VERSION, argv, cwd, set, files, unset, conversation })
+    let conversation = action.conversation.as_ref().zip(home.seen()).map(|(id, home)| lock_name(session.agent, home, id));
+    Ok(LaunchSpec { version: LaunchSpec::VERSION, argv, cwd, set, files, unset, conversation, job: None })
 }
 
 /// What names a conversation to everybody who could be started in it.
-fn lock_name(session: &Session, home: &std::path::Path, id: &ConversationId) -> String {
+pub fn lock_name(agent: AgentKind, home: &std::path::Path, id: &ConversationId) -> String {
     let home: PathBuf = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());
-    format!("{}\0{}\0{id}", session.agent, home.display())
+    format!("{agent}\0{}\0{id}", home.display())
 }
 
 /// A new id for a conversation, as UUID; `None` where the system gives no random numbers.

@@ -11,6 +11,7 @@ mod enforce;
 mod engine;
 mod facts;
 mod front;
+mod headless;
 mod holds;
 mod hooking;
 mod launch;
@@ -51,8 +52,9 @@ pub use engine::{
 };
 use facts::Ground;
 pub use front::{FrontRequest, HeardCheck};
+pub use headless::{HeadlessRequest, JobStart, end_stopped_job, resume_jobs, start_job, stop_job, submit_job, taken_session};
 pub use holds::holds;
-pub use launch::new_id;
+pub use launch::{lock_name, new_id};
 pub(in crate::control) use send::next_texts;
 pub use send::{
     AnswerRequest, Queueing, SendRequest, SentText, TypedText, answer, ask, deliver_waiting, drop_waiting, is_shown, send,

@@ -12,6 +12,7 @@ use crate::core::lead::{ActedOn, Ledger, LeftRunning};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::pattern::NamePattern;
 use crate::core::observe::Observation;
+use crate::store::job_files::JobFiles;
 use crate::store::operations::LedgerFile;
 use crate::store::paths::StateHome;
 use crate::yaml::LoadedManifest;
@@ -21,7 +22,7 @@ use crate::yaml::LoadedManifest;
 pub(super) struct PastActs {
     /// When headcount stopped each session of the manifest last.
     pub(super) stops: BTreeMap<SessionKey, DateTime<Utc>>,
-    /// Those that run and were left running when their entries were taken out.
+    /// Those that run and were left running when their entries were taken out, and those that jobs are done in.
     pub(super) left: BTreeSet<SessionKey>,
 }
 
@@ -39,8 +40,12 @@ impl PastActs {
                 return Self::default();
             }
         };
+        // What headcount runs a job in has no entry, and gets none.
+        let is_there = |(files, _): &(JobFiles, _)| files.done().is_none() || files.launcher().is_some();
+        let jobs = JobFiles::all(state_home).into_iter().filter(is_there);
+        let of_jobs: BTreeSet<SessionKey> = jobs.map(|(_, spec)| spec.session).collect();
         if ledger.sessions.is_empty() {
-            return Self::default();
+            return Self { left: of_jobs, ..Self::default() };
         }
         let sessions = manifest.sessions.iter().map(|session| &session.key);
         let now = observation.at;
@@ -52,7 +57,7 @@ impl PastActs {
             let server = observation.servers.get(&left.session.server_key()).and_then(|server| server.seen());
             server.is_some_and(|server| left.is_in(server))
         };
-        Self { stops, left: left.filter(runs).map(|left| left.session.clone()).collect() }
+        Self { stops, left: left.filter(runs).map(|left| left.session.clone()).chain(of_jobs).collect() }
     }
 }
 

@@ -13,10 +13,11 @@ use super::LeadOptions;
 use super::delivering::Delivering;
 use super::due::until;
 use super::wake::{Reason, Scope, Wake};
-use crate::control::lead::{self, Gap, Gaps, Progress};
+use crate::control::lead::{self, Gap, Gaps, JobStart, Progress};
 use crate::control::pass::PassError;
 use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, SentEvent, WatchFailure};
 use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::job::run::JobSpec;
 use crate::core::lead::enforce::Decision;
 use crate::core::lead::send::SendReceipt;
 use crate::core::lead::{BlockCode, Blocked, LeadCause, OperationReport, Outcome};
@@ -36,6 +37,8 @@ pub(super) enum Happening {
     Ended(SessionKey, Result<Vec<OperationReport>, String>),
     /// A text that waited does not any more.
     Sent(Box<SendReceipt>),
+    /// Jobs that were cut off were gone on with, or could not be.
+    Jobs(Vec<(JobSpec, Result<JobStart, Blocked>)>),
 }
 
 /// Operations that wait, run, or were refused.
@@ -55,6 +58,8 @@ pub(super) struct Leading {
     /// What may be looked at again, and when.
     again: Option<(Instant, BTreeSet<SessionKey>)>,
     delivering: Option<Delivering>,
+    /// Whether jobs that were cut off are just gone on with.
+    is_at_jobs: bool,
 }
 
 /// An operation that runs.
@@ -93,6 +98,7 @@ impl Leading {
             refused: BTreeMap::new(),
             last_start: None,
             again: None,
+            is_at_jobs: false,
         }
     }
 
@@ -105,7 +111,7 @@ impl Leading {
 
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.delivering.as_ref().is_none_or(Delivering::is_over)
+        self.running.is_empty() && !self.is_at_jobs && self.delivering.as_ref().is_none_or(Delivering::is_over)
     }
 
     /// From now on nothing begins.
@@ -131,7 +137,8 @@ impl Leading {
         let now = Instant::now();
         self.policy = gaps.policy;
         let still: BTreeSet<&SessionKey> = gaps.all.iter().map(|gap| &gap.session).collect();
-        self.told.retain(|session, _| still.contains(session));
+        // What was said of a job is none of these.
+        self.told.retain(|session, _| still.contains(session) || gaps.jobs.contains(session));
         self.refused.retain(|session, _| still.contains(session));
         (self.waiting, self.again) = (Vec::new(), None);
         let mut events = Vec::new();
@@ -228,10 +235,44 @@ impl Leading {
         events
     }
 
+    /// Goes on with the jobs that were cut off, beside the loop.
+    pub(super) fn resume_jobs(&mut self) {
+        if std::mem::replace(&mut self.is_at_jobs, true) {
+            return;
+        }
+        let (options, tell) = (Arc::clone(&self.options), self.tell.clone());
+        tokio::task::spawn_blocking(move || {
+            let act = || lead::resume_jobs(&options.world, &options.request);
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+            let _ = tell.send(Happening::Jobs(ended.unwrap_or_default()));
+        });
+    }
+
+    /// What became of jobs that were cut off.
+    fn resumed(&mut self, jobs: Vec<(JobSpec, Result<JobStart, Blocked>)>, at: DateTime<Utc>) -> Vec<Event> {
+        self.is_at_jobs = false;
+        let mut events = Vec::new();
+        for (spec, outcome) in jobs {
+            match outcome {
+                Ok(JobStart::Met(_)) => {}
+                Ok(JobStart::Begun) => {
+                    self.told.remove(&spec.session);
+                    let message = format!("{}: job {} goes on.", printable(&spec.session.name), spec.job);
+                    let (session, agent) = (spec.session, spec.agent);
+                    let cause = LeadCause::ServerLost;
+                    events.push(Event::Back(BackEvent { at, session, agent, cause, conversation: None, message }));
+                }
+                Err(blocked) => events.extend(self.blocked((&spec.session, spec.agent), &blocked, at)),
+            }
+        }
+        events
+    }
+
     /// What an operation says, as events; and what to look at because of it.
     pub(super) fn heard(&mut self, happening: Happening, at: DateTime<Utc>) -> (Vec<Event>, Option<Wake>) {
         let failure = |message| Event::Error(WatchFailure { at, source: "lead".to_owned(), message });
         let (session, ended) = match happening {
+            Happening::Jobs(jobs) => return (self.resumed(jobs, at), None),
             Happening::Note(note) => return (vec![failure(note)], None),
             Happening::Sent(receipt) => return (vec![Event::Sent(SentEvent::of(*receipt, at))], None),
             Happening::Ended(session, ended) => (session, ended),

@@ -289,7 +289,11 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         match (&mut self.leading, turn.gaps.take()) {
             (Some(leading), Some(Ok(gaps))) if !is_ending => {
+                let has_jobs = !gaps.jobs.is_empty();
                 let events = leading.after(gaps, self.world.host.now());
+                if has_jobs {
+                    leading.resume_jobs();
+                }
                 self.tell(events);
                 self.lead();
                 self.report_once("lead", BTreeSet::new());

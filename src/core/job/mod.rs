@@ -8,6 +8,7 @@ mod event;
 mod id;
 mod life;
 mod record;
+pub mod run;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -136,6 +136,7 @@ pub fn status(report: &Report, rows: &[StatusRow<'_>]) -> StatusReport {
         counts: report.counts,
         sessions: rows.iter().map(|row| row.row.clone()).collect(),
         unknown: report.unknown.clone(),
+        jobs: Vec::new(),
     }
 }
 

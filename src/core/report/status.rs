@@ -8,7 +8,7 @@ use super::history::HistoryOperation;
 use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
-use crate::core::job::{EventKind, JobStatus, TimeOut};
+use crate::core::job::{EventKind, JobId, JobStatus, TimeOut};
 use crate::core::lead::HoldReport;
 use crate::core::lead::conditions::ConditionReport;
 use crate::core::observe::Activity;
@@ -38,6 +38,29 @@ pub struct StatusReport {
     pub sessions: Vec<SessionRow>,
     /// What is unknown, and why.
     pub unknown: Vec<UnknownReport>,
+    /// The jobs that headcount runs, each in a session of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub jobs: Vec<JobRow>,
+}
+
+/// A job that headcount runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobRow {
+    /// The job.
+    pub job: JobId,
+    /// The session it is done in.
+    pub session: SessionKey,
+    /// Its agent.
+    pub agent: AgentKind,
+    /// `working`, `waiting` (for its next attempt), `lost`, or how it ended: `completed`, `failed`, `stopped`.
+    pub state: String,
+    /// How often its agent was begun.
+    pub attempts: u32,
+    /// How long it has taken, in seconds.
+    pub elapsed: u64,
+    /// The last line of its output.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_line: Option<String>,
 }
 
 /// One session.

@@ -43,6 +43,9 @@ pub struct LaunchSpec {
     pub unset: Vec<String>,
     /// What names the conversation that it is in from its start on: nobody else may be in that.
     pub conversation: Option<String>,
+    /// The directory of a job, which is done instead: its files say what is started. The rest is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<PathBuf>,
 }
 
 impl LaunchSpec {

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{print_document, unencodable};
+use super::{headless, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::ListArgs;
 use crate::cli::error::{CliError, Exit};
@@ -15,6 +15,7 @@ pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Re
     if !args.status.is_empty() {
         listing.jobs.retain(|job| args.status.contains(&job.status));
     }
+    let runs = headless::runs(&listing.jobs)?;
     let problems: Vec<(String, String)> = listing
         .problems
         .iter()
@@ -24,10 +25,10 @@ pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Re
         context.out.note(why);
     }
     if let Some(format) = args.format.document() {
-        let document = job::list_json(&registry.path().to_string_lossy(), &listing.jobs, &problems, Utc::now());
+        let document = job::list_json(&registry.path().to_string_lossy(), (&listing.jobs, &runs), &problems, Utc::now());
         print_document(&document.map_err(unencodable)?, format, context)?;
     } else {
-        context.out.answer(&job::table(&listing.jobs, registry.path(), &context.out.look))?;
+        context.out.answer(&job::table((&listing.jobs, &runs), registry.path(), &context.out.look))?;
     }
     Ok(Exit::Done)
 }

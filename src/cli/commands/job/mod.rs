@@ -2,10 +2,15 @@
 
 mod cancel;
 mod events;
+mod headless;
 mod list;
+mod logs;
 mod prune;
 mod publish;
+mod resume;
+mod run;
 mod show;
+mod stop;
 pub(in crate::cli::commands) mod submit;
 mod wait;
 
@@ -35,6 +40,10 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
             }
             Ok(submitted)
         }
+        JobVerb::Run(args) => run::run(args, &registry, manifest, context),
+        JobVerb::Logs(args) => logs::run(args, context),
+        JobVerb::Stop(args) => stop::run(args, context),
+        JobVerb::Resume(args) => resume::run(args, context),
         JobVerb::List(args) => list::run(args, &registry, context),
         JobVerb::Show(args) => show::run(args, &registry, context),
         JobVerb::Events(args) => events::run(args, &registry, context),
@@ -49,7 +58,7 @@ pub(crate) fn run(args: &JobArgs, context: &Context) -> Result<Exit, CliError> {
 fn missing(args: &JobArgs, context: &Context) -> Result<Option<registry::Missing>, CliError> {
     let missing = registry::Missing::find(args.registry.as_deref());
     match (&args.verb, &missing) {
-        (JobVerb::Submit(_), _) | (_, None) => {}
+        (JobVerb::Submit(_) | JobVerb::Run(_), _) | (_, None) => {}
         (_, Some(missing)) if missing.by_option => {
             let error = CliError::new(Exit::Failure, missing.told());
             return Err(error.hint("check the name; `headcount job submit` creates a missing registry"));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use super::print_document;
+use super::{headless, print_document};
 use crate::cli::Context;
 use crate::cli::args::PruneArgs;
 use crate::cli::error::{CliError, Exit};
@@ -14,6 +14,11 @@ use crate::store::jobs::Registry;
 pub(crate) fn run(args: &PruneArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let age = TimeDelta::from_std(args.older_than).unwrap_or(TimeDelta::MAX);
     let before = Utc::now().checked_sub_signed(age).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    if !args.dry_run {
+        for job in registry.prune(before, true)?.jobs {
+            headless::take_away(&job.id, context)?;
+        }
+    }
     let pruned = registry.prune(before, args.dry_run)?;
     for path in &pruned.kept {
         context.out.note(&format!("{} was not deleted, because other programs have files in it", path.display()));

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{existing, print_document, unencodable};
+use super::{existing, headless, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::ShowArgs;
 use crate::cli::error::{CliError, Exit};
@@ -15,13 +15,14 @@ const EVENTS: usize = 10;
 /// Prints the job.
 pub(crate) fn run(args: &ShowArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
     let found = existing(registry, &args.id)?;
+    let runs = headless::runs(std::slice::from_ref(&found))?;
     let mut events = registry.events(&args.id).news()?.events;
     if let Some(format) = args.format.document() {
-        let document = job::show_json(&registry.path().to_string_lossy(), &found, &events, Utc::now());
+        let document = job::show_json(&registry.path().to_string_lossy(), (&found, &runs), &events, Utc::now());
         print_document(&document.map_err(unencodable)?, format, context)?;
     } else {
         let last = events.split_off(events.len().saturating_sub(EVENTS));
-        context.out.answer(&job::card(&found, &last, &context.out.look))?;
+        context.out.answer(&job::card((&found, runs.get(&found.id)), &last, &context.out.look))?;
     }
     Ok(Exit::Done)
 }

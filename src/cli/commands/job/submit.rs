@@ -121,14 +121,32 @@ fn is_known(agent: AgentKind, path: Option<&Path>, manifest: Option<&Manifest>) 
     Err(CliError::from_pass(PassError::UnknownAgent { agent, known: declared.kinds().collect() }, false))
 }
 
+/// The prompt that is given, or that a file holds.
+pub(super) fn prompt_of(text: Option<&str>, file: Option<&Path>) -> Result<String, CliError> {
+    let Some(file) = file.filter(|file| file.as_os_str() != "-") else { return prompt(text.unwrap_or("-")) };
+    let unreadable = |error: std::io::Error| CliError::new(Exit::Failure, format!("cannot read {}: {error}", file.display()));
+    // A pipe would be waited for.
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(CliError::new(Exit::Failure, format!("{} is no regular file", file.display())));
+    }
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened.take(LONGEST_PROMPT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    checked(bytes)
+}
+
 fn prompt(text: &str) -> Result<String, CliError> {
-    let refuse = |why: &str| Err(CliError::new(Exit::Usage, format!("the prompt {why}")));
     let mut bytes = text.as_bytes().to_vec();
     if text == "-" {
         bytes.clear();
         let read = std::io::stdin().lock().take(LONGEST_PROMPT + 1).read_to_end(&mut bytes);
         read.map_err(|error| CliError::new(Exit::Failure, format!("cannot read the prompt from stdin: {error}")))?;
     }
+    checked(bytes)
+}
+
+fn checked(bytes: Vec<u8>) -> Result<String, CliError> {
+    let refuse = |why: &str| Err(CliError::new(Exit::Usage, format!("the prompt {why}")));
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST_PROMPT {
         return refuse(&format!("is longer than {LONGEST_PROMPT} bytes"));
     }

@@ -8,9 +8,12 @@ use super::{existing, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::WaitArgs;
 use crate::cli::error::{CliError, Exit};
+use crate::control::job_ends;
 use crate::control::jobs::Changes;
 use crate::core::job::{Job, JobStatus, TimeOut, timed_out};
+use crate::store::job_files::JobFiles;
 use crate::store::jobs::Registry;
+use crate::store::paths::StateHome;
 
 /// How often the time is looked at while nothing happens.
 const LOOK: Duration = Duration::from_millis(200);
@@ -20,11 +23,17 @@ pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Re
     // Before anything is listened to: a registry that is not there cannot be.
     existing(registry, &args.id)?;
     let changes = Changes::of(registry);
+    let files = JobFiles::of(&StateHome::from_environment(|name| std::env::var_os(name))?, &args.id);
     let deadline = args.timeout.and_then(|wait| Instant::now().checked_add(wait));
     loop {
         let job = existing(registry, &args.id)?;
         if job.status.is_final() {
             return ended(&job, args, context);
+        }
+        // Its launcher may have been killed before it told of the end.
+        if let (Some(end), Some(spec), None) = (files.done(), files.spec(), files.launcher()) {
+            job_ends::conclude(&files, &spec, &end, |_| ()).map_err(|why| CliError::new(Exit::Failure, why))?;
+            continue;
         }
         if let Some(how) = timed_out(&job, Utc::now()) {
             let why = match how {

@@ -319,7 +319,7 @@ fn exit(reports: &[OperationReport]) -> Exit {
 }
 
 /// The directory of a path as it is written into a manifest.
-fn absolute(path: &std::path::Path) -> Result<PathBuf, CliError> {
+pub(crate) fn absolute(path: &std::path::Path) -> Result<PathBuf, CliError> {
     path.canonicalize()
         .map_err(|error| CliError::new(Exit::Failure, format!("cannot use the directory {}: {error}", path.display())))
 }

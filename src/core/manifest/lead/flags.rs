@@ -136,6 +136,15 @@ pub fn is_not_for_workers(agent: AgentKind, word: &str) -> bool {
     matches!(kind, Some(FlagKind::Id | FlagKind::Headless))
 }
 
+/// The first of these words that is not an agent's to take from elsewhere: an id, a prompt, a flag about terminals or permissions.
+pub fn misplaced<'a>(agents: &Declared, agent: AgentKind, words: &'a [String]) -> Option<&'a str> {
+    let is_setting = |word: &str| SETTINGS.iter().any(|setting| word.contains(setting));
+    words
+        .iter()
+        .map(String::as_str)
+        .find(|word| is_setting(word) || word.starts_with('-') && kind(agents, agent, word).is_some())
+}
+
 /// Settings that say the same where a flag takes any setting.
 const SETTINGS: [&str; 6] =
     ["bypassPermissions", "defaultMode", "approval_policy", "sandbox_mode", "danger-full-access", "default_permissions"];

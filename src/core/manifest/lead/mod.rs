@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 
-pub use flags::{has_permission_flag, has_permission_words, is_not_for_workers};
+pub use flags::{has_permission_flag, has_permission_words, is_not_for_workers, misplaced};
 pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
 pub(super) use section::LeadSection;
 
@@ -137,6 +137,9 @@ pub enum Permissions {
 }
 
 impl Permissions {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Ask, Self::Edit, Self::Bypass];
+
     /// Each with its word.
     pub const WORDS: [(&'static str, Self); 3] = [("ask", Self::Ask), ("edit", Self::Edit), ("bypass", Self::Bypass)];
 

@@ -1,7 +1,11 @@
 //! `headcount exec FILE`: what headcount puts into a pane. It begins the agent of one operation, at most once, as a child in the
-//! foreground of the pane's own terminal, and writes down how that ended. Knows nothing of sessions, manifests or agents.
+//! foreground of the pane's own terminal, and writes down how that ended. Knows nothing of sessions, manifests or agents; of a job,
+//! `job` does.
 //!
 //! It is not parsed by clap and has no help: nobody types it.
+
+mod job;
+mod signals;
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -40,7 +44,10 @@ pub(crate) fn run(path: &Path) -> u8 {
     let own = LaunchedRecord { pid: Some(std::process::id()), start_ticks: own.and_then(|own| own.start_ticks) };
     match files.take(&own) {
         Ok(Some(TakenLaunch { spec })) => {
-            let end = begin(&spec);
+            let end = match &spec.job {
+                Some(directory) => job::run(directory, &spec),
+                None => begin(&spec),
+            };
             let code = code(&end);
             // Nobody is there to be told, and the code says the same.
             let _ = files.note_end(&end);
@@ -111,10 +118,11 @@ fn begin(spec: &LaunchSpec) -> EndedRecord {
         say(&format!("headcount: {}", printable(&why)));
         ended(End::default(), Some(why))
     };
-    let mut command = match command(spec) {
+    let mut command = match command(&spec.argv, &spec.cwd, spec) {
         Ok(command) => command,
         Err(why) => return not_begun(why),
     };
+    signals::take_foreground(&mut command);
     let _lock = match &spec.conversation {
         None => None,
         Some(conversation) => match lock(&command, conversation) {
@@ -162,18 +170,18 @@ fn lock(command: &Command, conversation: &str) -> Result<ConversationLock, LockE
     ConversationLock::take(&home.unwrap_or_else(|| PathBuf::from("/")), conversation)
 }
 
-fn command(spec: &LaunchSpec) -> Result<Command, String> {
-    let [program, args @ ..] = spec.argv.as_slice() else { return Err("there is no program to start".to_owned()) };
-    if !spec.cwd.is_dir() {
-        return Err(format!("{} is no directory", spec.cwd.display()));
+fn command(argv: &[String], cwd: &Path, spec: &LaunchSpec) -> Result<Command, String> {
+    let [program, args @ ..] = argv else { return Err("there is no program to start".to_owned()) };
+    if !cwd.is_dir() {
+        return Err(format!("{} is no directory", cwd.display()));
     }
     let mut command = Command::new(program);
-    command.args(args).current_dir(&spec.cwd).process_group(0);
+    command.args(args).current_dir(cwd).process_group(0);
     for name in &spec.unset {
         command.env_remove(name);
     }
     // A shell would have said the same; programs ask it for the way they came.
-    command.env("PWD", &spec.cwd).envs(spec.set.iter().map(|(name, value)| (name, value)));
+    command.env("PWD", cwd).envs(spec.set.iter().map(|(name, value)| (name, value)));
     for (name, path) in &spec.files {
         let unreadable = |error: io::Error| format!("cannot read {}: {error}", path.display());
         // A pipe would be waited for.
@@ -183,7 +191,6 @@ fn command(spec: &LaunchSpec) -> Result<Command, String> {
         let value = std::fs::read_to_string(path).map_err(unreadable)?;
         command.env(name, value.trim_end_matches(['\r', '\n']));
     }
-    signals::take_foreground(&mut command);
     Ok(command)
 }
 
@@ -228,107 +235,5 @@ fn restore(terminal: Option<&Termios>) {
     let _ = tcsetpgrp(stdin.as_fd(), getpgrp());
     if let Some(terminal) = terminal {
         let _ = tcsetattr(stdin.as_fd(), OptionalActions::Now, terminal);
-    }
-}
-
-/// The calls about signals that have no safe form.
-mod signals {
-    use std::io;
-    use std::mem::MaybeUninit;
-    use std::os::unix::process::CommandExt as _;
-    use std::process::Command;
-
-    use rustix::process::Signal;
-
-    /// What is waited for instead of being delivered. HUP, TERM and CONT are passed on; the child has the terminal, so what its
-    /// keys send goes there, and what reaches us of it is nothing.
-    const BLOCKED: [libc::c_int; 9] = [
-        libc::SIGHUP,
-        libc::SIGTERM,
-        libc::SIGCONT,
-        libc::SIGCHLD,
-        libc::SIGINT,
-        libc::SIGQUIT,
-        libc::SIGTSTP,
-        libc::SIGTTIN,
-        libc::SIGTTOU,
-    ];
-
-    #[allow(unsafe_code)]
-    fn blocked() -> libc::sigset_t {
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: `sigemptyset` makes the set before anything reads it, and the numbers are signals.
-        unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            for signal in BLOCKED {
-                libc::sigaddset(set.as_mut_ptr(), signal);
-            }
-            set.assume_init()
-        }
-    }
-
-    /// From here on signals wait until they are asked for.
-    #[allow(unsafe_code)]
-    pub(super) fn block() {
-        let set = blocked();
-        // SAFETY: the set outlives the call.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-        }
-    }
-
-    /// Waits for the next signal; `Some`: it is to be passed on.
-    #[allow(unsafe_code)]
-    pub(super) fn next() -> Option<Signal> {
-        let (set, mut signal) = (blocked(), 0);
-        // SAFETY: both outlive the call.
-        let failed = unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0;
-        match signal {
-            _ if failed => None,
-            libc::SIGHUP => Some(Signal::HUP),
-            libc::SIGTERM => Some(Signal::TERM),
-            libc::SIGCONT => Some(Signal::CONT),
-            _ => None,
-        }
-    }
-
-    /// What waits to be asked for and tells us to end.
-    #[allow(unsafe_code)]
-    pub(super) fn pending() -> Option<Signal> {
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        let is_in = |set: &libc::sigset_t, signal| {
-            // SAFETY: the set is made, and the number is a signal.
-            unsafe { libc::sigismember(set, signal) == 1 }
-        };
-        // SAFETY: `sigpending` makes the set, and it is read only if that worked.
-        let set = unsafe { (libc::sigpending(set.as_mut_ptr()) == 0).then(|| set.assume_init()) }?;
-        [(libc::SIGHUP, Signal::HUP), (libc::SIGTERM, Signal::TERM)]
-            .into_iter()
-            .find(|(raw, _)| is_in(&set, *raw))
-            .map(|it| it.1)
-    }
-
-    /// The child makes itself the foreground of its terminal before it becomes the agent, so that nothing can be typed past it.
-    #[allow(unsafe_code)]
-    pub(super) fn take_foreground(command: &mut Command) {
-        // SAFETY: the closure runs in the child between fork and exec, and makes only async-signal-safe calls. It is in the process
-        // group of its own by then. Who is not in the foreground is stopped for asking, unless SIGTTOU is ignored.
-        unsafe {
-            command.pre_exec(|| {
-                libc::signal(libc::SIGTTOU, libc::SIG_IGN);
-                let is_taken = libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpid()) == 0;
-                let why = if is_taken { None } else { io::Error::last_os_error().raw_os_error() };
-                libc::signal(libc::SIGTTOU, libc::SIG_DFL);
-                let mut none = MaybeUninit::<libc::sigset_t>::uninit();
-                if libc::sigemptyset(none.as_mut_ptr()) == 0 {
-                    libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
-                }
-                // Where there is no terminal nothing has its foreground.
-                match why {
-                    None | Some(libc::ENOTTY) => Ok(()),
-                    Some(why) => Err(io::Error::from_raw_os_error(why)),
-                }
-            });
-        }
     }
 }

@@ -1,0 +1,50 @@
+//! `headcount job resume`: goes on with jobs that were cut off. What may be begun is decided elsewhere.
+
+use serde_json::json;
+
+use super::{headless, print_document};
+use crate::cli::Context;
+use crate::cli::args::JobResumeArgs;
+use crate::cli::error::{CliError, Exit};
+use crate::control::lead::{self, JobStart};
+use crate::control::{job_ends, job_runs};
+use crate::core::lead::BlockCode;
+use crate::store::job_files::JobFiles;
+
+/// Goes on with them, and says what became of each.
+pub(crate) fn run(args: &JobResumeArgs, context: &Context) -> Result<Exit, CliError> {
+    let scope = headless::scene(context)?;
+    let jobs = match args.all {
+        true => job_runs::lost(JobFiles::all(&scope.state)),
+        false => args.ids.iter().map(|id| headless::files(&scope.state, id)).collect::<Result<_, _>>()?,
+    };
+    let (mut exit, mut told) = (Exit::Done, Vec::new());
+    for (files, spec) in &jobs {
+        // Its launcher may have been killed before it told of the end.
+        if let Some(end) = files.done().filter(|_| files.launcher().is_none())
+            && let Err(why) = job_ends::conclude(files, spec, &end, |_| ())
+        {
+            context.out.note(&format!("job {}: {why}", spec.job));
+        }
+        let (outcome, why) = match lead::start_job(&scope.world, &scope.request(), files, spec) {
+            Ok(JobStart::Begun) => ("begun", None),
+            Ok(JobStart::Met(why)) => ("skipped", Some(why.to_owned())),
+            Err(blocked) => {
+                let is_unknown = blocked.code == BlockCode::Unknown;
+                exit = if is_unknown || exit == Exit::Failure { Exit::Failure } else { Exit::Refused };
+                ("refused", Some(format!("{}: {}", blocked.code.as_str(), blocked.message)))
+            }
+        };
+        if args.format.document().is_none() {
+            let why = why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+            context.out.answer(&format!("{}: {outcome}{why}.\n", spec.job))?;
+        }
+        told.push(json!({"job": spec.job, "outcome": outcome, "why": why}));
+    }
+    if let Some(format) = args.format.document() {
+        print_document(&json!({"schema": "headcount/jobs-resumed/v1", "jobs": told}), format, context)?;
+    } else if jobs.is_empty() {
+        context.out.answer("Every job runs or is over.\n")?;
+    }
+    Ok(exit)
+}

@@ -1,0 +1,58 @@
+//! Whether the pane of a job may be made. Pure.
+
+use super::super::JobStatus;
+use crate::core::fact::Fact;
+use crate::core::ids::SessionKey;
+use crate::core::lead::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
+use crate::core::observe::Server;
+use crate::core::text::printable;
+
+/// What is so of a job that may be begun, or gone on with.
+#[derive(Debug, Clone, Copy)]
+pub struct JobScene<'a> {
+    /// The session it is done in.
+    pub session: &'a SessionKey,
+    /// The server that is to hold it.
+    pub server: &'a Fact<Server>,
+    /// How far it is, by its registry; `None`: it has no record there.
+    pub status: Option<JobStatus>,
+    /// Whether it is over.
+    pub is_over: bool,
+    /// Whether somebody stopped it.
+    pub is_stopped: bool,
+    /// Whether its launcher is there.
+    pub is_running: bool,
+}
+
+/// What is to be done about it.
+pub fn job_standing(scene: &JobScene<'_>) -> Standing {
+    let JobScene { session, server, status, is_over, is_stopped, is_running } = *scene;
+    if is_running {
+        return Standing::Met("it runs already");
+    }
+    if is_over {
+        return Standing::Met("it is over");
+    }
+    if is_stopped {
+        return Standing::Met("it was stopped");
+    }
+    if status == Some(JobStatus::Cancelled) {
+        return Standing::Met("it was cancelled");
+    }
+    let name = printable(&session.name);
+    match server {
+        Fact::Unknown(why) => Standing::Blocked(Blocked::new(BlockCode::Unknown, why.clone())),
+        Fact::Seen(server) if server.sessions.iter().any(|there| session.names().any(|name| name == there.name)) => {
+            let message = format!("there is a {} session called {name} already; nothing was done", session.mux);
+            Standing::Blocked(Blocked::new(BlockCode::ForeignName, message))
+        }
+        Fact::Seen(server) if server.unlisted.is_some() => {
+            let message = format!("not every {} session can be seen, so {name} may be there", session.mux);
+            Standing::Blocked(Blocked::new(BlockCode::Unknown, message))
+        }
+        Fact::Seen(_) | Fact::Absent => {
+            let target = Target::NewSession;
+            Standing::Planned(Action { kind: ActionKind::Start, target, conversation: None, rung: None })
+        }
+    }
+}
