@@ -99,6 +99,8 @@ struct Book {
     entries: Vec<Value>,
     memory: Memory,
     known: BTreeMap<String, (String, u32)>,
+    /// By the name that an entry was given since the last pass, the one it had at that.
+    renamed: BTreeMap<String, String>,
 }
 
 /// Everything there is.
@@ -187,7 +189,6 @@ impl Stage {
                     book.entries.get_mut(entry).filter(|it| is_free && text(it, "mux") == Some(mux(to).as_str()))
                 {
                     let known = book.known.remove(text(entry, "name").unwrap());
-                    entry["name"] = json!(name);
                     // Which entry it was is told by a conversation that no other had, and a name that no pass has seen in use.
                     let is_free =
                         |(key, it): (&SessionKey, &Arc<SessionMemory>)| key.name != name || it.undeclared_since.is_some();
@@ -199,6 +200,10 @@ impl Stage {
                         && book.memory.sessions.values().filter(had_it).count() == 1
                         && text(entry, "session_id") == id.as_ref().map(ConversationId::as_str);
                     book.known.remove(&name);
+                    let was = text(entry, "name").unwrap().to_owned();
+                    let before = book.renamed.remove(&was).unwrap_or(was);
+                    book.renamed.insert(name.clone(), before);
+                    entry["name"] = json!(name);
                     book.known.extend(known.filter(|_| is_told).map(|known| (name, known)));
                 }
             }
@@ -219,6 +224,12 @@ impl Stage {
 
     /// A pass over a manifest, judged by what is so.
     fn pass(&mut self, at: usize) {
+        // Where its old name is declared anew, a person may as well have moved the conversation from one entry to the other.
+        for (name, before) in std::mem::take(&mut self.books[at].renamed) {
+            if self.books[at].entries.iter().any(|entry| text(entry, "name") == Some(&before)) {
+                self.books[at].known.remove(&name);
+            }
+        }
         let scene = self.scene(at);
         let world = scene.world();
         let verdict = classify(&world);
