@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
 }
 
 /// What every verb is given: the global options and the streams.
+#[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) globals: Globals,
     pub(crate) out: Streams,

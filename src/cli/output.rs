@@ -11,7 +11,7 @@ use super::render::{Style, Terminal};
 use crate::core::text::printable;
 
 /// The two streams and how they like to be written to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Streams {
     /// How the answer is shown.
     pub(crate) look: Terminal,

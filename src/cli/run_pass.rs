@@ -98,6 +98,16 @@ pub(crate) fn options(request: PassRequest<'_>, context: &Context) -> Result<Pas
     })
 }
 
+/// The manifest, if there is one. One that was named must be there.
+pub(crate) fn manifest(context: &Context) -> Result<Option<Manifest>, CliError> {
+    let named = context.globals.manifest.as_deref();
+    match manifest_path::find(named, &Surroundings::real()) {
+        Ok(found) => load(&found.path, context).map(Some),
+        Err(error) if named.is_some() || error.exit() != Exit::Failure => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// A manifest as it stands, if it can be used; nothing is said about one that cannot.
 pub(crate) fn declared(manifest: &Path) -> Option<Manifest> {
     loaded(manifest).map(|loaded| loaded.manifest)

@@ -38,6 +38,7 @@ mod support;
 mod table;
 mod task_start;
 mod tasks;
+mod undeclared;
 mod waiting;
 #[path = "../support/zellij.rs"]
 mod zellij;

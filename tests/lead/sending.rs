@@ -23,6 +23,21 @@ impl Talker {
         Self::begun(scene, None)
     }
 
+    /// One whose session no entry declares.
+    pub(super) fn undeclared() -> impl Iterator<Item = Self> {
+        let in_tmux = Self::begun(Scene::new("  - { name: other, agent: claude, cwd: LAB/one }\n"), None);
+        let in_zellij = with_zellij("  - { name: other, agent: claude, mux: zellij, cwd: LAB/one }\n");
+        [Some(in_tmux), in_zellij.map(|(scene, zellij)| Self::begun(scene, Some(zellij)))].into_iter().flatten()
+    }
+
+    /// Its pane, as a REF.
+    pub(super) fn pane(&self) -> String {
+        match &self.zellij {
+            None => format!("tmux:default:{}", self.tmux(&["display", "-p", "-t", "=one:", "#{pane_id}"]).trim()),
+            Some(_) => "zellij:default:terminal_0".to_owned(),
+        }
+    }
+
     fn in_zellij() -> Option<Self> {
         let (scene, zellij) = with_zellij("  - { name: one, agent: claude, mux: zellij, cwd: LAB/one }\n")?;
         Some(Self::begun(scene, Some(zellij)))
@@ -41,7 +56,8 @@ impl Talker {
             Some(zellij) => zellij.claude_session("one", &cwd),
         };
         let talker = Self { scene, claude, zellij };
-        talker.await_screen("manual mode on");
+        let shows = || talker.scene.run(&["screen", &talker.pane()]).stdout.contains("manual mode on").then_some(());
+        await_some("its composer", shows);
         talker
     }
 

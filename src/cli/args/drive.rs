@@ -30,6 +30,8 @@ Exit codes: 0 delivered, or waiting, 3 held or refused: nothing was typed, 1 any
 JSON and YAML: headcount/receipt/v1 (`headcount schema receipt`).")]
 pub(crate) struct SendArgs {
     /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    ///
+    /// A session that no entry declares is meant by its pane, MUX:SERVER:PANE, or by the whole id of its conversation.
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// The text; `-` reads it from the standard input
@@ -59,7 +61,7 @@ pub(crate) struct SendArgs {
     /// Let it be a command of the agent, such as /compact
     #[arg(long, hide_short_help = true)]
     pub(crate) command: bool,
-    /// Let it wait where it is held, and be delivered when the agent takes it; `headcount queue` shows it
+    /// Let it wait where it is held; `headcount queue` shows it
     ///
     /// It waits for this conversation, for a day at most, behind what waits already. `watch --deliver` or `watch --enforce` delivers
     /// it; where neither runs for this manifest it is refused.
@@ -121,6 +123,8 @@ for an answer itself, 75 the turn had not ended in time.
 JSON and YAML: headcount/ask/v1 (`headcount schema ask`).")]
 pub(crate) struct AskArgs {
     /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    ///
+    /// A session that no entry declares is meant by its pane, MUX:SERVER:PANE, or by the whole id of its conversation.
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// The text; `-` reads it from the standard input
@@ -172,6 +176,8 @@ session, 3 a REF means several sessions, 130 interrupted.
 JSON and YAML: headcount/wait/v1 (`headcount schema wait`).")]
 pub(crate) struct AwaitArgs {
     /// Sessions: names, MUX:SERVER:NAME, beginnings of their conversations' ids; `*` and `?` are wildcards
+    ///
+    /// A session that no entry declares is meant by its pane, MUX:SERVER:PANE, or by the whole id of its conversation; it alone then.
     #[arg(value_name = "REF", required = true)]
     pub(crate) refs: Vec<String>,
     /// The conditions of which one has to hold
@@ -214,6 +220,8 @@ Exit codes: 0 answered, or shown, 3 held: nothing was answered, 1 what became of
 JSON and YAML: headcount/answer/v1 (`headcount schema answer`).")]
 pub(crate) struct AnswerArgs {
     /// The session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
+    ///
+    /// A session that no entry declares is meant by its pane, MUX:SERVER:PANE, or by the whole id of its conversation.
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
     /// approve, deny or the number of a choice; without one the question is shown

@@ -20,6 +20,7 @@ pub mod reading;
 mod recover;
 mod rivals;
 mod send;
+mod undeclared;
 mod unlisted;
 mod waiting;
 pub mod workers;
@@ -60,6 +61,7 @@ pub use send::{
     AnswerRequest, Queueing, SendRequest, SentText, TypedText, answer, ask, deliver_waiting, drop_waiting, is_shown, send,
     waiting_text, waiting_texts,
 };
+pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared};
 pub use unlisted::UnlistedManifest;
 pub(in crate::control) use waiting::{Delivery, deliver};
 pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
@@ -103,6 +105,8 @@ pub struct LeadRequest {
     pub cause: Option<LeadCause>,
     /// Operations at once, and the time between two starts, where the manifest says nothing else.
     pub parallel: usize,
+    /// What in its session is meant, where that is not all that the entry declares.
+    pub aim: Option<SessionAim>,
     /// The program to put into panes.
     pub launcher: PathBuf,
     /// What the front end of another tool adds.

@@ -31,12 +31,24 @@ impl UnlistedManifest {
     /// # Errors
     /// It cannot be written.
     pub fn new(state: &StateHome, entry: &Value) -> io::Result<Self> {
+        Self::write(state, &json!({ "version": 1, "sessions": [entry] }))
+    }
+
+    /// Writes one with no entry, which discovers every agent whatever its session is called.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn of_everybody(state: &StateHome) -> io::Result<Self> {
+        Self::write(state, &json!({ "version": 1, "discovery": { "names": ["*"] }, "sessions": [] }))
+    }
+
+    fn write(state: &StateHome, manifest: &Value) -> io::Result<Self> {
         let place = state.path().join(PLACE);
         DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
         sweep(&place);
         let directory = tempfile::Builder::new().prefix("entry-").tempdir_in(&place)?;
         let path = directory.path().canonicalize()?.join(NAME);
-        let text = serde_json::to_vec_pretty(&json!({ "version": 1, "sessions": [entry] })).map_err(io::Error::other)?;
+        let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
         std::fs::write(&path, text)?;
         Ok(Self { directory, path, state: state.clone() })
     }

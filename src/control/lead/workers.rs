@@ -17,7 +17,7 @@ use super::{
 };
 use crate::agent::TurnQuery;
 use crate::control::observe::{Observer, lookup};
-use crate::control::pass::{self, Mode, PassError, PassOptions};
+use crate::control::pass::{self, PassError, PassOptions};
 use crate::core::agents::Declared;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
@@ -25,10 +25,8 @@ use crate::core::lead::send::{AskReport, PaneAddress, SendReceipt, TextOptions};
 use crate::core::lead::turns::Turn;
 use crate::core::lead::{ActionKind, BlockCode, LeadProfile, LeadRule, OperationReport, Outcome, Permit, Standing, Wish};
 use crate::core::manifest::Session;
-use crate::core::manifest::select::Selection;
 use crate::core::observe::{MuxSession, Transcript};
 use crate::core::text::printable;
-use crate::store::manifest::UpdateOptions;
 use crate::store::paths::StateHome;
 
 /// What their manifest begins with.
@@ -84,21 +82,7 @@ impl WorkerFleet {
     pub fn new(world: Observer, state_home: StateHome, profile: LeadProfile, by: String) -> Result<Self, String> {
         let manifest = state_home.frontends().join(format!("{}.yaml", profile.name));
         begin(&manifest).map_err(|error| format!("cannot make {}: {error}", manifest.display()))?;
-        let pass = PassOptions {
-            manifest,
-            state_home,
-            selection: Selection::default(),
-            settle: Duration::ZERO,
-            strict: false,
-            mode: Mode::Look,
-            consumer: None,
-            update: UpdateOptions::default(),
-            versions: None,
-            jobs: None,
-            tells_settling: true,
-            tells_jobs: false,
-            held: None,
-        };
+        let pass = PassOptions::look(manifest, state_home);
         Ok(Self { world: Observer { activity: true, ..world }, pass, profile, by })
     }
 
@@ -135,6 +119,7 @@ impl WorkerFleet {
             passes_hold: false,
             cause: None,
             parallel: 1,
+            aim: None,
             launcher: launcher()?,
             front: FrontRequest { profile: self.profile, ..front },
         })

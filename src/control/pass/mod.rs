@@ -3,6 +3,7 @@
 mod error;
 mod held;
 mod jobs;
+mod options;
 mod passer;
 mod past;
 mod versions;
@@ -12,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -36,13 +36,13 @@ use crate::core::report::status::{Explanation, StatusReport};
 use crate::host::Environ;
 use crate::host::parallel::alongside;
 use crate::store::TextHash;
-use crate::store::jobs::Registry;
 use crate::store::manifest::{ManifestFile, Pace, Snapshot};
-use crate::store::paths::{ManifestDir, StateHome};
+use crate::store::paths::ManifestDir;
 use crate::store::state::StateFile;
 use crate::yaml::{self, Diagnostic, LoadedManifest};
 pub use error::PassError;
 pub use held::{MuteBudget, note_told};
+pub use options::{Mode, PassOptions};
 pub use passer::PassRunner;
 use past::PastActs;
 pub use versions::{ManifestHistory, SuddenShrink};
@@ -50,46 +50,6 @@ pub(in crate::control) use write::kept;
 
 /// The consumer whose "already reported" set commands that only look compare with.
 pub const DEFAULT_CONSUMER: &str = "reconcile";
-
-/// What a pass is run with.
-#[derive(Debug, Clone)]
-pub struct PassOptions {
-    /// The manifest.
-    pub manifest: PathBuf,
-    /// Where headcount keeps what it remembers.
-    pub state_home: StateHome,
-    /// What the report is about. Everything is observed and judged all the same; only selected drifts are shown and recorded.
-    pub selection: Selection,
-    /// The settle window.
-    pub settle: Duration,
-    /// Whether warnings of the manifest are errors.
-    pub strict: bool,
-    /// What may be written.
-    pub mode: Mode,
-    /// Who reads the report: a drift is `new` until this consumer has been told of it, which only a pass that records notes.
-    pub consumer: Option<String>,
-    /// How the manifest is locked and replaced.
-    pub update: crate::store::manifest::UpdateOptions,
-    /// The versions seen by earlier passes of the same program; without them every version is the first.
-    pub versions: Option<ManifestHistory>,
-    /// The registry of delegated jobs, if there is one to look into.
-    pub jobs: Option<Registry>,
-    /// Whether the consumer is told of drifts that still settle. One that is not is told of them once they are decided.
-    pub tells_settling: bool,
-    /// Whether the consumer is told what becomes of jobs, which a pass that records then notes.
-    pub tells_jobs: bool,
-    /// How much the consumer is told at most; without it, everything.
-    pub held: Option<MuteBudget>,
-}
-
-/// What a pass may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Nothing: no file, no lock.
-    Look,
-    /// The manifest, the journal and our state.
-    Record,
-}
 
 /// What a pass gives back.
 pub struct Pass {

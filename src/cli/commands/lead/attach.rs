@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use super::{begin_one, plan};
+use super::{begin_any, plan};
 use crate::cli::Context;
 use crate::cli::args::{AttachArgs, JudgeArgs};
 use crate::cli::error::{CliError, Exit};
@@ -19,7 +19,7 @@ use crate::mux::tmux::address;
 
 /// Opens the session here.
 pub(crate) fn run(args: &AttachArgs, context: &Context) -> Result<Exit, CliError> {
-    let (lead, key) = begin_one(&args.reference, &JudgeArgs::default(), None, context)?;
+    let (lead, key) = begin_any(&args.reference, &JudgeArgs::default(), context)?;
     let planned = plan(&lead, context)?;
     let name = printable(&key.name).into_owned();
     let server = planned.pass.observation().servers.get(&key.server_key()).and_then(|server| server.seen());

@@ -1,6 +1,6 @@
 //! `headcount describe`: everything that is known of one session, on one page. Changes nothing.
 
-use super::{Lead, begin_one, failed, plan};
+use super::{Lead, begin_any, failed, plan};
 use crate::agent::TurnQuery;
 use crate::cli::Context;
 use crate::cli::args::DescribeArgs;
@@ -24,7 +24,7 @@ const MOST: usize = 10;
 
 /// Describes the session.
 pub(crate) fn run(args: &DescribeArgs, context: &Context) -> Result<Exit, CliError> {
-    let (lead, key) = begin_one(&args.reference, &args.judge, None, context)?;
+    let (lead, key) = begin_any(&args.reference, &args.judge, context)?;
     let planned = plan(&lead, context)?;
     let explained = planned.pass.explanations().into_iter().find(|one| one.row.session == key);
     let (Some(explained), Some(session)) = (explained, planned.pass.manifest().find(&key)) else {

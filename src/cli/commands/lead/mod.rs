@@ -29,17 +29,22 @@ use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::render::lead as render;
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, signals};
-use crate::control::lead::{self, FrontRequest, LeadError, LeadRequest, PermissionFile, Planned, Progress, UnlistedManifest};
+use crate::control::lead::{
+    self, FrontRequest, LeadError, LeadRequest, PermissionFile, Planned, Progress, UndeclaredError, UndeclaredSession,
+    UnlistedManifest,
+};
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::control::tasks;
 use crate::core::ids::SessionKey;
-use crate::core::lead::{ApplyReport, BlockCode, LeadProfile, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern};
+use crate::core::lead::{
+    ApplyReport, BlockCode, LeadProfile, OperationReport, Outcome, REPORT_SCHEMA, Wish, is_pattern, pane_of,
+};
 use crate::core::manifest::select::Selection;
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
 use crate::host::Environ;
-use crate::store::manifest::{ManifestFile, UpdateOptions};
+use crate::store::manifest::ManifestFile;
 use crate::store::paths::StateHome;
 
 /// Operations at once where the manifest says nothing else.
@@ -50,6 +55,8 @@ struct Lead {
     world: Observer,
     request: LeadRequest,
     manifest: Manifest,
+    /// The manifest that was made for a session that no entry declares.
+    undeclared: Option<UnlistedManifest>,
 }
 
 /// The request of a verb, before what it adds: about the sessions it names.
@@ -69,7 +76,7 @@ fn begin(
     let only = if which.refs.is_empty() { None } else { Some(resolve(&manifest, &which.refs)?) };
     let selection = Selection { labels: which.labels.clone(), agents: which.agents.clone(), ..Selection::default() };
     let request = LeadRequest { only, wish, ..request(PassOptions { selection, ..pass }, (found.is_found_here, asker()))? };
-    Ok(Lead { world, request, manifest })
+    Ok(Lead { world, request, manifest, undeclared: None })
 }
 
 /// The request of a verb that is about exactly one session, and that session.
@@ -83,6 +90,46 @@ fn begin_one(
     let lead = begin(&which, judge, lock, Wish::Manifest, context)?;
     let key = only(&lead, reference)?;
     Ok((lead, key))
+}
+
+/// The same for a verb that also takes the pane, or the whole id of the conversation, of a session that no entry declares; then it
+/// needs no manifest.
+fn begin_any(reference: &str, judge: &JudgeArgs, context: &Context) -> Result<(Lead, SessionKey), CliError> {
+    let manifest = run_pass::manifest(context)?;
+    let is_declared = manifest.as_ref().is_some_and(|manifest| !meant(manifest, reference).is_empty());
+    if is_declared || (pane_of(reference).is_none() && !is_conversation(reference)) {
+        return begin_one(reference, judge, None, context);
+    }
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let name = printable(reference);
+    let found = lead::undeclared(&run_pass::world(&state), &state, reference).map_err(|error| match error {
+        UndeclaredError::Several(_) => CliError::new(Exit::Refused, format!("{name}: {error}")),
+        UndeclaredError::NoAgent(_) => CliError::new(Exit::Failure, error.to_string()),
+        UndeclaredError::Unknown(_) => CliError::new(Exit::Unknown, format!("cannot look for {name}: {error}")),
+    })?;
+    let nobody = || {
+        CliError::new(Exit::Failure, format!("no live agent is in {name}"))
+            .hint("`headcount status -o name` lists the sessions of the manifest")
+    };
+    let UndeclaredSession { session, manifest: own, aim } = found.ok_or_else(nobody)?;
+    // The entry that declares its session decides what may be done to it.
+    let entry = manifest.as_ref().is_some_and(|manifest| manifest.find(&session).is_some());
+    let reference = format!("{}:{}:{}", session.mux, session.server, session.name);
+    let (mut lead, key) = if entry {
+        begin_one(&reference, judge, None, context)?
+    } else {
+        let mut globals = context.globals.clone();
+        globals.manifest = Some(own.path().to_path_buf());
+        begin_one(&reference, judge, None, &Context { globals, out: context.out.clone() })?
+    };
+    lead.request.aim = Some(aim);
+    lead.undeclared = (!entry).then_some(own);
+    Ok((lead, key))
+}
+
+/// Whether a text may be the whole id of a conversation.
+fn is_conversation(text: &str) -> bool {
+    text.len() >= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// What a verb asks for where it says nothing else.
@@ -108,6 +155,7 @@ fn request(pass: PassOptions, (is_found, by): (bool, String)) -> Result<LeadRequ
         passes_hold: false,
         cause: None,
         parallel: PARALLEL,
+        aim: None,
         launcher,
         front: FrontRequest::default(),
     })
@@ -133,21 +181,7 @@ impl UnlistedAct {
         let manifest = UnlistedManifest::new(&state_home, entry)
             .map_err(|error| CliError::new(Exit::Failure, format!("cannot keep what is done: {error}")))?;
         let world = Observer { activity: true, ..run_pass::world(&state_home) };
-        let pass = PassOptions {
-            manifest: manifest.path().to_path_buf(),
-            state_home,
-            selection: Selection::default(),
-            settle: Duration::ZERO,
-            strict: false,
-            mode: Mode::Look,
-            consumer: None,
-            update: UpdateOptions::default(),
-            versions: None,
-            jobs: None,
-            tells_settling: true,
-            tells_jobs: false,
-            held: None,
-        };
+        let pass = PassOptions::look(manifest.path().to_path_buf(), state_home);
         let request = request(pass, (false, format!("{tool}, for {}", asker())))?;
         let front = FrontRequest { profile: LeadProfile::TASK, ..FrontRequest::default() };
         // A tool says that it does something by an option of its own; an agent never speaks for a person at a terminal.

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::{Lead, begin_one, confirm, failed};
+use super::{Lead, begin_any, confirm, failed};
 use crate::cli::Context;
 use crate::cli::args::{AskArgs, SendArgs, WhomArgs};
 use crate::cli::asker::{is_automatic, is_person};
@@ -31,6 +31,12 @@ pub(crate) fn run(args: &SendArgs, context: &Context) -> Result<Exit, CliError> 
         mid_turn: args.mid_turn,
         queueing: if args.queue { Queueing::Waits { keeps: args.keep } } else { Queueing::Never },
     };
+    if args.queue && lead.undeclared.is_some() {
+        let why = "a text waits only for a session of the manifest: a watch delivers it, and watches those";
+        return Err(
+            CliError::new(Exit::Refused, why).hint("`headcount record` adds a session of a known name, `init` all that run")
+        );
+    }
     ask_the_watched(args.whom.yes || args.dry_run, &lead, &send, context)?;
     let receipt = lead::send(&lead.world, &lead.request, &send).map_err(|error| failed(error, context))?;
     match args.whom.format.document() {
@@ -86,7 +92,7 @@ pub(super) fn addressed(
     whom: &WhomArgs,
     context: &Context,
 ) -> Result<(Lead, SessionKey, AgentKind), CliError> {
-    let (mut lead, key) = begin_one(reference, &whom.judge, None, context)?;
+    let (mut lead, key) = begin_any(reference, &whom.judge, context)?;
     (lead.request.own, lead.request.is_automatic) = (whom.own, is_automatic(whom.yes));
     lead.request.passes_hold = whom.yes && is_person();
     if let Some(holder) = &whom.holder {

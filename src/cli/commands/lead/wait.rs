@@ -1,6 +1,6 @@
 //! `headcount wait`: until sessions meet a condition. Types nothing and records nothing.
 
-use super::{Lead, begin, failed};
+use super::{Lead, begin, begin_any, failed};
 use crate::cli::args::{AwaitArgs, WhichArgs};
 use crate::cli::commands::print_document;
 use crate::cli::commands::reading::read::sent_mark;
@@ -8,8 +8,8 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::render::wait as render;
 use crate::cli::{Context, heap, signals};
 use crate::control::lead::{self, SentMark, WaitRequest};
-use crate::core::lead::Wish;
 use crate::core::lead::conditions::{WaitAim, WaitEnd, WaitMode};
+use crate::core::lead::{Wish, is_pattern};
 use crate::core::text::printable;
 
 /// Waits.
@@ -17,7 +17,10 @@ pub(crate) fn run(args: &AwaitArgs, context: &Context) -> Result<Exit, CliError>
     signals::end_on_interrupt();
     heap::expand();
     let which = WhichArgs { refs: args.refs.clone(), ..WhichArgs::default() };
-    let lead = begin(&which, &args.judge, None, Wish::Manifest, context)?;
+    let lead = match args.refs.as_slice() {
+        [one] if !is_pattern(one) => begin_any(one, &args.judge, context)?.0,
+        _ => begin(&which, &args.judge, None, Wish::Manifest, context)?,
+    };
     let receipt = args.after.as_deref().map(|id| sent(&lead, id)).transpose()?;
     let begin = WaitRequest::begin(receipt.as_ref(), args.next, lead.world.host.now());
     let wait = WaitRequest {

@@ -13,7 +13,6 @@ use crate::agent::TurnQuery;
 use crate::cli::Context;
 use crate::cli::args::{JudgeArgs, SourceArgs};
 use crate::cli::error::{CliError, Exit};
-use crate::cli::manifest_path::{self, Surroundings};
 use crate::cli::run_pass::{self, PassRequest};
 use crate::control::lead::reading::{self, ReadSubject, SeveralMeant};
 use crate::control::observe::Observer;
@@ -22,7 +21,6 @@ use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::pane_of;
 use crate::core::lead::turns::{LogEntry, TranscriptPosition, Turn, TurnError, TurnPage, TurnStep};
-use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
 use crate::core::text::{printable, printable_lines};
 use crate::host::Environ;
@@ -49,7 +47,7 @@ fn source(reference: &str, args: &SourceArgs, context: &Context) -> Result<Sourc
 }
 
 fn resolve(text: &str, context: &Context) -> Result<Source, CliError> {
-    let manifest = manifest(context)?;
+    let manifest = run_pass::manifest(context)?;
     if let Some(manifest) = &manifest {
         match lead::meant(manifest, text).as_slice() {
             [] => {}
@@ -83,16 +81,6 @@ fn resolve(text: &str, context: &Context) -> Result<Source, CliError> {
                 .hint("`headcount status -o name` lists the sessions; a conversation is given by its whole id"))
         }
         Err(SeveralMeant(all)) => Err(ambiguous(text, &all)),
-    }
-}
-
-/// The manifest, if there is one. One that was named must be there.
-fn manifest(context: &Context) -> Result<Option<Manifest>, CliError> {
-    let named = context.globals.manifest.as_deref();
-    match manifest_path::find(named, &Surroundings::real()) {
-        Ok(found) => run_pass::load(&found.path, context).map(Some),
-        Err(error) if named.is_some() || error.exit() != Exit::Failure => Err(error),
-        Err(_) => Ok(None),
     }
 }
 

@@ -102,6 +102,9 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         conversation = Some((live.agent.kind, id.clone()));
     }
     let blocked = |code: BlockCode, why: String| missed(Blocked::new(code, why), conversation.clone());
+    if let Some(why) = request.aim.as_ref().and_then(|aim| aim.is_missed(&live.pane.id, lives_in.as_ref())) {
+        return blocked(BlockCode::NoAgent, why);
+    }
     let seen = pass.observation();
     let server = live.session.served_by(seen.servers.get(&key.server_key()).and_then(Fact::seen));
     let (Some(server), Some(pane)) = (server, live.pane.pid) else {
