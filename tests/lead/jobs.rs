@@ -78,8 +78,9 @@ fn scene() -> Scene {
 impl Scene {
     fn job(&self, agent: &str, prompt: &str, more: &[&str]) -> String {
         let words = ["job", "run", "--agent", agent, "--headless", "--permissions", "edit", "--prompt", prompt];
-        let ran = self.run(&[&words[..], more].concat()).is(0);
-        ran.stdout.lines().next().unwrap().to_owned()
+        // A server that just ends says nothing of its sessions, and then nothing is begun.
+        let begun = || Some(self.run(&[&words[..], more].concat())).filter(|ran| !ran.stderr.contains("error: unknown: "));
+        await_some("the job", begun).is(0).stdout.lines().next().unwrap().to_owned()
     }
 
     fn job_file(&self, id: &str, name: &str) -> PathBuf {
