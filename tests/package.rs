@@ -8,10 +8,10 @@ use std::process::Command;
 
 /// The most crates headcount is built from on Linux, itself and what only tests or build scripts need left out. Whoever raises it
 /// says in the commit what the new one is for.
-const MOST_CRATES: usize = 140;
+const MOST_CRATES: usize = 141;
 
 /// The same without TLS.
-const MOST_WITHOUT_TLS: usize = 128;
+const MOST_WITHOUT_TLS: usize = 129;
 
 /// What a package begins with beside the files that are named one by one.
 const DIRECTORIES: [&str; 4] = ["src/", "docs/", "examples/", "schema/"];
