@@ -12,6 +12,7 @@ pub mod journal;
 pub mod manifest;
 pub mod registry;
 pub mod remote;
+pub mod tasks;
 pub mod tmux;
 pub mod transcripts;
 pub mod zellij;
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 12] = [
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
     Target { name: "edits", run: edits::run, seeds: edits::seeds },
     Target { name: "tmux", run: tmux::run, seeds: tmux::seeds },
@@ -43,6 +44,7 @@ pub const ALL: [Target; 11] = [
     Target { name: "fleet", run: fleet::run, seeds: fleet::seeds },
     Target { name: "registry", run: registry::run, seeds: registry::seeds },
     Target { name: "remote", run: remote::run, seeds: remote::seeds },
+    Target { name: "tasks", run: tasks::run, seeds: tasks::seeds },
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
 ];
 

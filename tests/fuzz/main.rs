@@ -147,5 +147,6 @@ targets! {
     what_other_hosts_say_changes_no_view_of_one: "fleet",
     a_registry_in_any_condition_is_read_and_written: "registry",
     what_another_host_says_is_read_or_refused_and_shown_safely: "remote",
+    what_a_project_keeps_of_a_task_names_it_and_is_recapped: "tasks",
     a_journal_in_any_condition_loses_nothing_that_counted: "journal",
 }
