@@ -44,6 +44,7 @@ driven() {
   interrupted "$1"
   refused_by_a_dialog "$1"
   questioned "$1" 60
+  waited "$1" "$2"
   raced "$1" "$2"
 }
 # begun AGENT CWD ENTRY: a session named driven that headcount starts; ENTRY as of led
@@ -183,6 +184,27 @@ answers() {
   [ "$(field "$1" turn)" = waiting ]
 }
 ran() { [ -n "$(find "$H" -name "$1")" ]; }
+# waited NAME TRANSCRIPT: texts that wait for the end of a turn are said once each
+waited() {
+  local name=$1 files=$2 n watch
+  receipt "$name" $'driven long\n@@slow 4\n@@say while this is said the other texts wait for its end'
+  check "$name: a turn that others wait for begins" "0 delivered" "$RC $(of outcome)"
+  await 20 "$name at work" is_held "$name" working
+  for n in 1 2; do
+    receipt "$name" "driven waits $n" --queue --keep
+    check "$name: text $n waits" "0 waiting" "$RC $(of outcome)"
+  done
+  headcount watch --deliver --json >"$WORLD/delivering" 2>&1 &
+  watch=$!
+  both() { [ "$(prompts "$files" 'driven waits 1') $(prompts "$files" 'driven waits 2')" = '1 1' ]; }
+  # In zellij somebody looks on, and a watch leaves that session to them.
+  now() { headcount queue "$name" --now --yes >/dev/null; both; }
+  if [ "$MUX" = tmux ]; then await 60 "the texts that waited" both; else await 60 "the texts that waited" now; fi
+  await 30 "$name takes a text again" takes "$name"
+  kill "$watch"
+  wait "$watch" || true
+  check "$name: what waited is said once" "1 1" "$(prompts "$files" 'driven waits 1') $(prompts "$files" 'driven waits 2')"
+}
 # raced NAME TRANSCRIPT: several at once, and some that are killed in the middle
 raced() {
   local name=$1 files=$2 n times senders=()

@@ -96,8 +96,8 @@ pub(crate) struct QueueArgs {
     /// Only those of this session: its name, MUX:SERVER:NAME, or the beginning of its conversation's id
     #[arg(value_name = "REF", required_if_eq("now", "true"))]
     pub(crate) reference: Option<String>,
-    /// Take the text of this name back
-    #[arg(long, value_name = "ID", conflicts_with = "now")]
+    /// Take the text of this receipt back
+    #[arg(long, value_name = "RECEIPT", conflicts_with = "now")]
     pub(crate) drop: Option<String>,
     /// Deliver them now, as far as the agent takes them
     #[arg(long)]

@@ -43,7 +43,7 @@ pub(crate) struct ReadArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
     /// The turn that took in the text of this receipt
-    #[arg(long, value_name = "ID", conflicts_with_all = ["reference", "last"])]
+    #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["reference", "last"])]
     pub(crate) receipt: Option<String>,
     /// How many turns
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = values::count)]

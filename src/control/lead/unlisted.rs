@@ -1,9 +1,9 @@
 //! A manifest for one session that nobody declared, for as long as a program acts on it: what is done to a session is done by way of an
 //! entry. It is private, and leads nothing once it is gone.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -46,7 +46,7 @@ impl UnlistedManifest {
         let place = state.path().join(PLACE);
         DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
         sweep(&place);
-        let directory = tempfile::Builder::new().prefix("entry-").tempdir_in(&place)?;
+        let directory = tempfile::Builder::new().prefix("entry-").permissions(Permissions::from_mode(0o700)).tempdir_in(&place)?;
         let path = directory.path().canonicalize()?.join(NAME);
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
         std::fs::write(&path, text)?;
@@ -80,8 +80,6 @@ fn sweep(place: &Path) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 

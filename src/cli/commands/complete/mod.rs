@@ -173,7 +173,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 41] = [
+const KINDS: [(&str, Kind); 43] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -199,7 +199,9 @@ const KINDS: [(&str, Kind); 41] = [
     ("EVENT", Kind::Free),
     ("EVENT=CMD", Kind::Free),
     ("KEY", Kind::Free),
+    ("MODE", Kind::Free),
     ("N", Kind::Free),
+    ("PROMPT", Kind::Free),
     ("RECEIPT", Kind::Free),
     ("TASK", Kind::Free),
     ("FORM", Kind::Free),
