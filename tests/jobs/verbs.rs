@@ -96,7 +96,7 @@ fn every_verb_of_jobs_has_help_with_examples_and_a_manual_page() {
     }
     let ran = place.run(&["man", "job", "frobnicate"]);
     assert_eq!(ran.code, Some(64));
-    assert!(ran.stderr.contains("the commands are submit, list"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the commands are run, submit, list"), "{}", ran.stderr);
 }
 
 #[test]

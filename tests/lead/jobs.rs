@@ -282,10 +282,11 @@ fn a_job_goes_on_in_its_conversation_whatever_is_killed() {
         }
         if victim != "agent" {
             await_end(launcher);
-            let listed = scene.run(&["job", "list", "--json"]).is(0).json();
-            let of = |row: &&Value| row["job_id"] == id.as_str();
-            let run = &listed["jobs"].as_array().unwrap().iter().find(of).unwrap()["run"];
-            assert_eq!(run["state"], "lost", "{victim}: {run}");
+            await_some("a lost job", || {
+                let listed = scene.run(&["job", "list", "--json"]).is(0).json();
+                let row = listed["jobs"].as_array().unwrap().iter().find(|row| row["job_id"] == id.as_str()).cloned();
+                (row.unwrap()["run"]["state"] == "lost").then_some(())
+            });
             // A look does nothing.
             scene.run(&["status"]).is(0);
             assert!(scene.job_text(&id, "done").is_empty());

@@ -46,7 +46,8 @@ impl UnlistedManifest {
         let place = state.path().join(PLACE);
         DirBuilder::new().recursive(true).mode(0o700).create(&place)?;
         sweep(&place);
-        let directory = tempfile::Builder::new().prefix("entry-").permissions(Permissions::from_mode(0o700)).tempdir_in(&place)?;
+        let directory =
+            tempfile::Builder::new().prefix("entry-").permissions(Permissions::from_mode(0o700)).tempdir_in(&place)?;
         let path = directory.path().canonicalize()?.join(NAME);
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
         std::fs::write(&path, text)?;
