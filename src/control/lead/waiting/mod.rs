@@ -64,6 +64,8 @@ pub struct SentMark {
     pub at: DateTime<Utc>,
     note: TextNote,
     is_delivered: bool,
+    /// Whether its agent was seen idle just before it was submitted.
+    was_idle: bool,
 }
 
 /// The text of a receipt; `None`: there is no such receipt. `Err`: nothing was sent under it, and what became of it.
@@ -75,7 +77,7 @@ pub fn sent_mark(state: &StateHome, id: &OperationId) -> Result<Option<SentMark>
     if let Some(text) = TextQueue::new(state).all().into_iter().find(|text| text.id == *id) {
         let note = TextNote::of(&text.text);
         let (session, conversation) = (text.session, Some(text.conversation));
-        return Ok(Some(SentMark { session, conversation, at: text.since, note, is_delivered: false }));
+        return Ok(Some(SentMark { session, conversation, at: text.since, note, is_delivered: false, was_idle: false }));
     }
     let operations = Operations::new(state);
     let Some(past) = operations.of(id) else { return Ok(None) };
@@ -84,8 +86,11 @@ pub fn sent_mark(state: &StateHome, id: &OperationId) -> Result<Option<SentMark>
     if !is_delivered && receipt.outcome != SendOutcome::Queued {
         return Err(Box::new(receipt));
     }
-    let at = receipt.phases.submitted.unwrap_or(past.operation.begun);
-    Ok(Some(SentMark { session: receipt.session, conversation: receipt.conversation, at, note, is_delivered }))
+    // What an agent does at once it may do before Enter was seen to be pressed.
+    let at = receipt.phases.staged.unwrap_or(past.operation.begun);
+    let was_idle = is_delivered && !receipt.steered && receipt.phases.staged.is_some();
+    let SendReceipt { session, conversation, .. } = receipt;
+    Ok(Some(SentMark { session, conversation, at, note, is_delivered, was_idle }))
 }
 
 impl SentMark {
@@ -107,8 +112,7 @@ pub fn wait(world: Observer, request: &LeadRequest, wait: &WaitRequest) -> Resul
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
     let mut runner = PassRunner::new(Arc::clone(&world), options);
     let mut wakes = LookWakes::new();
-    let mut waits: Vec<(SessionKey, SessionWait)> =
-        wait.sessions.iter().map(|key| (key.clone(), SessionWait::default())).collect();
+    let mut waits: Vec<(SessionKey, SessionWait)> = wait.sessions.iter().map(|key| (key.clone(), wait.of(key))).collect();
     let (mut scope, mut last, mut idle) = (Scope::ALL, None, POLL);
     loop {
         let looked = Instant::now();
@@ -231,6 +235,13 @@ fn places(world: &Observer, state: &StateHome, pass: &Pass, sessions: &BTreeSet<
 }
 
 impl WaitRequest {
+    fn of(&self, key: &SessionKey) -> SessionWait {
+        match self.receipt.as_ref().filter(|receipt| receipt.session == *key && receipt.was_idle) {
+            Some(_) => SessionWait::of_idle_agent(),
+            None => SessionWait::default(),
+        }
+    }
+
     /// From when on a condition counts: after a receipt, after now, or at any time.
     pub fn begin(receipt: Option<&SentMark>, is_next: bool, now: DateTime<Utc>) -> WaitBegin {
         match receipt {

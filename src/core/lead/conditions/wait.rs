@@ -74,6 +74,11 @@ pub struct SessionWait {
 }
 
 impl SessionWait {
+    /// Of a session whose agent was seen to take a prompt when this wait begins to count: it neither worked nor asked then.
+    pub fn of_idle_agent() -> Self {
+        Self { missed: BTreeSet::from([Condition::NeedsInput, Condition::Working]), met: None }
+    }
+
     /// Takes a look in. What was met once stays met.
     pub fn look(&mut self, aim: &WaitAim, scene: &WaitScene<'_>) -> WaitVerdict {
         if let Some(met) = &self.met {

@@ -30,6 +30,19 @@ fn is_met(verdict: &WaitVerdict) -> bool {
 use Condition::{Crashed, Done, Ended, Gone, Idle, NeedsInput, Ready, TurnEnded, Unknown, Working};
 
 #[test]
+fn what_an_agent_asks_after_a_text_counts_also_where_nothing_tells_since_when() {
+    let after = aim(&[NeedsInput, TurnEnded], WaitBegin::After(at(10)));
+    let asks = [ConditionReport { since: None, ..of(NeedsInput, 0) }];
+    let own = WaitScene { is_own_turn_over: Some(false), ..scene(&asks) };
+    assert!(is_met(&SessionWait::of_idle_agent().look(&after, &own)));
+    assert_eq!(SessionWait::default().look(&after, &own), WaitVerdict::NotYet, "it may have asked before");
+    // The turn before has ended before, whatever is known of the agent.
+    let ended = [of(TurnEnded, 5)];
+    let own = WaitScene { is_own_turn_over: Some(false), ..scene(&ended) };
+    assert_eq!(SessionWait::of_idle_agent().look(&after, &own), WaitVerdict::NotYet);
+}
+
+#[test]
 fn what_holds_already_counts_unless_only_what_begins_does() {
     let idle = [of(Idle, 5), of(TurnEnded, 5), of(Ready, 1)];
     let holds = aim(&[Idle], WaitBegin::Holds);
