@@ -26,8 +26,20 @@ zj() {
   clean XDG_CONFIG_HOME="$ZHOME/config" XDG_CACHE_HOME="$ZHOME/cache" XDG_DATA_HOME="$ZHOME/data" TMPDIR="$ZHOME/tmp" \
     timeout 20 "$ZELLIJ_BIN" "$@" </dev/null
 }
-# action NAME VERB WORD...: on the pane the agent is in
-action() { zj "--session=$1" action "$2" --pane-id terminal_0 "${@:3}"; }
+# action NAME VERB WORD...: on the pane the agent is in, once more where a busy zellij does not find a session that runs: then it has
+# done nothing, whatever its exit code says
+action() {
+  local said rc _
+  for _ in {1..5}; do
+    rc=0
+    said=$(zj "--session=$1" action "$2" --pane-id terminal_0 "${@:3}" 2>"$WORLD/action.err") || rc=$?
+    grep -q "Session '.*' not found" "$WORLD/action.err" || break
+    pause 0.3
+  done
+  cat "$WORLD/action.err" >&2
+  [ -z "$said" ] || printf '%s\n' "$said"
+  return "$rc"
+}
 # server NAME: the process that serves a zellij session
 server() {
   local file words
