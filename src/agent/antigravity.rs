@@ -31,6 +31,10 @@ impl Adapter for Antigravity {
         &NAMES
     }
 
+    fn has_readable_turns(&self) -> bool {
+        false
+    }
+
     fn home(&self, env: &Environ) -> Option<PathBuf> {
         Some(env.path("HOME")?.join(".gemini/antigravity-cli"))
     }

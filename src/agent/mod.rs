@@ -126,6 +126,11 @@ pub trait Adapter: Send + Sync {
         None
     }
 
+    /// Whether this build can read the turns of its conversations.
+    fn has_readable_turns(&self) -> bool {
+        true
+    }
+
     /// The newest turns of a conversation. `Absent`: there are none, or they cannot be read for this agent.
     fn turns(&self, transcript: &Transcript, id: &ConversationId, query: &TurnQuery<'_>) -> Fact<TurnPage> {
         let _ = (transcript, id, query);

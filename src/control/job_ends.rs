@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bus;
 use crate::core::job::run::{JobBus, JobEnd, JobOutcome, JobSpec};
-use crate::core::job::{EventKind, JobEvent, events_topic};
+use crate::core::job::{EventKind, JobEvent, JobId, events_topic};
 use crate::core::mqtt::{Broker, Section};
 use crate::store::job_files::JobFiles;
 use crate::store::jobs::{JobsError, NewEvent, Registry};
@@ -27,12 +27,15 @@ fn broker(bus: &JobBus) -> Option<Broker> {
     Broker::resolve(&section, |name| bus.variables.get(name).cloned()).ok().flatten()
 }
 
-fn send(bus: &JobBus, spec: &JobSpec, event: &JobEvent) -> Result<(), String> {
+/// Sends an event of a job to its broker.
+///
+/// # Errors
+/// One line.
+pub fn send(bus: &JobBus, job: &JobId, event: &JobEvent) -> Result<(), String> {
     let broker = broker(bus).ok_or("its broker cannot be named any more")?;
     let payload = serde_json::to_vec(event).map_err(|error| error.to_string())?;
-    let client = format!("{}-job-{}-{}", broker.client_id_prefix, spec.job, std::process::id());
-    bus::once(&broker, &client, Some((&events_topic(&bus.root, &spec.job), &payload)), PATIENCE)
-        .map_err(|error| error.to_string())
+    let client = format!("{}-job-{job}-{}", broker.client_id_prefix, std::process::id());
+    bus::once(&broker, &client, Some((&events_topic(&bus.root, job), &payload)), PATIENCE).map_err(|error| error.to_string())
 }
 
 /// One line that names no path and no key.
@@ -45,10 +48,23 @@ fn detail(text: &str) -> String {
 /// # Errors
 /// One line.
 pub fn tell(spec: &JobSpec, kind: EventKind, text: &str, data: Map<String, Value>) -> Result<(), String> {
+    let published = publish((&Registry::at(&spec.registry), &spec.job), kind, text, data);
+    let event = published.map_err(|error| error.to_string())?;
+    spec.bus.as_ref().map_or(Ok(()), |bus| send(bus, &spec.job, &event))
+}
+
+/// Writes down what has happened to a job, in its registry alone.
+///
+/// # Errors
+/// [`JobsError`].
+pub fn publish(
+    (registry, job): (&Registry, &JobId),
+    kind: EventKind,
+    text: &str,
+    data: Map<String, Value>,
+) -> Result<JobEvent, JobsError> {
     let event = NewEvent { kind, detail: detail(text), data: Some(data) };
-    let published = Registry::at(&spec.registry).publish(&spec.job, event, Utc::now());
-    let (_, event) = published.map_err(|error| error.to_string())?;
-    spec.bus.as_ref().map_or(Ok(()), |bus| send(bus, spec, &event))
+    registry.publish(job, event, Utc::now()).map(|(_, event)| event)
 }
 
 /// Whether everybody was told of the end of a job.
@@ -69,7 +85,7 @@ pub fn conclude(files: &JobFiles, spec: &JobSpec, end: &JobEnd, prepare: fn(&mut
     if let (Some(bus), Some(event)) = (&spec.bus, event)
         && !files.file("told.broker").exists()
     {
-        send(bus, spec, &event)?;
+        send(bus, &spec.job, &event)?;
         files.tells("broker");
     }
     files.tells("end");

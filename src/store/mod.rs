@@ -8,6 +8,7 @@
 //! | [`hooks`] | events from agents' hooks | the hook that an agent runs, `headcount hook emit` |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
+//! | [`followed_jobs`] | jobs whose events follow from turns | whoever submits one, and who follows it |
 //! | [`job_files`] | what a job that headcount runs was asked to be, what it says, how it ended | its launcher, alone |
 //! | [`settings`] | settings of agents, which are not ours | `hooks install` and `hooks remove`, as a person asked |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
@@ -17,6 +18,7 @@
 
 pub mod claim;
 pub(crate) mod file_lease;
+pub mod followed_jobs;
 mod hash;
 pub mod hooks;
 pub mod job_files;
@@ -26,6 +28,7 @@ pub mod manifest;
 pub mod operations;
 pub mod paths;
 pub mod queue;
+mod records;
 mod replace;
 pub mod settings;
 pub mod state;

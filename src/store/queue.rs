@@ -1,38 +1,30 @@
 //! Texts that wait until an agent takes them, one private file each, named so that the earliest sorts first. Never decides when one is
 //! delivered.
 
-use std::fs::DirBuilder;
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::operations::{OperationError, private_directory, read_own};
+use super::operations::OperationError;
 use super::paths::StateHome;
-use super::replace;
+use super::records::Records;
 use crate::core::ids::SessionKey;
 use crate::core::lead::OperationId;
 use crate::core::lead::send::WaitingText;
-use crate::fault;
 
 /// The texts of one user on this host.
 #[derive(Debug, Clone)]
 pub struct TextQueue {
-    directory: PathBuf,
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OperationError {
-    OperationError::of(action, path)
+    records: Records,
 }
 
 impl TextQueue {
     /// Those in this state directory.
     pub fn new(home: &StateHome) -> Self {
-        Self { directory: home.path().join("queue") }
+        Self { records: Records::new(home.path().join("queue")) }
     }
 
     /// The directory they are in.
     pub fn path(&self) -> &Path {
-        &self.directory
+        self.records.path()
     }
 
     /// Makes that directory, for whoever waits for something in it.
@@ -40,12 +32,7 @@ impl TextQueue {
     /// # Errors
     /// [`OperationError`].
     pub fn create(&self) -> Result<(), OperationError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
-        made.and_then(|()| private_directory(&self.directory)).map_err(failed("use", &self.directory))
-    }
-
-    fn place(&self, id: &OperationId) -> PathBuf {
-        self.directory.join(format!("{id}.json"))
+        self.records.create()
     }
 
     /// Keeps a text. It is on disk, or not there.
@@ -53,19 +40,12 @@ impl TextQueue {
     /// # Errors
     /// [`OperationError`].
     pub fn put(&self, text: &WaitingText) -> Result<(), OperationError> {
-        self.create()?;
-        let path = self.place(&text.id);
-        let bytes = serde_json::to_vec(text).map_err(io::Error::other).map_err(failed("write", &path))?;
-        let kept = fault::around("keep a text", || replace::make(&path, &bytes).and_then(|()| replace::sync(&path)));
-        kept.map_err(failed("write", &path))
+        self.records.put(text.id.as_str(), text)
     }
 
     /// The texts that wait, the earliest first. What cannot be read, or was written by a newer headcount, is left alone.
     pub fn all(&self) -> Vec<WaitingText> {
-        let names = self.directory.read_dir().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let names = names.filter(|path| path.extension().is_some_and(|it| it == "json"));
-        let mut texts: Vec<WaitingText> =
-            names.filter_map(|path| serde_json::from_slice(&read_own(&path).ok()?).ok()).collect();
+        let mut texts: Vec<WaitingText> = self.records.all();
         texts.retain(|text| text.version <= WaitingText::VERSION);
         texts.sort_by(|one, other| one.id.cmp(&other.id));
         texts
@@ -80,17 +60,12 @@ impl TextQueue {
 
     /// Whether this one still waits.
     pub fn holds(&self, id: &OperationId) -> bool {
-        self.place(id).exists()
+        self.records.place(id.as_str()).exists()
     }
 
     /// Notes why a text was not delivered, if it still waits.
     pub fn note(&self, text: &WaitingText) {
-        let path = self.place(&text.id);
-        let Ok(bytes) = serde_json::to_vec(text) else { return };
-        if path.exists() {
-            // It says why, and nothing depends on it.
-            let _ = fault::around("note why a text waits", || replace::replace(&path, &bytes));
-        }
+        self.records.note(text.id.as_str(), text);
     }
 
     /// Takes a text out; `false`: it was not there.
@@ -98,12 +73,7 @@ impl TextQueue {
     /// # Errors
     /// [`OperationError`].
     pub fn take(&self, id: &OperationId) -> Result<bool, OperationError> {
-        let path = self.place(id);
-        match fault::around("take a text out", || std::fs::remove_file(&path)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(failed("remove", &path)(error)),
-        }
+        self.records.take(id.as_str())
     }
 }
 
@@ -145,7 +115,7 @@ mod tests {
         let all: Vec<_> = queue.all().into_iter().map(|it| it.text).collect();
         assert_eq!(all, ["text 0", "text 1", "text 2"]);
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(queue.path()), mode(&queue.place(&text(0).id))), (0o700, 0o600));
+        assert_eq!((mode(queue.path()), mode(&queue.records.place(text(0).id.as_str()))), (0o700, 0o600));
         assert!(queue.take(&text(1).id).unwrap() && !queue.take(&text(1).id).unwrap());
         assert_eq!(queue.of(&text(0).session).len(), 2);
         // One that was taken out does not come back by a note.

@@ -14,6 +14,7 @@ mod dialogs;
 mod enforce;
 mod entries;
 mod faults;
+mod followed;
 mod holds;
 mod hooks;
 mod hosts;

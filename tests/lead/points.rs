@@ -276,10 +276,10 @@ const BESIDE: [&str; 26] = [
     "look at a composer",
     "paste",
     "press a key behind a text",
-    // Of texts that wait: killed by `waiting.rs`.
-    "keep a text",
-    "note why a text waits",
-    "take a text out",
+    // Of texts that wait, and of jobs that are followed: killed by `waiting.rs`.
+    "keep a record",
+    "note about a record",
+    "take a record out",
     // Of jobs: killed at random moments, by `tests/lead/jobs.rs`.
     "listen for signals",
     "make the job's directory",

@@ -61,6 +61,10 @@ impl Adapter for DeclaredAdapter {
         readings
     }
 
+    fn has_readable_turns(&self) -> bool {
+        false
+    }
+
     fn has_readable_transcripts(&self) -> bool {
         self.definition.transcripts.is_some()
     }

@@ -202,6 +202,7 @@ pub(crate) struct JobResumeArgs {
 Examples:
   headcount job submit --prompt 'write the report' --artifact report.md
   headcount job submit --agent-session tmux:lab --prompt - < task.md
+  headcount job submit --agent-session tmux:lab --follow-turns --prompt 'fix it'
   headcount job submit --prompt 'nightly' --timeout 8h --idle-timeout 0 --auth")]
 pub(crate) struct SubmitArgs {
     /// What to do; `-` reads it from stdin
@@ -217,8 +218,16 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = values::duration)]
     pub(crate) timeout: Duration,
     /// Limit of its silence; 0 for none
-    #[arg(long, hide_short_help = true, value_name = "DURATION", default_value = "2m", value_parser = values::duration)]
-    pub(crate) idle_timeout: Duration,
+    ///
+    /// Without it, 2m. A job whose turns are followed has none: an agent may work for long without a word.
+    #[arg(long, hide_short_help = true, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) idle_timeout: Option<Duration>,
+    /// Report the job from the turns of its session's agent
+    ///
+    /// The job begins, asks, completes or fails as the turn does that takes PROMPT in. Send PROMPT with `headcount send`, or type it
+    /// yourself. `headcount watch` and `job wait` report what happens at once, `job list` and `job show` when they look.
+    #[arg(long, requires = "agent_session")]
+    pub(crate) follow_turns: bool,
     /// A file it will produce
     ///
     /// Repeat it for several files.

@@ -16,6 +16,7 @@ use crate::cli::outlet::Outlet;
 use crate::cli::render::{event, plural};
 use crate::cli::run_pass::{self, PassRequest};
 use crate::cli::{Context, broker, heap};
+use crate::control::lead;
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, PassOptions};
 use crate::control::watch::{self, LeadOptions, Mqtt, OnEvent, Supervisor, WatchEnd, WatchOptions};
@@ -55,6 +56,8 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         Some(mqtt) => claims(mqtt, &pass, world.host.name())?,
         None => Vec::new(),
     };
+    let asking = Arc::new(Observer { activity: true, ..run_pass::world(&pass.state_home) });
+    let following = lead::follow_jobs(Arc::clone(&asking), pass.state_home.clone());
     let mut enforcing = None;
     let lead = if args.enforce || args.deliver {
         if args.enforce {
@@ -64,8 +67,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
         let request =
             super::lead::watching(PassOptions { selection, mode: Mode::Look, consumer: None, ..pass.clone() }, context)?;
         let is_whole = request.pass.selection == Selection::default();
-        let world = Observer { activity: true, ..run_pass::world(&pass.state_home) };
-        Some(LeadOptions { world: Arc::new(world), request, enforces: args.enforce, is_whole })
+        Some(LeadOptions { world: asking, request, enforces: args.enforce, is_whole })
     } else {
         None
     };
@@ -104,6 +106,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
             ControlFlow::Break(())
         }
     });
+    following.iter().for_each(|thread| thread.end_within(FAREWELL));
     let finished = outlet.finish(last, |count| left_out(count, args.format.document(), context), FAREWELL).map_err(cannot);
     if let Some(error) = failed {
         return Err(error);

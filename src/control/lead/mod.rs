@@ -63,8 +63,8 @@ pub use send::{
 };
 pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared};
 pub use unlisted::UnlistedManifest;
-pub(in crate::control) use waiting::{Delivery, deliver};
-pub use waiting::{SentMark, WaitRequest, sent_mark, wait};
+pub(in crate::control) use waiting::deliver;
+pub use waiting::{Background, BackgroundThread, SentMark, WaitRequest, follow_jobs, follow_jobs_once, sent_mark, wait};
 
 /// What a person or a program asks for.
 #[derive(Debug, Clone)]

@@ -31,7 +31,12 @@ impl UnlistedManifest {
     /// # Errors
     /// It cannot be written.
     pub fn new(state: &StateHome, entry: &Value) -> io::Result<Self> {
-        Self::write(state, &json!({ "version": 1, "sessions": [entry] }))
+        Self::of_entries(state, std::slice::from_ref(entry))
+    }
+
+    /// Writes one with these entries.
+    pub(super) fn of_entries(state: &StateHome, entries: &[Value]) -> io::Result<Self> {
+        Self::write(state, &json!({ "version": 1, "sessions": entries }))
     }
 
     /// Writes one with no entry, which discovers every agent whatever its session is called.

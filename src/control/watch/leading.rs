@@ -10,10 +10,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::LeadOptions;
-use super::delivering::Delivering;
 use super::due::until;
 use super::wake::{Reason, Scope, Wake};
-use crate::control::lead::{self, Gap, Gaps, JobStart, Progress};
+use crate::control::lead::{self, Background, BackgroundThread, Gap, Gaps, JobStart, Progress};
 use crate::control::pass::PassError;
 use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, SentEvent, WatchFailure};
 use crate::core::ids::{AgentKind, SessionKey};
@@ -57,7 +56,7 @@ pub(super) struct Leading {
     last_start: Option<Instant>,
     /// What may be looked at again, and when.
     again: Option<(Instant, BTreeSet<SessionKey>)>,
-    delivering: Option<Delivering>,
+    delivering: Option<BackgroundThread>,
     /// Whether jobs that were cut off are just gone on with.
     is_at_jobs: bool,
 }
@@ -76,13 +75,16 @@ impl Leading {
         let (tell, heard) = mpsc::unbounded_channel();
         let options = Arc::new(options);
         let told = tell.clone();
-        let delivering = Delivering::start(&options, move |news| {
-            // Nobody is told who has gone.
+        // Nobody is told who has gone.
+        let say = move |news: Result<_, String>| {
             let _ = told.send(match news {
                 Ok(receipt) => Happening::Sent(Box::new(receipt)),
                 Err(why) => Happening::Note(why),
             });
-        });
+        };
+        let (ours, failed) = (Arc::clone(&options), say.clone());
+        let deliver = move |background: &Background| lead::deliver(&ours.world, &ours.request, ours.is_whole, background, &say);
+        let delivering = BackgroundThread::start("no waiting text is delivered", deliver, move |why| failed(Err(why)));
         if let Err(error) = &delivering {
             let _ = tell.send(Happening::Note(format!("no waiting text is delivered: {error}")));
         }
@@ -111,13 +113,13 @@ impl Leading {
 
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && !self.is_at_jobs && self.delivering.as_ref().is_none_or(Delivering::is_over)
+        self.running.is_empty() && !self.is_at_jobs && self.delivering.as_ref().is_none_or(BackgroundThread::is_over)
     }
 
     /// From now on nothing begins.
     pub(super) fn end(&mut self) {
         (self.waiting, self.again) = (Vec::new(), None);
-        self.delivering.iter().for_each(Delivering::end);
+        self.delivering.iter().for_each(BackgroundThread::end);
     }
 
     /// Keeps an event of a session that is acted on until that has ended: most of them are of our own making.

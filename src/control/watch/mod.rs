@@ -2,7 +2,6 @@
 
 mod broker;
 mod cycle;
-mod delivering;
 mod doubts;
 mod due;
 pub(in crate::control) mod ends;

@@ -5,6 +5,7 @@
 //! is written here it can read. Whatever else stands in a record of its is kept.
 
 mod event;
+mod followed;
 mod id;
 mod life;
 mod record;
@@ -16,6 +17,7 @@ mod verify;
 mod wire;
 
 pub use event::{EventKind, JobEvent, LoggedEvent, NoMoreNumbers};
+pub use followed::{FollowNews, FollowScene, FollowedJob, follow};
 pub use id::{JobId, NotAJobId};
 pub use life::{TimeOut, apply, cancel, timed_out, times_out_at};
 pub use record::{Job, JobStatus, NewJob, NotAJob, events_topic};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -11,10 +12,11 @@ use crate::cli::asker::asker;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::job_runs::{self, JobRunReport};
-use crate::control::lead::{self, HeadlessRequest};
+use crate::control::lead::{self, BackgroundThread, HeadlessRequest};
 use crate::control::observe::Observer;
 use crate::core::job::run::JobSpec;
 use crate::core::job::{Job, JobId};
+use crate::store::followed_jobs::FollowedJobs;
 use crate::store::job_files::{JobFiles, StopNote};
 use crate::store::paths::StateHome;
 
@@ -47,6 +49,27 @@ pub(super) fn files(state: &StateHome, id: &JobId) -> Result<(JobFiles, JobSpec)
             .hint("`headcount job list` shows all jobs; those of `job run` have output")
     })?;
     Ok((files, spec))
+}
+
+/// The world as jobs are followed in it.
+fn asking(state: &StateHome) -> Arc<Observer> {
+    Arc::new(Observer { activity: true, ..run_pass::world(state) })
+}
+
+/// Follows jobs by the turns of their agents for as long as this command goes on.
+pub(super) fn follow(state: &StateHome) -> Option<BackgroundThread> {
+    lead::follow_jobs(asking(state), state.clone())
+}
+
+/// Looks once what turns tell of jobs that are followed.
+pub(super) fn look_at_followed(context: &Context) -> Result<(), CliError> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    if !FollowedJobs::new(&state).all().is_empty()
+        && let Err(why) = lead::follow_jobs_once(&asking(&state), &state)
+    {
+        context.out.note(&why);
+    }
+    Ok(())
 }
 
 /// How those of these jobs are that headcount runs.

@@ -1,4 +1,4 @@
-//! `headcount job list`: the jobs of the registry. Writes nothing.
+//! `headcount job list`: the jobs of the registry. Writes nothing but what follows from turns.
 
 use chrono::Utc;
 
@@ -11,6 +11,7 @@ use crate::store::jobs::Registry;
 
 /// Prints the jobs; what is none is named on stderr.
 pub(crate) fn run(args: &ListArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    headless::look_at_followed(context)?;
     let mut listing = registry.list()?;
     if !args.status.is_empty() {
         listing.jobs.retain(|job| args.status.contains(&job.status));

@@ -1,7 +1,6 @@
 //! `headcount job run`: a job that headcount has done, and its answer. What may be begun is decided elsewhere.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -22,7 +21,6 @@ use crate::core::job::{Job, JobId, NewJob};
 use crate::core::lead::Blocked;
 use crate::core::manifest::Manifest;
 use crate::core::manifest::lead::{Permissions, misplaced};
-use crate::core::mqtt::{Broker, Password};
 use crate::core::text::printable;
 use crate::store::job_files::JobFiles;
 use crate::store::jobs::Registry;
@@ -37,7 +35,7 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry, manifest: Option<&Path>, 
     let declared = manifest.and_then(run_pass::declared);
     let scene = headless::scene(context)?;
     let Named { broker, root } = Named::of(manifest.map(|path| broker::at(path, declared.clone())).unwrap_or_default())?;
-    let bus = broker.as_ref().map(|broker| bus(broker, &root));
+    let bus = broker.as_ref().map(|broker| submit::bus(broker, &root));
     // Tried before there is a job: one that is refused leaves nothing.
     let mut spec = spec(args, registry, declared.as_ref(), bus, &scene)?;
     let refused = |blocked: Blocked| CliError::new(Exit::Refused, format!("{}: {}", blocked.code.as_str(), blocked.message));
@@ -146,30 +144,6 @@ fn spec(
         bus,
         by: scene.by.clone(),
     })
-}
-
-/// The broker as its launcher finds it again, where no variable and no manifest names it.
-fn bus(broker: &Broker, root: &str) -> JobBus {
-    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let (given, password_file) = match &broker.password {
-        Password::None => (None, None),
-        Password::Given(secret) => (Some(secret.expose().to_owned()), None),
-        Password::InFile(path) => (None, Some(path.clone())),
-    };
-    let variables = [
-        ("MQTT_BROKER", Some(broker.host.clone())),
-        ("MQTT_PORT", Some(broker.port.to_string())),
-        ("MQTT_TLS", Some(u8::from(broker.tls).to_string())),
-        ("MQTT_USERNAME", broker.username.clone()),
-        ("MQTT_PASSWORD", given),
-        ("MQTT_CA_CERTS", text(&broker.ca_certs)),
-        ("MQTT_CERTFILE", text(&broker.certfile)),
-        ("MQTT_KEYFILE", text(&broker.keyfile)),
-        ("MQTT_CLIENT_ID_PREFIX", Some(broker.client_id_prefix.clone())),
-    ];
-    let variables: BTreeMap<String, String> =
-        variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    JobBus { variables, password_file, root: root.to_owned() }
 }
 
 fn say(job: &Job, files: &JobFiles, spec: &JobSpec, args: &RunArgs, context: &Context) -> Result<(), CliError> {

@@ -1,4 +1,4 @@
-//! `headcount job show`: one job and its last events. Writes nothing, and shows no secret.
+//! `headcount job show`: one job and its last events. Writes nothing but what follows from turns, and shows no secret.
 
 use chrono::Utc;
 
@@ -14,6 +14,8 @@ const EVENTS: usize = 10;
 
 /// Prints the job.
 pub(crate) fn run(args: &ShowArgs, registry: &Registry, context: &Context) -> Result<Exit, CliError> {
+    existing(registry, &args.id)?;
+    headless::look_at_followed(context)?;
     let found = existing(registry, &args.id)?;
     let runs = headless::runs(std::slice::from_ref(&found))?;
     let mut events = registry.events(&args.id).news()?.events;

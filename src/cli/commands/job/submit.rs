@@ -1,13 +1,15 @@
 //! `headcount job submit`: adds a job, and records it in its session's entry. Types into nothing.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
 use serde_json::json;
 
 use super::{print_document, unencodable};
+use crate::agent::Agents;
 use crate::cli::Context;
 use crate::cli::args::{JudgeArgs, SubmitArgs};
 use crate::cli::broker::{self, Named};
@@ -15,12 +17,17 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass::{self, PassRequest};
 use crate::control::pass::{self, Mode, Pass, PassError};
 use crate::core::drift::Class;
-use crate::core::ids::{AgentKind, MuxKind};
-use crate::core::job::{Job, NewJob};
+use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
+use crate::core::job::run::JobBus;
+use crate::core::job::{FollowedJob, Job, NewJob};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
+use crate::core::mqtt::{Broker, Password};
 use crate::core::report::DriftState;
+use crate::core::text::printable;
+use crate::store::followed_jobs::FollowedJobs;
 use crate::store::jobs::Registry;
+use crate::store::paths::StateHome;
 
 /// The limits of a job that names none, as the help of `job submit` says.
 const TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -40,24 +47,32 @@ pub(crate) fn run(
     if let Some(agent) = args.agent {
         is_known(agent, manifest, declared.as_ref())?;
     }
+    let doer = args.agent_session.as_ref().filter(|_| args.follow_turns);
+    let doer = doer.map(|(mux, name)| doing(*mux, name, args.agent, declared.as_ref())).transpose()?;
     let section = manifest.map(|path| broker::at(path, declared)).unwrap_or_default();
     let Named { broker, root } = Named::of(section)?;
+    let idle = args.idle_timeout.or((!args.follow_turns).then_some(IDLE_TIMEOUT)).unwrap_or_default();
     let limit = |span: Duration| (!span.is_zero()).then_some(span);
-    let job = registry.add(args.auth, |id, auth_token| {
+    // Of one that is followed nobody else's word counts.
+    let job = registry.add(args.auth || args.follow_turns, |id, auth_token| {
         Job::new(NewJob {
             id,
             at: Utc::now(),
-            prompt: Some(prompt),
-            agent: args.agent.map(|agent| agent.to_string()),
+            prompt: Some(prompt.clone()),
+            agent: doer.as_ref().map(|(agent, _)| *agent).or(args.agent).map(|agent| agent.to_string()),
             agent_session: args.agent_session.as_ref().map(|(mux, name)| format!("{mux}:{name}")),
             timeout: limit(args.timeout),
-            idle_timeout: limit(args.idle_timeout),
+            idle_timeout: limit(idle),
             expected_artifacts: args.artifacts.clone(),
             auth_token,
-            root: Some(root),
+            root: Some(root.clone()),
             broker: broker.as_ref().map(From::from),
         })
     })?;
+    if let Some(doer) = doer {
+        let bus = broker.as_ref().map(|broker| bus(broker, &root));
+        follow(&job, (doer, prompt), registry, bus)?;
+    }
     // Said before anything else can go wrong: the job is there.
     let token = job.auth_token.as_ref().filter(|_| args.print_token);
     if let Some(format) = args.format.document() {
@@ -85,30 +100,118 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// Registers a job of a session that is about to be declared.
+/// The agent and the session that do a job, where its turns are to be followed.
+fn doing(
+    mux: MuxKind,
+    name: &str,
+    agent: Option<AgentKind>,
+    declared: Option<&Manifest>,
+) -> Result<(AgentKind, SessionKey), CliError> {
+    let entries = declared.map(|manifest| manifest.sessions.as_slice()).unwrap_or_default();
+    let named: Vec<_> = entries.iter().filter(|entry| entry.key.mux == mux && entry.key.names().any(|it| it == name)).collect();
+    let (agent, key) = match (named.as_slice(), agent) {
+        ([entry], agent) => (agent.unwrap_or(entry.agent), entry.key.clone()),
+        ([], Some(agent)) => {
+            let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+            let host = run_pass::world(&state).host.name().to_owned();
+            (agent, ServerKey::default_of(mux).session_key(name, &host))
+        }
+        ([], None) => {
+            let error =
+                CliError::new(Exit::Usage, format!("no entry is named {mux}:{}, so its agent is not known", printable(name)));
+            return Err(error.hint("name the agent with --agent"));
+        }
+        (several, _) => {
+            let why = format!("{} entries are named {mux}:{}", several.len(), printable(name));
+            return Err(CliError::new(Exit::Refused, why));
+        }
+    };
+    let agents = declared.map(|manifest| manifest.agents.clone()).unwrap_or_default();
+    if Agents::with(&agents).of(agent).is_none_or(|adapter| !adapter.has_readable_turns()) {
+        let why = format!("headcount cannot read the turns of {agent}, so it cannot follow them");
+        return Err(CliError::new(Exit::Refused, why));
+    }
+    Ok((agent, key))
+}
+
+/// Has the turns of a job followed from now on. A job that cannot be is called off.
+fn follow(
+    job: &Job,
+    ((agent, session), prompt): ((AgentKind, SessionKey), String),
+    registry: &Registry,
+    bus: Option<JobBus>,
+) -> Result<(), CliError> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let followed = FollowedJob {
+        version: FollowedJob::VERSION,
+        job: job.id.clone(),
+        registry: std::path::absolute(registry.path()).unwrap_or_else(|_| registry.path().to_path_buf()),
+        session,
+        agent,
+        prompt,
+        since: job.created_at.unwrap_or_else(Utc::now),
+        conversation: None,
+        bus,
+    };
+    FollowedJobs::new(&state).put(&followed).map_err(|error| {
+        // What nobody tells of would never end.
+        let _ = registry.cancel(&job.id, Utc::now());
+        CliError::caused_by(Exit::Failure, &error)
+    })
+}
+
+/// Registers a job of a session that is about to be declared, and follows the turn that takes in what the agent is told.
 pub(in crate::cli::commands) fn register(
-    (agent, session): (AgentKind, &str),
-    text: &str,
+    (agent, session): (AgentKind, &SessionKey),
+    (text, told): (&str, Option<&str>),
     registry: &Registry,
     manifest: &Path,
 ) -> Result<Job, CliError> {
     let prompt = prompt(text)?;
     let Named { broker, root } = Named::of(broker::at(manifest, run_pass::declared(manifest)))?;
-    Ok(registry.add(false, |id, auth_token| {
+    let told = told.unwrap_or(&prompt).to_owned();
+    let bus = broker.as_ref().map(|broker| bus(broker, &root));
+    let job = registry.add(true, |id, auth_token| {
         Job::new(NewJob {
             id,
             at: Utc::now(),
             prompt: Some(prompt),
             agent: Some(agent.to_string()),
-            agent_session: Some(format!("{}:{session}", MuxKind::Tmux)),
+            agent_session: Some(format!("{}:{}", session.mux, session.name)),
             timeout: Some(TIMEOUT),
-            idle_timeout: Some(IDLE_TIMEOUT),
+            idle_timeout: None,
             expected_artifacts: Vec::new(),
             auth_token,
             root: Some(root),
             broker: broker.as_ref().map(From::from),
         })
-    })?)
+    })?;
+    follow(&job, ((agent, session.clone()), told), registry, bus)?;
+    Ok(job)
+}
+
+/// The broker as whoever reports the job finds it again, where no variable and no manifest names it.
+pub(super) fn bus(broker: &Broker, root: &str) -> JobBus {
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let (given, password_file) = match &broker.password {
+        Password::None => (None, None),
+        Password::Given(secret) => (Some(secret.expose().to_owned()), None),
+        Password::InFile(path) => (None, Some(path.clone())),
+    };
+    let variables = [
+        ("MQTT_BROKER", Some(broker.host.clone())),
+        ("MQTT_PORT", Some(broker.port.to_string())),
+        ("MQTT_TLS", Some(u8::from(broker.tls).to_string())),
+        ("MQTT_USERNAME", broker.username.clone()),
+        ("MQTT_PASSWORD", given),
+        ("MQTT_CA_CERTS", text(&broker.ca_certs)),
+        ("MQTT_CERTFILE", text(&broker.certfile)),
+        ("MQTT_KEYFILE", text(&broker.keyfile)),
+        ("MQTT_CLIENT_ID_PREFIX", Some(broker.client_id_prefix.clone())),
+    ];
+    let variables: BTreeMap<String, String> =
+        variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    JobBus { variables, password_file, root: root.to_owned() }
 }
 
 /// Whether there is such an agent. A manifest that cannot be read may declare any.

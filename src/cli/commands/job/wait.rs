@@ -1,16 +1,17 @@
-//! `headcount job wait`: until a job has ended, or has run out of time. Writes nothing.
+//! `headcount job wait`: until a job has ended, or has run out of time. Writes nothing but what follows from turns.
 
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use super::{existing, print_document, unencodable};
+use super::{existing, headless, print_document, unencodable};
 use crate::cli::Context;
 use crate::cli::args::WaitArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::control::job_ends;
 use crate::control::jobs::Changes;
 use crate::core::job::{Job, JobStatus, TimeOut, timed_out};
+use crate::store::followed_jobs::FollowedJobs;
 use crate::store::job_files::JobFiles;
 use crate::store::jobs::Registry;
 use crate::store::paths::StateHome;
@@ -23,7 +24,10 @@ pub(crate) fn run(args: &WaitArgs, registry: &Registry, context: &Context) -> Re
     // Before anything is listened to: a registry that is not there cannot be.
     existing(registry, &args.id)?;
     let changes = Changes::of(registry);
-    let files = JobFiles::of(&StateHome::from_environment(|name| std::env::var_os(name))?, &args.id);
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let files = JobFiles::of(&state, &args.id);
+    // Nobody else may do it.
+    let _following = FollowedJobs::new(&state).holds(&args.id).then(|| headless::follow(&state));
     let deadline = args.timeout.and_then(|wait| Instant::now().checked_add(wait));
     loop {
         let job = existing(registry, &args.id)?;

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     }
     let job = match (&args.submit_job, &lead.request.pass.jobs) {
         (Some(text), Some(registry)) if lead.manifest.find(&key).is_none() => {
-            let job = submit::register((agent, &name), text, registry, &lead.request.pass.manifest)?;
+            let job = submit::register((agent, &key), (text, args.prompt.as_deref()), registry, &lead.request.pass.manifest)?;
             entry.insert("delegate_job_id".to_owned(), json!(job.id.as_str()));
             Some((job.id, registry))
         }

@@ -2,12 +2,10 @@
 //! may be typed is decided in `core::lead::send`.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::background::Background;
 use super::wakes::{LookPlaces, LookWakes};
 use super::{SPACING, about, places};
 use crate::control::lead::{LeadRequest, deliver_waiting, next_texts};
@@ -22,33 +20,11 @@ use crate::store::claim::{self, Claim};
 use crate::store::queue::TextQueue;
 
 /// How long nothing may happen while no text waits.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// How long somebody else delivers before that is asked again.
-const STANDBY: Duration = Duration::from_secs(5);
+pub(super) const STANDBY: Duration = Duration::from_secs(5);
 /// How long it takes until texts that wait are looked at again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
-
-/// One that goes on, for whoever ends it.
-#[derive(Debug, Default)]
-pub(in crate::control) struct Delivery {
-    is_over: AtomicBool,
-    waker: Mutex<Option<UnixStream>>,
-}
-
-impl Delivery {
-    /// Ends it: what is just being delivered still is.
-    pub(in crate::control) fn end(&self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        if let Some(waker) = &mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            // One that is full holds a wake already.
-            let _ = waker.write(b"!");
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::SeqCst)
-    }
-}
 
 /// Delivers until it is told to end. `is_whole`: all texts of the manifest, which one headcount does at a time; else those of the
 /// selected sessions.
@@ -59,18 +35,18 @@ pub(in crate::control) fn deliver(
     world: &Arc<Observer>,
     request: &LeadRequest,
     is_whole: bool,
-    delivery: &Delivery,
+    background: &Background,
     tell: &dyn Fn(Result<SendReceipt, String>),
 ) -> Result<(), String> {
     let queue = TextQueue::new(&request.pass.state_home);
     queue.create().map_err(|error| PassError::line(&error))?;
     let mut wakes = LookWakes::new();
-    *delivery.waker.lock().unwrap_or_else(PoisonError::into_inner) = wakes.waker();
+    background.wakes_by(wakes.waker());
     let options = PassOptions { mode: Mode::Look, ..request.pass.clone() };
     let mut runner = PassRunner::new(Arc::clone(world), options);
     let (mut claim, mut failure, mut again) = (None, None, AGAIN.0);
     let what = claim::of_deliverer(&request.pass.manifest);
-    while !delivery.is_over() {
+    while !background.is_over() {
         let looked = Instant::now();
         if is_whole && claim.is_none() {
             claim = Claim::take(&request.pass.state_home, &what).ok();
@@ -87,7 +63,7 @@ pub(in crate::control) fn deliver(
                     listened.directories.extend(ours.directories);
                     listened.processes = ours.processes;
                     for text in texts.iter().filter(|text| may_take(&pass, request, text)) {
-                        if delivery.is_over() {
+                        if background.is_over() {
                             return Ok(());
                         }
                         match deliver_waiting(world, request, text) {

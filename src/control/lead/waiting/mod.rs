@@ -1,6 +1,8 @@
 //! Waiting for conditions of sessions: looks again whenever something may have happened. Types nothing and changes nothing.
 
+mod background;
 mod deliver;
+mod followed;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -10,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-pub(in crate::control) use self::deliver::{Delivery, deliver};
+pub use self::background::{Background, BackgroundThread};
+pub(in crate::control) use self::deliver::deliver;
+pub use self::followed::{follow_jobs, follow_jobs_once};
 use self::wakes::{LookPlaces, LookWakes};
 use super::conditions::{conditions_of, is_turn_over};
 use super::{LeadError, LeadRequest, reading};
