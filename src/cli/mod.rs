@@ -13,6 +13,8 @@ mod heap;
 mod hook;
 mod logging;
 mod manifest_path;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod outlet;
 mod output;
 mod registry;
@@ -126,6 +128,7 @@ fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Resu
         Verb::Fleet(args) => commands::fleet::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),
+        Verb::Mcp(args) => commands::mcp::run(&args, context),
         Verb::Serve(_) => commands::serve::run(),
         Verb::Schema(args) => commands::schema::run(&args, context),
         Verb::Completions(args) => commands::completions::run(&args, context),

@@ -49,7 +49,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 127] = [
+const EXITS: [(&[&str], u8); 129] = [
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -140,6 +140,8 @@ const EXITS: [(&[&str], u8); 127] = [
     (&["check gone.yaml"], 1),
     (&["doctor"], 1),
     (&["demo"], 1),
+    (&["mcp"], 0),
+    (&["mcp --allow everything"], 64),
     (&["serve --stdio"], 0),
     (&["serve"], 64),
     (&["schema manifest"], 0),

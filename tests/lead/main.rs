@@ -24,6 +24,7 @@ mod in_zellij_faults;
 mod in_zellij_places;
 mod jobs;
 mod launcher;
+mod mcp;
 mod moved;
 mod pi;
 mod points;

@@ -10,6 +10,7 @@ mod hooks;
 mod job;
 mod lead;
 mod look;
+mod mcp;
 mod reading;
 mod record;
 mod schema;
@@ -41,6 +42,9 @@ pub(crate) use lead::{
     WhichArgs,
 };
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
+pub(crate) use mcp::McpArgs;
+#[cfg(feature = "mcp")]
+pub(crate) use mcp::McpGrant;
 pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
@@ -210,6 +214,7 @@ pub(crate) enum Verb {
     Fleet(FleetArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),
+    Mcp(McpArgs),
     Serve(ServeArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),

@@ -15,6 +15,7 @@ pub(crate) mod job;
 pub(crate) mod lead;
 pub(crate) mod links;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod reading;
 pub(crate) mod record;
 pub(crate) mod schema;

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &SchemaArgs, context: &Context) -> Result<Exit, CliError
 }
 
 /// The schema of a document.
-fn of(document: SchemaName) -> Value {
+pub(crate) fn of(document: SchemaName) -> Value {
     match document {
         SchemaName::Manifest => schema(),
         SchemaName::Report => generate::<Report>("headcount report v1"),

@@ -48,7 +48,7 @@ pub(crate) struct Away {
 /// There is no such host, several are meant, or the command is not done elsewhere.
 pub(crate) fn away(verb: &Verb, matches: &ArgMatches, context: &Context) -> Result<Option<Away>, CliError> {
     let asked = context.globals.host.as_deref();
-    if matches!(verb, Verb::Complete(_) | Verb::Serve(_)) && asked.is_none() {
+    if matches!(verb, Verb::Complete(_) | Verb::Serve(_) | Verb::Mcp(_)) && asked.is_none() {
         return Ok(None);
     }
     if asker::is_elsewhere() {

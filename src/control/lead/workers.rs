@@ -337,7 +337,7 @@ impl WorkerFleet {
     /// One line: nothing was typed.
     pub fn ask(&self, name: &str, agent: AgentKind, text: &str, timeout: Duration) -> Result<AskReport, String> {
         let (request, letter) = self.letter(name, agent, text)?;
-        ask(&self.world, &request, &SendRequest { mid_turn: false, ..letter }, timeout).map_err(|error| line(&error))
+        ask(&self.world, &request, &SendRequest { mid_turn: false, ..letter }, timeout, &|_| {}).map_err(|error| line(&error))
     }
 
     fn letter(&self, name: &str, agent: AgentKind, text: &str) -> Result<(LeadRequest, SendRequest), String> {

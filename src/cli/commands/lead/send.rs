@@ -4,12 +4,12 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::{Lead, begin_any, confirm, failed};
-use crate::cli::Context;
 use crate::cli::args::{AskArgs, SendArgs, WhomArgs};
 use crate::cli::asker::{is_automatic, is_person};
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::send as render;
+use crate::cli::{Context, signals};
 use crate::control::lead::{self, Queueing, SendRequest, SentText};
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::OperationId;
@@ -62,7 +62,13 @@ pub(crate) fn run_ask(args: &AskArgs, context: &Context) -> Result<Exit, CliErro
         queueing: Queueing::Never,
     };
     ask_the_watched(args.whom.yes, &lead, &send, context)?;
-    let report = lead::ask(&lead.world, &lead.request, &send, args.timeout).map_err(|error| failed(error, context))?;
+    // From here on an interrupt leaves nothing half done.
+    let sent = |receipt: &SendReceipt| {
+        signals::end_on_interrupt();
+        let id = receipt.id.as_ref().map(ToString::to_string).unwrap_or_default();
+        tracing::info!(receipt = id, "the text was delivered");
+    };
+    let report = lead::ask(&lead.world, &lead.request, &send, args.timeout, &sent).map_err(|error| failed(error, context))?;
     let is_answered = report.end == AskEnd::Answered;
     match (args.whom.format.document(), &report.answer) {
         (Some(format), _) => print_document(&report, format, context)?,

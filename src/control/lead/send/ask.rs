@@ -11,7 +11,7 @@ use crate::control::observe::Observer;
 use crate::core::ids::ConversationId;
 use crate::core::lead::BlockCode;
 use crate::core::lead::send::{
-    ASK_SCHEMA, AskEnd, AskReport, Composer, ComposerTable, PaneScreen, SendOutcome, composer, is_busy,
+    ASK_SCHEMA, AskEnd, AskReport, Composer, ComposerTable, PaneScreen, SendOutcome, SendReceipt, composer, is_busy,
 };
 use crate::core::lead::turns::{
     AnswerSeen, EndVerdict, TranscriptPosition, Turn, TurnEnd, TurnPage, TurnReply, answer_to, judge_end,
@@ -23,11 +23,17 @@ use crate::store::operations::Operations;
 const LOOK: Duration = Duration::from_millis(15);
 const LOOK_AT_AGENT: Duration = Duration::from_millis(400);
 
-/// Sends a text, and waits for the answer to it.
+/// Sends a text, and waits for the answer to it. `told` hears of the receipt when the waiting begins.
 ///
 /// # Errors
 /// The manifest or the world cannot be looked at.
-pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout: Duration) -> Result<AskReport, LeadError> {
+pub fn ask(
+    world: &Observer,
+    request: &LeadRequest,
+    asked: &SendRequest,
+    timeout: Duration,
+    told: &dyn Fn(&SendReceipt),
+) -> Result<AskReport, LeadError> {
     let begun = Instant::now();
     let operations = Operations::new(&request.pass.state_home);
     let Sent { receipt, to } = Sender { world, request, send: asked, operations }.run()?;
@@ -43,6 +49,7 @@ pub fn ask(world: &Observer, request: &LeadRequest, asked: &SendRequest, timeout
         (SentText::New(text, _), Some(to), SendOutcome::Delivered) => (text, to),
         _ => return Ok(report(AskEnd::NotDelivered, None, None, receipt.message.clone())),
     };
+    told(&receipt);
     let mut waiting = Waiting {
         world,
         request,
