@@ -1,6 +1,7 @@
 //! Progress and logs on stderr. Owns their level and form; never touches stdout.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::EnvFilter;
 
@@ -36,11 +37,23 @@ pub(crate) fn start(globals: &Globals, color: bool) -> Option<String> {
     complaint
 }
 
+/// Whether nothing is logged.
+static HUSHED: AtomicBool = AtomicBool::new(false);
+
+/// From here on nothing is logged to a terminal: something else draws there.
+#[cfg(feature = "ui")]
+pub(crate) fn hush() {
+    HUSHED.store(io::IsTerminal::is_terminal(&io::stderr()), Ordering::Relaxed);
+}
+
 /// A stderr whose loss is no reason to fail, let alone to panic.
 struct Forgiving(io::Stderr);
 
 impl Write for Forgiving {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if HUSHED.load(Ordering::Relaxed) {
+            return Ok(bytes.len());
+        }
         let _ = self.0.write_all(bytes);
         Ok(bytes.len())
     }

@@ -22,6 +22,8 @@ mod remote;
 mod render;
 mod run_pass;
 mod signals;
+#[cfg(feature = "ui")]
+mod ui;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ use clap::{ArgMatches, FromArgMatches as _};
 use args::{Cli, Globals, Verb};
 use error::{CliError, Exit};
 use output::Streams;
+#[cfg(feature = "ui")]
+use output::{KeptOutput, KeptText};
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
@@ -78,6 +82,31 @@ fn run(arguments: &[OsString]) -> Exit {
     }
 }
 
+/// Runs a command inside of this process, and gives what it said and how it ended. What it would ask a person it gives back instead.
+#[cfg(feature = "ui")]
+pub(crate) fn run_kept(arguments: &[OsString]) -> (Exit, KeptText) {
+    let kept = KeptOutput::default();
+    let parsed = args::command().try_get_matches_from(arguments);
+    let read = |matches: ArgMatches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches));
+    let exit = match parsed.and_then(read) {
+        Ok((cli, matches)) => {
+            let context = Context { out: Streams::kept(&cli.globals, kept.clone()), globals: cli.globals };
+            dispatch(cli.verb, &matches, &context).unwrap_or_else(|error| {
+                if kept.held().question.is_none() {
+                    context.out.error(&error);
+                }
+                error.exit()
+            })
+        }
+        Err(error) => {
+            kept.held().err.push_str(&error.render().to_string());
+            Exit::Usage
+        }
+    };
+    let said = kept.held().clone();
+    (exit, said)
+}
+
 fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Result<Exit, CliError> {
     let verb = verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default()));
     if let Some(away) = remote::away(&verb, matches, context)? {
@@ -89,6 +118,7 @@ fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Resu
     }
     match verb {
         Verb::Status(args) => commands::status::run(&args, context),
+        Verb::Ui(args) => commands::ui::run(&args, context),
         Verb::Diff(args) => commands::diff::run(&args, context),
         Verb::Record(args) => commands::record::run(&args, context),
         Verb::Watch(args) => commands::watch::run(&args, context),

@@ -1,6 +1,7 @@
 //! Where answers and messages go: stdout is the answer only, stderr everything else. Never decides what is said.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,6 +20,30 @@ pub(crate) struct Streams {
     pub(crate) color_errors: bool,
     /// Whether stderr is read by a program.
     json_log: bool,
+    /// Where everything goes instead, for who runs a command inside of this process.
+    kept: Option<KeptOutput>,
+}
+
+/// What a command said that was run inside of this process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeptOutput(Arc<Mutex<KeptText>>);
+
+/// Its parts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeptText {
+    /// The answer.
+    pub(crate) out: String,
+    /// Everything else.
+    pub(crate) err: String,
+    /// What it would have asked a person.
+    pub(crate) question: Option<String>,
+}
+
+impl KeptOutput {
+    /// What was said so far.
+    pub(crate) fn held(&self) -> MutexGuard<'_, KeptText> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Streams {
@@ -32,7 +57,26 @@ impl Streams {
             look: Terminal { color, width, tty, now: Utc::now() },
             color_errors: wants_color(globals.color, io::stderr().is_terminal()),
             json_log: globals.log_format == LogFormat::Json,
+            kept: None,
         }
+    }
+
+    /// The same, but what is said is kept, without colours.
+    pub(crate) fn kept(globals: &Globals, kept: KeptOutput) -> Self {
+        let streams = Self::new(globals);
+        let look = Terminal { color: false, width: None, tty: false, ..streams.look };
+        Self { look, color_errors: false, json_log: false, kept: Some(kept) }
+    }
+
+    /// Keeps a question for whoever runs the command. Gives whether somebody does.
+    pub(crate) fn keeps(&self, question: &str) -> bool {
+        let kept = self.kept.as_ref().map(|kept| kept.held().question = Some(question.to_owned()));
+        kept.is_some()
+    }
+
+    /// Whether what is said goes to whoever runs the command, and not to the streams of this process.
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Writes the answer. A reader that went away is not an error: it has seen what it wanted.
@@ -41,7 +85,13 @@ impl Streams {
     }
 
     /// The same, for an answer that is too long to be held whole.
-    pub(crate) fn answer_by(&self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> Result<(), CliError> {
+    pub(crate) fn answer_by(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+        if let Some(kept) = &self.kept {
+            let mut bytes = Vec::new();
+            let _ = write(&mut bytes);
+            kept.held().out.push_str(&String::from_utf8_lossy(&bytes));
+            return Ok(());
+        }
         let mut stdout = io::stdout().lock();
         match write(&mut stdout).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -53,6 +103,9 @@ impl Streams {
 
     /// Writes more of an answer that goes on; tells whether anybody still reads it. `what` names it where it cannot be written.
     pub(crate) fn go_on(&self, text: &str, what: &str) -> Result<bool, CliError> {
+        if self.kept.is_some() {
+            return self.answer(text).map(|()| true);
+        }
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(true),
@@ -63,6 +116,9 @@ impl Streams {
 
     /// Whether the reader of a pipe is still there; nothing has to be written to find out.
     pub(crate) fn is_read(&self) -> bool {
+        if self.kept.is_some() {
+            return true;
+        }
         let stdout = io::stdout();
         let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
         let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
@@ -113,6 +169,10 @@ impl Streams {
 
     /// Raw text for people on stderr; its loss is no reason to fail.
     pub(crate) fn stderr(&self, text: &str) {
+        if let Some(kept) = &self.kept {
+            kept.held().err.push_str(text);
+            return;
+        }
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }

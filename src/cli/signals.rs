@@ -4,11 +4,25 @@
 //! At an interrupt the process ends at once, wherever it is: a pass that is cut short leaves the old manifest or the new one,
 //! whole, exactly as after `kill -9`, and the kernel drops its lock. `watch` does not use this: it finishes its pass first.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::error::Exit;
+
+/// Whether somebody else in this process answers to SIGINT.
+static IS_KEPT: AtomicBool = AtomicBool::new(false);
+
+/// From here on nothing here takes SIGINT from whoever answers to it.
+#[cfg(feature = "ui")]
+pub(crate) fn keep() {
+    IS_KEPT.store(true, Ordering::Relaxed);
+}
 
 /// From here on SIGINT ends the process with 130.
 #[allow(unsafe_code)]
 pub(crate) fn end_on_interrupt() {
+    if IS_KEPT.load(Ordering::Relaxed) {
+        return;
+    }
     // SAFETY: `on_interrupt` has the type a handler must have and calls only `_exit`, which is async-signal-safe. Children
     // get the default action back: exec resets caught signals.
     unsafe {

@@ -30,6 +30,7 @@ pub mod paths;
 pub mod queue;
 mod records;
 mod replace;
+pub mod seen;
 pub mod settings;
 pub mod state;
 

@@ -211,7 +211,7 @@ fn drivers(path: &Path, text: &str) -> Vec<String> {
 }
 
 /// Front ends turn arguments into a request and an answer into texts and files; whatever else they need is for `control` to have.
-const FRONT_ENDS: [&str; 2] = ["src/cli/compat", "src/cli/mcp"];
+const FRONT_ENDS: [&str; 3] = ["src/cli/compat", "src/cli/mcp", "src/cli/ui"];
 const OF_FRONT_ENDS: [&str; 3] = ["cli", "control", "core"];
 
 #[test]

@@ -49,7 +49,8 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 129] = [
+const EXITS: [(&[&str], u8); 130] = [
+    (&["ui"], 64),
     (&["status"], 0),
     (&["status --exit-code"], 4),
     (&["status nobody"], 1),
@@ -182,7 +183,9 @@ const EXITS: [(&[&str], u8); 129] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 77] = [
+const ELSEWHERE: [(&str, u8, &str); 79] = [
+    ("ui", 0, "tests/lead/ui.rs"),
+    ("ui", 130, "tests/lead/ui.rs"),
     ("job run", 0, "tests/lead/jobs.rs"),
     ("job run", 1, "tests/lead/jobs.rs"),
     ("job logs", 0, "tests/lead/jobs.rs"),

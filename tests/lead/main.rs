@@ -40,6 +40,7 @@ mod support;
 mod table;
 mod task_start;
 mod tasks;
+mod ui;
 mod undeclared;
 mod waiting;
 #[path = "../support/zellij.rs"]

@@ -48,7 +48,7 @@ pub(crate) use mcp::McpGrant;
 pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
-pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, LinksArgs, ManArgs, ServeArgs};
+pub(crate) use setup::{CompletionsArgs, DemoArgs, DoctorArgs, LinksArgs, ManArgs, ServeArgs, UiArgs};
 pub(crate) use watch::WatchArgs;
 
 /// What is typed.
@@ -171,6 +171,7 @@ pub(crate) enum LogFormat {
 pub(crate) enum Verb {
     #[command(visible_aliases = ["ls", "ps"])]
     Status(StatusArgs),
+    Ui(UiArgs),
     Diff(DiffArgs),
     #[command(visible_alias = "reconcile")]
     Record(RecordArgs),

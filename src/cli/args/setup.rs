@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::FormatArgs;
+use super::{FormatArgs, JudgeArgs};
 
 /// Show one of each drift, and sessions that come back, on a private tmux server
 ///
@@ -41,6 +41,22 @@ pub(crate) struct ServeArgs {
     /// Speak over the standard input and output
     #[arg(long, required = true)]
     stdio: bool,
+}
+
+/// Watch, read and drive every session on one screen
+///
+/// Lists the sessions that need you first, and shows the screen of the selected one as it changes. Keys do what the commands do:
+/// attach, send, answer, start, stop, and more; `?` shows them all.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  headcount ui
+  headcount ui -f team.yaml
+
+Exit codes: 0 you left it, 64 this is no terminal that it can draw on, 130 interrupted.")]
+pub(crate) struct UiArgs {
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
 }
 
 /// Print a completion script for a shell

@@ -21,6 +21,7 @@ pub(crate) mod record;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod ui;
 pub(crate) mod undo;
 pub(crate) mod watch;
 

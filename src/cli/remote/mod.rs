@@ -164,7 +164,7 @@ impl Away {
         odd(&name, &connection).iter().for_each(|note| context.out.note(note));
         let is_colored = context.out.look.color;
         let words = if is_colored { self.words.with("--color=always") } else { self.words };
-        let asks = input.is_none() && asker::is_person();
+        let asks = input.is_none() && asker::is_person() && !context.out.is_kept();
         let call = ServeCall { input, asks, ..call(words, &host)? };
         let mut shown = Shown::new(context, asks.then(|| connection.answers()));
         let ended = connection.call(call, reach.is_endless(), |piece| shown.show(piece));
@@ -307,7 +307,8 @@ impl<'a> Shown<'a> {
     fn new(context: &'a Context, answers: Option<AnswerWriter>) -> Self {
         // A pipe gets what the command says, as it would here.
         let on = |is_terminal: bool| is_terminal.then(ShownPieces::default);
-        Self { context, out: on(context.out.look.tty), err: on(io::stderr().is_terminal()), answers, failure: None }
+        let is_shown = context.out.is_kept() || io::stderr().is_terminal();
+        Self { context, out: on(context.out.look.tty || context.out.is_kept()), err: on(is_shown), answers, failure: None }
     }
 
     /// Shows a piece; breaks if nobody reads any more.

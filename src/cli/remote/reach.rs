@@ -69,6 +69,7 @@ impl Reach {
             Verb::Allow(_) | Verb::Consent(_) => Self::Never(PERSON),
             Verb::Attach(_) => Self::Never("it takes a terminal"),
             Verb::Mcp(_) => Self::Never("an agent starts it on its own host"),
+            Verb::Ui(_) => Self::Never("it shows the sessions of every host of the manifest: run it without -H"),
             Verb::Serve(_) => Self::Never("it is what serves you there already"),
             Verb::Demo(_) | Verb::Schema(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Complete(_) => Self::Never(HERE),
         }

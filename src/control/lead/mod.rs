@@ -64,7 +64,11 @@ pub use send::{
 pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared};
 pub use unlisted::UnlistedManifest;
 pub(in crate::control) use waiting::deliver;
-pub use waiting::{Background, BackgroundThread, SentMark, WaitRequest, follow_jobs, follow_jobs_once, sent_mark, wait};
+pub use waiting::{
+    Background, BackgroundThread, Overview, SentMark, WaitRequest, follow_jobs, follow_jobs_once, overviews, sent_mark, wait,
+};
+
+pub use crate::store::seen::SeenFile;
 
 /// What a person or a program asks for.
 #[derive(Debug, Clone)]

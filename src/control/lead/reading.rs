@@ -1,5 +1,6 @@
 //! Reading what a session's agent wrote, or what its pane shows. Looks only; needs no manifest for a pane or the id of a conversation.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::core::drift::{LiveAgent, Presence};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey};
 use crate::core::lead::Placed;
-use crate::core::lead::send::{Composer, PaneAddress, composer};
+use crate::core::lead::send::{Composer, PaneAddress, PaneScreen, composer};
 use crate::core::lead::turns::TurnPage;
 use crate::core::observe::{Pane, Server, Transcript};
 use crate::mux::zellij;
@@ -248,6 +249,44 @@ pub fn shows_agent(world: &Observer, key: &SessionKey, kind: AgentKind) -> Fact<
 /// Whether the multiplexer keeps an ended session of this name, which it would begin again.
 pub fn is_kept(world: &Observer, key: &SessionKey) -> bool {
     effects::is_kept(world, key)
+}
+
+/// The pane of each session that runs in one, and of each that no entry declares.
+pub(super) fn panes(pass: &Pass) -> BTreeMap<SessionKey, PaneAddress> {
+    let seen = |key: &SessionKey| pass.observation().servers.get(&key.server_key()).and_then(Fact::seen);
+    let address = |key: &SessionKey, placed: Placed| {
+        let Placed { server, pane: id, pid, .. } = placed;
+        Some((key.clone(), PaneAddress { session: key.clone(), server, id, pid }))
+    };
+    let entries = pass.manifest().sessions.iter().zip(&pass.verdict().entries).filter_map(|(session, entry)| {
+        let key = &session.key;
+        let placed = match &entry.presence {
+            Presence::Alive(live) => placed_of(seen(key), live),
+            Presence::NoAgent { session, .. } => match session.panes.as_slice() {
+                [pane] => placed(seen(key), &session.id, &pane.id, pane.pid),
+                _ => None,
+            },
+            _ => None,
+        };
+        address(key, placed?)
+    });
+    let found = pass.verdict().found.iter().filter_map(|found| match found.agents.as_slice() {
+        [live] => address(&found.key, placed_of(seen(&found.key), live)?),
+        _ => None,
+    });
+    entries.chain(found).collect()
+}
+
+/// What a pane shows now, cell by cell.
+///
+/// # Errors
+/// One line: it cannot be told, or it is another pane by now.
+pub fn pane_screen(world: &Observer, pane: &PaneAddress) -> Result<PaneScreen, String> {
+    let view = effects::composer_pane(world, pane)?;
+    match view.server == pane.server && view.pid == pane.pid {
+        true => Ok(view.screen),
+        false => Err("it is another pane by now".to_owned()),
+    }
 }
 
 /// What the pane shows now; `None`: it is not there any more.

@@ -236,6 +236,9 @@ pub(crate) fn confirm(question: &str, yes: bool, context: &Context) -> Result<()
     if yes {
         return Ok(());
     }
+    if context.out.keeps(question) {
+        return Err(CliError::new(Exit::Refused, "not confirmed; nothing was done"));
+    }
     if !can_be_asked() {
         return Err(CliError::new(Exit::Refused, "nobody is here to be asked").hint("`--yes` does it without asking"));
     }

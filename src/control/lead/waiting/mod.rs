@@ -3,6 +3,7 @@
 mod background;
 mod deliver;
 mod followed;
+mod overview;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 pub use self::background::{Background, BackgroundThread};
 pub(in crate::control) use self::deliver::deliver;
 pub use self::followed::{follow_jobs, follow_jobs_once};
+pub use self::overview::{Overview, overviews};
 use self::wakes::{LookPlaces, LookWakes};
 use super::conditions::{conditions_of, is_turn_over};
 use super::{LeadError, LeadRequest, reading};

@@ -22,5 +22,5 @@ pub use guard::{
 pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
 pub use queue::{MOST_WAITING, QUEUE_SCHEMA, QueueReport, QueueRow, WaitingText, first_of_each, is_waited_out, may_wait};
 pub use receipt::{RECEIPT_SCHEMA, Said, SaidAs, SendOutcome, SendPhases, SendReceipt};
-pub use screen::{PaneScreen, ScreenCell, ScreenRow, holds, squeezed};
+pub use screen::{CellColour, PaneScreen, ScreenCell, ScreenRow, holds, squeezed};
 pub use text::{LONGEST, TextOptions, TextRefusal, Typable, typable, without_controls};

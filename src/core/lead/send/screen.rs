@@ -16,6 +16,18 @@ pub struct ScreenRow {
     pub cells: Vec<ScreenCell>,
 }
 
+/// A colour of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CellColour {
+    /// The terminal's own.
+    #[default]
+    Own,
+    /// One of its palette.
+    Palette(u8),
+    /// Red, green and blue.
+    Mixed(u8, u8, u8),
+}
+
 /// A place on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScreenCell {
@@ -29,6 +41,10 @@ pub struct ScreenCell {
     pub is_inverse: bool,
     /// Whether its ground is coloured.
     pub is_filled: bool,
+    /// The colour of its character.
+    pub ink: CellColour,
+    /// The colour of its ground.
+    pub ground: CellColour,
 }
 
 impl ScreenCell {
