@@ -71,7 +71,7 @@ impl Doer {
     /// Shows what a command prints.
     pub(super) fn view(&mut self, view: u64, host: Option<&str>, words: &[String]) {
         self.end_views();
-        let begun = self.children.start(&mut command(&self.manifest, host, &words));
+        let begun = self.children.start(&mut command(&self.manifest, host, words));
         match begun {
             Ok((id, out, err)) => {
                 self.views.insert(view, id);

@@ -106,13 +106,16 @@ pub(super) enum Watched {
     There { host: String, reference: String },
 }
 
+/// Of which session it is; `None`: none is watched.
+type WatchedOne = Option<(SessionKey, Watched)>;
+
 /// Which one that is, as the thread that looks at it is told.
 #[derive(Clone, Default)]
-pub(super) struct ScreenWatch(Arc<(Mutex<Option<(SessionKey, Watched)>>, Condvar)>);
+pub(super) struct ScreenWatch(Arc<(Mutex<WatchedOne>, Condvar)>);
 
 impl ScreenWatch {
     /// Looks at this one from now on.
-    pub(super) fn watch(&self, what: Option<(SessionKey, Watched)>) {
+    pub(super) fn watch(&self, what: WatchedOne) {
         let mut held = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *held != what {
             *held = what;
@@ -121,9 +124,9 @@ impl ScreenWatch {
     }
 
     /// What is watched now, or something else within that time.
-    fn wait(&self, known: Option<&(SessionKey, Watched)>, at_most: Duration) -> Option<(SessionKey, Watched)> {
+    fn wait(&self, known: Option<&(SessionKey, Watched)>, at_most: Duration) -> WatchedOne {
         let held = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |held: &mut Option<(SessionKey, Watched)>| held.as_ref() == known;
+        let is_same = |held: &mut WatchedOne| held.as_ref() == known;
         let waited = self.0.1.wait_timeout_while(held, at_most, is_same);
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }

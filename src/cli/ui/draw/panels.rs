@@ -72,7 +72,7 @@ fn place(page: &Page, rows: usize) -> String {
         _ if page.lines.len() <= rows && page.is_over => String::new(),
         None if !page.is_over => " following ".to_owned(),
         None => " end ".to_owned(),
-        Some(top) => format!(" {}% ", if last == 0 { 100 } else { top * 100 / last }),
+        Some(top) => format!(" {}% ", (top * 100).checked_div(last).unwrap_or(100)),
     }
 }
 
