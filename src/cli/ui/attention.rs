@@ -54,7 +54,7 @@ impl Attention {
 
 /// How a session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
+pub(super) struct RowNotice {
     pub(super) attention: Attention,
     /// The word for it.
     pub(super) word: &'static str,
@@ -64,8 +64,8 @@ pub(super) struct Notice {
 }
 
 /// How a session stands for somebody who looked at it then.
-pub(super) fn notice(row: &SessionRow, seen: Option<DateTime<Utc>>) -> Notice {
-    let of = |attention, word, report: Option<&ConditionReport>| Notice {
+pub(super) fn notice(row: &SessionRow, seen: Option<DateTime<Utc>>) -> RowNotice {
+    let of = |attention, word, report: Option<&ConditionReport>| RowNotice {
         attention,
         word,
         since: report.and_then(|it| it.since),
@@ -74,7 +74,7 @@ pub(super) fn notice(row: &SessionRow, seen: Option<DateTime<Utc>>) -> Notice {
     let report = |condition| row.conditions.iter().find(|it| it.condition == condition);
     if row.observed == Observed::Alive && row.turn == Some(Activity::Waiting) && report(Condition::NeedsInput).is_none() {
         let evidence = row.turn_note.clone().unwrap_or_default();
-        return Notice { evidence, ..of(Attention::NeedsInput, Condition::NeedsInput.as_str(), None) };
+        return RowNotice { evidence, ..of(Attention::NeedsInput, Condition::NeedsInput.as_str(), None) };
     }
     let first = headline(&row.conditions);
     let ended = report(Condition::TurnEnded);
@@ -102,9 +102,9 @@ pub(super) fn notice(row: &SessionRow, seen: Option<DateTime<Utc>>) -> Notice {
 /// The same where no condition tells.
 fn untold(
     row: &SessionRow,
-    of: &dyn Fn(Attention, &'static str, Option<&ConditionReport>) -> Notice,
+    of: &dyn Fn(Attention, &'static str, Option<&ConditionReport>) -> RowNotice,
     first: Option<&ConditionReport>,
-) -> Notice {
+) -> RowNotice {
     if holds(&row.conditions, Condition::Done) && first.is_none() {
         return of(Attention::Idle, Condition::Done.as_str(), None);
     }

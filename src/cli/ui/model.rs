@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::attention::{Attention, Notice, notice};
+use super::attention::{Attention, RowNotice, notice};
 use super::columns::wrapped;
 use super::input::TextInput;
 use crate::core::class::Class;
@@ -26,7 +26,7 @@ pub(super) struct UiRow {
     /// Its name as shown.
     pub(super) name: String,
     pub(super) agent: String,
-    pub(super) notice: Notice,
+    pub(super) notice: RowNotice,
     /// Who has it in hand.
     pub(super) hold: Option<String>,
     /// What commands call it.
@@ -167,7 +167,7 @@ pub(super) enum Effect {
 
 /// What came of an act, or another line for the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct SaidLine {
     pub(super) text: String,
     pub(super) is_bad: bool,
     pub(super) at: DateTime<Utc>,
@@ -207,9 +207,9 @@ pub(super) struct Ui {
     pub(super) seen: BTreeMap<SessionKey, DateTime<Utc>>,
     /// The acts that go on.
     pub(super) acts: BTreeMap<u64, String>,
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<SaidLine>,
     /// All that was said, oldest first.
-    pub(super) log: Vec<Said>,
+    pub(super) log: Vec<SaidLine>,
     /// Texts that were begun and not sent.
     pub(super) drafts: BTreeMap<SessionKey, TextInput>,
     pub(super) views: u64,
@@ -323,7 +323,7 @@ impl Ui {
 
     /// Says something to the person.
     pub(super) fn say(&mut self, text: impl Into<String>, is_bad: bool) {
-        let said = Said { text: text.into(), is_bad, at: self.now };
+        let said = SaidLine { text: text.into(), is_bad, at: self.now };
         self.log.push(said.clone());
         if self.log.len() > 500 {
             self.log.remove(0);
