@@ -101,21 +101,21 @@ pub(super) fn last_words(from: impl std::io::Read) -> Option<String> {
 
 /// The screen that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Watched {
+pub(super) enum WatchedScreen {
     Here(PaneAddress),
     There { host: String, reference: String },
 }
 
 /// Of which session it is; `None`: none is watched.
-type WatchedOne = Option<(SessionKey, Watched)>;
+type ScreenTarget = Option<(SessionKey, WatchedScreen)>;
 
 /// Which one that is, as the thread that looks at it is told.
 #[derive(Clone, Default)]
-pub(super) struct ScreenWatch(Arc<(Mutex<WatchedOne>, Condvar)>);
+pub(super) struct ScreenWatch(Arc<(Mutex<ScreenTarget>, Condvar)>);
 
 impl ScreenWatch {
     /// Looks at this one from now on.
-    pub(super) fn watch(&self, what: WatchedOne) {
+    pub(super) fn watch(&self, what: ScreenTarget) {
         let mut held = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *held != what {
             *held = what;
@@ -124,9 +124,9 @@ impl ScreenWatch {
     }
 
     /// What is watched now, or something else within that time.
-    fn wait(&self, known: Option<&(SessionKey, Watched)>, at_most: Duration) -> WatchedOne {
+    fn wait(&self, known: Option<&(SessionKey, WatchedScreen)>, at_most: Duration) -> ScreenTarget {
         let held = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |held: &mut WatchedOne| held.as_ref() == known;
+        let is_same = |held: &mut ScreenTarget| held.as_ref() == known;
         let waited = self.0.1.wait_timeout_while(held, at_most, is_same);
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
@@ -136,7 +136,7 @@ impl ScreenWatch {
 pub(super) fn screens(options: &PassOptions, manifest: String, watch: ScreenWatch, post: Post) -> std::io::Result<()> {
     let world = run_pass::world(&options.state_home);
     std::thread::Builder::new().name("screen".to_owned()).spawn(move || {
-        let mut last: Option<((SessionKey, Watched), Shown)> = None;
+        let mut last: Option<((SessionKey, WatchedScreen), Shown)> = None;
         let mut changed = Instant::now();
         let mut pause = Duration::ZERO;
         loop {
@@ -147,15 +147,15 @@ pub(super) fn screens(options: &PassOptions, manifest: String, watch: ScreenWatc
             };
             let begun = Instant::now();
             let look = || match &what.1 {
-                Watched::Here(pane) => match reading::pane_screen(&world, pane) {
+                WatchedScreen::Here(pane) => match reading::pane_screen(&world, pane) {
                     Ok(screen) => Shown::Pane(screen),
                     Err(why) => Shown::Nothing(format!("its screen cannot be shown: {why}")),
                 },
-                Watched::There { host, reference } => there(&manifest, host, reference),
+                WatchedScreen::There { host, reference } => there(&manifest, host, reference),
             };
             let broke = |_| Shown::Nothing("the look at its screen broke off".to_owned());
             let shown = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(broke);
-            let is_far = matches!(what.1, Watched::There { .. });
+            let is_far = matches!(what.1, WatchedScreen::There { .. });
             if last.as_ref().is_none_or(|(known, before)| *known != what || *before != shown) {
                 changed = Instant::now();
                 post.send(UiMessage::Screen(what.0.clone(), shown.clone()));

@@ -27,7 +27,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use self::acts::Doer;
 use self::children::{Children, command};
-use self::look::{LookNow, ScreenWatch, Watched};
+use self::look::{LookNow, ScreenWatch, WatchedScreen};
 use self::model::{Effect, HostPicture, Shown, Ui};
 use self::post::{PostBox, UiMessage};
 use self::terminal::UiTerminal;
@@ -142,12 +142,12 @@ impl Running {
     }
 
     /// The screen that is to be looked at.
-    fn watched(&mut self) -> Option<(SessionKey, Watched)> {
+    fn watched(&mut self) -> Option<(SessionKey, WatchedScreen)> {
         let row = self.ui.row()?;
         let (key, host) = (row.key.clone(), row.host.clone());
         let what = match host {
-            Some(host) => Some(Watched::There { host, reference: row.reference.clone() }),
-            None => self.panes.get(&key).cloned().map(Watched::Here),
+            Some(host) => Some(WatchedScreen::There { host, reference: row.reference.clone() }),
+            None => self.panes.get(&key).cloned().map(WatchedScreen::Here),
         };
         if what.is_none() && (self.ui.shown_of.as_ref() != Some(&key) || matches!(self.ui.shown, Shown::Pane(_))) {
             let why = if self.ui.here.is_some() { "it runs in no pane that could be shown" } else { "…" };
