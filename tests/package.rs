@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// The most crates headcount is built from on Linux, itself and what only tests or build scripts need left out. Whoever raises it
 /// says in the commit what the new one is for.
-const MOST_CRATES: usize = 141;
+const MOST_CRATES: usize = 190;
 
 /// The same without TLS.
 const MOST_WITHOUT_TLS: usize = 129;

@@ -4,6 +4,7 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use crate::core::ids::SessionKey;
 use crate::core::lead::OperationId;
 use crate::core::text::printable;
 use crate::store::operations::Operations;
@@ -57,6 +58,16 @@ pub(crate) fn asker() -> String {
     }
 }
 
+fn operation() -> Option<OperationId> {
+    std::env::var(variable::OPERATION).ok().as_deref().and_then(OperationId::parse)
+}
+
+/// The session whose agent runs us, if headcount started that.
+pub(crate) fn session(state: &StateHome) -> Option<SessionKey> {
+    let id = operation()?;
+    Operations::new(state).all().into_iter().find(|past| past.operation.id == id).map(|past| past.operation.session)
+}
+
 /// Whether the headcount of another host asks. What was asked of this host is done on this host.
 pub(crate) fn is_elsewhere() -> bool {
     std::env::var_os(variable::BY).is_some()
@@ -72,9 +83,8 @@ pub(crate) fn holder(state: &StateHome) -> String {
     if let Ok(holder) = std::env::var(variable::HOLDER) {
         return printable(&holder).into_owned();
     }
-    if let Some(id) = std::env::var(variable::OPERATION).ok().as_deref().and_then(OperationId::parse) {
-        let all = Operations::new(state).all();
-        let session = all.into_iter().find(|past| past.operation.id == id).map(|past| past.operation.session.to_string());
+    if let Some(id) = operation() {
+        let session = session(state).map(|session| session.to_string());
         return session.map_or_else(|| format!("the agent of operation {id}"), |name| format!("session {name}"));
     }
     let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

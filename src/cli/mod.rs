@@ -155,6 +155,7 @@ fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Resu
         Verb::Init(args) => commands::init::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Job(args) => commands::job::run(&args, context),
+        Verb::Crew(args) => commands::crew::run(&args, context),
         Verb::Fleet(args) => commands::fleet::run(&args, context),
         Verb::Demo(_) => commands::demo::run(context),
         Verb::Doctor(args) => commands::doctor::run(&args, context),

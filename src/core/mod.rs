@@ -4,6 +4,7 @@
 
 pub mod agents;
 pub mod class;
+pub mod crew;
 pub mod doors;
 pub mod drift;
 pub mod duration;

@@ -7,6 +7,7 @@
 //! | [`state`] | what is remembered between passes | only under the manifest's lock |
 //! | [`hooks`] | events from agents' hooks | the hook that an agent runs, `headcount hook emit` |
 //! | [`claim`] | locks of those that may be there but once | whoever has the claim |
+//! | [`crew`] | the tasks of a crew, and what was said in it | its manager and its workers, under its lock |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //! | [`followed_jobs`] | jobs whose events follow from turns | whoever submits one, and who follows it |
 //! | [`job_files`] | what a job that headcount runs was asked to be, what it says, how it ended | its launcher, alone |
@@ -17,6 +18,7 @@
 //! [`paths`] says where journal, state and hook events live. Reading never creates a file, a directory or a lock.
 
 pub mod claim;
+pub mod crew;
 pub(crate) mod file_lease;
 pub mod followed_jobs;
 mod hash;

@@ -49,7 +49,31 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Lines that are run one after the other, and how the last one ends.
-const EXITS: [(&[&str], u8); 130] = [
+const EXITS: [(&[&str], u8); 154] = [
+    (&["crew init c"], 0),
+    (&["crew init c", "crew init c"], 1),
+    (&["crew init c", "crew assign c lab go"], 0),
+    (&["crew assign c lab go"], 1),
+    (&["crew init c", "crew assign c lab go --task a[b"], 3),
+    (&["crew init c", "crew dispatch c"], 0),
+    (&["crew dispatch c"], 1),
+    (&["crew init c", "crew reply c RESULT --task t9 --lease x"], 1),
+    (&["crew init c", "crew answer c t9 x"], 1),
+    (&["crew init c", "crew assign c lab go", "crew answer c t1 x"], 3),
+    (&["crew init c", "crew inbox c"], 0),
+    (&["crew inbox c"], 1),
+    (&["crew init c", "crew inbox c --wait --timeout 10ms"], 75),
+    (&["crew init c", "crew status c"], 0),
+    (&["crew status c"], 1),
+    (&["crew init c", "crew context c"], 0),
+    (&["crew context c"], 1),
+    (&["crew init c", "crew bus c"], 0),
+    (&["crew bus c"], 1),
+    (&["crew init c", "crew assign c lab go", "crew cancel c t1", "crew requeue c t1"], 0),
+    (&["crew init c", "crew requeue c t9"], 1),
+    (&["crew init c", "crew assign c lab go", "crew requeue c t1"], 3),
+    (&["crew init c", "crew assign c lab go", "crew cancel c t1"], 0),
+    (&["crew init c", "crew cancel c t9"], 1),
     (&["ui"], 64),
     (&["status"], 0),
     (&["status --exit-code"], 4),
@@ -183,7 +207,13 @@ const EXITS: [(&[&str], u8); 130] = [
 ];
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 79] = [
+const ELSEWHERE: [(&str, u8, &str); 85] = [
+    ("crew dispatch", 3, "tests/lead/crew.rs"),
+    ("crew reply", 0, "tests/lead/crew.rs"),
+    ("crew reply", 3, "tests/lead/crew.rs"),
+    ("crew answer", 0, "tests/lead/crew.rs"),
+    ("crew inbox", 3, "tests/lead/crew.rs"),
+    ("crew cancel", 3, "tests/lead/crew.rs"),
     ("ui", 0, "tests/lead/ui.rs"),
     ("ui", 130, "tests/lead/ui.rs"),
     ("job run", 0, "tests/lead/jobs.rs"),
@@ -364,7 +394,17 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 40] = [
+const DOCUMENTS: [&[&str]; 50] = [
+    &["crew init c"],
+    &["crew init c", "crew assign c lab go"],
+    &["crew init c", "crew dispatch c"],
+    &["crew init c", "crew reply c RESULT --task t9 --lease x"],
+    &["crew init c", "crew answer c t9 x"],
+    &["crew init c", "crew inbox c"],
+    &["crew init c", "crew status c"],
+    &["crew init c", "crew context c"],
+    &["crew init c", "crew requeue c t9"],
+    &["crew init c", "crew assign c lab go", "crew cancel c t1"],
     &["status"],
     &["diff"],
     &["history"],
@@ -440,7 +480,7 @@ fn every_command_that_has_json_has_both_its_spellings_and_yaml_of_the_same_docum
             };
             let answer = (ran.code, documents.iter().map(shape).collect::<Vec<_>>());
             // Without a broker there is no fleet, without an agent no hook, and without tmux no job that headcount runs.
-            let silent = ["fleet status", "events lab", "job run --agent claude --headless --prompt x", "job stop abc12345"];
+            let silent = ["fleet status", "events lab", "job run --agent claude --headless --prompt x", "job stop abc12345", "crew reply c RESULT --task t9 --lease x", "crew answer c t9 x", "crew requeue c t9"];
             assert_eq!(answer.1.is_empty(), silent.contains(last), "{last} {option}: {ran:?}");
             assert_ne!(ran.code, Some(64), "{last} {option}: {ran:?}");
             assert_eq!(*first.get_or_insert_with(|| answer.clone()), answer, "{last} {option}");

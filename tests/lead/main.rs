@@ -7,6 +7,7 @@ mod across;
 mod apply;
 mod begun;
 mod conditions;
+mod crew;
 mod csd;
 mod declared;
 mod describe;

@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 26] = [
+const BESIDE: [&str; 31] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -280,6 +280,12 @@ const BESIDE: [&str; 26] = [
     "keep a record",
     "note about a record",
     "take a record out",
+    // Of crews: what one leaves half done, the next round does.
+    "make a crew",
+    "keep the key of a crew",
+    "lock a crew",
+    "write a line of a crew",
+    "note what was read of a crew",
     // Of jobs: killed at random moments, by `tests/lead/jobs.rs`.
     "listen for signals",
     "make the job's directory",

@@ -96,7 +96,7 @@ def put(text, is_paste):
 
 
 def begin(text):
-    state["said"] += ["❯ " + text.split("\n")[0]]
+    state["said"] += ["❯ " + text.split("\n")[0][:70]]
     tell("UserPromptSubmit", prompt=text)
     write("user", message={"role": "user", "content": text}, origin={"kind": "human"})
     tells = dict(re.findall(r"@@(say|slow|ask|error)\b[ \t]*([^\n]*)", text))

@@ -14,7 +14,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "move", "handoff", "release", "attach"],
     ),
     ("Drive", &["send", "queue", "ask", "answer", "wait", "read", "logs", "events", "hooks", "screen", "links"]),
-    ("Delegate", &["job", "mcp", "serve", "ui"]),
+    ("Delegate", &["job", "crew", "mcp", "serve", "ui"]),
     (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
 ];
 

@@ -202,7 +202,7 @@ pub(crate) struct JobResumeArgs {
 Examples:
   headcount job submit --prompt 'write the report' --artifact report.md
   headcount job submit --agent-session tmux:lab --prompt - < task.md
-  headcount job submit --agent-session tmux:lab --follow-turns --prompt 'fix it'
+  headcount job submit --agent-session tmux:lab --follow-turns --prompt x
   headcount job submit --prompt 'nightly' --timeout 8h --idle-timeout 0 --auth")]
 pub(crate) struct SubmitArgs {
     /// What to do; `-` reads it from stdin
@@ -231,7 +231,7 @@ pub(crate) struct SubmitArgs {
     /// A file it will produce
     ///
     /// Repeat it for several files.
-    #[arg(long = "artifact", value_name = "PATH")]
+    #[arg(long = "artifact", value_name = "PATH", hide_short_help = true)]
     pub(crate) artifacts: Vec<String>,
     /// Accept only events signed with a token of this job
     #[arg(long, hide_short_help = true)]

@@ -1,6 +1,7 @@
 //! What can be typed after `headcount`. Owns names, defaults and help of verbs and options; never acts on them.
 
 mod complete;
+mod crew;
 mod drive;
 mod entry;
 mod fleet;
@@ -28,6 +29,10 @@ use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
 use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
+pub(crate) use crew::{
+    CrewAnswerArgs, CrewArgs, CrewAssignArgs, CrewBusArgs, CrewCancelArgs, CrewCommand, CrewContextArgs, CrewDispatchArgs,
+    CrewInboxArgs, CrewInitArgs, CrewReplyArgs, CrewRequeueArgs, CrewStatusArgs,
+};
 pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, QueueArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
@@ -212,6 +217,7 @@ pub(crate) enum Verb {
     #[command(visible_alias = "validate")]
     Check(CheckArgs),
     Job(JobArgs),
+    Crew(CrewArgs),
     Fleet(FleetArgs),
     Demo(DemoArgs),
     Doctor(DoctorArgs),

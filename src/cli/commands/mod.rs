@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod complete;
 pub(crate) mod completions;
+pub(crate) mod crew;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod doctor;

@@ -1,6 +1,6 @@
 //! Which commands another host may be asked for, and what becomes of one whose asker went away. Runs none.
 
-use crate::cli::args::{FleetVerb, JobVerb, Verb};
+use crate::cli::args::{CrewCommand, FleetVerb, JobVerb, Verb};
 use crate::core::manifest::lead::Permissions;
 
 /// What a command is for the headcount of another host.
@@ -65,6 +65,18 @@ impl Reach {
                 JobVerb::Run(_) | JobVerb::Stop(_) | JobVerb::Resume(_) => Self::Act,
                 JobVerb::List(_) | JobVerb::Show(_) | JobVerb::Events(_) | JobVerb::Wait(_) => Self::Look,
                 JobVerb::Submit(_) | JobVerb::Publish(_) | JobVerb::Cancel(_) | JobVerb::Prune(_) => Self::Act,
+            },
+            Verb::Crew(args) => match &args.verb {
+                CrewCommand::Bus(args) if args.follow => Self::Follow,
+                CrewCommand::Status(_) | CrewCommand::Context(_) | CrewCommand::Bus(_) => Self::Look,
+                CrewCommand::Reply(_) => Self::Never("only the agent on the host itself may say so"),
+                CrewCommand::Init(_)
+                | CrewCommand::Assign(_)
+                | CrewCommand::Dispatch(_)
+                | CrewCommand::Answer(_)
+                | CrewCommand::Inbox(_)
+                | CrewCommand::Requeue(_)
+                | CrewCommand::Cancel(_) => Self::Act,
             },
             Verb::Allow(_) | Verb::Consent(_) => Self::Never(PERSON),
             Verb::Attach(_) => Self::Never("it takes a terminal"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod asked;
+pub(crate) mod crew;
 pub(crate) mod describe;
 pub(crate) mod doctor;
 pub(crate) mod drift;

@@ -23,6 +23,7 @@ mod send;
 mod undeclared;
 mod unlisted;
 mod waiting;
+mod worker;
 pub mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,7 @@ pub(in crate::control) use waiting::deliver;
 pub use waiting::{
     Background, BackgroundThread, Overview, SentMark, WaitRequest, follow_jobs, follow_jobs_once, overviews, sent_mark, wait,
 };
+pub use worker::{WorkerStanding, worker_standing};
 
 pub use crate::store::seen::SeenFile;
 

@@ -173,7 +173,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 43] = [
+const KINDS: [(&str, Kind); 48] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -190,6 +190,11 @@ const KINDS: [(&str, Kind); 43] = [
     ("DIRECTORY", Kind::Directory),
     ("ANSWER", Kind::Free),
     ("ARGS", Kind::Free),
+    ("GOAL", Kind::Free),
+    ("NOTE", Kind::Free),
+    ("SEQ", Kind::Free),
+    ("TOKEN", Kind::Free),
+    ("VERB", Kind::Free),
     ("CLASS", Kind::Free),
     ("CMD", Kind::Free),
     ("CONDITION", Kind::Free),

@@ -7,6 +7,7 @@ pub(crate) mod attach;
 pub(crate) mod describe;
 pub(crate) mod events;
 pub(crate) mod hand;
+pub(crate) mod letter;
 pub(crate) mod new;
 pub(crate) mod queue;
 pub(crate) mod remove;

@@ -156,7 +156,7 @@ fn text(file: Option<&Path>, text: Option<&str>) -> Result<String, CliError> {
     Ok(text)
 }
 
-pub(super) fn exit(receipt: &SendReceipt, is_asked_to_stage: bool) -> Exit {
+pub(in crate::cli::commands) fn exit(receipt: &SendReceipt, is_asked_to_stage: bool) -> Exit {
     use SendOutcome::{Delivered, Duplicate, Held, Preview, Queued, Refused, Rejected, Staged, Unverified, Waiting};
     match receipt.outcome {
         Delivered | Queued | Waiting | Preview => Exit::Done,

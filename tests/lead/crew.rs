@@ -1,0 +1,187 @@
+//! Crews with a stand-in as worker: what is handed out, which replies count, and what becomes of a task whose worker is lost.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::Ran;
+use super::enforce::Enforcer;
+use super::scene::is_alive;
+use super::sending::Talker;
+use super::support::await_some;
+
+/// A crew whose worker is `one`.
+struct Crew {
+    talker: Talker,
+    directory: PathBuf,
+}
+
+impl Crew {
+    fn of(talker: Talker) -> Self {
+        let directory = talker.scene.world.root().join("crew");
+        let crew = Self { talker, directory };
+        let made: Value = serde_json::from_str(&crew.run(&["init"], &["--json"]).is(0).stdout).unwrap();
+        assert_eq!(made["name"], "crew");
+        crew
+    }
+
+    fn run(&self, verb: &[&str], words: &[&str]) -> Ran {
+        self.talker.scene.run(&[&["crew"], verb, &[self.directory.to_str().unwrap()], words].concat())
+    }
+
+    fn task(&self, name: &str) -> Value {
+        let status: Value = serde_json::from_str(&self.run(&["status"], &["--json"]).is(0).stdout).unwrap();
+        let tasks = status["tasks"].as_array().unwrap();
+        tasks.iter().find(|task| task["task"] == name).unwrap_or_else(|| panic!("{status}")).clone()
+    }
+
+    fn state(&self, name: &str) -> String {
+        self.task(name)["state"].as_str().unwrap().to_owned()
+    }
+
+    fn lease(&self, name: &str) -> String {
+        self.task(name)["lease"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a reply as the worker's agent does: a command of its own.
+    fn reply(&self, words: &[&str]) -> (i32, String) {
+        let scene = &self.talker.scene;
+        let out = scene.world.root().join("out");
+        let _ = std::fs::remove_file(&out);
+        let mut command = vec![env!("CARGO_BIN_EXE_headcount"), "crew", "reply", self.directory.to_str().unwrap()];
+        command.extend(words);
+        let manifest = scene.manifest();
+        command.extend(["-f", manifest.to_str().unwrap()]);
+        let command: Vec<String> = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+        let script = scene.world.program(
+            "say-it",
+            &format!("#!/bin/sh\n{} >{o} 2>&1\necho \"rc=$?\" >>{o}\n", command.join(" "), o = out.display()),
+        );
+        scene.run(&["send", "one", &format!("@@ask {}", script.display()), "--yes"]);
+        await_some("a question", || {
+            let waits = scene.run(&["wait", "one", "--for", "needs-input", "--timeout", "5s"]);
+            (waits.code == Some(0)).then_some(())
+        });
+        scene.run(&["answer", "one", "approve", "--yes"]).is(0);
+        let said = await_some("the reply", || std::fs::read_to_string(&out).ok().filter(|text| text.contains("rc=")));
+        scene.run(&["wait", "one", "--for", "idle", "--timeout", "10s"]).is(0);
+        let (said, code) = said.trim_end().rsplit_once("rc=").unwrap();
+        (code.parse().unwrap(), said.to_owned())
+    }
+}
+
+#[test]
+fn a_task_is_handed_out_by_a_message_and_done_by_the_reply_of_its_agent() {
+    for talker in Talker::everywhere() {
+        let crew = Crew::of(talker);
+        crew.run(&["assign"], &["one", "fix [it]\nnow", "--input", "a \"b\""]).is(0);
+        let prompts = crew.talker.prompts();
+        assert_eq!(prompts.len(), 1);
+        let lease = crew.lease("t1");
+        let head = format!("[mgr type:TASK_ASSIGN task:t1 worker:one seq:1 context_seq:0 lease_token:{lease}] ");
+        assert!(prompts[0].starts_with(&head), "{}", prompts[0]);
+        assert!(prompts[0].contains(r#"goal="fix \u005bit\u005d\nnow" input="a \"b\"""#), "{}", prompts[0]);
+        assert_eq!((crew.state("t1").as_str(), crew.task("t1")["sent"].as_str()), ("assigned", Some("delivered")));
+        // A look, and another round, say nothing twice.
+        crew.run(&["dispatch"], &[]).is(0);
+        assert_eq!(crew.talker.prompts().len(), 1);
+
+        let words = |verb| vec![verb, "n", "--task", "t1", "--lease", lease.as_str()];
+        // From elsewhere, with the right lease.
+        crew.run(&["reply"], &words("RESULT")).is(3);
+        assert_eq!(crew.state("t1"), "assigned");
+        let (code, said) = crew.reply(&words("ACCEPT"));
+        assert_eq!(code, 0, "{said}");
+        assert!(said.starts_with("[wrk type:TASK_ACCEPT task:t1 worker:one seq:1"), "{said}");
+        let (code, said) = crew.reply(&["ASK", "which?", "--task", "t1", "--lease", &lease]);
+        assert_eq!((code, crew.state("t1").as_str()), (0, "blocked"), "{said}");
+        assert!(said.contains("question=\"which?\""), "{said}");
+        crew.run(&["answer"], &["t1", "this one"]).is(0);
+        assert_eq!(crew.talker.prompts().last().unwrap(), "[t1] this one");
+        assert_eq!(crew.state("t1"), "running");
+        let (code, said) = crew.reply(&["RESULT", "done, token=hunter2 in /home/me/x", "--task", "t1", "--lease", &lease]);
+        assert_eq!((code, crew.state("t1").as_str()), (0, "done"), "{said}");
+        let (code, said) = crew.reply(&["FAIL", "late", "--task", "t1", "--lease", &lease]);
+        assert!(code == 3 && said.contains("not the lease"), "{code} {said}");
+        crew.run(&["cancel"], &["t1"]).is(3);
+        assert_eq!(crew.state("t1"), "done");
+
+        let inbox = crew.run(&["inbox"], &[]).is(0).stdout;
+        assert!(inbox.contains("ASK") && inbox.contains("RESULT") && !inbox.contains("late"), "{inbox}");
+        assert_eq!(crew.run(&["inbox"], &[]).is(0).stdout, "No reply is unread.\n");
+        crew.run(&["inbox"], &["--wait", "--timeout", "300ms"]).is(75);
+        let context = crew.run(&["context"], &[]).is(0).stdout;
+        assert!(context.contains("task=t1 manager -> one fix [it] now"), "{context}");
+        assert!(context.contains("token=[hidden] in ~/x") && !context.contains("hunter2"), "{context}");
+        assert_eq!(crew.run(&["context"], &["--since", "4"]).is(0).stdout.lines().count(), 1, "{context}");
+        let bus = crew.run(&["bus"], &[]).is(0).stdout;
+        let events: Vec<String> = bus
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(events, ["queued", "assigned", "sent", "reply", "reply", "answered", "reply"]);
+    }
+}
+
+#[test]
+fn a_worker_has_one_task_at_a_time_and_a_busy_one_gets_it_at_the_end_of_its_turn() {
+    let crew = Crew::of(Talker::new());
+    let mut watch = Enforcer::with(&crew.talker.scene, &["--deliver"]);
+    crew.talker.scene.run(&["send", "one", "@@slow 3", "--yes"]).is(0);
+    crew.run(&["assign"], &["one", "first", "--task", "a"]).is(0);
+    assert_eq!(crew.task("a")["sent"], "waiting");
+    let second = crew.run(&["assign"], &["one", "second", "--task", "b"]).is(0).stdout;
+    assert!(second.contains("queued"), "{second}");
+    await_some("the first", || (crew.talker.prompts().len() == 2).then_some(()));
+    crew.talker.scene.run(&["wait", "one", "--for", "idle", "--timeout", "10s"]).is(0);
+    let (code, said) = crew.reply(&["RESULT", "ok", "--task", "a", "--lease", &crew.lease("a")]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(crew.state("b"), "queued");
+    crew.run(&["dispatch"], &[]).is(0);
+    await_some("the second", || crew.talker.prompts().last().unwrap().contains("goal=\"second\"").then_some(()));
+    assert_eq!(watch.end(), Some(0));
+}
+
+#[test]
+fn a_worker_that_is_gone_loses_its_lease_and_a_late_reply_is_refused() {
+    let crew = Crew::of(Talker::new());
+    crew.run(&["assign"], &["one", "go", "--attempts", "2"]).is(0);
+    let lease = crew.lease("t1");
+    let pid = crew.talker.claude.pid;
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid.cast_signed()).unwrap(), rustix::process::Signal::KILL)
+        .unwrap();
+    await_some("its end", || (!is_alive(pid)).then_some(()));
+    crew.run(&["dispatch"], &[]).is(0);
+    let task = crew.task("t1");
+    assert_eq!((task["state"].as_str(), task["lease"].as_str()), (Some("retry-wait"), None), "{task}");
+    let late = crew.run(&["reply"], &["RESULT", "x", "--task", "t1", "--lease", &lease]).is(3);
+    assert!(late.stderr.contains("not the lease"), "{late:?}");
+    crew.run(&["dispatch"], &[]).is(0);
+    assert_eq!(crew.state("t1"), "retry-wait", "it waits, and is not handed to nobody");
+    crew.run(&["cancel"], &["t1", "--why", "enough"]).is(0);
+    crew.run(&["cancel"], &["t1"]).is(0);
+    crew.run(&["requeue"], &["t1"]).is(0);
+    assert_eq!(crew.state("t1"), "queued");
+}
+
+#[test]
+fn only_the_manager_hands_out_and_bad_input_leaves_nothing() {
+    let crew = Crew::of(Talker::new());
+    crew.run(&["assign"], &["nobody", "go"]).is(1);
+    crew.run(&["assign"], &["one", "go", "--task", "a b"]).is(3);
+    crew.run(&["requeue"], &["t9"]).is(1);
+    crew.run(&["reply"], &["EXPLODE", "--task", "t1", "--lease", "x"]).is(64);
+    crew.run(&["init"], &[]).is(1);
+    assert_eq!(crew.run(&["status"], &[]).is(0).stdout, "The crew has no task.\n");
+    let other = crew.talker.scene.world.root().join("other-state");
+    let directory = crew.directory.to_str().unwrap();
+    let ran = Ran::from(
+        crew.talker.scene.command(&["crew", "assign", directory, "one", "go"]).env("XDG_STATE_HOME", &other).output().unwrap(),
+    );
+    assert!(ran.is(3).stderr.contains("only the manager"));
+    for verb in ["dispatch", "inbox"] {
+        let mut command = crew.talker.scene.command(&["crew", verb, directory]);
+        Ran::from(command.env("XDG_STATE_HOME", &other).output().unwrap()).is(3);
+    }
+    assert!(crew.talker.prompts().is_empty());
+}
