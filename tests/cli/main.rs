@@ -8,6 +8,7 @@ mod color;
 mod completion;
 mod doctor;
 mod examples;
+mod exits;
 mod following;
 mod generated;
 mod help;

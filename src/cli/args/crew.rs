@@ -124,7 +124,9 @@ pub(crate) struct CrewDispatchArgs {
 ///
 /// Run by the worker's agent. The same reply again changes nothing.
 #[derive(Debug, Args)]
-#[command(after_long_help = "\
+#[command(
+    override_usage = "headcount crew reply <DIR> <VERB> [NOTE] --task <TASK> --lease <TOKEN>",
+    after_long_help = "\
 VERB is ACCEPT, HEARTBEAT, STATUS, ASK, RESULT or FAIL. RESULT and FAIL end the task.
 
 Exit codes: 0 taken, 1 no such task, 3 refused: an old lease, or not the worker's agent.
@@ -132,7 +134,8 @@ Exit codes: 0 taken, 1 no such task, 3 refused: an old lease, or not the worker'
 Examples:
   headcount crew reply ./crew ACCEPT --task t1 --lease 3f0a
   headcount crew reply ./crew ASK 'Which branch?' --task t1 --lease 3f0a
-  headcount crew reply ./crew RESULT 'All green.' --task t1 --lease 3f0a")]
+  headcount crew reply ./crew RESULT 'All green.' --task t1 --lease 3f0a"
+)]
 pub(crate) struct CrewReplyArgs {
     /// The directory of the crew
     #[arg(value_name = "DIR")]

@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::task::*;
 use super::CrewVerb;
+use super::task::*;
 use chrono::{DateTime, TimeDelta, Utc};
 
 fn at(seconds: i64) -> DateTime<Utc> {
