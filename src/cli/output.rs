@@ -62,6 +62,7 @@ impl Streams {
     }
 
     /// The same, but what is said is kept, without colours.
+    #[cfg(feature = "ui")]
     pub(crate) fn kept(globals: &Globals, kept: KeptOutput) -> Self {
         let streams = Self::new(globals);
         let look = Terminal { color: false, width: None, tty: false, ..streams.look };
