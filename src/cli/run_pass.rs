@@ -162,13 +162,7 @@ pub(crate) fn workers(profile: LeadProfile) -> Result<WorkerFleet, String> {
 /// There is no place for state.
 pub(crate) fn complete_rows<'a>(pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) -> Result<(), CliError> {
     let state = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let world = world(&state);
-    let holds = lead::holds(&world, &state, pass);
-    let mut seen = lead::conditions(&world, &state, pass);
-    rows.for_each(|row| {
-        row.hold = holds.get(&row.session).cloned();
-        row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();
-    });
+    lead::complete_rows(&world(&state), &state, pass, rows);
     Ok(())
 }
 

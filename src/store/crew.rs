@@ -12,7 +12,7 @@
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -141,25 +141,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CrewError> {
 
 /// Adds a line, and puts it on disk. What could not be written whole is taken back.
 fn add_line(path: &Path, line: &str) -> Result<(), CrewError> {
-    let write = || {
-        let mut file = replace::append(path)?;
-        let length = file.seek(SeekFrom::End(0))?;
-        let mut bytes = Vec::with_capacity(line.len() + 2);
-        if length > 0 {
-            let mut last = [0];
-            file.seek(SeekFrom::Start(length - 1))?;
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                bytes.push(b'\n');
-            }
-        }
-        bytes.extend_from_slice(line.as_bytes());
-        bytes.push(b'\n');
-        file.write_all(&bytes).and_then(|()| file.sync_data()).inspect_err(|_| {
-            // Whoever reads leaves half a line out as well.
-            let _ = file.set_len(length);
-        })
-    };
+    let write = || replace::append_line(path, line.as_bytes());
     fault::around("write a line of a crew", write).map_err(failed("write", path))
 }
 
@@ -417,6 +399,7 @@ impl CrewWriter<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

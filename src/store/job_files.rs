@@ -156,21 +156,8 @@ impl JobFiles {
     pub fn note(&self, note: &AttemptNote) -> Result<(), JobFileError> {
         let path = self.file(ATTEMPTS);
         let write = || {
-            let mut line = serde_json::to_vec(note).map_err(io::Error::other)?;
-            line.push(b'\n');
-            let mut file = replace::append(&path)?;
-            // Behind half a line, it would be none.
-            let length = file.seek(SeekFrom::End(0))?;
-            if length > 0 {
-                let mut last = [0];
-                file.seek(SeekFrom::Start(length - 1))?;
-                file.read_exact(&mut last)?;
-                if last != *b"\n" {
-                    line.insert(0, b'\n');
-                }
-            }
-            file.write_all(&line)?;
-            file.sync_data()
+            let line = serde_json::to_vec(note).map_err(io::Error::other)?;
+            replace::append_line(&path, &line)
         };
         fault::around(ATTEMPTS, write).map_err(failed("write", &path))
     }

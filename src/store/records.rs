@@ -1,14 +1,12 @@
 //! Small private records of one kind: a directory with one file of JSON each, which sorts by its name. Never decides what becomes of one.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::operations::{OperationError, private_directory, read_own};
+use super::operations::{OperationError, make_private, read_own};
 use super::replace;
 use crate::fault;
 
@@ -33,8 +31,7 @@ impl Records {
 
     /// Makes the directory, for whoever waits for something in it.
     pub(super) fn create(&self) -> Result<(), OperationError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.directory);
-        made.and_then(|()| private_directory(&self.directory)).map_err(failed("use", &self.directory))
+        make_private(&self.directory).map_err(failed("use", &self.directory))
     }
 
     pub(super) fn place(&self, name: &str) -> PathBuf {

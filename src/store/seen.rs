@@ -1,15 +1,13 @@
 //! When a person last looked at each session, in one small file of the state directory. Never decides what counts as a look.
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::operations::{OperationError, private_directory, read_own};
+use super::operations::{OperationError, make_private, read_own};
 use super::paths::StateHome;
 use super::replace;
 use crate::core::ids::SessionKey;
@@ -57,8 +55,7 @@ impl SeenFile {
         seen.truncate(MOST);
         let bytes = serde_json::to_vec(&SeenLooks { seen }).map_err(io::Error::other).map_err(failed)?;
         if let Some(directory) = self.path.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-            made.and_then(|()| private_directory(directory)).map_err(failed)?;
+            make_private(directory).map_err(failed)?;
         }
         replace::replace(&self.path, &bytes).map_err(failed)
     }

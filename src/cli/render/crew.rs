@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Style, Terminal};
 use crate::core::crew::{ContextEntry, CrewEvent, CrewRecord, CrewTask, CrewTasks, TaskState};
+use crate::core::lead::send::SendOutcome;
 use crate::core::text::{printable, stamp};
 
 fn style(state: TaskState) -> Style {
@@ -24,7 +25,8 @@ fn about(task: &CrewTask) -> String {
         TaskState::Blocked => format!("asks: {why}"),
         _ => why.to_owned(),
     });
-    let unsent = task.sent.as_deref().filter(|sent| task.state == TaskState::Assigned && *sent != "delivered");
+    let unsent =
+        task.sent.as_deref().filter(|sent| task.state == TaskState::Assigned && *sent != SendOutcome::Delivered.as_str());
     match (why, unsent) {
         (Some(why), Some(sent)) => format!("{sent}: {why}"),
         (Some(why), None) => why,

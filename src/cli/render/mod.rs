@@ -119,7 +119,11 @@ pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
 
 /// How long ago, in one unit: `12s`, `5m`, `3h`, `8d`; a time to come is `now`.
 pub(crate) fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - at).num_seconds();
+    lasted((now - at).num_seconds())
+}
+
+/// A number of seconds in its largest whole unit.
+pub(crate) fn lasted(seconds: i64) -> String {
     match seconds {
         i64::MIN..=0 => "now".to_owned(),
         1..=119 => format!("{seconds}s"),

@@ -66,17 +66,6 @@ pub(super) fn wrapped(line: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A number of seconds in its largest whole unit.
-pub(super) fn age(seconds: i64) -> String {
-    match seconds {
-        i64::MIN..=0 => "now".to_owned(),
-        1..=119 => format!("{seconds}s"),
-        120..=7_199 => format!("{}m", seconds / 60),
-        7_200..=172_799 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

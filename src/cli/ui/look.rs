@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,9 +68,7 @@ pub(super) fn far(host: String, manifest: String, children: Children, post: Post
         loop {
             let words = ["status", "--json", "--watch", "--interval", "2s"].map(str::to_owned);
             let mut said = "it said nothing".to_owned();
-            let mut asking = command(&manifest, Some(&host), &words);
-            asking.stdout(Stdio::piped()).stderr(Stdio::piped());
-            match children.start(&mut asking) {
+            match children.start(&mut command(&manifest, Some(&host), &words)) {
                 Ok((id, out, err)) => {
                     let complaint = std::thread::spawn(move || last_words(err));
                     for line in BufReader::new(out).lines().map_while(Result::ok) {

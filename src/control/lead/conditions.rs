@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::enforce::runs_of;
-use super::{effects, reading, recover};
+use super::{effects, holds, reading, recover};
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::hooks::OwnProcesses;
@@ -24,6 +24,7 @@ use crate::core::lead::{ActionKind, DialogSubject, Ledger, RunEnding};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Activity, Server, Transcript, TranscriptKey};
+use crate::core::report::status::SessionRow;
 use crate::host::parallel::spread;
 use crate::store::hooks;
 use crate::store::operations::{LedgerFile, Operations, PastOperation};
@@ -115,6 +116,16 @@ pub(in crate::control) fn conditions_of(
         seen.settles_in = settles_in;
     }
     all
+}
+
+/// Puts into rows who has their sessions in hand, and which conditions hold.
+pub fn complete_rows<'a>(world: &Observer, state: &StateHome, pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) {
+    let holds = holds::holds(world, state, pass);
+    let mut seen = conditions(world, state, pass);
+    rows.for_each(|row| {
+        row.hold = holds.get(&row.session).cloned();
+        row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();
+    });
 }
 
 fn done(job: &Job) -> Option<ConditionReport> {

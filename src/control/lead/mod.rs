@@ -46,7 +46,7 @@ use crate::core::text::printable;
 use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub(in crate::control) use conditions::conditions_of;
-pub use conditions::{SessionConditions, conditions};
+pub use conditions::{SessionConditions, complete_rows, conditions};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{

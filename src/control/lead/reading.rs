@@ -64,14 +64,7 @@ pub fn of_entry(pass: &Pass, key: &SessionKey) -> Option<ReadSubject> {
     });
     let server = session.key.server_key();
     let seen = pass.observation().servers.get(&server).and_then(Fact::seen);
-    let pane = match &entry.presence {
-        Presence::Alive(live) => placed_of(seen, live),
-        Presence::NoAgent { session, .. } => match session.panes.as_slice() {
-            [pane] => placed(seen, &session.id, &pane.id, pane.pid),
-            _ => None,
-        },
-        _ => None,
-    };
+    let pane = placed_in(seen, &entry.presence);
     Some(ReadSubject {
         session: Some(session.key.clone()),
         agent: Some(kind),
@@ -179,6 +172,18 @@ fn transcript(agents: &Agents, kind: AgentKind, home: &Fact<PathBuf>, id: &Conve
     }
 }
 
+/// The one pane to look at: that of its agent, or the only one of a session without.
+fn placed_in(server: Option<&Server>, presence: &Presence) -> Option<Placed> {
+    match presence {
+        Presence::Alive(live) => placed_of(server, live),
+        Presence::NoAgent { session, .. } => match session.panes.as_slice() {
+            [pane] => placed(server, &session.id, &pane.id, pane.pid),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 pub(super) fn placed_of(server: Option<&Server>, live: &LiveAgent) -> Option<Placed> {
     placed(server, &live.session.id, &live.pane.id, live.pane.pid)
 }
@@ -260,15 +265,7 @@ pub(super) fn panes(pass: &Pass) -> BTreeMap<SessionKey, PaneAddress> {
     };
     let entries = pass.manifest().sessions.iter().zip(&pass.verdict().entries).filter_map(|(session, entry)| {
         let key = &session.key;
-        let placed = match &entry.presence {
-            Presence::Alive(live) => placed_of(seen(key), live),
-            Presence::NoAgent { session, .. } => match session.panes.as_slice() {
-                [pane] => placed(seen(key), &session.id, &pane.id, pane.pid),
-                _ => None,
-            },
-            _ => None,
-        };
-        address(key, placed?)
+        address(key, placed_in(seen(key), &entry.presence)?)
     });
     let found = pass.verdict().found.iter().filter_map(|found| match found.agents.as_slice() {
         [live] => address(&found.key, placed_of(seen(&found.key), live)?),

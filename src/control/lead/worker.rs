@@ -1,6 +1,6 @@
 //! How a worker of a crew stands: its agent, or what shows that it is gone. Looks only; `core::crew` decides what follows.
 
-use super::{LeadError, LeadRequest, conditions};
+use super::{LeadError, LeadRequest, conditions_of};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, PassOptions};
 use crate::core::ids::SessionKey;
@@ -26,14 +26,14 @@ pub enum WorkerStanding {
 pub fn worker_standing(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<WorkerStanding, LeadError> {
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..request.pass.clone() };
     let pass = pass::run(world, &options)?;
-    let index = pass.manifest().sessions.iter().position(|session| session.key == *key);
-    let Some(verdict) = index.and_then(|index| pass.verdict().entries.get(index)) else {
+    let entry = pass.manifest().find(key);
+    let Some(verdict) = entry.and_then(|session| pass.verdict().entries.get(session.index)) else {
         return Ok(WorkerStanding::Unknown("its entry is gone".to_owned()));
     };
     if let Some(live) = verdict.presence.live() {
         return Ok(WorkerStanding::Alive(live.agent.process));
     }
-    let seen = conditions(world, &request.pass.state_home, &pass);
+    let seen = conditions_of(world, &request.pass.state_home, &pass, &|other| other == key);
     let Some(seen) = seen.get(key).filter(|seen| !seen.is_being_started) else {
         return Ok(WorkerStanding::Unknown("it is just being started".to_owned()));
     };

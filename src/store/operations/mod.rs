@@ -180,8 +180,14 @@ impl Operations {
     }
 }
 
+/// Makes a directory with those above it, if it is not there, and refuses one into which somebody else could put something.
+pub(super) fn make_private(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    private_directory(directory)
+}
+
 /// Refuses a directory into which somebody else could put something.
-pub(super) fn private_directory(directory: &Path) -> io::Result<()> {
+fn private_directory(directory: &Path) -> io::Result<()> {
     let metadata = directory.symlink_metadata()?;
     let is_ours = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
     match metadata.is_dir() && is_ours {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{absolute, failed, managed, now, own_home, state};
+use super::{MANAGER, absolute, failed, managed, now, own_home, state};
 use crate::cli::Context;
 use crate::cli::args::{
     CrewAnswerArgs, CrewAssignArgs, CrewCancelArgs, CrewDispatchArgs, CrewInitArgs, CrewRequeueArgs, FormatArgs,
@@ -22,9 +22,6 @@ use crate::core::lead::send::SendOutcome;
 use crate::core::observe::Process;
 use crate::core::text::printable;
 use crate::store::crew::{CrewHome, Saying};
-
-/// How the manager is called in the context.
-const MANAGER: &str = "manager";
 
 /// A random word: a key, or a lease.
 fn token() -> Result<String, CliError> {
@@ -229,7 +226,8 @@ fn hand_out(home: &CrewHome, task: &CrewTask, context: &Context) -> Result<(), C
 
 /// Takes a text back that still waits for a worker which has lost its lease.
 fn take_back(task: &CrewTask, context: &Context) {
-    if let (Some(receipt), Some("waiting")) = (&task.receipt, task.sent.as_deref()) {
+    let waits = task.sent.as_deref() == Some(SendOutcome::Waiting.as_str());
+    if let Some(receipt) = task.receipt.as_ref().filter(|_| waits) {
         drop_waiting(&task.worker, receipt, context);
     }
 }
@@ -239,9 +237,10 @@ pub(super) fn answer(args: &CrewAnswerArgs, context: &Context) -> Result<Exit, C
     let home = managed(&args.directory)?;
     let tasks = home.tasks().map_err(failed)?;
     let task = tasks.task(&args.task).map_err(|refusal| failed(refusal.into()))?;
-    let answered = CrewEvent::Answered { lease: task.lease.clone().unwrap_or_default() };
+    let lease = task.lease.clone().unwrap_or_default();
+    let answered = CrewEvent::Answered { lease: lease.clone() };
     tasks.judge(&task.task, &answered).map_err(|refusal| failed(refusal.into()))?;
-    let key = format!("crew {} {} answer {} {}", home.name, task.task, answered_lease(task), task.seq);
+    let key = format!("crew {} {} answer {} {}", home.name, task.task, lease, task.seq);
     let letter = CrewLetter { worker: &task.worker, text: format!("[{}] {}", task.task, args.text), key };
     let receipt = letter.send(context)?;
     let exit = verbs::send::exit(&receipt, false);
@@ -258,10 +257,6 @@ pub(super) fn answer(args: &CrewAnswerArgs, context: &Context) -> Result<Exit, C
         None => context.out.answer(&crate::cli::render::send::receipt(&receipt, &context.out.look))?,
     }
     Ok(exit)
-}
-
-fn answered_lease(task: &CrewTask) -> &str {
-    task.lease.as_deref().unwrap_or_default()
 }
 
 /// Has a task done again.

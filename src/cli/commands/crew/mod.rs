@@ -78,6 +78,9 @@ fn failed(error: CrewError) -> CliError {
     }
 }
 
+/// How the manager is called in the context.
+const MANAGER: &str = "manager";
+
 /// A path that means the same wherever it is read.
 fn absolute(path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(path).map_err(|error| CliError::new(Exit::Failure, format!("cannot use {}: {error}", path.display())))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{absolute, failed, now, open, own_home};
+use super::{MANAGER, absolute, failed, now, open, own_home};
 use crate::cli::Context;
 use crate::cli::args::CrewReplyArgs;
 use crate::cli::commands::lead::letter::standing;
@@ -47,7 +47,7 @@ pub(super) fn run(args: &CrewReplyArgs, context: &Context) -> Result<Exit, CliEr
             let saying = Saying {
                 task: &task.task,
                 from: &task.worker,
-                to: "manager",
+                to: MANAGER,
                 kind: ContextKind::Said(args.verb),
                 summary: &summary,
                 artifact: artifact.as_deref(),

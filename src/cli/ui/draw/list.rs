@@ -7,7 +7,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::Paint;
-use crate::cli::ui::columns::{age, cut, padded, width, wrapped};
+use crate::cli::render::age;
+use crate::cli::ui::columns::{cut, padded, width, wrapped};
 use crate::cli::ui::model::{Ui, UiMode, UiRow};
 use crate::core::text::printable;
 
@@ -53,7 +54,7 @@ fn filter(ui: &Ui, paint: Paint, room: usize) -> Option<Line<'static>> {
 
 fn line(row: &UiRow, is_selected: bool, ui: &Ui, paint: Paint, room: usize) -> Line<'static> {
     let style = paint.of(row.notice.attention);
-    let since = row.notice.since.map(|at| age((ui.now - at).num_seconds())).unwrap_or_default();
+    let since = row.notice.since.map(|at| age(at, ui.now)).unwrap_or_default();
     // What tells least goes first.
     let has_since = room >= 34;
     let has_agent = room >= 50;

@@ -11,8 +11,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::attention::Attention;
-use super::columns::{self, cut, width};
+use super::columns::{cut, width, wrapped};
 use super::model::{Arrangement, HostPicture, Ui, UiMode};
+use crate::cli::render::lasted;
 use crate::core::text::printable;
 
 /// From so many columns on the screen stands beside the list, and from so many rows on below it.
@@ -154,7 +155,7 @@ fn age(ui: &Ui) -> String {
         _ => String::new(),
     };
     if ui.trouble.is_some() || seconds > OLD {
-        text.push_str(&format!("as of {} ago ", columns::age(seconds)));
+        text.push_str(&format!("as of {} ago ", lasted(seconds)));
     }
     text
 }
@@ -171,7 +172,7 @@ fn notes(frame: &mut Frame<'_>, ui: &Ui, paint: Paint, body: Rect) -> u16 {
     }
     if let Some(said) = &ui.said {
         let style = if said.is_bad { paint.bad() } else { paint.color(Color::Green) };
-        let wrapped: Vec<String> = said.text.lines().flat_map(|line| columns::wrapped(&printable(line), room)).collect();
+        let wrapped: Vec<String> = said.text.lines().flat_map(|line| wrapped(&printable(line), room)).collect();
         let most = usize::from(body.height / 3).clamp(1, 6);
         let is_cut = wrapped.len() > most;
         lines.extend(wrapped.into_iter().take(if is_cut { most - 1 } else { most }).map(|line| Line::styled(line, style)));

@@ -8,7 +8,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::Paint;
-use crate::cli::ui::columns::{age, cut, width, wrapped};
+use crate::cli::render::age;
+use crate::cli::ui::columns::{cut, width, wrapped};
 use crate::cli::ui::model::{Shown, Ui, UiRow};
 use crate::core::lead::send::{CellColour, PaneScreen, ScreenCell};
 use crate::core::text::printable;
@@ -41,7 +42,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, ui: &Ui, paint: Paint, area: Rect) {
 
 /// A rule with the name of the session.
 fn title(row: &UiRow, ui: &Ui, paint: Paint, room: usize) -> Line<'static> {
-    let since = row.notice.since.map(|at| format!(" {}", age((ui.now - at).num_seconds()))).unwrap_or_default();
+    let since = row.notice.since.map(|at| format!(" {}", age(at, ui.now))).unwrap_or_default();
     let name = cut(&row.name, room.saturating_sub(6));
     let about = format!(" {}{since} ", row.notice.word);
     let mut spans = vec![Span::styled("── ", paint.dim()), Span::styled(format!("{name} "), paint.strong())];

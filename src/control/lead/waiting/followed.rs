@@ -127,7 +127,7 @@ fn open(jobs: &FollowedJobs) -> Vec<(FollowedJob, Job)> {
 struct Follower {
     world: Arc<Observer>,
     state: StateHome,
-    manifest: UnlistedManifest,
+    _manifest: UnlistedManifest,
     entries: BTreeMap<SessionKey, Value>,
     sessions: BTreeSet<SessionKey>,
     runner: PassRunner,
@@ -161,7 +161,7 @@ impl Follower {
         let options = PassOptions::look(manifest.path().to_owned(), state.clone());
         let runner = PassRunner::new(Arc::clone(world), options);
         let (world, state, scope, settling) = (Arc::clone(world), state.clone(), Scope::ALL, BTreeMap::new());
-        Ok(Self { world, state, manifest, entries, sessions, runner, scope, settling })
+        Ok(Self { world, state, _manifest: manifest, entries, sessions, runner, scope, settling })
     }
 
     /// Looks, and publishes what is new. Gives how long until an end that was seen may be believed.
@@ -171,7 +171,6 @@ impl Follower {
         open: &[(FollowedJob, Job)],
         listened: &mut LookPlaces,
     ) -> Result<Option<Duration>, String> {
-        tracing::debug!(manifest = %self.manifest.path().display(), "looking at jobs that are followed");
         let pass = self.runner.pass(&self.scope).map_err(|error| PassError::line(&error))?;
         self.scope = about(&self.sessions);
         let ours = places(&self.world, &self.state, &pass, &self.sessions);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::wakes::LookWakes;
 use super::{SPACING, places};
 use crate::control::job_runs;
-use crate::control::lead::{conditions, holds, reading};
+use crate::control::lead::{complete_rows, reading};
 use crate::control::observe::Observer;
 use crate::control::pass::{Mode, Pass, PassError, PassOptions, PassRunner};
 use crate::control::watch::wake::Scope;
@@ -75,12 +75,7 @@ pub fn overviews(
 fn report(world: &Observer, options: &PassOptions, pass: &Pass) -> StatusReport {
     let state = &options.state_home;
     let mut report = pass.status();
-    let held = holds(world, state, pass);
-    let mut seen = conditions(world, state, pass);
-    for row in &mut report.sessions {
-        row.hold = held.get(&row.session).cloned();
-        row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();
-    }
+    complete_rows(world, state, pass, report.sessions.iter_mut());
     report.jobs = job_runs::rows(state, report.observed_at);
     report
 }
