@@ -9,6 +9,9 @@
 //! DIR/artifacts                 what is too long for a line
 //! DIR/lock                      held by whoever writes
 //! <state>/crews/HASH.key        the manager's key
+//! <state>/crews/HASH.read       how far the manager has read
+//! <state>/crews/HASH.json       where the crew is, and whose manifest declares its workers
+//! <state>/crews/NAME-HASH       the directory of a crew that a manifest declares
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -30,6 +33,8 @@ use crate::fault;
 const ABOUT: &str = "crew.json";
 const TASKS: &str = "tasks.jsonl";
 const LOCK: &str = "lock";
+/// How the name of a file ends that says where a crew is.
+const KNOWN: &str = "json";
 /// The three files of the context.
 const CONTEXT: [&str; 3] = ["context/context.jsonl", "context/context.md", "context/live.log"];
 
@@ -102,6 +107,23 @@ pub struct CrewHome {
     key: String,
 }
 
+/// The manifest that declares the workers of a crew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrewManifest {
+    /// Its resolved path.
+    pub path: PathBuf,
+    /// Whether nobody named it: it was found in the working directory, and acts only as it was allowed.
+    pub is_found: bool,
+}
+
+/// What its manager's state directory knows of a crew.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownCrew {
+    version: u32,
+    directory: PathBuf,
+    manifest: Option<CrewManifest>,
+}
+
 /// Whether a directory is one of this user alone.
 fn is_private(path: &Path) -> Result<(), CrewError> {
     let metadata = path.symlink_metadata().map_err(failed("look at", path))?;
@@ -146,11 +168,17 @@ fn add_line(path: &Path, line: &str) -> Result<(), CrewError> {
 }
 
 impl CrewHome {
-    /// Makes a crew, and its manager's key.
+    /// Makes a crew, and its manager's key. Whoever is killed meanwhile has made none.
     ///
     /// # Errors
     /// [`CrewError`].
-    pub fn create(directory: &Path, name: &str, key: &str, state: &StateHome, now: DateTime<Utc>) -> Result<Self, CrewError> {
+    pub fn create(
+        directory: &Path,
+        (name, key): (&str, &str),
+        manifest: Option<CrewManifest>,
+        state: &StateHome,
+        now: DateTime<Utc>,
+    ) -> Result<Self, CrewError> {
         if !is_token(name) {
             return Err(CrewRefusal::BadName(name.to_owned()).into());
         }
@@ -164,19 +192,64 @@ impl CrewHome {
         }
         let hash = TextHash::of(key.as_bytes()).short(64);
         let home = Self { directory, name: name.to_owned(), key: hash.clone() };
+        let _lock = home.lock()?;
+        let path = home.directory.join(ABOUT);
+        if path.symlink_metadata().is_ok() {
+            return Err(CrewError::Taken(home.directory.clone()));
+        }
+        Self::make_place(state)?;
+        let kept = home.key_file(state);
+        fault::around("keep the key of a crew", || replace::replace(&kept, key.as_bytes())).map_err(failed("write", &kept))?;
+        let known = KnownCrew { version: VERSION, directory: home.directory.clone(), manifest };
+        let kept = kept.with_extension(KNOWN);
+        let text = serde_json::to_vec_pretty(&known).map_err(io::Error::other);
+        let noted = text.and_then(|text| fault::around("note where a crew is", || replace::replace(&kept, &text)));
+        noted.map_err(failed("write", &kept))?;
         let about = About { version: VERSION, name: name.to_owned(), key: hash, begun: now };
         let text = serde_json::to_vec_pretty(&about).map_err(io::Error::other);
-        let path = home.directory.join(ABOUT);
         let made = text.and_then(|text| fault::around("make a crew", || replace::make(&path, &text)));
         made.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => CrewError::Taken(home.directory.clone()),
             _ => failed("create", &path)(error),
         })?;
-        let keys = state.path().join("crews");
-        DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(failed("create", &keys))?;
-        let path = home.key_file(state);
-        fault::around("keep the key of a crew", || replace::replace(&path, key.as_bytes())).map_err(failed("write", &path))?;
         Ok(home)
+    }
+
+    /// Makes the directory in which keys of crews are kept, and gives it.
+    ///
+    /// # Errors
+    /// [`CrewError`].
+    pub fn make_place(state: &StateHome) -> Result<PathBuf, CrewError> {
+        let place = state.crews();
+        DirBuilder::new().recursive(true).mode(0o700).create(&place).map_err(failed("create", &place))?;
+        Ok(place)
+    }
+
+    /// Where the crew of this name is that a manifest declares.
+    pub fn declared_at(state: &StateHome, manifest: &Path, name: &str) -> PathBuf {
+        let text = [manifest.as_os_str().as_encoded_bytes(), b"\0", name.as_bytes()].concat();
+        let plain: String = name.chars().take(40).map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        state.crews().join(format!("{plain}-{}", TextHash::of(&text).short(12)))
+    }
+
+    /// The crews that are managed here and whose workers this manifest declares.
+    pub fn all_of(state: &StateHome, manifest: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(state.crews()).into_iter().flatten().flatten();
+        let known = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == KNOWN));
+        let mut crews: Vec<Self> = known
+            .filter_map(|path| serde_json::from_slice::<KnownCrew>(&read_own(&path).ok()?).ok())
+            .filter(|known| known.manifest.as_ref().is_some_and(|its| its.path == manifest))
+            .filter_map(|known| Self::open(&known.directory).ok())
+            .filter(|home| home.is_managed_here(state).is_ok())
+            .collect();
+        crews.sort_by(|one, other| one.directory.cmp(&other.directory));
+        crews
+    }
+
+    /// The manifest that declares its workers, as far as its manager's state directory knows.
+    pub fn manifest(&self, state: &StateHome) -> Option<CrewManifest> {
+        let text = read_own(&self.key_file(state).with_extension(KNOWN)).ok()?;
+        serde_json::from_slice::<KnownCrew>(&text).ok()?.manifest
     }
 
     /// The crew of a directory.
@@ -221,7 +294,7 @@ impl CrewHome {
 
     fn key_file(&self, state: &StateHome) -> PathBuf {
         let place = TextHash::of(self.directory.as_os_str().as_encoded_bytes()).short(32);
-        state.path().join("crews").join(format!("{place}.key"))
+        state.crews().join(format!("{place}.key"))
     }
 
     /// Whether this state directory holds the manager's key.
@@ -281,6 +354,11 @@ impl CrewHome {
     /// # Errors
     /// [`CrewError`].
     pub fn write(&self) -> Result<CrewWriter<'_>, CrewError> {
+        let lock = self.lock()?;
+        Ok(CrewWriter { home: self, tasks: self.tasks()?, _lock: lock })
+    }
+
+    fn lock(&self) -> Result<File, CrewError> {
         let path = self.directory.join(LOCK);
         let lock = || {
             let mut options = OpenOptions::new();
@@ -289,8 +367,7 @@ impl CrewHome {
             fs4::FileExt::lock(&file)?;
             Ok(file)
         };
-        let lock = fault::around("lock a crew", lock).map_err(failed("lock", &path))?;
-        Ok(CrewWriter { home: self, tasks: self.tasks()?, _lock: lock })
+        fault::around("lock a crew", lock).map_err(failed("lock", &path))
     }
 
     /// The number of the last entry of the context.
@@ -396,81 +473,5 @@ impl CrewWriter<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    fn crew(root: &Path) -> (CrewHome, StateHome) {
-        let state = StateHome::at(root.join("state"));
-        let home = CrewHome::create(&root.join("crew"), "shop", "key", &state, DateTime::UNIX_EPOCH).unwrap();
-        (home, state)
-    }
-
-    fn queued() -> CrewEvent {
-        CrewEvent::Queued { goal: "g".into(), input: String::new(), worker: "w".into(), attempts: 3 }
-    }
-
-    #[test]
-    fn a_crew_is_private_made_once_and_managed_by_whoever_has_the_key() {
-        let temp = tempfile::tempdir().unwrap();
-        let (home, state) = crew(temp.path());
-        let again = CrewHome::create(&temp.path().join("crew"), "shop", "other", &state, DateTime::UNIX_EPOCH);
-        assert!(matches!(again, Err(CrewError::Taken(_))));
-        home.is_managed_here(&state).unwrap();
-        assert!(home.is_managed_here(&StateHome::at(temp.path().join("other"))).is_err());
-        home.write().unwrap().happen("me", "t", queued(), DateTime::UNIX_EPOCH).unwrap();
-        for (path, mode) in [(home.path().to_owned(), 0o700), (home.log(), 0o600), (home.key_file(&state), 0o600)] {
-            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
-        }
-        // Open to others, or reached by a link.
-        std::os::unix::fs::symlink(home.path(), temp.path().join("link")).unwrap();
-        assert!(matches!(CrewHome::open(&temp.path().join("link")), Err(CrewError::NotOurs { .. })));
-        std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(CrewHome::open(home.path()), Err(CrewError::NotOurs { .. })));
-        assert!(matches!(CrewHome::open(temp.path()), Err(CrewError::NoCrew(_))));
-    }
-
-    #[test]
-    fn half_a_line_is_left_out_and_the_next_one_is_whole() {
-        let temp = tempfile::tempdir().unwrap();
-        let (home, _) = crew(temp.path());
-        home.write().unwrap().happen("me", "a", queued(), DateTime::UNIX_EPOCH).unwrap();
-        let mut log = replace::append(&home.log()).unwrap();
-        log.write_all(b"{\"n\":2,\"at\":\"1970-").unwrap();
-        assert_eq!(home.tasks().unwrap().tasks.len(), 1);
-        home.write().unwrap().happen("me", "b", queued(), DateTime::UNIX_EPOCH).unwrap();
-        let records = home.records().unwrap();
-        assert_eq!(records.iter().map(|record| (record.n, record.task.as_str())).collect::<Vec<_>>(), [(1, "a"), (2, "b")]);
-    }
-
-    #[test]
-    fn ten_writers_lose_and_double_nothing() {
-        let temp = tempfile::tempdir().unwrap();
-        let (home, _) = crew(temp.path());
-        std::thread::scope(|scope| {
-            for writer in 0..10 {
-                let home = home.clone();
-                scope.spawn(move || {
-                    for number in 0..20 {
-                        let task = format!("t{writer}-{number}");
-                        let mut writer = home.write().unwrap();
-                        writer.happen("me", &task, queued(), DateTime::UNIX_EPOCH).unwrap();
-                        let kind = ContextKind::NOTE;
-                        let saying = Saying { task: &task, from: "a", to: "b", kind, summary: "x", artifact: None };
-                        writer.say(&saying, DateTime::UNIX_EPOCH).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(home.tasks().unwrap().tasks.len(), 200);
-        let context = home.context().unwrap();
-        assert_eq!(context.iter().map(|entry| entry.seq).collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());
-        for name in ["context/context.md", "context/live.log"] {
-            assert_eq!(std::fs::read_to_string(home.file(name)).unwrap().lines().count(), 200, "{name}");
-        }
-    }
-}
+#[path = "crew_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@
 //!   hooks/dropped                       how many events could not be written
 //!   queue/<id>.json                     texts that wait for an agent; mode 0600
 //!   claims/<16 hex>.lock                who speaks to a broker as whom: one process at a time
+//!   crews/<32 hex>.key  .read  .json    the manager's key of a crew, what it has read, where the crew is; mode 0600
+//!   crews/<name>-<12 hex>/              a crew that a manifest declares
 //!   frontends/csd.yaml                  the manifest of the workers of a front end; mode 0600
 //!   <stem>-<12 hex>/                    one manifest: its file's stem and the hash of its resolved absolute path
 //!     journal.jsonl  state.json         mode 0600
@@ -69,6 +71,11 @@ impl StateHome {
     /// Where hook events are.
     pub fn hooks(&self) -> PathBuf {
         self.0.join("hooks")
+    }
+
+    /// Where the keys of crews are, and the crews that a manifest declares.
+    pub fn crews(&self) -> PathBuf {
+        self.0.join("crews")
     }
 
     /// Where the manifests of front ends are, whose entries are their workers.

@@ -136,9 +136,19 @@ fn a_worker_has_one_task_at_a_time_and_a_busy_one_gets_it_at_the_end_of_its_turn
     crew.talker.scene.run(&["wait", "one", "--for", "idle", "--timeout", "10s"]).is(0);
     let (code, said) = crew.reply(&["RESULT", "ok", "--task", "a", "--lease", &crew.lease("a")]);
     assert_eq!(code, 0, "{said}");
-    assert_eq!(crew.state("b"), "queued");
-    crew.run(&["dispatch"], &[]).is(0);
+    // The watch hands it out by itself.
     await_some("the second", || crew.talker.prompts().last().unwrap().contains("goal=\"second\"").then_some(()));
+    await_some("its message", || (crew.task("b")["sent"] == "delivered").then_some(()));
+    let told = || watch.of("task").into_iter().map(|event| format!("{} {} {}", event["task"], event["n"], event["event"]));
+    await_some("what was told", || told().find(|line| line.starts_with("\"b\"") && line.contains("sent")).map(|_| ()));
+    let mut once: Vec<String> = told().collect();
+    assert_eq!(once.iter().filter(|line| line.contains("queued")).count(), 2, "{once:?}");
+    assert_eq!(once.iter().filter(|line| line.contains("reply")).count(), 1, "{once:?}");
+    let count = once.len();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), count, "each is told once: {once:?}");
+    assert!(watch.of("error").is_empty(), "{:?}", watch.of("error"));
     assert_eq!(watch.end(), Some(0));
 }
 
@@ -184,4 +194,62 @@ fn only_the_manager_hands_out_and_bad_input_leaves_nothing() {
         Ran::from(command.env("XDG_STATE_HOME", &other).output().unwrap()).is(3);
     }
     assert!(crew.talker.prompts().is_empty());
+}
+
+#[test]
+fn a_declared_crew_is_meant_by_its_name_and_has_its_declared_workers_alone() {
+    let crew = Crew::of(Talker::new());
+    let scene = &crew.talker.scene;
+    let entries = "  - { name: one, agent: claude, cwd: LAB/one, crew: { name: auth, role: worker } }\n  \
+        - { name: boss, agent: claude, cwd: LAB/one, crew: { name: auth, role: manager } }\n  \
+        - { name: other, agent: claude, cwd: LAB/one }\n";
+    scene.write(entries);
+    let hint = scene.run(&["crew", "status", "auth"]).is(1).stderr;
+    assert!(hint.contains("headcount apply"), "a look makes nothing: {hint}");
+    scene.run(&["apply", "--yes"]).is(0);
+    assert_eq!(scene.run(&["crew", "status", "auth"]).is(0).stdout, "The crew has no task.\n");
+    for stranger in ["boss", "other"] {
+        let refused = scene.run(&["crew", "assign", "auth", stranger, "go"]).is(3).stderr;
+        assert!(refused.contains("no worker of the crew auth") && refused.contains("its workers are: one"), "{refused}");
+    }
+    scene.run(&["crew", "assign", "auth", "one", "go"]).is(0);
+    scene.run(&["crew", "requeue", "auth", "t1", "--worker", "other"]).is(3);
+    let status: Value = serde_json::from_str(&scene.run(&["crew", "status", "auth", "--json"]).is(0).stdout).unwrap();
+    assert_eq!((status["crew"].as_str(), status["tasks"][0]["sent"].as_str()), (Some("auth"), Some("delivered")), "{status}");
+    // The agent that replies needs to know no manifest: the crew does.
+    let directory = status["directory"].as_str().unwrap().to_owned();
+    assert!(crew.talker.prompts()[0].contains(&format!("headcount crew reply {directory} ")), "{:?}", crew.talker.prompts());
+    let lease = status["tasks"][0]["lease"].as_str().unwrap();
+    let words = ["crew", "reply", &directory, "RESULT", "ok", "--task", "t1", "--lease", lease];
+    let ran = Ran::from(
+        std::process::Command::new(env!("CARGO_BIN_EXE_headcount"))
+            .env_clear()
+            .envs(scene.world.variables())
+            .current_dir("/")
+            .args(words)
+            .output()
+            .unwrap(),
+    );
+    assert!(ran.is(3).stderr.contains("only the agent that has the lease may reply: that of one"));
+    // A directory of that name makes it unclear which is meant.
+    std::fs::rename(&crew.directory, scene.world.root().join("lab/auth")).unwrap();
+    assert!(scene.run(&["crew", "status", "auth"]).is(3).stderr.contains("./auth means the directory"));
+    scene.run(&["crew", "status", "./auth"]).is(0);
+}
+
+#[test]
+fn the_example_declares_a_crew_that_apply_makes() {
+    let crew = Crew::of(Talker::new());
+    let scene = &crew.talker.scene;
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/crew.yaml")).unwrap();
+    // Without what would start real agents.
+    let still = text.replace("desired: running", "desired: stopped");
+    assert_ne!(still, text);
+    std::fs::write(scene.manifest(), still).unwrap();
+    scene.run(&["check", "--strict"]).is(0);
+    scene.run(&["apply", "--yes"]).is(0);
+    let status: Value = serde_json::from_str(&scene.run(&["crew", "status", "auth", "--json"]).is(0).stdout).unwrap();
+    assert_eq!(status["crew"], "auth");
+    let refused = scene.run(&["crew", "assign", "auth", "auth-lead", "go"]).is(3).stderr;
+    assert!(refused.contains("its workers are: auth-1, auth-2"), "{refused}");
 }

@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 31] = [
+const BESIDE: [&str; 32] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -283,6 +283,7 @@ const BESIDE: [&str; 31] = [
     // Of crews: what one leaves half done, the next round does.
     "make a crew",
     "keep the key of a crew",
+    "note where a crew is",
     "lock a crew",
     "write a line of a crew",
     "note what was read of a crew",

@@ -74,8 +74,8 @@ Examples:
   headcount crew assign ./crew lab-creator-claude 'Make the tests pass.'
   headcount crew assign ./crew codex-2 'Review it.' --input diff.txt")]
 pub(crate) struct CrewAssignArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// The worker: a session, as for `headcount send`
     #[arg(value_name = "REF")]
@@ -92,13 +92,17 @@ pub(crate) struct CrewAssignArgs {
     /// So many workers may be lost over it, then it has failed
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempts: u32,
+    /// How long it waits after the first of them; then twice as long each time, at most an hour
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = values::duration, hide_short_help = true)]
+    pub(crate) retry: Duration,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }
 
 /// Hand out what waits, and take back the leases of workers that are gone
 ///
-/// Only a worker that is seen not to run loses its lease; its task is handed out again after 1, 2, 4 … minutes.
+/// Only a worker that is seen not to run loses its lease; its task is handed out again after a minute, then two, four, … `watch --deliver`
+/// and `watch --enforce` do the same all the time.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Exit codes: 0 done, 1 failed, 3 refused: this is not the manager.
@@ -107,8 +111,8 @@ Examples:
   headcount crew dispatch ./crew
   headcount crew dispatch ./crew --follow    until every task has ended")]
 pub(crate) struct CrewDispatchArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// Go on until every task has ended
     #[arg(long)]
@@ -125,7 +129,7 @@ pub(crate) struct CrewDispatchArgs {
 /// Run by the worker's agent. The same reply again changes nothing.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "headcount crew reply <DIR> <VERB> [NOTE] --task <TASK> --lease <TOKEN>",
+    override_usage = "headcount crew reply <CREW> <VERB> [NOTE] --task <TASK> --lease <TOKEN>",
     after_long_help = "\
 VERB is ACCEPT, HEARTBEAT, STATUS, ASK, RESULT or FAIL. RESULT and FAIL end the task.
 
@@ -137,8 +141,8 @@ Examples:
   headcount crew reply ./crew RESULT 'All green.' --task t1 --lease 3f0a"
 )]
 pub(crate) struct CrewReplyArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// What it says
     #[arg(value_name = "VERB", value_parser = verb)]
@@ -177,8 +181,8 @@ Exit codes: 0 delivered, or waiting, 1 failed, 3 refused.
 Examples:
   headcount crew answer ./crew t1 'Take the branch main.'")]
 pub(crate) struct CrewAnswerArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// The task
     #[arg(value_name = "TASK")]
@@ -201,8 +205,8 @@ Examples:
   headcount crew inbox ./crew
   headcount crew inbox ./crew --wait --timeout 10m")]
 pub(crate) struct CrewInboxArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// Wait until there is one
     #[arg(long)]
@@ -224,8 +228,8 @@ Examples:
   headcount crew status ./crew
   headcount crew status ./crew --json | jq '.tasks[].state'")]
 pub(crate) struct CrewStatusArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
@@ -240,8 +244,8 @@ Examples:
   headcount crew context ./crew
   headcount crew context ./crew --since 12    what came after entry 12")]
 pub(crate) struct CrewContextArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// Only entries after this number
     #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]
@@ -257,8 +261,8 @@ Examples:
   headcount crew bus ./crew
   headcount crew bus ./crew --follow | jq -r .event")]
 pub(crate) struct CrewBusArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// Go on as it happens
     #[arg(long, short = 'F')]
@@ -279,8 +283,8 @@ Examples:
   headcount crew requeue ./crew t1
   headcount crew requeue ./crew t1 --worker codex-2")]
 pub(crate) struct CrewRequeueArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// The task
     #[arg(value_name = "TASK")]
@@ -302,8 +306,8 @@ Exit codes: 0 called off, 1 no such task, 3 refused: it has ended.
 Examples:
   headcount crew cancel ./crew t1 --why 'not needed any more'")]
 pub(crate) struct CrewCancelArgs {
-    /// The directory of the crew
-    #[arg(value_name = "DIR")]
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
     pub(crate) directory: PathBuf,
     /// The task
     #[arg(value_name = "TASK")]

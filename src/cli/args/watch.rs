@@ -11,9 +11,9 @@ use super::{FormatArgs, JudgeArgs, LockArgs, RecordArgs, SelectionArgs, values};
 /// Keep recording, and print each drift once
 ///
 /// Makes a pass at once, then whenever something changes, and at least once per interval. Prints one line per event: started,
-/// drift, resolved, job, condition, planned, operation, blocked, gave-up, back, sent, broker, heartbeat, error, stopped. Planned to
-/// sent come with --enforce, sent with --deliver; without these watch never starts, stops or types into a session. Prints a drift
-/// once, also across restarts, and again only if it went away and came back.
+/// drift, resolved, job, condition, planned, operation, blocked, gave-up, back, sent, task, broker, heartbeat, error, stopped. Planned
+/// to task come with --enforce, sent and task with --deliver; without these watch never starts, stops or types into a session. Prints
+/// a drift once, also across restarts, and again only if it went away and came back.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 If the manifest does not parse, watch reports it once. The last good version stays in force, \
@@ -63,13 +63,13 @@ pub(crate) struct WatchArgs {
     /// `restart` says. One watch may do so for a manifest.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) enforce: bool,
-    /// Deliver the texts that wait (`send --queue`), and act on nothing else; --enforce delivers them, too
+    /// Deliver the texts that wait (`send --queue`), hand out the tasks of crews, and act on nothing else; --enforce does both, too
     #[arg(long, conflicts_with = "dry_run", hide_short_help = true)]
     pub(crate) deliver: bool,
     /// Run this with `sh -c` for events of one kind; may be repeated
     ///
-    /// Kinds: drift resolved job condition planned operation blocked gave-up back sent error, and the conditions of sessions, such
-    /// as needs-input or turn-ended. Its stdin is a JSON array of events on one line. One command of each runs at a time, for at
+    /// Kinds: drift resolved job condition planned operation blocked gave-up back sent task error, and the conditions of sessions,
+    /// such as needs-input or turn-ended. Its stdin is a JSON array of events on one line. One command of each runs at a time, for at
     /// most 30s.
     #[arg(long, value_name = "EVENT=CMD", value_parser = values::on_event, hide_short_help = true)]
     pub(crate) on: Vec<(&'static str, OsString)>,

@@ -1,6 +1,7 @@
 //! One event of `watch` as one line for people. Decides nothing.
 
 use super::{Style, Terminal, class_style, plural};
+use crate::core::crew::TaskState;
 use crate::core::events::{BlockedEvent, Event};
 use crate::core::job::JobStatus;
 use crate::core::lead::Outcome;
@@ -57,6 +58,15 @@ pub(crate) fn line(event: &Event, look: &Terminal) -> String {
         Event::Sent(event) => {
             let is_there = matches!(event.outcome, SendOutcome::Delivered | SendOutcome::Queued | SendOutcome::Duplicate);
             (if is_there { Style::Good } else { Style::Bad }, printable(&event.message).into_owned())
+        }
+        Event::Task(event) => {
+            let style = match event.state {
+                TaskState::Done => Style::Good,
+                TaskState::Failed => Style::Bad,
+                TaskState::Blocked | TaskState::RetryWait => Style::Warn,
+                _ => Style::Note,
+            };
+            (style, printable(&event.message).into_owned())
         }
         Event::Broker(event) => (Style::Good, printable(&event.message).into_owned()),
         Event::Heartbeat(event) => {

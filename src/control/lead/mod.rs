@@ -5,6 +5,7 @@ mod act;
 mod allow;
 mod amend;
 mod conditions;
+mod crews;
 mod declare;
 mod effects;
 mod enforce;
@@ -47,6 +48,7 @@ use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub(in crate::control) use conditions::conditions_of;
 pub use conditions::{SessionConditions, complete_rows, conditions};
+pub use crews::{CREW_MANAGER, CrewRound, LookAtWorkers, RoundEnd, WorkerLook, crew_token, take_back};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{
@@ -64,11 +66,11 @@ pub use send::{
 };
 pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared};
 pub use unlisted::UnlistedManifest;
-pub(in crate::control) use waiting::deliver;
 pub use waiting::{
     Background, BackgroundThread, Overview, SentMark, WaitRequest, follow_jobs, follow_jobs_once, overviews, sent_mark, wait,
 };
-pub use worker::{WorkerStanding, worker_standing};
+pub(in crate::control) use waiting::{deliver, dispatch_crews};
+pub use worker::{WorkerReach, WorkerStanding, worker_standings};
 
 pub use crate::store::seen::SeenFile;
 

@@ -14,7 +14,7 @@ use super::due::until;
 use super::wake::{Reason, Scope, Wake};
 use crate::control::lead::{self, Background, BackgroundThread, Gap, Gaps, JobStart, Progress};
 use crate::control::pass::PassError;
-use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, SentEvent, WatchFailure};
+use crate::core::events::{BackEvent, BlockedEvent, Event, OperationEvent, PlannedEvent, SentEvent, TaskChange, WatchFailure};
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::job::run::JobSpec;
 use crate::core::lead::enforce::Decision;
@@ -36,6 +36,10 @@ pub(super) enum Happening {
     Ended(SessionKey, Result<Vec<OperationReport>, String>),
     /// A text that waited does not any more.
     Sent(Box<SendReceipt>),
+    /// Something has happened to a task of a crew.
+    Task(Box<TaskChange>),
+    /// Something went wrong with a crew.
+    Crew(String),
     /// Jobs that were cut off were gone on with, or could not be.
     Jobs(Vec<(JobSpec, Result<JobStart, Blocked>)>),
 }
@@ -56,7 +60,8 @@ pub(super) struct Leading {
     last_start: Option<Instant>,
     /// What may be looked at again, and when.
     again: Option<(Instant, BTreeSet<SessionKey>)>,
-    delivering: Option<BackgroundThread>,
+    /// What carries texts, and what hands out the tasks of crews.
+    beside: Vec<BackgroundThread>,
     /// Whether jobs that were cut off are just gone on with.
     is_at_jobs: bool,
 }
@@ -68,6 +73,22 @@ struct Flight {
     desired: Desired,
     /// What was said of its session meanwhile.
     held: Vec<Event>,
+}
+
+/// Hands out the tasks of crews from now on.
+fn dispatching(options: &Arc<LeadOptions>, tell: &mpsc::UnboundedSender<Happening>) -> Option<BackgroundThread> {
+    let (ours, told) = (Arc::clone(options), tell.clone());
+    // Nobody is told who has gone.
+    let say = move |news: Result<TaskChange, String>| {
+        let _ = told.send(match news {
+            Ok(change) => Happening::Task(Box::new(change)),
+            Err(why) => Happening::Crew(why),
+        });
+    };
+    let failed = say.clone();
+    let dispatch = move |background: &Background| lead::dispatch_crews(&ours.world, &ours.request, background, &say);
+    let thread = BackgroundThread::start("no task of a crew is handed out", dispatch, move |why| failed(Err(why)));
+    thread.inspect_err(|error| drop(tell.send(Happening::Crew(format!("no task of a crew is handed out: {error}"))))).ok()
 }
 
 impl Leading {
@@ -82,6 +103,7 @@ impl Leading {
                 Err(why) => Happening::Note(why),
             });
         };
+        let dispatching = dispatching(&options, &tell);
         let (ours, failed) = (Arc::clone(&options), say.clone());
         let deliver = move |background: &Background| lead::deliver(&ours.world, &ours.request, ours.is_whole, background, &say);
         let delivering = BackgroundThread::start("no waiting text is delivered", deliver, move |why| failed(Err(why)));
@@ -89,7 +111,7 @@ impl Leading {
             let _ = tell.send(Happening::Note(format!("no waiting text is delivered: {error}")));
         }
         Self {
-            delivering: delivering.ok(),
+            beside: delivering.ok().into_iter().chain(dispatching).collect(),
             options,
             policy: Policy::default(),
             tell,
@@ -113,13 +135,13 @@ impl Leading {
 
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && !self.is_at_jobs && self.delivering.as_ref().is_none_or(BackgroundThread::is_over)
+        self.running.is_empty() && !self.is_at_jobs && self.beside.iter().all(BackgroundThread::is_over)
     }
 
     /// From now on nothing begins.
     pub(super) fn end(&mut self) {
         (self.waiting, self.again) = (Vec::new(), None);
-        self.delivering.iter().for_each(BackgroundThread::end);
+        self.beside.iter().for_each(BackgroundThread::end);
     }
 
     /// Keeps an event of a session that is acted on until that has ended: most of them are of our own making.
@@ -277,6 +299,10 @@ impl Leading {
             Happening::Jobs(jobs) => return (self.resumed(jobs, at), None),
             Happening::Note(note) => return (vec![failure(note)], None),
             Happening::Sent(receipt) => return (vec![Event::Sent(SentEvent::of(*receipt, at))], None),
+            Happening::Task(change) => return (vec![Event::Task(*change)], None),
+            Happening::Crew(message) => {
+                return (vec![Event::Error(WatchFailure { at, source: "crew".to_owned(), message })], None);
+            }
             Happening::Ended(session, ended) => (session, ended),
         };
         let Some(flight) = self.running.remove(&session) else { return (Vec::new(), None) };

@@ -1,15 +1,16 @@
 //! What becomes of a task: one record after another, each judged against all before it. The log is the truth: the same records make the
 //! same crew, whoever reads them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CrewVerb, is_token};
 
 /// How far a task is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskState {
     /// It waits for its worker.
@@ -82,6 +83,9 @@ pub enum CrewEvent {
         worker: String,
         /// How many workers may be lost over it.
         attempts: u32,
+        /// How long it waits after the first of them, in seconds.
+        #[serde(default = "usual_wait")]
+        retry: u32,
     },
     /// A worker has it, and nobody else.
     Assigned {
@@ -89,6 +93,9 @@ pub enum CrewEvent {
         lease: String,
         /// How much of the context there was.
         context_seq: u64,
+        /// The process of its agent, which alone has the lease.
+        #[serde(default)]
+        agent: Option<String>,
     },
     /// What became of the message that hands it out.
     Sent {
@@ -100,9 +107,6 @@ pub enum CrewEvent {
         receipt: Option<String>,
         /// Why it was not delivered.
         why: Option<String>,
-        /// The process of the agent that was there.
-        #[serde(default)]
-        agent: Option<String>,
     },
     /// Its worker replied.
     Reply {
@@ -248,7 +252,7 @@ pub struct CrewTask {
     pub sent: Option<String>,
     /// The receipt of that.
     pub receipt: Option<String>,
-    /// The process of the agent that got it.
+    /// The process of the agent that has the lease.
     #[serde(skip)]
     pub agent: Option<String>,
     /// What was known when it was handed out.
@@ -259,6 +263,9 @@ pub struct CrewTask {
     /// The workers that were lost over it since it was queued.
     #[serde(skip)]
     losses: u32,
+    /// How long it waits after the first of them, in seconds.
+    #[serde(skip)]
+    retry: u32,
 }
 
 /// All tasks of a crew.
@@ -270,9 +277,15 @@ pub struct CrewTasks {
     pub last: u64,
 }
 
-/// How long a task waits after so many workers were lost over it.
-pub fn retry_wait(losses: u32) -> TimeDelta {
-    TimeDelta::minutes(1i64 << losses.saturating_sub(1).min(6)).min(TimeDelta::hours(1))
+/// How long a task waits after the first worker that was lost over it, in seconds.
+const fn usual_wait() -> u32 {
+    60
+}
+
+/// How long a task waits after so many workers were lost over it: twice as long each time, at most an hour, or as long as the first.
+pub fn retry_wait(losses: u32, first: u32) -> TimeDelta {
+    let first = i64::from(first);
+    TimeDelta::seconds((first << losses.saturating_sub(1).min(20)).min(first.max(3600)))
 }
 
 impl CrewTasks {
@@ -320,7 +333,12 @@ impl CrewTasks {
         match event {
             CrewEvent::Queued { .. } => Ok(Judgement::New),
             CrewEvent::Assigned { .. } => state(matches!(it.state, TaskState::Queued | TaskState::RetryWait), "assigned"),
-            CrewEvent::Sent { lease, .. } | CrewEvent::Freed { lease, .. } => holds(lease).map(|()| Judgement::New),
+            CrewEvent::Freed { lease, .. } => holds(lease).map(|()| Judgement::New),
+            CrewEvent::Sent { lease, outcome, why, .. } => {
+                holds(lease)?;
+                let is_same = it.sent.as_ref() == Some(outcome) && (it.why == *why || it.seq > 0);
+                Ok(if is_same { Judgement::Duplicate } else { Judgement::New })
+            }
             CrewEvent::Answered { lease } => {
                 holds(lease)?;
                 state(it.state == TaskState::Blocked, "answered")
@@ -354,7 +372,7 @@ impl CrewTasks {
         if self.judge(&record.task, &record.event) != Ok(Judgement::New) {
             return;
         }
-        if let CrewEvent::Queued { goal, input, worker, attempts } = &record.event {
+        if let CrewEvent::Queued { goal, input, worker, attempts, retry } = &record.event {
             let task = CrewTask {
                 task: record.task.clone(),
                 state: TaskState::Queued,
@@ -376,6 +394,7 @@ impl CrewTasks {
                 context_seq: 0,
                 last: None,
                 losses: 0,
+                retry: *retry,
             };
             self.tasks.insert(record.task.clone(), task);
             return;
@@ -387,7 +406,8 @@ impl CrewTasks {
 
     /// The tasks that wait for their worker: it has no other lease, and they may be handed out by now. One a worker, the earliest first.
     pub fn due(&self, now: DateTime<Utc>) -> Vec<&CrewTask> {
-        let is_busy = |worker: &str| self.tasks.values().any(|task| task.worker == worker && task.state.is_leased());
+        let leased = self.tasks.values().filter(|task| task.state.is_leased());
+        let mut taken: BTreeSet<&str> = leased.map(|task| task.worker.as_str()).collect();
         let mut due: Vec<&CrewTask> = self
             .tasks
             .values()
@@ -396,16 +416,9 @@ impl CrewTasks {
                 TaskState::RetryWait => task.retry_at.is_none_or(|at| at <= now),
                 _ => false,
             })
-            .filter(|task| !is_busy(&task.worker))
             .collect();
         due.sort_by_key(|task| task.since);
-        let mut workers = Vec::new();
-        due.retain(|task| {
-            !workers.contains(&task.worker) && {
-                workers.push(task.worker.clone());
-                true
-            }
-        });
+        due.retain(|task| taken.insert(&task.worker));
         due
     }
 }
@@ -421,15 +434,18 @@ impl CrewTask {
         };
         match &record.event {
             CrewEvent::Queued { .. } => {}
-            CrewEvent::Assigned { lease, context_seq } => {
+            CrewEvent::Assigned { lease, context_seq, agent } => {
                 (self.lease, self.context_seq, self.seq, self.last) = (Some(lease.clone()), *context_seq, 0, None);
-                (self.attempt, self.retry_at) = (self.attempt + 1, None);
-                (self.sent, self.receipt, self.agent) = (None, None, None);
+                (self.attempt, self.retry_at, self.agent) = (self.attempt + 1, None, agent.clone());
+                (self.sent, self.receipt) = (None, None);
                 stands(self, TaskState::Assigned, None);
             }
-            CrewEvent::Sent { outcome, receipt, why, agent, .. } => {
-                (self.sent, self.receipt, self.agent) = (Some(outcome.clone()), receipt.clone(), agent.clone());
-                self.why.clone_from(why);
+            CrewEvent::Sent { outcome, receipt, why, .. } => {
+                (self.sent, self.receipt) = (Some(outcome.clone()), receipt.clone());
+                // Once its worker has said something, that is why it stands as it does.
+                if self.seq == 0 {
+                    self.why.clone_from(why);
+                }
             }
             CrewEvent::Answered { .. } => stands(self, TaskState::Running, None),
             CrewEvent::Reply { seq, verb, note, artifact, .. } => {
@@ -456,7 +472,7 @@ impl CrewTask {
                     let why = format!("{} workers were lost over it, the last time: {why}", self.losses);
                     stands(self, TaskState::Failed, Some(&why));
                 } else {
-                    self.retry_at = record.at.checked_add_signed(retry_wait(self.losses));
+                    self.retry_at = record.at.checked_add_signed(retry_wait(self.losses, self.retry));
                     stands(self, TaskState::RetryWait, Some(why));
                 }
             }

@@ -35,11 +35,11 @@ impl Log {
 }
 
 fn queued(worker: &str) -> CrewEvent {
-    CrewEvent::Queued { goal: "g".into(), input: String::new(), worker: worker.into(), attempts: 2 }
+    CrewEvent::Queued { goal: "g".into(), input: String::new(), worker: worker.into(), attempts: 2, retry: 60 }
 }
 
 fn assigned(lease: &str) -> CrewEvent {
-    CrewEvent::Assigned { lease: lease.into(), context_seq: 0 }
+    CrewEvent::Assigned { lease: lease.into(), context_seq: 0, agent: None }
 }
 
 fn reply(lease: &str, seq: u64, verb: CrewVerb) -> CrewEvent {

@@ -2,6 +2,7 @@
 
 mod announcer;
 mod conditions;
+mod crew;
 mod jobs;
 mod lead;
 
@@ -17,6 +18,7 @@ use super::report::DriftReport;
 use super::text::seconds;
 pub use announcer::{Announcer, EventBudget, EventLimit};
 pub use conditions::{ConditionBegun, ConditionTeller};
+pub use crew::TaskChange;
 pub use jobs::JobTeller;
 pub use lead::{BackEvent, BlockedEvent, OperationEvent, PlannedEvent, SentEvent};
 
@@ -47,6 +49,8 @@ pub enum Event {
     Back(BackEvent),
     /// A text that waited for its agent does not any more.
     Sent(SentEvent),
+    /// Something has happened to a task of a crew.
+    Task(TaskChange),
     /// The MQTT broker was reached, at first or again; what goes wrong with it is an error.
     Broker(BrokerUp),
     /// The watch is alive.
@@ -71,6 +75,7 @@ impl Event {
             Self::Blocked(event) | Self::GaveUp(event) => event.at,
             Self::Back(event) => event.at,
             Self::Sent(event) => event.at,
+            Self::Task(event) => event.at,
             Self::Broker(event) => event.at,
             Self::Heartbeat(event) => event.at,
             Self::Error(event) => event.at,
@@ -89,13 +94,31 @@ impl Event {
             Self::Blocked(event) | Self::GaveUp(event) => Some(&event.session),
             Self::Back(event) => Some(&event.session),
             Self::Sent(event) => Some(&event.session),
-            Self::Started(_) | Self::Job(_) | Self::Broker(_) | Self::Heartbeat(_) | Self::Error(_) | Self::Stopped(_) => None,
+            Self::Started(_)
+            | Self::Job(_)
+            | Self::Task(_)
+            | Self::Broker(_)
+            | Self::Heartbeat(_)
+            | Self::Error(_)
+            | Self::Stopped(_) => None,
         }
     }
 
     /// The words of what happens to sessions and jobs, for which a command can be run.
-    pub const HAPPENINGS: [&'static str; 11] =
-        ["drift", "resolved", "job", "condition", "planned", "operation", "blocked", "gave-up", "back", "sent", "error"];
+    pub const HAPPENINGS: [&'static str; 12] = [
+        "drift",
+        "resolved",
+        "job",
+        "condition",
+        "planned",
+        "operation",
+        "blocked",
+        "gave-up",
+        "back",
+        "sent",
+        "task",
+        "error",
+    ];
 
     /// Whether a command for this word is run for it: its `type`, or the condition that has begun. An `error` is one of the watch.
     pub fn is_called(&self, word: &str) -> bool {
@@ -120,6 +143,7 @@ impl Event {
             Self::GaveUp(_) => "gave-up",
             Self::Back(_) => "back",
             Self::Sent(_) => "sent",
+            Self::Task(_) => "task",
             Self::Broker(_) => "broker",
             Self::Heartbeat(_) => "heartbeat",
             Self::Error(_) => "error",
@@ -300,7 +324,7 @@ pub struct WatchFailure {
     #[serde(with = "seconds")]
     #[schemars(with = "DateTime<Utc>")]
     pub at: DateTime<Utc>,
-    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`, `output`, `lead`.
+    /// Where: `pass`, `note`, `saved`, `panic`, `on-drift`, `source`, `mqtt`, `output`, `lead`, `crew`.
     pub source: String,
     /// What, one line.
     pub message: String,

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{failed, managed, open, state};
+use super::failed;
+use super::place::CrewPlace;
 use crate::cli::Context;
 use crate::cli::args::{CrewBusArgs, CrewContextArgs, CrewInboxArgs, CrewStatusArgs};
 use crate::cli::commands::print_document;
@@ -19,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Prints the tasks.
 pub(super) fn status(args: &CrewStatusArgs, context: &Context) -> Result<Exit, CliError> {
-    let home = open(&args.directory)?;
+    let home = CrewPlace::open(&args.directory, context)?.home;
     let tasks = home.tasks().map_err(failed)?;
     match args.format.document() {
         Some(format) => print_document(&render::document(&home.name, home.path(), &tasks), format, context)?,
@@ -30,7 +31,7 @@ pub(super) fn status(args: &CrewStatusArgs, context: &Context) -> Result<Exit, C
 
 /// Prints what was said.
 pub(super) fn context(args: &CrewContextArgs, context: &Context) -> Result<Exit, CliError> {
-    let home = open(&args.directory)?;
+    let home = CrewPlace::open(&args.directory, context)?.home;
     let mut entries = home.context().map_err(failed)?;
     entries.retain(|entry| entry.seq > args.since);
     let until = entries.last().map_or(args.since, |entry| entry.seq);
@@ -47,7 +48,7 @@ pub(super) fn context(args: &CrewContextArgs, context: &Context) -> Result<Exit,
 /// Prints the replies that the manager has not read.
 pub(super) fn inbox(args: &CrewInboxArgs, context: &Context) -> Result<Exit, CliError> {
     signals::end_on_interrupt();
-    let (home, state) = (managed(&args.directory)?, state()?);
+    let CrewPlace { home, state, .. } = CrewPlace::managed(&args.directory, context)?;
     let until = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         let after = home.read_until(&state);
@@ -86,7 +87,7 @@ fn is_told(record: &CrewRecord) -> bool {
 /// Prints what happens.
 pub(super) fn bus(args: &CrewBusArgs, context: &Context) -> Result<Exit, CliError> {
     signals::end_on_interrupt();
-    let home = open(&args.directory)?;
+    let home = CrewPlace::open(&args.directory, context)?.home;
     let mut after = args.since;
     let mut length = None;
     loop {

@@ -2,6 +2,7 @@
 
 mod look;
 mod manage;
+pub(super) mod place;
 mod reply;
 
 use std::path::{Path, PathBuf};
@@ -10,10 +11,8 @@ use chrono::Utc;
 
 use crate::cli::Context;
 use crate::cli::args::{CrewArgs, CrewCommand};
-use crate::cli::asker;
 use crate::cli::error::{CliError, Exit};
-use crate::core::crew::CrewTasks;
-use crate::store::crew::{CrewError, CrewHome};
+use crate::store::crew::CrewError;
 use crate::store::paths::StateHome;
 
 /// Does what the verb says.
@@ -37,29 +36,6 @@ fn state() -> Result<StateHome, CliError> {
     Ok(StateHome::from_environment(|name| std::env::var_os(name))?)
 }
 
-/// The crew of a directory.
-fn open(directory: &Path) -> Result<CrewHome, CliError> {
-    CrewHome::open(directory).map_err(failed)
-}
-
-/// The same for its manager.
-fn managed(directory: &Path) -> Result<CrewHome, CliError> {
-    let home = open(directory)?;
-    home.is_managed_here(&state()?).map_err(failed)?;
-    if let Some(worker) = own_worker(&home.tasks().map_err(failed)?)? {
-        let why = format!("a worker of the crew does not manage it, and {worker} is one");
-        return Err(CliError::new(Exit::Refused, why).hint("`headcount crew reply` is for workers"));
-    }
-    Ok(home)
-}
-
-/// The worker of a crew in whose session this runs, as far as headcount started that.
-fn own_worker(tasks: &CrewTasks) -> Result<Option<String>, CliError> {
-    let Some(session) = asker::session(&state()?) else { return Ok(None) };
-    let names = [session.name.clone(), session.to_string()];
-    Ok(tasks.tasks.values().map(|task| &task.worker).find(|worker| names.contains(worker)).cloned())
-}
-
 fn failed(error: CrewError) -> CliError {
     let exit = match &error {
         CrewError::Refused(crate::core::crew::CrewRefusal::NoSuchTask(_)) => Exit::Failure,
@@ -77,9 +53,6 @@ fn failed(error: CrewError) -> CliError {
         None => told,
     }
 }
-
-/// How the manager is called in the context.
-const MANAGER: &str = "manager";
 
 /// A path that means the same wherever it is read.
 fn absolute(path: &Path) -> Result<PathBuf, CliError> {

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{MANAGER, absolute, failed, now, open, own_home};
+use super::place::CrewPlace;
+use super::{absolute, failed, now, own_home};
 use crate::cli::Context;
 use crate::cli::args::CrewReplyArgs;
-use crate::cli::commands::lead::letter::standing;
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
-use crate::control::lead::WorkerStanding;
+use crate::control::lead::{CREW_MANAGER, WorkerStanding};
 use crate::core::crew::{ContextKind, CrewEvent, CrewTask, CrewVerb, Envelope, Judgement, LONGEST_SUMMARY, is_token, sanitise};
 use crate::core::text::printable;
 use crate::host::ancestry;
@@ -20,18 +20,19 @@ use crate::store::crew::{CrewHome, Saying};
 
 /// Takes the reply, and prints it as it would stand on the wire.
 pub(super) fn run(args: &CrewReplyArgs, context: &Context) -> Result<Exit, CliError> {
-    let home = open(&args.directory)?;
+    let crew = CrewPlace::open(&args.directory, context)?;
+    let home = &crew.home;
     let tasks = home.tasks().map_err(failed)?;
     let task = tasks.task(&args.task).map_err(|refusal| failed(refusal.into()))?;
     // An old lease is said before anything is looked at.
     let judged = tasks.judge(&task.task, &event(args, task, args.note.clone(), None));
     judged.map_err(|refusal| failed(refusal.into()))?;
-    is_its_agent(task, context)?;
+    is_its_agent(&crew, task)?;
     let artifact = args.artifact.as_deref().map(absolute).transpose()?;
     let (note, artifact) = match args.note.chars().count() > LONGEST_SUMMARY {
         false => (args.note.clone(), artifact),
         true => {
-            let kept = keep(&home, task, &args.note)?;
+            let kept = keep(home, task, &args.note)?;
             let note: String = args.note.chars().take(200).collect();
             (format!("{note} … (all of it: {})", kept.display()), artifact.or(Some(kept)))
         }
@@ -47,7 +48,7 @@ pub(super) fn run(args: &CrewReplyArgs, context: &Context) -> Result<Exit, CliEr
             let saying = Saying {
                 task: &task.task,
                 from: &task.worker,
-                to: MANAGER,
+                to: CREW_MANAGER,
                 kind: ContextKind::Said(args.verb),
                 summary: &summary,
                 artifact: artifact.as_deref(),
@@ -86,15 +87,17 @@ fn event(args: &CrewReplyArgs, task: &CrewTask, note: String, artifact: Option<S
 }
 
 /// Whether the agent of the worker runs this.
-fn is_its_agent(task: &CrewTask, context: &Context) -> Result<(), CliError> {
+fn is_its_agent(crew: &CrewPlace, task: &CrewTask) -> Result<(), CliError> {
     let worker = printable(&task.worker).into_owned();
     let refused = |why: String| {
         let hint = format!("the agent in {worker} runs this itself, as one of its commands");
         Err(CliError::new(Exit::Refused, why).hint(hint))
     };
-    match standing(&task.worker, context)? {
-        WorkerStanding::Alive(agent) if ancestry::of_this_process().iter().any(|above| above.pid == agent.pid) => Ok(()),
-        WorkerStanding::Alive(_) => refused(format!("only the agent that has the lease may reply: that of {worker}")),
+    match crew.standing(&crew.worker(&task.worker)?)? {
+        WorkerStanding::Alive { process, .. } if ancestry::of_this_process().iter().any(|above| above.pid == process.pid) => {
+            Ok(())
+        }
+        WorkerStanding::Alive { .. } => refused(format!("only the agent that has the lease may reply: that of {worker}")),
         WorkerStanding::Over(why) | WorkerStanding::Unknown(why) => {
             refused(format!("whether {worker} says this cannot be told: {why}"))
         }

@@ -1,64 +1,87 @@
-//! What a crew needs of the engine: a text to a worker, how the worker stands, and taking a text back. What may be done is decided elsewhere.
+//! How a crew reaches its workers, and looks at several of them at once. What may be done is decided elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::{Lead, begin_any, failed};
 use crate::cli::Context;
 use crate::cli::args::JudgeArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::control::lead::{self, Queueing, SendRequest, SentText, WorkerStanding};
+use crate::control::lead::{self, WorkerLook, WorkerReach, WorkerStanding};
+use crate::control::observe::Observer;
 use crate::core::ids::SessionKey;
-use crate::core::lead::OperationId;
-use crate::core::lead::send::{SendReceipt, TextOptions};
+use crate::core::lead::send::SendReceipt;
 use crate::core::text::printable;
 
-/// A text to a worker. It is typed at most once under its key.
-pub(in crate::cli::commands) struct CrewLetter<'a> {
-    pub(in crate::cli::commands) worker: &'a str,
-    pub(in crate::cli::commands) text: String,
-    pub(in crate::cli::commands) key: String,
+/// How the worker that a REF means is reached. `is_found`: whether its manifest acts only as it was allowed, where that is known already.
+pub(in crate::cli::commands) fn reach(
+    reference: &str,
+    is_found: Option<bool>,
+    context: &Context,
+) -> Result<WorkerReach, CliError> {
+    let (lead, key) = begin_any(reference, &JudgeArgs::default(), context)?;
+    let Lead { mut request, manifest, undeclared, .. } = lead;
+    request.is_found = is_found.unwrap_or(request.is_found);
+    let gone = || CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&key.name)));
+    let entry = manifest.find(&key).ok_or_else(gone)?;
+    Ok(WorkerReach { undeclared, ..WorkerReach::of(&request, entry) })
 }
 
-/// The session of a worker. Nobody answers for a crew, so that whoever is at a terminal there comes first.
-fn worker(reference: &str, context: &Context) -> Result<(Lead, SessionKey), CliError> {
-    let (mut lead, key) = begin_any(reference, &JudgeArgs::default(), context)?;
-    lead.request.is_automatic = true;
-    Ok((lead, key))
-}
-
-impl CrewLetter<'_> {
-    /// Sends it, or lets it wait for the end of the worker's turn.
-    pub(in crate::cli::commands) fn send(self, context: &Context) -> Result<SendReceipt, CliError> {
-        let (lead, session) = worker(self.worker, context)?;
-        let agent = lead.manifest.find(&session).map(|entry| entry.agent);
-        let gone = || CliError::new(Exit::Failure, format!("the entry of {} is gone", printable(&session.name)));
-        let send = SendRequest {
-            agent: agent.ok_or_else(gone)?,
-            session,
-            what: SentText::New(self.text, TextOptions { strip: false, command: false }),
-            key: Some(self.key),
-            is_preview: false,
-            submits: true,
-            interrupts: false,
-            mid_turn: false,
-            // What no entry declares, no watch delivers to.
-            queueing: if lead.undeclared.is_some() { Queueing::Never } else { Queueing::Waits { keeps: false } },
-        };
-        lead::send(&lead.world, &lead.request, &send).map_err(|error| failed(error, context))
+/// Looks at workers: once for all that one manifest declares. Gives also what is wrong with the others.
+pub(in crate::cli::commands) fn look(
+    world: &Observer,
+    workers: &BTreeSet<String>,
+    is_found: Option<bool>,
+    context: &Context,
+) -> (BTreeMap<String, WorkerLook>, Vec<String>) {
+    let mut missed = Vec::new();
+    let mut groups: BTreeMap<PathBuf, BTreeMap<String, WorkerReach>> = BTreeMap::new();
+    for worker in workers {
+        match reach(worker, is_found, context) {
+            Ok(reach) => {
+                let group = groups.entry(reach.request.pass.manifest.clone()).or_default();
+                group.insert(worker.clone(), reach);
+            }
+            Err(error) => missed.push(error.message()),
+        }
     }
-}
-
-/// How a worker stands.
-pub(in crate::cli::commands) fn standing(reference: &str, context: &Context) -> Result<WorkerStanding, CliError> {
-    let (lead, session) = worker(reference, context)?;
-    lead::worker_standing(&lead.world, &lead.request, &session).map_err(|error| failed(error, context))
-}
-
-/// Takes a text back that waits for a worker. One that is just being delivered is not: its lease is void all the same.
-pub(in crate::cli::commands) fn drop_waiting(reference: &str, receipt: &str, context: &Context) {
-    let Ok((lead, _)) = worker(reference, context) else { return };
-    let text = OperationId::parse(receipt).and_then(|id| lead::waiting_text(&lead.request, &id));
-    if let Some(text) = text
-        && let Err(blocked) = lead::drop_waiting(&lead.world, &lead.request, &text)
-    {
-        context.out.note(&format!("a text that waits for {} was not taken back: {}", printable(reference), blocked.message));
+    let mut looks = BTreeMap::new();
+    for group in groups.into_values() {
+        let keys: BTreeSet<SessionKey> = group.values().map(|reach| reach.session.clone()).collect();
+        let standings = group.values().next().map(|first| lead::worker_standings(world, &first.request, &keys));
+        match standings {
+            Some(Ok(standings)) => {
+                for (worker, reach) in group {
+                    let unknown = || WorkerStanding::Unknown("nothing is known of it".to_owned());
+                    let standing = standings.get(&reach.session).cloned().unwrap_or_else(unknown);
+                    looks.insert(worker, WorkerLook { reach, standing });
+                }
+            }
+            Some(Err(error)) => missed.push(failed(error, context).message()),
+            None => {}
+        }
     }
+    (looks, missed)
+}
+
+/// How one worker stands.
+pub(in crate::cli::commands) fn standing(
+    world: &Observer,
+    reach: &WorkerReach,
+    context: &Context,
+) -> Result<WorkerStanding, CliError> {
+    let keys = BTreeSet::from([reach.session.clone()]);
+    let standings = lead::worker_standings(world, &reach.request, &keys).map_err(|error| failed(error, context))?;
+    let unknown = || WorkerStanding::Unknown("nothing is known of it".to_owned());
+    Ok(standings.into_values().next().unwrap_or_else(unknown))
+}
+
+/// Sends a text to a worker.
+pub(in crate::cli::commands) fn send(
+    world: &Observer,
+    reach: &WorkerReach,
+    (text, key): (String, String),
+    context: &Context,
+) -> Result<SendReceipt, CliError> {
+    reach.send(world, text, key).map_err(|error| failed(error, context))
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
 use crate::cli::asker::{is_automatic, is_person};
+use crate::cli::commands::crew::place::make_all;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass;
 use crate::control::lead::{DeclareError, Planned};
@@ -58,6 +59,10 @@ pub(crate) fn run_apply(args: &ApplyArgs, context: &Context) -> Result<Exit, Cli
         confirm("Do this?", args.yes, context)?;
     } else if format.is_none() && planned.plan.actions.is_empty() {
         context.out.answer(&render::plan(&planned.plan, &context.out.look))?;
+    }
+    let (file, scope) = permission(&lead, planned.pass.manifest())?;
+    if file.permission(&scope, lead.request.is_found).refusal().is_none() {
+        make_all(planned.pass.manifest(), context)?;
     }
     carry_out(&lead, &planned, format, context)
 }

@@ -1,6 +1,7 @@
 //! Waiting for conditions of sessions: looks again whenever something may have happened. Types nothing and changes nothing.
 
 mod background;
+mod crews;
 mod deliver;
 mod followed;
 mod overview;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 pub use self::background::{Background, BackgroundThread};
+pub(in crate::control) use self::crews::dispatch_crews;
 pub(in crate::control) use self::deliver::deliver;
 pub use self::followed::{follow_jobs, follow_jobs_once};
 pub use self::overview::{Overview, overviews};

@@ -121,7 +121,7 @@ pub(super) struct DeclaredOfOne {
     /// The work it is about: a tracker's id, an address, words.
     #[schemars(extend("examples" = ["ENG-123"]))]
     task: Option<String>,
-    /// The crew it belongs to (no effect yet).
+    /// The crew it belongs to.
     #[schemars(extend("examples" = [{"name": "shop", "role": "worker"}]))]
     crew: Option<CrewSchema>,
     /// Its role in multi-agent-mux; shown, never changed.

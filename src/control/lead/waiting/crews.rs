@@ -1,0 +1,160 @@
+//! Handing out the tasks of crews, beside a watch: looks when something may have happened, and tells of each task once what became of it.
+//! What may happen to a task is decided in `core::crew`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::SPACING;
+use super::background::Background;
+use super::deliver::IDLE;
+use super::wakes::{LookPlaces, LookWakes};
+use crate::control::lead::worker::standings_in;
+use crate::control::lead::{CrewRound, LeadRequest, RoundEnd, WorkerLook, WorkerReach};
+use crate::control::observe::Observer;
+use crate::control::pass::{self, Mode, PassError, PassOptions};
+use crate::core::crew::CrewTasks;
+use crate::core::events::TaskChange;
+use crate::core::ids::SessionKey;
+use crate::core::lead::referred;
+use crate::core::manifest::select::Selection;
+use crate::core::text::printable;
+use crate::host::Environ;
+use crate::store::crew::{CrewError, CrewHome};
+
+/// How long it takes until what waits is looked at again, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// Hands out the tasks of the crews whose workers the manifest declares, until it is told to end.
+///
+/// # Errors
+/// The directory of crews cannot be made.
+pub(in crate::control) fn dispatch_crews(
+    world: &Arc<Observer>,
+    request: &LeadRequest,
+    background: &Background,
+    tell: &dyn Fn(Result<TaskChange, String>),
+) -> Result<(), String> {
+    let state = &request.pass.state_home;
+    let place = CrewHome::make_place(state).map_err(|error| PassError::line(&error))?;
+    let mut wakes = LookWakes::new();
+    background.wakes_by(wakes.waker());
+    let manifest = request.pass.manifest.canonicalize().unwrap_or_else(|_| request.pass.manifest.clone());
+    let user_home = Environ::of_this_process().path("HOME").map(|home| home.to_string_lossy().into_owned());
+    let dispatcher = Dispatcher { world, request, user_home };
+    let (mut told, mut said, mut again, mut is_first) = (BTreeMap::new(), BTreeSet::new(), AGAIN.0, true);
+    while !background.is_over() {
+        let looked = Instant::now();
+        let mut listened = LookPlaces { directories: [place.clone()].into(), ..LookPlaces::default() };
+        let (mut notes, mut at_most) = (BTreeSet::new(), IDLE);
+        let crews = CrewHome::all_of(state, &manifest);
+        told.retain(|path: &PathBuf, _| crews.iter().any(|home| home.path() == path));
+        for home in &crews {
+            if background.is_over() {
+                return Ok(());
+            }
+            // What was so before the watch began is no news.
+            let log = told.entry(home.path().to_owned());
+            let log = log.or_insert_with(|| if is_first { home.tasks().unwrap_or_default() } else { CrewTasks::default() });
+            listened.directories.insert(home.path().to_owned());
+            let ended = dispatcher.round(home);
+            if let Err(error) = news(home, log, tell) {
+                notes.insert(about(home, &PassError::line(&error)));
+            }
+            match ended {
+                Ok(end) => {
+                    notes.extend(end.notes.iter().map(|note| about(home, note)));
+                    listened.processes.extend(end.processes);
+                    let due = end.due.map(|due| (due - world.host.now()).to_std().unwrap_or_default());
+                    at_most = at_most.min(due.unwrap_or(IDLE));
+                    if end.is_waiting {
+                        at_most = at_most.min(again);
+                    }
+                }
+                Err(why) => {
+                    notes.insert(about(home, &why));
+                    at_most = at_most.min(again);
+                }
+            }
+        }
+        notes.difference(&said).for_each(|note| tell(Err(note.clone())));
+        (said, is_first) = (notes, false);
+        // What happened before it was listened to was not heard.
+        let at_most = if wakes.watch(listened) { SPACING } else { at_most };
+        if wakes.wait(at_most) {
+            again = AGAIN.0;
+            std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
+        } else {
+            again = (again * 2).min(AGAIN.1);
+        }
+    }
+    Ok(())
+}
+
+fn about(home: &CrewHome, what: &str) -> String {
+    format!("crew {}: {what}", printable(&home.name))
+}
+
+/// Tells what has happened since.
+fn news(home: &CrewHome, log: &mut CrewTasks, tell: &dyn Fn(Result<TaskChange, String>)) -> Result<(), CrewError> {
+    let directory = home.path().to_string_lossy();
+    for record in home.records()?.iter().filter(|record| record.n > log.last).collect::<Vec<_>>() {
+        log.apply(record);
+        let change = log.tasks.get(&record.task).and_then(|task| TaskChange::of((&home.name, &directory), record, task));
+        change.into_iter().for_each(|change| tell(Ok(change)));
+    }
+    Ok(())
+}
+
+/// What all rounds have in common.
+struct Dispatcher<'a> {
+    world: &'a Arc<Observer>,
+    request: &'a LeadRequest,
+    user_home: Option<String>,
+}
+
+impl Dispatcher<'_> {
+    fn round(&self, home: &CrewHome) -> Result<RoundEnd, String> {
+        let notes = std::cell::RefCell::new(Vec::new());
+        let look = |workers: &BTreeSet<String>| {
+            let (looks, missed) = self.look(workers);
+            notes.borrow_mut().extend(missed);
+            looks
+        };
+        let user_home = self.user_home.as_deref();
+        let round = CrewRound { world: self.world, home, look: &look, by: &self.request.by, reply: None, user_home };
+        let mut end = round.run().map_err(|error| PassError::line(&error))?;
+        end.notes.extend(notes.into_inner());
+        Ok(end)
+    }
+
+    /// Looks at all workers at once. Gives also what is wrong with the others.
+    fn look(&self, workers: &BTreeSet<String>) -> (BTreeMap<String, WorkerLook>, Vec<String>) {
+        let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..self.request.pass.clone() };
+        let pass = match pass::run(self.world, &options) {
+            Ok(pass) => pass,
+            Err(error) => return (BTreeMap::new(), vec![PassError::line(&error)]),
+        };
+        let (mut reached, mut missed) = (BTreeMap::new(), Vec::new());
+        let selection = &self.request.pass.selection;
+        for worker in workers {
+            let meant = referred(pass.manifest(), worker);
+            let name = printable(worker);
+            match meant.as_slice() {
+                // Another watch hands out to those that are not selected.
+                [entry] if !selection.covers(&entry.key.name, entry.agent, &entry.labels) => {}
+                [entry] => drop(reached.insert(worker.clone(), WorkerReach::of(self.request, entry))),
+                [] => missed.push(format!("no session {name} is in the manifest; `headcount crew dispatch` may know it")),
+                _ => missed.push(format!("{name} means several sessions of the manifest")),
+            }
+        }
+        let keys: BTreeSet<SessionKey> = reached.values().map(|reach| reach.session.clone()).collect();
+        let standings = standings_in(self.world, self.request, &pass, &keys);
+        let looks = reached.into_iter().filter_map(|(worker, reach)| {
+            let standing = standings.get(&reach.session).cloned()?;
+            Some((worker, WorkerLook { reach, standing }))
+        });
+        (looks.collect(), missed)
+    }
+}
