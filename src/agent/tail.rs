@@ -1,6 +1,5 @@
 //! The end of a transcript of JSON lines, as far back as one window goes. Reads whole lines only.
 
-use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,11 +9,7 @@ use super::files;
 /// The last lines of a file that are what is asked for, oldest first. Lines that are something else are left out, among them one
 /// that is still being written. A line longer than the window hides all before it.
 pub(super) fn records<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, String> {
-    let wrong = |error: io::Error| files::unreadable(path, &error);
-    let edges = files::edges(path).map_err(wrong)?;
-    let size = std::fs::metadata(path).map_err(wrong)?.len();
-    // Where the head is not all of the file, it is not its end either.
-    let end = if size > edges.head.len() as u64 { &edges.tail } else { &edges.head };
+    let (end, _) = files::tail(path, files::WINDOW).map_err(|error| files::unreadable(path, &error))?;
     Ok(end.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
@@ -42,5 +37,9 @@ mod tests {
         assert_eq!(numbers(&format!("{{\"n\":1}}\n{long}{{\"n\":2}}\n")), [2]);
         assert_eq!(numbers(&format!("{{\"n\":1}}\n{long}")), [0; 0], "what came before is no end");
         assert!(records::<Number>(Path::new("/nonexistent")).is_err());
+        // One that is a little longer than the window, and so read twice over where both edges are wanted.
+        let lines: String = (0..700).map(|n| format!("{{\"n\":{n},\"text\":\"{}\"}}\n", "x".repeat(80))).collect();
+        let end = numbers(&lines);
+        assert!(lines.len() > 65_536 && end.len() > 600 && end.last() == Some(&699), "{} of {}", end.len(), lines.len());
     }
 }

@@ -103,6 +103,8 @@ await() {
 show_world() {
   local name
   [ -e "$H/agent-sessions.yaml" ] || return 0
+  # Why it takes no text, where that was waited for.
+  [ ! -e "$WORLD/takes" ] || cat "$WORLD/takes"
   { headcount status --settle 0s; headcount diff --settle 0s; } >&2 || true
   for name in $(sessions); do
     echo "--- the screen of $name" >&2

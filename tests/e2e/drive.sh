@@ -25,7 +25,7 @@ receipt() {
 # of KEY: a field of the receipt
 of() { python3 -c 'import json,sys; print(json.loads(sys.argv[1]).get(sys.argv[2]))' "$RECEIPT" "$1"; }
 # takes NAME: whether a text would be typed now
-takes() { headcount send "$1" x --dry-run "${SURE[@]}"; }
+takes() { headcount send "$1" x --dry-run "${SURE[@]}" >"$WORLD/takes" 2>&1; }
 # prompts FILES TEXT: how many prompts of these transcripts hold a text
 prompts() { python3 - "$@" <<'PY'
 import glob, json, sys
