@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::agent;
 use crate::agent::hooks::{HookCommand, HookInstall};
+use crate::core::hooks::{AgentHooks, HookStanding};
 use crate::core::ids::AgentKind;
 use crate::core::settings::{self, SettingsError, SettingsPiece};
 use crate::host::Environ;
@@ -11,23 +12,6 @@ use crate::store::TextHash;
 use crate::store::hooks::{self, HookReceipt};
 use crate::store::paths::StateHome;
 use crate::store::settings::{SettingsFile, SettingsFileError, SettingsText, read};
-
-/// Whether hooks of headcount are in an agent's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HookStanding {
-    /// Those of this headcount and this state directory.
-    Installed,
-    /// Those of another headcount or state directory, or of an older form.
-    Other,
-    /// None.
-    Absent,
-    /// The agent keeps no files here.
-    NoHome,
-    /// headcount cannot put hooks into settings of this agent.
-    Unsupported,
-    /// That cannot be told.
-    Unreadable(String),
-}
 
 /// Why hooks are not put in or taken out.
 #[derive(Debug, thiserror::Error)]
@@ -116,20 +100,20 @@ impl HookPlace<'_> {
     }
 
     /// How it stands with an agent, and in which file.
-    pub fn standing(&self, agent: AgentKind) -> (HookStanding, Option<PathBuf>) {
+    pub fn standing(&self, agent: AgentKind) -> AgentHooks {
+        let told = |standing, path| AgentHooks { agent, standing, path, why: None };
         let (path, install) = match self.install(agent) {
             Ok(found) => found,
-            Err(HookSettingsError::NoHome { home, .. }) => return (HookStanding::NoHome, Some(home)),
-            Err(_) => return (HookStanding::Unsupported, None),
+            Err(HookSettingsError::NoHome { home, .. }) => return told(HookStanding::NoHome, Some(home)),
+            Err(_) => return told(HookStanding::Unsupported, None),
         };
         let standing = match read(&path) {
-            Ok(None) => HookStanding::Absent,
-            Ok(Some(there)) => {
-                install.standing(&there.text).unwrap_or_else(|error| HookStanding::Unreadable(error.to_string()))
-            }
-            Err(error) => HookStanding::Unreadable(line(&error)),
+            Ok(None) => Ok(HookStanding::Absent),
+            Ok(Some(there)) => install.standing(&there.text).map_err(|error| error.to_string()),
+            Err(error) => Err(line(&error)),
         };
-        (standing, Some(path))
+        let why = standing.clone().err();
+        AgentHooks { why, ..told(standing.unwrap_or(HookStanding::Unknown), Some(path)) }
     }
 
     /// What putting hooks in would change; `None`: they are there.

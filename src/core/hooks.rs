@@ -14,6 +14,51 @@ use sha2::{Digest as _, Sha256};
 
 use super::ids::{AgentKind, ConversationId, UnknownName};
 
+/// The schema of the document that `headcount hooks status --json` prints.
+pub const HOOKS_SCHEMA: &str = "headcount/hooks/v1";
+
+/// Whether hooks of headcount are in an agent's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookStanding {
+    /// Those of this headcount and this state directory.
+    Installed,
+    /// Those of another headcount or state directory, or of an older form.
+    Other,
+    /// None.
+    Absent,
+    /// The agent keeps no files here.
+    NoHome,
+    /// headcount cannot put hooks into settings of this agent.
+    Unsupported,
+    /// That cannot be told.
+    Unknown,
+}
+
+/// Hooks in the settings of one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AgentHooks {
+    /// The agent.
+    pub agent: AgentKind,
+    /// Whether they are there.
+    pub standing: HookStanding,
+    /// The file they are in, or would be; the home that is missing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// Why it cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// Hooks in the settings of the agents that were asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HooksReport {
+    /// `headcount/hooks/v1`.
+    pub schema: String,
+    /// Each.
+    pub agents: Vec<AgentHooks>,
+}
+
 /// What happened. The words are those of Claude Code and Codex; each agent's table says which hook of its own means which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum HookKind {

@@ -45,6 +45,11 @@ fn hooks_come_beside_those_of_a_person_and_go_again_to_the_byte() {
     assert!(stop[1]["hooks"][0]["command"].as_str().unwrap().contains(" hook emit "));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(ends(place.run(&["hooks", "status"]), 0).stdout.contains("installed"));
+    let told: Value = serde_json::from_str(&ends(place.run(&["hooks", "status", "--json"]), 0).stdout).unwrap();
+    let of = |agent: &str| told["agents"].as_array().unwrap().iter().find(|it| it["agent"] == agent).unwrap().clone();
+    assert_eq!(of("claude"), serde_json::json!({ "agent": "claude", "standing": "installed", "path": path }));
+    assert_eq!(of("antigravity")["standing"], "unsupported");
+    assert_eq!(of("codex")["standing"], "no-home");
     ends(place.run(&["hooks", "install", "claude", "--yes"]), 0);
     assert_eq!(read(&path), after, "they are there already");
     ends(place.run(&["hooks", "remove", "--yes"]), 0);

@@ -237,7 +237,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 50] = [
+const DOCUMENTS: [&[&str]; 51] = [
     &["crew init c"],
     &["crew init c", "crew assign c lab go"],
     &["crew init c", "crew dispatch c"],
@@ -276,6 +276,7 @@ const DOCUMENTS: [&[&str]; 50] = [
     &["answer lab"],
     &["wait lab --for idle --timeout 10ms"],
     &["links bin"],
+    &["hooks status"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

@@ -84,7 +84,9 @@ Exit codes: 0 done, 1 failure, 3 refused, 75 another headcount is editing the sa
     #[command(after_long_help = "\
 Examples:
   headcount hooks status
-  headcount hooks status claude")]
+  headcount hooks status claude
+
+JSON and YAML: headcount/hooks/v1 (`headcount schema hooks`).")]
     Status(HooksStatusArgs),
 }
 
@@ -105,4 +107,6 @@ pub(crate) struct HooksStatusArgs {
     /// The agent; without one all of them
     #[arg(value_name = "AGENT", hide_possible_values = true, value_parser = values::AgentParser)]
     pub(crate) agent: Option<AgentKind>,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }

@@ -63,6 +63,8 @@ pub(crate) enum SchemaName {
     Wait,
     /// What `links --json` prints
     Links,
+    /// What `hooks status --json` prints
+    Hooks,
     /// What `fleet status --json` prints
     Fleet,
     /// What `fleet status --watch --json` prints, each line

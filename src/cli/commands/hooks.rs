@@ -1,14 +1,14 @@
 //! `headcount hooks`: puts hooks into agents' own settings, takes them out, and shows where they are. What would change is shown first.
 
-use std::path::PathBuf;
-
 use super::lead::confirm;
+use super::print_document;
 use crate::cli::Context;
 use crate::cli::args::{HooksArgs, HooksChangeArgs, HooksStatusArgs, HooksVerb};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::{Style, patch};
-use crate::control::hook_settings::{HookChange, HookPlace, HookSettingsError, HookStanding};
+use crate::control::hook_settings::{HookChange, HookPlace, HookSettingsError};
 use crate::control::lead::launcher;
+use crate::core::hooks::{AgentHooks, HOOKS_SCHEMA, HookStanding, HooksReport};
 use crate::core::ids::AgentKind;
 use crate::core::text::printable;
 use crate::host::Environ;
@@ -102,27 +102,26 @@ fn refused(error: &HookSettingsError) -> CliError {
 }
 
 fn status(args: &HooksStatusArgs, place: &HookPlace<'_>, context: &Context) -> Result<Exit, CliError> {
-    let mut text = String::new();
-    for agent in args.agent.map_or_else(|| AgentKind::ALL.to_vec(), |agent| vec![agent]) {
-        let (standing, path) = place.standing(agent);
-        let (style, word) = match &standing {
-            HookStanding::Installed => (Style::Good, "installed".to_owned()),
-            HookStanding::Other => (Style::Warn, "of another headcount".to_owned()),
-            HookStanding::Absent => (Style::Plain, "none".to_owned()),
-            HookStanding::NoHome => (Style::Dim, "not used here".to_owned()),
-            HookStanding::Unsupported => (Style::Dim, "cannot have them".to_owned()),
-            HookStanding::Unreadable(why) => (Style::Bad, format!("unknown: {}", printable(why))),
-        };
-        let shown = |path: PathBuf| printable(&path.display().to_string()).into_owned();
-        let line = format!(
-            "{:<12} {} {}",
-            agent.as_str(),
-            context.out.look.paint(style, &format!("{word:<20}")),
-            path.map(shown).unwrap_or_default()
-        );
-        text.push_str(line.trim_end());
-        text.push('\n');
+    let wanted = args.agent.map_or_else(|| AgentKind::ALL.to_vec(), |agent| vec![agent]);
+    let agents: Vec<AgentHooks> = wanted.into_iter().map(|agent| place.standing(agent)).collect();
+    match args.format.document() {
+        Some(format) => print_document(&HooksReport { schema: HOOKS_SCHEMA.to_owned(), agents }, format, context)?,
+        None => context.out.answer(&agents.iter().map(|hooks| row(hooks, context)).collect::<String>())?,
     }
-    context.out.answer(&text)?;
     Ok(Exit::Done)
+}
+
+fn row(hooks: &AgentHooks, context: &Context) -> String {
+    let (style, word) = match hooks.standing {
+        HookStanding::Installed => (Style::Good, "installed"),
+        HookStanding::Other => (Style::Warn, "of another headcount"),
+        HookStanding::Absent => (Style::Plain, "none"),
+        HookStanding::NoHome => (Style::Dim, "not used here"),
+        HookStanding::Unsupported => (Style::Dim, "cannot have them"),
+        HookStanding::Unknown => (Style::Bad, "unknown"),
+    };
+    let why = hooks.why.as_deref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
+    let path = hooks.path.as_deref().map(|path| printable(&path.display().to_string()).into_owned()).unwrap_or_default();
+    let word = context.out.look.paint(style, &format!("{word:<20}"));
+    format!("{}\n", format!("{:<12} {word} {path}{why}", hooks.agent.as_str()).trim_end())
 }
