@@ -13,9 +13,9 @@ use crate::host::Host;
 /// A pass, as far as it matters here.
 pub(super) struct WatchScene<'a> {
     pass: &'a Pass,
-    /// The processes of the servers that still live. One that has listed its sessions may have died before what runs in them was looked
-    /// at: all of that went down with it.
-    servers: BTreeMap<&'a ServerKey, u32>,
+    /// The processes of the servers that have listed their sessions, and whether each still lives. One may have died before what runs in
+    /// its sessions was looked at: all of that went down with it.
+    servers: BTreeMap<&'a ServerKey, (u32, bool)>,
     boot: Option<&'a Boot>,
 }
 
@@ -26,7 +26,7 @@ impl<'a> WatchScene<'a> {
     pub(super) fn new(host: &dyn Host, pass: &'a Pass) -> Self {
         let seen = pass.observation();
         let listed = seen.servers.iter().filter_map(|(key, server)| Some((key, server.seen()?.pid?)));
-        let servers = listed.filter(|(_, pid)| !host.stat(*pid).is_absent()).collect();
+        let servers = listed.map(|(key, pid)| (key, (pid, !host.stat(pid).is_absent()))).collect();
         Self { pass, servers, boot: seen.boot.seen() }
     }
 
@@ -34,13 +34,15 @@ impl<'a> WatchScene<'a> {
     pub(super) fn entry(&self, index: usize) -> Option<LedEntry<'a>> {
         let session = self.pass.manifest().sessions.get(index)?;
         let seen = self.pass.observation();
+        let server = self.servers.get(&session.key.server_key());
         Some(LedEntry {
             session,
             verdict: self.pass.verdict().entries.get(index)?,
             acted: None,
             policy: &self.pass.manifest().lead,
             boot: self.boot,
-            server: self.servers.get(&session.key.server_key()).copied(),
+            listed: server.map(|(pid, _)| *pid),
+            server: server.filter(|(_, is_alive)| *is_alive).map(|(pid, _)| *pid),
             now: seen.at,
             runs: NO_RUNS,
         })

@@ -332,7 +332,7 @@ impl Entry<'_> {
         let ended: Option<DateTime<Utc>> = stamps.map(|stamp| stamp.min(now)).max();
         let known = self.acted.and_then(|acted| acted.desired.as_ref()).filter(|(word, _)| word == "running");
         let wanted_since = known.map_or(now, |(_, since)| *since);
-        if ended.is_some_and(|ended| ended < wanted_since) {
+        if ended.is_some_and(|ended| !ActedOn::may_have_ended_since(self.acted, ended, wanted_since)) {
             return None;
         }
         let name = printable(&self.session.key.name);

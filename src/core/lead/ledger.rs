@@ -172,6 +172,18 @@ impl LastStop {
     }
 }
 
+impl ActedOn {
+    /// Whether an end that a manifest records may be younger than a moment. It is recorded in whole seconds, so one of the same second
+    /// may; of an end that headcount itself brought about the ledger knows the moment.
+    pub fn may_have_ended_since(acted: Option<&Self>, recorded: DateTime<Utc>, moment: DateTime<Utc>) -> bool {
+        let ours = acted.and_then(|acted| acted.stopped.as_ref()).map(|stopped| stopped.at);
+        match ours.filter(|ours| ours.timestamp() == recorded.timestamp()) {
+            Some(ours) => ours >= moment,
+            None => recorded.timestamp() >= moment.timestamp(),
+        }
+    }
+}
+
 impl Ledger {
     /// How a session's key is written: its parts, each quoted so that no two keys read the same.
     pub fn key(session: &SessionKey) -> String {
@@ -236,4 +248,30 @@ pub fn wanted(session: &Session) -> String {
 fn digest(text: impl AsRef<str>) -> String {
     let hash = Sha256::digest(text.as_ref().as_bytes());
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_of_the_second_in_which_something_was_wanted_may_be_a_persons_answer_to_that() {
+        let at = |milliseconds| DateTime::UNIX_EPOCH + TimeDelta::milliseconds(milliseconds);
+        let stopped = |at| LastStop { operation: OperationId::new(at, 1, 0), at, is_asked: false, is_restart: false };
+        let after = |ours: Option<i64>, recorded, moment| {
+            let acted = ours.map(|ours| ActedOn { stopped: Some(stopped(at(ours))), ..ActedOn::default() });
+            ActedOn::may_have_ended_since(acted.as_ref(), at(recorded), at(moment))
+        };
+        for (ours, recorded, moment, expected) in [
+            (None, 9_000, 10_600, false),
+            (None, 10_000, 10_600, true),
+            (None, 11_000, 10_600, true),
+            (Some(10_400), 10_000, 10_600, false),
+            (Some(10_800), 10_000, 10_600, true),
+            // The end that is recorded is another one.
+            (Some(8_800), 10_000, 10_600, true),
+        ] {
+            assert_eq!(after(ours, recorded, moment), expected, "{ours:?} {recorded} {moment}");
+        }
+    }
 }

@@ -38,7 +38,9 @@ pub struct LedEntry<'a> {
     pub policy: &'a Policy,
     /// The boot of the host.
     pub boot: Option<&'a Boot>,
-    /// The process of its server, if that runs.
+    /// The process of the server that said what was seen, even if that has died since.
+    pub listed: Option<u32>,
+    /// The process of its server, if that still runs.
     pub server: Option<u32>,
     /// When that was seen.
     pub now: DateTime<Utc>,
@@ -239,7 +241,8 @@ impl LedEntry<'_> {
         }
         let is_met = match (&self.verdict.presence, desired) {
             (Presence::Alive(live), _) => {
-                let (boot, server, pane) = (self.boot.map(|boot| boot.id.clone()), self.server, live.pane.pid);
+                // If its server has died since, it was alive there all the same.
+                let (boot, server, pane) = (self.boot.map(|boot| boot.id.clone()), self.listed, live.pane.pid);
                 let now = AliveIn { at: self.now, boot, server, pane, is_over: false };
                 if !acted.alive.as_ref().is_some_and(|known| AliveIn { at: known.at, ..now.clone() } == *known) {
                     acted.alive = Some(now);

@@ -28,6 +28,7 @@ struct Story {
     acted: ActedOn,
     presence: Presence,
     boot: Boot,
+    listed: Option<u32>,
     server: Option<u32>,
     now: i64,
     runs: Vec<Run>,
@@ -110,7 +111,7 @@ impl Story {
             is_going: true,
             end: None,
         };
-        Self { manifest, acted, presence: alive(50), boot, server: Some(9), now: 5, runs: vec![run], said: None }
+        Self { manifest, acted, presence: alive(50), boot, listed: None, server: Some(9), now: 5, runs: vec![run], said: None }
     }
 
     fn with<T>(&self, tell: impl FnOnce(&LedEntry<'_>) -> T) -> T {
@@ -128,6 +129,7 @@ impl Story {
             acted: Some(&self.acted),
             policy: &self.manifest.lead,
             boot: Some(&self.boot),
+            listed: self.listed.or(self.server),
             server: self.server,
             now: at(self.now),
             runs: &runs,
@@ -262,6 +264,18 @@ fn a_lost_server_and_a_boot_bring_it_back_whatever_restart_says() {
         story.boot = Boot { id: "next".to_owned(), at: at(15) };
         assert_eq!(story.look(), "rebooted");
     }
+}
+
+#[test]
+fn what_dies_with_its_server_in_the_middle_of_a_look_is_lost_with_it() {
+    let mut story = Story::new(RUNNING);
+    // The server listed its sessions and died before the end of that look, and it was the first one at this pane.
+    story.acted.alive = None;
+    (story.listed, story.server) = (Some(9), None);
+    assert_eq!(story.look(), "leave");
+    let mut story = story.ends(10, Some(0), None, Some(1));
+    story.listed = None;
+    assert_eq!(story.look(), "server-lost");
 }
 
 #[test]
