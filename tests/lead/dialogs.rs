@@ -102,6 +102,20 @@ fn what_is_not_about_trust_is_never_answered() {
 }
 
 #[test]
+fn who_signs_in_is_left_to_a_person_and_no_text_goes_there() {
+    let question = ("Select login method:", "1. Claude account with subscription", "2. Anthropic Console account");
+    let scene = scene(TRUSTING, question, 0);
+    let applied = scene.run(&["apply", "--yes", "--json"]).is(1);
+    assert_eq!(applied.outcome("one"), ("start unverified".to_owned(), "dialog".to_owned()));
+    let operation = &applied.json()["operations"][0];
+    assert_eq!(operation["failure"], "login");
+    assert!(operation["why"].as_str().unwrap().contains("sign in"), "{operation}");
+    assert_eq!(scene.run(&["plan", "--json"]).is(3).json()["actions"][0]["blocked"]["code"], "dialog");
+    scene.run(&["send", "one", "hello", "--json"]).is(3);
+    assert_eq!(keys(&scene), "");
+}
+
+#[test]
 fn trust_is_of_the_directory_that_the_entry_names() {
     let scene = scene(TRUSTING, TRUST, 0);
     assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).outcome("one").0, "start done");

@@ -42,6 +42,16 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
             answer: Some(DialogAnswer { mark: "❯", rows: &["No, exit", "Yes, I accept"], yes: 1 }),
         },
         StartDialog {
+            subject: DialogSubject::Login,
+            shows: Words::Own(&["Select login method:", "Anthropic Console account"]),
+            answer: None,
+        },
+        StartDialog {
+            subject: DialogSubject::Login,
+            shows: Words::Own(&["Browser didn't open?", "Paste code here if prompted"]),
+            answer: None,
+        },
+        StartDialog {
             subject: DialogSubject::Other("whether to use the API key of its environment"),
             shows: Words::Own(&["Detected a custom API key", "Do you want to use this API key?"]),
             answer: None,

@@ -29,6 +29,8 @@ fn dialogs_of_real_agents_are_told_apart() {
         ("claude-trust", Trust),
         ("claude-bypass", Bypass),
         ("claude-api-key", Other("whether to use the API key of its environment")),
+        ("claude-login", Login),
+        ("claude-login-code", Login),
         ("codex-trust", Trust),
         ("codex-login", Login),
         ("codex-directory", Other("in which directory to go on")),

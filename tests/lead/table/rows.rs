@@ -43,6 +43,7 @@ pub(crate) const ROWS: &[LeadFault] = &[
         real,
     ),
     fault("agent asks whether it may trust the directory", asks, (1, "untrusted", "trust: true"), 0),
+    fault("agent asks somebody to sign in", asks_to_sign_in, (1, "dialog", "sign in"), 0),
     fault("agent hangs", hangs, (1, "unverified", "left running"), 0),
     healed(fault("transcript gone", transcript_gone, (3, "stale-id", ""), 0), |scene| {
         std::fs::rename(scene.world.root().join("kept"), scene.world.home().join(".claude/projects")).unwrap();
@@ -195,6 +196,16 @@ fn asks(scene: &Scene) -> Struck {
     let text = format!("#!/bin/bash\nprintf ' {dialog}' \"$PWD\"\nwhile :; do sleep 1; done\n");
     scene.world.program("claude", &text);
     Ok(apply(scene))
+}
+
+fn asks_to_sign_in(scene: &Scene) -> Struck {
+    let dialog = "Select login method:\\n ❯ 1. Claude account with subscription\\n   2. Anthropic Console account\\n";
+    scene.world.program("claude", &format!("#!/bin/bash\nprintf ' {dialog}'\nwhile :; do sleep 1; done\n"));
+    let ran = apply(scene);
+    // Left in front of that, nothing is typed there and nothing is started beside it.
+    let sent = scene.run(&["send", "one", "hello"]);
+    assert_eq!((sent.code, apply(scene).outcome("one").1.as_str()), (Some(3), "dialog"));
+    Ok(ran)
 }
 
 fn hangs(scene: &Scene) -> Struck {
