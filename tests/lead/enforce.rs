@@ -315,6 +315,36 @@ fn one_that_keeps_failing_waits_longer_and_is_given_up() {
 }
 
 #[test]
+fn a_limit_of_use_is_waited_for_until_it_is_over_and_no_longer() {
+    let scene = Scene::new(&ONE.replace("running }", "running, restart: { policy: on-failure, first: 200ms } }"));
+    applied(&scene, &["one"]);
+    scene.world.session("keeper", &scene.world.workspace("keeper"), "exec sleep 1000");
+    let (pid, id) = scene.agents().remove(0);
+    let watch = Enforcer::start(&scene, &[]);
+    // As Claude Code 2.1.329 writes it.
+    let now = chrono::Utc::now();
+    let resets = now.timestamp() + 6;
+    let asked = serde_json::json!({"type": "user", "uuid": "a", "parentUuid": null, "timestamp": now, "origin": {"kind": "human"},
+        "promptSource": "typed", "message": {"role": "user", "content": "go on"}});
+    let answered = serde_json::json!({"type": "assistant", "uuid": "b", "parentUuid": "a", "timestamp": now,
+        "isApiErrorMessage": true, "error": "rate_limit", "quotaLimits": {"status": "rejected", "resetsAt": resets},
+        "message": {"role": "assistant", "model": "<synthetic>", "content": [{"type": "text", "text": "You've hit your limit"}]}});
+    let path = scene.world.transcript(&scene.world.workspace("one"), &ConversationId(id.clone()));
+    let before = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{before}{asked}\n{answered}\n")).unwrap();
+    kill(pid, Signal::KILL);
+    let blocked = await_some("what it waits for", || {
+        watch.of("blocked").into_iter().find(|event| event["message"].as_str().unwrap().contains("limit of use"))
+    });
+    let until: chrono::DateTime<chrono::Utc> = blocked["until"].as_str().unwrap().parse().unwrap();
+    assert_eq!((&blocked["code"], until.timestamp()), (&"backoff".into(), resets));
+    again(&scene, pid, &id);
+    assert!(chrono::Utc::now().timestamp() >= resets, "{:?}", watch.all());
+    await_some("its return", || (watch.of("back").len() == 1).then_some(()));
+    assert_eq!(watch.of("back")[0]["cause"], "failed");
+}
+
+#[test]
 fn one_watch_acts_for_a_manifest_and_the_next_one_takes_over_what_a_killed_one_left() {
     let scene = Scene::new(&ONE.replace("running }", "running, restart: { policy: on-failure, first: 1s } }"));
     applied(&scene, &["one"]);

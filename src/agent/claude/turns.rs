@@ -46,6 +46,9 @@ struct Line<'a> {
     is_api_error_message: bool,
     #[serde(default)]
     error: Option<Value>,
+    /// What it knew of the limits of use. Measured with 2.1.329.
+    #[serde(default)]
+    quota_limits: Value,
     #[serde(default)]
     timestamp: Option<DateTime<Utc>>,
     #[serde(borrow, default)]
@@ -387,7 +390,8 @@ fn answer(draft: &mut TurnDraft, line: &Line<'_>) {
             Some("authentication_failed" | "oauth_org_not_allowed") => TurnErrorKind::AuthFailed,
             _ => TurnErrorKind::Error,
         };
-        return draft.fail(kind, text_of(&message.content), Some("API error"), at);
+        draft.fail(kind, text_of(&message.content), Some("API error"), at);
+        return draft.limit_resets(line.quota_limits.get("resetsAt").and_then(Value::as_i64));
     }
     if message.model.as_deref() == Some("<synthetic>") {
         // Put there when a conversation is resumed whose last turn was cut off.

@@ -46,6 +46,9 @@ pub(super) struct RolloutPayload<'a> {
     pub(super) summary: Value,
     #[serde(default)]
     pub(super) error: Value,
+    /// How much of what may be used was used, window by window.
+    #[serde(default)]
+    pub(super) rate_limits: Value,
     #[serde(rename = "internal_chat_message_metadata_passthrough", default)]
     pub(super) passed: Passed,
 }

@@ -120,11 +120,13 @@ fn explained(pass: &Pass, entry: &LedEntry<'_>, mut runs: Vec<Run>) -> Vec<Run> 
     let page = agents.of(entry.session.agent).and_then(|adapter| adapter.turns(transcript, id, &query).into_seen());
     let turn = page.and_then(|page| page.turns.into_iter().next_back());
     let is_its = |turn: &Turn| turn.ended_at.or(turn.started_at).is_some_and(|at| at >= run.begun);
-    run.failure = turn.filter(is_its).and_then(|turn| turn.error).and_then(|error| match error.kind {
+    let Some(error) = turn.filter(is_its).and_then(|turn| turn.error) else { return runs };
+    run.failure = match error.kind {
         TurnErrorKind::RateLimited => Some(FailureCause::Limit),
         TurnErrorKind::AuthFailed => Some(FailureCause::Login),
         TurnErrorKind::Error => None,
-    });
+    };
+    run.resets = error.resets_at;
     runs
 }
 
@@ -168,6 +170,7 @@ pub(super) fn runs_of(
             receipt: receipt.map(|receipt| (receipt.outcome, (begun + took(receipt.took_ms)).min(now))),
             asked: receipt.and_then(|receipt| receipt.code).filter(|code| DialogSubject::CODES.contains(code)),
             failure: receipt.and_then(|receipt| receipt.failure),
+            resets: None,
             is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
             end,
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::action::{BlockCode, Blocked};
-use super::cause::FailureCause;
+use super::cause::{FailureCause, LeadCause};
 use super::enforce::Decision;
 use super::operation::Outcome;
 use super::series::{Run, RunEnding};
@@ -16,6 +16,8 @@ use crate::core::text::printable;
 
 /// So many different sessions in a row, and it is not they that are wrong.
 const MOST: usize = 3;
+/// No limit of use lasts longer than this: who says so is wrong.
+const LONGEST: TimeDelta = TimeDelta::days(31);
 /// So long an agent has to run to show that what it failed for is over: a limit is met only when it is told something.
 const STEADY: TimeDelta = TimeDelta::minutes(1);
 
@@ -53,6 +55,8 @@ enum Sign {
 struct Brake {
     /// When the last one failed for it.
     failed: DateTime<Utc>,
+    /// When what it failed for is over, if it said that.
+    resets: Option<DateTime<Utc>>,
     /// Whether one is just trying.
     is_tried: bool,
 }
@@ -61,12 +65,19 @@ struct Brake {
 pub fn brake(entries: &[BrakedEntry<'_>], decisions: &mut [Decision], most: TimeDelta, now: DateTime<Utc>) {
     let mut trying: Vec<(FailureCause, usize)> = Vec::new();
     for (index, (entry, decision)) in entries.iter().zip(decisions).enumerate() {
-        if !matches!(decision, Decision::Act(_)) {
+        let Decision::Act(lead) = *decision else { continue };
+        // Whoever changes the entry may have changed who pays for it.
+        let limit = entry.runs.last().filter(|run| run.failure == Some(FailureCause::Limit) && lead != LeadCause::Edited);
+        if let Some(resets) = limit.and_then(resets).filter(|resets| now < *resets) {
+            let name = printable(entry.name);
+            let message =
+                format!("its agent reached a limit of use that is over then; `headcount start {name}` does not wait for that");
+            *decision = Decision::Wait(Blocked::until(BlockCode::Backoff, resets, message));
             continue;
         }
         for cause in [FailureCause::DiskFull, FailureCause::Login, FailureCause::Limit] {
             let Some(brake) = braked(entries, entry, cause, now) else { continue };
-            let due = brake.failed.checked_add_signed(most).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            let due = brake.resets.or(brake.failed.checked_add_signed(most)).unwrap_or(DateTime::<Utc>::MAX_UTC);
             let is_other = |(of, other): &(FailureCause, usize)| {
                 *of == cause && entries.get(*other).is_some_and(|other| entry.shares(cause, other))
             };
@@ -85,6 +96,12 @@ pub fn brake(entries: &[BrakedEntry<'_>], decisions: &mut [Decision], most: Time
             break;
         }
     }
+}
+
+/// When the limit that a run failed for is over, if it said that and it can be so.
+fn resets(run: &Run) -> Option<DateTime<Utc>> {
+    let failed = run.end.map_or(run.begun, |end| end.at);
+    run.resets.filter(|resets| *resets > failed && *resets - failed <= LONGEST)
 }
 
 /// The brake on an entry for a reason, if so many failed for it since it was last over.
@@ -108,8 +125,10 @@ fn braked(entries: &[BrakedEntry<'_>], entry: &BrakedEntry<'_>, cause: FailureCa
     let last = last.filter(|_| failed.len() >= MOST)?;
     let is_open =
         |run: &Run| run.begun > last && run.failure.is_none() && (run.receipt.is_none() || run.ending() == RunEnding::None);
+    let of_last = |run: &&Run| run.failure == Some(cause) && told(run, cause, now).contains(&(last, Sign::Failed));
+    let resets = sharing().flat_map(|(_, other)| other.runs).filter(of_last).filter_map(resets).max();
     let is_tried = sharing().any(|(_, other)| other.runs.iter().any(is_open));
-    Some(Brake { failed: last, is_tried })
+    Some(Brake { failed: last, resets, is_tried })
 }
 
 /// What a run says about a reason, and when.
@@ -153,6 +172,7 @@ mod tests {
             receipt: None,
             asked: None,
             failure: None,
+            resets: None,
             is_going: true,
             end: None,
         }
@@ -212,6 +232,33 @@ mod tests {
         tried[0][1] = fails(due, LOGIN);
         assert_eq!(begun(&tried, due + 30), Vec::<usize>::new());
         assert_eq!(begun(&tried, due + 2 + 60 * MINUTES), [0]);
+    }
+
+    #[test]
+    fn a_limit_that_says_when_it_is_over_is_waited_for_and_no_longer() {
+        const LIMIT: FailureCause = FailureCause::Limit;
+        let resets = |seconds: i64, run: Run| Run { resets: Some(at(seconds)), ..run };
+        // One that waits for its own limit.
+        let one = vec![vec![resets(5000, fails(0, LIMIT))], vec![]];
+        assert_eq!(begun(&one, 4999), [1]);
+        assert_eq!(begun(&one, 5000), [0, 1]);
+        // The others wait for it as well once three have met it, and an hour means nothing then.
+        let mut all = three(LIMIT);
+        all[2][0].resets = Some(at(10_000));
+        assert_eq!(begun(&all, 22 + 60 * MINUTES), Vec::<usize>::new());
+        assert_eq!(begun(&all, 9_999), Vec::<usize>::new());
+        assert_eq!(begun(&all, 10_000), [0], "one");
+        let mut all = three(LIMIT);
+        all[2][0].resets = Some(at(100));
+        assert_eq!(begun(&all, 99), Vec::<usize>::new());
+        assert_eq!(begun(&all, 100), [0], "sooner than in an hour");
+        // What was over before it failed, and what lasts for ever, says nothing.
+        for wrong in [1, i64::from(u32::MAX)] {
+            let mut all = three(LIMIT);
+            all[2][0].resets = Some(at(wrong));
+            assert_eq!(begun(&all, 22 + 60 * MINUTES - 1), Vec::<usize>::new(), "{wrong}");
+            assert_eq!(begun(&all, 22 + 60 * MINUTES), [0], "{wrong}");
+        }
     }
 
     #[test]

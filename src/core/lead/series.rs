@@ -38,6 +38,8 @@ pub struct Run {
     pub asked: Option<BlockCode>,
     /// Why it failed, where that is nothing of its session's own.
     pub failure: Option<FailureCause>,
+    /// When the limit that it failed for is over, where its agent said that.
+    pub resets: Option<DateTime<Utc>>,
     /// Whether its launcher is there.
     pub is_going: bool,
     /// How the agent ended, if its launcher wrote that down.
@@ -229,6 +231,7 @@ mod tests {
             receipt: Some((Outcome::Done, at(begun + 1))),
             asked: None,
             failure: None,
+            resets: None,
             is_going: end.is_none(),
             end: end.map(|(seconds, code, signal, told)| RunEnd { at: at(seconds), code, signal, told }),
         }

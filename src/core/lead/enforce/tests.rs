@@ -108,6 +108,7 @@ impl Story {
             receipt: Some((Outcome::Done, at(1))),
             asked: None,
             failure: None,
+            resets: None,
             is_going: true,
             end: None,
         };
@@ -170,6 +171,7 @@ impl Story {
             receipt: Some((Outcome::Done, at(self.now))),
             asked: None,
             failure: None,
+            resets: None,
             is_going: true,
             end: None,
         });

@@ -144,7 +144,14 @@ impl TurnDraft {
     /// It has failed. Without a mark it may be tried again.
     pub fn fail(&mut self, kind: TurnErrorKind, message: String, mark: Option<&'static str>, at: Option<DateTime<Utc>>) {
         self.end(TurnEnd::Error, mark, at);
-        self.error = Some(TurnError { kind, message });
+        self.error = Some(TurnError { kind, message, resets_at: None });
+    }
+
+    /// The limit by which it failed is over then, in seconds since 1970.
+    pub fn limit_resets(&mut self, seconds: Option<i64>) {
+        if let Some(error) = self.error.as_mut().filter(|error| error.kind == TurnErrorKind::RateLimited) {
+            error.resets_at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        }
     }
 
     /// It ended as it had when that was kept, whatever was written after that.

@@ -80,6 +80,9 @@ pub struct TurnError {
     pub kind: TurnErrorKind,
     /// What the agent wrote about it.
     pub message: String,
+    /// When the limit that was reached is over, where the agent wrote that down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<DateTime<Utc>>,
 }
 
 /// What kind of failure ended a turn.
