@@ -18,9 +18,11 @@ use crate::host::Environ;
 use crate::store::hooks;
 use crate::store::manifest::{ManifestFile, UpdateOptions};
 use crate::store::paths::StateHome;
+use crate::store::terminal_path::TerminalPath;
 use crate::yaml;
 
 use super::args::JudgeArgs;
+use super::asker::is_person;
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
 use super::{Context, heap, registry, signals};
@@ -134,12 +136,10 @@ pub(crate) fn load(path: &Path, context: &Context) -> Result<Manifest, CliError>
 
 /// This machine, with the hook events in our state directory.
 pub(crate) fn world(state: &StateHome) -> Observer {
+    let terminal_path = TerminalPath::of(state, is_person());
     let state = state.clone();
-    Observer::local(Environ::of_this_process()).with_hooks(Box::new(move |kind, pid, start_ticks| match hooks::newest_binding(
-        &state,
-        pid,
-        start_ticks,
-    ) {
+    let world = Observer { terminal_path, ..Observer::local(Environ::of_this_process()) };
+    world.with_hooks(Box::new(move |kind, pid, start_ticks| match hooks::newest_binding(&state, pid, start_ticks) {
         Ok(Some(binding)) if binding.agent == kind => Fact::Seen(RungValue::Id(binding.session_id)),
         Ok(_) => Fact::Absent,
         Err(error) => Fact::Unknown(CliError::caused_by(Exit::Failure, &error).message()),

@@ -1,7 +1,7 @@
 //! The writing side of the multiplexers, in one shape: makes panes, takes away what an operation of ours left, reads a screen. Believes
 //! no exit code: what it made is what is to be seen of it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::core::ids::SessionKey;
@@ -18,8 +18,16 @@ pub struct PaneCommand<'a> {
     pub cwd: &'a Path,
     /// Variables that a server which begins with this must not get.
     pub withheld: &'a [String],
+    /// The PATH that such a server gets, where that is another than ours.
+    pub path: Option<&'a OsStr>,
     /// The pane of the last start, if there was one: where it was kept after its end the new one takes its place.
     pub last: Option<&'a Placed>,
+}
+
+/// The words for `env` that give a server its surroundings: without these variables, and with this PATH.
+pub(super) fn surroundings(withheld: &[String], path: Option<&OsStr>) -> Vec<OsString> {
+    let gone = withheld.iter().flat_map(|name| ["-u".into(), name.into()]);
+    gone.chain(path.map(|path| [OsStr::new("PATH"), path].join("=".as_ref()))).collect()
 }
 
 /// What a pane shows.

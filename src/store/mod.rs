@@ -35,5 +35,6 @@ mod replace;
 pub mod seen;
 pub mod settings;
 pub mod state;
+pub mod terminal_path;
 
 pub use hash::TextHash;

@@ -18,7 +18,7 @@ fn launcher(scene: &Scene) -> u32 {
 }
 
 /// What the launcher wrote when its agent ended.
-fn ended(scene: &Scene) -> serde_json::Value {
+pub(super) fn ended(scene: &Scene) -> serde_json::Value {
     await_some("the end that the launcher writes", || {
         let operations = std::fs::read_dir(scene.state().join("operations")).ok()?;
         let path = operations.filter_map(|entry| Some(entry.ok()?.path().join("ended.json"))).find(|path| path.exists())?;
@@ -130,7 +130,7 @@ fn values_of_variables_reach_the_agent_and_nothing_else() {
 }
 
 /// Waits for what the agent of a session has written into a file.
-fn noted(scene: &Scene, file: &str, text: &str) -> String {
+pub(super) fn noted(scene: &Scene, file: &str, text: &str) -> String {
     let path = scene.world.root().join(file);
     await_some(&format!("{text} in {file}"), || {
         let all = std::fs::read_to_string(&path).ok()?;

@@ -4,12 +4,22 @@ use std::path::Path;
 
 use super::{Examiner, Finding};
 use crate::core::fact::Fact;
+use crate::core::text::printable;
 use crate::host::Host;
+use crate::store::paths::StateHome;
+use crate::store::terminal_path::TerminalPath;
 
 const WHAT: &str = "processes";
 
 pub(super) fn rows(examiner: &Examiner) -> Vec<Finding> {
-    vec![boot(examiner), processes(examiner)]
+    [boot(examiner), processes(examiner)].into_iter().chain(terminal_path(examiner)).collect()
+}
+
+/// The PATH that agents get from a server which a service begins.
+fn terminal_path(examiner: &Examiner) -> Option<Finding> {
+    let state = StateHome::from_environment(|name| examiner.variable(name)).ok()?;
+    let kept = TerminalPath::of(&state, false).kept()?;
+    Some(Finding::fine("PATH", format!("of the last start from a terminal: {}", printable(&kept.to_string_lossy()))))
 }
 
 fn boot(examiner: &Examiner) -> Finding {

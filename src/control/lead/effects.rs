@@ -64,8 +64,14 @@ pub(super) struct PaneRequest<'a> {
 pub(super) fn place(world: &Observer, permit: &Permit, request: &PaneRequest<'_>) -> Result<Placed, String> {
     let words = [request.launcher.as_os_str(), LAUNCHER.as_ref(), request.launch.as_os_str()];
     let words: Vec<OsString> = words.map(OsString::from).into();
-    let command = PaneCommand { words: &words, cwd: request.cwd, withheld: request.withheld, last: request.last };
-    fault::around("make the pane", || of(permit).place(here(world), permit, &command))
+    let path = world.terminal_path.borrowed();
+    let command =
+        PaneCommand { words: &words, cwd: request.cwd, withheld: request.withheld, path: path.as_deref(), last: request.last };
+    let placed = fault::around("make the pane", || of(permit).place(here(world), permit, &command))?;
+    if let Err(error) = world.terminal_path.keep(world.env.get("PATH")) {
+        tracing::warn!(%error, "the PATH of this terminal could not be kept for servers that a service begins");
+    }
+    Ok(placed)
 }
 
 /// Names the tab of a pane that was just made, in a multiplexer with tabs.

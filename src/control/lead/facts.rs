@@ -181,7 +181,11 @@ impl<'a> Ground<'a> {
         let program = program(self.agents, session)?;
         let path = match session.env.get("PATH") {
             Some(path) => OsString::from(path),
-            None => self.path_of(session).unwrap_or(own),
+            None => match self.server(session) {
+                Some(_) => self.path_of(session),
+                None => self.world.terminal_path.borrowed(),
+            }
+            .unwrap_or(own),
         };
         let place = session
             .cwd

@@ -117,7 +117,10 @@ fn programs(world: &Observer, spec: &JobSpec, server: &Fact<Server>) -> Result<(
         return Err(Blocked::new(BlockCode::MuxMissing, format!("{mux} is not in PATH")));
     }
     let running = server.seen().and_then(|server| server.pid);
-    let theirs = running.and_then(|pid| effects::variable(world, (&spec.session, pid), "PATH"));
+    let theirs = match running {
+        Some(pid) => effects::variable(world, (&spec.session, pid), "PATH"),
+        None => world.terminal_path.borrowed(),
+    };
     if facts::find(&spec.program, &theirs.unwrap_or(own)).is_none() {
         let message = format!("{} is not in the PATH of new panes", printable(&spec.program));
         return Err(Blocked::new(BlockCode::ProgramMissing, message));

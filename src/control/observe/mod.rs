@@ -34,6 +34,7 @@ use crate::core::observe::{MuxSession, Observation, OrphanPane, Pane, Process, S
 use crate::host::parallel::{ScopedTask, alongside};
 use crate::host::{Environ, Host, LocalHost};
 use crate::mux;
+use crate::store::terminal_path::TerminalPath;
 pub(in crate::control) use panes::launched;
 use panes::{Inspector, ReadAhead};
 
@@ -76,6 +77,8 @@ pub struct Observer {
     pub activity: bool,
     /// What earlier looks found, for passes that are about a few sessions only.
     pub cache: Cache,
+    /// The PATH of servers that begin.
+    pub terminal_path: TerminalPath,
 }
 
 impl Observer {
@@ -89,6 +92,7 @@ impl Observer {
             every_rung: false,
             activity: false,
             cache: Cache::default(),
+            terminal_path: TerminalPath::default(),
         }
     }
 

@@ -1,11 +1,12 @@
 //! One command to a tmux server, and those that it carries out only while a pane is as it was seen: asked and done in one.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 
 use super::probe::{last_words, why};
 use crate::host::{Command, CommandOutput, Host};
+use crate::mux::drive::surroundings;
 
 /// What a guarded command says when it was carried out, and when it was not.
 const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
@@ -15,6 +16,8 @@ const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
 pub(super) struct Beside<'a> {
     /// Variables that a server which begins with it must not get.
     pub(super) withheld: &'a [String],
+    /// The PATH that such a server gets, where that is another than ours.
+    pub(super) path: Option<&'a OsStr>,
     /// Its standard input.
     pub(super) input: &'a [u8],
     /// How long tmux may take.
@@ -24,14 +27,14 @@ pub(super) struct Beside<'a> {
 impl Default for Beside<'_> {
     /// Nothing, and long enough for a server that has to begin first.
     fn default() -> Self {
-        Self { withheld: &[], input: &[], deadline: Duration::from_secs(10) }
+        Self { withheld: &[], path: None, input: &[], deadline: Duration::from_secs(10) }
     }
 }
 
-/// Always by `-S` and with `-u`, as when listing. `env -u` keeps what a new server must not get from it.
+/// Always by `-S` and with `-u`, as when listing. `env` gives a new server its surroundings.
 pub(super) fn run(host: &dyn Host, socket: &Path, words: &[OsString], beside: Beside<'_>) -> Result<CommandOutput, String> {
-    let mut args: Vec<OsString> = beside.withheld.iter().flat_map(|name| ["-u".into(), name.into()]).collect();
-    let program = if beside.withheld.is_empty() {
+    let mut args = surroundings(beside.withheld, beside.path);
+    let program = if args.is_empty() {
         "tmux"
     } else {
         args.push("tmux".into());

@@ -73,7 +73,8 @@ impl MuxDrive for TmuxDrive {
         words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
         words.push("--".into());
         words.extend(command.words.iter().cloned());
-        let output = run(host, &socket, &words, Beside { withheld: command.withheld, ..Beside::default() })?;
+        let output =
+            run(host, &socket, &words, Beside { withheld: command.withheld, path: command.path, ..Beside::default() })?;
         let mut placed = made(&output, key, is_new_session)?;
         placed.server_start = host.stat(placed.server).into_seen().and_then(|server| server.start_ticks);
         // Who made it is said on the pane itself. Without that it is recognised by its process all the same.
