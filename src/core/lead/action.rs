@@ -66,7 +66,7 @@ pub enum Target {
     NewWindow {
         /// The multiplexer's immutable id of it.
         session: String,
-        /// The process that serves it and no other, where the multiplexer has one for each.
+        /// The process that serves it, which is what makes its id one: another server gives the same ids.
         server: Option<u32>,
     },
     /// Nowhere: an agent is stopped where it is.

@@ -306,7 +306,9 @@ impl Entry<'_> {
         let is_recorded = own::has_recorded_pane(self.session, session);
         let is_idle = session.panes.iter().all(|pane| pane.dead.is_none() && SHELLS.contains(&pane.runs.as_str()));
         if is_made || is_recorded || (self.scene.reuse && is_idle) {
-            return Ok(Target::NewWindow { session: session.id.clone(), server: session.process });
+            let key = self.session.key.server_key();
+            let common = || self.scene.inputs.observation.servers.get(&key)?.seen()?.pid;
+            return Ok(Target::NewWindow { session: session.id.clone(), server: session.process.or_else(common) });
         }
         if self.scene.reuse {
             let message = format!("a session of its name is there with {instead}, and not only with idle shells");

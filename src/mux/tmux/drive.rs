@@ -1,7 +1,7 @@
 //! The writing side of tmux: makes sessions and windows, marks what it made, reads a screen. Addresses what is there by its immutable
 //! ids only, and believes no exit code: what it made is what tmux says of it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -57,22 +57,27 @@ impl MuxDrive for TmuxDrive {
     fn place(&self, (host, env): MuxPlace<'_>, permit: &Permit, command: &PaneCommand<'_>) -> Result<Placed, String> {
         let key = &permit.operation().session;
         let socket = address::socket(&key.server, env)?;
-        let (mut words, is_new_session): (Vec<OsString>, bool) = match &permit.action().target {
+        let program = |cwd: OsString| ["-c".into(), cwd, "--".into()].into_iter().chain(command.words.iter().cloned());
+        let cwd = command.cwd.as_os_str();
+        let (words, is_new_session): (Vec<OsString>, bool) = match &permit.action().target {
             Target::NewSession => {
-                let mut words: Vec<OsString> = ["new-session", "-d", "-P", "-F", MADE].map(OsString::from).into();
-                words.extend(SIZE.map(OsString::from));
-                words.extend(["-s".into(), literal(key.name.as_ref())]);
-                (words, true)
+                let session = ["-s".into(), literal(key.name.as_ref())];
+                let words = ["new-session", "-d", "-P", "-F", MADE].into_iter().chain(SIZE).map(OsString::from);
+                (words.chain(session).chain(program(literal(cwd))).collect(), true)
             }
-            Target::NewWindow { session, .. } => {
-                let words = ["new-window", "-d", "-P", "-F", MADE, "-t"].map(OsString::from);
-                (words.into_iter().chain([format!("{session}:").into()]).collect(), false)
+            // Another server may be there by now, and its session of this id is somebody's.
+            Target::NewWindow { session, server: Some(server) } => {
+                let target = format!("{session}:");
+                let words = ["new-window", "-d", "-P", "-F", MADE, "-t", &target].map(OsString::from);
+                let make = words.into_iter().chain(program(unformatted(cwd))).map(|word| quoted(&word));
+                let make = make.collect::<Vec<_>>().join(" ".as_ref());
+                let condition = format!("#{{==:#{{pid}},{server}}}");
+                let asked = ["if-shell", "-F", "-t", &target, &condition].map(OsString::from);
+                (asked.into_iter().chain([make]).collect(), false)
             }
+            Target::NewWindow { server: None, .. } => return Err("the process of its tmux server is not known".to_owned()),
             Target::InPlace | Target::Renamed(_) => return Err("internal error: it makes no pane".to_owned()),
         };
-        words.extend(["-c".into(), literal(command.cwd.as_os_str())]);
-        words.push("--".into());
-        words.extend(command.words.iter().cloned());
         let output =
             run(host, &socket, &words, Beside { withheld: command.withheld, path: command.path, ..Beside::default() })?;
         let mut placed = made(&output, key, is_new_session)?;
@@ -201,6 +206,9 @@ fn made(output: &CommandOutput, key: &SessionKey, is_new_session: bool) -> Resul
     let mut field = || fields.next().unwrap_or_default().to_owned();
     let (server, session, pane, pid, name) = (field(), field(), field(), field(), field());
     let said = || match text.trim() {
+        "" if !is_new_session && output.is_success() => {
+            "tmux made nothing: its session is gone, or another server has taken the place of its own".to_owned()
+        }
         "" => format!("tmux made nothing: {}", probe::last_words(output)),
         odd => format!("tmux gave an answer that headcount does not understand: {}", printable(odd)),
     };
@@ -238,16 +246,24 @@ fn pattern(text: &str) -> Option<String> {
     (!text.is_empty() && !text.contains(char::is_control)).then(|| text.replace(is_special, "?"))
 }
 
-/// A text as tmux takes it where it would expand formats or begin another command.
-fn literal(text: &std::ffi::OsStr) -> OsString {
+/// A word of a command that another command of tmux carries out.
+fn quoted(word: &OsStr) -> OsString {
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-    let mut bytes = Vec::with_capacity(text.len());
-    for byte in text.as_bytes() {
-        bytes.push(*byte);
-        if *byte == b'#' {
-            bytes.push(b'#');
-        }
-    }
+    let parts: Vec<&[u8]> = word.as_bytes().split(|byte| *byte == b'\'').collect();
+    OsString::from_vec([b"'", parts.join(&b"'\\''"[..]).as_slice(), b"'"].concat())
+}
+
+/// A text as tmux takes it where it would expand formats.
+fn unformatted(text: &OsStr) -> OsString {
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    let twice = |byte: &u8| if *byte == b'#' { vec![b'#', b'#'] } else { vec![*byte] };
+    OsString::from_vec(text.as_bytes().iter().flat_map(twice).collect())
+}
+
+/// The same in a word of its own, where it would also begin another command.
+fn literal(text: &OsStr) -> OsString {
+    use std::os::unix::ffi::OsStringExt as _;
+    let mut bytes = unformatted(text).into_vec();
     // A word that ends in one separates two commands.
     if bytes.last() == Some(&b';') {
         bytes.insert(bytes.len() - 1, b'\\');
@@ -278,5 +294,6 @@ mod tests {
         }
         assert_eq!(literal("a#{b}".as_ref()), "a##{b}");
         assert_eq!(literal("a;b;".as_ref()), "a;b\\;");
+        assert_eq!(quoted("a b'; #{x}$y".as_ref()), r"'a b'\''; #{x}$y'");
     }
 }

@@ -1,5 +1,6 @@
 //! The real multiplexers, each worked by its own commands, as the cases need them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use headcount::core::ids::MuxKind;
@@ -14,6 +15,10 @@ pub trait Bench {
     fn kind(&self) -> MuxKind;
     /// The world it lives in.
     fn world(&self) -> &World;
+    /// The environment of whoever works with it.
+    fn surroundings(&self) -> Vec<(OsString, OsString)> {
+        self.world().variables()
+    }
     /// Starts a detached session that runs `sleep`, and gives its process.
     fn start(&self, name: &str) -> u32;
     /// Ends it and waits until it is gone.
@@ -80,6 +85,9 @@ impl Bench for Zellij {
     }
     fn world(&self) -> &World {
         Zellij::world(self)
+    }
+    fn surroundings(&self) -> Vec<(OsString, OsString)> {
+        self.world().variables().into_iter().chain(self.variables()).collect()
     }
     fn start(&self, name: &str) -> u32 {
         self.session(name, &self.world().home(), &["sleep", "600"])
