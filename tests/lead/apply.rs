@@ -269,3 +269,20 @@ fn what_runs_with_other_settings_is_shown_and_left_alone() {
     scene.run(&["apply", "--yes"]).is(0);
     assert_eq!(scene.agents(), before);
 }
+
+#[test]
+fn status_tells_what_is_wanted_and_what_was_done_last() {
+    let entry = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
+    let scene = Scene::new(entry);
+    let row = || scene.run(&["status", "--json", "--settle", "0s"]).json()["sessions"][0].clone();
+    let before = row();
+    assert_eq!((&before["desired"], &before["operation"]), (&"running".into(), &serde_json::Value::Null));
+    scene.world.workspace("one");
+    let applied = scene.run(&["apply", "--yes", "--json"]).is(0).json();
+    let operation = row()["operation"].clone();
+    assert_eq!(operation["id"], applied["operations"][0]["id"]);
+    assert_eq!((&operation["action"], &operation["outcome"]), (&"start".into(), &"done".into()));
+    scene.run(&["stop", "one", "--yes"]).is(0);
+    let after = row();
+    assert_eq!((&after["desired"], &after["operation"]["action"]), (&"stopped".into(), &"stop".into()));
+}

@@ -202,6 +202,8 @@ mod tests {
             session: SessionKey { name: "one".into(), mux: MuxKind::Tmux, server: "default".into(), host: host.into() },
             agent: AgentKind::Claude,
             declared: "running".into(),
+            desired: None,
+            operation: None,
             observed: Observed::Alive,
             turn: None,
             turn_note: None,

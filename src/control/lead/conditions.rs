@@ -20,7 +20,7 @@ use crate::core::ids::{AgentKind, ConversationId, MuxKind, ServerKey, SessionKey
 use crate::core::job::{Job, JobStatus};
 use crate::core::lead::conditions::{Condition, ConditionReport, ConditionSource, EndSigns, LiveSigns};
 use crate::core::lead::turns::{TurnEnd, TurnPage};
-use crate::core::lead::{ActionKind, DialogSubject, Ledger, RunEnding};
+use crate::core::lead::{ActionKind, DialogSubject, Ledger, OperationBrief, RunEnding};
 use crate::core::manifest::{Session, Status};
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Activity, Server, Transcript, TranscriptKey};
@@ -122,10 +122,24 @@ pub(in crate::control) fn conditions_of(
 pub fn complete_rows<'a>(world: &Observer, state: &StateHome, pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) {
     let holds = holds::holds(world, state, pass);
     let mut seen = conditions(world, state, pass);
+    let mut last = last_operations(state);
     rows.for_each(|row| {
+        row.operation = last.remove(&row.session);
         row.hold = holds.get(&row.session).cloned();
         row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();
     });
+}
+
+/// Puts into rows what headcount did to their sessions last.
+pub(in crate::control) fn note_operations<'a>(state: &StateHome, rows: impl Iterator<Item = &'a mut SessionRow>) {
+    let mut last = last_operations(state);
+    rows.for_each(|row| row.operation = last.remove(&row.session));
+}
+
+/// The last operation of each session.
+fn last_operations(state: &StateHome) -> BTreeMap<SessionKey, OperationBrief> {
+    let all = Operations::new(state).all().into_iter();
+    all.map(|past| (past.operation.session.clone(), OperationBrief::of(&past.operation, past.receipt.as_ref()))).collect()
 }
 
 fn done(job: &Job) -> Option<ConditionReport> {

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::drift::Class;
 use super::events::Event;
 use super::ids::{AgentKind, ConversationId, SessionKey};
+use super::lead::OperationBrief;
+use super::manifest::lead::Desired;
 use super::report::status::{Observed, SessionRow, StatusReport};
 use super::report::{Counts, DriftState};
 use super::text::seconds;
@@ -95,6 +97,12 @@ pub struct SessionState {
     pub agent: AgentKind,
     /// What the manifest says; `-` if it was never seen or has no entry.
     pub declared: String,
+    /// What its entry wants of it, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub desired: Option<Desired>,
+    /// What headcount did to it last, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<OperationBrief>,
     /// What was observed.
     pub observed: Observed,
     /// The conversation it is in, or was in last.
@@ -195,6 +203,8 @@ impl SessionState {
             session: row.session.clone(),
             agent: row.agent,
             declared: row.declared.clone(),
+            desired: row.desired,
+            operation: row.operation.clone(),
             observed: row.observed,
             session_id: row.session_id.clone(),
             job: row.job.clone(),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{DriftNote, HostCounts};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind};
+use crate::core::lead::OperationBrief;
+use crate::core::manifest::lead::Desired;
 use crate::core::report::status::Observed;
 use crate::core::text::seconds;
 
@@ -144,6 +146,12 @@ pub struct SessionView {
     pub agent: AgentKind,
     /// What the manifest says.
     pub declared: String,
+    /// What its entry wants of it, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub desired: Option<Desired>,
+    /// What headcount did to it last, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<OperationBrief>,
     /// What was observed.
     pub observed: Observed,
     /// The conversation it is in, or was in last.

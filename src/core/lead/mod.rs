@@ -33,7 +33,7 @@ pub use guard::Permit;
 pub use hold::{HoldReport, SessionHold};
 pub use judge::{Judged, Scene, Wish, judge};
 pub use ledger::{ActedOn, AliveIn, LastStart, LastStop, Ledger, LeftRunning, Placed, lead_fields, wanted};
-pub use operation::{ApplyReport, Operation, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
+pub use operation::{ApplyReport, Operation, OperationBrief, OperationId, OperationReport, Outcome, REPORT_SCHEMA};
 pub use profiles::{LeadProfile, LeadRule};
 pub use reference::{is_pattern, pane_of, referred};
 pub use relocate::kept_from;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{ActionKind, BlockCode, Renaming};
 use super::cause::{FailureCause, LeadCause};
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
+use crate::core::text::seconds;
 
 /// The schema of what `apply`, `start`, `stop` and `restart` print.
 pub const REPORT_SCHEMA: &str = "headcount/apply/v1";
@@ -100,6 +101,42 @@ impl Outcome {
             Self::Refused => "refused",
             Self::Unverified => "unverified",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// An operation in a few words, for whoever sees many sessions at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationBrief {
+    /// Its name.
+    pub id: OperationId,
+    /// What was done.
+    pub action: ActionKind,
+    /// When it began, UTC.
+    #[serde(with = "seconds")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub at: DateTime<Utc>,
+    /// Why a watch began it; none where somebody asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<LeadCause>,
+    /// How it ended; none as long as it has not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<Outcome>,
+    /// What stood in its way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<BlockCode>,
+}
+
+impl OperationBrief {
+    /// Of an operation and what became of it.
+    pub fn of(operation: &Operation, receipt: Option<&OperationReport>) -> Self {
+        Self {
+            id: operation.id.clone(),
+            action: operation.action,
+            at: operation.begun,
+            cause: operation.cause,
+            outcome: receipt.map(|receipt| receipt.outcome),
+            code: receipt.and_then(|receipt| receipt.code),
         }
     }
 }

@@ -185,6 +185,8 @@ fn entry_row(
     SessionRow {
         hold: None,
         conditions: Vec::new(),
+        desired: session.lead.desired,
+        operation: None,
         session: session.key.clone(),
         agent: session.agent,
         declared: session.recorded.status.map_or("-", |status| status.as_str()).to_owned(),
@@ -240,6 +242,8 @@ fn found_row(
     SessionRow {
         hold: None,
         conditions: Vec::new(),
+        desired: None,
+        operation: None,
         session: found.key.clone(),
         agent,
         declared: "-".to_owned(),

@@ -9,8 +9,9 @@ use super::{Counts, UnknownReport};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{EventKind, JobId, JobStatus, TimeOut};
-use crate::core::lead::HoldReport;
 use crate::core::lead::conditions::ConditionReport;
+use crate::core::lead::{HoldReport, OperationBrief};
+use crate::core::manifest::lead::Desired;
 use crate::core::observe::Activity;
 use crate::core::text::seconds;
 
@@ -72,6 +73,12 @@ pub struct SessionRow {
     pub agent: AgentKind,
     /// What the manifest says: `running`, `stopped`, `terminated`, `archived`, or `-` if it was never seen or has no entry.
     pub declared: String,
+    /// What its entry wants of it, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub desired: Option<Desired>,
+    /// What headcount did to it last, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<OperationBrief>,
     /// What was observed.
     pub observed: Observed,
     /// What its live agent is doing: `starting`, `parked` or `suspended` whichever conversation it is in, else if its conversation

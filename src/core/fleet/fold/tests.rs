@@ -319,3 +319,16 @@ proptest! {
         prop_assert_eq!(found.into_iter().filter(is_of_h).collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn what_is_wanted_of_a_session_and_what_was_done_to_it_last_is_kept() {
+    let mut letter = session("h", "one", "gone");
+    let mut state: serde_json::Value = serde_json::from_slice(&letter.payload).unwrap();
+    let operation = json!({"id": "01a22b916176-4256-1", "action": "resume", "at": crate::core::text::stamp(at(0)),
+        "cause": "server-lost", "outcome": "failed", "code": "dialog"});
+    (state["desired"], state["operation"]) = (json!("running"), operation.clone());
+    letter.payload = state.to_string().into_bytes();
+    let report = heard(&[host("h", "b", 1, Online), letter]);
+    let shown = serde_json::to_value(&report.hosts[0].sessions[0]).unwrap();
+    assert_eq!((&shown["desired"], &shown["operation"]), (&json!("running"), &operation));
+}

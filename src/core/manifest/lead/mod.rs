@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 pub use flags::{has_permission_flag, has_permission_words, is_not_for_workers, misplaced};
 pub(super) use read_file::{drive_of, hosts, policy, refuse_short_waits};
@@ -51,7 +52,7 @@ pub struct Lead {
 }
 
 /// What is to become of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Desired {
     /// Alive.
