@@ -208,6 +208,23 @@ fn a_stop_that_was_killed_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_conversation_that_is_open_in_the_other_multiplexer_is_not_opened_again() {
+    let Some((scene, zellij)) = super::in_zellij::with_zellij(&ONE.replace(", mux: zellij", "")) else { return };
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    scene.run(&["record"]).is(0);
+    let (pid, id) = scene.agents().remove(0);
+    scene.world.crash_server();
+    super::support::await_end(pid);
+    let other = zellij.session("mine", &scene.world.workspace("one"), &["claude", "--resume", &id]);
+    scene.world.registered(other);
+    for verb in [&["apply", "--yes", "--json"][..], &["start", "one", "--json"]] {
+        assert_eq!(scene.run(verb).is(3).outcome("one").1, "claimed");
+    }
+    assert_eq!(scene.agents(), [(other, id)]);
+}
+
+#[test]
 fn a_name_that_somebody_took_meanwhile_is_theirs() {
     let Some((scene, zellij)) = with_zellij(ONE) else { return };
     // Somebody listens on the socket of the session, as a server that was renamed to it does, and says nothing.
