@@ -107,6 +107,13 @@ fn the_list_is_filtered_and_shows_the_screen_of_what_is_selected() {
     desk.await_screen("· one");
     desk.tmux(&["resize-window", "-t", "desk", "-x", "40", "-y", "10"]);
     desk.await_that("a narrow list", |screen| screen.lines().count() <= 10 && screen.contains("· one"));
+    // Every key can be read there, too.
+    desk.keys(&["?"]);
+    desk.await_that("the first keys", |screen| screen.contains("keys and marks") && !screen.contains("stopped"));
+    desk.keys(&["G"]);
+    desk.await_screen("stopped");
+    desk.keys(&["?"]);
+    desk.await_screen("· one");
     desk.keys(&["q"]);
     desk.await_screen("left with 0");
     assert!(!desk.screen().contains("· one"), "the terminal is as it was");
@@ -230,7 +237,7 @@ fn the_terminal_is_as_it_was_after_a_signal_and_comes_back_after_a_stop() {
     let _ = Command::new("kill").args(["-STOP", &pid]).status();
     let _ = Command::new("kill").args(["-CONT", &pid]).status();
     desk.keys(&["?"]);
-    desk.await_screen("any key back");
+    desk.await_screen("keys and marks");
     desk.keys(&["Escape", "C-c"]);
     desk.await_screen("left with 0");
 }

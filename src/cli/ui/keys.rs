@@ -2,10 +2,37 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::columns::wrapped;
+use super::attention::Attention;
+use super::columns::{padded, wrapped};
 use super::input::TextInput;
 use super::model::{Act, Arrangement, AskedSession, Confirmed, Effect, NewForm, Page, Ui, UiMode, UiRow};
 use crate::core::ids::SessionKey;
+
+/// What every key does.
+const KEYS: &[(&str, &str)] = &[
+    ("j k ↓ ↑", "select; g G first and last; PgUp PgDn pages"),
+    ("/", "show only what has these words; Esc shows all again"),
+    ("Enter", "attach; detach as ever (tmux: C-b d) to come back here"),
+    ("s", "send a text; what you typed is kept until it is sent"),
+    ("a", "read what the agent asks, and approve, deny or choose"),
+    ("n", "declare and start a new session"),
+    ("S", "start, or resume its conversation"),
+    ("X", "stop, after its turn; asks first"),
+    ("R", "restart, after its turn; asks first"),
+    ("l", "logs: the conversation as it grows"),
+    ("d", "describe: all that is known of it"),
+    ("D", "diff: what `record` would write"),
+    ("h", "history: what was done to it"),
+    ("p", "plan: what `apply` would do"),
+    ("i", "mark a finished turn as seen, or as not seen"),
+    ("m", "messages, and what is unknown and why"),
+    ("v Tab", "list and screen, screen alone, list alone"),
+    ("r", "look again now"),
+    ("q Ctrl-C", "quit; Ctrl-Z suspends"),
+];
+
+/// The room for a key before what it does.
+const KEY_ROOM: usize = 11;
 
 impl Ui {
     /// Takes a key.
@@ -25,7 +52,6 @@ impl Ui {
             UiMode::New(form) => self.new_key(form, key),
             UiMode::Confirm { question, what } => self.confirm_key(question, what, key),
             UiMode::Page(page) => self.page_key(page, key),
-            UiMode::Help => Vec::new(),
         }
     }
 
@@ -66,7 +92,7 @@ impl Ui {
             KeyCode::PageDown => self.select(at + page),
             KeyCode::PageUp => self.select(at.saturating_sub(page)),
             KeyCode::Char('/') => self.mode = UiMode::Filter(TextInput::new(self.filter.clone())),
-            KeyCode::Char('?') => self.mode = UiMode::Help,
+            KeyCode::Char('?') => self.help(),
             KeyCode::Tab | KeyCode::Char('v') => {
                 self.arrangement = match self.arrangement {
                     Arrangement::Both => Arrangement::Screen,
@@ -155,6 +181,22 @@ impl Ui {
     }
 
     /// Opens all that was said.
+    /// Every key, and what the marks mean: a text like any other, so that it is read on a small terminal too.
+    fn help(&mut self) {
+        self.views += 1;
+        let room = self.columns.max(20);
+        let line = |(keys, does): (&str, &str)| {
+            let does = wrapped(does, room.saturating_sub(KEY_ROOM));
+            let keys = std::iter::once(format!(" {}", padded(keys, KEY_ROOM - 1)));
+            let keys = keys.chain(std::iter::repeat(" ".repeat(KEY_ROOM)));
+            keys.zip(does).map(|(keys, does)| keys + does.trim_end()).collect::<Vec<_>>()
+        };
+        let marks = Attention::ALL.map(|it| (it.mark(), it.counted()));
+        let lines = KEYS.iter().copied().chain(marks).flat_map(line).collect();
+        let title = "keys and marks".to_owned();
+        self.mode = UiMode::Page(Page { title, lines, top: Some(0), view: self.views, is_over: true, is_diff: false });
+    }
+
     fn messages(&mut self) {
         self.views += 1;
         let stamp = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&chrono::Local).format("%H:%M:%S").to_string();
@@ -309,7 +351,7 @@ impl Ui {
         let last = page.lines.len().saturating_sub(height);
         let top = page.top.unwrap_or(last);
         let moved = match key.code {
-            KeyCode::Char('q') | KeyCode::Esc => return vec![Effect::EndView],
+            KeyCode::Char('q' | '?') | KeyCode::Esc => return vec![Effect::EndView],
             KeyCode::Char('j') | KeyCode::Down => top + 1,
             KeyCode::Char('k') | KeyCode::Up => top.saturating_sub(1),
             KeyCode::PageDown | KeyCode::Char(' ') => top + height - 1,

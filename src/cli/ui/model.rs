@@ -139,7 +139,6 @@ pub(super) enum UiMode {
         what: Confirmed,
     },
     Page(Page),
-    Help,
 }
 
 /// What a key asks of the world.

@@ -73,7 +73,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, ui: &mut Ui) {
     frame.render_widget(Paragraph::new(footer(ui, paint, usize::from(area.width))), row(area.height - 1));
     let mut body = Rect { y: area.y + 1, height: area.height - 2, ..area };
     ui.columns = usize::from(area.width);
-    if !matches!(ui.mode, UiMode::Page(_) | UiMode::Help) {
+    if !matches!(ui.mode, UiMode::Page(_)) {
         body.height -= notes(frame, ui, paint, body);
     }
     if body.height == 0 {
@@ -81,7 +81,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, ui: &mut Ui) {
     }
     match ui.mode {
         UiMode::Page(_) => panels::page(frame, ui, paint, body),
-        UiMode::Help => panels::help(frame, ui, paint, body),
         _ => {
             sessions(frame, ui, paint, body);
             panels::dialog(frame, ui, paint, body);
@@ -218,7 +217,6 @@ fn footer(ui: &Ui, paint: Paint, room: usize) -> Line<'static> {
         UiMode::New(_) => &[("⏎", "start it"), ("⇥", "next field"), ("esc", "leave")],
         UiMode::Confirm { .. } => &[("y", "yes"), ("n", "no")],
         UiMode::Page(_) => &[("j k", "scroll"), ("g G", "ends"), ("space b", "pages"), ("q", "back")],
-        UiMode::Help => &[("any key", "back")],
     };
     let mut spans = Vec::new();
     let mut used = 1;

@@ -13,29 +13,6 @@ use crate::cli::ui::input::TextInput;
 use crate::cli::ui::model::{AskedSession, NewForm, Page, Ui, UiMode};
 use crate::core::text::printable;
 
-/// What every key does.
-const KEYS: &[(&str, &str)] = &[
-    ("j k ↓ ↑", "select; g G first and last; PgUp PgDn pages"),
-    ("/", "show only what has these words; Esc shows all again"),
-    ("Enter", "attach; detach as ever (tmux: C-b d) to come back here"),
-    ("s", "send a text; what you typed is kept until it is sent"),
-    ("a", "read what the agent asks, and approve, deny or choose"),
-    ("n", "declare and start a new session"),
-    ("S", "start, or resume its conversation"),
-    ("X", "stop, after its turn; asks first"),
-    ("R", "restart, after its turn; asks first"),
-    ("l", "logs: the conversation as it grows"),
-    ("d", "describe: all that is known of it"),
-    ("D", "diff: what `record` would write"),
-    ("h", "history: what was done to it"),
-    ("p", "plan: what `apply` would do"),
-    ("i", "mark a finished turn as seen, or as not seen"),
-    ("m", "messages, and what is unknown and why"),
-    ("v Tab", "list and screen, screen alone, list alone"),
-    ("r", "look again now"),
-    ("q Ctrl-C", "quit; Ctrl-Z suspends"),
-];
-
 /// A text to read, on the whole body.
 pub(super) fn page(frame: &mut Frame<'_>, ui: &mut Ui, paint: Paint, area: Rect) {
     let rows = usize::from(area.height).saturating_sub(1);
@@ -74,21 +51,6 @@ fn place(page: &Page, rows: usize) -> String {
         None => " end ".to_owned(),
         Some(top) => format!(" {}% ", (top * 100).checked_div(last).unwrap_or(100)),
     }
-}
-
-/// Every key, and what the marks mean.
-pub(super) fn help(frame: &mut Frame<'_>, ui: &mut Ui, paint: Paint, area: Rect) {
-    let room = usize::from(area.width);
-    let key = |text: &str| Span::styled(format!(" {} ", padded(text, 9)), paint.strong());
-    let mut lines: Vec<Line<'_>> =
-        KEYS.iter().map(|(keys, does)| Line::from(vec![key(keys), Span::raw(cut(does, room.saturating_sub(11)))])).collect();
-    let marks: Vec<Span<'_>> =
-        Attention::ALL.into_iter().map(|it| Span::styled(format!(" {} {} ", it.mark(), it.counted()), paint.of(it))).collect();
-    if usize::from(area.height) > lines.len() {
-        lines.push(Line::from(marks));
-    }
-    ui.height = usize::from(area.height);
-    frame.render_widget(Paragraph::new(lines), area);
 }
 
 /// What is asked or typed, over the list.
