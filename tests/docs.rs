@@ -33,6 +33,31 @@ fn page(name: &str) -> String {
     std::fs::read_to_string(root().join("docs").join(name)).unwrap()
 }
 
+/// What a claim about acting rests on.
+#[test]
+fn every_test_that_the_page_on_security_names_is_there() {
+    let text = page("security.md");
+    let (_, acting) = text.split_once("<a id=\"acting\">").unwrap();
+    let (acting, _) = acting.split_once("\n## ").unwrap();
+    let names: Vec<&str> = acting.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() >= 3).collect();
+    assert!(names.len() >= 13, "{names:?}");
+    let mut sources = String::new();
+    let mut open = vec![root().join("tests")];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+}
+
 /// The fenced blocks of a text, each with its language.
 fn blocks(text: &str) -> Vec<(String, String)> {
     let fenced = text.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
