@@ -8,6 +8,7 @@ pub mod edits;
 pub mod events;
 pub mod fleet;
 pub mod hooks;
+pub mod imports;
 pub mod journal;
 pub mod manifest;
 pub mod registry;
@@ -33,13 +34,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const ALL: [Target; 12] = [
+pub const ALL: [Target; 13] = [
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
     Target { name: "edits", run: edits::run, seeds: edits::seeds },
     Target { name: "tmux", run: tmux::run, seeds: tmux::seeds },
     Target { name: "zellij", run: zellij::run, seeds: zellij::seeds },
     Target { name: "transcripts", run: transcripts::run, seeds: transcripts::seeds },
     Target { name: "hooks", run: hooks::run, seeds: hooks::seeds },
+    Target { name: "imports", run: imports::run, seeds: imports::seeds },
     Target { name: "events", run: events::run, seeds: events::seeds },
     Target { name: "fleet", run: fleet::run, seeds: fleet::seeds },
     Target { name: "registry", run: registry::run, seeds: registry::seeds },

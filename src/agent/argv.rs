@@ -103,6 +103,14 @@ fn id<'a>(chain: impl IntoIterator<Item = &'a [String]>, flags: &impl ArgvReader
     found
 }
 
+/// The conversation that arguments name exactly.
+pub(super) fn named(args: &[String], flags: &impl ArgvReader) -> Option<ConversationId> {
+    match said(args, flags) {
+        ArgvVerdict::Id(id) => Some(ConversationId(id.to_owned())),
+        ArgvVerdict::Nothing | ArgvVerdict::Untold => None,
+    }
+}
+
 /// What the arguments of the process, or of the process it wraps, say. Where they say nothing, as those of a program that puts its
 /// name in their place, what our own launcher gave it counts as they would have.
 pub(super) fn reading<'a>(subject: &'a LiveProcess<'_>, agent: &dyn Adapter, flags: &impl ArgvReader) -> RungReading {

@@ -1,4 +1,4 @@
-//! One look into an SQLite database that an agent keeps in write-ahead mode and may be writing to. Never writes: nothing is
+//! One look into an SQLite database that another program keeps in write-ahead mode and may be writing to. Never writes: nothing is
 //! changed in the database, its log or its index, and nothing is created beside it.
 //!
 //! SQLite as it is would create the log (`-wal`) and its index (`-shm`) even for a reader who opens the database read-only. So
@@ -68,7 +68,7 @@ impl From<rusqlite::Error> for Trouble {
 }
 
 /// Asks a database. `Absent`: there is none.
-pub(super) fn look<T>(path: &Path, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Fact<T> {
+pub fn look<T>(path: &Path, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Fact<T> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {

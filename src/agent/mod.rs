@@ -6,6 +6,7 @@ mod claude;
 mod codex;
 mod copilot;
 mod custom;
+pub mod database;
 pub mod dialogs;
 pub mod doors;
 pub mod drive;
@@ -71,6 +72,12 @@ pub trait Adapter: Send + Sync {
     fn recent_messages(&self, subject: &LiveProcess<'_>) -> Fact<Vec<LastMessage>> {
         let _ = subject;
         Fact::Absent
+    }
+
+    /// The conversation that its arguments name exactly, wherever somebody wrote them down. `None`: they do not tell.
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        let _ = args;
+        None
     }
 
     /// A reading of the strongest rung by which files in `home` name this very process, if the agent keeps such files and

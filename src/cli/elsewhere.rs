@@ -18,10 +18,7 @@ const ELSEWHERE: [(&[&str], &str); 20] = [
         "`headcount watch` keeps recording, `headcount status -w` only keeps showing",
     ),
     (&["drift", "preview"], "`headcount diff` shows every drift, and the change that would record it"),
-    (
-        &["sync", "refresh", "update", "save", "import", "scan", "discover"],
-        "`headcount record` records in the manifest what runs",
-    ),
+    (&["sync", "refresh", "update", "save", "scan", "discover"], "`headcount record` records in the manifest what runs"),
     (&["revert", "rollback"], "`headcount undo ENTRY` takes one change back; `headcount history` shows the numbers"),
     (&["lint", "verify"], "`headcount check` validates a manifest, `headcount doctor` checks this machine"),
     (

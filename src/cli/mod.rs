@@ -153,6 +153,7 @@ fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Resu
         Verb::Consent(args) => commands::lead::allow::run_consent(&args, context),
         Verb::Links(args) => commands::links::run(&args, context),
         Verb::Init(args) => commands::init::run(&args, context),
+        Verb::Import(args) => commands::import::run(&args, context),
         Verb::Check(args) => commands::check::run(&args, context),
         Verb::Job(args) => commands::job::run(&args, context),
         Verb::Crew(args) => commands::crew::run(&args, context),

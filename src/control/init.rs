@@ -21,7 +21,7 @@ use crate::mux::tmux;
 use crate::yaml::{self, Refusal};
 
 /// What a new manifest begins with.
-const HEAD: &str = "\
+pub const HEAD: &str = "\
 # Coding-agent sessions. You declare them; `headcount record` records status, conversation and pane.
 version: 1
 sessions: []

@@ -5,6 +5,7 @@ pub mod fleet;
 pub mod follow;
 pub mod hook_settings;
 pub mod hooks;
+pub mod import;
 pub mod init;
 pub mod job_agent;
 pub mod job_ends;

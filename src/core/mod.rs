@@ -14,6 +14,7 @@ pub mod fact;
 pub mod fleet;
 pub mod hooks;
 pub mod ids;
+pub mod import;
 pub mod job;
 pub mod lead;
 pub mod links;

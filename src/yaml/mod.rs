@@ -20,6 +20,6 @@ pub use diagnostics::{Diagnostic, render};
 pub use diff::{unified_diff, unified_diff_between};
 pub use document::Document;
 pub(crate) use document::Spread;
-pub use edit::{Refusal, TakenOut, apply, put_back, take_out};
+pub use edit::{Refusal, TakenOut, annotate, apply, put_back, take_out};
 pub use load::{LoadedManifest, load};
 pub use text::{MAX_BYTES, decode};

@@ -1,7 +1,7 @@
 //! Command lines, and the code that the last of each row ends with.
 
 /// Lines that are run one after the other, and how the last one ends.
-pub(crate) const EXITS: [(&[&str], u8); 154] = [
+pub(crate) const EXITS: [(&[&str], u8); 159] = [
     (&["crew init c"], 0),
     (&["crew init c", "crew init c"], 1),
     (&["crew init c", "crew assign c lab go"], 0),
@@ -113,12 +113,17 @@ pub(crate) const EXITS: [(&[&str], u8); 154] = [
     (&["init -f new.yaml"], 0),
     (&["init"], 3),
     (&["init -f no/such/directory.yaml"], 1),
+    (&["import"], 0),
+    (&["import tmuxp --from gone.yaml"], 1),
+    (&["import lab"], 64),
     (&["check"], 0),
     (&["check gone.yaml"], 1),
     (&["doctor"], 1),
     (&["demo"], 1),
     (&["mcp"], 0),
     (&["mcp --allow everything"], 64),
+    (&["mcp --print-config codex"], 0),
+    (&["mcp --print-config pi"], 64),
     (&["serve --stdio"], 0),
     (&["serve"], 64),
     (&["schema manifest"], 0),

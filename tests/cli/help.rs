@@ -32,7 +32,7 @@ fn the_short_help_fits_a_terminal_of_24_lines_and_80_columns() {
     let short = Place::new().run(&["-h"]).stdout;
     assert!(
         short.contains(
-            "attach\nDrive: send, queue, ask, answer, wait, read, logs, events, hooks, screen, links\nDelegate: job, crew, mcp, serve, ui\nSet up: init"
+            "release, attach,\nallow, consent\nDrive: send, queue, ask, answer, wait, read, logs, events, hooks, screen, links\nDelegate: job, crew, mcp, serve, ui\nSet up: init, import"
         ),
         "{short}"
     );

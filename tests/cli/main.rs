@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod activity;
+mod bare;
 mod check;
 mod color;
 mod completion;
@@ -15,6 +16,7 @@ mod help;
 mod history;
 mod hook;
 mod hook_settings;
+mod import;
 mod links;
 mod logs;
 mod pipes;

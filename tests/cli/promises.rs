@@ -50,7 +50,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 85] = [
+const ELSEWHERE: [(&str, u8, &str); 87] = [
     ("crew dispatch", 3, "tests/lead/crew.rs"),
     ("crew reply", 0, "tests/lead/crew.rs"),
     ("crew reply", 3, "tests/lead/crew.rs"),
@@ -128,6 +128,8 @@ const ELSEWHERE: [(&str, u8, &str); 85] = [
     ("screen", 3, "tests/lead/reading.rs"),
     ("events", 3, "tests/lead/hooks.rs"),
     ("links", 3, "tests/cli/links.rs"),
+    ("import", 3, "tests/cli/import.rs"),
+    ("import", 75, "tests/cli/import.rs"),
     ("hooks install", 75, "tests/cli/hook_settings.rs"),
     ("hooks remove", 75, "tests/cli/hook_settings.rs"),
     ("watch", 130, "tests/watch/ends.rs"),
@@ -237,7 +239,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 51] = [
+const DOCUMENTS: [&[&str]; 52] = [
     &["crew init c"],
     &["crew init c", "crew assign c lab go"],
     &["crew init c", "crew dispatch c"],
@@ -277,6 +279,7 @@ const DOCUMENTS: [&[&str]; 51] = [
     &["wait lab --for idle --timeout 10ms"],
     &["links bin"],
     &["hooks status"],
+    &["import"],
     &["fleet status"],
     &["job submit --prompt x"],
     &["job submit --prompt x", "job list"],

@@ -143,6 +143,7 @@ targets! {
     a_zellij_session_lives_only_if_its_server_says_so: "zellij",
     no_transcript_makes_an_id_up: "transcripts",
     hook_events_told_twice_are_told_once: "hooks",
+    a_file_of_another_tool_makes_entries_that_a_manifest_takes: "imports",
     no_event_of_a_job_is_believed_twice: "events",
     what_other_hosts_say_changes_no_view_of_one: "fleet",
     a_registry_in_any_condition_is_read_and_written: "registry",

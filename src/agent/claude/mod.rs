@@ -140,6 +140,10 @@ impl Adapter for Claude {
         drive::holder(host, home, id)
     }
 
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        argv::named(args, &FLAGS)
+    }
+
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
         Some(vec!["--resume".to_owned(), id.as_str().to_owned()])
     }

@@ -116,6 +116,10 @@ impl Adapter for Copilot {
         Some(&headless::HEADLESS)
     }
 
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        argv::named(args, &FLAGS)
+    }
+
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
         Some(vec![format!("--resume={}", id.as_str())])
     }

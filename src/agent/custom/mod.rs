@@ -102,6 +102,10 @@ impl Adapter for DeclaredAdapter {
         WatchDirs { registries: Vec::new(), transcripts }
     }
 
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        argv::named(args, &self.definition)
+    }
+
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
         let args = &self.definition.resume;
         (!args.is_empty()).then(|| args.iter().map(|arg| arg.replace(Definition::ID, id.as_str())).collect())

@@ -1,7 +1,6 @@
 //! OpenCode. Reads its arguments and the database of its conversations, without a trace; never its credentials beside it.
 
 mod composer;
-mod database;
 mod drive;
 mod headless;
 mod hooks;
@@ -17,7 +16,7 @@ use super::hooks::{HookCarrier, HookCommand, HookConsent};
 use super::live_process::proves;
 use super::recognise::{ProgramNames, Words};
 use super::turns::TurnQuery;
-use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, files};
+use super::{Adapter, LiveConversation, LiveProcess, TranscriptIndex, WatchDirs, WatchQuery, database, files};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::send::ComposerTable;
@@ -138,6 +137,10 @@ impl Adapter for Opencode {
 
     fn headless(&self) -> Option<&'static crate::agent::headless::HeadlessTable> {
         Some(&headless::HEADLESS)
+    }
+
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        argv::named(args, &FLAGS)
     }
 
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {

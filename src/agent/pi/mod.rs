@@ -121,6 +121,10 @@ impl Adapter for Pi {
         Some(&headless::HEADLESS)
     }
 
+    fn named_in(&self, args: &[String]) -> Option<ConversationId> {
+        argv::named(args, &ASSIGNED)
+    }
+
     fn resume_args(&self, id: &ConversationId) -> Option<Vec<String>> {
         Some(vec!["--session".to_owned(), id.as_str().to_owned()])
     }

@@ -11,11 +11,14 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Record", &["record", "watch", "undo"]),
     (
         "Lead",
-        &["plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "move", "handoff", "release", "attach"],
+        &[
+            "plan", "apply", "start", "stop", "restart", "new", "rm", "forget", "rename", "move", "handoff", "release",
+            "attach", "allow", "consent",
+        ],
     ),
     ("Drive", &["send", "queue", "ask", "answer", "wait", "read", "logs", "events", "hooks", "screen", "links"]),
     ("Delegate", &["job", "crew", "mcp", "serve", "ui"]),
-    (SET_UP, &["init", "check", "allow", "consent", "doctor", "demo", "schema", "completions", "man"]),
+    (SET_UP, &["init", "import", "check", "doctor", "demo", "schema", "completions", "man"]),
 ];
 
 const SET_UP: &str = "Set up";

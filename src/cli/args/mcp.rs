@@ -1,6 +1,6 @@
 //! What can be typed after `headcount mcp`. Owns names, defaults and help, and what one grant means; never serves.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Let an agent look at sessions, and act as far as you allow (MCP)
 ///
@@ -18,13 +18,26 @@ It never acts on the session it runs in, never grants a permission, and never ki
 Examples:
   claude mcp add headcount -- headcount mcp
   claude mcp add headcount -- headcount mcp --allow 'drive=lab-*'
-  headcount mcp --allow drive --allow approve --allow lead
+  headcount mcp --allow drive --print-config codex
 
 Exit codes: 0 its input has ended, or it was asked to end, 64 a terminal is no input for it.")]
 pub(crate) struct McpArgs {
     /// What the client may do beside looking; may be repeated
     #[arg(long = "allow", value_name = "WHAT", value_delimiter = ',', value_parser = grant)]
     pub(crate) allow: Vec<McpGrant>,
+    /// Print what makes this agent start the server so, and serve nothing
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) print_config: Option<McpClientKind>,
+}
+
+/// An agent that starts servers, and whose configuration is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum McpClientKind {
+    Claude,
+    Codex,
+    Gemini,
+    Opencode,
+    Copilot,
 }
 
 /// What a client may do beside looking.

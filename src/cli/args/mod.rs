@@ -8,6 +8,7 @@ mod fleet;
 mod format;
 mod groups;
 mod hooks;
+mod import;
 mod job;
 mod lead;
 mod look;
@@ -38,6 +39,7 @@ pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseA
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
 pub(crate) use format::{Format, FormatArgs};
 pub(crate) use hooks::{HookEventsArgs, HooksArgs, HooksChangeArgs, HooksStatusArgs, HooksVerb};
+pub(crate) use import::ImportArgs;
 pub(crate) use job::{
     CancelArgs, EventsArgs, JobArgs, JobLogsArgs, JobResumeArgs, JobStopArgs, JobVerb, ListArgs, PruneArgs, PublishArgs,
     RunArgs, ShowArgs, SubmitArgs, WaitArgs,
@@ -49,7 +51,7 @@ pub(crate) use lead::{
 pub(crate) use look::{DiffArgs, ExplainArgs, HistoryArgs, StatusArgs, StatusForm};
 pub(crate) use mcp::McpArgs;
 #[cfg(feature = "mcp")]
-pub(crate) use mcp::McpGrant;
+pub(crate) use mcp::{McpClientKind, McpGrant};
 pub(crate) use reading::{LogsArgs, ReadArgs, ScreenArgs, SourceArgs};
 pub(crate) use record::{CheckArgs, InitArgs, RecordArgs, UndoArgs};
 pub(crate) use schema::{SchemaArgs, SchemaName};
@@ -214,6 +216,7 @@ pub(crate) enum Verb {
     Consent(ConsentArgs),
     Links(LinksArgs),
     Init(InitArgs),
+    Import(ImportArgs),
     #[command(visible_alias = "validate")]
     Check(CheckArgs),
     Job(JobArgs),

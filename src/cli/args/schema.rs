@@ -61,6 +61,8 @@ pub(crate) enum SchemaName {
     Answer,
     /// What `wait --json` prints
     Wait,
+    /// What `import --json` prints
+    Import,
     /// What `links --json` prints
     Links,
     /// What `hooks status --json` prints

@@ -14,7 +14,7 @@ use crate::core::text::printable;
 use crate::store::paths::StateHome;
 
 /// Where it is written unless somebody says otherwise.
-const HERE: &str = "agent-sessions.yaml";
+pub(super) const HERE: &str = "agent-sessions.yaml";
 
 /// Composes the manifest and writes or prints it.
 pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> {
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<Exit, CliError> 
 }
 
 /// Creates the file, which must not be there, and makes sure it is on disk.
-fn write(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     if written.is_err() {
@@ -52,7 +52,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-fn failed(path: &Path, error: &io::Error) -> CliError {
+pub(super) fn failed(path: &Path, error: &io::Error) -> CliError {
     let path = path.display();
     if error.kind() == io::ErrorKind::AlreadyExists {
         return CliError::new(Exit::Refused, format!("{path} already exists"))

@@ -13,8 +13,7 @@ pub(crate) fn run(args: &McpArgs, context: &Context) -> Result<Exit, CliError> {
 /// Says that there is none.
 #[cfg(not(feature = "mcp"))]
 pub(crate) fn run(args: &McpArgs, _context: &Context) -> Result<Exit, CliError> {
-    let count = args.allow.len();
-    tracing::debug!(count, "grants of no use");
+    tracing::debug!(grants = args.allow.len(), is_config = args.print_config.is_some(), "of no use");
     let error = CliError::new(Exit::Refused, "this headcount was built without its server for agents");
     Err(error.hint("build it with `--features mcp`, which is the default"))
 }

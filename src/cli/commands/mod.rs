@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod history;
 pub(crate) mod hooks;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod job;
 pub(crate) mod lead;

@@ -12,6 +12,7 @@ use crate::core::events::Event;
 use crate::core::fleet::report::{FleetEvent, FleetReport};
 use crate::core::fleet::{DriftNote, HostState, SessionState};
 use crate::core::hooks::HooksReport;
+use crate::core::import::ImportReport;
 use crate::core::job::{JobEvent, Record};
 use crate::core::lead::ApplyReport;
 use crate::core::lead::conditions::WaitReport;
@@ -64,6 +65,7 @@ pub(crate) fn of(document: SchemaName) -> Value {
         SchemaName::Queue => generate::<QueueReport>("headcount queue v1"),
         SchemaName::Answer => generate::<AnswerReport>("headcount answer v1"),
         SchemaName::Hooks => generate::<HooksReport>("headcount hooks v1"),
+        SchemaName::Import => generate::<ImportReport>("headcount import v1"),
         SchemaName::Links => generate::<LinksReport>("headcount links v1"),
         SchemaName::Wait => generate::<WaitReport>("headcount wait v1"),
         SchemaName::Receipt => generate::<SendReceipt>("headcount receipt v1"),

@@ -39,6 +39,11 @@ pub(crate) fn tell(directory: &Path, event: &str, said: &[u8]) {
     csd::tell(directory, event, said);
 }
 
+/// Where csd's workers are, and why that cannot be relied on, if it cannot.
+pub(crate) fn csd_place() -> (std::path::PathBuf, Option<String>) {
+    csd::place()
+}
+
 /// What `headcount links` makes: links in a directory, scripts in that of a skill.
 pub(crate) fn wanted(form: LinkForm) -> Vec<&'static str> {
     match form {

@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod arguments;
 mod call;
+mod config;
 mod run;
 mod server;
 mod tools;
@@ -28,10 +29,13 @@ use crate::control::lead;
 
 /// Serves until the standard input ends, or until it is asked to end.
 pub(crate) fn run(args: &McpArgs, context: &Context) -> Result<Exit, CliError> {
+    if let Some(client) = args.print_config {
+        return config::print(client, args, context);
+    }
     if io::stdin().is_terminal() {
         let error =
             CliError::new(Exit::Usage, "`headcount mcp` is for a client of the Model Context Protocol, and a terminal is none");
-        return Err(error.hint("`claude mcp add headcount -- headcount mcp` lets Claude Code start it"));
+        return Err(error.hint("`headcount mcp --print-config AGENT` shows how an agent starts it"));
     }
     let program = lead::launcher().map_err(|why| CliError::new(Exit::Failure, why))?;
     let failed = |error: io::Error| CliError::new(Exit::Failure, format!("cannot serve: {error}"));

@@ -49,6 +49,7 @@ impl Reach {
             | Verb::Ask(_)
             | Verb::Answer(_)
             | Verb::Init(_)
+            | Verb::Import(_)
             | Verb::Hooks(_)
             | Verb::Links(_) => Self::Act,
             Verb::Job(args) => match &args.verb {

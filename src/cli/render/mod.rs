@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod fleet;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod json;
 pub(crate) mod lead;

@@ -23,7 +23,9 @@ pub fn scope_of(manifest: &Manifest) -> Vec<String> {
         let mut fact = |what: &str, value: String| lines.push(format!("{name}: {what} {value}"));
         fact("agent", session.agent.to_string());
         fact("server", format!("{} {}", session.key.mux, printable(&session.key.server)));
-        fact("cwd", format!("{:?}", session.cwd));
+        if let Some(cwd) = &session.cwd {
+            fact("cwd", printable(&cwd.display().to_string()).into_owned());
+        }
         if !lead.command.is_empty() {
             fact("command", format!("{:?}", lead.command));
         }

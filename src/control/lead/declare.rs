@@ -3,14 +3,14 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::control::observe::Observer;
 use crate::control::pass::{PassError, PassOptions, environment};
 use crate::core::edit::Edit;
 use crate::core::ids::SessionKey;
-use crate::core::manifest::Manifest;
 use crate::core::manifest::lead::Desired;
+use crate::core::manifest::{Manifest, SessionsNode};
 use crate::store::journal::{Journal, NewNote, Note};
 use crate::store::manifest::{ManifestFile, Snapshot, UpdateCause};
 use crate::yaml;
@@ -53,32 +53,38 @@ pub fn declare(
     update(world, options, edits, sessions.first().filter(|_| sessions.len() == 1), &message)
 }
 
+/// An entry that is to be added.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::control) struct NewManifestEntry<'a> {
+    pub(in crate::control) key: &'a SessionKey,
+    pub(in crate::control) value: &'a Value,
+    /// What stands behind its first line.
+    pub(in crate::control) comment: Option<&'a String>,
+}
+
 /// Writes a new entry at the end of the list.
 ///
 /// # Errors
 /// [`DeclareError`].
-pub fn append(
+pub fn append(world: &Observer, options: &PassOptions, key: &SessionKey, entry: &Value) -> Result<Vec<PathBuf>, DeclareError> {
+    append_all(world, options, &[NewManifestEntry { key, value: entry, comment: None }])
+}
+
+/// Writes new entries at the end of the list, all of them or none.
+///
+/// # Errors
+/// [`DeclareError`].
+pub(in crate::control) fn append_all(
     world: &Observer,
     options: &PassOptions,
-    key: &SessionKey,
-    entry: &serde_json::Value,
+    entries: &[NewManifestEntry<'_>],
 ) -> Result<Vec<PathBuf>, DeclareError> {
     let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
         let (text, manifest) = read(world, options, snapshot)?;
-        if manifest.find(key).is_some() {
-            return Err(DeclareError::Refused(format!("{key} has an entry already")));
+        if let Some(entry) = entries.iter().find(|entry| manifest.find(entry.key).is_some()) {
+            return Err(DeclareError::Refused(format!("{} has an entry already", entry.key)));
         }
-        let list = manifest.list_path();
-        let edit = match manifest.sessions_node {
-            crate::core::manifest::SessionsNode::Sequence => {
-                Edit::new(list.index(manifest.sessions.len()), None, Some(entry.clone()))
-            }
-            node => {
-                let from = (node == crate::core::manifest::SessionsNode::Null).then_some(serde_json::Value::Null);
-                Edit::new(list, from, Some(json!([entry])))
-            }
-        };
-        let new = yaml::apply(text, &[edit]).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        let new = with_entries(text, &manifest, entries).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
         yaml::load(&new, &environment(world)).map_err(|diagnostics| PassError::Invalid {
             path: options.manifest.clone(),
             text: new.clone(),
@@ -86,7 +92,37 @@ pub fn append(
         })?;
         Ok(Some(new.into_bytes()))
     };
-    update(world, options, edits, Some(key), "an entry was added")
+    let (session, message) = match entries {
+        [entry] => (Some(entry.key), "an entry was added".to_owned()),
+        _ => (None, format!("{} entries were added", entries.len())),
+    };
+    update(world, options, edits, session, &message)
+}
+
+/// The text of a manifest with more entries at the end of its list.
+///
+/// # Errors
+/// They cannot be written there.
+pub(in crate::control) fn with_entries(
+    text: &str,
+    manifest: &Manifest,
+    entries: &[NewManifestEntry<'_>],
+) -> Result<String, yaml::Refusal> {
+    let (list, count) = (manifest.list_path(), manifest.sessions.len());
+    let values = || entries.iter().map(|entry| entry.value.clone());
+    let edits: Vec<Edit> = match manifest.sessions_node {
+        SessionsNode::Sequence => {
+            (count..).zip(values()).map(|(index, value)| Edit::new(list.clone().index(index), None, Some(value))).collect()
+        }
+        node => {
+            let from = (node == SessionsNode::Null).then_some(Value::Null);
+            vec![Edit::new(list.clone(), from, Some(values().collect()))]
+        }
+    };
+    let new = yaml::apply(text, &edits)?;
+    let comments: Vec<_> =
+        (count..).zip(entries).filter_map(|(index, entry)| Some((list.clone().index(index), entry.comment?.clone()))).collect();
+    if comments.is_empty() { Ok(new) } else { yaml::annotate(&new, &comments) }
 }
 
 /// The text of a version of the manifest, and what it says.

@@ -6,7 +6,7 @@ mod allow;
 mod amend;
 mod conditions;
 mod crews;
-mod declare;
+pub(in crate::control) mod declare;
 mod effects;
 mod enforce;
 mod engine;

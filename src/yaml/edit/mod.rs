@@ -4,6 +4,7 @@
 //! tree (`replace`, `insert`, `remove`), splices are collected as long as they do not disturb one another (`batch`), and the
 //! guard judges the result.
 
+mod annotate;
 mod batch;
 mod insert;
 pub(super) mod layout;
@@ -24,6 +25,7 @@ use super::load::{unreadable_text, wrong_shape};
 use super::text::position;
 use super::{guard, untyped};
 use crate::core::edit::Edit;
+pub use annotate::annotate;
 use model::NodeChange;
 pub use refusal::Refusal;
 pub use take_out::{TakenOut, put_back, take_out};

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &AllowArgs, context: &Context) -> Result<Exit, CliError>
     let resolved = ManifestFile::open(&found.path)?.resolved()?;
     let file = PermissionFile::new(&home, &resolved);
     let shown = printable(&resolved.display().to_string()).into_owned();
-    let failed = |error: std::io::Error| CliError::new(Exit::Failure, format!("cannot keep the permission: {error}"));
+    let failed = |error| unkept("permission", &home, &error);
     if args.revoke {
         let said = if file.revoke().map_err(failed)? { "may act no more" } else { "was not allowed to act" };
         context.out.answer(&format!("{shown} {said}.\n"))?;
@@ -54,10 +54,16 @@ pub(crate) fn run(args: &AllowArgs, context: &Context) -> Result<Exit, CliError>
     Ok(Exit::Done)
 }
 
+/// What is said where a decision cannot be written down.
+fn unkept(what: &str, home: &StateHome, error: &std::io::Error) -> CliError {
+    CliError::new(Exit::Failure, format!("cannot keep the {what} in {}: {error}", home.path().display()))
+        .hint("set $XDG_STATE_HOME to a directory that you can write to")
+}
+
 /// Consents to agents that ask nothing, or takes that back.
 pub(crate) fn run_consent(args: &ConsentArgs, context: &Context) -> Result<Exit, CliError> {
     let home = StateHome::from_environment(|name| std::env::var_os(name))?;
-    let failed = |error: std::io::Error| CliError::new(Exit::Failure, format!("cannot keep the consent: {error}"));
+    let failed = |error| unkept("consent", &home, &error);
     match args.what {
         Consent::Revoke => {
             let had = lead::withdraw_consent(&home).map_err(failed)?;

@@ -105,8 +105,7 @@ pub(super) struct Workers {
 impl Workers {
     /// The directory that the environment names, else the usual one. One that another user could have put there is not used.
     pub(super) fn of_environment() -> Result<Self, String> {
-        let named = std::env::var_os("CSD_WORKER_DIR").filter(|name| !name.is_empty()).map(PathBuf::from);
-        let workers = Self::at(named.unwrap_or_else(usual));
+        let workers = Self::at(directory());
         workers.check().map(|()| workers)
     }
 
@@ -292,6 +291,17 @@ impl Workers {
         let written = file.write_all(content).and_then(|()| fs::rename(&temporary, path));
         written.inspect_err(|_| drop(fs::remove_file(&temporary)))
     }
+}
+
+/// Where workers are, and why that cannot be relied on, if it cannot.
+pub(in crate::cli) fn place() -> (PathBuf, Option<String>) {
+    let directory = directory();
+    let problem = Workers::at(directory.clone()).check().err();
+    (directory, problem)
+}
+
+fn directory() -> PathBuf {
+    std::env::var_os("CSD_WORKER_DIR").filter(|name| !name.is_empty()).map_or_else(usual, PathBuf::from)
 }
 
 /// The usual directory: the old one where only that is there, because no link can take its place.

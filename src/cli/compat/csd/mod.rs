@@ -21,6 +21,7 @@ use crate::core::ids::AgentKind;
 use crate::core::lead::LeadProfile;
 use args::{CsdCommand, WorkerVerb};
 pub(super) use emit::tell;
+pub(super) use files::place;
 use files::{WorkerMeta, Workers};
 
 /// The command.
