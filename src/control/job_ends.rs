@@ -95,9 +95,12 @@ pub fn conclude(files: &JobFiles, spec: &JobSpec, end: &JobEnd, prepare: fn(&mut
 /// The event that says in the registry how it ended. `None`: it was called off there, or is gone.
 fn recorded(spec: &JobSpec, end: &JobEnd) -> Result<Option<JobEvent>, String> {
     let registry = Registry::at(&spec.registry);
-    let data = json!({
+    let mut data = json!({
         "outcome": end.outcome, "code": end.code, "attempts": end.attempts, "session_id": end.session_id, "denied": end.denied,
     });
+    if end.outcome == JobOutcome::Stopped {
+        data["lifecycle"] = json!("stop");
+    }
     let kind = match end.outcome {
         JobOutcome::Completed => EventKind::Completed,
         JobOutcome::Failed => EventKind::Error,

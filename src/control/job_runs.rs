@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::agent;
 use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
-use crate::core::job::run::{JobEnd, JobNext, JobSpec, StreamNews, next_attempt};
+use crate::core::job::run::{JobEnd, JobNext, JobSpec, StreamNews, next_attempt, read_attended};
 use crate::core::report::status::JobRow;
 use crate::core::text::printable;
 use crate::store::job_files::{JobFiles, LineReader};
@@ -24,6 +24,9 @@ const TAIL: u64 = 64 << 10;
 pub enum JobRunState {
     /// Its agent works.
     Working,
+    /// Its agent waits for somebody to answer it.
+    #[serde(rename = "needs-input")]
+    NeedsInput,
     /// Its next attempt waits.
     Waiting,
     /// Nobody runs it: its pane, its server or the host was lost.
@@ -37,6 +40,7 @@ impl JobRunState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Working => "working",
+            Self::NeedsInput => "needs-input",
             Self::Waiting => "waiting",
             Self::Lost => "lost",
             Self::Over => "over",
@@ -61,6 +65,8 @@ pub struct JobRunReport {
     pub submitted_at: DateTime<Utc>,
     /// How long it has taken, in seconds.
     pub elapsed: u64,
+    /// What its agent waits for.
+    pub asks: Option<String>,
     /// The conversation.
     pub session_id: Option<String>,
     /// Where the output of its agent is.
@@ -75,10 +81,12 @@ pub struct JobRunReport {
 pub fn look(files: &JobFiles, spec: &JobSpec, now: DateTime<Utc>) -> JobRunReport {
     let attempts = files.attempts();
     let end = files.done();
+    let asks = files.asks().filter(|_| end.is_none());
     let is_open = attempts.last().is_some_and(|last| last.ended.is_none());
     let state = match (&end, files.launcher()) {
         (Some(_), _) => JobRunState::Over,
         (None, None) => JobRunState::Lost,
+        (None, Some(_)) if is_open && asks.is_some() => JobRunState::NeedsInput,
         (None, Some(_)) if is_open => JobRunState::Working,
         (None, Some(_)) => JobRunState::Waiting,
     };
@@ -95,6 +103,7 @@ pub fn look(files: &JobFiles, spec: &JobSpec, now: DateTime<Utc>) -> JobRunRepor
         next_at,
         submitted_at: spec.at,
         elapsed: u64::try_from((until - spec.at).num_seconds()).unwrap_or_default(),
+        asks,
         session_id: files.session_id(),
         output: files.output(),
         last_line: last_line(files, spec),
@@ -128,7 +137,10 @@ impl JobLog {
 }
 
 fn reader_of(spec: &JobSpec) -> Option<fn(&Value) -> StreamNews> {
-    agent::of(spec.agent).and_then(agent::Adapter::headless).map(|table| table.read)
+    match spec.is_interactive {
+        true => Some(read_attended),
+        false => agent::of(spec.agent).and_then(agent::Adapter::headless).map(|table| table.read),
+    }
 }
 
 /// What a line says to people, with its end.

@@ -8,6 +8,8 @@
 //! <state>/jobs/<id>/session-id      the conversation
 //! <state>/jobs/<id>/attempts        a line of JSON for each beginning and each end of an attempt
 //! <state>/jobs/<id>/agent.<n>       the process of attempt n
+//! <state>/jobs/<id>/placed           where its last launcher was put
+//! <state>/jobs/<id>/asks             what its agent waits for, as long as it does
 //! <state>/jobs/<id>/stop            somebody stopped it
 //! <state>/jobs/<id>/done            it is over, and how: written once, whole
 //! <state>/jobs/<id>/told.<what>     that its end was told: made before it is, so that it is told once
@@ -29,12 +31,15 @@ use super::paths::StateHome;
 use super::replace;
 use crate::core::job::JobId;
 use crate::core::job::run::{Attempt, AttemptNote, JobEnd, JobSpec, attempts_of};
+use crate::core::lead::Placed;
 use crate::fault;
 
 const SPEC: &str = "spec.json";
 const ATTEMPTS: &str = "attempts";
 const DONE: &str = "done";
 const STOP: &str = "stop";
+const ASKS: &str = "asks";
+const PLACED: &str = "placed";
 const LOCK: &str = "lock";
 
 /// What an agent is told when it goes on.
@@ -120,6 +125,49 @@ impl JobFiles {
     /// What the agent gets on its standard input.
     pub fn input(&self, is_resumed: bool) -> PathBuf {
         self.file(if is_resumed { "continue" } else { "prompt" })
+    }
+
+    /// The same as a text.
+    pub fn prompt(&self, is_resumed: bool) -> Option<String> {
+        String::from_utf8(self.small(if is_resumed { "continue" } else { "prompt" })?).ok()
+    }
+
+    /// Writes a line behind the output.
+    ///
+    /// # Errors
+    /// [`JobFileError`].
+    pub fn add_output(&self, line: &[u8]) -> Result<(), JobFileError> {
+        let path = self.output();
+        fault::around("output", || replace::append_line(&path, line)).map_err(failed("write", &path))
+    }
+
+    /// Where its last launcher was put.
+    pub fn placed(&self) -> Option<Placed> {
+        self.json(PLACED)
+    }
+
+    /// Writes down where a launcher was put.
+    ///
+    /// # Errors
+    /// [`JobFileError`].
+    pub fn note_placed(&self, placed: &Placed) -> Result<(), JobFileError> {
+        let path = self.file(PLACED);
+        let text = serde_json::to_vec(placed).map_err(io::Error::other).map_err(failed("write", &path))?;
+        fault::around(PLACED, || replace::replace(&path, &text)).map_err(failed("write", &path))
+    }
+
+    /// What its agent waits for.
+    pub fn asks(&self) -> Option<String> {
+        String::from_utf8(self.small(ASKS)?).ok()
+    }
+
+    /// Writes down what its agent waits for, or that it waits for nothing.
+    pub fn note_asks(&self, what: Option<&str>) {
+        // It is for people to look at; what follows from it is told elsewhere.
+        let _ = match what {
+            Some(what) => replace::replace(&self.file(ASKS), what.as_bytes()),
+            None => std::fs::remove_file(self.file(ASKS)),
+        };
     }
 
     /// Makes the files of a new job; the one that makes it a job comes last.
@@ -275,7 +323,8 @@ impl JobFiles {
     /// [`JobFileError`].
     pub fn remove(&self) -> Result<(), JobFileError> {
         // Without this one it is no job of ours any more.
-        let names = [SPEC, "prompt", "continue", "output.log", "session-id", ATTEMPTS, STOP, DONE, LOCK].map(str::to_owned);
+        let names = [SPEC, "prompt", "continue", "output.log", "session-id", ATTEMPTS, PLACED, ASKS, STOP, DONE, LOCK]
+            .map(str::to_owned);
         let numbered = self.directory.read_dir().into_iter().flatten().filter_map(|entry| {
             let name = entry.ok()?.file_name().to_str()?.to_owned();
             (name.starts_with("agent.") || name.starts_with("told.") || name.starts_with(".new-")).then_some(name)

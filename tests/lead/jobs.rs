@@ -13,7 +13,7 @@ use super::{Ran, Scene, is_alive};
 /// What `claude -p` writes, and what `codex exec --json` does. What a prompt holds says what happens: `@@exit N`, `@@hang`, `@@slow S`,
 /// `@@mute` (nothing is written), `@@deaf` (it ends by no signal that asks), `@@child` (the agent itself is a child). Each conversation is a file, and one that is begun or gone
 /// on in by two at a time leaves `second`.
-const AGENT: &str = r#"#!/usr/bin/env python3
+pub(super) const AGENT: &str = r#"#!/usr/bin/env python3
 import fcntl, json, os, re, signal, subprocess, sys, time, uuid
 words, name = sys.argv[1:], os.path.basename(sys.argv[0])
 prompt = sys.stdin.read()

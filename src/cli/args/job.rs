@@ -55,8 +55,8 @@ pub(crate) enum JobVerb {
 
 /// Hand an agent a job, and do not wait for it
 ///
-/// The agent works without a terminal in a tmux session of its own, `AGENT-NAME`. headcount reads its output, begins it again where it
-/// crashes, in the same conversation, and writes down how the job ended.
+/// The agent works in a session of its own, `AGENT-NAME`: at a terminal, where you can attach and answer it, or with --headless without
+/// one. headcount begins it again where it crashes, in the same conversation, and writes down how the job ended.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 The first line of the answer is the job's id. The files of a job lie in $XDG_STATE_HOME/headcount/jobs/ID: `prompt`, `output.log`, \
@@ -65,11 +65,13 @@ The first line of the answer is the job's id. The files of a job lie in $XDG_STA
 An attempt that crashes is followed by another after 3, 6, 12 … minutes, as `lead: { backoff: … }` of the manifest says. What a lost \
 pane or a reboot cut off goes on by `headcount job resume` or `headcount watch --enforce`.
 
-Nobody is there to answer the agent, so --permissions edit or bypass says how far it may go.
+At a terminal headcount types the prompt, and the job is over when the turn that took it in is. The agent stays for you until \
+`headcount job stop` or `prune`. With --headless nobody can answer the agent, so --permissions edit or bypass says how far it may go.
 
 Exit codes: 0 begun (with --wait: completed), 1 failed, 3 refused: nothing was begun.
 
 Examples:
+  headcount job run --agent claude --name fix-ci --prompt 'make CI pass'
   headcount job run --agent claude --headless --permissions edit --file a.md
   headcount job run --agent pi --headless --permissions bypass --file -
   headcount job run --agent codex --headless --permissions bypass --prompt x")]
@@ -95,7 +97,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DURATION", hide_short_help = true, default_value = "5h", value_parser = values::duration)]
     pub(crate) deadline: Duration,
     /// Without a terminal, where nobody is asked anything
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub(crate) headless: bool,
     /// How far the agent may go without asking
     #[arg(long, value_name = "MODE", default_value = "ask", value_parser = values::one_of(Permissions::ALL, Permissions::as_str))]
@@ -108,7 +110,10 @@ pub(crate) struct RunArgs {
     /// Wait until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
-    /// The tmux server to do it in, instead of the manifest's or the default one
+    /// The multiplexer to do it in
+    #[arg(long, value_name = "MUX", hide_short_help = true, value_parser = values::mux())]
+    pub(crate) mux: Option<MuxKind>,
+    /// The server to do it in, instead of the manifest's or the default one
     #[arg(long, value_name = "SERVER", hide_short_help = true)]
     pub(crate) server: Option<String>,
     /// The wait after its first crash, instead of the manifest's

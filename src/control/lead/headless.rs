@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::act::{self, Deed};
 use super::effects::Ending;
-use super::{LeadRequest, allow, effects, facts, launch, recover};
+use super::{GROWS, LeadRequest, allow, effects, facts, launch, recover};
 use crate::agent;
 use crate::control::job_agent::AgentGroup;
 use crate::control::observe::Observer;
@@ -17,10 +17,11 @@ use crate::control::{job_ends, job_runs};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, SessionKey};
 use crate::core::job::run::{JobEnd, JobOutcome, JobScene, JobSpec, job_standing};
+use crate::core::lead::send::{TextOptions, typable};
 use crate::core::lead::{
-    Action, ActionKind, BlockCode, Blocked, LeadCause, OperationReport, Outcome, Permit, Standing, Target,
+    Action, ActionKind, BlockCode, Blocked, LeadCause, OperationReport, Outcome, Permit, Placed, Standing, Target,
 };
-use crate::core::observe::{Process, Server};
+use crate::core::observe::{MuxSession, Process, Server};
 use crate::core::text::printable;
 use crate::mux;
 use crate::store::job_files::{JobFileError, JobFiles, StopNote};
@@ -64,13 +65,15 @@ fn look(world: &Observer, key: &SessionKey) -> Fact<Server> {
 /// # Errors
 /// [`Blocked`].
 pub fn taken_session(world: &Observer, state: &StateHome, spec: &JobSpec) -> Result<(), Blocked> {
-    let table = agent::of(spec.agent).and_then(agent::Adapter::headless);
     let unsupported = |why: String| Blocked::new(BlockCode::Unsupported, why);
-    let table =
-        table.ok_or_else(|| unsupported(format!("how {} does a job without a terminal has not been measured", spec.agent)))?;
-    if table.mode(spec.permissions()).is_none() {
-        let mode = spec.permissions().as_str();
-        return Err(unsupported(format!("{} has no mode without a terminal that is known to be `{mode}`", spec.agent)));
+    let how = if spec.is_interactive { "at a terminal" } else { "without a terminal" };
+    match has_mode(spec) {
+        Some(true) => {}
+        Some(false) => {
+            let mode = spec.permissions().as_str();
+            return Err(unsupported(format!("{} has no mode {how} that is known to be `{mode}`", spec.agent)));
+        }
+        None => return Err(unsupported(format!("how {} does a job {how} has not been measured", spec.agent))),
     }
     if spec.is_bypassing && !allow::has_consent(state) {
         let message = "it would run without asking you anything; `headcount consent bypass` allows that, once per user";
@@ -89,15 +92,65 @@ pub fn taken_session(world: &Observer, state: &StateHome, spec: &JobSpec) -> Res
         return Err(Blocked::new(BlockCode::ForeignName, message));
     }
     programs(world, spec, &server)?;
-    standing(spec, &server, None).map(|_| ())
+    standing(world, spec, &server, None).map(|_| ())
+}
+
+/// Whether an agent has the mode that a job asks for; `None`: how it does such a job is not known.
+fn has_mode(spec: &JobSpec) -> Option<bool> {
+    let adapter = agent::of(spec.agent)?;
+    if !spec.is_interactive {
+        return Some(adapter.headless()?.mode(spec.permissions()).is_some());
+    }
+    let table = adapter.drive()?;
+    // It is typed to, and its turns are read.
+    let is_driven = adapter.composer().is_some() && adapter.has_readable_turns() && table.muxes.contains(&spec.session.mux);
+    is_driven.then(|| table.mode(spec.permissions()).is_some())
+}
+
+/// Why an agent at a terminal cannot be given a prompt.
+///
+/// # Errors
+/// One line.
+pub fn fits_terminal(spec: &JobSpec, prompt: &str) -> Result<(), String> {
+    let Some(table) = agent::of(spec.agent).and_then(agent::Adapter::composer).filter(|_| spec.is_interactive) else {
+        return Ok(());
+    };
+    typable(prompt, TextOptions::default(), table).map(drop).map_err(|refusal| refusal.to_string())
+}
+
+/// The session that a new pane is in: made by the job if that made it, in this start or the last one.
+fn session_of(placed: &Placed, last: Option<&Placed>) -> Placed {
+    let is_its = |last: &Placed| last.is_new_session && (last.server, &last.session) == (placed.server, &placed.session);
+    Placed { is_new_session: placed.is_new_session || last.is_some_and(is_its), ..placed.clone() }
+}
+
+/// Takes away the pane of a job whose launcher has ended, where the multiplexer keeps it.
+///
+/// # Errors
+/// One line: it is still there.
+pub fn close_job_pane(world: &Observer, request: &HeadlessRequest<'_>, files: &JobFiles, spec: &JobSpec) -> Result<(), String> {
+    let Some(placed) = placed(world, files).filter(|_| files.launcher().is_none()) else { return Ok(()) };
+    let _lock = lock(world, request, spec).map_err(|blocked| blocked.message)?;
+    let deed = Deed { action: ActionKind::Stop, session: &spec.session, agent: spec.agent, conversation: None };
+    let operation = act::operation_by(world, (request.by, request.cause), &deed);
+    let action = Action { kind: ActionKind::Stop, target: Target::InPlace, conversation: None, rung: None };
+    let permit = Permit::new(&operation, &Standing::Planned(action)).ok_or("internal error: nothing was permitted")?;
+    effects::tidy(world, &permit, &placed, false)
 }
 
 /// What is to be done about a job.
-fn standing(spec: &JobSpec, server: &Fact<Server>, files: Option<&JobFiles>) -> Result<Option<Standing>, Blocked> {
+fn standing(
+    world: &Observer,
+    spec: &JobSpec,
+    server: &Fact<Server>,
+    files: Option<&JobFiles>,
+) -> Result<Option<Standing>, Blocked> {
+    let placed = files.and_then(|files| placed(world, files));
     let status = files.and_then(|_| Registry::at(&spec.registry).find(&spec.job).ok().flatten()).map(|job| job.status);
     let scene = JobScene {
         session: &spec.session,
         server,
+        placed: placed.as_ref(),
         status,
         is_over: files.is_some_and(|files| files.done().is_some()),
         is_stopped: files.is_some_and(|files| files.stopped_by().is_some()),
@@ -107,6 +160,12 @@ fn standing(spec: &JobSpec, server: &Fact<Server>, files: Option<&JobFiles>) -> 
         Standing::Blocked(blocked) => Err(blocked),
         standing => Ok(Some(standing)),
     }
+}
+
+/// Where its last launcher was put, if the same server is still there.
+fn placed(world: &Observer, files: &JobFiles) -> Option<Placed> {
+    let start = |placed: &Placed| world.host.stat(placed.server).into_seen().map(|server| server.start_ticks);
+    files.placed().filter(|placed| start(placed).is_some_and(|now| placed.server_start.is_some() && now == placed.server_start))
 }
 
 /// Whether the programs are where the new pane looks for them.
@@ -191,8 +250,18 @@ fn start_locked(
     let unknown = |why: String| Blocked::new(BlockCode::Unknown, why);
     let operations = Operations::new(request.state);
     recover::resolve(world, &operations, &spec.session, false)?;
-    let server = look(world, &spec.session);
-    let standing = match standing(spec, &server, Some(files))? {
+    let until = Instant::now() + GROWS;
+    let (server, stands) = loop {
+        let server = look(world, &spec.session);
+        match standing(world, spec, &server, Some(files)) {
+            // So does a session whose last program has just ended.
+            Err(blocked) if blocked.message == MuxSession::STARTING && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(250));
+            }
+            stands => break (server, stands?),
+        }
+    };
+    let standing = match stands {
         Some(Standing::Met(why)) => return Ok(JobStart::Met(why)),
         Some(standing @ Standing::Planned(_)) => standing,
         _ => return Err(unknown("nothing is known of it".to_owned())),
@@ -217,6 +286,7 @@ fn start_locked(
         job: Some(files.path().to_path_buf()),
     };
     let started = Instant::now();
+    let last = placed(world, files);
     let made = begun.write_launch(&launch).map_err(|error| PassError::line(&error)).and_then(|launch| {
         let withheld: Vec<String> = launch::withheld(world, table, &[]);
         let pane = effects::PaneRequest {
@@ -224,10 +294,16 @@ fn start_locked(
             launch: &launch,
             cwd: &spec.cwd,
             withheld: &withheld,
-            last: None,
+            last: last.as_ref(),
         };
         effects::place(world, &permit, &pane)
     });
+    if let Ok(placed) = &made
+        && let Err(error) = files.note_placed(&session_of(placed, last.as_ref()))
+    {
+        // It runs all the same; only its session is not known as its own any more.
+        tracing::warn!(why = PassError::line(&error), "where a job runs is not kept");
+    }
     let end = |outcome, why: Option<String>| {
         let report = OperationReport {
             id: Some(operation.id.clone()),

@@ -56,7 +56,10 @@ pub use engine::{
 };
 use facts::Ground;
 pub use front::{FrontRequest, HeardCheck};
-pub use headless::{HeadlessRequest, JobStart, end_stopped_job, resume_jobs, start_job, stop_job, submit_job, taken_session};
+pub use headless::{
+    HeadlessRequest, JobStart, close_job_pane, end_stopped_job, fits_terminal, resume_jobs, start_job, stop_job, submit_job,
+    taken_session,
+};
 pub use holds::holds;
 pub use launch::{lock_name, new_id};
 pub(in crate::control) use send::next_texts;
@@ -67,7 +70,8 @@ pub use send::{
 pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared};
 pub use unlisted::UnlistedManifest;
 pub use waiting::{
-    Background, BackgroundThread, Overview, SentMark, WaitRequest, follow_jobs, follow_jobs_once, overviews, sent_mark, wait,
+    AttendedJob, Background, BackgroundThread, Overview, SentMark, WaitRequest, attend_job, follow_jobs, follow_jobs_once,
+    look_at_attended, overviews, sent_mark, wait,
 };
 pub(in crate::control) use waiting::{deliver, dispatch_crews};
 pub use worker::{WorkerReach, WorkerStanding, worker_standings};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::run::JobBus;
-use super::{EventKind, Job, JobId};
+use super::{EventKind, JobId};
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::turns::{
     AnswerSeen, EndVerdict, TranscriptPosition, Turn, TurnEnd, TurnPage, TurnReply, answer_to, judge_end,
@@ -68,13 +68,10 @@ pub enum FollowNews {
     Event(EventKind, String),
 }
 
-/// What there is to be told of a job now.
-pub fn follow(followed: &FollowedJob, job: &Job, scene: &FollowScene<'_>) -> FollowNews {
-    if job.status.is_final() {
-        return FollowNews::Nothing;
-    }
+/// What there is to be told of a job that is not over, after its last event.
+pub fn follow(followed: &FollowedJob, last: Option<EventKind>, scene: &FollowScene<'_>) -> FollowNews {
     let Some(turn) = scene.page.and_then(|page| turn_of(followed, page)) else { return FollowNews::Nothing };
-    let news = |kind: EventKind, detail: String| match job.last_event == Some(kind) {
+    let news = |kind: EventKind, detail: String| match last == Some(kind) {
         true => FollowNews::Nothing,
         false => FollowNews::Event(kind, detail),
     };
@@ -92,7 +89,7 @@ pub fn follow(followed: &FollowedJob, job: &Job, scene: &FollowScene<'_>) -> Fol
         (_, Some(how)) => FollowNews::Event(EventKind::Error, format!("its agent ended before the turn did: {how}")),
         // Somebody broke it off, and may say how to go on.
         (Some(TurnEnd::Interrupted | TurnEnd::Open), None) => news(EventKind::Progress, "its turn was interrupted".to_owned()),
-        (None, None) => match (scene.asks, job.last_event) {
+        (None, None) => match (scene.asks, last) {
             (Some(asks), _) => news(EventKind::PermissionRequired, asks.to_owned()),
             (None, None) => FollowNews::Event(EventKind::Started, "its turn has begun".to_owned()),
             (None, Some(EventKind::PermissionRequired)) => {
@@ -104,7 +101,7 @@ pub fn follow(followed: &FollowedJob, job: &Job, scene: &FollowScene<'_>) -> Fol
 }
 
 /// The turn that decides about a job: the one that took its prompt in, or the one that went on after that was interrupted.
-fn turn_of<'a>(followed: &FollowedJob, page: &'a TurnPage) -> Option<&'a Turn> {
+pub fn turn_of<'a>(followed: &FollowedJob, page: &'a TurnPage) -> Option<&'a Turn> {
     // No transcript has this number: its lines are told apart by their time.
     let since = TranscriptPosition { file: u64::MAX, end: u64::MAX, at: followed.since };
     let TurnReply::InTurn(answer) = answer_to(page, &followed.prompt, Some(&since)) else { return None };
@@ -119,35 +116,12 @@ mod tests {
 
     use chrono::TimeDelta;
 
-    use super::super::{JobStatus, NewJob, apply};
     use super::*;
     use crate::core::ids::{MuxKind, ServerKey};
-    use crate::core::job::JobEvent;
     use crate::core::lead::turns::{TurnDraft, TurnErrorKind};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
-    }
-
-    fn job(last: Option<EventKind>) -> Job {
-        let mut job = Job::new(NewJob {
-            id: "abc12345".parse().unwrap(),
-            at: at(100),
-            prompt: Some("do it".to_owned()),
-            agent: Some("claude".to_owned()),
-            agent_session: None,
-            timeout: None,
-            idle_timeout: None,
-            expected_artifacts: Vec::new(),
-            auth_token: None,
-            root: None,
-            broker: None,
-        });
-        if let Some(kind) = last {
-            let event = JobEvent::next(&job, kind, String::new(), None, at(101)).unwrap();
-            job = apply(&job, &event, at(101));
-        }
-        job
     }
 
     fn followed() -> FollowedJob {
@@ -195,14 +169,9 @@ mod tests {
     #[test]
     fn only_the_turn_that_took_the_prompt_in_counts() {
         let before = page(vec![turn("do it", 50, Some(TurnEnd::Done)), turn("something else", 120, Some(TurnEnd::Done))]);
-        assert_eq!(follow(&followed(), &job(None), &scene(&before)), FollowNews::Nothing);
+        assert_eq!(follow(&followed(), None, &scene(&before)), FollowNews::Nothing);
         let its = page(vec![turn("do it", 50, Some(TurnEnd::Done)), turn("do it", 120, Some(TurnEnd::Done))]);
-        assert_eq!(
-            follow(&followed(), &job(None), &scene(&its)),
-            FollowNews::Event(EventKind::Completed, "the answer".to_owned())
-        );
-        assert_eq!(follow(&followed(), &job(Some(EventKind::Completed)), &scene(&its)), FollowNews::Nothing);
-        assert!(JobStatus::Completed.is_final());
+        assert_eq!(follow(&followed(), None, &scene(&its)), FollowNews::Event(EventKind::Completed, "the answer".to_owned()));
     }
 
     #[test]
@@ -227,7 +196,7 @@ mod tests {
             (ended(&broken_off), Some(Progress), Some(Error)),
         ];
         for (number, (scene, last, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(kind(follow(&followed(), &job(last), &scene)), expected, "case {number}");
+            assert_eq!(kind(follow(&followed(), last, &scene)), expected, "case {number}");
         }
     }
 
@@ -235,9 +204,9 @@ mod tests {
     fn a_turn_that_was_broken_off_goes_on_in_the_next_one() {
         let broken_off = turn("do it", 120, Some(TurnEnd::Interrupted));
         let goes_on = page(vec![broken_off.clone(), turn("rather so", 130, None)]);
-        assert_eq!(follow(&followed(), &job(Some(EventKind::Progress)), &scene(&goes_on)), FollowNews::Nothing);
+        assert_eq!(follow(&followed(), Some(EventKind::Progress), &scene(&goes_on)), FollowNews::Nothing);
         let done = page(vec![broken_off, turn("rather so", 130, Some(TurnEnd::Done))]);
-        assert_eq!(kind(follow(&followed(), &job(Some(EventKind::Progress)), &scene(&done))), Some(EventKind::Completed));
+        assert_eq!(kind(follow(&followed(), Some(EventKind::Progress), &scene(&done))), Some(EventKind::Completed));
     }
 
     #[test]
@@ -246,9 +215,9 @@ mod tests {
         turn.mark = None;
         let page = page(vec![turn]);
         let first = FollowScene { is_idle: true, ..scene(&page) };
-        let FollowNews::Settling(seen) = follow(&followed(), &job(None), &first) else { panic!() };
+        let FollowNews::Settling(seen) = follow(&followed(), None, &first) else { panic!() };
         let again = FollowScene { before: Some(&seen), now: at(203), ..first };
-        assert_eq!(kind(follow(&followed(), &job(None), &again)), Some(EventKind::Completed));
-        assert_eq!(follow(&followed(), &job(Some(EventKind::Started)), &scene(&page)), FollowNews::Nothing);
+        assert_eq!(kind(follow(&followed(), None, &again)), Some(EventKind::Completed));
+        assert_eq!(follow(&followed(), Some(EventKind::Started), &scene(&page)), FollowNews::Nothing);
     }
 }

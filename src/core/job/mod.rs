@@ -17,7 +17,7 @@ mod verify;
 mod wire;
 
 pub use event::{EventKind, JobEvent, LoggedEvent, NoMoreNumbers};
-pub use followed::{FollowNews, FollowScene, FollowedJob, follow};
+pub use followed::{FollowNews, FollowScene, FollowedJob, follow, turn_of};
 pub use id::{JobId, NotAJobId};
 pub use life::{TimeOut, apply, cancel, timed_out, times_out_at};
 pub use record::{Job, JobStatus, NewJob, NotAJob, events_topic};

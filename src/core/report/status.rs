@@ -53,7 +53,7 @@ pub struct JobRow {
     pub session: SessionKey,
     /// Its agent.
     pub agent: AgentKind,
-    /// `working`, `waiting` (for its next attempt), `lost`, or how it ended: `completed`, `failed`, `stopped`.
+    /// `working`, `needs-input`, `waiting` (for its next attempt), `lost`, or how it ended: `completed`, `failed`, `stopped`.
     pub state: String,
     /// How often its agent was begun.
     pub attempts: u32,

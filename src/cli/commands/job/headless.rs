@@ -100,5 +100,6 @@ pub(super) fn take_away(id: &JobId, context: &Context) -> Result<(), CliError> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    lead::close_job_pane(&scope.world, &scope.request(), &files, &spec).unwrap_or_else(|why| context.out.note(&why));
     files.remove().map_err(|error| CliError::caused_by(Exit::Failure, &error))
 }

@@ -30,7 +30,6 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// Begins it, and says where it is.
 pub(crate) fn run(args: &RunArgs, registry: &Registry, manifest: Option<&Path>, context: &Context) -> Result<Exit, CliError> {
-    debug_assert!(args.headless);
     let prompt = submit::prompt_of(args.prompt.as_deref(), args.file.as_deref())?;
     let declared = manifest.and_then(run_pass::declared);
     let scene = headless::scene(context)?;
@@ -39,6 +38,7 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry, manifest: Option<&Path>, 
     // Tried before there is a job: one that is refused leaves nothing.
     let mut spec = spec(args, registry, declared.as_ref(), bus, &scene)?;
     let refused = |blocked: Blocked| CliError::new(Exit::Refused, format!("{}: {}", blocked.code.as_str(), blocked.message));
+    lead::fits_terminal(&spec, &prompt).map_err(|why| CliError::new(Exit::Refused, format!("its prompt: {why}")))?;
     lead::taken_session(&scene.world, &scene.state, &spec).map_err(refused)?;
     let job = registry.add(true, |id, auth_token| {
         Job::new(NewJob {
@@ -95,9 +95,9 @@ fn spec(
     let adapter = Agents::with(&agents);
     let adapter = adapter.of(args.agent).ok_or_else(|| usage(format!("no agent named {}", args.agent)))?;
     let program = adapter.names().programs.first().unwrap_or_default().to_owned();
-    if args.permissions == Permissions::Ask {
+    if args.headless && args.permissions == Permissions::Ask {
         let error = CliError::new(Exit::Refused, "nobody is there to answer what the agent asks; nothing was begun");
-        return Err(error.hint("--permissions edit lets it edit files, --permissions bypass lets it do everything"));
+        return Err(error.hint("--permissions edit lets it edit files, bypass everything; without --headless you can answer"));
     }
     if let Some(word) = misplaced(&agents, args.agent, &args.args) {
         return Err(usage(format!("{} is for headcount to say; leave it out", printable(word))));
@@ -114,13 +114,14 @@ fn spec(
     if cwd.to_str().is_none() {
         return Err(CliError::new(Exit::Refused, "the path of the directory is not UTF-8"));
     }
-    let usual = declared.map(|manifest| &manifest.usual).filter(|usual| usual.mux == MuxKind::Tmux);
+    let mux = args.mux.unwrap_or(MuxKind::Tmux);
+    let usual = declared.map(|manifest| &manifest.usual).filter(|usual| usual.mux == mux);
     let server = match (&args.server, usual) {
         (Some(server), _) => run_pass::surroundings().server(server),
         (None, Some(usual)) => usual.server.clone(),
         (None, None) => ServerKey::DEFAULT.to_owned(),
     };
-    let session = SessionKey { name, mux: MuxKind::Tmux, server, host: scene.world.host.name().to_owned() };
+    let session = SessionKey { name, mux, server, host: scene.world.host.name().to_owned() };
     if let Some(entry) = declared.and_then(|manifest| manifest.find(&session)) {
         let why = format!("{} is declared in the manifest; nothing was begun", printable(&entry.key.name));
         return Err(CliError::new(Exit::Refused, why).hint("give the job another --name"));
@@ -137,6 +138,8 @@ fn spec(
         program,
         args: args.args.clone(),
         is_bypassing: args.permissions == Permissions::Bypass,
+        is_asking: args.permissions == Permissions::Ask,
+        is_interactive: !args.headless,
         at: Utc::now(),
         deadline: u64::try_from(args.deadline.as_millis()).unwrap_or(u64::MAX),
         waits: JobWaits::of(backoff, args.backoff, args.attempts),
@@ -176,5 +179,8 @@ fn attach(session: &SessionKey) -> Vec<String> {
         path if path.contains('/') => vec!["-S".to_owned(), path.to_owned()],
         label => vec!["-L".to_owned(), label.to_owned()],
     };
+    if session.mux == MuxKind::Zellij {
+        return [vec!["zellij".to_owned()], vec!["attach".to_owned(), name]].concat();
+    }
     [vec!["tmux".to_owned()], server, vec!["attach-session".to_owned(), "-t".to_owned(), format!("={name}")]].concat()
 }

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &JobStopArgs, context: &Context) -> Result<Exit, CliErro
     }
     if files.launcher().is_none() {
         job_ends::conclude(&files, &spec, &end, |_| ()).unwrap_or_else(|why| context.out.note(&why));
+        lead::close_job_pane(&scope.world, &scope.request(), &files, &spec).unwrap_or_else(|why| context.out.note(&why));
     }
     match args.format.document() {
         Some(format) => print_document(&serde_json::to_value(&end).map_err(unencodable)?, format, context)?,

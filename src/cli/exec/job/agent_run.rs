@@ -10,8 +10,9 @@ use chrono::Utc;
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
 use super::super::signals;
+use super::living::{Asked, GRACE, LivingAgent};
 use super::output::JobOutput;
-use super::{JobLauncher, say};
+use super::{JobDoing, JobLauncher, say};
 use crate::agent;
 use crate::control::job_agent::AgentGroup;
 use crate::control::lead::{lock_name, new_id};
@@ -23,25 +24,11 @@ use crate::fault;
 use crate::host::Host as _;
 use crate::store::operations::{ConversationLock, LockError};
 
-/// How long an agent may take to end once it was asked to.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Why an attempt was told to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// Somebody stopped the job.
-    Stop,
-    /// Its time is over.
-    Deadline,
-    /// What it ran in was taken from it, by this signal.
-    Lost(i32),
-}
-
 impl JobLauncher<'_> {
     /// Begins the agent and waits for its end. An error is the signal that took the pane from us.
     pub(super) fn attempt(&mut self, opening: &JobOpening) -> Result<(), i32> {
         let number = self.files.attempts().last().map_or(0, |last| last.begun.number) + 1;
-        let is_assigned = matches!(opening, JobOpening::New) && self.table.id_flag.is_some();
+        let is_assigned = matches!(opening, JobOpening::New) && self.doing.takes_id();
         let assigned = if is_assigned { new_id().map(|id| id.0) } else { None };
         let resumes = match opening {
             JobOpening::Resumed(id) => Some(id.clone()),
@@ -56,8 +43,8 @@ impl JobLauncher<'_> {
             assigned,
         };
         self.insist(|files| files.note(&AttemptNote::Begun(begun.clone())))?;
-        let mut output = JobOutput::new(&self.files, self.table, begun.from, &self.wake);
-        let (mut child, _lock) = match self.begin(opening, &begun) {
+        let mut output = JobOutput::new(&self.files, self.doing, begun.from, &self.wake);
+        let (mut child, lock) = match self.begin(opening, &begun) {
             Ok(begun) => begun,
             Err((ending, reason)) => {
                 let ended = AttemptEnded {
@@ -75,7 +62,10 @@ impl JobLauncher<'_> {
             }
         };
         self.tell_beginning(&begun);
-        let (code, asked) = self.attend(&mut child, &mut output);
+        let (code, asked) = match self.doing {
+            JobDoing::Headless(_) => self.attend(&mut child, &mut output),
+            JobDoing::AtTerminal(_) => self.attend_at_terminal(LivingAgent { child, _lock: lock }, &mut output, &begun),
+        };
         let stream = output.stream().clone();
         self.note_end(&begun, &stream, code, asked)
     }
@@ -87,12 +77,14 @@ impl JobLauncher<'_> {
         begun: &AttemptBegun,
     ) -> Result<(Child, Option<ConversationLock>), (AttemptEnding, String)> {
         let crashed = |why: String| (AttemptEnding::Crashed, why);
-        let arguments = self.table.arguments(opening, begun.assigned.as_deref(), self.spec.permissions(), &self.spec.args);
-        let argv = [vec![self.spec.program.clone()], arguments].concat();
+        let argv = [vec![self.spec.program.clone()], self.arguments(opening, begun).map_err(crashed)?].concat();
         let mut command = super::super::command(&argv, &self.spec.cwd, self.launch).map_err(crashed)?;
         command.env(AgentGroup::MARK, self.spec.job.as_str());
         let lock = begun.resumes.as_ref().or(begun.assigned.as_ref()).map(|id| self.lock(&command, id)).transpose()?;
-        let wired = self.wire(&mut command, begun);
+        let wired = match self.doing {
+            JobDoing::Headless(_) => self.wire(&mut command, begun),
+            JobDoing::AtTerminal(_) => self.wire_to_terminal(&mut command, begun),
+        };
         wired.map_err(|error| crashed(format!("its files cannot be used: {error}")))?;
         let child = fault::around("begin the agent", || command.spawn());
         let child = child.map_err(|error| crashed(format!("cannot start {}: {error}", printable(&self.spec.program))))?;
@@ -194,7 +186,7 @@ impl JobLauncher<'_> {
     }
 
     /// Kills a group where whoever stopped the job said so.
-    fn kill_if_asked(&self, group: &AgentGroup) {
+    pub(super) fn kill_if_asked(&self, group: &AgentGroup) {
         if self.files.stopped_by().is_some_and(|note| note.kill) {
             group.signal(Signal::KILL);
         }

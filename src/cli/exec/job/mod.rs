@@ -2,6 +2,8 @@
 //! for as long as it holds the job's lock. What comes next is for `core::job::run` to say.
 
 mod agent_run;
+mod at_terminal;
+mod living;
 mod output;
 
 use std::path::Path;
@@ -9,19 +11,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 
-use self::agent_run::Asked;
+use self::living::{Asked, LivingAgent};
 use self::output::JobOutput;
 use super::{End, ended, say, signals};
 use crate::agent;
+use crate::agent::drive::LaunchTable;
 use crate::agent::headless::HeadlessTable;
 use crate::control::job_agent::AgentGroup;
 use crate::control::job_ends;
 use crate::core::job::EventKind;
 use crate::core::job::run::{
     Attempt, AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, AttemptStream, JobEnd, JobNext, JobOpening, JobOutcome,
-    JobSpec, StreamEnd, may_pass, next_attempt,
+    JobSpec, StreamEnd, StreamNews, may_pass, next_attempt, read_attended,
 };
 use crate::core::text::printable;
 use crate::fault;
@@ -49,13 +53,49 @@ struct JobLauncher<'a> {
     files: JobFiles,
     spec: JobSpec,
     launch: &'a LaunchSpec,
-    table: &'static HeadlessTable,
+    doing: JobDoing,
     host: LocalHost,
     wakes: Receiver<JobWake>,
     wake: SyncSender<JobWake>,
     /// What is told while the agent works.
     tellers: Vec<std::thread::JoinHandle<()>>,
+    /// The agent, where it goes on although the job is over.
+    living: Option<LivingAgent>,
     _claim: JobClaim,
+}
+
+/// How its agent is run.
+#[derive(Clone, Copy)]
+enum JobDoing {
+    /// Without a terminal.
+    Headless(&'static HeadlessTable),
+    /// At the terminal of the pane.
+    AtTerminal(&'static LaunchTable),
+}
+
+impl JobDoing {
+    fn of(spec: &JobSpec) -> Option<Self> {
+        let adapter = agent::of(spec.agent)?;
+        match spec.is_interactive {
+            true => adapter.drive().map(Self::AtTerminal),
+            false => adapter.headless().map(Self::Headless),
+        }
+    }
+
+    /// How a line of its output is read.
+    fn read(self) -> fn(&Value) -> StreamNews {
+        match self {
+            Self::Headless(table) => table.read,
+            Self::AtTerminal(_) => read_attended,
+        }
+    }
+
+    const fn takes_id(self) -> bool {
+        match self {
+            Self::Headless(table) => table.id_flag.is_some(),
+            Self::AtTerminal(table) => table.id_flag.is_some(),
+        }
+    }
 }
 
 /// Runs the job to its end, or until its pane is taken from it.
@@ -66,8 +106,8 @@ pub(super) fn run(directory: &Path, launch: &LaunchSpec) -> EndedRecord {
     };
     let files = JobFiles::at(directory);
     let Some(spec) = files.spec() else { return not_begun("the files of this job are gone".to_owned()) };
-    let Some(table) = agent::of(spec.agent).and_then(agent::Adapter::headless) else {
-        return not_begun(format!("how {} does a job without a terminal is not known", spec.agent));
+    let Some(doing) = JobDoing::of(&spec) else {
+        return not_begun(format!("how {} does such a job is not known", spec.agent));
     };
     let host = LocalHost::new(Environ::of_this_process());
     let own = host.stat(std::process::id()).into_seen().and_then(|own| own.start_ticks);
@@ -90,7 +130,8 @@ pub(super) fn run(directory: &Path, launch: &LaunchSpec) -> EndedRecord {
     if let Err(error) = listening {
         return not_begun(format!("cannot listen for signals: {error}"));
     }
-    let mut launcher = JobLauncher { files, spec, launch, table, host, wakes, wake, tellers: Vec::new(), _claim: claim };
+    let mut launcher =
+        JobLauncher { files, spec, launch, doing, host, wakes, wake, tellers: Vec::new(), living: None, _claim: claim };
     let (code, told) = launcher.go();
     ended(End { code: Some(code), signal: None, told }, None)
 }
@@ -125,7 +166,12 @@ impl JobLauncher<'_> {
         for teller in std::mem::take(&mut self.tellers) {
             let _ = teller.join();
         }
-        let told = job_ends::conclude(&self.files, &self.spec, &end, signals::unblock);
+        let mut told = job_ends::conclude(&self.files, &self.spec, &end, signals::unblock);
+        if let Some(living) = self.living.take()
+            && let Some(signal) = self.stay_with(living, &end, &mut told)
+        {
+            return (128 + signal, Some(signal));
+        }
         say(&format!("headcount: {}: {}", end.outcome.as_str(), printable(&end.reason)));
         println(&end.marker());
         let code = end.code.unwrap_or_default();
@@ -159,13 +205,21 @@ impl JobLauncher<'_> {
     fn take_over(&mut self) -> Result<(), i32> {
         let Some(Attempt { begun, ended: None }) = self.files.attempts().pop() else { return Ok(()) };
         let Some(group) = self.files.agent(begun.number).and_then(|leader| AgentGroup::new(leader, &self.spec.job)) else {
-            return self.note_end(&begun, &AttemptStream::default(), None, Some(Asked::Lost(libc::SIGKILL)));
+            self.look_at_the_end(&begun);
+            let mut output = JobOutput::silent(&self.files, self.doing, begun.from);
+            output.drain(true);
+            return self.note_end(&begun, output.stream(), None, Some(Asked::Lost(libc::SIGKILL)));
         };
+        let mut output = JobOutput::new(&self.files, self.doing, begun.from, &self.wake);
         if group.lives(&self.host) {
-            say("headcount: the agent of the last attempt still works; waiting for it");
+            match self.doing {
+                JobDoing::Headless(_) => say("headcount: the agent of the last attempt still works; waiting for it"),
+                // Its terminal is gone, and nobody reaches it any more.
+                JobDoing::AtTerminal(_) => group.signal(Signal::TERM),
+            }
         }
-        let mut output = JobOutput::new(&self.files, self.table, begun.from, &self.wake);
         let asked = self.outlive(&group, &mut output);
+        self.look_at_the_end(&begun);
         output.drain(true);
         // Of an agent that nobody saw end, only its own words say how.
         let asked = asked.or(Some(Asked::Lost(libc::SIGKILL)));
@@ -184,7 +238,7 @@ impl JobLauncher<'_> {
                 JobOpening::Resumed(_) => "goes on",
             };
             say(&format!("headcount: it {how} in {} s", wait.as_secs() + 1));
-            let mut output = JobOutput::none(&self.files, self.table);
+            let mut output = JobOutput::none(&self.files, self.doing);
             return match self.listen(Some(wait), &mut output) {
                 Some(Asked::Lost(signal)) => Err(signal),
                 // It may have been anything: what is so is looked at again.
@@ -246,6 +300,9 @@ impl JobLauncher<'_> {
             (_, Some(Asked::Deadline)) => (AttemptEnding::Deadline, "its time is over".to_owned()),
             (Some(StreamEnd::Failed(why)), _) => (AttemptEnding::Failed, why.clone()),
             (_, Some(Asked::Lost(_))) => (AttemptEnding::Lost, "its pane, its server or its launcher was lost".to_owned()),
+            (_, None) if self.was_quit(stream, code) => {
+                (AttemptEnding::Quit, format!("somebody ended its agent before its turn was over: {}", how(code)))
+            }
             (_, None) => (AttemptEnding::Crashed, format!("{}{said}", how(code))),
         };
         let assigned = begun.assigned.clone().or_else(|| begun.resumes.clone()).filter(|_| stream.is_begun);
@@ -294,7 +351,7 @@ impl JobLauncher<'_> {
     fn finish(&mut self, outcome: JobOutcome, reason: String) -> Result<JobEnd, i32> {
         let attempts = self.files.attempts();
         let last = attempts.last();
-        let mut output = JobOutput::silent(&self.files, self.table, last.map_or(0, |last| last.begun.from));
+        let mut output = JobOutput::silent(&self.files, self.doing, last.map_or(0, |last| last.begun.from));
         output.drain(true);
         let stream = output.stream();
         let code = last.and_then(|last| last.ended.as_ref()).and_then(|end| end.code);

@@ -6,8 +6,7 @@ use std::sync::mpsc::SyncSender;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
-use super::JobWake;
-use crate::agent::headless::HeadlessTable;
+use super::{JobDoing, JobWake};
 use crate::core::job::run::{AttemptStream, StreamNews};
 use crate::core::text::printable;
 use crate::store::job_files::{JobFiles, LineReader};
@@ -18,6 +17,8 @@ pub(super) struct JobOutput {
     read: fn(&Value) -> StreamNews,
     reader: Option<LineReader>,
     stream: AttemptStream,
+    /// Whether the conversation is written down as it is named.
+    is_live: bool,
     is_shown: bool,
     is_in_parts: bool,
     _watcher: Option<RecommendedWatcher>,
@@ -25,7 +26,7 @@ pub(super) struct JobOutput {
 
 impl JobOutput {
     /// From this byte on; wakes whoever listens when there is more.
-    pub(super) fn new(files: &JobFiles, table: &HeadlessTable, from: u64, wake: &SyncSender<JobWake>) -> Self {
+    pub(super) fn new(files: &JobFiles, doing: JobDoing, from: u64, wake: &SyncSender<JobWake>) -> Self {
         let wake = wake.clone();
         let handler = move |event: notify::Result<Event>| {
             // Our own reading is no news; a full channel holds a wake already.
@@ -40,22 +41,25 @@ impl JobOutput {
             watcher.watch(&path, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        Self { is_shown: true, _watcher: watcher.ok(), ..Self::silent(files, table, from) }
+        // The terminal is the agent's own, if it has one.
+        let is_shown = matches!(doing, JobDoing::Headless(_));
+        Self { is_live: true, is_shown, _watcher: watcher.ok(), ..Self::silent(files, doing, from) }
     }
 
     /// From this byte on, and nothing is shown.
-    pub(super) fn silent(files: &JobFiles, table: &HeadlessTable, from: u64) -> Self {
+    pub(super) fn silent(files: &JobFiles, doing: JobDoing, from: u64) -> Self {
         let reader = Some(LineReader::new(files.output(), from));
-        Self { reader, ..Self::none(files, table) }
+        Self { reader, ..Self::none(files, doing) }
     }
 
     /// None at all.
-    pub(super) fn none(files: &JobFiles, table: &HeadlessTable) -> Self {
+    pub(super) fn none(files: &JobFiles, doing: JobDoing) -> Self {
         Self {
             files: files.clone(),
-            read: table.read,
+            read: doing.read(),
             reader: None,
             stream: AttemptStream::default(),
+            is_live: false,
             is_shown: false,
             is_in_parts: false,
             _watcher: None,
@@ -75,10 +79,10 @@ impl JobOutput {
                     let news = (self.read)(&value);
                     let before = self.stream.id.clone();
                     self.stream.take(&news);
+                    if self.is_live && self.stream.id != before {
+                        self.note_id();
+                    }
                     if self.is_shown {
-                        if self.stream.id != before {
-                            self.note_id();
-                        }
                         self.show(&news);
                     }
                 }

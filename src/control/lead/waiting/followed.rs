@@ -209,7 +209,7 @@ impl Follower {
             before: self.settling.get(&followed.job),
             now,
         };
-        let news = follow(followed, job, &scene);
+        let news = follow(followed, job.last_event, &scene);
         self.settling.remove(&followed.job);
         let (kind, detail) = match news {
             FollowNews::Nothing => return Ok(()),

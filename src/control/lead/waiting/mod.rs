@@ -1,5 +1,6 @@
 //! Waiting for conditions of sessions: looks again whenever something may have happened. Types nothing and changes nothing.
 
+mod attending;
 mod background;
 mod crews;
 mod deliver;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+pub use self::attending::{AttendedJob, attend_job, look_at_attended};
 pub use self::background::{Background, BackgroundThread};
 pub(in crate::control) use self::crews::dispatch_crews;
 pub(in crate::control) use self::deliver::deliver;

@@ -38,6 +38,8 @@ pub enum AttemptEnding {
     Claimed,
     /// Somebody stopped the job.
     Stopped,
+    /// Somebody ended the agent at its terminal before it was done.
+    Quit,
     /// The job's time was over.
     Deadline,
 }
@@ -133,7 +135,7 @@ pub fn next_attempt(spec: &JobSpec, attempts: &[Attempt], now: DateTime<Utc>) ->
         match last.ending {
             AttemptEnding::Completed => return over(JobOutcome::Completed, &last.reason),
             AttemptEnding::Stopped => return over(JobOutcome::Stopped, &last.reason),
-            AttemptEnding::Deadline => return over(JobOutcome::Failed, &last.reason),
+            AttemptEnding::Deadline | AttemptEnding::Quit => return over(JobOutcome::Failed, &last.reason),
             AttemptEnding::Failed | AttemptEnding::Crashed | AttemptEnding::Lost | AttemptEnding::Claimed => {}
         }
     }
@@ -156,7 +158,7 @@ pub fn next_attempt(spec: &JobSpec, attempts: &[Attempt], now: DateTime<Utc>) ->
             }
             AttemptEnding::Claimed => streak += 1,
             AttemptEnding::Lost => losses += 1,
-            AttemptEnding::Completed | AttemptEnding::Stopped | AttemptEnding::Deadline => {}
+            AttemptEnding::Completed | AttemptEnding::Stopped | AttemptEnding::Deadline | AttemptEnding::Quit => {}
         }
     }
     let last = ended.last().map(|(_, end)| *end);
@@ -209,6 +211,8 @@ mod tests {
             program: "codex".into(),
             args: Vec::new(),
             is_bypassing: false,
+            is_asking: false,
+            is_interactive: false,
             at: at(0),
             deadline: 5 * 3_600_000,
             waits: JobWaits { first: 180_000, factor: 2.0, most: 3_600_000, attempts: 10 },

@@ -2,6 +2,7 @@
 //! Values and decisions; never reads a file, a clock or a process.
 
 mod attempt;
+mod attended;
 mod spec;
 mod standing;
 mod stream;
@@ -9,6 +10,7 @@ mod stream;
 pub use attempt::{
     Attempt, AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, JobNext, JobOpening, attempts_of, next_attempt,
 };
+pub use attended::{AttendedLine, read_attended};
 pub use spec::{BadJobName, JobBus, JobEnd, JobOutcome, JobSpec, JobWaits, job_session_name};
 pub use standing::{JobScene, job_standing};
 pub use stream::{AttemptStream, StreamEnd, StreamNews, may_pass};

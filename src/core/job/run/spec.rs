@@ -34,6 +34,12 @@ pub struct JobSpec {
     pub args: Vec<String>,
     /// Whether the agent asks nothing at all; else it may edit files without asking.
     pub is_bypassing: bool,
+    /// Whether the agent asks before it edits files: somebody can answer.
+    #[serde(default)]
+    pub is_asking: bool,
+    /// Whether the agent is at a terminal: it gets its prompt there, and its turns tell how the job is.
+    #[serde(default)]
+    pub is_interactive: bool,
     /// When it was submitted.
     pub at: DateTime<Utc>,
     /// How long it may take in all, in milliseconds.
@@ -50,11 +56,15 @@ pub struct JobSpec {
 
 impl JobSpec {
     /// The version of this build.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// How far its agent may go.
     pub const fn permissions(&self) -> Permissions {
-        if self.is_bypassing { Permissions::Bypass } else { Permissions::Edit }
+        match (self.is_bypassing, self.is_asking) {
+            (true, _) => Permissions::Bypass,
+            (false, true) => Permissions::Ask,
+            (false, false) => Permissions::Edit,
+        }
     }
 
     /// When its time is over.
