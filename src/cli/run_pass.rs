@@ -146,6 +146,15 @@ pub(crate) fn world(state: &StateHome) -> Observer {
     }))
 }
 
+/// This machine, and where its state is.
+///
+/// # Errors
+/// There is no place for state.
+pub(crate) fn here() -> Result<(Observer, StateHome), CliError> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    Ok((world(&state), state))
+}
+
 /// The workers of a front end of another tool.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The loop: a pass from manifest to report. The only place that joins the adapters to the decisions.
 
 pub mod cache;
+pub mod context;
 pub mod fleet;
 pub mod follow;
 pub mod hook_settings;

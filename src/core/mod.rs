@@ -3,6 +3,7 @@
 //! Every function here takes what it needs as an argument (`now`, policy, observation) and returns a value.
 
 pub mod agents;
+pub mod bridge;
 pub mod class;
 pub mod crew;
 pub mod doors;

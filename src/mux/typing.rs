@@ -24,4 +24,31 @@ pub trait MuxTyping: Send + Sync {
     /// # Errors
     /// One line; it may have been pressed all the same.
     fn press(&self, place: MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String>;
+
+    /// Types the letters of a text, one after another. `false`: the pane was no longer as it was seen, and nothing was typed.
+    ///
+    /// # Errors
+    /// One line; it may have been typed all the same.
+    fn type_letters(&self, place: MuxPlace<'_>, permit: &TypingPermit, text: &str) -> Result<bool, String> {
+        let _ = (place, text);
+        Err(format!("how letters are typed one by one into {} has not been measured", permit.pane().session.mux))
+    }
+
+    /// Presses keys by their names. `false`: the pane was no longer as it was seen, and nothing was pressed.
+    ///
+    /// # Errors
+    /// One line; they may have been pressed all the same.
+    fn press_all(&self, place: MuxPlace<'_>, permit: &TypingPermit, keys: &[String]) -> Result<bool, String> {
+        let _ = (place, keys);
+        Err(format!("how keys are named for {} has not been measured", permit.pane().session.mux))
+    }
+
+    /// Gives a pane a label. `false`: the pane is another one by now, and has none of it.
+    ///
+    /// # Errors
+    /// One line; it may have it all the same.
+    fn label(&self, place: MuxPlace<'_>, pane: &PaneAddress, label: &str) -> Result<bool, String> {
+        let _ = (place, label);
+        Err(format!("panes of {} have no labels", pane.session.mux))
+    }
 }

@@ -14,77 +14,28 @@
 //! <state>/crews/NAME-HASH       the directory of a crew that a manifest declares
 //! ```
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::TextHash;
+use super::crew_context::{ContextFiles, OF_CONTEXT, add_line, failed, is_private, lines, lock, make_directory};
 use super::operations::read_own;
 use super::paths::StateHome;
 use super::replace;
 use crate::core::crew::{ContextEntry, ContextKind, CrewEvent, CrewRecord, CrewRefusal, CrewTasks, Judgement, is_token};
 use crate::fault;
 
+pub use super::crew_context::CrewError;
+
 const ABOUT: &str = "crew.json";
 const TASKS: &str = "tasks.jsonl";
-const LOCK: &str = "lock";
 /// How the name of a file ends that says where a crew is.
 const KNOWN: &str = "json";
-/// The three files of the context.
-const CONTEXT: [&str; 3] = ["context/context.jsonl", "context/context.md", "context/live.log"];
-
-/// The longest log that is read.
-const MOST: u64 = 256 << 20;
-/// So much of the end of the context holds its last entry.
-const TAIL: u64 = 64 << 10;
-
-/// The files of a crew cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CrewError {
-    /// A file.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or directory.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The directory is not one of this user alone.
-    #[error("{} {why}", path.display())]
-    NotOurs {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// No crew is in it.
-    #[error("no crew is in {}", .0.display())]
-    NoCrew(PathBuf),
-    /// One is already.
-    #[error("a crew is in {} already", .0.display())]
-    Taken(PathBuf),
-    /// A newer headcount made it.
-    #[error("the crew in {} was made by a newer headcount", .0.display())]
-    Newer(PathBuf),
-    /// The manager's key is not in this state directory.
-    #[error("only the manager of the crew in {} may do that, and its key is not here", .0.display())]
-    NoKey(PathBuf),
-    /// It may not happen.
-    #[error(transparent)]
-    Refused(#[from] CrewRefusal),
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CrewError {
-    let path = path.to_owned();
-    move |source| CrewError::Io { action, path, source }
-}
 
 /// What a crew is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -124,49 +75,6 @@ struct KnownCrew {
     manifest: Option<CrewManifest>,
 }
 
-/// Whether a directory is one of this user alone.
-fn is_private(path: &Path) -> Result<(), CrewError> {
-    let metadata = path.symlink_metadata().map_err(failed("look at", path))?;
-    let why = match (metadata.is_dir(), metadata.uid() == rustix::process::geteuid().as_raw(), metadata.mode() & 0o077) {
-        (false, ..) => "is no directory",
-        (_, false, _) => "belongs to another user",
-        (_, _, 0) => return Ok(()),
-        _ => "is open to other users; `chmod 700` closes it",
-    };
-    Err(CrewError::NotOurs { path: path.to_owned(), why })
-}
-
-fn make_directory(path: &Path) -> Result<(), CrewError> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => is_private(path),
-        other => other.map_err(failed("create", path)),
-    }
-}
-
-/// The lines of a file that can be read; half a line at its end, and what is none, is left out.
-fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CrewError> {
-    let open = || {
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        let mut text = Vec::new();
-        file.take(MOST).read_to_end(&mut text)?;
-        Ok(text)
-    };
-    match open() {
-        Ok(text) => Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(failed("read", path)(error)),
-    }
-}
-
-/// Adds a line, and puts it on disk. What could not be written whole is taken back.
-fn add_line(path: &Path, line: &str) -> Result<(), CrewError> {
-    let write = || replace::append_line(path, line.as_bytes());
-    fault::around("write a line of a crew", write).map_err(failed("write", path))
-}
-
 impl CrewHome {
     /// Makes a crew, and its manager's key. Whoever is killed meanwhile has made none.
     ///
@@ -187,7 +95,7 @@ impl CrewHome {
         }
         make_directory(directory)?;
         let directory = directory.canonicalize().map_err(failed("look at", directory))?;
-        for below in ["context", "artifacts"] {
+        for below in OF_CONTEXT {
             make_directory(&directory.join(below))?;
         }
         let hash = TextHash::of(key.as_bytes()).short(64);
@@ -346,7 +254,12 @@ impl CrewHome {
     /// # Errors
     /// [`CrewError`].
     pub fn context(&self) -> Result<Vec<ContextEntry>, CrewError> {
-        lines(&self.file(CONTEXT[0]))
+        self.said().entries()
+    }
+
+    /// The files of what was said.
+    fn said(&self) -> ContextFiles {
+        ContextFiles::of(self.directory.clone())
     }
 
     /// Locks the crew, for as long as something is written.
@@ -359,36 +272,7 @@ impl CrewHome {
     }
 
     fn lock(&self) -> Result<File, CrewError> {
-        let path = self.directory.join(LOCK);
-        let lock = || {
-            let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-            let file = file.custom_flags(libc::O_NOFOLLOW).open(&path)?;
-            fs4::FileExt::lock(&file)?;
-            Ok(file)
-        };
-        fault::around("lock a crew", lock).map_err(failed("lock", &path))
-    }
-
-    /// The number of the last entry of the context.
-    fn last_context(&self) -> Result<u64, CrewError> {
-        let path = self.file(CONTEXT[0]);
-        let read = || {
-            let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path)?;
-            let length = file.seek(SeekFrom::End(0))?;
-            file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-            let mut text = Vec::new();
-            file.take(TAIL).read_to_end(&mut text)?;
-            Ok::<_, io::Error>(text)
-        };
-        match read() {
-            Ok(text) => {
-                let entry = |line| serde_json::from_slice::<ContextEntry>(line).ok();
-                Ok(text.split(|byte| *byte == b'\n').filter_map(entry).map(|entry| entry.seq).max().unwrap_or(0))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(failed("read", &path)(error)),
-        }
+        lock(&self.directory)
     }
 }
 
@@ -444,7 +328,7 @@ impl CrewWriter<'_> {
     /// # Errors
     /// [`CrewError`].
     pub fn last_context(&self) -> Result<u64, CrewError> {
-        self.home.last_context()
+        self.home.said().last()
     }
 
     /// Adds an entry to the context. Gives its number.
@@ -463,11 +347,7 @@ impl CrewWriter<'_> {
             summary: saying.summary.to_owned(),
             artifact_path: saying.artifact.map(str::to_owned),
         };
-        let path = self.home.file(CONTEXT[0]);
-        let line = serde_json::to_string(&entry).map_err(io::Error::other).map_err(failed("write", &path))?;
-        for (name, line) in CONTEXT.iter().zip([line, entry.in_markdown(), entry.in_log()]) {
-            add_line(&self.home.file(name), &line)?;
-        }
+        self.home.said().add(&entry)?;
         Ok(seq)
     }
 }

@@ -9,6 +9,7 @@
 //!   crews/<32 hex>.key  .read  .json    the manager's key of a crew, what it has read, where the crew is; mode 0600
 //!   crews/<name>-<12 hex>/              a crew that a manifest declares
 //!   terminal-path                       the PATH of the last start from a terminal; mode 0600
+//!   bridge/read/<32 hex>                panes that were read, for tmux-bridge; mode 0600
 //!   frontends/csd.yaml                  the manifest of the workers of a front end; mode 0600
 //!   <stem>-<12 hex>/                    one manifest: its file's stem and the hash of its resolved absolute path
 //!     journal.jsonl  state.json         mode 0600

@@ -1,7 +1,7 @@
 //! Command lines, and the code that the last of each row ends with.
 
 /// Lines that are run one after the other, and how the last one ends.
-pub(crate) const EXITS: [(&[&str], u8); 159] = [
+pub(crate) const EXITS: [(&[&str], u8); 160] = [
     (&["crew init c"], 0),
     (&["crew init c", "crew init c"], 1),
     (&["crew init c", "crew assign c lab go"], 0),
@@ -26,6 +26,7 @@ pub(crate) const EXITS: [(&[&str], u8); 159] = [
     (&["crew init c", "crew assign c lab go", "crew requeue c t1"], 3),
     (&["crew init c", "crew assign c lab go", "crew cancel c t1"], 0),
     (&["crew init c", "crew cancel c t9"], 1),
+    (&["crew init c", "crew guard c t9"], 1),
     (&["ui"], 64),
     (&["status"], 0),
     (&["status --exit-code"], 4),

@@ -57,6 +57,8 @@ const ELSEWHERE: [(&str, u8, &str); 87] = [
     ("crew answer", 0, "tests/lead/crew.rs"),
     ("crew inbox", 3, "tests/lead/crew.rs"),
     ("crew cancel", 3, "tests/lead/crew.rs"),
+    ("crew guard", 0, "tests/lead/crew.rs"),
+    ("crew guard", 3, "tests/lead/crew.rs"),
     ("ui", 0, "tests/lead/ui.rs"),
     ("ui", 130, "tests/lead/ui.rs"),
     ("job run", 0, "tests/lead/jobs.rs"),
@@ -250,6 +252,7 @@ const DOCUMENTS: [&[&str]; 52] = [
     &["crew init c", "crew context c"],
     &["crew init c", "crew requeue c t9"],
     &["crew init c", "crew assign c lab go", "crew cancel c t1"],
+    &["crew init c", "crew guard c t9"],
     &["status"],
     &["diff"],
     &["history"],
@@ -335,6 +338,7 @@ fn every_command_that_has_json_has_both_its_spellings_and_yaml_of_the_same_docum
                 "crew reply c RESULT --task t9 --lease x",
                 "crew answer c t9 x",
                 "crew requeue c t9",
+                "crew guard c t9",
             ];
             assert_eq!(answer.1.is_empty(), silent.contains(last), "{last} {option}: {ran:?}");
             assert_ne!(ran.code, Some(64), "{last} {option}: {ran:?}");

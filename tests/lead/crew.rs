@@ -253,3 +253,39 @@ fn the_example_declares_a_crew_that_apply_makes() {
     let refused = scene.run(&["crew", "assign", "auth", "auth-lead", "go"]).is(3).stderr;
     assert!(refused.contains("its workers are: auth-1, auth-2"), "{refused}");
 }
+
+#[test]
+fn the_guard_says_what_a_worker_that_failed_points_to_and_changes_nothing() {
+    let crew = Crew::of(Talker::new());
+    crew.run(&["assign"], &["one", "Fix the parser tests"]).is(0);
+    let lease = crew.lease("t1");
+    let note = "gave up: the build failed with exit code 2, permission denied";
+    let (code, said) = crew.reply(&["FAIL", note, "--task", "t1", "--lease", &lease]);
+    assert_eq!(code, 0, "{said}");
+    let bus = || crew.run(&["bus"], &[]).is(0).stdout;
+    let (before, context) = (bus(), crew.run(&["context"], &[]).is(0).stdout);
+    let told: Value = serde_json::from_str(&crew.run(&["guard"], &["t1", "--json"]).is(0).stdout).unwrap();
+    let signals = &told["case"]["candidate_failure_signals"];
+    let words = ["event:turn_aborted", "event:buggy_code", "nonzero-exit-code", "event:wrong_approach"];
+    assert_eq!(*signals, serde_json::json!(words), "{told}");
+    assert_eq!(told["case"]["expected"], "Fix the parser tests");
+    assert_eq!(told["diagnosis"]["atlas"]["primary_family"], "F4 Execution & Contract");
+    assert_eq!(
+        (&told["diagnosis"]["manager_move"], &told["event"]["writeback_gate"]["allow"]),
+        (&"check-readiness".into(), &true.into())
+    );
+    let kept = crew.directory.join("artifacts/problemmap/t1/one");
+    for (name, field) in [("case.json", "case"), ("diagnosis.json", "diagnosis"), ("event.json", "event")] {
+        let kept: Value = serde_json::from_str(&std::fs::read_to_string(kept.join(name)).unwrap()).unwrap();
+        assert_eq!(kept, told[field], "{name}");
+    }
+    let page = crew.run(&["guard"], &["t1", "--expected", note]).is(0).stdout;
+    assert!(page.contains("F4 Execution & Contract") && !page.contains("wrong_approach"), "{page}");
+    assert!(page.contains("do:       check that tools, panes and commands are ready"), "{page}");
+    assert_eq!((bus(), crew.run(&["context"], &[]).is(0).stdout), (before, context));
+    crew.run(&["guard"], &["t9"]).is(1);
+    crew.run(&["guard"], &["t1", "--worker", "../../x"]).is(1);
+    let other = crew.talker.scene.world.root().join("other-state");
+    let mut stranger = crew.talker.scene.command(&["crew", "guard", crew.directory.to_str().unwrap(), "t1"]);
+    Ran::from(stranger.env("XDG_STATE_HOME", &other).output().unwrap()).is(3);
+}

@@ -6,6 +6,8 @@
 mod across;
 mod apply;
 mod begun;
+mod bridge;
+mod bridge_letters;
 mod conditions;
 mod crew;
 mod csd;

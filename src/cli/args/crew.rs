@@ -39,6 +39,7 @@ pub(crate) enum CrewCommand {
     Bus(CrewBusArgs),
     Requeue(CrewRequeueArgs),
     Cancel(CrewCancelArgs),
+    Guard(CrewGuardArgs),
 }
 
 /// Make a crew in a directory, and be its manager
@@ -315,6 +316,37 @@ pub(crate) struct CrewCancelArgs {
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub(crate) why: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// Tell whether a worker has drifted off its task, as the manager
+///
+/// By what was said: how often it asked or reported, words of trouble, and how much of the goal its last answer names. What came of it is
+/// kept below `artifacts/problemmap`. Nothing is done about it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Exit codes: 0 told, 1 no such task, or nothing was said, 3 refused: this is not the manager.
+
+Examples:
+  headcount crew guard ./crew t1
+  headcount crew guard ./crew t1 --expected 'Fix the parser.'")]
+pub(crate) struct CrewGuardArgs {
+    /// The crew: its directory, or its name in the manifest
+    #[arg(value_name = "CREW")]
+    pub(crate) directory: PathBuf,
+    /// The task
+    #[arg(value_name = "TASK")]
+    pub(crate) task: String,
+    /// Another worker than the one that has it now
+    #[arg(long, value_name = "REF")]
+    pub(crate) worker: Option<String>,
+    /// What was to be done, if that is not the goal any more
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) expected: Option<String>,
+    /// So many entries from the end; 0: all
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    pub(crate) window: usize,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }

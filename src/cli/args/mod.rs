@@ -32,7 +32,7 @@ use crate::core::manifest::select::Selection;
 pub(crate) use complete::{CompleteArgs, CompletionShell};
 pub(crate) use crew::{
     CrewAnswerArgs, CrewArgs, CrewAssignArgs, CrewBusArgs, CrewCancelArgs, CrewCommand, CrewContextArgs, CrewDispatchArgs,
-    CrewInboxArgs, CrewInitArgs, CrewReplyArgs, CrewRequeueArgs, CrewStatusArgs,
+    CrewGuardArgs, CrewInboxArgs, CrewInitArgs, CrewReplyArgs, CrewRequeueArgs, CrewStatusArgs,
 };
 pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, QueueArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};

@@ -2,6 +2,7 @@
 //! has a folder or a file here, which turns arguments into a request and an answer into its own texts, files and exit codes. None of
 //! it passes through headcount's own arguments.
 
+mod bridge;
 mod csd;
 mod task;
 
@@ -21,7 +22,20 @@ pub(crate) struct FrontEnd {
 }
 
 /// All of them. To add one, write its module here, and its value in this list.
-const FRONT_ENDS: &[FrontEnd] = &[csd::CSD, csd::EMIT_EVENT, task::CONTEXT, task::MESSAGE, task::START, task::WORK];
+const FRONT_ENDS: &[FrontEnd] = &[
+    bridge::TMUX_BRIDGE,
+    bridge::INIT_RUNTIME,
+    bridge::APPEND_CONTEXT,
+    bridge::SEND_TASK,
+    bridge::SEND_REPLY,
+    bridge::PROBLEMMAP_GUARD,
+    csd::CSD,
+    csd::EMIT_EVENT,
+    task::CONTEXT,
+    task::MESSAGE,
+    task::START,
+    task::WORK,
+];
 
 /// The files of a skill that is driven by such a tool, below its directory.
 const OF_SKILL: &[&str] = &["scripts/csd", "hooks/emit-event"];

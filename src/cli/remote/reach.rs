@@ -77,7 +77,8 @@ impl Reach {
                 | CrewCommand::Answer(_)
                 | CrewCommand::Inbox(_)
                 | CrewCommand::Requeue(_)
-                | CrewCommand::Cancel(_) => Self::Act,
+                | CrewCommand::Cancel(_)
+                | CrewCommand::Guard(_) => Self::Act,
             },
             Verb::Allow(_) | Verb::Consent(_) => Self::Never(PERSON),
             Verb::Attach(_) => Self::Never("it takes a terminal"),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Style, Terminal};
+use crate::core::crew::guard::GuardReport;
 use crate::core::crew::{ContextEntry, CrewEvent, CrewRecord, CrewTask, CrewTasks, TaskState};
 use crate::core::lead::send::SendOutcome;
 use crate::core::text::{printable, stamp};
@@ -115,5 +116,26 @@ pub(crate) fn inbox(records: &[&CrewRecord], look: &Terminal) -> String {
             let _ = writeln!(text, "    {}", printable(path));
         }
     }
+    text
+}
+
+/// Whether a worker has drifted, and what a manager does about it.
+pub(crate) fn guard(report: &GuardReport, kept: &Path, look: &Terminal) -> String {
+    let (case, atlas) = (&report.case, &report.diagnosis.atlas);
+    let (task, worker) = (printable(&case.task_id), printable(&case.worker_id));
+    let is_sure = report.event.writeback_gate.allow;
+    let family = look.paint(if is_sure { Style::Warn } else { Style::Dim }, &atlas.primary_family);
+    let mut text = format!("{task}, {worker}: {family} ({} confidence)\n", atlas.confidence);
+    let signals: Vec<&str> = case.candidate_failure_signals.iter().map(|signal| signal.as_str()).collect();
+    let signals = if signals.is_empty() { "none".to_owned() } else { signals.join(", ") };
+    let _ = writeln!(text, "  signals:  {signals}");
+    let _ = writeln!(text, "  entries:  {}", case.evidence.len());
+    if is_sure {
+        let _ = writeln!(text, "  do:       {}", atlas.fix_surface_direction);
+        let _ = writeln!(text, "  not:      {}", atlas.misrepair_risk);
+    } else {
+        text.push_str("  do:       nothing yet; too little points to one cause\n");
+    }
+    let _ = writeln!(text, "  kept in:  {}", printable(&kept.to_string_lossy()));
     text
 }

@@ -215,6 +215,33 @@ pub(super) fn press_behind(world: &Observer, permit: &TypingPermit, key: TypedKe
     fault::around("press a key behind a text", || typing(permit.pane()).press(here(world), permit, key))
 }
 
+/// Types the letters of a text. `false`: the pane was no longer as it was seen, and nothing was typed.
+///
+/// # Errors
+/// One line; it may have been typed all the same.
+pub(super) fn type_letters(world: &Observer, permit: &TypingPermit, text: &str) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation(), pane = permit.pane().id, bytes = text.len(), "typing");
+    fault::around("type letters", || typing(permit.pane()).type_letters(here(world), permit, text))
+}
+
+/// Presses keys by their names. `false`: the pane was no longer as it was seen, and nothing was pressed.
+///
+/// # Errors
+/// One line; they may have been pressed all the same.
+pub(super) fn press_all(world: &Observer, permit: &TypingPermit, keys: &[String]) -> Result<bool, String> {
+    tracing::debug!(operation = permit.operation(), pane = permit.pane().id, ?keys, "pressing keys");
+    fault::around("press keys by name", || typing(permit.pane()).press_all(here(world), permit, keys))
+}
+
+/// Gives a pane a label. `false`: the pane is another one by now.
+///
+/// # Errors
+/// One line; it may have it all the same.
+pub(super) fn label(world: &Observer, pane: &PaneAddress, text: &str) -> Result<bool, String> {
+    tracing::debug!(pane = pane.id, "labelling");
+    fault::around("label a pane", || typing(pane).label(here(world), pane, text))
+}
+
 /// How far a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {

@@ -4,6 +4,7 @@
 mod act;
 mod allow;
 mod amend;
+pub mod bridge;
 mod conditions;
 mod crews;
 pub(in crate::control) mod declare;

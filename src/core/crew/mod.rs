@@ -3,6 +3,7 @@
 
 mod context;
 mod envelope;
+pub mod guard;
 mod sanitise;
 mod task;
 #[cfg(test)]

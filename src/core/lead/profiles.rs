@@ -22,11 +22,17 @@ pub enum LeadRule {
     Kill,
     /// A session is closed only if headcount made it.
     SessionKept,
+    /// A text goes into an empty composer only, and a key is pressed only behind a text of ours or as an answer.
+    EmptyComposer,
+    /// Nothing is typed into the session that the command itself runs in.
+    OwnSession,
+    /// What is typed stands in an operation on disk first, and in a receipt afterwards.
+    Recorded,
 }
 
 impl LeadRule {
     /// Every rule.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Consent,
         Self::PlainArguments,
         Self::ReadyByItself,
@@ -36,6 +42,9 @@ impl LeadRule {
         Self::TurnEnd,
         Self::Kill,
         Self::SessionKept,
+        Self::EmptyComposer,
+        Self::OwnSession,
+        Self::Recorded,
     ];
 }
 
@@ -70,6 +79,19 @@ impl LeadProfile {
     /// The tools that work across zellij sessions by tasks.
     pub const TASK: Self = Self { name: "task", relaxed: &[] };
 
+    /// tmux-bridge 2.0.0 and the scripts on top of it: whoever types has read the pane just before, and that stands for all else.
+    pub const BRIDGE: Self = Self {
+        name: "bridge",
+        relaxed: &[
+            LeadRule::AgentInPane,
+            LeadRule::TurnOver,
+            LeadRule::Watched,
+            LeadRule::EmptyComposer,
+            LeadRule::OwnSession,
+            LeadRule::Recorded,
+        ],
+    };
+
     /// Whether a rule does not count for it.
     pub fn relaxes(self, rule: LeadRule) -> bool {
         self.relaxed.contains(&rule)
@@ -103,5 +125,12 @@ mod tests {
         use LeadRule::{AgentInPane, Consent, Kill, PlainArguments, ReadyByItself, SessionKept, TurnEnd, TurnOver, Watched};
         let rules = [Consent, PlainArguments, ReadyByItself, AgentInPane, TurnOver, Watched, TurnEnd, Kill, SessionKept];
         assert_eq!(relaxed(LeadProfile::CSD), rules);
+    }
+
+    /// Whoever lets it relax more says so here and in docs/bridge.md.
+    #[test]
+    fn the_bridge_relaxes_just_these_rules() {
+        use LeadRule::{AgentInPane, EmptyComposer, OwnSession, Recorded, TurnOver, Watched};
+        assert_eq!(relaxed(LeadProfile::BRIDGE), [AgentInPane, TurnOver, Watched, EmptyComposer, OwnSession, Recorded]);
     }
 }

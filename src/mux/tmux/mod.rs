@@ -1,9 +1,11 @@
-//! tmux, 3.2 or newer. Lists servers; all but [`drive`] and [`typing`] sends nothing but lists, and `display-message -p` to a server that lists nothing.
+//! tmux, 3.2 or newer. Lists servers; all but [`drive`] and [`typing`] only asks: for lists,
+//! with `display-message -p` for what a server says of itself, and with `capture-pane -p` for what somebody wants to read.
 
 pub mod address;
 mod command;
 pub mod control;
 pub mod drive;
+pub mod panes;
 mod probe;
 mod rows;
 pub mod typing;

@@ -59,12 +59,37 @@ impl MuxTyping for TmuxTyping {
         command::was_done(&run(host, &socket, &words, Beside { input: text.as_bytes(), ..beside() })?)
     }
 
-    fn press(&self, (host, env): MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String> {
+    fn press(&self, place: MuxPlace<'_>, permit: &TypingPermit, key: TypedKey) -> Result<bool, String> {
         let pane = &permit.pane().id;
-        let press = format!("send-keys -t {pane} {}", key.name());
-        let words = command::guarded(pane, &condition(permit, permit.words()), &press, "");
-        command::was_done(&run(host, &address::socket(&permit.pane().session.server, env)?, &words, beside())?)
+        guarded(place, permit, &format!("send-keys -t {pane} {}", key.name()))
     }
+
+    fn type_letters(&self, place: MuxPlace<'_>, permit: &TypingPermit, text: &str) -> Result<bool, String> {
+        guarded(place, permit, &format!("send-keys -t {} -l -- {}", permit.pane().id, quoted(text)))
+    }
+
+    fn press_all(&self, place: MuxPlace<'_>, permit: &TypingPermit, keys: &[String]) -> Result<bool, String> {
+        let keys: Vec<String> = keys.iter().map(|key| quoted(key)).collect();
+        guarded(place, permit, &format!("send-keys -t {} -- {}", permit.pane().id, keys.join(" ")))
+    }
+
+    fn label(&self, (host, env): MuxPlace<'_>, pane: &PaneAddress, label: &str) -> Result<bool, String> {
+        let act = format!("set-option -p -t {} @name {}", pane.id, quoted(label));
+        let is_it = format!("#{{&&:#{{==:#{{pid}},{}}},#{{==:#{{pane_pid}},{}}}}}", pane.server, pane.pid);
+        let words = command::guarded(&pane.id, &is_it, &act, "");
+        command::was_done(&run(host, &address::socket(&pane.session.server, env)?, &words, beside())?)
+    }
+}
+
+/// Does this in a pane while it is as it was seen.
+fn guarded((host, env): MuxPlace<'_>, permit: &TypingPermit, act: &str) -> Result<bool, String> {
+    let words = command::guarded(&permit.pane().id, &condition(permit, permit.words()), act, "");
+    command::was_done(&run(host, &address::socket(&permit.pane().session.server, env)?, &words, beside())?)
+}
+
+/// A text as one word of a command of tmux, in which nothing means anything.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The format that is true while the pane is as it was seen, and shows the words that it has to and none of the others.
@@ -90,5 +115,6 @@ mod tests {
     #[test]
     fn what_a_format_would_obey_is_escaped() {
         assert_eq!(escaped("a,b#{c}"), "a#,b##{c#}");
+        assert_eq!(quoted("it's ~ $x"), r"'it'\''s ~ $x'");
     }
 }

@@ -1,5 +1,6 @@
 //! `headcount crew`: its verbs. They read and write the files of a crew; what becomes of a task is decided elsewhere.
 
+mod guard;
 mod look;
 mod manage;
 pub(super) mod place;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &CrewArgs, context: &Context) -> Result<Exit, CliError> 
         CrewCommand::Answer(args) => manage::answer(args, context),
         CrewCommand::Requeue(args) => manage::requeue(args, context),
         CrewCommand::Cancel(args) => manage::cancel(args, context),
+        CrewCommand::Guard(args) => guard::run(args, context),
         CrewCommand::Reply(args) => reply::run(args, context),
         CrewCommand::Inbox(args) => look::inbox(args, context),
         CrewCommand::Status(args) => look::status(args, context),

@@ -226,6 +226,33 @@ pub fn may_type_blindly(
     Ok(TypingPermit { operation: operation.clone(), pane: to.clone(), runs: pane.runs.clone(), words: Vec::new() })
 }
 
+/// What has to be relaxed where a look at a pane is all that comes before typing.
+const MERELY_READ: [LeadRule; 6] = [
+    LeadRule::AgentInPane,
+    LeadRule::TurnOver,
+    LeadRule::Watched,
+    LeadRule::EmptyComposer,
+    LeadRule::OwnSession,
+    LeadRule::Recorded,
+];
+
+/// The permission to type whatever somebody likes into a pane that they have read, for a tool that asks for no more.
+///
+/// # Errors
+/// Why not.
+pub fn may_type_as_read(
+    operation: &OperationId,
+    read: &PaneAddress,
+    pane: &ComposerPane,
+    profile: LeadProfile,
+) -> Result<TypingPermit, Blocked> {
+    if !MERELY_READ.iter().all(|rule| profile.relaxes(*rule)) {
+        return held(BlockCode::Unknown, format!("that a pane was read is not enough for {}", profile.name));
+    }
+    is_the_pane(read, pane)?;
+    Ok(TypingPermit { operation: operation.clone(), pane: read.clone(), runs: pane.runs.clone(), words: Vec::new() })
+}
+
 /// The permission to press Esc, which closes a list that is up above a text of ours.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub use composer::{
 };
 pub use guard::{
     Addressee, ComposerPane, PaneAddress, TypingPermit, is_listening, may_close_popup, may_interrupt, may_paste, may_submit,
-    may_type_blindly,
+    may_type_as_read, may_type_blindly,
 };
 pub use question::{AgentQuestion, QuestionEdge, QuestionTable};
 pub use queue::{MOST_WAITING, QUEUE_SCHEMA, QueueReport, QueueRow, WaitingText, first_of_each, is_waited_out, may_wait};
