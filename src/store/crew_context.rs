@@ -266,6 +266,21 @@ impl ContextFiles {
         Ok(())
     }
 
+    /// Keeps a text that is too long for an entry in a file of its own. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`CrewError`].
+    pub fn keep_text(&self, (task, seq): (&str, u64), text: &str) -> Result<PathBuf, CrewError> {
+        let directory = self.artifacts().join(task);
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed("create", &directory))?;
+        is_own(&directory)?;
+        let path = directory.join(format!("context-{seq}.txt"));
+        match fault::around("keep a text of a crew", || replace::make(&path, text.as_bytes())) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("write", &path)(error)),
+            _ => Ok(path),
+        }
+    }
+
     /// Adds an entry, unless there is one of this task with this number. Gives whether it was added.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl Scene {
 const TALK: &str = "5e1f0c1e-0000-4000-8000-000000000999";
 
 /// Codes that it takes more to end with, and where they are tested.
-const ELSEWHERE: [(&str, u8, &str); 87] = [
+const ELSEWHERE: [(&str, u8, &str); 89] = [
     ("crew dispatch", 3, "tests/lead/crew.rs"),
     ("crew reply", 0, "tests/lead/crew.rs"),
     ("crew reply", 3, "tests/lead/crew.rs"),
@@ -241,7 +241,7 @@ fn a_mistake_in_any_command_is_a_usage_error() {
 }
 
 /// For each command with a document: the lines that come before, and the line that prints it. All lines are run in a scene of their own.
-const DOCUMENTS: [&[&str]; 52] = [
+const DOCUMENTS: [&[&str]; 53] = [
     &["crew init c"],
     &["crew init c", "crew assign c lab go"],
     &["crew init c", "crew dispatch c"],

@@ -64,10 +64,20 @@ fn a_runtime_directory_is_made_and_its_context_grows_by_each_entry_once() {
     let at = second["ts"].as_str().unwrap();
     let log = format!("[{at}] seq=46 task=task-1 codex -> manager type=RESULT artifact=/tmp/a b.md summary=two lines");
     assert_eq!(read("live.log").lines().nth(1), Some(log.as_str()));
+    // What is too long for a line is a file.
+    let long = "word ".repeat(1000);
+    bridge.append(&["47", "codex", "manager", "RESULT", "task-1", &long]).is(0);
+    bridge.append(&["47", "codex", "manager", "RESULT", "task-1", &"other ".repeat(1000)]).is(0);
+    let kept = directory.join("artifacts/task-1/context-47.txt");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), long);
+    let line = read("context.md").lines().last().unwrap().to_owned();
+    assert!(line.ends_with(&format!("… (cut) artifact={}", kept.display())) && line.chars().count() < 2300, "{line}");
+    bridge.append(&["1", "a", "b", "RESULT", "../x", &long]).is(1);
     // The context of a crew of headcount is the same.
     let begun = bridge.tool("headcount", &["crew", "init", directory.to_str().unwrap(), "--name", "shop"]);
     begun.is(0);
     let context = bridge.tool("headcount", &["crew", "context", directory.to_str().unwrap(), "--since", "45"]).is(0).stdout;
+    let context = context.lines().next().unwrap().to_owned() + "\n";
     assert_eq!(context, "- seq=46 task=task-1 codex -> manager two lines artifact=/tmp/a b.md\n");
 }
 

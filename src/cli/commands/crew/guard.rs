@@ -2,14 +2,15 @@
 
 use serde_json::json;
 
+use super::failed;
 use super::place::CrewPlace;
-use super::{MANAGER, failed};
 use crate::cli::Context;
 use crate::cli::args::CrewGuardArgs;
 use crate::cli::commands::print_document;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render;
 use crate::control::context::{GuardError, guard};
+use crate::control::lead::CREW_MANAGER;
 use crate::core::crew::guard::{GuardMode, GuardRequest};
 
 /// Looks, keeps what came of it, and prints that.
@@ -20,7 +21,7 @@ pub(super) fn run(args: &CrewGuardArgs, context: &Context) -> Result<Exit, CliEr
     let request = GuardRequest {
         task: &task.task,
         worker: args.worker.as_deref().unwrap_or(&task.worker),
-        manager: MANAGER,
+        manager: CREW_MANAGER,
         expected: Some(args.expected.as_deref().unwrap_or(&task.goal)).filter(|text| !text.is_empty()),
         window: Some(args.window).filter(|window| *window > 0),
         mode: GuardMode::Strict,

@@ -7,7 +7,7 @@ use chrono::Utc;
 
 use super::Failure;
 use crate::control::context::ContextFiles;
-use crate::core::crew::{ContextEntry, ContextKind, is_token, sanitise};
+use crate::core::crew::{ContextEntry, ContextKind, LONGEST_SUMMARY, is_token, sanitise};
 
 /// Makes a runtime directory; gives where its parts are.
 pub(super) fn init(name: &str, words: &[String]) -> Result<String, Failure> {
@@ -52,7 +52,16 @@ pub(super) fn append(name: &str, words: &[String]) -> Result<String, Failure> {
     if artifact.is_some_and(|path| path.chars().any(char::is_control)) {
         return Err(Failure::error("artifact-path holds control characters; nothing was written"));
     }
-    match create(directory)?.add_new(&entry) {
+    let files = create(directory)?;
+    let mut entry = entry;
+    if summary.chars().count() > LONGEST_SUMMARY && artifact.is_none() {
+        if task.contains('/') || task.starts_with('.') {
+            return Err(Failure::error("task-id names no file for a summary of this length; nothing was written"));
+        }
+        let kept = files.keep_text((task, entry.seq), summary).map_err(|error| Failure::caused_by(&error))?;
+        entry.artifact_path = Some(kept.to_string_lossy().into_owned());
+    }
+    match files.add_new(&entry) {
         Ok(true) => Ok(String::new()),
         Ok(false) => {
             super::note(&format!("context entry already exists for task={task} seq={seq}; skipping"));

@@ -328,3 +328,43 @@ pub fn may_submit(
         Composer::Empty | Composer::Holds(_) => held(BlockCode::Draft, format!("the composer of {agent} holds something else")),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::core::ids::MuxKind;
+
+    #[test]
+    fn that_a_pane_was_read_is_enough_for_the_bridge_alone_and_only_for_that_pane() {
+        let session = SessionKey { host: "h".into(), mux: MuxKind::Tmux, server: "default".into(), name: "s".into() };
+        let read = PaneAddress { session, server: 1, id: "%1".into(), pid: 2 };
+        let pane = ComposerPane {
+            server: 1,
+            pid: 2,
+            is_dead: false,
+            in_mode: false,
+            is_synchronized: false,
+            is_input_off: false,
+            runs: "sh".into(),
+            screen: PaneScreen { rows: Vec::new(), cursor: None },
+        };
+        let id = OperationId::new(chrono::DateTime::UNIX_EPOCH, 1, 0);
+        let may =
+            |pane: &ComposerPane, profile| may_type_as_read(&id, &read, pane, profile).map(|permit| permit.runs().to_owned());
+        assert_eq!(may(&pane, LeadProfile::BRIDGE).unwrap(), "sh");
+        for other in [LeadProfile::OWN, LeadProfile::CSD, LeadProfile::TASK] {
+            assert!(may(&pane, other).is_err(), "{}", other.name);
+        }
+        for other in [
+            ComposerPane { server: 3, ..pane.clone() },
+            ComposerPane { pid: 3, ..pane.clone() },
+            ComposerPane { is_dead: true, ..pane.clone() },
+            ComposerPane { in_mode: true, ..pane.clone() },
+            ComposerPane { is_synchronized: true, ..pane.clone() },
+            ComposerPane { is_input_off: true, ..pane.clone() },
+        ] {
+            assert!(may(&other, LeadProfile::BRIDGE).is_err(), "{other:?}");
+        }
+    }
+}
