@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code, missing_docs, unreachable_pub)]
 
+pub mod crew;
 mod desk;
 pub mod edits;
 pub mod events;
@@ -34,7 +35,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const ALL: [Target; 13] = [
+pub const ALL: [Target; 14] = [
     Target { name: "manifest", run: manifest::run, seeds: manifest::seeds },
     Target { name: "edits", run: edits::run, seeds: edits::seeds },
     Target { name: "tmux", run: tmux::run, seeds: tmux::seeds },
@@ -47,6 +48,7 @@ pub const ALL: [Target; 13] = [
     Target { name: "registry", run: registry::run, seeds: registry::seeds },
     Target { name: "remote", run: remote::run, seeds: remote::seeds },
     Target { name: "tasks", run: tasks::run, seeds: tasks::seeds },
+    Target { name: "crew", run: crew::run, seeds: crew::seeds },
     Target { name: "journal", run: journal::run, seeds: journal::seeds },
 ];
 

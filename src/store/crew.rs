@@ -249,12 +249,12 @@ impl CrewHome {
         Ok(CrewTasks::of(&self.records()?))
     }
 
-    /// What was said, in order.
+    /// What was said after this entry, in order. Only that is taken apart: numbers rise.
     ///
     /// # Errors
     /// [`CrewError`].
-    pub fn context(&self) -> Result<Vec<ContextEntry>, CrewError> {
-        self.said().entries()
+    pub fn context(&self, since: u64) -> Result<Vec<ContextEntry>, CrewError> {
+        self.said().entries_since(since)
     }
 
     /// The files of what was said.

@@ -96,6 +96,12 @@ pub(super) fn make_directory(path: &Path) -> Result<(), CrewError> {
 
 /// The lines of a file that can be read; half a line at its end, and what is none, is left out.
 pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CrewError> {
+    let text = text_of(path)?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// A file of a crew; nothing if it is not there yet.
+fn text_of(path: &Path) -> Result<Vec<u8>, CrewError> {
     let open = || {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
         if !file.metadata()?.is_file() {
@@ -106,9 +112,8 @@ pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CrewErro
         Ok(text)
     };
     match open() {
-        Ok(text) => Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(failed("read", path)(error)),
+        other => other.map_err(failed("read", path)),
     }
 }
 
@@ -219,12 +224,16 @@ impl ContextFiles {
         self.directory.join(OF_CONTEXT[1])
     }
 
-    /// What was said, in order. What cannot be read is left out.
+    /// What was said after an entry, in order. What cannot be read is left out; what came before is not taken apart.
     ///
     /// # Errors
     /// [`CrewError`].
-    pub fn entries(&self) -> Result<Vec<ContextEntry>, CrewError> {
-        lines(&self.directory.join(CONTEXT[0]))
+    pub fn entries_since(&self, since: u64) -> Result<Vec<ContextEntry>, CrewError> {
+        let text = text_of(&self.directory.join(CONTEXT[0]))?;
+        let entries = text.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<ContextEntry>(line).ok());
+        let mut entries: Vec<ContextEntry> = entries.take_while(|entry| entry.seq > since).collect();
+        entries.reverse();
+        Ok(entries)
     }
 
     /// The same as whoever wrote it has written it.
@@ -335,7 +344,7 @@ mod tests {
         });
         assert_eq!(added, 11);
         assert!(files.add_new(&entry(1, "u")).unwrap() && !files.add_new(&entry(1, "u")).unwrap());
-        assert_eq!(files.entries().unwrap().len(), 12);
+        assert_eq!(files.entries_since(0).unwrap().len(), 12);
         for path in files.files() {
             assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 12, "{}", path.display());
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);

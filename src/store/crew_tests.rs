@@ -69,7 +69,8 @@ fn ten_writers_lose_and_double_nothing() {
         }
     });
     assert_eq!(home.tasks().unwrap().tasks.len(), 200);
-    let context = home.context().unwrap();
+    let context = home.context(0).unwrap();
+    assert_eq!(home.context(197).unwrap(), context[197..]);
     assert_eq!(context.iter().map(|entry| entry.seq).collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());
     for name in ["context/context.md", "context/live.log"] {
         assert_eq!(std::fs::read_to_string(home.file(name)).unwrap().lines().count(), 200, "{name}");

@@ -149,5 +149,6 @@ targets! {
     a_registry_in_any_condition_is_read_and_written: "registry",
     what_another_host_says_is_read_or_refused_and_shown_safely: "remote",
     what_a_project_keeps_of_a_task_names_it_and_is_recapped: "tasks",
+    no_text_of_a_crew_leaves_its_place_and_no_log_ends_a_task_twice: "crew",
     a_journal_in_any_condition_loses_nothing_that_counted: "journal",
 }

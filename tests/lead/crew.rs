@@ -57,7 +57,9 @@ impl Crew {
             "say-it",
             &format!("#!/bin/sh\n{} >{o} 2>&1\necho \"rc=$?\" >>{o}\n", command.join(" "), o = out.display()),
         );
-        scene.run(&["send", "one", &format!("@@ask {}", script.display()), "--yes"]);
+        // Its turn may not be over yet; then nothing is typed.
+        let text = format!("@@ask {}", script.display());
+        await_some("a delivery", || (scene.run(&["send", "one", &text, "--yes"]).code == Some(0)).then_some(()));
         await_some("a question", || {
             let waits = scene.run(&["wait", "one", "--for", "needs-input", "--timeout", "5s"]);
             (waits.code == Some(0)).then_some(())
@@ -216,6 +218,18 @@ fn a_declared_crew_is_meant_by_its_name_and_has_its_declared_workers_alone() {
     scene.run(&["crew", "requeue", "auth", "t1", "--worker", "other"]).is(3);
     let status: Value = serde_json::from_str(&scene.run(&["crew", "status", "auth", "--json"]).is(0).stdout).unwrap();
     assert_eq!((status["crew"].as_str(), status["tasks"][0]["sent"].as_str()), (Some("auth"), Some("delivered")), "{status}");
+    let rows = scene.run(&["status", "--json"]).json();
+    let row =
+        |name: &str| rows["sessions"].as_array().unwrap().iter().find(|row| row["session"]["name"] == name).unwrap().clone();
+    assert_eq!(
+        row("one")["crew"],
+        serde_json::json!({"name": "auth", "role": "worker", "task": "t1", "state": "assigned"}),
+        "{rows}"
+    );
+    assert_eq!(row("boss")["crew"], serde_json::json!({"name": "auth", "role": "manager"}));
+    assert_eq!(row("other")["crew"], Value::Null);
+    let shown = scene.run(&["status", "-o", "wide"]).stdout;
+    assert!(shown.contains("CREW") && shown.contains("auth worker t1 assigned"), "{shown}");
     // The agent that replies needs to know no manifest: the crew does.
     let directory = status["directory"].as_str().unwrap().to_owned();
     assert!(crew.talker.prompts()[0].contains(&format!("headcount crew reply {directory} ")), "{:?}", crew.talker.prompts());

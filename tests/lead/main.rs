@@ -10,6 +10,7 @@ mod bridge;
 mod bridge_letters;
 mod conditions;
 mod crew;
+mod crew_soak;
 mod csd;
 mod declared;
 mod describe;

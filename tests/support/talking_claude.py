@@ -2,8 +2,9 @@
 """A stand-in for Claude Code that can be typed to: it draws the composer and the permission dialog that the real one draws, keeps its
 registry entry and writes its transcript. What a prompt holds says what happens: `@@say TEXT` is the answer, `@@slow SECONDS` how long
 that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails, and `@@trap` opens a dialog as soon as it is pasted. It runs the
-hooks of its `--plugin-dir`."""
-import datetime, json, os, re, select, signal, subprocess, sys, termios, time, tty, unicodedata, uuid
+hooks of its `--plugin-dir`. Where its home holds a file `works`, it does the tasks of a crew: it runs what an assignment says, and writes
+each reply and its exit code into `worked`; a goal with `@@fails` fails, and one with `@@asks` asks first."""
+import datetime, json, os, re, select, signal, subprocess, sys, termios, threading, time, tty, unicodedata, uuid
 
 words = sys.argv[1:]
 session = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("--session-id", "--resume")), str(uuid.uuid4()))
@@ -95,6 +96,36 @@ def put(text, is_paste):
         is_now("waiting", "permission prompt")
 
 
+def replies(verbs):
+    """Replies to the manager, one after the other, beside what it draws. One that is killed or cannot look is tried again."""
+    task, lease, command = state["job"]
+    for verb in verbs:
+        for _ in range(20):
+            ran = subprocess.run(command.replace("ACCEPT|STATUS|ASK|RESULT|FAIL 'NOTE'", f"{verb} 'of {task}'"), shell=True,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            with open(os.path.expanduser("~/worked"), "a") as file:
+                file.write(f"{task} {lease} {verb} {ran.returncode}\n")
+            if ran.returncode in (0, 3) and b"cannot be told" not in ran.stderr:
+                break
+            time.sleep(0.5)
+
+
+def work(text):
+    if not os.path.exists(os.path.expanduser("~/works")):
+        return
+    given = re.match(r"\[mgr type:TASK_ASSIGN task:(\S+) .*lease_token:(\S+)\]", text)
+    if given:
+        command = text.split("Reply with: ", 1)[1].split("\n")[0]
+        state["job"] = (given[1], given[2], command)
+        verbs = ["ACCEPT", "ASK"] if "@@asks" in text else ["ACCEPT", "FAIL" if "@@fails" in text else "RESULT"]
+    elif state.get("job") and text.startswith(f"[{state['job'][0]}] "):
+        verbs = ["RESULT"]
+    else:
+        return
+    state["work"] = threading.Thread(target=replies, args=(verbs,), daemon=True)
+    state["work"].start()
+
+
 def begin(text):
     state["said"] += ["❯ " + text.split("\n")[0][:70]]
     tell("UserPromptSubmit", prompt=text)
@@ -102,6 +133,7 @@ def begin(text):
     tells = dict(re.findall(r"@@(say|slow|ask|error)\b[ \t]*([^\n]*)", text))
     state["turn"] = {"tell": tells, "ends": time.time() + float(tells.get("slow") or 0.05)}
     is_now("busy")
+    work(text)
     if "ask" in tells:
         state["dialog"], state["choice"] = tells["ask"], 0
         is_now("waiting", "permission prompt")
@@ -213,7 +245,7 @@ while True:
         if not read:
             break
         rest = take(rest + read)
-    elif state["turn"] and not state["dialog"] and time.time() > state["turn"]["ends"]:
+    elif state["turn"] and not state["dialog"] and time.time() > state["turn"]["ends"] and not (state.get("work") and state["work"].is_alive()):
         end()
     else:
         continue

@@ -221,6 +221,7 @@ mod tests {
             job_status: None,
             job_event: None,
             job_timed_out: None,
+            crew: None,
             drifts: Vec::new(),
             ignored: Vec::new(),
             doubt: None,

@@ -10,7 +10,7 @@ use super::{Style, Terminal, age, class_style, plural, table};
 use crate::core::fleet::DriftPhase;
 use crate::core::fleet::report::{FleetEvent, FleetReport, HostStatus, HostView, SessionView};
 use crate::core::ids::ServerKey;
-use crate::core::report::status::Observed;
+use crate::core::report::status::{CrewRow, Observed};
 use crate::core::text::{printable, stamp};
 
 /// The hosts, their sessions, and what it adds up to.
@@ -97,6 +97,7 @@ fn sessions(hosts: &[HostView], look: &Terminal) -> String {
     let all = || hosts.iter().flat_map(|host| host.sessions.iter().map(move |session| (host, session)));
     let has_servers = all().any(|(_, it)| it.server != ServerKey::DEFAULT || it.mux != crate::core::ids::MuxKind::Tmux);
     let has_jobs = all().any(|(_, it)| it.job.is_some());
+    let has_crews = all().any(|(_, it)| it.crew.is_some());
     let mut columns = vec![Column::new("HOST").shrinks_to(8, 2).cut_in_the_middle()];
     columns.push(Column::new("SESSION").shrinks_to(20, 1).cut_in_the_middle());
     if has_servers {
@@ -106,6 +107,9 @@ fn sessions(hosts: &[HostView], look: &Terminal) -> String {
     columns.push(Column::new("CONVERSATION").shrinks_to(9, 3).may_go(2));
     if has_jobs {
         columns.push(Column::new("JOB").shrinks_to(8, 3).may_go(6));
+    }
+    if has_crews {
+        columns.push(Column::new("CREW").shrinks_to(8, 3).may_go(7));
     }
     columns.push(Column::new("DRIFT"));
     let rows: Vec<Vec<Cell>> = all()
@@ -125,6 +129,9 @@ fn sessions(hosts: &[HostView], look: &Terminal) -> String {
             cells.push(Cell::or_dash(session.session_id.as_ref().map(|id| id.as_str()), Style::Plain));
             if has_jobs {
                 cells.push(Cell::or_dash(session.job.as_deref(), Style::Plain));
+            }
+            if has_crews {
+                cells.push(Cell::or_dash(session.crew.as_ref().map(CrewRow::words).as_deref(), Style::Plain));
             }
             let words: Vec<&str> = session.drifts.iter().map(|class| class.as_str()).collect();
             let style = session.drifts.first().map_or(Style::Dim, |class| class_style(*class));

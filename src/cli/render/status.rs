@@ -14,7 +14,7 @@ use crate::core::job::{EventKind, JobStatus};
 use crate::core::lead::conditions::{Condition, ConditionReport, ConditionSource, headline};
 use crate::core::observe::Activity;
 use crate::core::report::UnknownReport;
-use crate::core::report::status::{JobRow, Observed, SessionRow, StatusReport};
+use crate::core::report::status::{CrewRow, JobRow, Observed, SessionRow, StatusReport};
 use crate::core::text::printable;
 
 /// A column and how its cell is made.
@@ -167,6 +167,10 @@ fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Terminal) -> Vec<Mak
     add(Column::new("PROOF").shrinks_to(8, 3).may_go(3), Box::new(|row| Cell::or_dash(row.id_rung.as_deref(), Style::Dim)));
     if rows.iter().any(|row| row.job.is_some()) {
         add(Column::new("JOB").shrinks_to(8, 3).may_go(6), Box::new(job));
+    }
+    if rows.iter().any(|row| row.crew.is_some()) {
+        let crew = |row: &SessionRow| Cell::or_dash(row.crew.as_ref().map(CrewRow::words).as_deref(), Style::Plain);
+        add(Column::new("CREW").shrinks_to(8, 3).may_go(7), Box::new(crew));
     }
     add(Column::new("DRIFT"), Box::new(drift));
     if rows.iter().any(|row| row.last_activity.is_some()) {

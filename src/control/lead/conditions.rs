@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::enforce::runs_of;
-use super::{effects, holds, reading, recover};
+use super::{complete_crews, effects, holds, reading, recover};
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::hooks::OwnProcesses;
@@ -118,12 +118,14 @@ pub(in crate::control) fn conditions_of(
     all
 }
 
-/// Puts into rows who has their sessions in hand, and which conditions hold.
+/// Puts into rows who has their sessions in hand, which conditions hold, and what they do for their crews.
 pub fn complete_rows<'a>(world: &Observer, state: &StateHome, pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) {
     let holds = holds::holds(world, state, pass);
     let mut seen = conditions(world, state, pass);
+    let mut rows: Vec<&mut SessionRow> = rows.collect();
+    complete_crews(state, pass.path(), rows.iter_mut().map(|row| &mut **row));
     let mut last = last_operations(state);
-    rows.for_each(|row| {
+    rows.into_iter().for_each(|row| {
         row.operation = last.remove(&row.session);
         row.hold = holds.get(&row.session).cloned();
         row.conditions = seen.remove(&row.session).map(|seen| seen.conditions).unwrap_or_default();

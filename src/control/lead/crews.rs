@@ -2,6 +2,7 @@
 //! lease. What may happen is decided in `core::crew`, and what may be typed by a send.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
@@ -12,9 +13,12 @@ use crate::control::pass::PassError;
 use crate::core::crew::{ContextKind, CrewEvent, CrewTask, CrewTasks, CrewVerb, Envelope, sanitise};
 use crate::core::fact::Fact;
 use crate::core::lead::send::SendOutcome;
+use crate::core::manifest::lead::CrewRole;
 use crate::core::observe::Process;
+use crate::core::report::status::SessionRow;
 use crate::host::Host;
 use crate::store::crew::{CrewError, CrewHome, Saying};
+use crate::store::paths::StateHome;
 
 /// How the manager is called in the context.
 pub const CREW_MANAGER: &str = "manager";
@@ -263,6 +267,23 @@ pub fn take_back(world: &Observer, task: &CrewTask, reach: &WorkerReach) -> Opti
     let receipt = task.receipt.as_ref().filter(|_| is_sent_as(task, &[SendOutcome::Waiting.as_str()]))?;
     let why = reach.take_back(world, receipt).err()?;
     Some(format!("a text that waits for {} was not taken back: {why}", task.worker))
+}
+
+/// Puts into the rows of members of crews what they work on. What cannot be read says nothing.
+pub fn complete_crews<'a>(state: &StateHome, manifest: &Path, rows: impl Iterator<Item = &'a mut SessionRow>) {
+    let manifest = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
+    let mut known: BTreeMap<String, CrewTasks> = BTreeMap::new();
+    for row in rows {
+        let key = &row.session;
+        let names = [key.name.clone(), format!("{}:{}:{}", key.mux, key.server, key.name)];
+        let Some(crew) = row.crew.as_mut().filter(|crew| crew.role == CrewRole::Worker) else { continue };
+        let tasks = known.entry(crew.name.clone()).or_insert_with(|| {
+            let home = CrewHome::open(&CrewHome::declared_at(state, &manifest, &crew.name));
+            home.and_then(|home| home.tasks()).unwrap_or_default()
+        });
+        let task = tasks.of_worker(&names);
+        (crew.task, crew.state) = (task.map(|task| task.task.clone()), task.map(|task| task.state));
+    }
 }
 
 fn is_sent_as(task: &CrewTask, outcomes: &[&str]) -> bool {

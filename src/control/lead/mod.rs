@@ -49,7 +49,7 @@ use crate::store::operations::{LedgerFile, OperationError, Operations};
 pub use allow::{Permission, PermissionFile, consent, scope_of, withdraw_consent};
 pub use conditions::{SessionConditions, complete_rows, conditions};
 pub(in crate::control) use conditions::{conditions_of, note_operations};
-pub use crews::{CREW_MANAGER, CrewRound, LookAtWorkers, RoundEnd, WorkerLook, crew_token, take_back};
+pub use crews::{CREW_MANAGER, CrewRound, LookAtWorkers, RoundEnd, WorkerLook, complete_crews, crew_token, take_back};
 pub use declare::{DeclareError, append, declare};
 pub use enforce::{Gap, Gaps, enforce, gaps};
 pub use engine::{

@@ -238,6 +238,7 @@ impl Cycles {
         let mut status = self.with_status.then(|| pass.status());
         if let Some(status) = &mut status {
             lead::note_operations(&self.options.state_home, status.sessions.iter_mut());
+            lead::complete_crews(&self.options.state_home, pass.path(), status.sessions.iter_mut());
         }
         let jobs_told = pass.jobs_told().filter(|_| self.is_first).cloned();
         Cycle { pass: Some(pass), status, jobs_told, ..Cycle::default() }

@@ -4,6 +4,7 @@
 mod context;
 mod envelope;
 pub mod guard;
+mod refusal;
 mod sanitise;
 mod task;
 #[cfg(test)]
@@ -11,8 +12,9 @@ mod task_tests;
 
 pub use context::{ContextEntry, ContextKind};
 pub use envelope::{BadEnvelope, CrewVerb, Envelope};
+pub use refusal::CrewRefusal;
 pub use sanitise::{LONGEST_SUMMARY, sanitise};
-pub use task::{CrewEvent, CrewRecord, CrewRefusal, CrewTask, CrewTasks, Judgement, TaskState, retry_wait};
+pub use task::{CrewEvent, CrewRecord, CrewTask, CrewTasks, Judgement, TaskState, retry_wait};
 
 /// The longest name of a task or a worker, in bytes.
 const LONGEST_NAME: usize = 200;

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::refusal::CrewRefusal;
 use super::{CrewVerb, is_token};
 
 /// How far a task is.
@@ -161,53 +162,6 @@ pub struct CrewRecord {
     pub event: CrewEvent,
 }
 
-/// Why something may not happen.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CrewRefusal {
-    /// No task is called so.
-    #[error("the crew has no task {0}")]
-    NoSuchTask(String),
-    /// One is already.
-    #[error("the crew has a task {0} already")]
-    Taken(String),
-    /// A name that cannot stand in an envelope.
-    #[error("{0:?} is no name for a task or a worker: use no white space, quotes or brackets")]
-    BadName(String),
-    /// The token of an earlier lease, or of none.
-    #[error("{lease} is not the lease of task {task}{}", now.as_ref().map_or(String::new(), |now| format!(" any more: it is {now}")))]
-    OldLease {
-        /// The task.
-        task: String,
-        /// What was given.
-        lease: String,
-        /// How far the task is by now.
-        now: Option<String>,
-    },
-    /// A number that is not higher than that of the last reply.
-    #[error("reply {seq} of task {task} comes after reply {last}: each has a higher number than the one before it")]
-    OldReply {
-        /// The task.
-        task: String,
-        /// What was given.
-        seq: u64,
-        /// The last one.
-        last: u64,
-    },
-    /// It is too late for that, or too early.
-    #[error("task {task} is {}, so it cannot be {what}", state.as_str())]
-    State {
-        /// The task.
-        task: String,
-        /// How far it is.
-        state: TaskState,
-        /// What was to happen.
-        what: &'static str,
-    },
-    /// No worker says that.
-    #[error("{0} is no reply to a task")]
-    NoReply(CrewVerb),
-}
-
 /// Whether something that may happen is news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
@@ -258,8 +212,9 @@ pub struct CrewTask {
     /// What was known when it was handed out.
     #[serde(skip)]
     pub context_seq: u64,
+    /// The last reply, with its lease.
     #[serde(skip)]
-    last: Option<(CrewVerb, String)>,
+    last: Option<(CrewVerb, String, String)>,
     /// The workers that were lost over it since it was queued.
     #[serde(skip)]
     losses: u32,
@@ -348,8 +303,7 @@ impl CrewTasks {
                     return Err(CrewRefusal::NoReply(*verb));
                 }
                 // What was its last word may be said again, also when that ended the lease.
-                let is_again = *seq == it.seq && it.last.as_ref() == Some(&(*verb, note.clone()));
-                if is_again && (it.lease.as_ref() == Some(lease) || it.state.is_final()) {
+                if *seq == it.seq && it.was_last(*verb, note, lease) {
                     return Ok(Judgement::Duplicate);
                 }
                 holds(lease)?;
@@ -404,6 +358,12 @@ impl CrewTasks {
         }
     }
 
+    /// The task that a worker has, or had last, by any of its names.
+    pub fn of_worker(&self, names: &[String]) -> Option<&CrewTask> {
+        let its = self.tasks.values().filter(|task| names.contains(&task.worker) && task.attempt > 0);
+        its.max_by_key(|task| (task.state.is_leased(), task.since))
+    }
+
     /// The tasks that wait for their worker: it has no other lease, and they may be handed out by now. One a worker, the earliest first.
     pub fn due(&self, now: DateTime<Utc>) -> Vec<&CrewTask> {
         let leased = self.tasks.values().filter(|task| task.state.is_leased());
@@ -424,6 +384,17 @@ impl CrewTasks {
 }
 
 impl CrewTask {
+    /// Whether that was the last word under this lease, also one that ended it.
+    fn was_last(&self, verb: CrewVerb, note: &str, lease: &str) -> bool {
+        self.last.as_ref().is_some_and(|(was, said, had)| *was == verb && said == note && had == lease)
+    }
+
+    /// The number of a reply that names none: the same again for the same word, unless that says only that its worker is still at it.
+    pub fn reply_number(&self, verb: CrewVerb, note: &str, lease: &str) -> u64 {
+        let is_again = !matches!(verb, CrewVerb::Heartbeat | CrewVerb::Status) && self.was_last(verb, note, lease);
+        if is_again { self.seq } else { self.seq + 1 }
+    }
+
     fn take(&mut self, record: &CrewRecord) {
         let stands = |task: &mut Self, state: TaskState, why: Option<&str>| {
             if task.state != state {
@@ -448,8 +419,8 @@ impl CrewTask {
                 }
             }
             CrewEvent::Answered { .. } => stands(self, TaskState::Running, None),
-            CrewEvent::Reply { seq, verb, note, artifact, .. } => {
-                (self.seq, self.last) = (*seq, Some((*verb, note.clone())));
+            CrewEvent::Reply { lease, seq, verb, note, artifact } => {
+                (self.seq, self.last) = (*seq, Some((*verb, note.clone(), lease.clone())));
                 if !note.is_empty() {
                     self.note = Some(note.clone());
                 }

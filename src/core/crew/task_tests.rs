@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 
-use super::CrewVerb;
 use super::task::*;
+use super::{CrewRefusal, CrewVerb};
 use chrono::{DateTime, TimeDelta, Utc};
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -128,6 +128,25 @@ fn replies_have_rising_numbers_and_only_workers_words() {
     }
     assert!(matches!(log.happen("x y", queued("w")), Err(CrewRefusal::BadName(_))));
     assert!(matches!(log.happen("x", reply("a", 1, CrewVerb::Ask)), Err(CrewRefusal::NoSuchTask(_))));
+}
+
+#[test]
+fn a_reply_that_names_no_number_is_the_same_again_if_its_words_are() {
+    let mut log = Log::new();
+    log.happen("t", queued("w")).unwrap();
+    log.happen("t", assigned("a")).unwrap();
+    let number = |log: &Log, verb, note: &str, lease: &str| log.0.tasks["t"].reply_number(verb, note, lease);
+    assert_eq!(number(&log, CrewVerb::TaskAccept, "n1", "a"), 1);
+    log.happen("t", reply("a", 1, CrewVerb::TaskAccept)).unwrap();
+    assert_eq!(number(&log, CrewVerb::TaskAccept, "n1", "a"), 1);
+    assert_eq!(number(&log, CrewVerb::Ask, "n1", "a"), 2);
+    log.happen("t", reply("a", 2, CrewVerb::Status)).unwrap();
+    assert_eq!(number(&log, CrewVerb::Status, "n2", "a"), 3, "it is still at it");
+    log.happen("t", reply("a", 3, CrewVerb::Result)).unwrap();
+    // Whoever was killed before it heard that this was taken says it again.
+    assert_eq!(number(&log, CrewVerb::Result, "n3", "a"), 3);
+    assert_eq!(log.happen("t", reply("a", 3, CrewVerb::Result)), Ok(Judgement::Duplicate));
+    assert!(log.happen("t", reply("b", 3, CrewVerb::Result)).is_err(), "not under another lease");
 }
 
 fn events() -> impl Strategy<Value = (String, CrewEvent)> {

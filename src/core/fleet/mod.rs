@@ -14,7 +14,7 @@ use super::events::Event;
 use super::ids::{AgentKind, ConversationId, SessionKey};
 use super::lead::OperationBrief;
 use super::manifest::lead::Desired;
-use super::report::status::{Observed, SessionRow, StatusReport};
+use super::report::status::{CrewRow, Observed, SessionRow, StatusReport};
 use super::report::{Counts, DriftState};
 use super::text::seconds;
 
@@ -111,6 +111,9 @@ pub struct SessionState {
     /// The job it works on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub job: Option<String>,
+    /// The crew that it is in, and what it works on there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub crew: Option<CrewRow>,
     /// Its drifts; ignored ones included.
     pub drifts: Vec<Class>,
 }
@@ -208,6 +211,7 @@ impl SessionState {
             observed: row.observed,
             session_id: row.session_id.clone(),
             job: row.job.clone(),
+            crew: row.crew.clone(),
             drifts: row.drifts.clone(),
         })
     }

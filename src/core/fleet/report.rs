@@ -9,7 +9,7 @@ use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, MuxKind};
 use crate::core::lead::OperationBrief;
 use crate::core::manifest::lead::Desired;
-use crate::core::report::status::Observed;
+use crate::core::report::status::{CrewRow, Observed};
 use crate::core::text::seconds;
 
 /// The `schema` of a [`FleetReport`].
@@ -160,6 +160,9 @@ pub struct SessionView {
     /// The job it works on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub job: Option<String>,
+    /// The crew that it is in, and what it works on there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub crew: Option<CrewRow>,
     /// Its drifts; ignored ones included.
     pub drifts: Vec<Class>,
 }

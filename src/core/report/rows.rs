@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::status::{Observed, SCHEMA, SessionRow, StatusReport};
+use super::status::{CrewRow, Observed, SCHEMA, SessionRow, StatusReport};
 use super::{DriftReport, DriftState, Report};
 use crate::core::drift::{Class, EntryVerdict, Inputs, LiveAgent, Presence, Unregistered, Verdict, delegations};
 use crate::core::fact::Fact;
@@ -205,6 +205,12 @@ fn entry_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
+        crew: session.lead.crew.as_ref().map(|crew| CrewRow {
+            name: crew.name.clone(),
+            role: crew.role,
+            task: None,
+            state: None,
+        }),
         drifts: classes(drifts, &session.key, |state| state != DriftState::Applied),
         ignored: classes(drifts, &session.key, |state| state == DriftState::Ignored),
         doubt,
@@ -265,6 +271,7 @@ fn found_row(
         job_status: None,
         job_event: None,
         job_timed_out: None,
+        crew: None,
         drifts: classes(drifts, &found.key, |state| state != DriftState::Applied),
         ignored: classes(drifts, &found.key, |state| state == DriftState::Ignored),
         doubt: None,

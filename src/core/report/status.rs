@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::history::HistoryOperation;
 use super::{Counts, UnknownReport};
+use crate::core::crew::TaskState;
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::job::{EventKind, JobId, JobStatus, TimeOut};
 use crate::core::lead::conditions::ConditionReport;
 use crate::core::lead::{HoldReport, OperationBrief};
-use crate::core::manifest::lead::Desired;
+use crate::core::manifest::lead::{CrewRole, Desired};
 use crate::core::observe::Activity;
 use crate::core::text::seconds;
 
@@ -62,6 +63,30 @@ pub struct JobRow {
     /// The last line of its output.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_line: Option<String>,
+}
+
+/// The part of a session in a crew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CrewRow {
+    /// The crew.
+    pub name: String,
+    /// Its part: `manager` or `worker`.
+    pub role: CrewRole,
+    /// The task that it has, or had last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub task: Option<String>,
+    /// How far that task is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state: Option<TaskState>,
+}
+
+impl CrewRow {
+    /// It in a few words.
+    pub fn words(&self) -> String {
+        let task = self.task.as_ref().map(|task| format!(" {task}")).unwrap_or_default();
+        let state = self.state.map(|state| format!(" {}", state.as_str())).unwrap_or_default();
+        format!("{} {}{task}{state}", self.name, self.role.as_str())
+    }
 }
 
 /// One session.
@@ -132,6 +157,9 @@ pub struct SessionRow {
     /// Whether that job has run out of time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub job_timed_out: Option<TimeOut>,
+    /// The crew that its entry declares it to be in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub crew: Option<CrewRow>,
     /// Its drifts; ignored ones included.
     pub drifts: Vec<Class>,
     /// Those of them that its entry ignores: they are not counted.

@@ -32,8 +32,7 @@ pub(super) fn status(args: &CrewStatusArgs, context: &Context) -> Result<Exit, C
 /// Prints what was said.
 pub(super) fn context(args: &CrewContextArgs, context: &Context) -> Result<Exit, CliError> {
     let home = CrewPlace::open(&args.directory, context)?.home;
-    let mut entries = home.context().map_err(failed)?;
-    entries.retain(|entry| entry.seq > args.since);
+    let entries = home.context(args.since).map_err(failed)?;
     let until = entries.last().map_or(args.since, |entry| entry.seq);
     match args.format.document() {
         Some(format) => {

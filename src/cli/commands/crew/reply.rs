@@ -82,7 +82,7 @@ pub(super) fn run(args: &CrewReplyArgs, context: &Context) -> Result<Exit, CliEr
 }
 
 fn event(args: &CrewReplyArgs, task: &CrewTask, note: String, artifact: Option<String>) -> CrewEvent {
-    let seq = args.seq.unwrap_or(task.seq + 1);
+    let seq = args.seq.unwrap_or_else(|| task.reply_number(args.verb, &note, &args.lease));
     CrewEvent::Reply { lease: args.lease.clone(), seq, verb: args.verb, note, artifact }
 }
 

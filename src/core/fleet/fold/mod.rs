@@ -437,9 +437,23 @@ fn parse(topic: &str) -> Option<(&str, Leaf<'_>)> {
 }
 
 fn view(state: SessionState) -> SessionView {
-    let SessionState { session, agent, declared, desired, operation, observed, session_id, job, drifts, .. } = state;
+    let SessionState { session, agent, declared, desired, operation, observed, session_id, job, crew, drifts, .. } = state;
     let (name, mux, server) = (session.name, session.mux, session.server);
-    SessionView { name, mux, server, manifest: None, agent, declared, desired, operation, observed, session_id, job, drifts }
+    SessionView {
+        name,
+        mux,
+        server,
+        manifest: None,
+        agent,
+        declared,
+        desired,
+        operation,
+        observed,
+        session_id,
+        job,
+        crew,
+        drifts,
+    }
 }
 
 #[cfg(test)]

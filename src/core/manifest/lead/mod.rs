@@ -164,7 +164,7 @@ pub struct Crew {
 }
 
 /// A part in a crew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CrewRole {
     /// It assigns work.
@@ -176,6 +176,14 @@ pub enum CrewRole {
 impl CrewRole {
     /// Each with its word.
     pub const WORDS: [(&'static str, Self); 2] = [("manager", Self::Manager), ("worker", Self::Worker)];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 /// How a manifest's sessions are led: its `lead:`. What is `None` is not said.
