@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use dice::Dice;
 use play::Play;
-use step::Step;
+use step::{Deed, Place, Step};
 
 /// How many steps one world lives through.
 const LIFE: usize = 120;
@@ -109,4 +109,20 @@ fn no_history_of_a_world_leads_to_a_wrong_verdict() {
     assert!(told.is_empty(), "HEADCOUNT_MODEL_SEED={first} plays it again\n{}", told.join("\n\n"));
     let (steps, passes) = (steps.into_inner(), passes.into_inner());
     println!("{steps} steps, {passes} passes in {:.1} s, seed {first}: no wrong verdict", begun.elapsed().as_secs_f64());
+}
+
+#[test]
+fn an_entry_that_is_copied_to_another_server_holds_a_pane_that_nobody_looks_at_any_more() {
+    let at = |server, name| Place { server, name };
+    let create = |at, below_shell| Step::Create { at, below_shell, resumes: None, mute: false };
+    let history = [
+        create(at(0, 0), false),
+        Step::Edit(Deed::Declare(at(1, 3))),
+        create(at(1, 3), true),
+        Step::Settle,
+        Step::Edit(Deed::Copy(4, at(0, 2))),
+        Step::Edit(Deed::Remove(3)),
+    ];
+    let played = play(&history);
+    assert!(played.is_ok(), "{}", played.unwrap_err());
 }

@@ -54,6 +54,13 @@ impl Entry {
         self.pane().and_then(|pane| truth.lost.get(&pane)).is_some_and(|kind| Some(kind.as_str()) == self.text("agent"))
     }
 
+    /// Whether its agent lives in its pane, on a server that no entry names: nobody looks there.
+    fn is_elsewhere(&self, all: &[Self], truth: &Truth) -> bool {
+        let named: BTreeSet<String> = all.iter().map(|entry| entry.name().0).chain([SERVERS[0].to_owned()]).collect();
+        let lives_in = |pane| truth.panes.iter().any(|(name, panes)| panes.contains(&pane) && !named.contains(&name.0));
+        self.pane().is_some_and(lives_in)
+    }
+
     /// What headcount is not to touch.
     fn declared(&self) -> Map<String, Value> {
         let own = self.0.iter().filter(|(key, _)| !RECORDED.contains(&key.as_str()));
@@ -393,6 +400,12 @@ pub fn note_edit(known: &mut Known, before: &str, after: &str) {
     }
 }
 
+/// The sessions that nothing can be told of although everything answers.
+pub fn elsewhere(text: &str, truth: &Truth) -> BTreeSet<String> {
+    let all = entries(text);
+    all.iter().filter(|entry| entry.is_elsewhere(&all, truth)).map(|entry| entry.name().1).collect()
+}
+
 /// Fails if anything was missed: to be asked when everything answers and nothing has happened for longer than the window.
 pub fn settled(text: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool) {
     let all = entries(text);
@@ -401,7 +414,8 @@ pub fn settled(text: &str, truth: &Truth, has_transcript: &dyn Fn(&str) -> bool)
     let renamed = renames(&all, truth, true);
     for entry in all.iter().filter(|entry| !entry.is_suspended() && !truth.sessions.contains_key(&entry.name())) {
         let name = entry.name();
-        assert!(!entry.is_running() || renamed.contains_key(&name), "{name:?} is not there and said to run{}", shown());
+        let may_run = renamed.contains_key(&name) || entry.is_elsewhere(&all, truth);
+        assert!(!entry.is_running() || may_run, "{name:?} is not there and said to run{}", shown());
     }
     let stuck = stuck(&all, truth);
     for entry in all.iter().filter(|entry| !entry.is_suspended()) {
