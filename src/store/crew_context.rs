@@ -96,12 +96,6 @@ pub(super) fn make_directory(path: &Path) -> Result<(), CrewError> {
 
 /// The lines of a file that can be read; half a line at its end, and what is none, is left out.
 pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, CrewError> {
-    let text = text_of(path)?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
-}
-
-/// A file of a crew; nothing if it is not there yet.
-fn text_of(path: &Path) -> Result<Vec<u8>, CrewError> {
     let open = || {
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
         if !file.metadata()?.is_file() {
@@ -112,8 +106,9 @@ fn text_of(path: &Path) -> Result<Vec<u8>, CrewError> {
         Ok(text)
     };
     match open() {
+        Ok(text) => Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(failed("read", path)),
+        Err(error) => Err(failed("read", path)(error)),
     }
 }
 
@@ -224,15 +219,14 @@ impl ContextFiles {
         self.directory.join(OF_CONTEXT[1])
     }
 
-    /// What was said after an entry, in order. What cannot be read is left out; what came before is not taken apart.
+    /// What was said with a higher number, in order. What cannot be read is left out. In a directory of other tools each task counts
+    /// for itself, so the numbers do not grow from line to line.
     ///
     /// # Errors
     /// [`CrewError`].
     pub fn entries_since(&self, since: u64) -> Result<Vec<ContextEntry>, CrewError> {
-        let text = text_of(&self.directory.join(CONTEXT[0]))?;
-        let entries = text.rsplit(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<ContextEntry>(line).ok());
-        let mut entries: Vec<ContextEntry> = entries.take_while(|entry| entry.seq > since).collect();
-        entries.reverse();
+        let mut entries: Vec<ContextEntry> = lines(&self.directory.join(CONTEXT[0]))?;
+        entries.retain(|entry| entry.seq > since);
         Ok(entries)
     }
 

@@ -77,7 +77,11 @@ fn a_task_is_handed_out_by_a_message_and_done_by_the_reply_of_its_agent() {
     for talker in Talker::everywhere() {
         let crew = Crew::of(talker);
         crew.run(&["assign"], &["one", "fix [it]\nnow", "--input", "a \"b\""]).is(0);
-        let prompts = crew.talker.prompts();
+        // Where its agent is not idle yet, the task waits for the next round.
+        let prompts = await_some("the message", || {
+            crew.run(&["dispatch"], &[]).is(0);
+            Some(crew.talker.prompts()).filter(|prompts| !prompts.is_empty())
+        });
         assert_eq!(prompts.len(), 1);
         let lease = crew.lease("t1");
         let head = format!("[mgr type:TASK_ASSIGN task:t1 worker:one seq:1 context_seq:0 lease_token:{lease}] ");

@@ -173,7 +173,7 @@ enum Kind {
 }
 
 /// The kind for each name of a value in the help. A test sees to it that every argument is here.
-const KINDS: [(&str, Kind); 48] = [
+const KINDS: [(&str, Kind); 50] = [
     ("NAME", Kind::Session),
     ("REF", Kind::Session),
     ("SESSION", Kind::Session),
@@ -186,6 +186,7 @@ const KINDS: [(&str, Kind); 48] = [
     ("FILE", Kind::File),
     ("HOST", Kind::Host),
     ("PATH", Kind::File),
+    ("CREW", Kind::Directory),
     ("DIR", Kind::Directory),
     ("DIRECTORY", Kind::Directory),
     ("ANSWER", Kind::Free),
@@ -219,6 +220,7 @@ const KINDS: [(&str, Kind); 48] = [
     ("STATUS", Kind::Free),
     ("TEXT", Kind::Free),
     ("TIME", Kind::Free),
+    ("TOOL", Kind::Free),
     ("TYPE", Kind::Free),
     ("WHAT", Kind::Free),
     ("WHEN", Kind::Free),
