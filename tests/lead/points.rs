@@ -258,7 +258,7 @@ fn at(deed: &Deed, point: &str) {
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
 /// zellij.
-const BESIDE: [&str; 32] = [
+const BESIDE: [&str; 40] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -287,9 +287,18 @@ const BESIDE: [&str; 32] = [
     "lock a crew",
     "write a line of a crew",
     "note what was read of a crew",
+    "keep a text of a crew",
+    // Of other tools' words for one key, one label or one mark: whoever is killed there has no more to finish.
+    "keep a document of a crew",
+    "label a pane",
+    "mark a pane as read",
+    "take the mark of a pane",
+    "press keys by name",
+    "type letters",
     // Of jobs: killed at random moments, by `tests/lead/jobs.rs`.
     "listen for signals",
     "make the job's directory",
+    "output",
     "remove a file of the job",
     "session-id",
     "signal the agent of a job",
