@@ -112,8 +112,10 @@ impl HookPlace<'_> {
             Ok(Some(there)) => install.standing(&there.text).map_err(|error| error.to_string()),
             Err(error) => Err(line(&error)),
         };
-        let why = standing.clone().err();
-        AgentHooks { why, ..told(standing.unwrap_or(HookStanding::Unknown), Some(path)) }
+        match standing {
+            Ok(standing) => told(standing, Some(path)),
+            Err(why) => AgentHooks { why: Some(why), ..told(HookStanding::Unknown, Some(path)) },
+        }
     }
 
     /// What putting hooks in would change; `None`: they are there.

@@ -249,7 +249,7 @@ impl CrewHome {
         Ok(CrewTasks::of(&self.records()?))
     }
 
-    /// What was said after this entry, in order. Only that is taken apart: numbers rise.
+    /// What was said with a higher number, in order.
     ///
     /// # Errors
     /// [`CrewError`].

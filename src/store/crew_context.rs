@@ -77,12 +77,22 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 
 /// Whether a directory is one of this user alone.
 pub(super) fn is_private(path: &Path) -> Result<(), CrewError> {
+    is_closed(path, 0o077, "is open to other users; `chmod 700` closes it")
+}
+
+/// Whether a directory is one into which only this user writes. Others may look into it: what is below is closed to them.
+fn is_own(path: &Path) -> Result<(), CrewError> {
+    is_closed(path, 0o022, "can be written by other users; `chmod go-w` ends that")
+}
+
+/// Whether a directory is one of this user, and others have none of these permissions.
+fn is_closed(path: &Path, to_others: u32, otherwise: &'static str) -> Result<(), CrewError> {
     let metadata = path.symlink_metadata().map_err(failed("look at", path))?;
-    let why = match (metadata.is_dir(), metadata.uid() == rustix::process::geteuid().as_raw(), metadata.mode() & 0o077) {
+    let why = match (metadata.is_dir(), metadata.uid() == rustix::process::geteuid().as_raw(), metadata.mode() & to_others) {
         (false, ..) => "is no directory",
         (_, false, _) => "belongs to another user",
         (_, _, 0) => return Ok(()),
-        _ => "is open to other users; `chmod 700` closes it",
+        _ => otherwise,
     };
     Err(CrewError::NotOurs { path: path.to_owned(), why })
 }
@@ -129,18 +139,6 @@ pub(super) fn lock(directory: &Path) -> Result<File, CrewError> {
         Ok(file)
     };
     fault::around("lock a crew", lock).map_err(failed("lock", &path))
-}
-
-/// Whether a directory is one into which only this user writes. Others may look into it: what is below is closed to them.
-fn is_own(path: &Path) -> Result<(), CrewError> {
-    let metadata = path.symlink_metadata().map_err(failed("look at", path))?;
-    let why = match (metadata.is_dir(), metadata.uid() == rustix::process::geteuid().as_raw(), metadata.mode() & 0o022) {
-        (false, ..) => "is no directory",
-        (_, false, _) => "belongs to another user",
-        (_, _, 0) => return Ok(()),
-        _ => "can be written by other users; `chmod go-w` ends that",
-    };
-    Err(CrewError::NotOurs { path: path.to_owned(), why })
 }
 
 /// Writes documents into a directory, which is made if it is not there; each is at every instant the old or the new one.

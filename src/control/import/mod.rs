@@ -12,7 +12,7 @@ use super::observe::Observer;
 use super::pass::PassOptions;
 use crate::agent::Agents;
 use crate::core::import::{
-    ForeignAgent, IMPORT_SCHEMA, ImportChoice, ImportReport, ImportTool, ImportedEntry, LeftOut, LeftOutRow, SourceRow, choose,
+    ForeignAgent, IMPORT_SCHEMA, ImportChoice, ImportReport, ImportTool, ImportedEntry, LeftOutRow, SourceRow, choose,
 };
 use crate::core::manifest::Manifest;
 use crate::yaml;
@@ -55,8 +55,7 @@ impl Imports {
                     Ok((file, version)) => {
                         sources.push(SourceRow { tool, path: place, version, problem: None });
                         found.extend(file.sessions.into_iter().map(|session| (tool, session)));
-                        let row = |left: LeftOut| LeftOutRow { tool, what: left.what, why: left.why };
-                        left_out.extend(file.left_out.into_iter().map(row));
+                        left_out.extend(file.left_out.into_iter().map(|left| LeftOutRow::of(tool, left)));
                     }
                     Err(problem) => sources.push(SourceRow { tool, path: place, version: None, problem: Some(problem) }),
                 }

@@ -1,6 +1,7 @@
 //! What every act on a session begins with: its lock, and an operation of its own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::{LeadRequest, effects, holds};
 use crate::control::observe::Observer;
@@ -10,6 +11,9 @@ use crate::core::lead::{ActionKind, BlockCode, Blocked, LeadCause, Operation, Op
 use crate::core::observe::MuxSession;
 use crate::store::operations::{LedgerFile, LockError, SessionLock};
 use crate::store::paths::StateHome;
+
+/// The time between two tries to lock a session that somebody else has.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// Locks a session.
 ///
@@ -30,6 +34,25 @@ pub(super) fn lock_in(world: &Observer, state: &StateHome, key: &SessionKey) -> 
         LockError::Taken => Blocked::new(BlockCode::Busy, "another headcount is acting on it"),
         error => unknown(PassError::line(&error)),
     })
+}
+
+/// The same for whoever waits for somebody else to have done, at most so long.
+///
+/// # Errors
+/// As for [`lock`].
+pub(super) fn lock_within(
+    world: &Observer,
+    state: &StateHome,
+    key: &SessionKey,
+    most: Duration,
+) -> Result<SessionLock, Blocked> {
+    let until = Instant::now() + most;
+    loop {
+        match lock_in(world, state, key) {
+            Err(blocked) if blocked.code == BlockCode::Busy && Instant::now() < until => std::thread::sleep(RETRY),
+            other => return other,
+        }
+    }
 }
 
 /// Whether a session in which no agent is known may be acted on: it is not the one that this command runs in, and nobody has it in hand.

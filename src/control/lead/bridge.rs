@@ -3,14 +3,14 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{act, effects, holds};
 use crate::control::observe::Observer;
 use crate::core::bridge::PaneWord;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::lead::send::{PaneAddress, TypingPermit, may_type_as_read, without_controls};
-use crate::core::lead::{BlockCode, LeadProfile, OperationId};
+use crate::core::lead::{LeadProfile, OperationId};
 use crate::core::text::printable;
 use crate::host::{Environ, Listener, ancestry};
 use crate::mux::tmux::{address, panes};
@@ -291,16 +291,8 @@ impl PaneBridge {
 
     /// The lock of the session, so that no headcount types at the same time.
     fn lock(&self, session: &SessionKey) -> Result<SessionLock, BridgeError> {
-        let begun = Instant::now();
-        loop {
-            match act::lock_in(&self.world, &self.state, session) {
-                Ok(lock) => return Ok(lock),
-                Err(blocked) if blocked.code == BlockCode::Busy && begun.elapsed() < WAITS => {
-                    std::thread::sleep(Duration::from_millis(25));
-                }
-                Err(blocked) => return Err(other(format!("{}: {}", printable(&session.name), blocked.message))),
-            }
-        }
+        act::lock_within(&self.world, &self.state, session, WAITS)
+            .map_err(|blocked| other(format!("{}: {}", printable(&session.name), blocked.message)))
     }
 
     /// Whether nobody else has the session in hand.

@@ -69,7 +69,11 @@ pub(in crate::control) fn conditions_of(
     pass: &Pass,
     is_meant: &dyn Fn(&SessionKey) -> bool,
 ) -> BTreeMap<SessionKey, SessionConditions> {
-    let look = Look::new(world, state, pass);
+    conditions_in(&Look::new(world, state, pass), is_meant)
+}
+
+fn conditions_in(look: &Look<'_>, is_meant: &dyn Fn(&SessionKey) -> bool) -> BTreeMap<SessionKey, SessionConditions> {
+    let pass = look.pass;
     let inputs = pass.inputs();
     let delegated = delegations(&inputs);
     let mut live = Vec::new();
@@ -121,10 +125,11 @@ pub(in crate::control) fn conditions_of(
 /// Puts into rows who has their sessions in hand, which conditions hold, and what they do for their crews.
 pub fn complete_rows<'a>(world: &Observer, state: &StateHome, pass: &Pass, rows: impl Iterator<Item = &'a mut SessionRow>) {
     let holds = holds::holds(world, state, pass);
-    let mut seen = conditions(world, state, pass);
+    let look = Look::new(world, state, pass);
+    let mut seen = conditions_in(&look, &|_| true);
     let mut rows: Vec<&mut SessionRow> = rows.collect();
     complete_crews(state, pass.path(), rows.iter_mut().map(|row| &mut **row));
-    let mut last = last_operations(state);
+    let mut last = last_operations(look.operations());
     rows.into_iter().for_each(|row| {
         row.operation = last.remove(&row.session);
         row.hold = holds.get(&row.session).cloned();
@@ -134,14 +139,15 @@ pub fn complete_rows<'a>(world: &Observer, state: &StateHome, pass: &Pass, rows:
 
 /// Puts into rows what headcount did to their sessions last.
 pub(in crate::control) fn note_operations<'a>(state: &StateHome, rows: impl Iterator<Item = &'a mut SessionRow>) {
-    let mut last = last_operations(state);
+    let mut last = last_operations(&Operations::new(state).all());
     rows.for_each(|row| row.operation = last.remove(&row.session));
 }
 
 /// The last operation of each session.
-fn last_operations(state: &StateHome) -> BTreeMap<SessionKey, OperationBrief> {
-    let all = Operations::new(state).all().into_iter();
-    all.map(|past| (past.operation.session.clone(), OperationBrief::of(&past.operation, past.receipt.as_ref()))).collect()
+fn last_operations(all: &[PastOperation]) -> BTreeMap<SessionKey, OperationBrief> {
+    all.iter()
+        .map(|past| (past.operation.session.clone(), OperationBrief::of(&past.operation, past.receipt.as_ref())))
+        .collect()
 }
 
 fn done(job: &Job) -> Option<ConditionReport> {

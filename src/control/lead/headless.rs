@@ -232,13 +232,7 @@ pub fn submit_job(
 
 /// Locks the session of a job. A watch may just be looking after it.
 fn lock(world: &Observer, request: &HeadlessRequest<'_>, spec: &JobSpec) -> Result<SessionLock, Blocked> {
-    let until = Instant::now() + BEGINS;
-    loop {
-        match act::lock_in(world, request.state, &spec.session) {
-            Err(blocked) if blocked.code == BlockCode::Busy && Instant::now() < until => std::thread::sleep(LOOK),
-            other => return other,
-        }
-    }
+    act::lock_within(world, request.state, &spec.session, BEGINS)
 }
 
 fn start_locked(

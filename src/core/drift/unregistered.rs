@@ -196,14 +196,8 @@ fn entry(world: &Inputs<'_>, undeclared: &Undeclared<'_>, live: LiveAgentRef<'_>
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);
     put(name_of(Field::Name), json!(undeclared.key.name));
     put(name_of(Field::Agent), json!(agent.as_str()));
-    if undeclared.key.mux != usual.mux {
-        put(name_of(Field::Mux), json!(undeclared.key.mux.as_str()));
-    }
-    if undeclared.key.server != usual.server {
-        put(name_of(Field::Server), json!(undeclared.key.server));
-    }
-    if undeclared.key.host != usual.host {
-        put(name_of(Field::Host), json!(undeclared.key.host));
+    for (field, value) in usual.unlike(&undeclared.key) {
+        put(name_of(field), json!(value));
     }
     if let Some(cwd) = live.agent.cwd.seen().and_then(|cwd| cwd.to_str()) {
         put(name_of(Field::Cwd), json!(cwd));

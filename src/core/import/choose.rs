@@ -74,7 +74,7 @@ pub fn choose(
             None => None,
         };
         if let Some(why) = why {
-            choice.left_out.push(row(tool, LeftOut::new(session.title, why)));
+            choice.left_out.push(LeftOutRow::of(tool, LeftOut::new(session.title, why)));
             continue;
         }
         taken.insert(key.clone(), tool);
@@ -88,14 +88,9 @@ pub fn choose(
     }
     for (tool, count) in agentless {
         let what = if count == 1 { "one more session or pane".to_owned() } else { format!("{count} more sessions or panes") };
-        choice.left_out.push(row(tool, LeftOut::new(what, "no coding agent that headcount knows is in it")));
+        choice.left_out.push(LeftOutRow::of(tool, LeftOut::new(what, "no coding agent that headcount knows is in it")));
     }
     choice
-}
-
-/// What is left out, of a tool.
-pub(super) fn row(tool: ImportTool, left: LeftOut) -> LeftOutRow {
-    LeftOutRow { tool, what: left.what, why: left.why }
 }
 
 type Chosen = (ImportTool, ForeignSession, ForeignAgent, SessionKey);
@@ -159,14 +154,8 @@ fn entry(
     if let Some(cwd) = &cwd {
         put("cwd", json!(cwd));
     }
-    if usual.mux != key.mux {
-        put("mux", json!(key.mux.as_str()));
-    }
-    if usual.server != key.server {
-        put("server", json!(key.server));
-    }
-    if usual.host != key.host {
-        put("host", json!(key.host));
+    for (field, value) in usual.unlike(&key) {
+        put(field.name(), json!(value));
     }
     let labels: BTreeMap<&str, &str> =
         session.labels.iter().map(|(name, label)| (name.as_str(), label.as_str())).filter(|(_, label)| is_fit(label)).collect();

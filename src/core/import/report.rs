@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::ImportTool;
+use super::{ImportTool, LeftOut};
 use crate::core::ids::{AgentKind, SessionKey};
 
 /// The schema of the document that `headcount import --json` prints.
@@ -75,4 +75,11 @@ pub struct LeftOutRow {
     pub what: String,
     /// Why it has none.
     pub why: String,
+}
+
+impl LeftOutRow {
+    /// What is left out, of a tool.
+    pub fn of(tool: ImportTool, LeftOut { what, why }: LeftOut) -> Self {
+        Self { tool, what, why }
+    }
 }

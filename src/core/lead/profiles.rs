@@ -30,6 +30,16 @@ pub enum LeadRule {
     Recorded,
 }
 
+/// What has to be relaxed where a look at a pane is all that comes before typing.
+pub(in crate::core::lead) const MERELY_READ: [LeadRule; 6] = [
+    LeadRule::AgentInPane,
+    LeadRule::TurnOver,
+    LeadRule::Watched,
+    LeadRule::EmptyComposer,
+    LeadRule::OwnSession,
+    LeadRule::Recorded,
+];
+
 impl LeadRule {
     /// Every rule.
     pub const ALL: [Self; 12] = [
@@ -80,17 +90,7 @@ impl LeadProfile {
     pub const TASK: Self = Self { name: "task", relaxed: &[] };
 
     /// tmux-bridge 2.0.0 and the scripts on top of it: whoever types has read the pane just before, and that stands for all else.
-    pub const BRIDGE: Self = Self {
-        name: "bridge",
-        relaxed: &[
-            LeadRule::AgentInPane,
-            LeadRule::TurnOver,
-            LeadRule::Watched,
-            LeadRule::EmptyComposer,
-            LeadRule::OwnSession,
-            LeadRule::Recorded,
-        ],
-    };
+    pub const BRIDGE: Self = Self { name: "bridge", relaxed: &MERELY_READ };
 
     /// Whether a rule does not count for it.
     pub fn relaxes(self, rule: LeadRule) -> bool {

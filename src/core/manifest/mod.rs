@@ -112,6 +112,18 @@ pub struct Place {
     pub host: String,
 }
 
+impl Place {
+    /// What of a session's place is otherwise, field by field: what its entry has to say of it.
+    pub fn unlike<'a>(&self, key: &'a SessionKey) -> impl Iterator<Item = (names::Field, &'a str)> {
+        let fields = [
+            (self.mux != key.mux, names::Field::Mux, key.mux.as_str()),
+            (self.server != key.server, names::Field::Server, key.server.as_str()),
+            (self.host != key.host, names::Field::Host, key.host.as_str()),
+        ];
+        fields.into_iter().filter_map(|(is_unlike, field, value)| is_unlike.then_some((field, value)))
+    }
+}
+
 /// The shape of the `sessions:` node, which decides how a first entry is appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionsNode {

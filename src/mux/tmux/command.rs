@@ -65,6 +65,11 @@ pub(super) fn shows(pattern: &str, is_there: bool) -> String {
     format!("#{{{compare}:#{{C:{pattern}}},0}}")
 }
 
+/// A text as one word of a command that another command of tmux carries out: between single quotes nothing means anything.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// A command that does this in a pane while the condition is true, and else that; empty for nothing.
 pub(super) fn guarded(pane: &str, condition: &str, act: &str, otherwise: &str) -> [OsString; 7] {
     let say = |what: &str, said: &str| match what {

@@ -97,9 +97,8 @@ impl MuxDrive for TmuxDrive {
         };
         let socket = address::socket(&permit.operation().session.server, env)?;
         let (target, condition) = (format!("{}:", renaming.session), format!("#{{==:#{{pid}},{}}}", renaming.server));
-        // As one word between single quotes; what it says is no format, which a look at the name has made sure of.
-        let quoted = format!("'{}'", name.replace('\'', "'\\''"));
-        let command = format!("rename-session -t '{target}' -- {quoted}");
+        // What it says is no format, which a look at the name has made sure of.
+        let command = format!("rename-session -t '{target}' -- {}", command::quoted(name));
         let words = ["if-shell", "-F", "-t", &target, &condition, &command].map(OsString::from);
         let output = run(host, &socket, &words, Beside::default())?;
         if output.is_success() { Ok(()) } else { Err(format!("tmux renamed nothing: {}", probe::last_words(&output))) }
@@ -163,8 +162,7 @@ impl MuxDrive for TmuxDrive {
         let pane = &placed.pane;
         let press = |key: &PaneKey| match key {
             PaneKey::Named(name) => format!("send-keys -t {pane} {name}"),
-            // As one word between single quotes.
-            PaneKey::Text(text) => format!("send-keys -t {pane} -l -- '{}'", text.replace('\'', "'\\''")),
+            PaneKey::Text(text) => format!("send-keys -t {pane} -l -- {}", command::quoted(text)),
         };
         let keys: Vec<String> = keys.iter().map(press).collect();
         let words = command::guarded(pane, &condition, &keys.join(" ; "), "");
@@ -246,7 +244,7 @@ fn pattern(text: &str) -> Option<String> {
     (!text.is_empty() && !text.contains(char::is_control)).then(|| text.replace(is_special, "?"))
 }
 
-/// A word of a command that another command of tmux carries out.
+/// The same as [`command::quoted`] of any bytes.
 fn quoted(word: &OsStr) -> OsString {
     use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
     let parts: Vec<&[u8]> = word.as_bytes().split(|byte| *byte == b'\'').collect();

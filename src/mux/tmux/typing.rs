@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::address;
-use super::command::{self, Beside, run};
+use super::command::{self, Beside, quoted, run};
 use super::probe::last_words;
 use crate::core::lead::TypedKey;
 use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
@@ -85,11 +85,6 @@ impl MuxTyping for TmuxTyping {
 fn guarded((host, env): MuxPlace<'_>, permit: &TypingPermit, act: &str) -> Result<bool, String> {
     let words = command::guarded(&permit.pane().id, &condition(permit, permit.words()), act, "");
     command::was_done(&run(host, &address::socket(&permit.pane().session.server, env)?, &words, beside())?)
-}
-
-/// A text as one word of a command of tmux, in which nothing means anything.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The format that is true while the pane is as it was seen, and shows the words that it has to and none of the others.

@@ -83,14 +83,8 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> Result<Exit, CliError> {
     put("name", json!(name));
     put("agent", json!(agent.as_str()));
     put("cwd", json!(cwd));
-    if usual.mux != key.mux {
-        put("mux", json!(key.mux.as_str()));
-    }
-    if usual.server != key.server {
-        put("server", json!(key.server));
-    }
-    if usual.host != key.host {
-        put("host", json!(key.host));
+    for (field, value) in usual.unlike(&key) {
+        put(field.name(), json!(value));
     }
     put("desired", json!("running"));
     if !args.args.is_empty() {

@@ -28,16 +28,7 @@ pub(super) fn task(name: &str, words: &[String]) -> Result<String, Failure> {
     let optional = ["input", "artifact_dir"].iter().zip(rest).filter(|(_, text)| !text.is_empty());
     texts.extend(optional.map(|(key, text)| ((*key).to_owned(), text.clone())));
     let bridge = BridgeProgram::find()?;
-    let envelope = Envelope {
-        verb: CrewVerb::TaskAssign,
-        task: token("task-id", task)?,
-        worker: token("worker-id", worker)?,
-        seq: number("seq", seq)?,
-        reply: None,
-        context_seq: number("context-seq", context_seq)?,
-        lease: token("lease-token", lease)?,
-        texts,
-    };
+    let envelope = envelope(CrewVerb::TaskAssign, [task, worker, seq, context_seq, lease], texts)?;
     let reply = Some(bridge.own_pane()?);
     bridge.send(target, &Envelope { reply, ..envelope })
 }
@@ -59,7 +50,21 @@ pub(super) fn reply(name: &str, words: &[String]) -> Result<String, Failure> {
         texts.push(("artifact".to_owned(), artifact.clone()));
     }
     let bridge = BridgeProgram::find()?;
-    let envelope = Envelope {
+    let envelope = envelope(verb, [task, worker, seq, context_seq, lease], texts)?;
+    let reply = match rest.first().filter(|pane| !pane.is_empty()) {
+        Some(pane) => token("reply-pane", pane)?,
+        None => bridge.own_pane()?,
+    };
+    bridge.send(target, &Envelope { reply: Some(reply), ..envelope })
+}
+
+/// An envelope of the words of a command line, without the pane for a reply.
+fn envelope(
+    verb: CrewVerb,
+    [task, worker, seq, context_seq, lease]: [&String; 5],
+    texts: Vec<(String, String)>,
+) -> Result<Envelope, Failure> {
+    Ok(Envelope {
         verb,
         task: token("task-id", task)?,
         worker: token("worker-id", worker)?,
@@ -68,12 +73,7 @@ pub(super) fn reply(name: &str, words: &[String]) -> Result<String, Failure> {
         context_seq: number("context-seq", context_seq)?,
         lease: token("lease-token", lease)?,
         texts,
-    };
-    let reply = match rest.first().filter(|pane| !pane.is_empty()) {
-        Some(pane) => token("reply-pane", pane)?,
-        None => bridge.own_pane()?,
-    };
-    bridge.send(target, &Envelope { reply: Some(reply), ..envelope })
+    })
 }
 
 /// The tmux-bridge that is used.

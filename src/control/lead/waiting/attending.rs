@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{FrontRequest, LeadRequest, Queueing, SendRequest, SentText, UnlistedManifest, send};
 use super::background::{Background, BackgroundThread};
@@ -166,9 +166,7 @@ impl<'a> Attendant<'a> {
             };
             // What happened before it was listened to was not heard.
             let at_most = if wakes.watch(listened) { SPACING } else { at_most };
-            if wakes.wait(at_most) {
-                std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
-            }
+            wakes.rest(at_most, looked);
         }
         self.look_at_the_end();
     }
@@ -273,11 +271,11 @@ impl<'a> Attendant<'a> {
             self.write(&AttendedLine::Conversation(id.as_str().to_owned()))?;
             self.is_named = true;
         }
-        let is_its = |known: &Option<String>| known.is_none() || *known == named(turn);
-        if !is_its(&self.steps.0) {
+        let name = named(turn);
+        if self.steps.0.as_ref().is_some_and(|known| *known != name) {
             self.steps.1 = 0;
         }
-        self.steps.0 = named(turn);
+        self.steps.0 = Some(name);
         let lines: Vec<AttendedLine> = turn.steps.iter().filter_map(AttendedLine::of_step).collect();
         for line in lines.iter().skip(self.steps.1) {
             self.write(line)?;
@@ -387,7 +385,6 @@ impl<'a> Attendant<'a> {
 }
 
 /// What tells one turn from another.
-fn named(turn: &Turn) -> Option<String> {
-    let at: Value = json!([turn.started_at, turn.prompt]);
-    Some(at.to_string())
+fn named(turn: &Turn) -> String {
+    json!([turn.started_at, turn.prompt]).to_string()
 }

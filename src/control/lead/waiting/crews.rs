@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::SPACING;
 use super::background::Background;
-use super::deliver::IDLE;
+use super::deliver::{AGAIN, IDLE};
 use super::wakes::{LookPlaces, LookWakes};
 use crate::control::lead::worker::standings_in;
 use crate::control::lead::{CrewRound, LeadRequest, RoundEnd, WorkerLook, WorkerReach};
@@ -22,9 +22,6 @@ use crate::core::manifest::select::Selection;
 use crate::core::text::printable;
 use crate::host::Environ;
 use crate::store::crew::{CrewError, CrewHome};
-
-/// How long it takes until what waits is looked at again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Hands out the tasks of the crews whose workers the manifest declares, until it is told to end.
 ///
@@ -82,12 +79,7 @@ pub(in crate::control) fn dispatch_crews(
         (said, is_first) = (notes, false);
         // What happened before it was listened to was not heard.
         let at_most = if wakes.watch(listened) { SPACING } else { at_most };
-        if wakes.wait(at_most) {
-            again = AGAIN.0;
-            std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
-        } else {
-            again = (again * 2).min(AGAIN.1);
-        }
+        again = if wakes.rest(at_most, looked) { AGAIN.0 } else { (again * 2).min(AGAIN.1) };
     }
     Ok(())
 }
@@ -99,7 +91,8 @@ fn about(home: &CrewHome, what: &str) -> String {
 /// Tells what has happened since.
 fn news(home: &CrewHome, log: &mut CrewTasks, tell: &dyn Fn(Result<TaskChange, String>)) -> Result<(), CrewError> {
     let directory = home.path().to_string_lossy();
-    for record in home.records()?.iter().filter(|record| record.n > log.last).collect::<Vec<_>>() {
+    let last = log.last;
+    for record in home.records()?.iter().filter(|record| record.n > last) {
         log.apply(record);
         let change = log.tasks.get(&record.task).and_then(|task| TaskChange::of((&home.name, &directory), record, task));
         change.into_iter().for_each(|change| tell(Ok(change)));

@@ -23,8 +23,8 @@ use crate::store::queue::TextQueue;
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// How long somebody else delivers before that is asked again.
 pub(super) const STANDBY: Duration = Duration::from_secs(5);
-/// How long it takes until texts that wait are looked at again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+/// How long it takes until what waits is looked at again, at first and at most.
+pub(super) const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Delivers until it is told to end. `is_whole`: all texts of the manifest, which one headcount does at a time; else those of the
 /// selected sessions.
@@ -91,12 +91,7 @@ pub(in crate::control) fn deliver(
             (true, false) if is_new => SPACING,
             (true, false) => again,
         };
-        if wakes.wait(at_most) {
-            again = AGAIN.0;
-            std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
-        } else {
-            again = (again * 2).min(AGAIN.1);
-        }
+        again = if wakes.rest(at_most, looked) { AGAIN.0 } else { (again * 2).min(AGAIN.1) };
     }
     Ok(())
 }

@@ -82,9 +82,7 @@ fn go_on(world: &Arc<Observer>, state: &StateHome, background: &Background, tell
             (true, false) if is_new => SPACING,
             (true, false) => settles.unwrap_or(AGAIN),
         };
-        if wakes.wait(at_most) {
-            std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
-        }
+        wakes.rest(at_most, looked);
     }
     Ok(())
 }

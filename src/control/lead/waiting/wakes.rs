@@ -5,12 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::ModifyKind;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::SPACING;
 use crate::host::pidfd;
 
 /// What is listened to.
@@ -84,6 +85,15 @@ impl LookWakes {
             });
         }
         is_new
+    }
+
+    /// As [`LookWakes::wait`], and then until [`SPACING`] is over since the last look began.
+    pub(super) fn rest(&mut self, at_most: Duration, looked: Instant) -> bool {
+        let is_woken = self.wait(at_most);
+        if is_woken {
+            std::thread::sleep(SPACING.saturating_sub(looked.elapsed()));
+        }
+        is_woken
     }
 
     /// Waits until something may have happened, at most so long. Gives whether it has.

@@ -4,6 +4,7 @@ use super::composer::{Composer, ComposerTable, composer, has_popup, is_busy};
 use super::screen::PaneScreen;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::operation::OperationId;
+use crate::core::lead::profiles::MERELY_READ;
 use crate::core::lead::{BlockCode, Blocked, LeadProfile, LeadRule};
 use crate::core::observe::Activity;
 
@@ -225,16 +226,6 @@ pub fn may_type_blindly(
     is_the_pane(to, pane)?;
     Ok(TypingPermit { operation: operation.clone(), pane: to.clone(), runs: pane.runs.clone(), words: Vec::new() })
 }
-
-/// What has to be relaxed where a look at a pane is all that comes before typing.
-const MERELY_READ: [LeadRule; 6] = [
-    LeadRule::AgentInPane,
-    LeadRule::TurnOver,
-    LeadRule::Watched,
-    LeadRule::EmptyComposer,
-    LeadRule::OwnSession,
-    LeadRule::Recorded,
-];
 
 /// The permission to type whatever somebody likes into a pane that they have read, for a tool that asks for no more.
 ///
