@@ -1,13 +1,15 @@
 //! `send`, `ask` and `answer` with a stand-in that draws a composer: what arrives, and what is in the way.
 
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::in_zellij::with_zellij;
 use super::support::{Claude, await_some};
-use super::zellij::Zellij;
+use super::zellij::{Zellij, signal};
 use super::{Ran, Scene};
 
 /// A stand-in that can be typed to.
@@ -277,6 +279,47 @@ fn is_killed(talker: &Talker) {
         let times = talker.prompts().iter().filter(|prompt| **prompt == text).count();
         assert!(times <= 1, "{text}: {times}");
         assert_eq!(talker.prompts().iter().filter(|prompt| prompt.contains("killed")).filter(|it| it.len() > 9).count(), 0);
+    }
+}
+
+/// The process that serves its session.
+fn server_of(talker: &Talker) -> u32 {
+    match &talker.zellij {
+        None => talker.tmux(&["display", "-p", "#{pid}"]).trim().parse().unwrap(),
+        Some(zellij) => zellij.server("one"),
+    }
+}
+
+#[test]
+fn a_server_that_stops_for_a_while_costs_time_and_what_is_said_of_the_text_is_true() {
+    Talker::everywhere().for_each(|talker| is_stalled(&talker));
+}
+
+fn is_stalled(talker: &Talker) {
+    let points = talker.scene.world.root().join("points");
+    std::fs::create_dir(&points).unwrap();
+    // Before it was pasted nothing is lost if it is held.
+    for (point, may_be_held) in
+        [("engine before paste 1", true), ("engine after paste 1", false), ("engine before press a key behind a text 1", false)]
+    {
+        std::fs::write(points.join("hold"), point).unwrap();
+        let mut sender = talker.scene.command(&["send", "one", point, "--json"]);
+        let sender = sender.env("FAULTS_OF_HEADCOUNT", &points).stdout(Stdio::piped()).spawn().unwrap();
+        await_some("the point", || points.join("held").exists().then_some(()));
+        let server = server_of(talker);
+        signal(server, Signal::STOP);
+        std::fs::remove_file(points.join("held")).unwrap();
+        std::thread::sleep(Duration::from_millis(6500));
+        signal(server, Signal::CONT);
+        let receipt: Value = serde_json::from_slice(&sender.wait_with_output().unwrap().stdout).unwrap();
+        talker.is_idle();
+        let times = talker.prompts().iter().filter(|prompt| *prompt == point).count();
+        match receipt["outcome"].as_str().unwrap() {
+            "delivered" => assert_eq!(times, 1, "{receipt}"),
+            "held" | "unverified" if may_be_held => assert_eq!(times, 0, "{receipt}"),
+            other => panic!("{point}: {other}: {receipt}"),
+        }
+        talker.clear();
     }
 }
 

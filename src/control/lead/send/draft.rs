@@ -10,6 +10,8 @@ use crate::core::text::printable;
 /// A receipt that is being made.
 pub(super) struct ReceiptDraft {
     pub(super) receipt: SendReceipt,
+    /// What could not be told when it was typed, or Enter pressed: what is seen afterwards decides.
+    pub(super) doubt: Option<String>,
     begun: Instant,
 }
 
@@ -31,7 +33,7 @@ impl ReceiptDraft {
             duplicate_of: None,
             took_ms: 0,
         };
-        Self { receipt, begun: Instant::now() }
+        Self { receipt, doubt: None, begun: Instant::now() }
     }
 
     pub(super) fn end(mut self, outcome: SendOutcome, message: impl Into<String>) -> SendReceipt {

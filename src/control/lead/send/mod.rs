@@ -257,16 +257,15 @@ impl Sender<'_> {
         draft.receipt.id = Some(operation.id.clone());
         let tail = SearchedTranscript::from(found, adapter, found.position(operation.begun));
         let receipt = match effects::paste(self.world, &permit, text) {
-            Ok(true) => self.submit(draft, &letter, (lock, tail)),
+            // Nothing was typed, so the key is not spent.
             Ok(false) => {
-                // Nothing was typed, so the key is not spent.
                 give_back();
                 draft.held(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again"))
             }
-            Err(why) => draft.end(
-                SendOutcome::Unverified,
-                format!("it may have been typed or not ({why}); look with `headcount screen` before you send it again"),
-            ),
+            typed => {
+                draft.doubt = typed.err();
+                self.submit(draft, &letter, (lock, tail))
+            }
         };
         self.end(&files, &receipt);
         receipt

@@ -16,9 +16,9 @@ use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{Blocked, TypedKey};
 use crate::store::operations::SessionLock;
 
-/// How long a text may take to stand in the composer, and how long its Enter is tried.
+/// How long a text may take to stand in a composer that can be looked at, and how long its Enter is tried.
 const STAGING: Duration = Duration::from_secs(4);
-/// How long its transcript may take to hold it.
+/// How long its transcript may take to hold it, and a busy server to show its pane.
 const CONFIRMING: Duration = Duration::from_secs(15);
 /// When Enter is pressed once more if the text still stands there.
 const AGAIN: Duration = Duration::from_millis(1500);
@@ -67,10 +67,11 @@ impl Sender<'_> {
     ) -> SendReceipt {
         let to = &letter.found.to;
         let (begun, mut pause, mut has_closed) = (Instant::now(), Pause(LOOKS[0]), false);
+        let mut looked = None;
         loop {
             let view = match self.view(to) {
                 Ok(view) => view,
-                Err(blocked) if begun.elapsed() > STAGING => {
+                Err(blocked) if begun.elapsed() > CONFIRMING => {
                     return draft.end(SendOutcome::Unverified, format!("it was typed, and {}", blocked.message));
                 }
                 Err(_) => {
@@ -78,10 +79,12 @@ impl Sender<'_> {
                     continue;
                 }
             };
+            let looked = *looked.get_or_insert_with(Instant::now);
             let is_staged = |held: &Composer| letter.is_staged(held);
             let held = letter.staged(&composer(&view.screen, letter.table));
             if matches!(held, Staged::Whole | Staged::Counted) {
                 draft.receipt.phases.staged.get_or_insert(self.now());
+                draft.doubt = None;
                 if !self.send.submits {
                     return draft.staged("it stands in the composer");
                 }
@@ -95,7 +98,7 @@ impl Sender<'_> {
                     continue;
                 }
             }
-            let last = match (held, may_submit(&letter.operation, to, &view, letter.table, is_staged)) {
+            let (last, patience) = match (held, may_submit(&letter.operation, to, &view, letter.table, is_staged)) {
                 (Staged::Uncounted, _) => {
                     draft.receipt.phases.staged = Some(self.now());
                     let what = "it stands in the composer as a mark that tells no length, so nobody can see whether it is whole; \
@@ -103,22 +106,23 @@ impl Sender<'_> {
                     return draft.end(SendOutcome::Staged, what);
                 }
                 (_, Ok(permit)) => match effects::press_behind(self.world, &permit, TypedKey::Enter) {
-                    Ok(true) => {
-                        draft.receipt.phases.submitted = Some(self.now());
+                    Ok(false) => ("its pane has changed in this moment".to_owned(), CONFIRMING),
+                    pressed => {
+                        draft.doubt = pressed.err();
+                        draft.receipt.phases.submitted = draft.doubt.is_none().then(|| self.now());
                         drop(lock);
                         return self.confirm(draft, letter, tail);
                     }
-                    Ok(false) => "its pane has changed in this moment".to_owned(),
-                    Err(why) => {
-                        let message = format!("whether Enter was pressed behind it cannot be told: {why}");
-                        return draft.end(SendOutcome::Unverified, message);
-                    }
                 },
-                (_, Err(blocked)) => blocked.message,
+                (_, Err(blocked)) => (blocked.message, STAGING),
             };
-            if begun.elapsed() > STAGING {
-                let what = format!("it was typed, and Enter was not pressed: {last}");
-                return draft.staged(&what);
+            if looked.elapsed() > patience {
+                if let Some(why) = draft.doubt.take() {
+                    let message =
+                        format!("it may have been typed or not ({why}); look with `headcount screen` before you send it again");
+                    return draft.end(SendOutcome::Unverified, message);
+                }
+                return draft.staged(&format!("it was typed, and Enter was not pressed: {last}"));
             }
             pause.wait();
         }
@@ -142,6 +146,7 @@ impl Sender<'_> {
             match said {
                 Some((SaidAs::Prompt, path)) => {
                     draft.receipt.phases.delivered = Some(self.now());
+                    draft.receipt.phases.submitted.get_or_insert(self.now());
                     draft.receipt.evidence.push(format!("{path} holds it as a prompt"));
                     draft.receipt.steered = letter.mid_turn;
                     let message = if letter.mid_turn {
@@ -164,12 +169,15 @@ impl Sender<'_> {
             pause.wait();
         }
         let is_there = self.view(&letter.found.to).is_ok_and(|view| letter.is_staged(&composer(&view.screen, letter.table)));
+        let pressed = match draft.doubt.take() {
+            None => "Enter was pressed behind it".to_owned(),
+            Some(why) => format!("whether Enter was pressed behind it cannot be told ({why})"),
+        };
         if is_there {
-            let what = "Enter was pressed behind it, and it still stands in the composer";
-            return draft.staged(what);
+            return draft.staged(&format!("{pressed}, and it still stands in the composer"));
         }
-        let message = "Enter was pressed behind it, and its transcript does not hold it; look with `headcount screen` before you \
-            send it again";
+        let message =
+            format!("{pressed}, and its transcript does not hold it; look with `headcount screen` before you send it again");
         draft.end(SendOutcome::Unverified, message)
     }
 

@@ -49,7 +49,7 @@ impl ServedSession {
     }
 
     /// Whether this process is behind the socket.
-    fn answers(&self, host: &dyn Host) -> Result<bool, String> {
+    pub(super) fn answers(&self, host: &dyn Host) -> Result<bool, String> {
         match wire::greet(host, std::slice::from_ref(&self.socket)).pop() {
             Some(SocketReply::Said(_, pid)) if pid != Some(self.process.pid) => Ok(false),
             Some(SocketReply::Said(heard, _)) if wire::is_connected(&heard) => Ok(true),
@@ -61,12 +61,13 @@ impl ServedSession {
 
     /// Says something to it. One that does not answer is told nothing: it would do it whenever it goes on.
     pub(super) fn say(&self, host: &dyn Host, words: &[u8]) -> Result<(), String> {
-        self.tell(host, words)?.then_some(()).ok_or_else(|| GONE.to_owned())
+        let is_heard = self.answers(host)? && self.tell(host, words)?;
+        is_heard.then_some(()).ok_or_else(|| GONE.to_owned())
     }
 
-    /// The same, and whether it heard it.
+    /// Says something to it, answer or not, and whether it heard it.
     pub(super) fn tell(&self, host: &dyn Host, words: &[u8]) -> Result<bool, String> {
-        Ok(self.answers(host)? && wire::tell(host, &self.socket, words, self.process.pid)?)
+        wire::tell(host, &self.socket, words, self.process.pid)
     }
 
     /// Asks it something. A server whose screen is busy for a second answers something else (0.45.1): it is asked again.

@@ -78,7 +78,8 @@ fn say(place: MuxPlace<'_>, permit: &TypingPermit, words: &[(bool, String)], mes
             !view.is_dead && view.runs == permit.runs() && words.iter().all(is_shown)
         })
     };
-    if !is_so(words).unwrap_or(false) || !there.tell(host, message)? {
+    // One that does not answer is told nothing: it would do it whenever it goes on.
+    if !is_so(words).unwrap_or(false) || !there.answers(host).unwrap_or(false) || !there.tell(host, message)? {
         return Ok(false);
     }
     // What became of it is for the screen and the transcript to show, if it cannot be looked at just now.
