@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Real Claude Code: five hand-written sessions, two of them in one workspace and one below a wrapper; /clear, the picker of a start,
-# a pane parked by the agents view, /bg, kill -9, a transcript moved away.
+# a pane parked by the agents view, /bg, kill -9, a transcript moved away; headcount's MCP server.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
+source "$HERE/tools.sh"
 source "$HERE/csd.sh"
 
 KEY=dummy-key-0000000000000000000000000000fake
-mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven}
+mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven,tools}
 python3 - "$H" "${KEY: -20}" <<'PY'
 import json, sys
 home, key = sys.argv[1:]
-trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led", "driven"]}
+trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led", "driven", "tools"]}
 json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]}, "projects": trusted},
           open(f"{home}/.claude.json", "w"))
 PY
@@ -165,6 +166,10 @@ led claude "$H/lab/led" "$LED" '❯'
 # Its settings would let every command run unasked.
 ASKING=${LED#*], }
 conditions claude "$H/lab/led" "${ASKING/env: \{/env: { CLAUDE_CODE_MAX_RETRIES: '0',}" '❯'
+echo '{"permissions":{"allow":["mcp__headcount"]},"enabledMcpjsonServers":["headcount"]}' >"$WORLD/tools.json"
+printed claude >"$H/lab/tools/.mcp.json"
+FINDS='@@call ToolSearch {"query":"select:mcp__headcount__list,mcp__headcount__send,mcp__headcount__wait,mcp__headcount__read_turn","max_results":10}'
+uses_tools claude "$H/lab/tools" "${LED/settings.json/tools.json}" "$H/.claude/projects/*-tools/" claude-code
 if [ "$MUX" = tmux ]; then
   CSD_ENV=("${ENV[@]}" IS_SANDBOX=1)
   csd_drives claude "$H/lab/csd"

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Real Codex: two in one workspace with the background daemon off, each its own thread from the launch on; an approval; one with the daemon on;
-# kill -9; a rollout moved away.
+# kill -9; a rollout moved away; headcount's MCP server.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
 source "$HERE/drive.sh"
 source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
 source "$HERE/task.sh"
+source "$HERE/tools.sh"
 source "$HERE/csd.sh"
 
-mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led} "$H/daemon-home"
+mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led,tools} "$H/daemon-home"
 config() { # HOME DAEMON
   cat >"$1/config.toml" <<TOML
 model = "fake-model"
@@ -33,6 +34,8 @@ trust_level = "trusted"
 [projects."$H/lab/daemon"]
 trust_level = "trusted"
 [projects."$H/lab/led"]
+trust_level = "trusted"
+[projects."$H/lab/tools"]
 trust_level = "trusted"
 TOML
 }
@@ -138,6 +141,12 @@ if [ "$MUX" = tmux ]; then
 fi
 led codex "$H/lab/led" "$LED" 'Ask Codex to do anything'
 conditions codex "$H/lab/led" "$LED" 'Ask Codex to do anything' /quit
+cp "$H/.codex/config.toml" "$WORLD/config.toml"
+printed codex >>"$H/.codex/config.toml"
+# It asks a person before each tool that acts.
+uses_tools codex "$H/lab/tools" "args: [-c, 'mcp_servers.headcount.default_tools_approval_mode=\"approve\"'], $LED" \
+  "$H/.codex/sessions/*/*/*/*" codex-mcp-client
+mv "$WORLD/config.toml" "$H/.codex/config.toml"
 if [ "$MUX" = tmux ]; then
   CSD_ENV=(FAKE_KEY=dummy CSD_CODEX_MODEL=fake-model)
   csd_drives codex "$H/lab/csd" -c 'model_provider="fake"' -c check_for_update_on_startup=false -c analytics.enabled=false \

@@ -133,6 +133,9 @@ record
 listed session delete "$alone" >/dev/null
 case " $(drifts) " in *" stale-id:alone-creator-opencode "*) echo "ok: a deleted conversation is stale" ;;
   *) echo "FAILED: not stale: $(drifts)" >&2; exit 1 ;; esac
+# A plugin would make it wait for this package, which it cannot get here.
+mkdir "$H/.config/opencode/node_modules"
+echo '{"packages":{"":{"dependencies":{"@opencode-ai/plugin":"1.18.33"}}}}' >"$H/.config/opencode/package-lock.json"
 HOOKED=yes
 LED="env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }"
 led opencode "$H/lab/led" "$LED" 'ctrl.p commands'
