@@ -60,6 +60,9 @@ impl HookCommand {
 /// What depends on the directory that the files are in.
 pub type OfPlace<T> = Box<dyn Fn(&str) -> T>;
 
+/// Why an agent would be held up by its hooks, given what its variables will be and where it is started.
+pub type HookDelay = fn(&dyn Fn(&str) -> Option<String>, Option<&Path>) -> Option<&'static str>;
+
 /// What carries hooks into one start of an agent.
 pub struct HookCarrier {
     /// Files in a directory of their own: path in it, and content.
@@ -68,17 +71,19 @@ pub struct HookCarrier {
     pub args: OfPlace<Vec<String>>,
     /// Variables, given that directory. One that the entry sets itself means that there are no hooks.
     pub set: OfPlace<Vec<(&'static str, String)>>,
+    /// Asked before each start: then there are no hooks either.
+    pub delay: Option<HookDelay>,
 }
 
 impl HookCarrier {
     /// Arguments alone.
     pub fn of_args(args: Vec<String>) -> Self {
-        Self { files: Vec::new(), args: Box::new(move |_| args.clone()), set: Box::new(|_| Vec::new()) }
+        Self { files: Vec::new(), args: Box::new(move |_| args.clone()), set: Box::new(|_| Vec::new()), delay: None }
     }
 
     /// Files, and the arguments that name their directory.
     pub fn of_files(files: Vec<(&'static str, String)>, args: impl Fn(&str) -> Vec<String> + 'static) -> Self {
-        Self { files, args: Box::new(args), set: Box::new(|_| Vec::new()) }
+        Self { files, args: Box::new(args), set: Box::new(|_| Vec::new()), delay: None }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Hooks of OpenCode: a plugin for one session. Writes nothing.
 
-use serde_json::json;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use crate::agent::hooks::{HookCarrier, HookCommand, SIGNATURE};
 use crate::core::hooks::HookKind;
@@ -21,7 +23,31 @@ pub(super) fn carrier(command: &HookCommand) -> HookCarrier {
             let address: String = format!("{place}/{FILE}").bytes().map(escaped).collect();
             vec![(VARIABLE, json!({ "plugin": [format!("file://{address}")] }).to_string())]
         }),
+        delay: Some(delay),
     }
+}
+
+/// With any plugin OpenCode shows nothing before it has installed this package in each of its directories. Where it cannot get it, that
+/// takes more than a minute, at every start (1.18.33).
+const PACKAGE: &str = "@opencode-ai/plugin";
+
+fn delay(variable: &dyn Fn(&str) -> Option<String>, cwd: Option<&Path>) -> Option<&'static str> {
+    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = path("HOME");
+    let settings = path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+    // The first one is made if it is missing.
+    let is_ready = settings.is_some_and(|settings| has_package(&settings.join("opencode")));
+    let above = cwd.into_iter().flat_map(Path::ancestors).chain(home.as_deref()).map(|directory| directory.join(".opencode"));
+    let mut others = above.chain(path("OPENCODE_CONFIG_DIR")).filter(|directory| directory.is_dir());
+    (!is_ready || !others.all(|directory| has_package(&directory)))
+        .then_some("a plugin makes it wait for packages that it has not installed yet")
+}
+
+/// Whether OpenCode finds nothing left to install there.
+fn has_package(directory: &Path) -> bool {
+    let lock = std::fs::read(directory.join("package-lock.json")).unwrap_or_default();
+    let lock: Value = serde_json::from_slice(&lock).unwrap_or_default();
+    directory.join("node_modules").is_dir() && !lock["packages"][""]["dependencies"][PACKAGE].is_null()
 }
 
 fn escaped(byte: u8) -> String {
@@ -73,9 +99,8 @@ export const Headcount = async ({{ directory }}) => {{
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::core::ids::AgentKind;
 
@@ -85,5 +110,45 @@ mod tests {
         let carrier = command.map(|command| carrier(&command));
         let set = carrier.map(|carrier| (carrier.set)("/a b/é")).unwrap_or_default();
         assert_eq!(set, [(VARIABLE, r#"{"plugin":["file:///a%20b/%C3%A9/headcount.js"]}"#.to_owned())]);
+    }
+
+    #[test]
+    fn a_plugin_is_used_only_where_nothing_is_left_to_install() {
+        let lab = tempfile::tempdir().unwrap();
+        let home = lab.path().join("home");
+        let cwd = home.join("code/project");
+        std::fs::create_dir_all(&cwd).unwrap();
+        let install = |directory: &Path| {
+            std::fs::create_dir_all(directory.join("node_modules")).unwrap();
+            let lock = json!({ "packages": { "": { "dependencies": { PACKAGE: "1.18.33" } } } });
+            std::fs::write(directory.join("package-lock.json"), lock.to_string()).unwrap();
+        };
+        let with = |more: Option<(&str, &Path)>| {
+            let text = |path: &Path| path.to_str().map(ToOwned::to_owned);
+            let variable = |name: &str| match more {
+                Some((other, path)) if other == name => text(path),
+                _ => (name == "HOME").then(|| text(&home)).flatten(),
+            };
+            delay(&variable, Some(&cwd)).is_none()
+        };
+        assert!(!with(None), "a first start installs");
+        install(&home.join(".config/opencode"));
+        assert!(with(None));
+        let other = lab.path().join("other");
+        assert!(!with(Some(("XDG_CONFIG_HOME", &other))));
+        install(&other.join("opencode"));
+        assert!(with(Some(("XDG_CONFIG_HOME", &other))));
+        std::fs::create_dir(home.join("code/.opencode")).unwrap();
+        assert!(!with(None), "a project has its own");
+        install(&home.join("code/.opencode"));
+        assert!(with(None));
+        let own = lab.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        assert!(!with(Some(("OPENCODE_CONFIG_DIR", &own))));
+        std::fs::write(own.join("package-lock.json"), "{").unwrap();
+        assert!(!with(Some(("OPENCODE_CONFIG_DIR", &own))));
+        install(&own);
+        assert!(with(Some(("OPENCODE_CONFIG_DIR", &own))));
+        assert!(delay(&|_| None, None).is_some(), "nobody knows where it is");
     }
 }

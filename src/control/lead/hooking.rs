@@ -18,15 +18,17 @@ pub(super) struct Hooking {
     pub(super) set: Vec<(String, String)>,
 }
 
-/// Puts in place what tells of a session. `inherited` is asked for the value of a variable that it has anyway: that one stays.
+/// Puts in place what tells of a session. `inherited` is asked for the value of a variable that it has anyway: that one stays. `own` gives
+/// those of this process, which a server that is not there yet would hand on.
 ///
 /// # Errors
-/// One line: it cannot be put in place.
+/// One line: it cannot be put in place, or would hold the agent up.
 pub(super) fn hooking(
     adapter: &dyn Adapter,
     session: &Session,
     (program, state, told): (&Path, &StateHome, Option<&Path>),
     inherited: impl Fn(&str) -> Option<String>,
+    own: impl Fn(&str) -> Option<String>,
 ) -> Result<Hooking, String> {
     let consent = match session.lead.permissions {
         Some(Permissions::Bypass) => HookConsent::Unasked,
@@ -35,6 +37,10 @@ pub(super) fn hooking(
     let command = HookCommand::new(program, state.path(), session.agent).and_then(|command| command.telling(told));
     let Some(command) = command else { return Ok(Hooking::default()) };
     let Some(carrier) = adapter.hooks(&command, consent) else { return Ok(Hooking::default()) };
+    let variable = |name: &str| session.env.get(name).cloned().or_else(|| inherited(name)).or_else(|| own(name));
+    if let Some(why) = carrier.delay.and_then(|delay| delay(&variable, session.cwd.as_deref())) {
+        return Err(why.to_owned());
+    }
     let fail = |error| format!("hooks cannot be put into {}: {error}", state.hooks().display());
     let place = match carrier.files.is_empty() {
         true => hooks::prepare(state).map(|()| state.hooks()),

@@ -51,9 +51,10 @@ impl Engine<'_> {
         };
         let server = facts::serving(pass, &session.key);
         let inherited = |name: &str| effects::variable(self.world, (&session.key, server?), name)?.into_string().ok();
+        let own = |name: &str| self.world.env.get(name)?.to_str().map(ToOwned::to_owned);
         let place = (self.request.launcher.as_path(), &self.request.pass.state_home, self.request.front.told.as_deref());
         // An agent that tells less is started all the same.
-        let hooking = hooking::hooking(adapter, session, place, inherited).unwrap_or_else(|why| {
+        let hooking = hooking::hooking(adapter, session, place, inherited, own).unwrap_or_else(|why| {
             (self.tell)(Progress::Note(&format!("{}: it is started without hooks: {why}", session.key)));
             hooking::Hooking::default()
         });
