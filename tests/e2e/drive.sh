@@ -187,11 +187,7 @@ ran() { [ -n "$(find "$H" -name "$1")" ]; }
 # waited NAME TRANSCRIPT: texts that wait for the end of a turn are said once each
 waited() {
   local name=$1 files=$2 n watch
-  # Two texts have to come while it goes on.
-  measure_load
-  receipt "$name" "driven long
-@@slow $((4 * LOAD))
-@@say while this is said the other texts wait for its end"
+  receipt "$name" $'driven long\n@@slow 4\n@@say while this is said the other texts wait for its end'
   check "$name: a turn that others wait for begins" "0 delivered" "$RC $(of outcome)"
   await 20 "$name at work" is_held "$name" working
   for n in 1 2; do

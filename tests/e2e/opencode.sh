@@ -140,6 +140,10 @@ HOOKED=yes
 LED="env: { PATH: '$BIN:$SYSPATH', OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_LSP_DOWNLOAD: '1', OPENCODE_DISABLE_DEFAULT_PLUGINS: '1' }"
 led opencode "$H/lab/led" "$LED" 'ctrl.p commands'
 begun opencode "$H/lab/driven" "$LED"
+# Before that nothing tells which conversation a text would begin.
+await 30 "the composer of driven" on_screen driven 'ctrl.p commands'
+prompt driven $'hello\n@@say hi'
+turn driven idle
 told driven
 refused_by_a_dialog driven
 questioned driven 10
