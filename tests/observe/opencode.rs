@@ -484,6 +484,14 @@ fn the_turn_is_that_of_the_newest_message_of_this_process() {
     assert_eq!(tool(r#"{"status":"running","input":{}}"#), Fact::Absent, "a tool that may wait for leave to run");
     assert_eq!(tool(r#"{"status":"running","input":{},"metadata":{"output":""}}"#), Fact::Seen(Activity::Working), "it runs");
     assert_eq!(tool(r#"{"status":"completed","input":{},"output":"x"}"#), Fact::Seen(Activity::Working));
+    let refused = r#"{"status":"error","input":{},"error":"The user rejected permission to use this specific tool call."}"#;
+    assert_eq!(tool(refused), Fact::Seen(Activity::Working), "the message is not at its end");
+    change(
+        "UPDATE message SET data = json_set(data, '$.time.completed', 1795231933500, '$.finish', 'tool-calls') \
+         WHERE time_created = 1795231933477",
+    );
+    assert_eq!(tool(refused), Fact::Seen(Activity::Idle), "a person said no, which ends the turn");
+    assert_eq!(tool(r#"{"status":"error","input":{},"error":"exit 1"}"#), Fact::Seen(Activity::Working), "it goes on");
     assert_eq!(turn(1_795_231_940_000), Fact::Seen(Activity::Idle), "left for ever by one that was killed");
     change(&format!("UPDATE message SET data = '{}' WHERE time_created = 1795231933477", "x".repeat(300_000)));
     assert!(turn(0).why_unknown().is_some(), "too much to read");

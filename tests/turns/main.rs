@@ -227,6 +227,30 @@ fn a_prompt_that_opencode_has_not_begun_to_answer_waits_while_a_turn_goes_on() {
     assert_eq!(page.turns.last().unwrap().text, "answer of the queued-5");
 }
 
+#[test]
+fn a_tool_that_a_person_said_no_to_ends_the_turn_of_opencode() {
+    let end = |error: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/turns/opencode/talk.rows");
+        let mut rows: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        rows["message"].as_array_mut().unwrap().retain(|row| row["time_created"].as_i64().unwrap() <= 1_795_980_220_388);
+        for row in rows["part"].as_array_mut().unwrap() {
+            let mut data: serde_json::Value = serde_json::from_str(row["data"].as_str().unwrap()).unwrap();
+            if data["type"] == "tool" {
+                data["state"] = serde_json::json!({ "status": "error", "input": {}, "error": error });
+                row["data"] = data.to_string().into();
+            }
+        }
+        let file = tempfile::Builder::new().suffix(".rows").tempfile().unwrap();
+        std::fs::write(file.path(), rows.to_string()).unwrap();
+        let page = read(AgentKind::Opencode, file.path(), &query(usize::MAX, None)).into_seen().unwrap();
+        let turn = page.turns.last().unwrap();
+        (turn.end, turn.mark)
+    };
+    assert_eq!(end("The user rejected permission to use this specific tool call."), (TurnEnd::Interrupted, Some("refused")));
+    let other = "The user rejected permission to use this specific tool call with the following feedback: use ls";
+    assert_eq!(end(other), (TurnEnd::Open, None), "it goes on with what the person said");
+}
+
 /// Pi takes out an answer that failed, and asks again: until it has given up that is no end.
 #[test]
 fn an_error_that_pi_tries_again_after_is_no_end() {

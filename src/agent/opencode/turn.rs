@@ -14,6 +14,10 @@ use crate::core::observe::Activity;
 /// The most bytes of a message that are read; its text and its tools' output are kept elsewhere.
 const MOST: usize = 256 << 10;
 
+/// What a tool fails with where a person has said no: then OpenCode ends the turn, although the finish is a call of tools.
+pub(super) const REFUSALS: [&str; 2] =
+    ["The user rejected permission to use this specific tool call.", "The user dismissed this question"];
+
 /// What is read of a message.
 #[derive(Deserialize)]
 pub(super) struct StoredMessage {
@@ -51,12 +55,16 @@ pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
     let Some(transcript) = scene.transcript else { return Fact::Absent };
     let look = |connection: &Connection| {
         let newest = newest(connection, scene.id.as_str())?;
-        let may_wait = newest.as_ref().map_or(Ok(false), |(id, ..)| may_wait(connection, id))?;
-        Ok(newest.map(|(_, created, data)| (created, data, may_wait)))
+        let of = |ask: fn(&Connection, &str) -> rusqlite::Result<bool>| {
+            newest.as_ref().map_or(Ok(false), |(id, ..)| ask(connection, id))
+        };
+        let (may_wait, is_refused) = (of(may_wait)?, of(is_refused)?);
+        Ok(newest.map(|(_, created, data)| (created, data, may_wait, is_refused)))
     };
     match database::look(&transcript.path, look) {
-        Fact::Seen(Some((_, None, _))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
-        Fact::Seen(Some((created, Some(data), may_wait))) => match serde_json::from_str(&data) {
+        Fact::Seen(Some((_, None, ..))) => Fact::Unknown(format!("the newest message has more than {MOST} bytes")),
+        Fact::Seen(Some((created, Some(data), may_wait, is_refused))) => match serde_json::from_str::<StoredMessage>(&data) {
+            Ok(message) if is_refused && message.time.completed.is_some() => Fact::Seen(Activity::Idle),
             Ok(message) => match judge(&message, sessions::time(created), scene.process.started) {
                 Fact::Seen(Activity::Working) if may_wait => Fact::Absent,
                 turn => turn,
@@ -86,6 +94,16 @@ fn may_wait(connection: &Connection, message: &str) -> rusqlite::Result<bool> {
          AND data ->> '$.state.status' = 'running' AND data -> '$.state.metadata' IS NULL END)"
     );
     connection.query_row(&sql, [message], |row| row.get(0))
+}
+
+/// Whether a message has a tool that a person said no to.
+fn is_refused(connection: &Connection, message: &str) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM part INDEXED BY part_message_id_id_idx WHERE message_id = ?1 \
+         AND CASE WHEN octet_length(data) <= {MOST} AND json_valid(data) THEN data ->> '$.type' = 'tool' \
+         AND data ->> '$.state.status' = 'error' AND data ->> '$.state.error' IN (?2, ?3) END)"
+    );
+    connection.query_row(&sql, [message, REFUSALS[0], REFUSALS[1]], |row| row.get(0))
 }
 
 fn judge(message: &StoredMessage, created: DateTime<Utc>, started: DateTime<Utc>) -> Fact<Activity> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::turn::StoredMessage;
+use super::turn::{REFUSALS, StoredMessage};
 use super::{database, sessions};
 use crate::agent::turns::{Parsed, TurnQuery, arguments, text_of};
 use crate::core::fact::Fact;
@@ -223,12 +223,19 @@ fn answer(draft: &mut TurnDraft, message: &StoredMessage, parts: &[Part], has_ga
     let at = Some(sessions::time(completed));
     match (&message.error, message.finish.as_deref()) {
         (Some(error), _) => fail(draft, error, at),
+        (None, Some("tool-calls")) if parts.iter().any(is_refused) => draft.end(TurnEnd::Interrupted, Some("refused"), at),
         // A finish that OpenCode follows with another message of its own.
         (None, Some("tool-calls" | "unknown")) => draft.goes_on(),
         (None, Some(_)) => draft.end(TurnEnd::Done, Some("finish"), at),
         // Its agent ended in order, and left it.
         (None, None) => draft.end(TurnEnd::Interrupted, None, at),
     }
+}
+
+/// Whether a person said no to a tool.
+fn is_refused(part: &Part) -> bool {
+    let is = |key: &str, texts: &[&str]| part.state.get(key).and_then(Value::as_str).is_some_and(|text| texts.contains(&text));
+    part.kind == "tool" && is("status", &["error"]) && is("error", &REFUSALS)
 }
 
 fn tool(draft: &mut TurnDraft, part: &Part, at: Option<DateTime<Utc>>) {
