@@ -4,13 +4,13 @@
 # In zellij somebody looks on, and what a script types is held then.
 SURE=()
 [ "$MUX" = tmux ] || SURE=(--yes)
-# told_to WORD...: headcount, once more where a zellij did not answer: then nothing was typed
+# told_to WORD...: headcount, once more where a zellij did not answer, or not in time: then nothing was typed
 told_to() {
   local rc said
   for _ in 1 2 3; do
     rc=0
     said=$(headcount "$@" 2>"$WORLD/told.err") || rc=$?
-    if [ "$MUX $rc" != 'zellij 3' ] || ! grep -q 'did not answer within' - "$WORLD/told.err" <<<"$said"; then break; fi
+    if [ "$MUX $rc" != 'zellij 3' ] || ! grep -q 'did not answer within\|has changed in this moment' - "$WORLD/told.err" <<<"$said"; then break; fi
   done
   cat "$WORLD/told.err" >&2
   [ -z "$said" ] || printf '%s\n' "$said"
