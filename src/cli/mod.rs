@@ -26,11 +26,12 @@ mod signals;
 mod ui;
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, FromArgMatches as _};
+use clap::{ArgMatches, Command};
 
-use args::{Cli, Globals, Verb};
+use args::{Globals, Typed, Verb};
 use error::{CliError, Exit};
 use output::Streams;
 #[cfg(feature = "ui")]
@@ -61,19 +62,19 @@ pub(crate) struct Context {
 }
 
 fn run(arguments: &[OsString]) -> Exit {
-    let parsed = args::command().try_get_matches_from(arguments);
-    let read = |matches: ArgMatches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches));
-    let (cli, matches) = match parsed.and_then(read) {
-        Ok(read) => read,
+    let Typed { cli, matches, command } = match args::parse(arguments) {
+        Ok(typed) => typed,
         Err(error) => return unparsed(&error, arguments),
     };
+    // The process ends with it.
+    let command = ManuallyDrop::new(command);
     let out = Streams::new(&cli.globals);
     let complaint = logging::start(&cli.globals, out.color_errors);
     let context = Context { globals: cli.globals, out };
     if let Some(complaint) = complaint {
         context.out.note(&complaint);
     }
-    match dispatch(cli.verb, &matches, &context) {
+    match dispatch(cli.verb, (&command, &matches), &context) {
         Ok(exit) => exit,
         Err(error) => {
             context.out.error(&error);
@@ -86,12 +87,10 @@ fn run(arguments: &[OsString]) -> Exit {
 #[cfg(feature = "ui")]
 pub(crate) fn run_kept(arguments: &[OsString]) -> (Exit, KeptText) {
     let kept = KeptOutput::default();
-    let parsed = args::command().try_get_matches_from(arguments);
-    let read = |matches: ArgMatches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches));
-    let exit = match parsed.and_then(read) {
-        Ok((cli, matches)) => {
+    let exit = match args::parse(arguments) {
+        Ok(Typed { cli, matches, command }) => {
             let context = Context { out: Streams::kept(&cli.globals, kept.clone()), globals: cli.globals };
-            dispatch(cli.verb, &matches, &context).unwrap_or_else(|error| {
+            dispatch(cli.verb, (&command, &matches), &context).unwrap_or_else(|error| {
                 if kept.held().question.is_none() {
                     context.out.error(&error);
                 }
@@ -107,9 +106,9 @@ pub(crate) fn run_kept(arguments: &[OsString]) -> (Exit, KeptText) {
     (exit, said)
 }
 
-fn dispatch(verb: Option<Verb>, matches: &ArgMatches, context: &Context) -> Result<Exit, CliError> {
+fn dispatch(verb: Option<Verb>, typed: (&Command, &ArgMatches), context: &Context) -> Result<Exit, CliError> {
     let verb = verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default()));
-    if let Some(away) = remote::away(&verb, matches, context)? {
+    if let Some(away) = remote::away(&verb, typed, context)? {
         return match verb {
             Verb::Status(args) => commands::status::run_away(&args, away, context),
             Verb::Attach(args) => commands::lead::attach::run_away(&args, &away, context),

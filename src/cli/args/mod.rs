@@ -24,7 +24,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Command, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{ArgAction, ArgMatches, Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::core::drift::Class;
 use crate::core::ids::AgentKind;
@@ -87,6 +88,30 @@ pub(crate) struct Cli {
 
 /// The heading of the options that every command takes. Theirs is the last one, so `--help` is among them.
 const GLOBAL: &str = "Global options";
+
+/// A command line that was read.
+pub(crate) struct Typed {
+    pub(crate) cli: Cli,
+    pub(crate) matches: ArgMatches,
+    /// What can be typed, built as far as it was: the verb, and the one below it.
+    pub(crate) command: Command,
+}
+
+/// Reads a command line; its first word is the program.
+///
+/// # Errors
+/// Help, the version, or a usage error.
+pub(crate) fn parse<T: Clone + Into<OsString>>(words: &[T]) -> Result<Typed, clap::Error> {
+    let read = |mut command: Command| {
+        let matches = command.try_get_matches_from_mut(words.iter().cloned())?;
+        Ok(Typed { cli: Cli::from_arg_matches(&matches)?, matches, command })
+    };
+    // Putting the help in groups costs as much as all the rest.
+    read(Cli::command()).or_else(|error: clap::Error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => read(command()),
+        _ => Err(error),
+    })
+}
 
 /// The command line, with its help in groups.
 pub(crate) fn command() -> Command {

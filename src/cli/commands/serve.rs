@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use clap::FromArgMatches as _;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::cli::args::{self, Cli, StatusArgs, Verb};
+use crate::cli::args::{self, StatusArgs, Verb};
 use crate::cli::asker::variable;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::remote::Reach;
@@ -94,9 +93,8 @@ fn begin(call: &ServeCall) -> Option<Running> {
 
 /// What is asked for, as this program reads it.
 fn reach(call: &ServeCall) -> Result<Reach, CliError> {
-    let line = std::iter::once("headcount").chain(call.words.iter().map(String::as_str));
-    let cli = args::command().try_get_matches_from(line).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = cli.map_err(|error| {
+    let line: Vec<&str> = std::iter::once("headcount").chain(call.words.iter().map(String::as_str)).collect();
+    let cli = args::parse(&line).map(|typed| typed.cli).map_err(|error| {
         let text = error.render().to_string();
         let first = text.lines().next().unwrap_or_default();
         CliError::new(Exit::Usage, first.trim_start_matches("error: "))

@@ -9,9 +9,9 @@ use std::io::{self, IsTerminal as _, Read as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Command};
 
-use super::args::{self, JobArgs, JobVerb, Verb};
+use super::args::{JobArgs, JobVerb, Verb};
 use super::asker::{self, asker, holder};
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
@@ -46,7 +46,11 @@ pub(crate) struct Away {
 ///
 /// # Errors
 /// There is no such host, several are meant, or the command is not done elsewhere.
-pub(crate) fn away(verb: &Verb, matches: &ArgMatches, context: &Context) -> Result<Option<Away>, CliError> {
+pub(crate) fn away(
+    verb: &Verb,
+    (command, matches): (&Command, &ArgMatches),
+    context: &Context,
+) -> Result<Option<Away>, CliError> {
     let asked = context.globals.host.as_deref();
     if matches!(verb, Verb::Complete(_) | Verb::Serve(_) | Verb::Mcp(_)) && asked.is_none() {
         return Ok(None);
@@ -57,9 +61,7 @@ pub(crate) fn away(verb: &Verb, matches: &ArgMatches, context: &Context) -> Resu
             Some(_) => Err(CliError::new(Exit::Usage, "a host that is asked from elsewhere asks no other; nothing was done")),
         };
     }
-    let mut root = args::command();
-    root.build();
-    let mut words = CommandWords::of(&root, matches)?;
+    let mut words = CommandWords::of(command, matches)?;
     let prefixes = words.operands.iter().filter(|operand| operand.is_reference).filter_map(|operand| prefix(&operand.text));
     if asked.is_none() && prefixes.count() == 0 {
         return Ok(None);

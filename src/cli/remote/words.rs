@@ -138,10 +138,8 @@ mod tests {
     use crate::cli::args;
 
     fn typed(line: &[&str]) -> Vec<String> {
-        let mut root = args::command();
-        root.build();
-        let matches = root.clone().try_get_matches_from(line).unwrap();
-        CommandWords::of(&root, &matches).unwrap().typed()
+        let typed = args::parse(line).unwrap();
+        CommandWords::of(&typed.command, &typed.matches).unwrap().typed()
     }
 
     #[test]
@@ -180,16 +178,14 @@ mod tests {
 
     #[test]
     fn every_reference_of_the_help_is_one() {
-        let mut root = args::command();
-        root.build();
         for (line, reference) in [
             (&["headcount", "rename", "x:one", "two"][..], "x:one"),
             (&["headcount", "diff", "x:one"], "x:one"),
             (&["headcount", "send", "x:one", "a:b"], "x:one"),
             (&["headcount", "wait", "x:one", "--for", "idle"], "x:one"),
         ] {
-            let matches = root.clone().try_get_matches_from(line).unwrap();
-            let words = CommandWords::of(&root, &matches).unwrap();
+            let typed = args::parse(line).unwrap();
+            let words = CommandWords::of(&typed.command, &typed.matches).unwrap();
             let found: Vec<&str> =
                 words.operands.iter().filter(|operand| operand.is_reference).map(|operand| operand.text.as_str()).collect();
             assert_eq!(found, [reference], "{line:?}");
