@@ -12,7 +12,7 @@ use crate::core::ids::SessionKey;
 const KEYS: &[(&str, &str)] = &[
     ("j k ↓ ↑", "select; g G first and last; PgUp PgDn pages"),
     ("/", "show only what has these words; Esc shows all again"),
-    ("Enter", "attach; detach as ever (tmux: C-b d) to come back here"),
+    ("Enter", "attach; C-b d comes back (inside tmux C-b L; zellij C-o d)"),
     ("s", "send a text; what you typed is kept until it is sent"),
     ("a", "read what the agent asks, and approve, deny or choose"),
     ("n", "declare and start a new session"),
