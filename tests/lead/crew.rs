@@ -307,3 +307,36 @@ fn the_guard_says_what_a_worker_that_failed_points_to_and_changes_nothing() {
     let mut stranger = crew.talker.scene.command(&["crew", "guard", crew.directory.to_str().unwrap(), "t1"]);
     Ran::from(stranger.env("XDG_STATE_HOME", &other).output().unwrap()).is(3);
 }
+
+#[test]
+fn a_watch_says_once_that_a_worker_may_have_left_its_task() {
+    let crew = Crew::of(Talker::new());
+    let mut watch = Enforcer::with(&crew.talker.scene, &["--deliver"]);
+    crew.run(&["assign"], &["one", "fix the login of the shop", "--task", "a"]).is(0);
+    await_some("its message", || (crew.task("a")["sent"] == "delivered").then_some(()));
+    let lease = crew.lease("a");
+    let says = |verb: &str, note: &str| {
+        let (code, said) = crew.reply(&[verb, note, "--task", "a", "--lease", &lease]);
+        assert_eq!(code, 0, "{said}");
+    };
+    let found = || watch.of("task").into_iter().filter(|event| event["event"] == "guard").collect::<Vec<_>>();
+    let told = |n: u64| {
+        let is_it = || watch.of("task").into_iter().find(|event| event["event"] == "reply" && event["n"].as_u64() >= Some(n));
+        await_some("a reply", || is_it().map(|_| ()));
+    };
+    says("STATUS", "reading the code of the login");
+    told(4);
+    assert!(found().is_empty(), "{:?}", found());
+    says("STATUS", "gave up: the build failed, traceback, exit code 1");
+    told(5);
+    await_some("what was found", || (found().len() == 1).then_some(()));
+    says("STATUS", "gave up: the build failed again, traceback, exit code 1");
+    told(6);
+    let found = found();
+    let [one] = found.as_slice() else { panic!("{found:?}") };
+    let message = one["message"].as_str().unwrap();
+    assert!(message.contains("may have left it: F") && message.contains("diagnosis.json"), "{message}");
+    assert_eq!((one["task"].as_str(), one["worker"].as_str()), (Some("a"), Some("one")));
+    assert!(watch.of("error").is_empty(), "{:?}", watch.of("error"));
+    assert_eq!(watch.end(), Some(0));
+}

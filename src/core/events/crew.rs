@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::super::crew::guard::GuardReport;
 use super::super::crew::{CrewEvent, CrewRecord, CrewTask, CrewVerb, TaskState};
 use super::super::text::{printable, seconds};
 
@@ -22,7 +23,8 @@ pub struct TaskChange {
     pub task: String,
     /// The number of the record in the crew's log.
     pub n: u64,
-    /// What has happened: `queued`, `assigned`, `sent`, `reply`, `answered`, `freed`, `requeued` or `cancelled`.
+    /// What has happened: `queued`, `assigned`, `sent`, `reply`, `answered`, `freed`, `requeued` or `cancelled`; `guard`: what its
+    /// worker said points away from the task.
     pub event: String,
     /// How far the task is since.
     pub state: TaskState,
@@ -51,10 +53,23 @@ impl TaskChange {
             _ => event,
         };
         let about = about.filter(|about| !about.is_empty()).map(|about| format!(" ({})", printable(about))).unwrap_or_default();
-        let (name, worker) = (printable(&task.task), printable(&task.worker));
-        let message = format!("{} {name}: {what}, {worker}{about}; it is {}.", printable(crew), task.state.as_str());
+        let says = format!("{what}, {}{about}; it is {}.", printable(&task.worker), task.state.as_str());
+        Some(Self::new((crew, directory), (record, task), event, &says))
+    }
+
+    /// Of what the drift guard found behind a record, if that is sure enough to be acted on. Where it is kept stands behind it.
+    pub fn found(whose: (&str, &str), of: (&CrewRecord, &CrewTask), report: &GuardReport, kept: &str) -> Option<Self> {
+        let atlas = report.event.writeback_gate.allow.then_some(&report.diagnosis.atlas)?;
+        let (family, confidence, fix) = (&atlas.primary_family, atlas.confidence, atlas.fix_surface_direction);
+        let worker = printable(&of.1.worker);
+        let says = format!("{worker} may have left it: {family} ({confidence} confidence); {fix} ({}).", printable(kept));
+        Some(Self::new(whose, of, "guard", &says))
+    }
+
+    fn new((crew, directory): (&str, &str), (record, task): (&CrewRecord, &CrewTask), event: &str, says: &str) -> Self {
+        let message = format!("{} {}: {says}", printable(crew), printable(&task.task));
         let (crew, directory, event) = (crew.to_owned(), directory.to_owned(), event.to_owned());
         let (worker, state, task) = (task.worker.clone(), task.state, task.task.clone());
-        Some(Self { at: record.at, crew, directory, task, n: record.n, event, state, worker, message })
+        Self { at: record.at, crew, directory, task, n: record.n, event, state, worker, message }
     }
 }

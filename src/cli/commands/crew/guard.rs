@@ -11,21 +11,19 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::render;
 use crate::control::context::{GuardError, guard};
 use crate::control::lead::CREW_MANAGER;
-use crate::core::crew::guard::{GuardMode, GuardRequest};
+use crate::core::crew::guard::GuardRequest;
 
 /// Looks, keeps what came of it, and prints that.
 pub(super) fn run(args: &CrewGuardArgs, context: &Context) -> Result<Exit, CliError> {
     let home = CrewPlace::managed(&args.directory, context)?.home;
     let tasks = home.tasks().map_err(failed)?;
     let task = tasks.task(&args.task).map_err(|refusal| failed(refusal.into()))?;
+    let of_task = GuardRequest::of(task, CREW_MANAGER);
     let request = GuardRequest {
-        task: &task.task,
-        worker: args.worker.as_deref().unwrap_or(&task.worker),
-        manager: CREW_MANAGER,
-        expected: Some(args.expected.as_deref().unwrap_or(&task.goal)).filter(|text| !text.is_empty()),
+        worker: args.worker.as_deref().unwrap_or(of_task.worker),
+        expected: args.expected.as_deref().map_or(of_task.expected, |text| Some(text).filter(|text| !text.is_empty())),
         window: Some(args.window).filter(|window| *window > 0),
-        mode: GuardMode::Strict,
-        source: "",
+        ..of_task
     };
     let kept = guard(home.path(), &request, None).map_err(|error| match error {
         GuardError::Files(error) => failed(error),

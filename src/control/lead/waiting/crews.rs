@@ -10,18 +10,20 @@ use super::SPACING;
 use super::background::Background;
 use super::deliver::{AGAIN, IDLE};
 use super::wakes::{LookPlaces, LookWakes};
+use crate::control::context::{GuardError, guard};
 use crate::control::lead::worker::standings_in;
-use crate::control::lead::{CrewRound, LeadRequest, RoundEnd, WorkerLook, WorkerReach};
+use crate::control::lead::{CREW_MANAGER, CrewRound, LeadRequest, RoundEnd, WorkerLook, WorkerReach};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, PassError, PassOptions};
-use crate::core::crew::CrewTasks;
+use crate::core::crew::guard::GuardRequest;
+use crate::core::crew::{CrewEvent, CrewTasks, CrewVerb};
 use crate::core::events::TaskChange;
 use crate::core::ids::SessionKey;
 use crate::core::lead::referred;
 use crate::core::manifest::select::Selection;
 use crate::core::text::printable;
 use crate::host::Environ;
-use crate::store::crew::{CrewError, CrewHome};
+use crate::store::crew::CrewHome;
 
 /// Hands out the tasks of the crews whose workers the manifest declares, until it is told to end.
 ///
@@ -52,12 +54,14 @@ pub(in crate::control) fn dispatch_crews(
                 return Ok(());
             }
             // What was so before the watch began is no news.
-            let log = told.entry(home.path().to_owned());
-            let log = log.or_insert_with(|| if is_first { home.tasks().unwrap_or_default() } else { CrewTasks::default() });
+            let told = told.entry(home.path().to_owned()).or_insert_with(|| CrewNews {
+                log: if is_first { home.tasks().unwrap_or_default() } else { CrewTasks::default() },
+                found: BTreeMap::new(),
+            });
             listened.directories.insert(home.path().to_owned());
             let ended = dispatcher.round(home);
-            if let Err(error) = news(home, log, tell) {
-                notes.insert(about(home, &PassError::line(&error)));
+            if let Err(why) = told.tell(home, tell) {
+                notes.insert(about(home, &why));
             }
             match ended {
                 Ok(end) => {
@@ -88,16 +92,49 @@ fn about(home: &CrewHome, what: &str) -> String {
     format!("crew {}: {what}", printable(&home.name))
 }
 
-/// Tells what has happened since.
-fn news(home: &CrewHome, log: &mut CrewTasks, tell: &dyn Fn(Result<TaskChange, String>)) -> Result<(), CrewError> {
-    let directory = home.path().to_string_lossy();
-    let last = log.last;
-    for record in home.records()?.iter().filter(|record| record.n > last) {
-        log.apply(record);
-        let change = log.tasks.get(&record.task).and_then(|task| TaskChange::of((&home.name, &directory), record, task));
-        change.into_iter().for_each(|change| tell(Ok(change)));
+/// What was told of a crew.
+struct CrewNews {
+    /// Its tasks, as they were told.
+    log: CrewTasks,
+    /// What the drift guard said of a task last, and of how sure it was.
+    found: BTreeMap<String, (String, &'static str)>,
+}
+
+impl CrewNews {
+    /// Tells what has happened since.
+    fn tell(&mut self, home: &CrewHome, tell: &dyn Fn(Result<TaskChange, String>)) -> Result<(), String> {
+        let directory = home.path().to_string_lossy();
+        let whose = (home.name.as_str(), directory.as_ref());
+        let last = self.log.last;
+        for record in home.records().map_err(|error| PassError::line(&error))?.iter().filter(|record| record.n > last) {
+            self.log.apply(record);
+            let Some(task) = self.log.tasks.get(&record.task) else { continue };
+            TaskChange::of(whose, record, task).into_iter().for_each(|change| tell(Ok(change)));
+            if !is_substance(&record.event) {
+                continue;
+            }
+            let kept = match guard(home.path(), &GuardRequest::of(task, CREW_MANAGER), None) {
+                Ok(kept) => kept,
+                // Nothing that it could look at.
+                Err(GuardError::Refused(_) | GuardError::NoContext(_)) => continue,
+                Err(GuardError::Files(error)) => return Err(PassError::line(&error)),
+            };
+            let atlas = &kept.report.diagnosis.atlas;
+            let now = (atlas.primary_family.clone(), atlas.confidence);
+            let change = TaskChange::found(whose, (record, task), &kept.report, &kept.paths[1].to_string_lossy());
+            if let Some(change) = change.filter(|_| self.found.get(&record.task) != Some(&now)) {
+                self.found.insert(record.task.clone(), now);
+                tell(Ok(change));
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Whether a worker said something that can show how far it is from its task.
+const fn is_substance(event: &CrewEvent) -> bool {
+    use CrewVerb::{Ask, Fail, Result, Status};
+    matches!(event, CrewEvent::Reply { verb: Ask | Fail | Result | Status, .. })
 }
 
 /// What all rounds have in common.

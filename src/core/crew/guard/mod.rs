@@ -7,7 +7,7 @@ mod signals;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::is_token;
+use super::{CrewTask, is_token};
 pub use families::{FailureFamily, GuardDiagnosis, GuardEvent, ManagerMove};
 pub use signals::DriftSignal;
 
@@ -58,6 +58,18 @@ pub struct GuardRequest<'a> {
     pub mode: GuardMode,
     /// Where the entries come from.
     pub source: &'a str,
+}
+
+impl<'a> GuardRequest<'a> {
+    /// So many entries are looked at where nobody says otherwise.
+    pub const WINDOW: usize = 12;
+
+    /// About a task and whoever has it; its goal says what was to be done.
+    pub fn of(task: &'a CrewTask, manager: &'a str) -> Self {
+        let expected = Some(task.goal.as_str()).filter(|goal| !goal.is_empty());
+        let (window, mode) = (Some(Self::WINDOW), GuardMode::Strict);
+        Self { task: &task.task, worker: &task.worker, manager, expected, window, mode, source: "" }
+    }
 }
 
 /// Nothing can be said.
