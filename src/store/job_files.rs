@@ -314,7 +314,7 @@ impl JobFiles {
         if fs4::FileExt::try_lock_shared(&file).is_ok() {
             return None;
         }
-        Some(self.json(LOCK).unwrap_or(LaunchedRecord { pid: None, start_ticks: None }))
+        Some(self.json(LOCK).unwrap_or(LaunchedRecord::default()))
     }
 
     /// Takes the files away.

@@ -14,10 +14,14 @@ use super::scene::{Scene, is_alive};
 /// Who is killed; most often a worker.
 const VICTIMS: [&str; 8] = ["worker", "worker", "worker", "manager", "manager", "watch", "watch", "server"];
 
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, most: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(super) fn roll(&mut self, most: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -98,15 +102,7 @@ impl Soak {
             while !matches!(self.managed(&words), Some(0 | 3)) {}
         }
         let begun = Instant::now();
-        let mut all_there = Instant::now();
         loop {
-            // What a watch cannot tell from a session that a person closed, a person brings back.
-            if self.scene.agents().len() == self.workers {
-                all_there = Instant::now();
-            } else if all_there.elapsed() > Duration::from_secs(20) {
-                self.scene.run(&["apply", "--yes"]);
-                all_there = Instant::now();
-            }
             let tasks = self.status();
             if tasks.len() == self.tasks && tasks.iter().all(is_final) {
                 return Ok(());
@@ -138,7 +134,7 @@ impl Soak {
                 }
                 "manager" => *self.manager.lock().unwrap(),
                 "watch" => Some(watch.id()),
-                _ => self.server(),
+                _ => server(&self.scene),
             };
             let pid = pid.filter(|pid| is_alive(*pid)).and_then(|pid| Pid::from_raw(pid.cast_signed()));
             if pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok()) {
@@ -160,13 +156,6 @@ impl Soak {
         let events = text("watch.out");
         let last: Vec<&str> = events.lines().filter(|line| line.contains("\"error\"")).collect();
         format!("{}\n{}", last[last.len().saturating_sub(10)..].join("\n"), text("watch.err"))
-    }
-
-    fn server(&self) -> Option<u32> {
-        let mut command = Command::new("tmux");
-        command.arg("-S").arg(self.scene.world.socket()).args(["display-message", "-p", "#{pid}"]);
-        let output = command.env_clear().envs(self.scene.world.variables()).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().parse().ok()
     }
 
     /// Reads the log as its rules say, without headcount, and compares.
@@ -250,6 +239,14 @@ impl Soak {
     }
 }
 
+/// The process of the tmux server.
+pub(super) fn server(scene: &Scene) -> Option<u32> {
+    let mut command = Command::new("tmux");
+    command.arg("-S").arg(scene.world.socket()).args(["display-message", "-p", "#{pid}"]);
+    let output = command.env_clear().envs(scene.world.variables()).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
 fn is_final(task: &Value) -> bool {
     ["done", "failed"].contains(&task["state"].as_str().unwrap())
 }
@@ -270,7 +267,7 @@ fn a_crew_that_is_killed_at_random_moments_ends_each_task_once() {
     let (tasks, seed) = (number("HEADCOUNT_SOAK_TASKS").unwrap_or(24), number("HEADCOUNT_SOAK_SEED").unwrap_or(1));
     let workers = if tasks < 200 { 4 } else { 10 };
     let (soak, begun) = (Soak::new(workers, tasks), Instant::now());
-    let mut dice = Dice((seed as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut dice = Dice::new(seed as u64);
     let at_most = Duration::from_secs(240 + 10 * tasks as u64);
     let (managed, killed) = std::thread::scope(|scope| {
         let manager = scope.spawn(|| {

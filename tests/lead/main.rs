@@ -16,6 +16,7 @@ mod declared;
 mod describe;
 mod dialogs;
 mod enforce;
+mod enforce_soak;
 mod entries;
 mod faults;
 mod followed;

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::Utc;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, getpgrp, kill_process_group, waitpid};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr, tcsetpgrp};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr, tcsetpgrp};
 
 use super::error::Exit;
 use crate::core::text::printable;
@@ -41,7 +42,8 @@ pub(crate) fn run(path: &Path) -> u8 {
         return Exit::Usage.code();
     };
     let own = LocalHost::new(Environ::default()).stat(std::process::id()).into_seen();
-    let own = LaunchedRecord { pid: Some(std::process::id()), start_ticks: own.and_then(|own| own.start_ticks) };
+    let parent = rustix::process::getppid().and_then(|parent| u32::try_from(parent.as_raw_nonzero().get()).ok());
+    let own = LaunchedRecord { pid: Some(std::process::id()), start_ticks: own.and_then(|own| own.start_ticks), parent };
     match files.take(&own) {
         Ok(Some(TakenLaunch { spec })) => {
             let end = match &spec.job {
@@ -212,7 +214,7 @@ fn attend(child: Pid) -> End {
             }
             Ok(Some((_, status))) => {
                 // Who closes a terminal tells the child as well, which may have ended first.
-                signals::pending().into_iter().for_each(note);
+                signals::pending().or_else(hung_up).into_iter().for_each(note);
                 return End { code: status.exit_status(), signal: status.terminating_signal(), told };
             }
             Ok(None) => {
@@ -227,6 +229,14 @@ fn attend(child: Pid) -> End {
             Err(_) => return End { told, ..End::default() },
         }
     }
+}
+
+/// A terminal whose other end is closed reads as ended before anybody is told that by a signal.
+fn hung_up() -> Option<Signal> {
+    let stdin = io::stdin();
+    let mut asked = [PollFd::new(&stdin, PollFlags::IN)];
+    let is_asked = isatty(&stdin) && poll(&mut asked, Some(&Timespec::default())).is_ok();
+    (is_asked && asked[0].revents().contains(PollFlags::HUP)).then_some(Signal::HUP)
 }
 
 /// Takes the terminal back as it was.

@@ -71,7 +71,8 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
     let remember = |ledger: &mut Ledger| {
         for entry in &wanting {
             let mut acted = ledger.of(&entry.session.key).cloned().unwrap_or_default();
-            entry.remember(&mut acted);
+            let runs = || runs(entry.session);
+            LedEntry { runs: &runs, ..*entry }.remember(&mut acted);
             *ledger.entry(&entry.session.key) = acted;
         }
     };
@@ -152,7 +153,8 @@ pub(super) fn runs_of(
         let begun = moment(operation.begun, operation.since_boot);
         let took = |milliseconds: u64| TimeDelta::milliseconds(i64::try_from(milliseconds).unwrap_or(i64::MAX / 2));
         let receipt = past.receipt.as_ref();
-        let launcher = past.files.launched().and_then(|record| Some((record.pid?, record.start_ticks)));
+        let launched = past.files.launched();
+        let launcher = launched.as_ref().and_then(|record| Some((record.pid?, record.start_ticks)));
         let is_there = |(pid, ticks): (u32, Option<u64>)| match host.stat(pid).into_seen() {
             Some(process) => ticks.is_none() || process.start_ticks == ticks,
             None => false,
@@ -172,6 +174,8 @@ pub(super) fn runs_of(
             failure: receipt.and_then(|receipt| receipt.failure),
             resets: None,
             is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
+            launcher: launcher.map(|(pid, _)| pid),
+            server: launched.and_then(|record| record.parent),
             end,
         }
     };

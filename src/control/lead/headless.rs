@@ -356,7 +356,7 @@ pub fn stop_job(
     note: &StopNote,
 ) -> Result<bool, String> {
     files.ask_to_stop(note).map_err(|error| PassError::line(&error))?;
-    let Some(LaunchedRecord { pid: Some(pid), start_ticks }) = files.launcher() else { return Ok(false) };
+    let Some(LaunchedRecord { pid: Some(pid), start_ticks, .. }) = files.launcher() else { return Ok(false) };
     let Fact::Seen(process) = world.host.stat(pid) else { return Ok(false) };
     if start_ticks.is_some() && process.start_ticks != start_ticks {
         return Ok(false);
@@ -380,7 +380,9 @@ pub fn end_stopped_job(
     note: &StopNote,
 ) -> Result<Option<JobEnd>, String> {
     let own = world.host.stat(std::process::id()).into_seen().and_then(|own| own.start_ticks);
-    let Ok(_claim) = files.claim(&LaunchedRecord { pid: Some(std::process::id()), start_ticks: own }) else { return Ok(None) };
+    let Ok(_claim) = files.claim(&LaunchedRecord { pid: Some(std::process::id()), start_ticks: own, parent: None }) else {
+        return Ok(None);
+    };
     let attempts = files.attempts();
     let last = attempts.last();
     let group = last.and_then(|last| AgentGroup::new(files.agent(last.begun.number)?, &spec.job));

@@ -28,6 +28,9 @@ const REFUSED: Duration = Duration::from_secs(30);
 /// The same where another headcount was at it.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// What is about to be over is not told. It is no more once it has lasted so long.
+const MOMENTARY: Duration = Duration::from_secs(60);
+
 /// What an operation has to say.
 pub(super) enum Happening {
     /// Something went wrong beside it.
@@ -55,6 +58,8 @@ pub(super) struct Leading {
     running: BTreeMap<SessionKey, Flight>,
     /// What was said last of a session that may not be acted on.
     told: BTreeMap<SessionKey, (BlockCode, String)>,
+    /// Since when a session has been about to be acted on.
+    unsettled: BTreeMap<SessionKey, Instant>,
     /// When one that was refused is tried again.
     refused: BTreeMap<SessionKey, Instant>,
     last_start: Option<Instant>,
@@ -119,6 +124,7 @@ impl Leading {
             waiting: Vec::new(),
             running: BTreeMap::new(),
             told: BTreeMap::new(),
+            unsettled: BTreeMap::new(),
             refused: BTreeMap::new(),
             last_start: None,
             again: None,
@@ -164,6 +170,7 @@ impl Leading {
         // What was said of a job is none of these.
         self.told.retain(|session, _| still.contains(session) || gaps.jobs.contains(session));
         self.refused.retain(|session, _| still.contains(session));
+        self.unsettled.retain(|session, _| still.contains(session));
         (self.waiting, self.again) = (Vec::new(), None);
         let mut events = Vec::new();
         for gap in gaps.all {
@@ -343,6 +350,7 @@ impl Leading {
             (outcome, _) => {
                 self.told.remove(&report.session);
                 self.refused.remove(&report.session);
+                self.unsettled.remove(&report.session);
                 let why = report.why.as_deref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
                 let message = format!("{name}: {} {}{why}.", report.action.as_str(), outcome.as_str());
                 let (session, agent, conversation) = (report.session.clone(), report.agent, report.conversation.clone());
@@ -360,7 +368,9 @@ impl Leading {
 
     /// Says once that something may not be done.
     fn blocked(&mut self, (session, agent): (&SessionKey, AgentKind), why: &Blocked, at: DateTime<Utc>) -> Option<Event> {
-        if matches!(why.code, BlockCode::Settling | BlockCode::Busy) {
+        if !matches!(why.code, BlockCode::Settling | BlockCode::Busy) {
+            self.unsettled.remove(session);
+        } else if self.unsettled.entry(session.clone()).or_insert_with(Instant::now).elapsed() < MOMENTARY {
             return None;
         }
         let news = (why.code, why.message.clone());

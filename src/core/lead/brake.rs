@@ -174,6 +174,8 @@ mod tests {
             failure: None,
             resets: None,
             is_going: true,
+            launcher: None,
+            server: None,
             end: None,
         }
     }

@@ -42,6 +42,10 @@ pub struct Run {
     pub resets: Option<DateTime<Utc>>,
     /// Whether its launcher is there.
     pub is_going: bool,
+    /// The process of its launcher.
+    pub launcher: Option<u32>,
+    /// The process that its launcher began below: in tmux the server.
+    pub server: Option<u32>,
     /// How the agent ended, if its launcher wrote that down.
     pub end: Option<RunEnd>,
 }
@@ -233,6 +237,8 @@ mod tests {
             failure: None,
             resets: None,
             is_going: end.is_none(),
+            launcher: None,
+            server: None,
             end: end.map(|(seconds, code, signal, told)| RunEnd { at: at(seconds), code, signal, told }),
         }
     }

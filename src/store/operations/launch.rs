@@ -54,12 +54,15 @@ impl LaunchSpec {
 }
 
 /// That a launcher has begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LaunchedRecord {
     /// The launcher; `None` where an engine closed the operation so that no launcher can begin it.
     pub pid: Option<u32>,
     /// When it started, in clock ticks since boot.
     pub start_ticks: Option<u64>,
+    /// The process that it began below: in tmux the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
 }
 
 /// How what a launcher started has ended.
@@ -146,7 +149,7 @@ impl OperationFiles {
     /// # Errors
     /// [`OperationError`].
     pub fn close(&self) -> Result<bool, OperationError> {
-        let is_closed = self.mark(&LaunchedRecord { pid: None, start_ticks: None })?;
+        let is_closed = self.mark(&LaunchedRecord::default())?;
         if is_closed {
             self.take_launch_away();
         }
@@ -172,7 +175,7 @@ impl OperationFiles {
     pub fn launched(&self) -> Option<LaunchedRecord> {
         let path = self.directory.join(LAUNCHED);
         path.symlink_metadata().ok()?;
-        Some(self.read(LAUNCHED).unwrap_or(LaunchedRecord { pid: None, start_ticks: None }))
+        Some(self.read(LAUNCHED).unwrap_or(LaunchedRecord::default()))
     }
 
     /// How what was begun has ended.

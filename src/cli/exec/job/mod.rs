@@ -111,7 +111,7 @@ pub(super) fn run(directory: &Path, launch: &LaunchSpec) -> EndedRecord {
     };
     let host = LocalHost::new(Environ::of_this_process());
     let own = host.stat(std::process::id()).into_seen().and_then(|own| own.start_ticks);
-    let claim = match claim(&files, &LaunchedRecord { pid: Some(std::process::id()), start_ticks: own }) {
+    let claim = match claim(&files, &LaunchedRecord { pid: Some(std::process::id()), start_ticks: own, parent: None }) {
         Ok(claim) => claim,
         Err(error) => return not_begun(format!("{error}")),
     };

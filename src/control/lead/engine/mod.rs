@@ -19,12 +19,14 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::act::{self, Deed};
+use super::enforce::runs_of;
 use super::led::WatchScene;
 use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
 use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::lead::enforce::LedEntry;
 use crate::core::lead::{
     Action, ActionKind, BlockCode, Judged, Operation, OperationReport, Outcome, Standing, Target, Wish, lead_fields,
 };
@@ -179,6 +181,11 @@ impl<'a> Engine<'a> {
             Standing::Unled => false,
         };
         let meant: Vec<usize> = planned.judged.iter().filter(is_meant).map(|one| one.index).collect();
+        let past = std::cell::OnceCell::new();
+        let runs = |session: &Session| {
+            let (all, seen) = (past.get_or_init(|| self.operations.all()), planned.pass.observation());
+            runs_of(self.world.host.as_ref(), all, session, seen.boot.seen(), seen.at)
+        };
         self.note(self.ledger.change(|ledger| {
             for entry in meant.iter().filter_map(|index| scene.entry(*index)) {
                 let acted = ledger.entry(&entry.session.key);
@@ -186,7 +193,8 @@ impl<'a> Engine<'a> {
                 if entry.session.lead.desired.is_some() && (self.request.take || !is_led) {
                     acted.led_by = Some(self.manifest.clone());
                 }
-                entry.remember(acted);
+                let runs = || runs(entry.session);
+                LedEntry { runs: &runs, ..entry }.remember(acted);
             }
         }));
     }

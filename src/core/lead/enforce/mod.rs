@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::action::{BlockCode, Blocked};
 use super::cause::LeadCause;
-use super::ledger::{ActedOn, AliveIn, wanted};
+use super::ledger::{ActedOn, AliveIn, LastStop, wanted};
 use super::series::{Run, RunEnding, Series, StartWaits, due_after_loss};
 use crate::core::drift::{EntryVerdict, Presence};
 use crate::core::fact::Fact;
@@ -21,7 +21,7 @@ mod tests;
 
 /// So long a change of the entry is left alone: whoever makes it may be about to act on it.
 const SETTLE: TimeDelta = TimeDelta::seconds(2);
-/// How long a launcher may take to write down how its agent ended.
+/// How long a launcher may take to write down how its agent ended, and a server to die whose terminals have hung up.
 const MOMENT: TimeDelta = TimeDelta::seconds(1);
 /// What ended so shortly before the host's boot was ended by the shutdown.
 const SHUTDOWN: TimeDelta = TimeDelta::minutes(5);
@@ -66,10 +66,23 @@ enum Loss {
     Person,
     /// Somebody was asked something at its start, and it ended instead of taking a prompt.
     Refused(BlockCode),
-    /// It was closed, nobody knows why it ended, or headcount stopped it.
-    Nobody,
+    /// Headcount stopped it.
+    Stopped,
+    /// Its terminal was closed, and its server went on.
+    Closed,
+    /// Nobody knows.
+    Unknown,
     /// How it ended is just being written down.
     Settling,
+    /// Its terminal was closed just now, and its server may be about to be gone as well.
+    Closing(DateTime<Utc>),
+}
+
+/// The last start of what was alive last. An agent that somebody started after headcount's own last one says nothing when it ends.
+fn last_of<'r>(acted: &ActedOn, runs: &'r [Run]) -> Option<&'r Run> {
+    let placed = acted.started.as_ref().map(|started| started.placed.pid);
+    let is_in = |run: &Run, alive: &AliveIn| alive.pane.is_some() && (alive.pane == placed || alive.pane == run.launcher);
+    runs.last().filter(|run| acted.alive.as_ref().is_none_or(|alive| alive.at <= run.begun || is_in(run, alive)))
 }
 
 impl LedEntry<'_> {
@@ -118,12 +131,15 @@ impl LedEntry<'_> {
         let policy = self.session.lead.restart.map_or(RestartPolicy::Never, |restart| restart.policy);
         match (self.loss(acted, &runs), policy) {
             (Loss::Settling, _) => {
-                let why = "how its agent ended is just being written down";
+                let why = "what started its agent still runs, and no agent is seen in it; end that, or attach to it";
                 Decision::Wait(Blocked::until(BlockCode::Settling, self.now + MOMENT, why))
+            }
+            (Loss::Closing(until), _) => {
+                Decision::Wait(Blocked::until(BlockCode::Settling, until, "its terminal was just closed"))
             }
             (Loss::LeadCause(LeadCause::Failed, _), RestartPolicy::Never)
             | (Loss::LeadCause(LeadCause::Quit, _), RestartPolicy::Never | RestartPolicy::OnFailure)
-            | (Loss::Nobody, _) => Decision::Leave,
+            | (Loss::Stopped, _) => Decision::Leave,
             (Loss::LeadCause(LeadCause::ServerLost, at), _) => {
                 let due = due_after_loss(&runs, at, &self.waits());
                 if self.now < due {
@@ -133,18 +149,17 @@ impl LedEntry<'_> {
                 self.paced(acted, &runs, LeadCause::ServerLost)
             }
             (Loss::LeadCause(cause, _), _) => self.paced(acted, &runs, cause),
-            (Loss::Refused(code), _) => {
-                let name = printable(&self.session.key.name);
-                let message =
-                    format!("its agent asked something at its start and ended; `headcount start {name}` starts it again");
-                Decision::Wait(Blocked::new(code, message))
-            }
-            (Loss::Person, _) => {
-                let name = printable(&self.session.key.name);
-                let message = format!("somebody ended its agent; `headcount start {name}` starts it again");
-                Decision::Wait(Blocked::new(BlockCode::EndedByHand, message))
-            }
+            (Loss::Refused(code), _) => self.left(code, "its agent asked something at its start and ended"),
+            (Loss::Person, _) => self.left(BlockCode::EndedByHand, "somebody ended its agent"),
+            (Loss::Closed, _) => self.left(BlockCode::EndedByHand, "its terminal was closed while its server went on"),
+            (Loss::Unknown, _) => self.left(BlockCode::Unknown, "nobody knows how its agent ended"),
         }
+    }
+
+    /// It stays as it is until a person starts it.
+    fn left(&self, code: BlockCode, why: &str) -> Decision {
+        let name = printable(&self.session.key.name);
+        Decision::Wait(Blocked::new(code, format!("{why}; `headcount start {name}` starts it again")))
     }
 
     /// Since when it wants what it wants now.
@@ -187,31 +202,37 @@ impl LedEntry<'_> {
 
     /// Why it does not run any more.
     fn loss(&self, acted: &ActedOn, runs: &[Run]) -> Loss {
-        let last = runs.last();
-        if last.zip(acted.stopped.as_ref()).is_some_and(|(run, stopped)| stopped.at >= run.begun && stopped.stands(self.now)) {
-            return Loss::Nobody;
+        let is_ours = |(run, stopped): (&Run, &LastStop)| stopped.at >= run.begun && stopped.stands(self.now);
+        if runs.last().zip(acted.stopped.as_ref()).is_some_and(is_ours) {
+            return Loss::Stopped;
         }
-        // An agent that somebody started after headcount's own last one says nothing when it ends.
-        let placed = acted.started.as_ref().map(|started| started.placed.pid);
-        let is_its = |run: &&Run| {
-            acted.alive.as_ref().is_none_or(|alive| alive.at <= run.begun || (alive.pane.is_some() && alive.pane == placed))
-        };
-        let run = last.filter(is_its);
+        let run = last_of(acted, runs);
         let ending = run.map_or(RunEnding::Unknown, Run::ending);
         let ended = run.and_then(|run| run.end).map(|end| end.at);
         let at = ended.or(acted.gone).unwrap_or(self.now).min(self.now);
         // Who takes prompts after all has said something since.
         let spoke = |run: &Run| matches!(&self.verdict.transcript, Some(Fact::Seen(it)) if it.modified > run.begun);
         let asked = run.filter(|run| !spoke(run)).and_then(|run| run.asked);
+        let is_fresh = |gone: &DateTime<Utc>| (self.now - *gone).abs() < MOMENT;
         let plain = || match (ending, asked) {
             (RunEnding::Failure | RunEnding::Quit, Some(code)) => Loss::Refused(code),
             (RunEnding::None, _) => Loss::Settling,
             (RunEnding::Failure, None) => Loss::LeadCause(LeadCause::Failed, at),
             (RunEnding::Quit, None) => Loss::LeadCause(LeadCause::Quit, at),
             (RunEnding::Person, _) => Loss::Person,
-            (RunEnding::HungUp | RunEnding::Unknown, _) => Loss::Nobody,
+            (RunEnding::HungUp, _) => Loss::Closed,
+            (RunEnding::Unknown, _) => Loss::Unknown,
         };
-        let Some(alive) = acted.alive.as_ref().filter(|alive| !alive.is_over) else { return plain() };
+        // Whoever was killed before it could note where it had put the last one knows that from its launcher alone.
+        let is_noted = |run: &Run| {
+            let is_seen = acted.alive.as_ref().is_some_and(|alive| alive.pane.is_some() && alive.pane == run.launcher);
+            is_seen || acted.started.as_ref().is_some_and(|started| started.operation == run.operation)
+        };
+        let unnoted = run.filter(|run| !is_noted(run)).and_then(|run| {
+            let (at, boot, server) = (run.begun, run.boot.clone(), Some(run.server?));
+            Some(AliveIn { at, boot, server, pane: run.launcher, is_over: false })
+        });
+        let Some(alive) = unnoted.as_ref().or(acted.alive.as_ref()).filter(|alive| !alive.is_over) else { return plain() };
         if let Some(boot) = self.boot.filter(|boot| alive.boot.as_ref().is_some_and(|then| *then != boot.id)) {
             let recorded = self.session.recorded.terminated_at.filter(|_| run.is_none());
             let was_over = ended.or(recorded).is_some_and(|at| at + SHUTDOWN < boot.at);
@@ -222,14 +243,20 @@ impl LedEntry<'_> {
             };
         }
         // A zellij session is its own server: who closes it ends that too.
-        let is_lost = self.session.key.mux == MuxKind::Tmux && alive.server.is_some() && alive.server != self.server;
-        match ending {
-            RunEnding::HungUp | RunEnding::Unknown if is_lost => Loss::LeadCause(LeadCause::ServerLost, at),
+        let is_tmux = self.session.key.mux == MuxKind::Tmux && alive.server.is_some();
+        match (ending, acted.gone) {
+            (RunEnding::HungUp | RunEnding::Unknown, _) if is_tmux && alive.server != self.server => {
+                Loss::LeadCause(LeadCause::ServerLost, at)
+            }
+            (RunEnding::HungUp | RunEnding::Unknown, Some(gone)) if is_tmux && is_fresh(&gone) => Loss::Closing(gone + MOMENT),
             _ => plain(),
         }
     }
 
     /// Notes in the ledger what was seen: since when something is wanted, and where it was alive last.
+    ///
+    /// That it has ended there is noted only once its server has outlived it for a moment. The terminals of a server that is killed hang
+    /// up before it is gone; and a look that began before a start does not see what that has started.
     pub fn remember(&self, acted: &mut ActedOn) {
         let Some(desired) = self.session.lead.desired else { return };
         let digest = wanted(self.session);
@@ -252,10 +279,17 @@ impl LedEntry<'_> {
             }
             (Presence::Absent { .. } | Presence::NoAgent { .. }, _) => {
                 let boot = self.boot.map(|boot| boot.id.clone());
-                if let Some(alive) = acted.alive.as_mut().filter(|alive| alive.server == self.server && alive.boot == boot) {
-                    alive.is_over = true;
+                let is_here = |alive: &AliveIn| !alive.is_over && alive.server == self.server && alive.boot == boot;
+                let is_old = acted.gone.is_some_and(|gone| (self.now - gone).abs() >= MOMENT);
+                let is_over = is_old && acted.alive.as_ref().is_some_and(is_here);
+                let is_going =
+                    |acted: &ActedOn| last_of(acted, &(self.runs)()).is_some_and(|run| run.ending() == RunEnding::None);
+                if (acted.gone.is_none() || is_over) && !is_going(acted) {
+                    acted.gone.get_or_insert(self.now);
+                    if let Some(alive) = acted.alive.as_mut().filter(|_| is_over) {
+                        alive.is_over = true;
+                    }
                 }
-                acted.gone.get_or_insert(self.now);
                 desired == Desired::Stopped
             }
             (Presence::Unknown(_) | Presence::Several { .. }, _) => false,

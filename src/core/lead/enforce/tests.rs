@@ -110,6 +110,8 @@ impl Story {
             failure: None,
             resets: None,
             is_going: true,
+            launcher: Some(50),
+            server: Some(9),
             end: None,
         };
         Self { manifest, acted, presence: alive(50), boot, listed: None, server: Some(9), now: 5, runs: vec![run], said: None }
@@ -173,6 +175,8 @@ impl Story {
             failure: None,
             resets: None,
             is_going: true,
+            launcher: Some(60),
+            server: self.server,
             end: None,
         });
         self.acted.started.as_mut().unwrap().placed.pid = 60;
@@ -200,7 +204,7 @@ fn an_end_is_answered_as_restart_says() {
         (ON_FAILURE, Some(0), None, None, "leave"),
         (ALWAYS, Some(0), None, None, "backoff until 190"),
         // Its pane was closed while its server lives.
-        (ALWAYS, Some(1), None, Some(1), "leave"),
+        (ALWAYS, Some(1), None, Some(1), "settling until 12"),
         // Somebody ended it.
         (ALWAYS, Some(143), None, None, "ended-by-hand"),
         (ON_FAILURE, None, Some(15), None, "ended-by-hand"),
@@ -241,7 +245,9 @@ fn what_is_alive_or_unknown_is_left_alone() {
     assert_eq!(story.look(), "settling until 6");
     // It never did.
     story.runs[0].is_going = false;
-    assert_eq!(story.look(), "leave");
+    assert_eq!(story.look(), "settling until 6");
+    story.now = 6;
+    assert_eq!(story.look(), "unknown");
 }
 
 #[test]
@@ -281,11 +287,61 @@ fn what_dies_with_its_server_in_the_middle_of_a_look_is_lost_with_it() {
 }
 
 #[test]
+fn a_look_that_began_before_a_start_says_nothing_of_its_end() {
+    let mut story = Story::new(ON_FAILURE);
+    // The list of its server is older than what was just started in it.
+    (story.presence, story.now) = (absent(), 1);
+    assert_eq!(story.look(), "settling until 2");
+    (story.presence, story.now) = (absent(), 4);
+    assert_eq!(story.look(), "settling until 5");
+    let mut story = story.ends(10, Some(129), None, Some(1));
+    story.server = None;
+    assert_eq!(story.look(), "server-lost");
+}
+
+#[test]
+fn the_terminals_of_a_server_that_is_killed_hang_up_before_it_is_gone() {
+    let mut story = Story::new(RUNNING).ends(10, Some(129), None, Some(1));
+    assert_eq!(story.look(), "settling until 12");
+    story.server = None;
+    assert_eq!(story.look(), "server-lost");
+    // It went on, and ended later.
+    let mut story = Story::new(RUNNING).ends(10, Some(129), None, Some(1));
+    assert_eq!(story.look(), "settling until 12");
+    story.now = 12;
+    assert_eq!(story.look(), "ended-by-hand");
+    (story.server, story.now) = (None, 20);
+    assert_eq!(story.look(), "ended-by-hand");
+}
+
+#[test]
+fn what_was_started_by_a_watch_that_was_killed_before_it_noted_that_is_its_own_all_the_same() {
+    // Its agent failed and was seen to be over, and a watch started it again in server 9.
+    let mut story = Story::new("desired: running, restart: {policy: on-failure, first: 0s}").ends(10, Some(1), None, None);
+    story.look();
+    story.now = 20;
+    let noted = story.acted.clone();
+    story.again(LeadCause::Failed);
+    story.acted = noted;
+    let mut hung_up = story.clone().ends(30, Some(129), None, Some(1));
+    hung_up.server = None;
+    assert_eq!(hung_up.look(), "server-lost");
+    // Another watch sees it alive, and then it fails.
+    story.now = 25;
+    assert_eq!(story.look(), "leave");
+    let mut failed = story.ends(30, Some(1), None, None);
+    failed.now = 10_000;
+    assert_eq!(failed.look(), "failed");
+}
+
+#[test]
 fn what_had_ended_before_the_boot_or_the_loss_is_not_brought_back_by_them() {
     // It quit; later its server ended, later the host was booted.
-    for (code, told, expected) in [(Some(0), None, "leave"), (Some(1), Some(15), "ended-by-hand"), (Some(1), Some(1), "leave")]
-    {
+    let all = [(Some(0), None, "leave"), (Some(1), Some(15), "ended-by-hand"), (Some(1), Some(1), "ended-by-hand")];
+    for (code, told, expected) in all {
         let mut story = Story::new(RUNNING).ends(10, code, None, told);
+        story.look();
+        story.now = 12;
         assert_eq!(story.look(), expected);
         story.server = None;
         assert_eq!(story.look(), expected, "its server ended later");
@@ -293,8 +349,7 @@ fn what_had_ended_before_the_boot_or_the_loss_is_not_brought_back_by_them() {
         assert_eq!(story.look(), expected, "the host was booted later");
     }
     // Nobody looked in between.
-    for (code, told, expected) in [(Some(0), None, "leave"), (Some(1), Some(15), "ended-by-hand"), (Some(1), Some(1), "leave")]
-    {
+    for (code, told, expected) in all {
         let mut story = Story::new(RUNNING).ends(10, code, None, told);
         (story.boot, story.now) = (Boot { id: "next".to_owned(), at: at(1000) }, 1001);
         assert_eq!(story.look(), expected);
@@ -308,7 +363,9 @@ fn an_agent_that_a_person_started_says_nothing_when_it_ends() {
     (story.presence, story.now) = (alive(70), 20);
     assert_eq!(story.look(), "leave");
     (story.presence, story.now) = (absent(), 30);
-    assert_eq!(story.look(), "leave");
+    assert_eq!(story.look(), "settling until 31");
+    story.now = 31;
+    assert_eq!(story.look(), "unknown");
     let mut story = Story::new(ALWAYS);
     story.acted.stopped =
         Some(LastStop { operation: OperationId::new(at(8), 1, 0), at: at(10), is_asked: false, is_restart: false });
@@ -334,7 +391,7 @@ fn a_change_of_the_entry_acts_once_and_a_person_who_ends_it_later_wins() {
     story.presence = absent();
     story.server = Some(9);
     story.now = 50;
-    assert_eq!(story.look(), "leave");
+    assert_eq!(story.look(), "unknown");
     story.manifest = manifest("desired: running, args: [--verbose]");
     assert_eq!(story.look(), "settling until 52");
     story.now = 52;
