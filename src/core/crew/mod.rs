@@ -24,3 +24,8 @@ pub fn is_token(text: &str) -> bool {
     (1..=LONGEST_NAME).contains(&text.len())
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '[' | ']' | '"'))
 }
+
+/// Whether a text can name a task: files are called so as well.
+pub fn is_task_name(text: &str) -> bool {
+    is_token(text) && !text.contains('/') && !text.starts_with('.')
+}

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::refusal::CrewRefusal;
-use super::{CrewVerb, is_token};
+use super::{CrewVerb, is_task_name, is_token};
 
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -265,7 +265,9 @@ impl CrewTasks {
     /// [`CrewRefusal`]: why not.
     pub fn judge(&self, task: &str, event: &CrewEvent) -> Result<Judgement, CrewRefusal> {
         if let CrewEvent::Queued { worker, .. } = event {
-            if let Some(bad) = [task, worker.as_str()].into_iter().find(|name| !is_token(name)) {
+            let bad =
+                Some(task).filter(|task| !is_task_name(task)).or(Some(worker.as_str()).filter(|worker| !is_token(worker)));
+            if let Some(bad) = bad {
                 return Err(CrewRefusal::BadName(bad.to_owned()));
             }
             return match self.tasks.contains_key(task) {

@@ -126,7 +126,9 @@ fn replies_have_rising_numbers_and_only_workers_words() {
     for verb in [CrewVerb::TaskAssign, CrewVerb::Hello] {
         assert_eq!(log.happen("t", reply("a", 6, verb)), Err(CrewRefusal::NoReply(verb)));
     }
-    assert!(matches!(log.happen("x y", queued("w")), Err(CrewRefusal::BadName(_))));
+    for name in ["x y", "../x", "a/b", ".x", ""] {
+        assert!(matches!(log.happen(name, queued("w")), Err(CrewRefusal::BadName(_))), "{name}");
+    }
     assert!(matches!(log.happen("x", reply("a", 1, CrewVerb::Ask)), Err(CrewRefusal::NoSuchTask(_))));
 }
 

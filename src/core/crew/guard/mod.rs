@@ -7,7 +7,7 @@ mod signals;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CrewTask, is_token};
+use super::{CrewTask, is_task_name};
 pub use families::{FailureFamily, GuardDiagnosis, GuardEvent, ManagerMove};
 pub use signals::DriftSignal;
 
@@ -145,8 +145,7 @@ pub struct GuardReport {
 /// [`GuardRefusal`].
 pub fn look(entries: &[Value], request: &GuardRequest<'_>) -> Result<GuardReport, GuardRefusal> {
     let GuardRequest { task, worker, .. } = *request;
-    let is_name = |name: &&str| is_token(name) && !name.contains('/') && !name.starts_with('.');
-    if let Some(bad) = [task, worker].iter().find(|name| !is_name(name)) {
+    if let Some(bad) = [task, worker].iter().find(|name| !is_task_name(name)) {
         return Err(GuardRefusal::BadName((*bad).to_owned()));
     }
     let is_manager = |name: &str| [request.manager, "manager", "mgr"].contains(&name);
