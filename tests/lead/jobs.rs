@@ -24,7 +24,8 @@ def after(*flags):
 resumed = after("--resume") if name == "claude" else after("resume")
 own = resumed or after("--session-id") or str(uuid.uuid4())
 path = f"{home}/{own}"
-if resumed and not os.path.exists(path):
+# One that was killed before it had written its first prompt down has no conversation either.
+if resumed and not (os.path.exists(path) and os.path.getsize(path)):
     print(f"no conversation {resumed}", file=sys.stderr)
     sys.exit(1)
 told = prompt if not resumed else open(path).read().split("\0")[0]
@@ -493,8 +494,7 @@ fn soak(seed: u64, jobs: usize) -> Tally {
         tally.attempts += usize::try_from(done["attempts"].as_u64().unwrap()).unwrap();
         scene.run(&["job", "stop", &id]).is(0);
     }
-    let _ = watch.kill();
-    let _ = watch.wait();
+    let _ = watch.kill().and_then(|()| watch.wait());
     assert!(!scene.saw_a_second());
     tally
 }
