@@ -12,7 +12,9 @@ pub enum CrewRefusal {
     #[error("the crew has a task {0} already")]
     Taken(String),
     /// A name that cannot stand in an envelope.
-    #[error("{0:?} is no name for a task or a worker: use no white space, quotes or brackets, and for a task no `/` and no dot in front")]
+    #[error(
+        "{0:?} is no name for a task or a worker: use no white space, quotes or brackets, and for a task no `/` and no dot in front"
+    )]
     BadName(String),
     /// The token of an earlier lease, or of none.
     #[error("{lease} is not the lease of task {task}{}", now.as_ref().map_or(String::new(), |now| format!(" any more: it is {now}")))]
