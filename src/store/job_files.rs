@@ -314,7 +314,7 @@ impl JobFiles {
         if fs4::FileExt::try_lock_shared(&file).is_ok() {
             return None;
         }
-        Some(self.json(LOCK).unwrap_or(LaunchedRecord::default()))
+        Some(self.json(LOCK).unwrap_or_default())
     }
 
     /// Takes the files away.

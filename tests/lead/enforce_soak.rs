@@ -137,5 +137,6 @@ fn what_a_watch_leads_is_back_after_kills_at_random_moments() {
             eprintln!("{round} rounds, {kills} kills, {} s", begun.elapsed().as_secs());
         }
     }
-    let _ = (soak.watch.kill(), soak.watch.wait());
+    let _ = soak.watch.kill();
+    let _ = soak.watch.wait();
 }

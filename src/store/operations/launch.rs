@@ -175,7 +175,7 @@ impl OperationFiles {
     pub fn launched(&self) -> Option<LaunchedRecord> {
         let path = self.directory.join(LAUNCHED);
         path.symlink_metadata().ok()?;
-        Some(self.read(LAUNCHED).unwrap_or(LaunchedRecord::default()))
+        Some(self.read(LAUNCHED).unwrap_or_default())
     }
 
     /// How what was begun has ended.
