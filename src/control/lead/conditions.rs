@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::enforce::runs_of;
+use super::led::runs_of;
 use super::{complete_crews, effects, holds, reading, recover};
 use crate::agent::drive::{LaunchTable, ReadySign};
 use crate::agent::{Agents, TurnQuery};

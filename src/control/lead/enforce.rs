@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta, Utc};
-
 use super::engine::Progress;
-use super::led::WatchScene;
+use super::led::{WatchScene, runs_of};
 use super::{LeadError, LeadRequest, about, carry_out, plan};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::job_ends;
@@ -17,12 +15,9 @@ use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::brake::{BrakedEntry, brake};
 use crate::core::lead::enforce::{Decision, LedEntry};
 use crate::core::lead::turns::{Turn, TurnErrorKind};
-use crate::core::lead::{
-    ActionKind, DialogSubject, FailureCause, LeadCause, Ledger, OperationReport, Run, RunEnd, RunEnding, StartWaits, Wish,
-};
+use crate::core::lead::{FailureCause, LeadCause, Ledger, OperationReport, Run, RunEnding, StartWaits, Wish};
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::{Desired, Policy};
-use crate::core::observe::Boot;
 use crate::host::Host;
 use crate::store::job_files::JobFiles;
 use crate::store::operations::{LedgerFile, Operations, PastOperation};
@@ -129,57 +124,6 @@ fn explained(pass: &Pass, entry: &LedEntry<'_>, mut runs: Vec<Run>) -> Vec<Run> 
     };
     run.resets = error.resets_at;
     runs
-}
-
-/// The starts of a session, the earliest first.
-pub(super) fn runs_of(
-    host: &dyn Host,
-    all: &[PastOperation],
-    session: &Session,
-    boot: Option<&Boot>,
-    now: DateTime<Utc>,
-) -> Vec<Run> {
-    let is_start = |past: &&PastOperation| {
-        past.operation.session == session.key && matches!(past.operation.action, ActionKind::Start | ActionKind::Resume)
-    };
-    let run = |past: &PastOperation| {
-        let operation = &past.operation;
-        // By the clock of the boot, which nobody sets; of another boot only the wall clock tells, and what is still to come is now.
-        let here = boot.filter(|boot| operation.boot.as_ref() == Some(&boot.id));
-        let moment = |at: DateTime<Utc>, since: Option<i64>| {
-            let exact = here.zip(since).and_then(|(boot, since)| boot.at.checked_add_signed(TimeDelta::milliseconds(since)));
-            exact.unwrap_or(at).min(now)
-        };
-        let begun = moment(operation.begun, operation.since_boot);
-        let took = |milliseconds: u64| TimeDelta::milliseconds(i64::try_from(milliseconds).unwrap_or(i64::MAX / 2));
-        let receipt = past.receipt.as_ref();
-        let launched = past.files.launched();
-        let launcher = launched.as_ref().and_then(|record| Some((record.pid?, record.start_ticks)));
-        let is_there = |(pid, ticks): (u32, Option<u64>)| match host.stat(pid).into_seen() {
-            Some(process) => ticks.is_none() || process.start_ticks == ticks,
-            None => false,
-        };
-        let end = past.files.ended().map(|end| {
-            // What was never begun has failed.
-            let code = end.code.or_else(|| end.not_begun.is_some().then_some(1));
-            RunEnd { at: moment(end.at, end.since_boot), code, signal: end.signal, told: end.told }
-        });
-        Run {
-            operation: operation.id.clone(),
-            cause: operation.cause,
-            begun,
-            boot: operation.boot.clone(),
-            receipt: receipt.map(|receipt| (receipt.outcome, (begun + took(receipt.took_ms)).min(now))),
-            asked: receipt.and_then(|receipt| receipt.code).filter(|code| DialogSubject::CODES.contains(code)),
-            failure: receipt.and_then(|receipt| receipt.failure),
-            resets: None,
-            is_going: here.is_some() && end.is_none() && launcher.is_some_and(is_there),
-            launcher: launcher.map(|(pid, _)| pid),
-            server: launched.and_then(|record| record.parent),
-            end,
-        }
-    };
-    all.iter().filter(is_start).map(run).collect()
 }
 
 /// Does what an entry wants, because of this. Gives what became of it.

@@ -19,8 +19,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::act::{self, Deed};
-use super::enforce::runs_of;
-use super::led::WatchScene;
+use super::led::{WatchScene, runs_of};
 use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
