@@ -12,6 +12,7 @@ use crate::control::observe::Observer;
 use crate::control::pass::PassError;
 use crate::core::crew::{ContextKind, CrewEvent, CrewTask, CrewTasks, CrewVerb, Envelope, sanitise};
 use crate::core::fact::Fact;
+use crate::core::lead::BlockCode;
 use crate::core::lead::send::SendOutcome;
 use crate::core::manifest::lead::CrewRole;
 use crate::core::observe::Process;
@@ -214,6 +215,8 @@ impl CrewRound<'_> {
         let key = format!("crew {} {} {lease}", self.home.name, task.task);
         let lease = lease.clone();
         let sent = match look.reach.send(self.world, text, key) {
+            // Nothing was typed, and another headcount may just be sending it: that one says what became of it.
+            Ok(receipt) if receipt.outcome == SendOutcome::Held && receipt.code == Some(BlockCode::Busy) => return Ok(()),
             Ok(receipt) => {
                 let outcome = receipt.outcome;
                 let is_delivered = matches!(outcome, SendOutcome::Delivered | SendOutcome::Queued | SendOutcome::Waiting);
