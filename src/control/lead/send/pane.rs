@@ -72,7 +72,9 @@ impl Sender<'_> {
             let view = match self.view(to) {
                 Ok(view) => view,
                 Err(blocked) if begun.elapsed() > CONFIRMING => {
-                    return draft.end(SendOutcome::Unverified, format!("it was typed, and {}", blocked.message));
+                    let unsure = |why| format!("it may have been typed or not ({why})");
+                    let typed = draft.doubt.take().map_or_else(|| "it was typed".to_owned(), unsure);
+                    return draft.end(SendOutcome::Unverified, format!("{typed}, and {}", blocked.message));
                 }
                 Err(_) => {
                     pause.wait();
