@@ -20,7 +20,8 @@ fn point(side: &str, what: &str) {
     use std::io::Write as _;
     use std::sync::{Mutex, PoisonError};
 
-    /// Names the directory in which a test says where to die (`kill`) or to wait until `held` is taken away (`hold`). A multiplexer hands it on to what it starts.
+    /// Names the directory in which a test says where to die (`kill`), or to wait until `held` is taken away (`hold`). A multiplexer
+    /// hands it on to what it starts.
     const VARIABLE: &str = "FAULTS_OF_HEADCOUNT";
     static PASSED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 

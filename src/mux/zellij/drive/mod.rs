@@ -276,7 +276,7 @@ impl MuxDrive for ZellijDrive {
             if count > 0 && !is_going()? {
                 return Ok(true);
             }
-            if !wire::tell(host, &there.socket, &message::write(id, bytes), placed.server)? {
+            if !there.tell(host, &message::write(id, bytes))? {
                 return if count == 0 { Ok(false) } else { Err("its server ended while keys were pressed".to_owned()) };
             }
         }

@@ -118,7 +118,7 @@ impl ServedSession {
             if is_gone() {
                 return Ok(());
             }
-            let is_told = wire::tell(host, &self.socket, &message::kill_session(), self.process.pid)?;
+            let is_told = self.tell(host, &message::kill_session())?;
             if until(if is_told { FAREWELL } else { NAP }, || Ok(is_gone().then_some(())))?.is_some() {
                 return Ok(());
             }
