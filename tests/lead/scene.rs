@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+pub(crate) use super::support::is_alive;
 use super::support::{self, World};
 use serde_json::Value;
 
@@ -152,10 +153,6 @@ impl Scene {
         let path = self.world.transcript(cwd, &headcount::core::ids::ConversationId(id));
         support::await_some("the transcript", || path.exists().then_some(()));
     }
-}
-
-pub(crate) fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 /// When a process began, in clock ticks since the boot, as Claude Code's registry writes it.

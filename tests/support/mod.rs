@@ -275,12 +275,17 @@ pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Waits until a process is no more, reaped or not: whoever adopts it may take their time.
+/// Waits until a process is no more.
 pub fn await_end(pid: u32) {
-    await_some("the end of the process", || {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-        stat.map_or(Some(()), |stat| stat.contains(") Z ").then_some(()))
-    });
+    await_some("the end of the process", || (!is_alive(pid)).then_some(()));
+}
+
+/// Whether a process is there and has a thread that runs. Reaped or not: whoever adopts it may take their time. One whose first thread
+/// ended may hold its files and locks for some 30 ms.
+pub fn is_alive(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.into_iter().any(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
 }
 
 /// The name that entries without `host:` have in these tests.

@@ -116,9 +116,18 @@ impl Zellij {
             all.push("--");
         }
         all.extend(words);
+        // The server of a session that was renamed still calls itself by the old name.
+        let before = self.panes_in(base, name, 0);
         let output = self.command(base, all).current_dir(cwd).output().unwrap();
         assert!(output.status.success(), "{name:?}: {}", String::from_utf8_lossy(&output.stderr));
-        await_some("the pane of a new session", || self.pane_in(base, name, 0))
+        let new = || self.panes_in(base, name, 0).into_iter().find(|pid| !before.contains(pid));
+        let pane = await_some("the pane of a new session", new);
+        // Its server may be busy with its own start for longer than headcount waits for an answer.
+        let asked = format!("--session={name}");
+        await_some("an answer of its server", || {
+            self.command(base, [asked.as_str(), "action", "list-panes"]).output().unwrap().status.success().then_some(())
+        });
+        pane
     }
 
     /// Starts the stand-in for Claude Code in a session of its own.
@@ -133,15 +142,19 @@ impl Zellij {
     }
 
     fn pane_in(&self, base: &Path, session: &str, id: u32) -> Option<u32> {
-        let server = self.server_in(base, session)?;
+        self.panes_in(base, session, id).into_iter().next()
+    }
+
+    fn panes_in(&self, base: &Path, session: &str, id: u32) -> Vec<u32> {
+        let servers = self.servers_in(base, session);
         let is_it = |pid: &u32| {
             let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             let told = format!("ZELLIJ_PANE_ID={id}");
-            parent(*pid) == Some(server)
+            parent(*pid).is_some_and(|parent| servers.contains(&parent))
                 && words_of(*pid).get(1).is_none_or(|word| word != "--server")
                 && environ.split(|byte| *byte == 0).any(|variable| variable == told.as_bytes())
         };
-        pids().into_iter().find(is_it)
+        pids().into_iter().filter(is_it).collect()
     }
 
     /// The server of a session, by the name it was started with.
@@ -150,8 +163,14 @@ impl Zellij {
     }
 
     fn server_in(&self, base: &Path, session: &str) -> Option<u32> {
+        self.servers_in(base, session).into_iter().next()
+    }
+
+    fn servers_in(&self, base: &Path, session: &str) -> Vec<u32> {
         let socket = base.join("contract_version_1").join(session);
-        self.servers().into_iter().find(|pid| words_of(*pid).get(2).is_some_and(|word| **word == *socket))
+        let mut servers = self.servers();
+        servers.retain(|pid| words_of(*pid).get(2).is_some_and(|word| **word == *socket));
+        servers
     }
 
     /// Every server of this world.

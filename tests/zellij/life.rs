@@ -94,7 +94,8 @@ fn a_renamed_session_has_its_new_name_its_panes_and_no_ghost() {
     let again = zellij.session("old", &other, &["sleep", "600"]);
     let found = look(&zellij, &entry("name: old"));
     assert_eq!(names(&found), ["new", "old"]);
-    assert_eq!(session(&found, "old").panes[0].pid, Some(again).filter(|pid| *pid != claude.pid));
+    assert_ne!(again, claude.pid);
+    assert_eq!(session(&found, "old").panes[0].pid, Some(again));
     assert_eq!(found.seen().unwrap().unlisted, None);
 }
 
