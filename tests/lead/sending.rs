@@ -298,10 +298,7 @@ fn a_server_that_stops_for_a_while_costs_time_and_what_is_said_of_the_text_is_tr
 fn is_stalled(talker: &Talker) {
     let points = talker.scene.world.root().join("points");
     std::fs::create_dir(&points).unwrap();
-    // Before it was pasted nothing is lost if it is held.
-    for (point, may_be_held) in
-        [("engine before paste 1", true), ("engine after paste 1", false), ("engine before press a key behind a text 1", false)]
-    {
+    for point in ["engine before paste 1", "engine after paste 1", "engine before press a key behind a text 1"] {
         std::fs::write(points.join("hold"), point).unwrap();
         let mut sender = talker.scene.command(&["send", "one", point, "--json"]);
         let sender = sender.env("FAULTS_OF_HEADCOUNT", &points).stdout(Stdio::piped()).spawn().unwrap();
@@ -316,7 +313,8 @@ fn is_stalled(talker: &Talker) {
         let times = talker.prompts().iter().filter(|prompt| *prompt == point).count();
         match receipt["outcome"].as_str().unwrap() {
             "delivered" => assert_eq!(times, 1, "{receipt}"),
-            "held" | "unverified" if may_be_held => assert_eq!(times, 0, "{receipt}"),
+            // tmux cannot tell of what it was told before it stopped.
+            "unverified" if point.contains("before paste") && talker.zellij.is_none() => assert_eq!(times, 0, "{receipt}"),
             other => panic!("{point}: {other}: {receipt}"),
         }
         talker.clear();

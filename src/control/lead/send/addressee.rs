@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -21,6 +22,10 @@ use crate::core::manifest::lead::Permissions;
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Activity, Process, Transcript};
 use crate::store::operations::LedgerFile;
+
+/// How long one look takes if a multiplexer did not answer, and for how long looks that take so long are made again.
+const LATE: Duration = Duration::from_secs(1);
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Whom a text is for.
 #[derive(Debug)]
@@ -50,6 +55,11 @@ pub(super) struct Missed {
 }
 
 impl Found {
+    /// Whether it is the same process in the same pane.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.to.pane == other.to.pane && self.process == other.process
+    }
+
     /// Where its transcript ends.
     pub(super) fn position(&self, now: DateTime<Utc>) -> TranscriptPosition {
         let metadata = self.transcript.as_ref().and_then(|transcript| transcript.path.metadata().ok());
@@ -68,6 +78,28 @@ impl Found {
 pub fn is_shown(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<bool, LeadError> {
     let request = LeadRequest { is_automatic: true, ..request.clone() };
     Ok(find(world, &request, key)?.is_err_and(|missed| missed.why.code == BlockCode::Attached))
+}
+
+/// Looks again where nothing could be told although it took long: a multiplexer that is busy answers late.
+pub(super) fn patiently<T>(is_unknown: impl Fn(&T) -> bool, mut look: impl FnMut() -> T) -> T {
+    let begun = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let seen = look();
+        if !is_unknown(&seen) || asked.elapsed() < LATE || begun.elapsed() > BUSY {
+            return seen;
+        }
+    }
+}
+
+/// The same as `find`, where a multiplexer may be busy.
+pub(super) fn find_patiently(
+    world: &Observer,
+    request: &LeadRequest,
+    key: &SessionKey,
+) -> Result<Result<Found, Missed>, LeadError> {
+    let is_unknown = |found: &Result<Result<Found, Missed>, LeadError>| matches!(found, Ok(Err(missed)) if missed.why.code == BlockCode::Unknown);
+    patiently(is_unknown, || find(world, request, key))
 }
 
 /// Looks for the agent of a session.

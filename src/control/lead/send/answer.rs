@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::addressee::{Found, find};
+use super::addressee::{Found, find_patiently};
 use super::pane::view;
 use super::unknown;
 use crate::agent::Agents;
@@ -91,7 +91,7 @@ fn try_to(
     if let Err(blocked) = recover::resolve(world, operations, key, false) {
         return Ok(Err(blocked));
     }
-    let found = match find(world, request, key)? {
+    let found = match find_patiently(world, request, key)? {
         Ok(found) => found,
         Err(missed) => return Ok(Err(missed.why)),
     };
@@ -166,7 +166,11 @@ fn press(
         let (permit, key) = may_choose(operation, &found.to, &pane, table, (asked, number))?;
         match effects::press_behind(world, &permit, key) {
             Ok(true) => {}
-            Ok(false) => return Err(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; look again")),
+            // Nothing was pressed.
+            Ok(false) => {
+                std::thread::sleep(LOOK);
+                continue;
+            }
             Err(why) => return Ok((AnswerOutcome::Unverified, format!("whether it was answered cannot be told: {why}"))),
         }
         let before = table.question(&pane.screen);

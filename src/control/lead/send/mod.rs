@@ -30,12 +30,13 @@ use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, 
 use crate::core::observe::Activity;
 use crate::store::operations::{KeyClaim, OperationError, OperationFiles, Operations, SessionLock, TextNote};
 pub use addressee::is_shown;
-use addressee::{Found, Missed, find};
+use addressee::{Found, Missed, find, find_patiently};
 pub use answer::{AnswerRequest, answer};
 pub use ask::ask;
 pub use blind::TypedText;
 pub(super) use blind::type_to;
 use draft::{ReceiptDraft, report};
+use pane::{CONFIRMING, GrowingPause};
 pub(in crate::control) use queue::next_texts;
 pub use queue::{deliver_waiting, drop_waiting, waiting_text, waiting_texts};
 use transcript::SearchedTranscript;
@@ -150,7 +151,7 @@ impl Sender<'_> {
         if let Err(blocked) = recover::resolve(self.world, &self.operations, key, false) {
             return Ok(Sent::nothing(draft.held(blocked)));
         }
-        let mut found = match find(self.world, self.request, key)? {
+        let mut found = match find_patiently(self.world, self.request, key)? {
             Ok(found) => found,
             Err(missed) => return Ok(Sent::nothing(self.or_wait(draft, missed))),
         };
@@ -256,19 +257,54 @@ impl Sender<'_> {
         };
         draft.receipt.id = Some(operation.id.clone());
         let tail = SearchedTranscript::from(found, adapter, found.position(operation.begun));
-        let receipt = match effects::paste(self.world, &permit, text) {
+        let receipt = match self.paste(&letter, &mut draft, permit, text) {
             // Nothing was typed, so the key is not spent.
-            Ok(false) => {
+            Err(blocked) => {
                 give_back();
-                draft.held(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again"))
+                draft.held(blocked)
             }
-            typed => {
-                draft.doubt = typed.err();
+            Ok(doubt) => {
+                draft.doubt = doubt;
                 self.submit(draft, &letter, (lock, tail))
             }
         };
         self.end(&files, &receipt);
         receipt
+    }
+
+    /// Pastes a text once. A pane that had changed, or a server that was busy, got nothing, and is looked at again. Gives why nobody
+    /// can tell whether it was typed, if so.
+    fn paste(
+        &self,
+        letter: &Letter<'_>,
+        draft: &mut ReceiptDraft,
+        mut permit: TypingPermit,
+        text: &str,
+    ) -> Result<Option<String>, Blocked> {
+        let (begun, mut pause) = (Instant::now(), GrowingPause::new());
+        loop {
+            match effects::paste(self.world, &permit, text) {
+                Ok(false) if begun.elapsed() > CONFIRMING => {
+                    return Err(Blocked::new(BlockCode::Busy, "its pane has changed in this moment; try again"));
+                }
+                Ok(false) => pause.wait(),
+                typed => return Ok(typed.err()),
+            }
+            self.still_listens(letter)?;
+            permit = self.preflight(letter, draft)?;
+        }
+    }
+
+    /// Whether the same agent is there, in the same conversation, and takes a text still.
+    fn still_listens(&self, letter: &Letter<'_>) -> Result<(), Blocked> {
+        let again =
+            find_patiently(self.world, self.request, &self.send.session).map_err(|error| unknown(PassError::line(&error)))?;
+        let again = again.map_err(|missed| missed.why)?;
+        if again.is_same(letter.found) && again.conversation == letter.found.conversation {
+            is_listening(&again.to, letter.mid_turn)
+        } else {
+            Err(Blocked::new(BlockCode::Busy, "another agent, or another conversation, is in its pane now; look again"))
+        }
     }
 
     fn begin(&self, operation: &Operation, note: &TextNote) -> Result<OperationFiles, OperationError> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::addressee::find;
+use super::addressee::{find, patiently};
 use super::draft::ReceiptDraft;
 use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
@@ -19,17 +19,21 @@ use crate::store::operations::SessionLock;
 /// How long a text may take to stand in a composer that can be looked at, and how long its Enter is tried.
 const STAGING: Duration = Duration::from_secs(4);
 /// How long its transcript may take to hold it, and a busy server to show its pane.
-const CONFIRMING: Duration = Duration::from_secs(15);
+pub(super) const CONFIRMING: Duration = Duration::from_secs(15);
 /// When Enter is pressed once more if the text still stands there.
 const AGAIN: Duration = Duration::from_millis(1500);
 /// The shortest and the longest time between two looks.
 const LOOKS: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(60)];
 
 /// A pause that grows.
-struct Pause(Duration);
+pub(super) struct GrowingPause(Duration);
 
-impl Pause {
-    fn wait(&mut self) {
+impl GrowingPause {
+    pub(super) fn new() -> Self {
+        Self(LOOKS[0])
+    }
+
+    pub(super) fn wait(&mut self) {
         std::thread::sleep(self.0);
         self.0 = (self.0 * 5 / 4).min(LOOKS[1]);
     }
@@ -50,7 +54,9 @@ impl Letter<'_> {
 
 /// What the pane of an agent is, and shows.
 pub(super) fn view(world: &Observer, to: &Addressee) -> Result<ComposerPane, Blocked> {
-    effects::composer_pane(world, &to.pane).map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
+    let is_unknown = |view: &Result<ComposerPane, String>| view.is_err();
+    let view = patiently(is_unknown, || effects::composer_pane(world, &to.pane));
+    view.map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
 }
 
 impl Sender<'_> {
@@ -66,7 +72,7 @@ impl Sender<'_> {
         (lock, tail): (SessionLock, Option<SearchedTranscript>),
     ) -> SendReceipt {
         let to = &letter.found.to;
-        let (begun, mut pause, mut has_closed) = (Instant::now(), Pause(LOOKS[0]), false);
+        let (begun, mut pause, mut has_closed) = (Instant::now(), GrowingPause::new(), false);
         let mut looked = None;
         loop {
             let view = match self.view(to) {
@@ -132,7 +138,7 @@ impl Sender<'_> {
 
     /// Waits until the transcript holds it.
     fn confirm(&self, mut draft: ReceiptDraft, letter: &Letter<'_>, mut tail: Option<SearchedTranscript>) -> SendReceipt {
-        let (begun, mut pause) = (Instant::now(), Pause(LOOKS[0]));
+        let (begun, mut pause) = (Instant::now(), GrowingPause::new());
         let (mut looked, mut pressed) = (begun, begun);
         while begun.elapsed() < CONFIRMING {
             if tail.is_none() && looked.elapsed() > LOOKS[1] {
@@ -196,8 +202,7 @@ impl Sender<'_> {
     /// The transcript of a conversation in which nothing had been said.
     fn new_transcript(&self, letter: &Letter<'_>) -> Option<SearchedTranscript> {
         let again = find(self.world, self.request, &self.send.session).ok()?.ok()?;
-        let is_same = again.to.pane == letter.found.to.pane && again.process == letter.found.process;
         let from = TranscriptPosition { end: 0, ..letter.found.position(letter.begun) };
-        is_same.then(|| SearchedTranscript::from(&again, letter.adapter, from)).flatten()
+        again.is_same(letter.found).then(|| SearchedTranscript::from(&again, letter.adapter, from)).flatten()
     }
 }
