@@ -263,9 +263,9 @@ pub struct Claude {
     pub id: ConversationId,
 }
 
-/// Waits until `ask` gives something; fails after ten seconds.
+/// Waits until `ask` gives something; fails after half a minute, which a busy machine may need.
 pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(30);
     loop {
         if let Some(found) = ask() {
             return found;
