@@ -82,12 +82,5 @@ pub(crate) fn section(manifest: Option<&Path>) -> Section {
 
 /// What this manifest, read from `path`, says of it.
 pub(crate) fn at(path: &Path, manifest: Option<Manifest>) -> Section {
-    let mut section = manifest.map(|manifest| manifest.mqtt).unwrap_or_default();
-    // A relative file lies beside the manifest that names it.
-    let beside = path.parent().unwrap_or(Path::new(""));
-    let Section { password_file, ca_certs, certfile, keyfile, .. } = &mut section;
-    for path in [password_file, ca_certs, certfile, keyfile].into_iter().flatten() {
-        *path = beside.join(&*path);
-    }
-    section
+    manifest.map(|manifest| manifest.mqtt).unwrap_or_default().beside(path)
 }

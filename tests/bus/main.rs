@@ -5,6 +5,7 @@ mod broker;
 mod client;
 mod fleet;
 mod hostile;
+mod lifecycle;
 mod publishing;
 #[allow(dead_code, reason = "shared with the tests of the watch")]
 #[path = "../watch/run.rs"]

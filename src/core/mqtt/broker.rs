@@ -1,7 +1,7 @@
 //! Which broker, from the manifest and the environment, and what is unsafe about it. Never shows a password.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Section;
 use crate::core::job::DEFAULT_ROOT;
@@ -233,6 +233,17 @@ fn flag(word: &str) -> Option<bool> {
 }
 
 impl Section {
+    /// The same, with relative files beside the manifest that names them.
+    #[must_use]
+    pub fn beside(mut self, manifest: &Path) -> Self {
+        let beside = manifest.parent().unwrap_or(Path::new(""));
+        let Self { password_file, ca_certs, certfile, keyfile, .. } = &mut self;
+        for path in [password_file, ca_certs, certfile, keyfile].into_iter().flatten() {
+            *path = beside.join(&*path);
+        }
+        self
+    }
+
     /// Where the topics of jobs begin, whether or not a broker is named.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 mod dialogs;
 mod entry;
 mod hold;
+mod lifecycle;
 mod quit;
 mod relocate;
 mod rename;
@@ -318,7 +319,7 @@ impl<'a> Engine<'a> {
             return report
                 .refused(BlockCode::Busy, "what is to be done has changed since it was shown; run it again".to_owned());
         }
-        match action.kind {
+        let report = match action.kind {
             ActionKind::Start | ActionKind::Resume => self.start(report, &planned.pass, session, action, lock),
             // A restart is a stop, and then a start.
             ActionKind::Stop | ActionKind::Restart => self.stop(report, &planned.pass, session, (action, wish), lock),
@@ -330,7 +331,9 @@ impl<'a> Engine<'a> {
             | ActionKind::Send
             | ActionKind::Answer
             | ActionKind::Release => report.failed(Outcome::Failed, "internal error: it is not one step".to_owned()),
-        }
+        };
+        self.tell_job(&planned.pass, session, &report);
+        report
     }
 
     fn lock(&self, key: &SessionKey) -> Result<SessionLock, (BlockCode, String)> {

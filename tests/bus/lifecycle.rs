@@ -1,0 +1,80 @@
+//! What is done to the session of a job is told to its registry and its broker.
+
+use std::process::{Command, Stdio};
+
+use headcount::core::job::EventKind;
+use serde_json::Value;
+
+use crate::run::{declare, headcount};
+use crate::support::await_some;
+use crate::watch::{OPEN, Place};
+
+fn run(place: &Place, port: u16, words: &[&str]) {
+    let mut command = headcount(&place.world, words);
+    let output = command.env("MQTT_BROKER", "127.0.0.1").env("MQTT_PORT", port.to_string()).output().unwrap();
+    assert!(output.status.success(), "{words:?} {output:?}");
+}
+
+/// The job, what a new session is about.
+fn begun(place: &Place) -> headcount::core::job::Job {
+    declare(&place.world, "version: 1\nlead: { spacing: 0s, ready: 10s }\nsessions: []\n");
+    let cwd = place.world.workspace("one");
+    let cwd = cwd.to_str().unwrap();
+    run(place, place.broker.port, &["new", "one", "--agent", "claude", "--cwd", cwd, "--submit-job", "do it"]);
+    let mut jobs = place.registry().list().unwrap().jobs;
+    assert_eq!(jobs.len(), 1);
+    jobs.remove(0)
+}
+
+#[test]
+fn that_its_session_began_was_stopped_and_goes_on() {
+    let Some(place) = Place::new(OPEN) else { return };
+    let port = place.broker.port.to_string();
+    let heard = place.world.root().join("heard");
+    let file = std::fs::File::create(&heard).unwrap();
+    let mut listener = Command::new("timeout")
+        .args(["60", "mosquitto_sub", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "python/mqtt/jobs/#"])
+        .stdout(Stdio::from(file))
+        .spawn()
+        .unwrap();
+    await_some("the listener", || {
+        place.broker.publish("python/mqtt/jobs/none", b"listening", &[]);
+        std::fs::read(&heard).is_ok_and(|heard| !heard.is_empty()).then_some(())
+    });
+    let job = begun(&place);
+    run(&place, place.broker.port, &["stop", "one", "--yes"]);
+    run(&place, place.broker.port, &["start", "one", "--yes"]);
+    let events = || {
+        let text = std::fs::read_to_string(&heard).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect::<Vec<_>>()
+    };
+    await_some("what was told", || (events().len() >= 3).then_some(()));
+    let told = |event: &Value| {
+        assert_eq!(event["job_id"], job.id.as_str());
+        assert_eq!(event["data"]["session"]["name"], "one");
+        let word = |value: &Value| value.as_str().unwrap().to_owned();
+        (word(&event["event"]), word(&event["data"]["lifecycle"]))
+    };
+    let told: Vec<_> = events().iter().map(told).collect();
+    let expected = [("started", "create"), ("progress", "stop"), ("progress", "resume")];
+    assert_eq!(told, expected.map(|(kind, what)| (kind.to_owned(), what.to_owned())));
+    let now = place.job(&job);
+    assert_eq!((now.last_seq, now.last_event), (3, Some(EventKind::Progress)));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&listener), rustix::process::Signal::TERM).unwrap();
+    listener.wait().unwrap();
+}
+
+#[test]
+fn a_broker_that_is_not_there_holds_nothing_up_and_is_named() {
+    let Some(place) = Place::new(OPEN) else { return };
+    let job = begun(&place);
+    let mut command = headcount(&place.world, &["stop", "one", "--yes"]);
+    let output = command.env("MQTT_BROKER", "127.0.0.1").env("MQTT_PORT", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains(&format!("job {} was not told", job.id)), "{output:?}");
+    assert_eq!(place.job(&job).last_seq, 2, "its registry was");
+    // One that is over is told nothing.
+    run(&place, place.broker.port, &["job", "cancel", job.id.as_str()]);
+    run(&place, place.broker.port, &["start", "one", "--yes"]);
+    assert_eq!(place.job(&job).last_seq, 2);
+}
