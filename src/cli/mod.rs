@@ -107,7 +107,7 @@ pub(crate) fn run_kept(arguments: &[OsString]) -> (Exit, KeptText) {
 }
 
 fn dispatch(verb: Option<Verb>, typed: (&Command, &ArgMatches), context: &Context) -> Result<Exit, CliError> {
-    let verb = verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default()));
+    let verb = verb.unwrap_or_else(|| Verb::Status(args::StatusArgs::default().into()));
     if let Some(away) = remote::away(&verb, typed, context)? {
         return match verb {
             Verb::Status(args) => commands::status::run_away(&args, away, context),

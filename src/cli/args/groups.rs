@@ -61,14 +61,12 @@ pub(super) fn help(command: &Command, long: bool) -> StyledStr {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn every_command_that_is_shown_is_in_one_group() {
         let listed: Vec<&str> = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter().copied()).collect();
-        let command = crate::cli::args::Cli::command();
+        let command = crate::cli::args::whole();
         let all: BTreeSet<&str> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name).collect();
         assert_eq!(listed.iter().copied().collect::<BTreeSet<&str>>(), all);
         assert_eq!(listed.len(), all.len());

@@ -2,6 +2,7 @@
 
 mod complete;
 mod crew;
+mod deferred;
 mod drive;
 mod entry;
 mod fleet;
@@ -35,6 +36,7 @@ pub(crate) use crew::{
     CrewAnswerArgs, CrewArgs, CrewAssignArgs, CrewBusArgs, CrewCancelArgs, CrewCommand, CrewContextArgs, CrewDispatchArgs,
     CrewGuardArgs, CrewInboxArgs, CrewInitArgs, CrewReplyArgs, CrewRequeueArgs, CrewStatusArgs,
 };
+use deferred::Deferred;
 pub(crate) use drive::{AnswerArgs, AskArgs, AwaitArgs, QueueArgs, SendArgs, WhomArgs};
 pub(crate) use entry::{DescribeArgs, ForgetArgs, HandoffArgs, MoveArgs, ReleaseArgs, RenameArgs, RmArgs};
 pub(crate) use fleet::{FleetArgs, FleetStatusArgs, FleetVerb};
@@ -76,15 +78,21 @@ pub(crate) use watch::WatchArgs;
     disable_help_flag = true,
     disable_version_flag = true
 )]
-pub(crate) struct Cli {
+pub(crate) struct CliOf<const LAZY: bool> {
     #[command(flatten)]
     pub(crate) globals: Globals,
     /// Print the version
     #[arg(long, short = 'V', action = ArgAction::Version, help_heading = GLOBAL, hide_short_help = true)]
     version: Option<bool>,
     #[command(subcommand)]
-    pub(crate) verb: Option<Verb>,
+    pub(crate) verb: Option<VerbOf<LAZY>>,
 }
+
+/// The same, to be read.
+pub(crate) type Cli = CliOf<true>;
+
+/// A verb that was read.
+pub(crate) type Verb = VerbOf<true>;
 
 /// The heading of the options that every command takes. Theirs is the last one, so `--help` is among them.
 const GLOBAL: &str = "Global options";
@@ -106,16 +114,21 @@ pub(crate) fn parse<T: Clone + Into<OsString>>(words: &[T]) -> Result<Typed, cla
         let matches = command.try_get_matches_from_mut(words.iter().cloned())?;
         Ok(Typed { cli: Cli::from_arg_matches(&matches)?, matches, command })
     };
-    // Putting the help in groups costs as much as all the rest.
+    // What is said of a mistake, or as help, needs them all.
     read(Cli::command()).or_else(|error: clap::Error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => read(command()),
-        _ => Err(error),
+        ErrorKind::DisplayVersion => Err(error),
+        _ => read(command()),
     })
 }
 
-/// The command line, with its help in groups.
+/// The command line with the options of every verb.
+pub(crate) fn whole() -> Command {
+    CliOf::<false>::command()
+}
+
+/// The same, with its help in groups.
 pub(crate) fn command() -> Command {
-    let command = Cli::command();
+    let command = whole();
     let [short, long] = [false, true].map(|long| groups::help(&command, long));
     command.before_help(short).before_long_help(long).help_template(groups::TEMPLATE)
 }
@@ -200,62 +213,63 @@ pub(crate) enum LogFormat {
 
 /// The verbs. Each has a file of its name in `commands/`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum VerbOf<const LAZY: bool> {
     #[command(visible_aliases = ["ls", "ps"])]
-    Status(StatusArgs),
-    Ui(UiArgs),
-    Diff(DiffArgs),
+    Status(Deferred<StatusArgs, LAZY>),
+    Ui(Deferred<UiArgs, LAZY>),
+    Diff(Deferred<DiffArgs, LAZY>),
     #[command(visible_alias = "reconcile")]
-    Record(RecordArgs),
-    Watch(WatchArgs),
-    Describe(DescribeArgs),
-    Explain(ExplainArgs),
-    History(HistoryArgs),
-    Undo(UndoArgs),
-    Plan(PlanArgs),
-    Apply(ApplyArgs),
+    Record(Deferred<RecordArgs, LAZY>),
+    Watch(Deferred<WatchArgs, LAZY>),
+    Describe(Deferred<DescribeArgs, LAZY>),
+    Explain(Deferred<ExplainArgs, LAZY>),
+    History(Deferred<HistoryArgs, LAZY>),
+    Undo(Deferred<UndoArgs, LAZY>),
+    Plan(Deferred<PlanArgs, LAZY>),
+    Apply(Deferred<ApplyArgs, LAZY>),
     #[command(visible_alias = "up")]
-    Start(StartArgs),
+    Start(Deferred<StartArgs, LAZY>),
     #[command(visible_alias = "down")]
-    Stop(StopArgs),
-    Restart(RestartArgs),
-    New(NewArgs),
-    Rm(RmArgs),
-    Forget(ForgetArgs),
-    Rename(RenameArgs),
-    Move(MoveArgs),
-    Handoff(HandoffArgs),
-    Release(ReleaseArgs),
-    Attach(AttachArgs),
-    Read(ReadArgs),
+    Stop(Deferred<StopArgs, LAZY>),
+    Restart(Deferred<RestartArgs, LAZY>),
+    New(Deferred<NewArgs, LAZY>),
+    Rm(Deferred<RmArgs, LAZY>),
+    Forget(Deferred<ForgetArgs, LAZY>),
+    Rename(Deferred<RenameArgs, LAZY>),
+    Move(Deferred<MoveArgs, LAZY>),
+    Handoff(Deferred<HandoffArgs, LAZY>),
+    Release(Deferred<ReleaseArgs, LAZY>),
+    Attach(Deferred<AttachArgs, LAZY>),
+    Read(Deferred<ReadArgs, LAZY>),
+    // These two have a `--manifest` of their own, which has to be there before that of all is.
     Logs(LogsArgs),
-    Screen(ScreenArgs),
+    Screen(Deferred<ScreenArgs, LAZY>),
     Events(HookEventsArgs),
-    Hooks(HooksArgs),
-    Send(SendArgs),
-    Queue(QueueArgs),
-    Ask(AskArgs),
-    Answer(AnswerArgs),
-    Wait(AwaitArgs),
-    Allow(AllowArgs),
-    Consent(ConsentArgs),
-    Links(LinksArgs),
-    Init(InitArgs),
-    Import(ImportArgs),
+    Hooks(Deferred<HooksArgs, LAZY>),
+    Send(Deferred<SendArgs, LAZY>),
+    Queue(Deferred<QueueArgs, LAZY>),
+    Ask(Deferred<AskArgs, LAZY>),
+    Answer(Deferred<AnswerArgs, LAZY>),
+    Wait(Deferred<AwaitArgs, LAZY>),
+    Allow(Deferred<AllowArgs, LAZY>),
+    Consent(Deferred<ConsentArgs, LAZY>),
+    Links(Deferred<LinksArgs, LAZY>),
+    Init(Deferred<InitArgs, LAZY>),
+    Import(Deferred<ImportArgs, LAZY>),
     #[command(visible_alias = "validate")]
-    Check(CheckArgs),
-    Job(JobArgs),
-    Crew(CrewArgs),
-    Fleet(FleetArgs),
-    Demo(DemoArgs),
-    Doctor(DoctorArgs),
-    Mcp(McpArgs),
-    Serve(ServeArgs),
-    Schema(SchemaArgs),
-    Completions(CompletionsArgs),
-    Man(ManArgs),
+    Check(Deferred<CheckArgs, LAZY>),
+    Job(Deferred<JobArgs, LAZY>),
+    Crew(Deferred<CrewArgs, LAZY>),
+    Fleet(Deferred<FleetArgs, LAZY>),
+    Demo(Deferred<DemoArgs, LAZY>),
+    Doctor(Deferred<DoctorArgs, LAZY>),
+    Mcp(Deferred<McpArgs, LAZY>),
+    Serve(Deferred<ServeArgs, LAZY>),
+    Schema(Deferred<SchemaArgs, LAZY>),
+    Completions(Deferred<CompletionsArgs, LAZY>),
+    Man(Deferred<ManArgs, LAZY>),
     #[command(hide = true)]
-    Complete(CompleteArgs),
+    Complete(Deferred<CompleteArgs, LAZY>),
 }
 
 /// Which sessions a verb is about.

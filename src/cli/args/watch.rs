@@ -146,7 +146,7 @@ mod tests {
         let parse = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap().verb.unwrap();
         let Verb::Record(args) = parse("headcount reconcile --subscribe x --settle 3s") else { panic!() };
         let Verb::Watch(expected) = parse("headcount watch --subscribe x --settle 3s") else { panic!() };
-        assert_eq!(format!("{:?}", WatchArgs::subscribed(&args)), format!("{expected:?}"));
+        assert_eq!(format!("{:?}", WatchArgs::subscribed(&args)), format!("{:?}", *expected));
         assert!(Cli::try_parse_from(["headcount", "reconcile", "--subscribe", "--once"]).is_err());
     }
 }

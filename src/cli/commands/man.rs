@@ -3,17 +3,17 @@
 use std::io;
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use crate::cli::Context;
-use crate::cli::args::{Cli, ManArgs};
+use crate::cli::args::{ManArgs, whole};
 use crate::cli::error::{CliError, Exit};
 use crate::core::text::printable;
 
 /// Prints the page of headcount or of a verb, or writes all of them.
 pub(crate) fn run(args: &ManArgs, context: &Context) -> Result<Exit, CliError> {
-    let mut command = Cli::command();
+    let mut command = whole();
     command.build();
     if let Some(directory) = &args.dir {
         let count = write_all(&command, directory).map_err(|error| {

@@ -102,7 +102,7 @@ fn reach(call: &ServeCall) -> Result<Reach, CliError> {
     if cli.globals.host.is_some() || cli.globals.manifest.is_some() {
         return Err(CliError::new(Exit::Usage, "a host, or a manifest, is no option of a command from elsewhere"));
     }
-    match Reach::of(&cli.verb.unwrap_or_else(|| Verb::Status(StatusArgs::default()))) {
+    match Reach::of(&cli.verb.unwrap_or_else(|| Verb::Status(StatusArgs::default().into()))) {
         Reach::Never(why) => Err(CliError::new(Exit::Refused, format!("this is not done for another host: {why}"))),
         reach => Ok(reach),
     }

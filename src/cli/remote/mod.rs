@@ -11,7 +11,7 @@ use std::path::Path;
 
 use clap::{ArgMatches, Command};
 
-use super::args::{JobArgs, JobVerb, Verb};
+use super::args::{JobVerb, Verb};
 use super::asker::{self, asker, holder};
 use super::error::{CliError, Exit};
 use super::manifest_path::{self, Surroundings};
@@ -183,7 +183,7 @@ impl Away {
         let is_piped = match verb {
             Verb::Send(args) => args.text.as_deref() == Some("-"),
             Verb::Ask(args) => args.text.as_deref() == Some("-"),
-            Verb::Job(JobArgs { verb: JobVerb::Submit(args), .. }) => args.prompt == "-",
+            Verb::Job(args) => matches!(&args.verb, JobVerb::Submit(args) if args.prompt == "-"),
             _ => false,
         };
         let file = match verb {

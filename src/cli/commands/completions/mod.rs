@@ -1,11 +1,10 @@
 //! `headcount completions`: the script that a shell sources. Bash, zsh and fish ask `headcount complete` at each TAB, so they
 //! know the sessions; the scripts of other shells are generated from the arguments and know commands and options only.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::cli::Context;
-use crate::cli::args::{Cli, CompletionsArgs};
+use crate::cli::args::{CompletionsArgs, whole};
 use crate::cli::error::{CliError, Exit};
 
 /// Prints the script for a shell.
@@ -16,7 +15,7 @@ pub(crate) fn run(args: &CompletionsArgs, context: &Context) -> Result<Exit, Cli
         Shell::Fish => include_str!("headcount.fish").to_owned(),
         other => {
             let mut script = Vec::new();
-            clap_complete::generate(other, &mut Cli::command(), "headcount", &mut script);
+            clap_complete::generate(other, &mut whole(), "headcount", &mut script);
             String::from_utf8_lossy(&script).into_owned()
         }
     };
