@@ -1,7 +1,11 @@
 //! The live process an agent adapter is asked about. Reads processes through the host only.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::recognise::Interpreter;
 use super::{Adapter, Agents, Program};
@@ -105,13 +109,44 @@ pub struct Launched {
     pub id: ConversationId,
 }
 
+/// The conversations that the registry files in a home name, each with the process whose file it is.
+pub type NamedConversations = Arc<Vec<(u32, String)>>;
+
+/// How much older than a reading a file has to be for that to know whose it is: a process is registered before or soon after it writes.
+const SETTLED: TimeDelta = TimeDelta::milliseconds(100);
+
+/// What many agents of one look need of the same files, so that it is read once and not for each of them.
+#[derive(Debug, Default)]
+pub struct SharedReadings(Mutex<HashMap<PathBuf, (DateTime<Utc>, NamedConversations)>>);
+
+impl SharedReadings {
+    /// What the registry of a home names, no older than a file that was written at `newest` needs.
+    pub fn named(
+        &self,
+        home: &Path,
+        (newest, now): (DateTime<Utc>, DateTime<Utc>),
+        read: impl FnOnce() -> NamedConversations,
+    ) -> NamedConversations {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, named)) = known.get(home).filter(|(read_at, _)| newest + SETTLED < *read_at) {
+            return Arc::clone(named);
+        }
+        let named = read();
+        known.insert(home.to_path_buf(), (now, Arc::clone(&named)));
+        named
+    }
+}
+
 /// A live agent and where it works.
 pub struct LiveProcess<'a> {
     chain: WrapperChain<'a>,
+    /// What its topmost process takes itself for, once somebody has asked.
+    selfhood: OnceCell<Fact<NamespacePid>>,
+    shared: Option<&'a SharedReadings>,
     /// What the launcher right above it was to begin it in.
     pub launched: Option<Launched>,
     /// Its working directory, symlinks resolved.
-    pub cwd: &'a Fact<std::path::PathBuf>,
+    pub cwd: &'a Fact<PathBuf>,
     /// Where it keeps its files.
     pub home: &'a Path,
     /// Whether rungs are wanted that a stronger one makes superfluous.
@@ -120,9 +155,22 @@ pub struct LiveProcess<'a> {
 
 impl<'a> LiveProcess<'a> {
     /// An agent in its place: its directory and its home.
-    pub fn new(chain: WrapperChain<'a>, place: (&'a Fact<std::path::PathBuf>, &'a Path), every_rung: bool) -> Self {
+    pub fn new(chain: WrapperChain<'a>, place: (&'a Fact<PathBuf>, &'a Path), every_rung: bool) -> Self {
         let (cwd, home) = place;
-        Self { chain, launched: None, cwd, home, every_rung }
+        Self { chain, selfhood: OnceCell::new(), shared: None, launched: None, cwd, home, every_rung }
+    }
+
+    /// The same in a look that has others.
+    pub fn sharing(self, shared: &'a SharedReadings) -> Self {
+        Self { shared: Some(shared), ..self }
+    }
+
+    /// What the registry of its home names, read late enough for a file that was written at `newest`.
+    pub fn named(&self, newest: DateTime<Utc>, read: impl FnOnce() -> NamedConversations) -> NamedConversations {
+        match self.shared {
+            Some(shared) => shared.named(self.home, (newest, self.now()), read),
+            None => read(),
+        }
     }
 
     /// The same below a launcher.
@@ -131,18 +179,19 @@ impl<'a> LiveProcess<'a> {
     }
 
     /// The host's clock.
-    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+    pub fn now(&self) -> DateTime<Utc> {
         self.chain.host.now()
     }
 
     /// The paths of the files a process of the chain holds open.
-    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<std::path::PathBuf>> {
+    pub fn open_files(&self, process: &ProcessInfo) -> Fact<Vec<PathBuf>> {
         self.chain.host.open_files(process.pid)
     }
 
     /// What a process of the chain takes itself for.
     pub fn selfhood(&self, process: &ProcessInfo) -> Fact<NamespacePid> {
-        self.chain.host.own_pid(process.pid)
+        let ask = || self.chain.host.own_pid(process.pid);
+        if process.pid == self.topmost().pid { self.selfhood.get_or_init(ask).clone() } else { ask() }
     }
 
     /// Any process of the host.
@@ -181,7 +230,7 @@ impl<'a> LiveProcess<'a> {
     }
 
     /// When the youngest process of the chain started: a wrapper may have started what it wraps anew.
-    pub fn started(&self) -> chrono::DateTime<chrono::Utc> {
+    pub fn started(&self) -> DateTime<Utc> {
         self.chain().map(|process| process.started).max().unwrap_or(self.topmost().started)
     }
 

@@ -236,7 +236,8 @@ pub trait Adapter: Send + Sync {
 
     /// Whether what live agents in two workspaces leave on disk cannot be told apart by where it lies.
     fn shares_transcripts(&self, one: &Path, other: &Path) -> bool {
-        one == other
+        // As text: both are as the kernel spells them, and every agent of the host is asked about.
+        one.as_os_str() == other.as_os_str()
     }
 }
 

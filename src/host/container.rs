@@ -2,7 +2,8 @@
 //! Opens no file that is not `/proc`'s.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::NamespacePid;
 use super::procfs::{file, missing, slurp};
@@ -43,16 +44,18 @@ pub(super) fn selfhood(pid: u32) -> Fact<NamespacePid> {
     let Some(own) = innermost(&String::from_utf8_lossy(&status), pid) else {
         return Fact::Unknown(format!("/proc/{pid}/status has an unknown format"));
     };
-    let clock = |process: &str| std::fs::read_link(Path::new("/proc").join(process).join("ns/time"));
     // A kernel without such namespaces has one clock for all.
-    let is_of_our_time = match clock("self") {
-        Ok(ours) => clock(&pid.to_string()).map(|theirs| theirs == ours),
-        Err(_) => Ok(true),
-    };
+    static OURS: LazyLock<Option<PathBuf>> = LazyLock::new(|| link("self", "ns/time").ok());
+    let is_of_our_time = OURS.as_ref().map_or(Ok(true), |ours| link(&pid.to_string(), "ns/time").map(|theirs| theirs == *ours));
     match is_of_our_time {
         Ok(is_of_our_time) => Fact::Seen(NamespacePid { pid: own, is_of_our_time }),
         Err(error) => missing(pid, "the namespaces", &error),
     }
+}
+
+/// Where a link of a process's `/proc` leads.
+fn link(process: &str, name: &str) -> io::Result<PathBuf> {
+    std::fs::read_link(Path::new("/proc").join(process).join(name))
 }
 
 /// The last of the ids a process has, one for each namespace it is in, ours first. A kernel without namespaces tells none.
@@ -64,14 +67,13 @@ fn innermost(status: &str, pid: u32) -> Option<u32> {
 }
 
 pub(super) fn shares(pid: u32, path: &Path) -> Fact<bool> {
-    let view = |process: &str| {
-        let link = |name: &str| std::fs::read_link(Path::new("/proc").join(process).join(name));
-        Ok::<_, io::Error>((link("ns/mnt")?, link("root")?))
-    };
+    let view = |process: &str| Ok::<_, io::Error>((link(process, "ns/mnt")?, link(process, "root")?));
     // A kernel without namespaces has one view for all.
-    let Ok(ours) = view("self") else { return Fact::Seen(true) };
+    static OURS: LazyLock<Option<(PathBuf, PathBuf)>> =
+        LazyLock::new(|| Some((link("self", "ns/mnt").ok()?, link("self", "root").ok()?)));
+    let Some(ours) = &*OURS else { return Fact::Seen(true) };
     match view(&pid.to_string()) {
-        Ok(theirs) if theirs == ours => Fact::Seen(true),
+        Ok(theirs) if theirs == *ours => Fact::Seen(true),
         Ok(_) => match (metadata_in(Path::new("/"), path), metadata_in(&file(pid, "root"), path)) {
             (Ok(ours), Ok(theirs)) => Fact::Seen(ours == theirs),
             (Err(error), _) | (_, Err(error)) => {

@@ -2,13 +2,14 @@
 //! process is doing.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::files;
+use crate::agent::live_process::NamedConversations;
 use crate::core::ids::ConversationId;
 use crate::host::ProcessInfo;
 
@@ -60,19 +61,19 @@ pub(super) fn entries(home: &Path) -> impl Iterator<Item = PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "json")).take(MOST_FILES)
 }
 
-/// The conversations that registry files of other processes name: none of them is this one's.
-pub(super) fn of_others(home: &Path, pid: u32) -> HashSet<String> {
+/// The conversations that registry files name.
+pub(super) fn named(home: &Path) -> NamedConversations {
     let read = |path: PathBuf| {
         let text = files::small(&path, MOST).into_seen()?;
         let entry: RegistryFile<'_> = serde_json::from_slice(&text).ok()?;
-        (entry.pid != pid).then(|| entry.session_id.into_owned())
+        Some((entry.pid, entry.session_id.into_owned()))
     };
-    entries(home).filter_map(read).collect()
+    Arc::new(entries(home).filter_map(read).collect())
 }
 
 /// Whether a registry file names a conversation.
 pub(super) fn names(home: &Path, id: &ConversationId) -> bool {
-    of_others(home, 0).contains(id.as_str())
+    named(home).iter().any(|(_, named)| named == id.as_str())
 }
 
 /// What the file says, if it is this very process's, which it calls by `pid`.

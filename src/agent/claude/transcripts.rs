@@ -147,9 +147,9 @@ pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
             });
             // Background jobs keep transcripts in the same place, and their registry files name them.
             let found = found.map(|mut found: Vec<Appearance>| {
-                if !found.is_empty() {
-                    let others = entries::of_others(subject.home, subject.topmost().pid);
-                    found.retain(|it| !others.contains(it.id.as_str()));
+                if let Some(newest) = found.iter().map(|it| it.at).max() {
+                    let (named, own) = (subject.named(newest, || entries::named(subject.home)), subject.topmost().pid);
+                    found.retain(|it| !named.iter().any(|(pid, id)| *pid != own && id == it.id.as_str()));
                 }
                 found
             });

@@ -41,11 +41,17 @@ pub(in crate::control) struct PaneFacts {
 }
 
 impl PaneFacts {
-    /// Holds its processes, as far as `room` allows: what lives is then known to be the same.
-    pub(in crate::control) fn hold(&mut self, host: &dyn Host, room: &AtomicUsize) {
+    /// Holds its processes, as far as `room` allows: what lives is then known to be the same. One that an earlier look holds is
+    /// held with it.
+    pub(in crate::control) fn hold(&mut self, host: &dyn Host, room: &AtomicUsize, earlier: Option<&Self>) {
         let take = |room: usize| room.checked_sub(1);
+        let held = |witness: &ProcessStamp| {
+            let is_it = |it: &&ProcessStamp| it.pid == witness.pid && it.started == witness.started;
+            earlier?.witnesses.iter().find(is_it)?.hold.clone()
+        };
         for witness in &mut self.witnesses {
-            if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            witness.hold = held(witness);
+            if witness.hold.is_none() && room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                 witness.hold = host.hold(witness.pid, witness.started).map(Arc::new);
             }
         }

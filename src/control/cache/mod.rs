@@ -404,7 +404,12 @@ impl LastLook {
         &self.roles
     }
 
-    /// What ran in the pane of a process, if it does for as long as the process lives.
+    /// What ran in the pane of a process then.
+    pub(in crate::control) fn pane(&self, pid: u32) -> Option<&PaneFacts> {
+        self.panes.get(&pid).map(Arc::as_ref)
+    }
+
+    /// The same, if it does for as long as the process lives.
     pub(in crate::control) fn steady(&self, pid: u32) -> Option<&Arc<PaneFacts>> {
         self.panes.get(&pid).filter(|facts| facts.is_steady())
     }

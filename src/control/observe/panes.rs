@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::tree::{Families, ProcessTree, Sighting};
 use super::{HookReader, Observer};
-use crate::agent::live_process::{Launched, WrapperChain};
+use crate::agent::live_process::{Launched, SharedReadings, WrapperChain};
 use crate::agent::{Agents, LiveProcess};
 use crate::control::cache::facts::{FRESH, PaneFacts, ProcessStamp, Roles};
 use crate::control::cache::{LastLook, StillSame};
@@ -35,6 +35,8 @@ pub(super) struct Inspector<'a> {
     past: Option<Arc<LastLook>>,
     /// What the processes of the host are, as far as it was asked while they executed these programs.
     pub(super) roles: Mutex<Arc<Roles>>,
+    /// What the agents of this look read of the same files.
+    shared: SharedReadings,
     /// How many more processes may be held for the looks that follow.
     room: AtomicUsize,
 }
@@ -52,7 +54,15 @@ impl<'a> Inspector<'a> {
         let families = Families::new(world.host.as_ref(), Agents::with(declared)).with_homes(own_homes);
         let room = AtomicUsize::new(world.cache.most_held().saturating_sub(past.as_ref().map_or(0, |past| past.held())));
         let roles = past.as_ref().map(|past| Arc::clone(past.roles())).unwrap_or_default();
-        Self { world, families, ahead: Mutex::default(), past, roles: Mutex::new(roles), room }
+        Self {
+            world,
+            families,
+            ahead: Mutex::default(),
+            past,
+            roles: Mutex::new(roles),
+            shared: SharedReadings::default(),
+            room,
+        }
     }
 
     /// Reads processes that are probably panes' until `is_enough`.
@@ -110,7 +120,7 @@ impl<'a> Inspector<'a> {
         }
         let read = spread(&unknown, |pid| {
             let mut facts = self.pane(*pid);
-            facts.hold(self.world.host.as_ref(), &self.room);
+            facts.hold(self.world.host.as_ref(), &self.room, self.past().and_then(|past| past.pane(*pid)));
             Arc::new(facts)
         });
         facts.extend(unknown.iter().copied().zip(read));
@@ -222,7 +232,8 @@ impl<'a> Inspector<'a> {
         };
         let place = (&cwd, home.seen().map(PathBuf::as_path).unwrap_or_else(|| Path::new("")));
         let launcher = top.filter(|top| top.pid == process.parent);
-        let subject = LiveProcess::new(chain, place, self.world.every_rung).below(launcher.and_then(launched));
+        let subject =
+            LiveProcess::new(chain, place, self.world.every_rung).below(launcher.and_then(launched)).sharing(&self.shared);
         let mut readings = match &home {
             Fact::Seen(_) => agent.ladder(&subject),
             Fact::Absent => Vec::new(),
@@ -233,7 +244,7 @@ impl<'a> Inspector<'a> {
         };
         let is_superfluous = readings.iter().any(|it| it.rung < Rung::Hook && it.fact.seen().is_some());
         if let Some(hook) = self.world.hook.as_ref().filter(|_| self.world.every_rung || !is_superfluous) {
-            let fact = subject.first_seen(|process| self.hooked(hook, agent.kind(), process));
+            let fact = subject.first_seen(|process| hooked(hook, agent.kind(), (&subject, process)));
             let at = readings.iter().take_while(|reading| reading.rung < Rung::Hook).count();
             readings.insert(at, RungReading { rung: Rung::Hook, looked_at: "hook events of this process".to_owned(), fact });
         }
@@ -242,24 +253,6 @@ impl<'a> Inspector<'a> {
         let ladder = Ladder { readings, peers: Fact::Absent, said };
         let agent = Agent { kind: agent.kind(), process: Process::from(process), cwd, home, ladder };
         Some((agent, ProcessStamp::from(&itself)))
-    }
-
-    /// The newest hook event of a process. It names it by the id it has for itself, and by a start on its own clock.
-    fn hooked(&self, hook: &HookReader, kind: AgentKind, process: &ProcessInfo) -> Fact<RungValue> {
-        let Some(ticks) = process.start_ticks else { return Fact::Absent };
-        let told = hook(kind, process.pid, ticks);
-        if !told.is_absent() {
-            return told;
-        }
-        match self.world.host.own_pid(process.pid) {
-            Fact::Seen(own) if !own.is_of_our_time => Fact::Unknown(format!(
-                "process {} is in another time namespace, so its start time cannot be compared",
-                process.pid
-            )),
-            Fact::Seen(own) if own.pid != process.pid => hook(kind, own.pid, ticks),
-            Fact::Seen(_) | Fact::Absent => Fact::Absent,
-            Fact::Unknown(why) => Fact::Unknown(why),
-        }
     }
 
     /// The agent itself, which may be below its process, and where it works and what it was started with. `None` if the process
@@ -301,6 +294,23 @@ impl<'a> Inspector<'a> {
                 Fact::Seen(OrphanPane { process: Process::from(&top), agents, has_terminal: top.has_terminal })
             }
         }
+    }
+}
+
+/// The newest hook event of a process. It names it by the id it has for itself, and by a start on its own clock.
+fn hooked(hook: &HookReader, kind: AgentKind, (subject, process): (&LiveProcess<'_>, &ProcessInfo)) -> Fact<RungValue> {
+    let Some(ticks) = process.start_ticks else { return Fact::Absent };
+    let told = hook(kind, process.pid, ticks);
+    if !told.is_absent() {
+        return told;
+    }
+    match subject.selfhood(process) {
+        Fact::Seen(own) if !own.is_of_our_time => {
+            Fact::Unknown(format!("process {} is in another time namespace, so its start time cannot be compared", process.pid))
+        }
+        Fact::Seen(own) if own.pid != process.pid => hook(kind, own.pid, ticks),
+        Fact::Seen(_) | Fact::Absent => Fact::Absent,
+        Fact::Unknown(why) => Fact::Unknown(why),
     }
 }
 

@@ -97,7 +97,7 @@ impl Inspector<'_> {
         let Some(former) = told.why_unknown().and_then(|_| host.former_cwd(pid)) else { return told };
         // Its directory is deleted, and may have been moved before: what it leaves may go on under the name it was started in.
         host.environ(pid).map(|environ| {
-            let first = environ.path("PWD");
+            let first: Option<PathBuf> = environ.path("PWD").map(|path| path.components().collect());
             let real = first.as_ref().and_then(|path| path.canonicalize().ok());
             [Some(former), first, real].into_iter().flatten().collect()
         })
