@@ -263,6 +263,18 @@ fn a_turn_is_waited_for_from_where_csd_does() {
         .env("HEADCOUNT_CSD_EXIT", "extended")
         .output();
     assert_eq!(Ran::from(extended.unwrap()).code, Some(124));
+    // A worker that is silent, which one that tells something now and then is not.
+    let silent = driver.worker(&["wait-for-turn", "20", "--idle-timeout", "0.3", "--after-line", "3"]).is(1).stderr;
+    assert_eq!(silent, "Timeout waiting for turn: no worker activity for 0.3s\nretry_after_line: 3\n");
+    events(&["session_start"]);
+    let wait = ["--worker", "w", "wait-for-turn", "20", "--idle-timeout", "2"];
+    let child = driver.command(&wait).stdout(Stdio::piped()).spawn().unwrap();
+    for count in 1..=8 {
+        std::thread::sleep(Duration::from_millis(500));
+        events(&[&["session_start"][..], &vec!["pre_tool_use"; count]].concat());
+    }
+    events(&["session_start", "stop"]);
+    assert!(child.wait_with_output().unwrap().status.success());
     // One that comes while it is waited for.
     events(&["session_start"]);
     let begun = Instant::now();
@@ -288,6 +300,8 @@ fn a_turn_that_does_not_end_in_time_is_told_with_what_there_is_to_see() {
     assert_eq!(ran.code, Some(1));
     let expected = format!("Worker did not finish within 0.8s\ncsd-diagnostic: {}\n", diagnostic.display());
     assert_eq!(ran.stderr, expected);
+    let silent = driver.worker(&["converse", "--idle-timeout", "1", "more", "40"]).is(1).stderr;
+    assert_eq!(silent, "Timeout waiting for turn: no worker activity for 1s\n");
     let text = std::fs::read_to_string(diagnostic).unwrap();
     for part in [
         "csd converse diagnostic",

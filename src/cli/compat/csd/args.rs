@@ -16,9 +16,9 @@ pub(super) enum CsdCommand {
 /// What is asked of one worker.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum WorkerVerb {
-    Converse { with_turn: bool, prompt: String, timeout: f64 },
+    Converse { with_turn: bool, prompt: String, patience: Patience },
     Send(String),
-    WaitForTurn { timeout: f64, after: Option<usize> },
+    WaitForTurn { patience: Patience, after: Option<usize> },
     Status,
     ReadEvents { last: Option<i64>, kind: Option<String>, follow: bool },
     ReadTurn { full: bool },
@@ -26,6 +26,15 @@ pub(super) enum WorkerVerb {
     Handoff,
     SessionId,
     EventsFile,
+}
+
+/// For how long something is waited for, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Patience {
+    /// At most.
+    pub(super) timeout: f64,
+    /// At most without an event of the worker.
+    pub(super) idle: Option<f64>,
 }
 
 /// The subcommands that are about no worker, and those that are about one.
@@ -140,35 +149,49 @@ fn of_worker(verb: &str, rest: &[String]) -> Result<WorkerVerb, Mistake> {
     let is_flag = |flag: &str| rest.first().is_some_and(|word| word == flag);
     match verb {
         "converse" => {
-            const USAGE: &str = "Usage: converse [--with-turn] <prompt-text> [timeout-seconds]";
-            let with_turn = is_flag("--with-turn");
-            let words = &rest[usize::from(with_turn)..];
+            const USAGE: &str = "Usage: converse [--with-turn] [--idle-timeout S] <prompt-text> [timeout-seconds]";
+            let (mut with_turn, mut idle, mut words) = (false, None, rest);
+            loop {
+                words = match words {
+                    [flag, behind @ ..] if flag == "--with-turn" => {
+                        with_turn = true;
+                        behind
+                    }
+                    [flag, behind @ ..] if flag == "--idle-timeout" => {
+                        idle = Some(idle_seconds(verb, behind.first())?);
+                        &behind[1..]
+                    }
+                    _ => break,
+                };
+            }
             let prompt = words.first().filter(|prompt| !prompt.trim().is_empty());
             let Some(prompt) = prompt else { return mistake(USAGE) };
             let Some(timeout) = words.get(1).map_or(Some(120.0), |word| seconds(word)) else {
                 return mistake("Error: converse timeout must be a number");
             };
-            Ok(WorkerVerb::Converse { with_turn, prompt: prompt.clone(), timeout })
+            Ok(WorkerVerb::Converse { with_turn, prompt: prompt.clone(), patience: Patience { timeout, idle } })
         }
         "send" => match rest.first().filter(|prompt| !prompt.trim().is_empty()) {
             Some(prompt) => Ok(WorkerVerb::Send(prompt.clone())),
             None => mistake("Usage: send <prompt-text>"),
         },
         "wait-for-turn" => {
-            let (mut timeout, mut after, mut words) = (60.0, None, rest.iter());
+            let (mut timeout, mut idle, mut after, mut words) = (60.0, None, None, rest.iter());
             while let Some(word) = words.next() {
                 if word == "--after-line" {
                     let Some(line) = words.next().and_then(|line| line.parse().ok()) else {
                         return mistake("Error: --after-line expects a number for wait-for-turn");
                     };
                     after = Some(line);
+                } else if word == "--idle-timeout" {
+                    idle = Some(idle_seconds(verb, words.next())?);
                 } else if let Some(given) = seconds(word).filter(|_| word.starts_with(|c: char| c.is_ascii_digit())) {
                     timeout = given;
                 } else {
                     return mistake(format!("Error: unknown option '{word}' for wait-for-turn"));
                 }
             }
-            Ok(WorkerVerb::WaitForTurn { timeout, after })
+            Ok(WorkerVerb::WaitForTurn { patience: Patience { timeout, idle }, after })
         }
         "read-events" => read_events(rest),
         "read-turn" => Ok(WorkerVerb::ReadTurn { full: is_flag("--full") }),
@@ -200,6 +223,11 @@ fn read_events(rest: &[String]) -> Result<WorkerVerb, Mistake> {
     Ok(WorkerVerb::ReadEvents { last, kind, follow })
 }
 
+fn idle_seconds(verb: &str, word: Option<&String>) -> Result<f64, Mistake> {
+    let given = word.and_then(|word| seconds(word)).filter(|given| *given > 0.0);
+    given.ok_or_else(|| format!("Error: --idle-timeout expects a number of seconds for {verb}"))
+}
+
 fn seconds(word: &str) -> Option<f64> {
     word.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && (0.0..=1e9).contains(seconds))
 }
@@ -225,11 +253,16 @@ mod tests {
         let id = "abcdef12".to_owned();
         assert_eq!(read("adopt w /d abcdef12"), Ok(CsdCommand::Adopt { name, cwd, id, args: Vec::new() }));
         assert_eq!(read("--worker x --worker=w status"), worker(WorkerVerb::Status));
-        let converse = |with_turn, timeout| WorkerVerb::Converse { with_turn, prompt: "hi there".to_owned(), timeout };
+        let patience = |timeout, idle| Patience { timeout, idle };
+        let with = |with_turn, patience| WorkerVerb::Converse { with_turn, prompt: "hi there".to_owned(), patience };
+        let converse = |with_turn, timeout| with(with_turn, patience(timeout, None));
         assert_eq!(read("--worker w converse 'hi there'"), worker(converse(false, 120.0)));
         assert_eq!(read("--worker w converse --with-turn 'hi there' 1.5"), worker(converse(true, 1.5)));
-        let wait = WorkerVerb::WaitForTurn { timeout: 2.5, after: Some(3) };
-        assert_eq!(read("--worker w wait-for-turn 9 --after-line 3 2.5"), worker(wait));
+        let wait = |idle| WorkerVerb::WaitForTurn { patience: patience(2.5, idle), after: Some(3) };
+        assert_eq!(read("--worker w wait-for-turn 9 --after-line 3 2.5"), worker(wait(None)));
+        assert_eq!(read("--worker w wait-for-turn --idle-timeout 4 --after-line 3 2.5"), worker(wait(Some(4.0))));
+        let idle = with(true, patience(120.0, Some(0.5)));
+        assert_eq!(read("--worker w converse --idle-timeout 0.5 --with-turn 'hi there'"), worker(idle));
         let events = WorkerVerb::ReadEvents { last: Some(2), kind: Some("stop".to_owned()), follow: true };
         assert_eq!(read("--worker w read-events --last 2 --type stop --follow"), worker(events));
         assert_eq!(read("list --all x"), Ok(CsdCommand::List { all: true, pattern: Some("x".to_owned()) }));
@@ -248,6 +281,11 @@ mod tests {
             ("send hi", "worker"),
             ("--worker w send ' '", "Usage: send <prompt-text>"),
             ("--worker w converse", "Usage: converse"),
+            ("--worker w converse --idle-timeout", "Error: --idle-timeout expects a number of seconds for converse"),
+            (
+                "--worker w wait-for-turn --idle-timeout 0",
+                "Error: --idle-timeout expects a number of seconds for wait-for-turn",
+            ),
             ("--worker w converse hi soon", "Error: converse timeout must be a number"),
             ("--worker w wait-for-turn soon", "Error: unknown option 'soon' for wait-for-turn"),
             ("--worker w wait-for-turn --after-line x", "Error: --after-line expects a number for wait-for-turn"),

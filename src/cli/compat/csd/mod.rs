@@ -105,11 +105,11 @@ fn carry_out(command: CsdCommand) -> Answer {
         CsdCommand::Worker(worker, verb) => {
             let worker = csd.worker(&worker)?;
             match verb {
-                WorkerVerb::Converse { with_turn, prompt, timeout } => {
-                    talk::converse(&csd, &worker, (&prompt, timeout), with_turn)
+                WorkerVerb::Converse { with_turn, prompt, patience } => {
+                    talk::converse(&csd, &worker, (&prompt, patience), with_turn)
                 }
                 WorkerVerb::Send(prompt) => talk::send(&csd, &worker, &prompt),
-                WorkerVerb::WaitForTurn { timeout, after } => talk::wait_for_turn(&csd, &worker, timeout, after),
+                WorkerVerb::WaitForTurn { patience, after } => talk::wait_for_turn(&csd, &worker, patience, after),
                 WorkerVerb::Status => roll::status(&csd, &worker),
                 WorkerVerb::ReadEvents { last, kind, follow } => {
                     talk::read_events(&csd, &worker, (last, kind.as_deref()), follow)

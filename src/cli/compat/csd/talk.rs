@@ -1,8 +1,9 @@
 //! Talking with a worker: `send`, `converse`, `wait-for-turn`, `read-events`, `read-turn`.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::args::Patience;
 use super::files::WorkerEvent;
 use super::{Answer, Csd, Failure, Worker, extended, is_there, note, say, texts};
 use crate::control::lead::workers::WorkerFleet;
@@ -121,13 +122,16 @@ fn registered(csd: &Csd, worker: &Worker) -> Result<Worker, Failure> {
 }
 
 /// Sends a prompt and prints the answer.
-pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, timeout): (&str, f64), with_turn: bool) -> Answer {
+pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, patience): (&str, Patience), with_turn: bool) -> Answer {
     let fleet = csd.fleet()?;
     present(&fleet, worker)?;
     known(&fleet, worker)?;
-    let until = Instant::now() + Duration::from_secs_f64(timeout);
+    let wait = Wait::begin(patience);
     let late = || {
-        let text = format!("Worker did not finish within {}", texts::seconds(timeout));
+        let text = match patience.idle.filter(|_| Instant::now() < wait.until) {
+            Some(idle) => silence(idle),
+            None => format!("Worker did not finish within {}", texts::seconds(patience.timeout)),
+        };
         Failure { code: extended(LATE), ..diagnosed(csd, &fleet, worker, "wait_for_turn_timeout", text) }
     };
     let silent =
@@ -138,23 +142,30 @@ pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, timeout): (&str, f64
         (text, _) => Ok(text.to_owned()),
     };
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = wait.until.saturating_duration_since(Instant::now());
+        let left = patience.idle.map_or(left, |idle| left.min(Duration::from_secs_f64(idle)));
         let after = lines(csd, worker);
         let report = fleet.ask(&worker.name, worker.agent(), &typed(prompt), left).map_err(Failure::error)?;
         let is_busy = matches!(report.receipt.code, Some(BlockCode::Working | BlockCode::Busy));
         return match report.end {
             AskEnd::Answered => answer(report.turn.as_ref(), report.answer.as_deref().unwrap_or_default()),
+            AskEnd::TimedOut if patience.idle.is_some() && worker.meta.is_some() => {
+                await_turn(csd, worker, &wait, Some(after)).map_err(|_| late())?;
+                let turn = answered(&fleet, worker, prompt).ok_or_else(&silent)?;
+                answer(Some(&turn), &turn.text)
+            }
             AskEnd::TimedOut => Err(late()),
             AskEnd::NotDelivered if report.receipt.code == Some(BlockCode::NoAgent) => {
                 submit(csd, &fleet, worker, prompt)?;
                 let worker = registered(csd, worker)?;
-                await_turn(csd, &worker, until, Some(after)).map_err(|_| late())?;
+                await_turn(csd, &worker, &wait, Some(after)).map_err(|_| late())?;
                 let turn = answered(&fleet, &worker, prompt).ok_or_else(&silent)?;
                 answer(Some(&turn), &turn.text)
             }
             // Its turn goes on; nothing was typed.
             AskEnd::NotDelivered if report.receipt.outcome == SendOutcome::Held && is_busy => {
-                if Instant::now() >= until {
+                let is_silent = worker.id().is_ok_and(|id| wait.is_silent(&csd.workers.events_file(id)));
+                if is_silent || Instant::now() >= wait.until {
                     return Err(late());
                 }
                 std::thread::sleep(LOOK);
@@ -219,14 +230,43 @@ fn diagnosed(csd: &Csd, fleet: &WorkerFleet, worker: &Worker, reason: &str, text
     }
 }
 
+/// A wait: since when, until when, and how long the worker may be silent.
+struct Wait {
+    since: SystemTime,
+    until: Instant,
+    idle: Option<Duration>,
+}
+
+impl Wait {
+    fn begin(patience: Patience) -> Self {
+        Self {
+            since: SystemTime::now(),
+            until: Instant::now() + Duration::from_secs_f64(patience.timeout),
+            idle: patience.idle.map(Duration::from_secs_f64),
+        }
+    }
+
+    /// Whether a worker whose events are in this file has been silent for too long: any event counts.
+    fn is_silent(&self, events: &Path) -> bool {
+        let heard = events.metadata().and_then(|events| events.modified()).map_or(self.since, |heard| heard.max(self.since));
+        self.idle.is_some_and(|idle| heard.elapsed().is_ok_and(|silent| silent >= idle))
+    }
+}
+
+/// What is said of a worker that was silent for too long.
+fn silence(idle: f64) -> String {
+    format!("Timeout waiting for turn: no worker activity for {}", texts::seconds(idle))
+}
+
 /// A wait that was in vain, and how many lines were looked at.
 struct Waited {
     is_file_there: bool,
+    is_silent: bool,
     lines: usize,
 }
 
 /// Waits for the end of a turn, or of the worker; gives that line.
-fn await_turn(csd: &Csd, worker: &Worker, until: Instant, after: Option<usize>) -> Result<String, Waited> {
+fn await_turn(csd: &Csd, worker: &Worker, wait: &Wait, after: Option<usize>) -> Result<String, Waited> {
     let id = worker.meta.as_ref().map_or("", |meta| meta.session_id.as_str());
     let first = csd.workers.events(id).unwrap_or_default();
     let kinds = || first.iter().filter_map(|line| WorkerEvent::of_line(line));
@@ -243,22 +283,26 @@ fn await_turn(csd: &Csd, worker: &Worker, until: Instant, after: Option<usize>) 
         if let Some(line) = events.iter().skip(from).find(ends) {
             return Ok(line.clone());
         }
-        if Instant::now() >= until {
-            return Err(Waited { is_file_there, lines: events.len() });
+        let is_silent = wait.is_silent(&csd.workers.events_file(id));
+        if is_silent || Instant::now() >= wait.until {
+            return Err(Waited { is_file_there, is_silent, lines: events.len() });
         }
         std::thread::sleep(LOOK);
     }
 }
 
 /// Prints the event that ends the turn.
-pub(super) fn wait_for_turn(csd: &Csd, worker: &Worker, timeout: f64, after: Option<usize>) -> Answer {
+pub(super) fn wait_for_turn(csd: &Csd, worker: &Worker, patience: Patience, after: Option<usize>) -> Answer {
     let id = worker.id()?;
-    await_turn(csd, worker, Instant::now() + Duration::from_secs_f64(timeout), after).map_err(|waited| {
+    await_turn(csd, worker, &Wait::begin(patience), after).map_err(|waited| {
         if !waited.is_file_there {
             let path = csd.workers.events_file(id);
             return Failure::new(format!("Timeout waiting for event file: {}", path.display()));
         }
-        let text = format!("Timeout waiting for turn (stop or session_end) after {}", texts::seconds(timeout));
+        let text = match patience.idle.filter(|_| waited.is_silent) {
+            Some(idle) => silence(idle),
+            None => format!("Timeout waiting for turn (stop or session_end) after {}", texts::seconds(patience.timeout)),
+        };
         Failure { code: extended(LATE), text: format!("{text}\nretry_after_line: {}", waited.lines) }
     })
 }

@@ -17,9 +17,9 @@ Without a worker:
   help
 
 Of one worker, by its name or session id:
-  converse [--with-turn] <prompt-text> [timeout-seconds]
+  converse [--with-turn] [--idle-timeout S] <prompt-text> [timeout-seconds]
   send <prompt-text>
-  wait-for-turn [timeout-seconds] [--after-line N]
+  wait-for-turn [timeout-seconds] [--idle-timeout S] [--after-line N]
   status
   read-events [--last N] [--type T] [--follow]
   read-turn [--full]
