@@ -142,11 +142,21 @@ impl CrewHome {
 
     /// The crews that are managed here and whose workers this manifest declares.
     pub fn all_of(state: &StateHome, manifest: &Path) -> Vec<Self> {
+        Self::known(state, |known| known.manifest.as_ref().is_some_and(|its| its.path == manifest))
+    }
+
+    /// The crews that are managed here and that any manifest declares under this name.
+    pub fn all_named(state: &StateHome, name: &str) -> Vec<Self> {
+        let declared = |its: &CrewManifest| Self::declared_at(state, &its.path, name).canonicalize().ok();
+        Self::known(state, |known| known.manifest.as_ref().and_then(declared).is_some_and(|path| path == known.directory))
+    }
+
+    fn known(state: &StateHome, is_meant: impl Fn(&KnownCrew) -> bool) -> Vec<Self> {
         let entries = std::fs::read_dir(state.crews()).into_iter().flatten().flatten();
         let known = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == KNOWN));
         let mut crews: Vec<Self> = known
             .filter_map(|path| serde_json::from_slice::<KnownCrew>(&read_own(&path).ok()?).ok())
-            .filter(|known| known.manifest.as_ref().is_some_and(|its| its.path == manifest))
+            .filter(is_meant)
             .filter_map(|known| Self::open(&known.directory).ok())
             .filter(|home| home.is_managed_here(state).is_ok())
             .collect();

@@ -239,17 +239,24 @@ fn a_declared_crew_is_meant_by_its_name_and_has_its_declared_workers_alone() {
     let directory = status["directory"].as_str().unwrap().to_owned();
     assert!(crew.talker.prompts()[0].contains(&format!("headcount crew reply {directory} ")), "{:?}", crew.talker.prompts());
     let lease = status["tasks"][0]["lease"].as_str().unwrap();
-    let words = ["crew", "reply", &directory, "RESULT", "ok", "--task", "t1", "--lease", lease];
-    let ran = Ran::from(
-        std::process::Command::new(env!("CARGO_BIN_EXE_headcount"))
-            .env_clear()
-            .envs(scene.world.variables())
-            .current_dir("/")
-            .args(words)
-            .output()
-            .unwrap(),
-    );
-    assert!(ran.is(3).stderr.contains("only the agent that has the lease may reply: that of one"));
+    let elsewhere = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));
+        command.env_clear().envs(scene.world.variables()).env_remove("HEADCOUNT_MANIFEST").current_dir("/").args(words);
+        Ran::from(command.output().unwrap())
+    };
+    let refused = elsewhere(&["crew", "reply", &directory, "RESULT", "ok", "--task", "t1", "--lease", lease]).is(3).stderr;
+    assert!(refused.contains("only the agent that has the lease may reply: that of one"), "{refused}");
+    // Nor does the one that leads, unless another manifest has a crew of that name.
+    assert!(elsewhere(&["crew", "status", "auth"]).is(0).stdout.contains("assigned"));
+    assert!(elsewhere(&["crew", "status", "other"]).is(1).stderr.contains("no crew is in other"));
+    let another = scene.world.root().join("another.yaml");
+    let entry = entries.lines().next().unwrap().replace("LAB", scene.world.root().join("lab").to_str().unwrap());
+    std::fs::write(&another, format!("version: 1\nsessions:\n{entry}\n")).unwrap();
+    let another = another.to_str().unwrap();
+    elsewhere(&["crew", "assign", "auth", "one", "x", "-f", another]);
+    let refused = elsewhere(&["crew", "status", "auth"]).is(3).stderr;
+    assert!(refused.contains("several crews") && refused.contains(another), "{refused}");
+    assert!(elsewhere(&["crew", "status", "auth", "-f", scene.manifest().to_str().unwrap()]).is(0).stdout.contains("assigned"));
     // A directory of that name makes it unclear which is meant.
     std::fs::rename(&crew.directory, scene.world.root().join("lab/auth")).unwrap();
     assert!(scene.run(&["crew", "status", "auth"]).is(3).stderr.contains("./auth means the directory"));

@@ -120,9 +120,24 @@ impl CrewPlace {
                     }
                 }
             }
+            (_, true, false) => Self::named(word, &state, context)?,
             _ => CrewHome::open(word).map_err(failed)?,
         };
         Self::of(home, state, context)
+    }
+
+    /// The crew that a manifest declares under a name, whatever directory this runs in: its agents need not know the manifest.
+    fn named(word: &Path, state: &StateHome, context: &Context) -> Result<CrewHome, CliError> {
+        let is_named = manifest_path::is_named(context.globals.manifest.as_deref(), &Surroundings::real());
+        let name = word.to_str().filter(|_| !is_named).unwrap_or_default();
+        let mut crews = CrewHome::all_named(state, name);
+        if crews.len() > 1 {
+            let manifests = crews.iter().filter_map(|crew| Some(crew.manifest(state)?.path.display().to_string()));
+            let manifests: Vec<String> = manifests.map(|path| printable(&path).into_owned()).collect();
+            let why = format!("{} is the name of several crews", printable(name));
+            return Err(CliError::new(Exit::Refused, why).hint(format!("-f names its manifest: {}", manifests.join(", "))));
+        }
+        crews.pop().map_or_else(|| CrewHome::open(word).map_err(failed), Ok)
     }
 
     fn of(home: CrewHome, state: StateHome, context: &Context) -> Result<Self, CliError> {
