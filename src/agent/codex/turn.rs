@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::files;
+use super::held::LOCKS;
 use super::line::{Mark, RolloutLine};
 use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
@@ -26,10 +27,18 @@ pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
         Ok(Some(LastMark::Ended)) => Fact::Seen(Activity::Idle),
         Ok(Some(LastMark::Began(at))) if at >= scene.process.started => Fact::Seen(Activity::Working),
         // A turn that began before this process did: killed with the one before, or still run by the background daemon.
+        Ok(Some(LastMark::Began(at))) if is_cut_off(scene, at) => Fact::Seen(Activity::Idle),
         Ok(Some(LastMark::Began(_)) | None) => Fact::Absent,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Absent,
         Err(error) => Fact::Unknown(files::unreadable(&transcript.path, &error)),
     }
+}
+
+/// Whether whoever has the thread open began after a turn did: nobody runs that turn any more.
+fn is_cut_off(scene: &LiveConversation<'_>, began: DateTime<Utc>) -> bool {
+    let lock = scene.home.join(LOCKS).join(format!("{}.lock", scene.id.as_str()));
+    let is_later = |pid: &u32| scene.host.stat(*pid).seen().is_some_and(|process| process.started > began);
+    scene.host.lockers(&lock).seen().is_some_and(|pids| !pids.is_empty() && pids.iter().all(is_later))
 }
 
 /// What the title says: `[ ! ] Action Required | <directory>`, the mark blinking, while an approval is waited for (0.169).
@@ -67,6 +76,10 @@ mod tests {
     use crate::host::ProcessInfo;
 
     fn ask(path: &Path, started: &str) -> Fact<Activity> {
+        ask_in(Path::new("/nowhere"), path, started)
+    }
+
+    fn ask_in(home: &Path, path: &Path, started: &str) -> Fact<Activity> {
         let process = ProcessInfo {
             pid: 7,
             parent: 1,
@@ -80,13 +93,7 @@ mod tests {
         let host = crate::host::LocalHost::new(crate::host::Environ::default());
         let transcript = Transcript { path: path.to_path_buf(), modified: DateTime::UNIX_EPOCH, is_archived: false };
         let id = ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into());
-        of(&LiveConversation {
-            host: &host,
-            process: &process,
-            home: Path::new("/nowhere"),
-            id: &id,
-            transcript: Some(&transcript),
-        })
+        of(&LiveConversation { host: &host, process: &process, home, id: &id, transcript: Some(&transcript) })
     }
 
     fn recorded(name: &str) -> PathBuf {
@@ -130,6 +137,21 @@ mod tests {
         let killed = recorded("03-17-17-01a1fc1b-b7b6-7361-96bb-4283a7de4ab6");
         assert_eq!(ask(&killed, "2026-11-21T03:17:22Z"), Fact::Seen(Activity::Working), "the turn began at 03:17:22.663");
         assert_eq!(ask(&killed, "2026-11-21T03:17:23Z"), Fact::Absent);
+        // Whoever has it open, as this process does, began after it.
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(LOCKS)).unwrap();
+        let path = home.path().join(LOCKS).join("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6.lock");
+        let lock = std::fs::File::create(&path).unwrap();
+        assert_eq!(ask_in(home.path(), &killed, "2026-11-21T03:17:23Z"), Fact::Absent);
+        lock.lock().unwrap();
+        assert_eq!(ask_in(home.path(), &killed, "2026-11-21T03:17:23Z"), Fact::Seen(Activity::Idle));
+        let text = std::fs::read_to_string(&killed).unwrap().replace("2026-11-21T03:17:22", "2999-11-21T03:17:22");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(
+            ask_in(home.path(), &path, "3000-11-21T03:17:23Z"),
+            Fact::Absent,
+            "it may be the work of the one that has it"
+        );
     }
 
     #[test]
