@@ -246,6 +246,7 @@ fn a_turn_that_was_over_before_its_agent_was_killed_is_not_done_again() {
         desk.scene.world.transcript(&desk.scene.world.root().join("lab"), &headcount::core::ids::ConversationId(conversation));
     await_some("its end", || std::fs::read_to_string(&path).unwrap().contains("turn_duration").then_some(()));
     kill(launcher);
+    await_end(launcher);
     await_end(agent);
     desk.scene.run(&["job", "resume", &id]).is(0);
     let done = desk.done(&id);
