@@ -86,7 +86,7 @@ check "the manager answers and takes the result" "answered" "$(leads 'answer the
 @@tool headcount crew answer auth t1 "$(cat ~/answer)"
 @@tool headcount crew inbox auth --wait --timeout 20s
 @@say answered')"
-await 60 "the end of the task" is_task t1 done
+await 60 "the end of the task" is_task t1 'done'
 check "it was done once" worked "$(cat "$H/worked")"
 # Who sent it may note that only after the first reply.
 check "what happened to it" "answered assigned queued reply reply reply sent" "$(headcount crew bus auth | python3 -c '
@@ -105,6 +105,6 @@ await 60 "a task that runs" is_task t2 running
 touch "$H/killed"
 # With all that it runs in: what of it lives on has the conversation still.
 kill -9 -- "-$(ps -o pgid= -p "$(field hand pid)" | tr -d ' ')"
-await 120 "the end of the task of another worker" is_task t2 done
+await 120 "the end of the task of another worker" is_task t2 'done'
 check "the queue agrees with the log" "t1 done t2 done" "$(echo t1 "$(task t1)" t2 "$(task t2)")"
 echo "crew in $MUX: OK"
