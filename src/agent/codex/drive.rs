@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::held::LOCKS;
+use super::held::lock;
 use crate::agent::dialogs::{DialogAnswer, Dialogs, StartDialog};
 use crate::agent::drive::{Holder, LaunchTable, PromptForm, QuitForm, ReadySign};
 use crate::agent::recognise::Words;
@@ -77,7 +77,7 @@ pub(super) static TABLE: LaunchTable = LaunchTable {
 
 /// Who has a thread open, by its lock.
 pub(super) fn holder(host: &dyn Host, home: &Path, id: &ConversationId) -> Holder {
-    let path = home.join(LOCKS).join(format!("{}.lock", id.as_str()));
+    let path = lock(home, id);
     match path.symlink_metadata() {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Fact::Absent,

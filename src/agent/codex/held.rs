@@ -16,6 +16,11 @@ use crate::core::observe::identity::{Rung, RungReading, RungValue};
 /// Where the locks are, below the home.
 pub(super) const LOCKS: &str = "thread-writer-locks";
 
+/// The lock of a thread.
+pub(super) fn lock(home: &Path, id: &ConversationId) -> PathBuf {
+    home.join(LOCKS).join(format!("{}.lock", id.as_str()))
+}
+
 pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
     let locks = subject.home.join(LOCKS);
     // Open files are known by their real paths.
@@ -35,7 +40,7 @@ pub(super) fn reading(subject: &LiveProcess<'_>) -> RungReading {
 pub(super) fn while_open(subject: &LiveProcess<'_>, start: RungReading) -> RungReading {
     let Fact::Seen(RungValue::Id(id)) = &start.fact else { return start };
     let locks = subject.home.join(LOCKS);
-    let but = match subject.locker(&locks.join(format!("{}.lock", id.as_str()))) {
+    let but = match subject.locker(&lock(subject.home, id)) {
         Fact::Seen(Locker::Other(pid)) => format!("process {pid} has {} open", id.as_str()),
         // A Codex that knew no locks left no directory of them.
         Fact::Absent if locks.is_dir() => format!("no process has {} open", id.as_str()),

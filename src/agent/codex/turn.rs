@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::files;
-use super::held::LOCKS;
+use super::held::lock;
 use super::line::{Mark, RolloutLine};
 use crate::agent::LiveConversation;
 use crate::core::fact::Fact;
@@ -36,9 +36,8 @@ pub(super) fn of(scene: &LiveConversation<'_>) -> Fact<Activity> {
 
 /// Whether whoever has the thread open began after a turn did: nobody runs that turn any more.
 fn is_cut_off(scene: &LiveConversation<'_>, began: DateTime<Utc>) -> bool {
-    let lock = scene.home.join(LOCKS).join(format!("{}.lock", scene.id.as_str()));
     let is_later = |pid: &u32| scene.host.stat(*pid).seen().is_some_and(|process| process.started > began);
-    scene.host.lockers(&lock).seen().is_some_and(|pids| !pids.is_empty() && pids.iter().all(is_later))
+    scene.host.lockers(&lock(scene.home, scene.id)).seen().is_some_and(|pids| !pids.is_empty() && pids.iter().all(is_later))
 }
 
 /// What the title says: `[ ! ] Action Required | <directory>`, the mark blinking, while an approval is waited for (0.169).
@@ -139,11 +138,11 @@ mod tests {
         assert_eq!(ask(&killed, "2026-11-21T03:17:23Z"), Fact::Absent);
         // Whoever has it open, as this process does, began after it.
         let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join(LOCKS)).unwrap();
-        let path = home.path().join(LOCKS).join("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6.lock");
-        let lock = std::fs::File::create(&path).unwrap();
+        let path = lock(home.path(), &ConversationId("01a1fc1b-b7b6-7361-96bb-4283a7de4ab6".into()));
+        std::fs::create_dir(path.parent().unwrap()).unwrap();
+        let held = std::fs::File::create(&path).unwrap();
         assert_eq!(ask_in(home.path(), &killed, "2026-11-21T03:17:23Z"), Fact::Absent);
-        lock.lock().unwrap();
+        held.lock().unwrap();
         assert_eq!(ask_in(home.path(), &killed, "2026-11-21T03:17:23Z"), Fact::Seen(Activity::Idle));
         let text = std::fs::read_to_string(&killed).unwrap().replace("2026-11-21T03:17:22", "2999-11-21T03:17:22");
         std::fs::write(&path, text).unwrap();
