@@ -33,9 +33,22 @@ fn broker(bus: &JobBus) -> Option<Broker> {
 /// One line.
 pub fn send(bus: &JobBus, job: &JobId, event: &JobEvent) -> Result<(), String> {
     let broker = broker(bus).ok_or("its broker cannot be named any more")?;
-    let payload = serde_json::to_vec(event).map_err(|error| error.to_string())?;
-    let client = format!("{}-job-{job}-{}", broker.client_id_prefix, std::process::id());
-    bus::once(&broker, &client, Some((&events_topic(&bus.root, job), &payload)), PATIENCE).map_err(|error| error.to_string())
+    send_to(&broker, ("job", &events_topic(&bus.root, job)), event, PATIENCE).map_err(|error| error.to_string())
+}
+
+/// The same to this broker, by a client whose id says what it does.
+///
+/// # Errors
+/// It could not be written, or was not taken.
+pub fn send_to(
+    broker: &Broker,
+    (what, topic): (&str, &str),
+    event: &JobEvent,
+    patience: Duration,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let payload = serde_json::to_vec(event)?;
+    let client = format!("{}-{what}-{}-{}", broker.client_id_prefix, event.job_id, std::process::id());
+    Ok(bus::once(broker, &client, Some((topic, &payload)), patience)?)
 }
 
 /// One line that names no path and no key.

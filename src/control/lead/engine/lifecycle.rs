@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Engine;
-use crate::bus;
 use crate::control::job_ends;
 use crate::control::pass::{Pass, PassError};
 use crate::core::job::{EventKind, Job, JobEvent, JobId};
@@ -51,7 +50,5 @@ fn send(engine: &Engine<'_>, pass: &Pass, job: &Job, event: &JobEvent) -> Result
     let variable = |name: &str| engine.world.env.get(name)?.to_str().map(str::to_owned);
     let section = pass.manifest().mqtt.clone().beside(pass.path());
     let Some(broker) = Broker::resolve(&section, variable).map_err(|error| PassError::line(&error))? else { return Ok(()) };
-    let payload = serde_json::to_vec(event).map_err(|error| error.to_string())?;
-    let client = format!("{}-lead-{}-{}", broker.client_id_prefix, job.id, std::process::id());
-    bus::once(&broker, &client, Some((&job.topic(), &payload)), PATIENCE).map_err(|error| PassError::line(&error))
+    job_ends::send_to(&broker, ("lead", &job.topic()), event, PATIENCE).map_err(|error| PassError::line(error.as_ref()))
 }
