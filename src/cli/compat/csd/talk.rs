@@ -127,11 +127,8 @@ pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, patience): (&str, Pa
     present(&fleet, worker)?;
     known(&fleet, worker)?;
     let wait = Wait::begin(patience);
-    let late = || {
-        let text = match patience.idle.filter(|_| Instant::now() < wait.until) {
-            Some(idle) => silence(idle),
-            None => format!("Worker did not finish within {}", texts::seconds(patience.timeout)),
-        };
+    let late = |is_silent| {
+        let text = wait.why(is_silent, || format!("Worker did not finish within {}", texts::seconds(patience.timeout)));
         Failure { code: extended(LATE), ..diagnosed(csd, &fleet, worker, "wait_for_turn_timeout", text) }
     };
     let silent =
@@ -150,15 +147,15 @@ pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, patience): (&str, Pa
         return match report.end {
             AskEnd::Answered => answer(report.turn.as_ref(), report.answer.as_deref().unwrap_or_default()),
             AskEnd::TimedOut if patience.idle.is_some() && worker.meta.is_some() => {
-                await_turn(csd, worker, &wait, Some(after)).map_err(|_| late())?;
+                await_turn(csd, worker, &wait, Some(after)).map_err(|waited| late(waited.is_silent))?;
                 let turn = answered(&fleet, worker, prompt).ok_or_else(&silent)?;
                 answer(Some(&turn), &turn.text)
             }
-            AskEnd::TimedOut => Err(late()),
+            AskEnd::TimedOut => Err(late(Instant::now() < wait.until)),
             AskEnd::NotDelivered if report.receipt.code == Some(BlockCode::NoAgent) => {
                 submit(csd, &fleet, worker, prompt)?;
                 let worker = registered(csd, worker)?;
-                await_turn(csd, &worker, &wait, Some(after)).map_err(|_| late())?;
+                await_turn(csd, &worker, &wait, Some(after)).map_err(|waited| late(waited.is_silent))?;
                 let turn = answered(&fleet, &worker, prompt).ok_or_else(&silent)?;
                 answer(Some(&turn), &turn.text)
             }
@@ -166,14 +163,14 @@ pub(super) fn converse(csd: &Csd, worker: &Worker, (prompt, patience): (&str, Pa
             AskEnd::NotDelivered if report.receipt.outcome == SendOutcome::Held && is_busy => {
                 let is_silent = worker.id().is_ok_and(|id| wait.is_silent(&csd.workers.events_file(id)));
                 if is_silent || Instant::now() >= wait.until {
-                    return Err(late());
+                    return Err(late(is_silent));
                 }
                 std::thread::sleep(LOOK);
                 continue;
             }
             AskEnd::NotDelivered => {
                 taken(&report.receipt, worker, variable("CSD_SUBMIT_TIMEOUT", 10.0))?;
-                Err(late())
+                Err(late(false))
             }
             AskEnd::NeedsInput | AskEnd::Failed | AskEnd::Interrupted => {
                 let code = if report.end == AskEnd::Failed { extended(FAILED) } else { 1 };
@@ -234,28 +231,27 @@ fn diagnosed(csd: &Csd, fleet: &WorkerFleet, worker: &Worker, reason: &str, text
 struct Wait {
     since: SystemTime,
     until: Instant,
-    idle: Option<Duration>,
+    idle: Option<f64>,
 }
 
 impl Wait {
-    fn begin(patience: Patience) -> Self {
-        Self {
-            since: SystemTime::now(),
-            until: Instant::now() + Duration::from_secs_f64(patience.timeout),
-            idle: patience.idle.map(Duration::from_secs_f64),
-        }
+    fn begin(Patience { timeout, idle }: Patience) -> Self {
+        Self { since: SystemTime::now(), until: Instant::now() + Duration::from_secs_f64(timeout), idle }
     }
 
     /// Whether a worker whose events are in this file has been silent for too long: any event counts.
     fn is_silent(&self, events: &Path) -> bool {
         let heard = events.metadata().and_then(|events| events.modified()).map_or(self.since, |heard| heard.max(self.since));
-        self.idle.is_some_and(|idle| heard.elapsed().is_ok_and(|silent| silent >= idle))
+        self.idle.is_some_and(|idle| heard.elapsed().is_ok_and(|silent| silent.as_secs_f64() >= idle))
     }
-}
 
-/// What is said of a worker that was silent for too long.
-fn silence(idle: f64) -> String {
-    format!("Timeout waiting for turn: no worker activity for {}", texts::seconds(idle))
+    /// Why it was in vain; `late`: it was not because the worker was silent.
+    fn why(&self, is_silent: bool, late: impl FnOnce() -> String) -> String {
+        match self.idle.filter(|_| is_silent) {
+            Some(idle) => format!("Timeout waiting for turn: no worker activity for {}", texts::seconds(idle)),
+            None => late(),
+        }
+    }
 }
 
 /// A wait that was in vain, and how many lines were looked at.
@@ -294,15 +290,14 @@ fn await_turn(csd: &Csd, worker: &Worker, wait: &Wait, after: Option<usize>) -> 
 /// Prints the event that ends the turn.
 pub(super) fn wait_for_turn(csd: &Csd, worker: &Worker, patience: Patience, after: Option<usize>) -> Answer {
     let id = worker.id()?;
-    await_turn(csd, worker, &Wait::begin(patience), after).map_err(|waited| {
+    let wait = Wait::begin(patience);
+    await_turn(csd, worker, &wait, after).map_err(|waited| {
         if !waited.is_file_there {
             let path = csd.workers.events_file(id);
             return Failure::new(format!("Timeout waiting for event file: {}", path.display()));
         }
-        let text = match patience.idle.filter(|_| waited.is_silent) {
-            Some(idle) => silence(idle),
-            None => format!("Timeout waiting for turn (stop or session_end) after {}", texts::seconds(patience.timeout)),
-        };
+        let late = || format!("Timeout waiting for turn (stop or session_end) after {}", texts::seconds(patience.timeout));
+        let text = wait.why(waited.is_silent, late);
         Failure { code: extended(LATE), text: format!("{text}\nretry_after_line: {}", waited.lines) }
     })
 }
