@@ -9,10 +9,16 @@ use crate::run::{declare, headcount};
 use crate::support::await_some;
 use crate::watch::{OPEN, Place};
 
-fn run(place: &Place, port: u16, words: &[&str]) {
+/// Runs a command that succeeds, with a broker on this port; gives what it says on stderr.
+fn run_beside(place: &Place, port: u16, words: &[&str]) -> String {
     let mut command = headcount(&place.world, words);
     let output = command.env("MQTT_BROKER", "127.0.0.1").env("MQTT_PORT", port.to_string()).output().unwrap();
     assert!(output.status.success(), "{words:?} {output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn run(place: &Place, words: &[&str]) {
+    run_beside(place, place.broker.port, words);
 }
 
 /// The job, what a new session is about.
@@ -20,7 +26,7 @@ fn begun(place: &Place) -> headcount::core::job::Job {
     declare(&place.world, "version: 1\nlead: { spacing: 0s, ready: 10s }\nsessions: []\n");
     let cwd = place.world.workspace("one");
     let cwd = cwd.to_str().unwrap();
-    run(place, place.broker.port, &["new", "one", "--agent", "claude", "--cwd", cwd, "--submit-job", "do it"]);
+    run(place, &["new", "one", "--agent", "claude", "--cwd", cwd, "--submit-job", "do it"]);
     let mut jobs = place.registry().list().unwrap().jobs;
     assert_eq!(jobs.len(), 1);
     jobs.remove(0)
@@ -42,8 +48,8 @@ fn that_its_session_began_was_stopped_and_goes_on() {
         std::fs::read(&heard).is_ok_and(|heard| !heard.is_empty()).then_some(())
     });
     let job = begun(&place);
-    run(&place, place.broker.port, &["stop", "one", "--yes"]);
-    run(&place, place.broker.port, &["start", "one", "--yes"]);
+    run(&place, &["stop", "one", "--yes"]);
+    run(&place, &["start", "one", "--yes"]);
     let events = || {
         let text = std::fs::read_to_string(&heard).unwrap();
         text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect::<Vec<_>>()
@@ -68,13 +74,11 @@ fn that_its_session_began_was_stopped_and_goes_on() {
 fn a_broker_that_is_not_there_holds_nothing_up_and_is_named() {
     let Some(place) = Place::new(OPEN) else { return };
     let job = begun(&place);
-    let mut command = headcount(&place.world, &["stop", "one", "--yes"]);
-    let output = command.env("MQTT_BROKER", "127.0.0.1").env("MQTT_PORT", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains(&format!("job {} was not told", job.id)), "{output:?}");
+    let said = run_beside(&place, 1, &["stop", "one", "--yes"]);
+    assert!(said.contains(&format!("job {} was not told", job.id)), "{said}");
     assert_eq!(place.job(&job).last_seq, 2, "its registry was");
     // One that is over is told nothing.
-    run(&place, place.broker.port, &["job", "cancel", job.id.as_str()]);
-    run(&place, place.broker.port, &["start", "one", "--yes"]);
+    run(&place, &["job", "cancel", job.id.as_str()]);
+    run(&place, &["start", "one", "--yes"]);
     assert_eq!(place.job(&job).last_seq, 2);
 }

@@ -96,9 +96,14 @@ impl Zellij {
 
     /// An action on a session, once zellij finds it.
     pub fn action(&self, session: &str, words: &[&str]) {
+        self.action_in(&self.base(), session, words);
+    }
+
+    fn action_in(&self, base: &Path, session: &str, words: &[&str]) {
         let session = format!("--session={session}");
         await_some("the action's success", || {
-            self.run([session.as_str(), "action"].iter().chain(words)).status.success().then_some(())
+            let mut command = self.command(base, [session.as_str(), "action"].iter().chain(words));
+            command.output().unwrap().status.success().then_some(())
         });
     }
 
@@ -123,10 +128,7 @@ impl Zellij {
         let new = || self.panes_in(base, name, 0).into_iter().find(|pid| !before.contains(pid));
         let pane = await_some("the pane of a new session", new);
         // Its server may be busy with its own start for longer than headcount waits for an answer.
-        let asked = format!("--session={name}");
-        await_some("an answer of its server", || {
-            self.command(base, [asked.as_str(), "action", "list-panes"]).output().unwrap().status.success().then_some(())
-        });
+        self.action_in(base, name, &["list-panes"]);
         pane
     }
 
