@@ -142,6 +142,7 @@ pub struct LiveProcess<'a> {
     chain: WrapperChain<'a>,
     /// What its topmost process takes itself for, once somebody has asked.
     selfhood: OnceCell<Fact<NamespacePid>>,
+    /// What the other agents of its look have read.
     shared: Option<&'a SharedReadings>,
     /// What the launcher right above it was to begin it in.
     pub launched: Option<Launched>,

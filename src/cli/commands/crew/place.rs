@@ -49,6 +49,11 @@ fn meant(context: &Context) -> Option<CrewManifest> {
     Some(CrewManifest { path: found.path.canonicalize().ok()?, is_found: found.is_found_here })
 }
 
+/// Whether somebody names the manifest that is meant.
+fn is_named(context: &Context) -> bool {
+    manifest_path::is_named(context.globals.manifest.as_deref(), &Surroundings::real())
+}
+
 /// Makes a crew that this manifest declares, unless it is there.
 fn make(state: &StateHome, manifest: CrewManifest, name: &str) -> Result<CrewHome, CliError> {
     let directory = CrewHome::declared_at(state, &manifest.path, name);
@@ -128,8 +133,8 @@ impl CrewPlace {
 
     /// The crew that a manifest declares under a name, whatever directory this runs in: its agents need not know the manifest.
     fn named(word: &Path, state: &StateHome, context: &Context) -> Result<CrewHome, CliError> {
-        let is_named = manifest_path::is_named(context.globals.manifest.as_deref(), &Surroundings::real());
-        let name = word.to_str().filter(|_| !is_named).unwrap_or_default();
+        let open = || CrewHome::open(word).map_err(failed);
+        let Some(name) = word.to_str().filter(|_| !is_named(context)) else { return open() };
         let mut crews = CrewHome::all_named(state, name);
         if crews.len() > 1 {
             let manifests = crews.iter().filter_map(|crew| Some(crew.manifest(state)?.path.display().to_string()));
@@ -137,14 +142,14 @@ impl CrewPlace {
             let why = format!("{} is the name of several crews", printable(name));
             return Err(CliError::new(Exit::Refused, why).hint(format!("-f names its manifest: {}", manifests.join(", "))));
         }
-        crews.pop().map_or_else(|| CrewHome::open(word).map_err(failed), Ok)
+        crews.pop().map_or_else(open, Ok)
     }
 
     fn of(home: CrewHome, state: StateHome, context: &Context) -> Result<Self, CliError> {
         let mut globals = context.globals.clone();
         let mut is_found = None;
         // Its own manifest, whatever directory this runs in; one that somebody names comes first.
-        if !manifest_path::is_named(context.globals.manifest.as_deref(), &Surroundings::real())
+        if !is_named(context)
             && let Some(its) = home.manifest(&state).filter(|its| its.path.exists())
         {
             (globals.manifest, is_found) = (Some(its.path), Some(its.is_found));

@@ -98,8 +98,8 @@ pub(super) fn find_patiently(
     request: &LeadRequest,
     key: &SessionKey,
 ) -> Result<Result<Found, Missed>, LeadError> {
-    let is_unknown = |found: &Result<Result<Found, Missed>, LeadError>| matches!(found, Ok(Err(missed)) if missed.why.code == BlockCode::Unknown);
-    patiently(is_unknown, || find(world, request, key))
+    let is_unknown = |missed: &Missed| missed.why.code == BlockCode::Unknown;
+    patiently(|found| matches!(found, Ok(Err(missed)) if is_unknown(missed)), || find(world, request, key))
 }
 
 /// Looks for the agent of a session.

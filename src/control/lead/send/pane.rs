@@ -54,8 +54,7 @@ impl Letter<'_> {
 
 /// What the pane of an agent is, and shows.
 pub(super) fn view(world: &Observer, to: &Addressee) -> Result<ComposerPane, Blocked> {
-    let is_unknown = |view: &Result<ComposerPane, String>| view.is_err();
-    let view = patiently(is_unknown, || effects::composer_pane(world, &to.pane));
+    let view = patiently(Result::is_err, || effects::composer_pane(world, &to.pane));
     view.map_err(|why| unknown(format!("its pane cannot be looked at: {why}")))
 }
 
