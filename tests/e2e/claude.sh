@@ -3,21 +3,14 @@
 # a pane parked by the agents view, /bg, kill -9, a transcript moved away; headcount's MCP server.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/homes.sh"
 source "$HERE/drive.sh"
 source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
 source "$HERE/tools.sh"
 source "$HERE/csd.sh"
 
-KEY=dummy-key-0000000000000000000000000000fake
-mkdir -p "$H/.claude" "$H"/lab/{plain,dots.v2,shared,led,driven,tools}
-python3 - "$H" "${KEY: -20}" <<'PY'
-import json, sys
-home, key = sys.argv[1:]
-trusted = {f"{home}/lab/{name}": {"hasTrustDialogAccepted": True} for name in ["plain", "dots.v2", "shared", "led", "driven", "tools"]}
-json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]}, "projects": trusted},
-          open(f"{home}/.claude.json", "w"))
-PY
+claude_home plain dots.v2 shared led driven tools
 echo '{"permissions":{"allow":["Bash"]}}' >"$WORLD/settings.json"
 ENV=(ANTHROPIC_BASE_URL="$URL" ANTHROPIC_API_KEY="$KEY" DISABLE_TELEMETRY=1 DISABLE_ERROR_REPORTING=1 DISABLE_AUTOUPDATER=1
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1)

@@ -3,6 +3,7 @@
 # kill -9; a rollout moved away; headcount's MCP server.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/homes.sh"
 source "$HERE/drive.sh"
 source "$HERE/jobs.sh"
 source "$HERE/conditions.sh"
@@ -10,37 +11,8 @@ source "$HERE/task.sh"
 source "$HERE/tools.sh"
 source "$HERE/csd.sh"
 
-mkdir -p "$H/.codex" "$H"/lab/{shared,daemon,led,tools} "$H/daemon-home"
-config() { # HOME DAEMON
-  cat >"$1/config.toml" <<TOML
-model = "fake-model"
-model_provider = "fake"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[feedback]
-enabled = false
-[features]
-daemon_auto_start = $2
-[model_providers.fake]
-name = "fake"
-base_url = "$URL/v1"
-env_key = "FAKE_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
-[projects."$H/lab/shared"]
-trust_level = "trusted"
-[projects."$H/lab/daemon"]
-trust_level = "trusted"
-[projects."$H/lab/led"]
-trust_level = "trusted"
-[projects."$H/lab/tools"]
-trust_level = "trusted"
-TOML
-}
-config "$H/.codex" false
-config "$H/daemon-home" true
+codex_home "$H/.codex" false shared daemon led tools
+codex_home "$H/daemon-home" true shared daemon led tools
 daemon_pid() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["pid"])' "$H/daemon-home/app-server-daemon/$1.pid"; }
 # The daemon outlives its terminal: it is ended by the pid it left.
 end_daemon() { local name; for name in daemon daemon-updater; do kill "$(daemon_pid $name)" 2>/dev/null || true; done; }

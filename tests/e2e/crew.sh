@@ -3,37 +3,13 @@
 # answered, and gives its result; a task whose worker is killed is done by the one that comes back.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/drive.sh"
+source "$HERE/homes.sh"
 
-KEY=dummy-key-0000000000000000000000000000fake
-mkdir -p "$H/.claude" "$H/.codex" "$H"/lab/{lead,work} "$WORLD/bin"
+mkdir -p "$WORLD/bin"
 ln -s "$HEADCOUNT" "$WORLD/bin/headcount"
-python3 - "$H" "${KEY: -20}" <<'PY'
-import json, sys
-home, key = sys.argv[1:]
-json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]},
-           "projects": {f"{home}/lab/lead": {"hasTrustDialogAccepted": True}}}, open(f"{home}/.claude.json", "w"))
-PY
+claude_home lead
 echo '{"permissions":{"allow":["Bash"]}}' >"$WORLD/settings.json"
-cat >"$H/.codex/config.toml" <<TOML
-model = "fake-model"
-model_provider = "fake"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[feedback]
-enabled = false
-[features]
-daemon_auto_start = false
-[model_providers.fake]
-name = "fake"
-base_url = "$URL/v1"
-env_key = "FAKE_KEY"
-wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
-[projects."$H/lab/work"]
-trust_level = "trusted"
-TOML
+codex_home "$H/.codex" false work
 manifest <<YAML
 version: 1
 lead: { backoff: { first: 0s, most: 1s } }

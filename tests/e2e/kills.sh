@@ -4,16 +4,10 @@
 # KILLS says how often (100), SEED which ones (1).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 source "$HERE/lead.sh"
+source "$HERE/homes.sh"
 
-KEY=dummy-key-0000000000000000000000000000fake
 name=led-creator-claude
-mkdir -p "$H/.claude" "$H/lab/led"
-python3 - "$H" "${KEY: -20}" <<'PY'
-import json, sys
-home, key = sys.argv[1:]
-json.dump({"hasCompletedOnboarding": True, "customApiKeyResponses": {"approved": [key]},
-           "projects": {f"{home}/lab/led": {"hasTrustDialogAccepted": True}}}, open(f"{home}/.claude.json", "w"))
-PY
+claude_home led
 manifest <<YAML
 version: 1
 lead: { spacing: 0s }
