@@ -310,6 +310,7 @@ fn after_a_receipt_the_turn_that_took_its_text_in_is_waited_for() {
             steered: false,
             stripped: 0,
             duplicate_of: None,
+            first_outcome: None,
             took_ms: 1,
         };
         files.write_receipt(&receipt).unwrap();

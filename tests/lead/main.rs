@@ -39,6 +39,7 @@ mod prompts;
 mod reading;
 mod refusals;
 mod rename;
+mod said;
 mod scene;
 mod sending;
 mod soak;

@@ -12,6 +12,8 @@ use super::support::{Claude, await_some};
 use super::zellij::{Zellij, signal};
 use super::{Ran, Scene};
 
+const CLAUDE: &str = "exec claude";
+
 /// A stand-in that can be typed to.
 pub(super) struct Talker {
     pub(super) scene: Scene,
@@ -22,14 +24,14 @@ pub(super) struct Talker {
 impl Talker {
     pub(super) fn new() -> Self {
         let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one }\n");
-        Self::begun(scene, None)
+        Self::begun(scene, None, CLAUDE)
     }
 
     /// One whose session no entry declares.
     pub(super) fn undeclared() -> impl Iterator<Item = Self> {
-        let in_tmux = Self::begun(Scene::new("  - { name: other, agent: claude, cwd: LAB/one }\n"), None);
+        let in_tmux = Self::begun(Scene::new("  - { name: other, agent: claude, cwd: LAB/one }\n"), None, CLAUDE);
         let in_zellij = with_zellij("  - { name: other, agent: claude, mux: zellij, cwd: LAB/one }\n");
-        [Some(in_tmux), in_zellij.map(|(scene, zellij)| Self::begun(scene, Some(zellij)))].into_iter().flatten()
+        [Some(in_tmux), in_zellij.map(|(scene, zellij)| Self::begun(scene, Some(zellij), CLAUDE))].into_iter().flatten()
     }
 
     /// Its pane, as a REF.
@@ -40,9 +42,14 @@ impl Talker {
         }
     }
 
+    /// One in a mode in which it asks nobody for a permission.
+    pub(super) fn asking_nobody(scene: Scene) -> Self {
+        Self::begun(scene, None, "exec claude --dangerously-skip-permissions")
+    }
+
     fn in_zellij() -> Option<Self> {
         let (scene, zellij) = with_zellij("  - { name: one, agent: claude, mux: zellij, cwd: LAB/one }\n")?;
-        Some(Self::begun(scene, Some(zellij)))
+        Some(Self::begun(scene, Some(zellij), CLAUDE))
     }
 
     /// One in each multiplexer that is there.
@@ -50,11 +57,11 @@ impl Talker {
         [|| Some(Self::new()), Self::in_zellij].into_iter().filter_map(|begin| begin())
     }
 
-    fn begun(scene: Scene, zellij: Option<Zellij>) -> Self {
+    fn begun(scene: Scene, zellij: Option<Zellij>, command: &str) -> Self {
         scene.world.program("claude", include_str!("../support/talking_claude.py"));
         let cwd = scene.world.workspace("one");
         let claude = match &zellij {
-            None => scene.world.claude_session("one", &cwd),
+            None => scene.world.registered(scene.world.session("one", &cwd, command)),
             Some(zellij) => zellij.claude_session("one", &cwd),
         };
         let talker = Self { scene, claude, zellij };

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A stand-in for Claude Code that can be typed to: it draws the composer and the permission dialog that the real one draws, keeps its
 registry entry and writes its transcript. What a prompt holds says what happens: `@@say TEXT` is the answer, `@@slow SECONDS` how long
-that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails, and `@@trap` opens a dialog as soon as it is pasted. It runs the
-hooks of its `--plugin-dir`. Where its home holds a file `works`, it does the tasks of a crew: it runs what an assignment says, and writes
-each reply and its exit code into `worked`; a goal with `@@fails` fails, and one with `@@asks` asks first."""
+that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails (`@@error rate_limit` at a limit), and `@@trap` opens a dialog as soon
+as it is pasted. It runs the hooks of its
+`--plugin-dir`. Where its home holds a file `works`, it does the tasks of a crew: it runs what an assignment says, and writes
+each reply and its exit code into `worked`; a goal with `@@fails` fails, and one with `@@asks` asks first. Where it holds a file `anew`,
+the next text is lost, and the transcript is written anew behind a line more."""
 import datetime, json, os, re, select, signal, subprocess, sys, termios, threading, time, tty, unicodedata, uuid
 
 words = sys.argv[1:]
@@ -126,6 +128,17 @@ def work(text):
     state["work"].start()
 
 
+def is_lost():
+    if not os.path.exists(os.path.expanduser("~/anew")):
+        return False
+    os.remove(os.path.expanduser("~/anew"))
+    old = open(transcript).read()
+    with open(transcript + ".new", "w") as file:
+        file.write(json.dumps({"type": "padding", "text": "x" * len(old)}) + "\n" + old)
+    os.rename(transcript + ".new", transcript)
+    return True
+
+
 def begin(text):
     state["said"] += ["❯ " + text.split("\n")[0][:70]]
     tell("UserPromptSubmit", prompt=text)
@@ -145,8 +158,9 @@ def end(is_interrupted=False):
     if is_interrupted:
         write("user", message={"role": "user", "content": [{"type": "text", "text": "[Request interrupted by user]"}]})
     elif "error" in tell_of:
+        kind = {"error": tell_of["error"]} if tell_of["error"] else {}
         write("assistant", isApiErrorMessage=True, message={"role": "assistant", "content": [{"type": "text", "text": "API Error: 400"}],
-                                                             "stop_reason": "stop_sequence"})
+                                                             "stop_reason": "stop_sequence"}, **kind)
     else:
         said = tell_of.get("say") or "done"
         state["said"] += ["● " + said]
@@ -180,6 +194,8 @@ def enter():
     elif state["held"].strip():
         text = state["held"]
         state["held"] = state["shown"] = ""
+        if is_lost():
+            return
         if state["turn"]:
             write("queue-operation", operation="enqueue", content=text)
             state["queue"].append(text)

@@ -85,10 +85,8 @@ impl WorkerReach {
             queueing: if self.undeclared.is_some() { Queueing::Never } else { Queueing::Waits { keeps: false } },
         };
         let mut receipt = send(world, &self.request, &letter)?;
-        if let (SendOutcome::Duplicate, Some(first)) = (receipt.outcome, &receipt.duplicate_of) {
-            let past = Operations::new(&self.request.pass.state_home).of(first);
-            let earlier = past.and_then(|past| past.files.send_receipt());
-            receipt.outcome = earlier.map_or(SendOutcome::Unverified, |earlier| earlier.outcome);
+        if receipt.outcome == SendOutcome::Duplicate {
+            receipt.outcome = receipt.first_outcome.unwrap_or(SendOutcome::Unverified);
         }
         Ok(receipt)
     }

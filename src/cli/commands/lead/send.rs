@@ -158,16 +158,11 @@ fn text(file: Option<&Path>, text: Option<&str>) -> Result<String, CliError> {
 
 pub(in crate::cli::commands) fn exit(receipt: &SendReceipt, is_asked_to_stage: bool) -> Exit {
     use SendOutcome::{Delivered, Duplicate, Held, Preview, Queued, Refused, Rejected, Staged, Unverified, Waiting};
-    match receipt.outcome {
+    // A duplicate ends as the first one did.
+    match receipt.first_outcome.unwrap_or(receipt.outcome) {
         Delivered | Queued | Waiting | Preview => Exit::Done,
         Staged if is_asked_to_stage => Exit::Done,
-        // It ends as the first one did.
-        Duplicate => match (&receipt.phases.delivered, &receipt.phases.submitted) {
-            (Some(_), _) => Exit::Done,
-            (None, None) if is_asked_to_stage => Exit::Done,
-            _ => Exit::Failure,
-        },
         Held | Refused => Exit::Refused,
-        Staged | Unverified | Rejected => Exit::Failure,
+        Staged | Unverified | Rejected | Duplicate => Exit::Failure,
     }
 }

@@ -90,7 +90,7 @@ fn submit(csd: &Csd, fleet: &WorkerFleet, worker: &Worker, prompt: &str) -> Resu
 fn taken(receipt: &SendReceipt, worker: &Worker, most: Duration) -> Result<(), Failure> {
     let message = &receipt.message;
     match receipt.outcome {
-        SendOutcome::Delivered => Ok(()),
+        SendOutcome::Delivered | SendOutcome::Rejected => Ok(()),
         SendOutcome::Queued => {
             note(&format!("Note: worker '{}' is mid-turn, so the prompt was queued", worker.name));
             Ok(())

@@ -393,6 +393,7 @@ mod tests {
             steered: false,
             stripped: 0,
             duplicate_of: None,
+            first_outcome: None,
             took_ms: 0,
         }
     }

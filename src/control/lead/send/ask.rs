@@ -36,7 +36,7 @@ pub fn ask(
 ) -> Result<AskReport, LeadError> {
     let begun = Instant::now();
     let operations = Operations::new(&request.pass.state_home);
-    let Sent { receipt, to } = Sender { world, request, send: asked, operations }.run()?;
+    let Sent { receipt, to } = Sender { world, request, send: asked, operations, is_asking: true }.run()?;
     let report = |end, turn: Option<Turn>, answer, why| AskReport {
         schema: ASK_SCHEMA.to_owned(),
         end,

@@ -4,8 +4,12 @@ use std::time::Instant;
 
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::send::{RECEIPT_SCHEMA, SendOutcome, SendPhases, SendReceipt};
+use crate::core::lead::turns::TurnError;
 use crate::core::lead::{ActionKind, Blocked, OperationReport, Outcome};
-use crate::core::text::printable;
+use crate::core::text::{printable, stamp};
+
+/// The most characters of an agent's words in a receipt.
+const MOST: usize = 200;
 
 /// A receipt that is being made.
 pub(super) struct ReceiptDraft {
@@ -31,6 +35,7 @@ impl ReceiptDraft {
             steered: false,
             stripped: 0,
             duplicate_of: None,
+            first_outcome: None,
             took_ms: 0,
         };
         Self { receipt, doubt: None, begun: Instant::now() }
@@ -47,6 +52,18 @@ impl ReceiptDraft {
         let session = printable(&self.receipt.session.name).into_owned();
         let id = self.receipt.id.as_ref().map(ToString::to_string).unwrap_or_default();
         self.end(SendOutcome::Staged, format!("{what}; `headcount send {session} --submit {id}` presses Enter"))
+    }
+
+    /// It was said, and refused.
+    pub(super) fn rejected(self, error: &TurnError) -> SendReceipt {
+        let until = error.resets_at.map(|at| format!(" (until {})", stamp(at))).unwrap_or_default();
+        let what: String = printable(&error.message).chars().take(MOST).collect();
+        let agent = self.receipt.agent;
+        let message = format!(
+            "{agent} took it, and its service refused it{until}: {what}. It stands in the conversation: when that is over, look with \
+             `headcount read` before you send it again"
+        );
+        self.end(SendOutcome::Rejected, message)
     }
 
     pub(super) fn held(mut self, blocked: Blocked) -> SendReceipt {

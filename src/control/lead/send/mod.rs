@@ -6,6 +6,7 @@ mod ask;
 mod blind;
 mod draft;
 mod pane;
+mod pause;
 mod queue;
 #[cfg(test)]
 mod screens;
@@ -36,7 +37,8 @@ pub use ask::ask;
 pub use blind::TypedText;
 pub(super) use blind::type_to;
 use draft::{ReceiptDraft, report};
-use pane::{CONFIRMING, GrowingPause};
+use pane::CONFIRMING;
+use pause::GrowingPause;
 pub(in crate::control) use queue::next_texts;
 pub use queue::{deliver_waiting, drop_waiting, waiting_text, waiting_texts};
 use transcript::SearchedTranscript;
@@ -96,6 +98,8 @@ struct Sender<'a> {
     request: &'a LeadRequest,
     send: &'a SendRequest,
     operations: Operations,
+    /// Whether it waits for the answer, and so sees by itself what becomes of the turn.
+    is_asking: bool,
 }
 
 /// What is sent to whom.
@@ -116,7 +120,7 @@ struct Letter<'a> {
 /// The manifest or the world cannot be looked at.
 pub fn send(world: &Observer, request: &LeadRequest, send: &SendRequest) -> Result<SendReceipt, LeadError> {
     let operations = Operations::new(&request.pass.state_home);
-    Ok(Sender { world, request, send, operations }.run()?.receipt)
+    Ok(Sender { world, request, send, operations, is_asking: false }.run()?.receipt)
 }
 
 /// What became of a text, and to whom it went: what was found before anything was typed, and where the transcript ended then.
@@ -433,6 +437,7 @@ impl Sender<'_> {
             Some(earlier) => {
                 (draft.receipt.phases, draft.receipt.evidence) = (earlier.phases, earlier.evidence);
                 draft.receipt.code = earlier.code;
+                draft.receipt.first_outcome = Some(earlier.outcome);
                 let message = format!("it was sent before: {}; nothing was typed now", earlier.outcome.as_str());
                 draft.end(SendOutcome::Duplicate, message)
             }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::addressee::{find, patiently};
 use super::draft::ReceiptDraft;
+use super::pause::{GrowingPause, LONGEST_PAUSE};
 use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
 use crate::control::lead::effects;
@@ -22,23 +23,6 @@ const STAGING: Duration = Duration::from_secs(4);
 pub(super) const CONFIRMING: Duration = Duration::from_secs(15);
 /// When Enter is pressed once more if the text still stands there.
 const AGAIN: Duration = Duration::from_millis(1500);
-/// The shortest and the longest time between two looks.
-const LOOKS: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(60)];
-
-/// A pause that grows.
-pub(super) struct GrowingPause(Duration);
-
-impl GrowingPause {
-    pub(super) fn new() -> Self {
-        Self(LOOKS[0])
-    }
-
-    pub(super) fn wait(&mut self) {
-        std::thread::sleep(self.0);
-        self.0 = (self.0 * 5 / 4).min(LOOKS[1]);
-    }
-}
-
 impl Letter<'_> {
     /// How far a composer holds just its text.
     fn staged(&self, held: &Composer) -> Staged {
@@ -140,22 +124,22 @@ impl Sender<'_> {
         let (begun, mut pause) = (Instant::now(), GrowingPause::new());
         let (mut looked, mut pressed) = (begun, begun);
         while begun.elapsed() < CONFIRMING {
-            if tail.is_none() && looked.elapsed() > LOOKS[1] {
+            if tail.is_none() && looked.elapsed() > LONGEST_PAUSE {
                 tail = self.new_transcript(letter);
                 looked = Instant::now();
             }
-            let said = tail.as_mut().and_then(|tail| {
-                Some((
-                    tail.said(letter.adapter, self.now(), |said| letter.note.is_of(said))?,
-                    tail.path().display().to_string(),
-                ))
-            });
+            let is_it = |said: &str| letter.note.is_of(said);
+            let said = tail.as_mut().and_then(|tail| Some((tail.said(letter.adapter, self.now(), is_it)?, tail)));
             match said {
-                Some((SaidAs::Prompt, path)) => {
+                Some((SaidAs::Prompt, tail)) => {
                     draft.receipt.phases.delivered = Some(self.now());
                     draft.receipt.phases.submitted.get_or_insert(self.now());
-                    draft.receipt.evidence.push(format!("{path} holds it as a prompt"));
+                    draft.receipt.evidence.push(format!("{} holds it as a prompt", tail.path().display()));
                     draft.receipt.steered = letter.mid_turn;
+                    let is_watched = !self.is_asking && !letter.mid_turn;
+                    if let Some(error) = is_watched.then(|| tail.refusal(letter.adapter, || self.now(), is_it)).flatten() {
+                        return draft.rejected(&error);
+                    }
                     let message = if letter.mid_turn {
                         "its transcript holds it; the turn that went on takes it up"
                     } else {
@@ -163,8 +147,8 @@ impl Sender<'_> {
                     };
                     return draft.end(SendOutcome::Delivered, message);
                 }
-                Some((SaidAs::Queued, path)) => {
-                    draft.receipt.evidence.push(format!("{path} holds it as queued"));
+                Some((SaidAs::Queued, tail)) => {
+                    draft.receipt.evidence.push(format!("{} holds it as queued", tail.path().display()));
                     return draft.end(SendOutcome::Queued, "the agent has queued it, and says it at its turn's end");
                 }
                 None => {}

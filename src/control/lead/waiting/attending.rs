@@ -332,8 +332,12 @@ impl<'a> Attendant<'a> {
                 return Ok(Looked::Again(TRIES));
             }
             SendOutcome::Refused => return self.is_over(&AttendedLine::Failed(format!("its prompt: {}", receipt.message))),
-            SendOutcome::Rejected => return self.is_over(&AttendedLine::Failed(receipt.message)),
-            SendOutcome::Delivered | SendOutcome::Queued | SendOutcome::Waiting | SendOutcome::Preview => {}
+            // What becomes of a turn that was refused is seen as that of any other.
+            SendOutcome::Delivered
+            | SendOutcome::Rejected
+            | SendOutcome::Queued
+            | SendOutcome::Waiting
+            | SendOutcome::Preview => {}
             SendOutcome::Staged | SendOutcome::Unverified | SendOutcome::Duplicate => {
                 self.happens(
                     EventKind::PermissionRequired,
@@ -342,13 +346,13 @@ impl<'a> Attendant<'a> {
             }
         }
         self.is_given = true;
-        if receipt.outcome == SendOutcome::Delivered
+        if receipt.outcome.is_said()
             && let Some(id) = receipt.conversation.filter(|_| !self.is_named)
         {
             self.write(&AttendedLine::Conversation(id.as_str().to_owned()))?;
             (self.is_named, self.followed.conversation) = (true, Some(id));
         }
-        if self.last == EventKind::PermissionRequired && receipt.outcome == SendOutcome::Delivered {
+        if self.last == EventKind::PermissionRequired && receipt.outcome.is_said() {
             self.happens(EventKind::Progress, "it was given its prompt");
         }
         soon

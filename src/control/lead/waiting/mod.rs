@@ -92,7 +92,7 @@ pub fn sent_mark(state: &StateHome, id: &OperationId) -> Result<Option<SentMark>
     let operations = Operations::new(state);
     let Some(past) = operations.of(id) else { return Ok(None) };
     let (Some(receipt), Some(note)) = (past.files.send_receipt(), past.files.text_note()) else { return Ok(None) };
-    let is_delivered = receipt.outcome == SendOutcome::Delivered;
+    let is_delivered = receipt.outcome.is_said();
     if !is_delivered && receipt.outcome != SendOutcome::Queued {
         return Err(Box::new(receipt));
     }

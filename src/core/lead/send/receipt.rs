@@ -46,7 +46,7 @@ pub enum SendOutcome {
     Refused,
     /// Something was typed, and what became of it could not be seen.
     Unverified,
-    /// The agent took it and could not say it to its model: a limit, or a login.
+    /// The transcript holds the text as a prompt, and the service of the agent's model refused it: a limit, or a login.
     Rejected,
     /// Nothing was done; this is what would have been.
     Preview,
@@ -69,6 +69,11 @@ impl SendOutcome {
             Self::Preview => "preview",
             Self::Duplicate => "duplicate",
         }
+    }
+
+    /// Whether the transcript holds the text as a prompt.
+    pub const fn is_said(self) -> bool {
+        matches!(self, Self::Delivered | Self::Rejected)
     }
 }
 
@@ -131,6 +136,9 @@ pub struct SendReceipt {
     /// The receipt of the same text under the same key.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duplicate_of: Option<OperationId>,
+    /// How that one ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_outcome: Option<SendOutcome>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }

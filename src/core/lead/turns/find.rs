@@ -2,7 +2,7 @@
 //! proves nothing.
 
 use super::draft::answer;
-use super::{PromptLine, TranscriptPosition, Turn, TurnPage};
+use super::{PromptLine, TranscriptPosition, Turn, TurnEnd, TurnError, TurnErrorKind, TurnPage, TurnStepKind};
 
 /// What a transcript says of a text that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,47 @@ pub fn answer_to<'a>(page: &'a TurnPage, text: &str, after: Option<&TranscriptPo
     }
     let waits = page.queued.iter().find(|line| is_new(line) && is_of(line, &wanted).is_some());
     waits.map_or(TurnReply::Missing, TurnReply::Queued)
+}
+
+/// What the service of an agent's model made of a text that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnUptake<'a> {
+    /// Nothing follows it yet. `after_refusal`: what was asked before it was refused.
+    Open {
+        /// Whether what was asked before it was refused.
+        after_refusal: bool,
+    },
+    /// The agent goes on with it, or its turn ended otherwise.
+    Taken,
+    /// It was refused before anything else followed.
+    Refused(&'a TurnError),
+}
+
+/// What the service of its model made of the first such line that was written after that position.
+pub fn uptake<'a>(page: &'a TurnPage, is_it: impl Fn(&str) -> bool, after: &TranscriptPosition) -> TurnUptake<'a> {
+    let is_ours = |line: &PromptLine| after.is_before(line, &page.position) && is_it(&line.text);
+    let mut before = None;
+    for turn in &page.turns {
+        if !turn.lines.iter().any(is_ours) {
+            before = Some(turn);
+            continue;
+        }
+        let is_bare = turn.steps.iter().all(|step| step.kind == TurnStepKind::Prompt);
+        return match refusal(turn).filter(|_| is_bare) {
+            Some(error) => TurnUptake::Refused(error),
+            None if is_bare && turn.end == TurnEnd::Open => {
+                TurnUptake::Open { after_refusal: before.and_then(refusal).is_some() }
+            }
+            None => TurnUptake::Taken,
+        };
+    }
+    TurnUptake::Open { after_refusal: before.and_then(refusal).is_some() }
+}
+
+/// By what a turn was refused, if the agent's own mark says that it was.
+fn refusal(turn: &Turn) -> Option<&TurnError> {
+    let is_refused = |error: &&TurnError| matches!(error.kind, TurnErrorKind::RateLimited | TurnErrorKind::AuthFailed);
+    turn.error.as_ref().filter(|_| turn.end == TurnEnd::Error && turn.mark.is_some()).filter(is_refused)
 }
 
 /// Whether a line holds these words: and nothing else (`true`), or among others.
