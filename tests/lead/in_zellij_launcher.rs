@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 
 use super::in_zellij::{prompt, with_zellij};
-use super::launcher::{ended, noted};
+use super::launcher::{ended, ends_with_its_script, lasts_below_a_script, noted};
 use super::support::{await_end, await_some};
 use super::zellij::{Zellij, signal};
 use super::{Scene, is_alive};
@@ -44,6 +44,14 @@ fn signals_to_the_launcher_end_its_agent_and_signals_to_the_agent_are_written() 
         (ran.code == Some(0)).then_some(())
     });
     assert_eq!(scene.agents().len(), 1);
+}
+
+#[test]
+fn what_is_left_below_a_killed_script_is_hung_up() {
+    let Some((scene, zellij)) = with_zellij(ONE) else { return };
+    lasts_below_a_script(&scene);
+    begun(&scene, &zellij);
+    ends_with_its_script(&scene);
 }
 
 #[test]

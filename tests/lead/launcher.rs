@@ -60,6 +60,58 @@ fn the_end_of_the_agent_is_written_with_its_code_or_signal() {
     }
 }
 
+/// The stand-in below a script that stays until it has ended; it lasts whatever becomes of its terminal, unless it is told to end. What it
+/// begins in a group of its own is nobody else's affair.
+pub(super) fn lasts_below_a_script(scene: &Scene) {
+    let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+    let root = scene.world.root().display().to_string();
+    let away = format!("setsid sleep 600 & echo $! >{root}/away\n");
+    scene.world.program("claude", &text.replacen("begin\n[", &format!("{away}begin\n["), 1));
+    let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+    scene.world.program("claude", &format!("{text}while :; do sleep 0.05; done\n"));
+    scene.world.wrap_claude();
+}
+
+/// Whoever ends the script alone has ended the agent, and nothing but that.
+pub(super) fn ends_with_its_script(scene: &Scene) {
+    let agent = scene.agents().remove(0).0;
+    let stat = std::fs::read_to_string(format!("/proc/{agent}/stat")).unwrap();
+    let script = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let away: u32 = noted(scene, "away", "\n").trim().parse().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &script]).status().unwrap().success());
+    await_end(agent);
+    assert_eq!(ended(scene)["signal"], 9);
+    assert!(is_alive(away));
+    Command::new("kill").arg(away.to_string()).status().unwrap();
+    await_some("that it can be started again", || (scene.run(&["start", "one", "--json"]).code == Some(0)).then_some(()));
+    assert_eq!(scene.agents().len(), 1);
+    Command::new("kill").arg(noted(scene, "away", "\n").trim()).status().unwrap();
+}
+
+#[test]
+fn what_is_left_below_a_killed_script_is_hung_up() {
+    let scene = Scene::new(ONE);
+    lasts_below_a_script(&scene);
+    scene.run(&["apply", "--yes"]).is(0);
+    ends_with_its_script(&scene);
+}
+
+#[test]
+fn what_an_agent_leaves_behind_when_it_ends_by_itself_is_its_own_affair() {
+    let scene = Scene::new(ONE);
+    let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+    let left = format!("sleep 600 & echo $! >{}/left\nbegin\n[", scene.world.root().display());
+    scene.world.program("claude", &text.replacen("begin\n[", &left, 1));
+    scene.run(&["apply", "--yes"]).is(0);
+    let launcher = launcher(&scene);
+    scene.world.type_line("one", "/exit");
+    await_end(launcher);
+    assert_eq!(ended(&scene)["code"], 0);
+    let left: u32 = noted(&scene, "left", "\n").trim().parse().unwrap();
+    assert!(is_alive(left));
+    Command::new("kill").arg(left.to_string()).status().unwrap();
+}
+
 #[test]
 fn a_stopped_agent_is_continued_and_keys_reach_the_agent_alone() {
     let scene = Scene::new(ONE);

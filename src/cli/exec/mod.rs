@@ -16,7 +16,7 @@ use std::process::Command;
 
 use chrono::Utc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, getpgrp, kill_process_group, waitpid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpgrp, kill_process_group, waitid, waitpid};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr, tcsetpgrp};
 
 use super::error::Exit;
@@ -205,6 +205,7 @@ fn attend(child: Pid) -> End {
         }
     };
     loop {
+        hang_up_rest(child);
         // Asked before waiting: a child may have ended before anybody waited for it.
         match waitpid(Some(child), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             Ok(Some((_, status))) if status.stopped() => {
@@ -228,6 +229,19 @@ fn attend(child: Pid) -> End {
             Err(rustix::io::Errno::INTR) => {}
             Err(_) => return End { told, ..End::default() },
         }
+    }
+}
+
+/// Tells what a child that a signal has ended leaves in its process group that the terminal is gone: if the child only attended an agent,
+/// that is the agent. What one leaves that has ended by itself is its own affair.
+fn hang_up_rest(child: Pid) {
+    // Its number is nobody else's as long as it is only looked at.
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    if let Ok(Some(end)) = waitid(WaitId::Pid(child), look)
+        && end.terminating_signal().is_some()
+    {
+        let _ = kill_process_group(child, Signal::HUP);
+        let _ = kill_process_group(child, Signal::CONT);
     }
 }
 
