@@ -113,6 +113,31 @@ fn a_restart_goes_on_in_the_conversation_and_stops_nothing_that_could_not() {
 }
 
 #[test]
+fn a_server_that_is_busy_for_a_while_is_asked_again_before_anything_is_refused() {
+    let other = ONE.replace("one", "two");
+    let scene = Scene::new(&format!("{ONE}{other}"));
+    scene.run(&["apply", "one", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let server: i32 = scene.world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let server = rustix::process::Pid::from_raw(server).unwrap();
+    for (words, outcome) in [
+        (&["apply", "--yes"][..], ("two", "start done")),
+        (&["restart", "one", "--yes"], ("one", "restart done")),
+        (&["stop", "one", "--yes"], ("one", "stop done")),
+        (&["start", "one"], ("one", "resume done")),
+    ] {
+        scene.world.workspace(outcome.0);
+        rustix::process::kill_process(server, rustix::process::Signal::STOP).unwrap();
+        let acting = scene.command(&[words, &["--json"]].concat()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        // Longer than one look waits.
+        std::thread::sleep(std::time::Duration::from_millis(2500));
+        rustix::process::kill_process(server, rustix::process::Signal::CONT).unwrap();
+        let ran = super::Ran::from(acting.wait_with_output().unwrap()).is(0);
+        assert_eq!(ran.outcome(outcome.0).0, outcome.1, "{words:?}");
+    }
+}
+
+#[test]
 fn a_working_agent_is_stopped_at_its_turns_end() {
     let scene = Scene::new(ONE);
     scene.run(&["apply", "--yes"]).is(0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::engine::Progress;
 use super::led::{WatchScene, runs_of};
-use super::{LeadError, LeadRequest, about, carry_out, plan};
+use super::{LeadError, LeadRequest, about, carry_out, plan_patiently};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::job_ends;
 use crate::control::observe::Observer;
@@ -137,6 +137,6 @@ pub fn enforce(
     tell: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Vec<OperationReport>, LeadError> {
     let request = LeadRequest { cause: Some(cause), ..about(request, session, Wish::Manifest) };
-    let planned = plan(world, &request)?;
+    let planned = plan_patiently(world, &request)?;
     Ok(carry_out(world, &request, &planned, tell))
 }

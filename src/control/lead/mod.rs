@@ -18,6 +18,7 @@ mod holds;
 mod hooking;
 mod launch;
 mod led;
+mod patience;
 pub mod reading;
 mod recover;
 mod rivals;
@@ -193,6 +194,15 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     Ok(Planned { pass, judged, plan, holds: held })
 }
 
+/// The same where a multiplexer may be busy: what it did not answer is asked again for a while.
+///
+/// # Errors
+/// [`LeadError`].
+pub fn plan_patiently(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadError> {
+    let is_unsure = |planned: &Result<Planned, LeadError>| planned.as_ref().is_ok_and(|planned| planned.plan.is_unsure());
+    patience::patiently(is_unsure, || plan(world, request))
+}
+
 /// How long one that may only just be starting is waited for. A zellij server tells nothing before it has a pane, or ten seconds.
 const GROWS: Duration = Duration::from_secs(12);
 
@@ -205,7 +215,7 @@ pub fn plan_to_act(world: &Observer, request: &LeadRequest, told: &mut dyn FnMut
     let until = Instant::now() + GROWS;
     let mut waits = false;
     loop {
-        let planned = plan(world, request)?;
+        let planned = plan_patiently(world, request)?;
         match starting(&planned).filter(|_| Instant::now() < until) {
             None => return Ok(planned),
             Some(key) if !waits => told(key),

@@ -259,6 +259,12 @@ fn plan(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
     shown(lead::plan(&lead.world, &lead.request), context)
 }
 
+/// The same where a multiplexer may be busy.
+fn plan_patiently(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
+    signals::end_on_interrupt();
+    shown(lead::plan_patiently(&lead.world, &lead.request), context)
+}
+
 /// The same for what is to be acted on: what may only just be starting is waited for.
 fn plan_to_act(lead: &Lead, context: &Context) -> Result<Planned, CliError> {
     signals::end_on_interrupt();

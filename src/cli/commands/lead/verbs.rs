@@ -2,7 +2,8 @@
 
 use super::hand::{blocking, pass};
 use super::{
-    Lead, begin, carry_out, confirm, is_pattern, lead, permission, plan, plan_to_act, print_document, render, tell_of,
+    Lead, begin, carry_out, confirm, is_pattern, lead, permission, plan, plan_patiently, plan_to_act, print_document, render,
+    tell_of,
 };
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
@@ -42,8 +43,12 @@ pub(crate) fn run_apply(args: &ApplyArgs, context: &Context) -> Result<Exit, Cli
     (lead.request.take, lead.request.reuse) = (args.place.take, args.place.reuse);
     // What an entry wants ends nothing under the eyes of somebody, whoever says yes to the whole.
     lead.request.is_automatic = !is_person();
-    let is_named = !args.which.refs.is_empty() && !args.dry_run;
-    let planned = if is_named { plan_to_act(&lead, context)? } else { plan(&lead, context)? };
+    let planned = match (args.dry_run, args.which.refs.is_empty()) {
+        (true, _) => plan(&lead, context)?,
+        // One that may only just be starting keeps no other waiting.
+        (false, true) => plan_patiently(&lead, context)?,
+        (false, false) => plan_to_act(&lead, context)?,
+    };
     let format = args.format.document();
     if args.dry_run {
         match format {
@@ -115,7 +120,7 @@ pub(super) fn sure(lead: &mut Lead, which: &WhichArgs, yes: bool, context: &Cont
     let is_wide = which.refs.is_empty() || which.refs.iter().any(|text| is_pattern(text));
     // What was named one by one is meant even though somebody else has it in hand, if a person says so.
     if !is_wide && pass(lead, &blocking(&planned), "Do it all the same?", yes, context)? {
-        planned = plan(lead, context)?;
+        planned = plan_patiently(lead, context)?;
     }
     if is_wide && planned.plan.has_actions() {
         context.out.stderr(&(render::plan(&planned.plan, &context.out.look) + "\n"));

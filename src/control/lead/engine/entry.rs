@@ -131,7 +131,7 @@ impl Engine<'_> {
         self.on_entry(draft, session, |engine| {
             // Looked at under the lock: an agent may have been started in it a moment ago.
             let request = super::about(engine.request, key, Wish::Stop);
-            let planned = super::plan(engine.world, &request).map_err(|error| Obstacle::failed(&error))?;
+            let planned = super::plan_patiently(engine.world, &request).map_err(|error| Obstacle::failed(&error))?;
             let presence = super::entry_of(&planned.pass, key).map(|(_, verdict)| &verdict.presence);
             match presence {
                 Some(Presence::Absent { .. } | Presence::NoAgent { .. }) | None => {}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::report::OperationDraft;
-use super::{Engine, LOOKS, Progress, Tell, about, entry_of, line, plan, recover};
+use super::{Engine, LOOKS, Progress, Tell, about, entry_of, line, plan_patiently, recover};
 use crate::control::lead::{LeadRequest, Planned, holds};
 use crate::control::observe::Observer;
 use crate::core::ids::SessionKey;
@@ -110,7 +110,7 @@ impl Engine<'_> {
     fn hold_of(&self, key: &SessionKey) -> Option<HoldReport> {
         let ledger = self.ledger.read().ok()?;
         ledger.of(key)?.hold.as_ref()?;
-        let planned = plan(self.world, &about(self.request, key, Wish::Manifest)).ok();
+        let planned = plan_patiently(self.world, &about(self.request, key, Wish::Manifest)).ok();
         let presence = planned.as_ref().and_then(|planned| entry_of(&planned.pass, key)).map(|(_, verdict)| &verdict.presence);
         holds::of(self.world, ledger.of(key), key, presence)
     }

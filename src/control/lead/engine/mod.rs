@@ -21,7 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::act::{self, Deed};
 use super::led::{WatchScene, runs_of};
-use super::{LeadError, LeadRequest, Planned, about, effects, plan, recover};
+use super::{LeadError, LeadRequest, Planned, about, effects, plan_patiently, recover};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, Pass, PassError, PassOptions};
 use crate::core::drift::EntryVerdict;
@@ -290,7 +290,7 @@ impl<'a> Engine<'a> {
             return report.refused(blocked.code, blocked.message);
         }
         let request = about(self.request, key, wish);
-        let planned = match plan(self.world, &request) {
+        let planned = match plan_patiently(self.world, &request) {
             Ok(planned) => planned,
             Err(error) => return report.failed(Outcome::Failed, line(&error)),
         };

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::report::OperationDraft;
-use super::{Engine, Progress, Shown, Tell, about, entry_of, line, plan};
+use super::{Engine, Progress, Shown, Tell, about, entry_of, line, plan_patiently};
 use crate::control::lead::{LeadRequest, Planned, amend, startable, unfit_name};
 use crate::control::observe::Observer;
 use crate::core::drift::Presence;
@@ -43,7 +43,7 @@ impl Engine<'_> {
         }
         // What it goes on in has to be recorded before it ends.
         self.record(key);
-        let planned = match plan(self.world, &about(self.request, key, Wish::Restart)) {
+        let planned = match plan_patiently(self.world, &about(self.request, key, Wish::Restart)) {
             Ok(planned) => planned,
             Err(error) => return draft.failed(Outcome::Failed, line(&error)),
         };

@@ -2,7 +2,7 @@
 //! two it leaves a session that the next pass shows as renamed, and that the next rename to the same name finishes.
 
 use super::report::OperationDraft;
-use super::{Engine, Progress, Tell, about, effects, entry_of, line, plan, recover};
+use super::{Engine, Progress, Tell, about, effects, entry_of, line, plan_patiently, recover};
 use crate::control::lead::{LeadRequest, Planned, amend, unfit_name};
 use crate::control::observe::Observer;
 use crate::core::fact::Fact;
@@ -55,7 +55,7 @@ impl Engine<'_> {
         if let Some(blocked) = self.held(key) {
             return draft.refused(blocked.code, blocked.message);
         }
-        let planned = match plan(self.world, &about(self.request, key, Wish::Manifest)) {
+        let planned = match plan_patiently(self.world, &about(self.request, key, Wish::Manifest)) {
             Ok(planned) => planned,
             Err(error) => return draft.failed(Outcome::Failed, line(&error)),
         };
@@ -148,7 +148,7 @@ impl Engine<'_> {
         new: &SessionKey,
         said: Option<String>,
     ) -> Result<(), (Outcome, String)> {
-        let planned = plan(self.world, &about(self.request, old, Wish::Manifest));
+        let planned = plan_patiently(self.world, &about(self.request, old, Wish::Manifest));
         let planned = planned.map_err(|error| (Outcome::Unverified, line(&error)))?;
         let server = match planned.pass.observation().servers.get(&old.server_key()) {
             Some(Fact::Seen(server)) => server,

@@ -7,7 +7,7 @@ use super::quit::{NOT_OPEN, QuitTarget};
 use super::report::OperationDraft;
 use super::{Engine, LOOKS, SETTLES, WaitClock, entry_of, line};
 use crate::agent::Agents;
-use crate::control::lead::{about, effects, facts, plan};
+use crate::control::lead::{about, effects, facts, plan_patiently};
 use crate::control::pass::Pass;
 use crate::core::drift::{LiveAgent, Presence};
 use crate::core::ids::SessionKey;
@@ -218,7 +218,7 @@ impl Engine<'_> {
     /// # Errors
     /// What was asked for is no longer to be done.
     fn is_idle_now(&self, key: &SessionKey, asked: &StopAsked<'_>) -> Result<bool, (BlockCode, String)> {
-        let planned = plan(self.world, &about(self.request, key, asked.wish));
+        let planned = plan_patiently(self.world, &about(self.request, key, asked.wish));
         let planned = planned.map_err(|error| (BlockCode::Unknown, line(&error)))?;
         let gone = || (BlockCode::Unknown, "its entry is gone".to_owned());
         let (session, verdict) = entry_of(&planned.pass, key).ok_or_else(gone)?;

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
 use crate::agent::{Agents, TranscriptIndex};
 use crate::control::lead::facts::{Ground, is_watched};
+use crate::control::lead::patience::patiently;
 use crate::control::lead::{LeadError, LeadRequest, about};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, Mode, PassOptions};
@@ -22,10 +22,6 @@ use crate::core::manifest::lead::Permissions;
 use crate::core::observe::identity::Rung;
 use crate::core::observe::{Activity, Process, Transcript};
 use crate::store::operations::LedgerFile;
-
-/// How long one look takes if a multiplexer did not answer, and for how long looks that take so long are made again.
-const LATE: Duration = Duration::from_secs(1);
-const BUSY: Duration = Duration::from_secs(5);
 
 /// Whom a text is for.
 #[derive(Debug)]
@@ -78,18 +74,6 @@ impl Found {
 pub fn is_shown(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<bool, LeadError> {
     let request = LeadRequest { is_automatic: true, ..request.clone() };
     Ok(find(world, &request, key)?.is_err_and(|missed| missed.why.code == BlockCode::Attached))
-}
-
-/// Looks again where nothing could be told although it took long: a multiplexer that is busy answers late.
-pub(super) fn patiently<T>(is_unknown: impl Fn(&T) -> bool, mut look: impl FnMut() -> T) -> T {
-    let begun = Instant::now();
-    loop {
-        let asked = Instant::now();
-        let seen = look();
-        if !is_unknown(&seen) || asked.elapsed() < LATE || begun.elapsed() > BUSY {
-            return seen;
-        }
-    }
 }
 
 /// The same as `find`, where a multiplexer may be busy.

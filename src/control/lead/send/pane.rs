@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::addressee::{find, patiently};
+use super::addressee::find;
 use super::draft::ReceiptDraft;
 use super::pause::{GrowingPause, LONGEST_PAUSE};
 use super::transcript::SearchedTranscript;
 use super::{Letter, Sender, unknown};
 use crate::control::lead::effects;
+use crate::control::lead::patience::patiently;
 use crate::control::observe::Observer;
 use crate::core::lead::send::{
     Addressee, Composer, ComposerPane, SaidAs, SendOutcome, SendReceipt, Staged, TextShape, composer, has_popup,
