@@ -1,5 +1,9 @@
 //! The usual ways: declared, started, killed, back again, stopped, restarted.
 
+use headcount::control::lead::lock_name;
+use headcount::core::ids::{AgentKind, ConversationId};
+use headcount::store::operations::ConversationLock;
+
 use super::scene::each;
 use super::support::{await_end, await_some};
 use super::{Scene, is_alive};
@@ -110,6 +114,33 @@ fn a_restart_goes_on_in_the_conversation_and_stops_nothing_that_could_not() {
     assert_eq!(agents.len(), 1);
     assert_ne!(agents[0].0, pid);
     assert_eq!(agents[0].1, id);
+}
+
+#[test]
+fn whoever_has_the_conversation_for_a_while_keeps_nothing_stopped_that_was_to_go_on() {
+    let scene = Scene::new(ONE);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (_, id) = scene.agents().remove(0);
+    scene.run(&["stop", "one", "--yes"]).is(0);
+    let home = scene.world.home();
+    let name = lock_name(AgentKind::Claude, &home.join(".claude"), &ConversationId(id.clone()));
+    let lock = ConversationLock::take(&home, &name).unwrap();
+    assert_eq!(scene.run(&["start", "one", "--json"]).is(3).outcome("one"), ("resume refused".into(), "claimed".into()));
+    // Nothing has failed by that.
+    let status = scene.run(&["status", "--json"]).is(0).stdout;
+    assert!(!status.contains("crashed"), "{status}");
+    drop(lock);
+    assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done");
+    // It is taken as soon as the agent has ended, and for longer than anything takes that is left of an agent.
+    let taken = std::thread::spawn(move || {
+        let lock = await_some("the lock", || ConversationLock::take(&home, &name).ok());
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        drop(lock);
+    });
+    assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(0).outcome("one").0, "restart done");
+    assert!(taken.is_finished());
+    assert_eq!(scene.agents().remove(0).1, id);
 }
 
 #[test]

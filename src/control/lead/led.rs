@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::control::pass::Pass;
 use crate::core::ids::ServerKey;
 use crate::core::lead::enforce::LedEntry;
-use crate::core::lead::{ActionKind, DialogSubject, Run, RunEnd};
+use crate::core::lead::{ActionKind, DialogSubject, Outcome, Run, RunEnd};
 use crate::core::manifest::Session;
 use crate::core::observe::Boot;
 use crate::host::Host;
@@ -61,8 +61,11 @@ pub(super) fn runs_of(
     boot: Option<&Boot>,
     now: DateTime<Utc>,
 ) -> Vec<Run> {
+    // What a start that was refused has begun, it has ended again itself.
     let is_start = |past: &&PastOperation| {
-        past.operation.session == session.key && matches!(past.operation.action, ActionKind::Start | ActionKind::Resume)
+        let is_one = matches!(past.operation.action, ActionKind::Start | ActionKind::Resume);
+        let is_refused = past.receipt.as_ref().is_some_and(|receipt| receipt.outcome == Outcome::Refused);
+        past.operation.session == session.key && is_one && !is_refused
     };
     let run = |past: &PastOperation| {
         let operation = &past.operation;

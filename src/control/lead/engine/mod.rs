@@ -261,10 +261,11 @@ impl<'a> Engine<'a> {
 
     /// The second half of a restart.
     fn start_again(&self, (key, agent): (&SessionKey, AgentKind)) -> OperationReport {
-        let until = Instant::now() + SETTLES;
+        let until = Instant::now() + self.ready;
         loop {
             let report = self.step((key, agent), ActionKind::Resume, Wish::Start { fresh: false }, None);
-            // A server that ends with its last session says nothing that could be understood.
+            // A server that ends with its last session says nothing that could be understood, and who is in the conversation is most
+            // likely what is left of the agent that was just ended. Nobody wants it left stopped for that.
             let is_momentary = matches!(report.code, Some(BlockCode::Unknown | BlockCode::Claimed));
             if report.outcome != Outcome::Refused || !is_momentary || Instant::now() > until {
                 return report;

@@ -16,8 +16,8 @@ use crate::control::lead::{HeardCheck, about, effects, facts, hooking, launch, p
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
 use crate::core::lead::{
-    Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, LeadRule, OperationReport, Outcome, Permit,
-    Placed, Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
+    ActedOn, Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, LeadRule, OperationReport,
+    Outcome, Permit, Placed, Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
 };
 use crate::core::manifest::Session;
 use crate::core::observe::Activity;
@@ -86,13 +86,13 @@ impl Engine<'_> {
             return self.end(&files, report.failed(Outcome::Failed, line(&error)));
         }
         let withheld = launch::withheld(self.world, table, &self.request.front.clears);
-        let last = self.ledger.read().ok().and_then(|ledger| Some(ledger.of(&session.key)?.started.clone()?.placed));
+        let before = self.ledger.read().ok().and_then(|ledger| ledger.of(&session.key).cloned()).unwrap_or_default();
         let request = effects::PaneRequest {
             launcher: &self.request.launcher,
             launch: &launch,
             cwd: &spec.cwd,
             withheld: &withheld,
-            last: last.as_ref(),
+            last: before.started.as_ref().map(|started| &started.placed),
         };
         let placed = match effects::place(self.world, &permit, &request) {
             Ok(placed) => Some(placed),
@@ -179,9 +179,20 @@ impl Engine<'_> {
                 if files.ended().is_some() || files.launched().is_some_and(|record| record.pid.is_none()) {
                     self.tidy(&permit, placed.as_ref());
                 }
-                report.failed(if is_closed { outcome } else { Outcome::Unverified }, why)
+                match files.ended().and_then(|end| end.not_begun) {
+                    Some(cause) if cause == EndedRecord::CLAIMED => report.refused(BlockCode::Claimed, why),
+                    _ => report.failed(if is_closed { outcome } else { Outcome::Unverified }, why),
+                }
             }
         };
+        if report.outcome == Outcome::Refused {
+            // It is as it was before.
+            self.note(self.ledger.change(|ledger| {
+                let acted = ledger.entry(&session.key);
+                let ActedOn { started, alive, gone, met, .. } = before.clone();
+                (acted.started, acted.alive, acted.gone, acted.met) = (started, alive, gone, met);
+            }));
+        }
         let report = self.end(&files, report);
         self.record(&session.key);
         report
