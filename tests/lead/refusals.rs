@@ -1,6 +1,7 @@
 //! What stands in the way, and that nothing happens then.
 
 use super::Scene;
+use super::support::await_some;
 
 fn code(scene: &Scene, session: &str) -> String {
     let plan = scene.run(&["plan", "--json"]).json();
@@ -140,6 +141,27 @@ fn one_that_cannot_be_told_stands_in_the_way_of_its_own_workspace_only() {
 fn a_manifest_that_was_found_here_acts_only_as_it_was_allowed() {
     let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running, env: { TOKEN: secret-1 } }\n");
     let here = scene.world.root().join("lab/agent-sessions.yaml");
+#[test]
+fn a_conversation_that_an_agent_has_left_for_another_is_free() {
+    let one = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
+    let scene = Scene::new(one);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, left) = scene.agents().remove(0);
+    scene.world.type_line("one", "/clear");
+    await_some("another conversation", || (scene.agents().remove(0).1 != left).then_some(()));
+    // Its launcher still has the first one locked, and cannot know.
+    let entry = |name: &str, id: &str| format!("  - {{ name: {name}, agent: claude, cwd: LAB/one, session_id: {id} }}\n");
+    scene.write(&(entry("one", &scene.agents().remove(0).1) + &entry("two", &left)));
+    assert_eq!(scene.run(&["start", "two", "--json"]).is(0).outcome("two").0, "resume done");
+    let agents = scene.agents();
+    assert!(agents.len() == 2 && agents.iter().any(|(it, id)| *it == pid && *id != left), "{agents:?}");
+    // By now another one is in it.
+    scene.write(&entry("three", &left));
+    assert_eq!(scene.run(&["start", "three", "--json"]).is(3).outcome("three").1, "claimed");
+    assert_eq!(scene.agents(), agents);
+}
+
     std::fs::copy(scene.manifest(), &here).unwrap();
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));

@@ -105,6 +105,13 @@ impl<'a> Rivals<'a> {
         Some(format!("process {} is in its conversation as well, so what was started here was ended", other.pid))
     }
 
+    /// Whether what runs below a launcher is proven to have left a conversation for another one.
+    pub(super) fn have_left(&self, world: &Observer, kind: AgentKind, id: &ConversationId, launcher: u32) -> bool {
+        let is_its = |rival: &&Rival| rival.kind == kind && is_below(world, rival.pid, launcher);
+        let mut its = self.all.iter().flatten().filter(is_its).peekable();
+        its.peek().is_some() && its.all(|rival| rival.id.as_ref().is_some_and(|(other, is_sure)| *is_sure && other != id))
+    }
+
     /// Who is in a conversation, or may be; one line.
     pub(super) fn of_conversation(
         &self,

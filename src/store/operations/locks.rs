@@ -74,15 +74,44 @@ impl ConversationLock {
     /// # Errors
     /// [`LockError`].
     pub fn take(home: &Path, conversation: &str) -> Result<Self, LockError> {
-        let path = in_directory(&home.join(".local/state/headcount/locks"), conversation)?;
+        let path = in_directory(&Self::directory(home), conversation)?;
         fault::around("lock the conversation", || lock(&path)).map(|_file| Self { _file })
+    }
+
+    fn directory(home: &Path) -> PathBuf {
+        home.join(".local/state/headcount/locks")
+    }
+
+    /// Its file, which may not be there.
+    pub fn path(home: &Path, conversation: &str) -> PathBuf {
+        file(&Self::directory(home), conversation)
+    }
+
+    /// Lets the lock go that is held for an agent which has left the conversation: from then on whoever is started in it meets at a new
+    /// file. `is_so` is asked once nobody else can do the same.
+    ///
+    /// # Errors
+    /// [`LockError`].
+    pub fn let_go(home: &Path, conversation: &str, is_so: impl FnOnce() -> bool) -> Result<(), LockError> {
+        let guard = in_directory(&Self::directory(home), &format!("{conversation}\0let go"))?;
+        let _alone = fault::around("lock what lets a conversation go", || lock(&guard))?;
+        let path = Self::path(home, conversation);
+        if is_so() {
+            let removed = fault::around("let a conversation go", || std::fs::remove_file(&path));
+            removed.map_err(|source| LockError::Io { path, source })?;
+        }
+        Ok(())
     }
 }
 
 fn in_directory(directory: &Path, text: &str) -> Result<PathBuf, LockError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(|source| LockError::Io { path: directory.to_path_buf(), source })?;
-    Ok(directory.join(format!("{}.lock", TextHash::of(text.as_bytes()).short(32))))
+    Ok(file(directory, text))
+}
+
+fn file(directory: &Path, text: &str) -> PathBuf {
+    directory.join(format!("{}.lock", TextHash::of(text.as_bytes()).short(32)))
 }
 
 /// Whether a directory is ours, and nobody else may even look into it.

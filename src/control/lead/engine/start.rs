@@ -1,5 +1,6 @@
 //! A start or a resume: the pane is made, and what shows that the agent is ready is waited for.
 
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::control::lead::rivals::Rivals;
 use crate::control::lead::{HeardCheck, about, effects, facts, hooking, launch, plan};
 use crate::control::pass::Pass;
 use crate::core::drift::Presence;
+use crate::core::ids::{AgentKind, ConversationId};
 use crate::core::lead::{
     ActedOn, Action, ActionKind, AliveIn, BlockCode, DialogSubject, FailureCause, LastStart, LeadRule, OperationReport,
     Outcome, Permit, Placed, Standing, StartEvidence, StartNext, Wish, lead_fields, next_start, wanted,
@@ -24,7 +26,7 @@ use crate::core::observe::Activity;
 use crate::core::observe::identity::Rung;
 use crate::core::task::TaskReference;
 use crate::core::text::printable;
-use crate::store::operations::{EndedRecord, OperationFiles, SessionLock};
+use crate::store::operations::{ConversationLock, EndedRecord, LaunchSpec, OperationFiles, SessionLock};
 
 impl Engine<'_> {
     pub(super) fn start(
@@ -87,6 +89,11 @@ impl Engine<'_> {
         }
         let withheld = launch::withheld(self.world, table, &self.request.front.clears);
         let before = self.ledger.read().ok().and_then(|ledger| ledger.of(&session.key).cloned()).unwrap_or_default();
+        if let Some(id) = &action.conversation {
+            let set = spec.set.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home.clone());
+            let home = set.or_else(|| inherited("HOME")).or_else(|| own("HOME"));
+            self.free(&agents, session.agent, id, (&spec, home.as_deref()));
+        }
         let request = effects::PaneRequest {
             launcher: &self.request.launcher,
             launch: &launch,
@@ -196,6 +203,20 @@ impl Engine<'_> {
         let report = self.end(&files, report);
         self.record(&session.key);
         report
+    }
+
+    /// Frees a conversation that is locked for an agent which has left it: that is in another one, and its launcher cannot know.
+    fn free(&self, agents: &Agents, kind: AgentKind, id: &ConversationId, (spec, home): (&LaunchSpec, Option<&str>)) {
+        let Some((name, home)) = spec.conversation.as_deref().zip(home.map(Path::new)) else { return };
+        let path = ConversationLock::path(home, name);
+        let holder = || match self.world.host.lockers(&path).into_seen()?.as_slice() {
+            [pid] => Some(*pid),
+            _ => None,
+        };
+        let Some(held) = holder() else { return };
+        if Rivals::of(self.world, agents).have_left(self.world, kind, id, held) {
+            self.note(ConversationLock::let_go(home, name, || holder() == Some(held)));
+        }
     }
 
     /// Names the tab of a new session after the work that it is about. A name that it does not get is no failure.
