@@ -29,6 +29,7 @@ mod in_zellij_faults;
 mod in_zellij_launcher;
 mod in_zellij_places;
 mod jobs;
+mod jobs_lost;
 mod jobs_rebooted;
 mod launcher;
 mod mcp;

@@ -154,11 +154,32 @@ fn standing(
         status,
         is_over: files.is_some_and(|files| files.done().is_some()),
         is_stopped: files.is_some_and(|files| files.stopped_by().is_some()),
-        is_running: files.is_some_and(|files| files.launcher().is_some()),
+        is_running: files.is_some_and(|files| is_running(world, files)),
     };
     match job_standing(&scene) {
         Standing::Blocked(blocked) => Err(blocked),
         standing => Ok(Some(standing)),
+    }
+}
+
+/// How long the system may take to let go of what a process held that has just ended.
+const LINGERS: Duration = Duration::from_millis(500);
+
+/// Whether the launcher of a job is there. The lock of one that has just ended is held for a moment still.
+fn is_running(world: &Observer, files: &JobFiles) -> bool {
+    let until = Instant::now() + LINGERS;
+    loop {
+        let Some(LaunchedRecord { pid, start_ticks, .. }) = files.launcher() else { return false };
+        let process = pid.map(|pid| world.host.stat(pid));
+        let is_dead = process.is_some_and(|process| match process {
+            Fact::Absent => true,
+            Fact::Seen(now) => start_ticks.is_some() && now.start_ticks != start_ticks,
+            Fact::Unknown(_) => false,
+        });
+        if !is_dead || Instant::now() > until {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
