@@ -212,6 +212,10 @@ fn an_agent_that_dies_is_brought_back_as_restart_says() {
     a_while();
     let ids: Vec<String> = scene.agents().into_iter().map(|(_, id)| id).collect();
     assert!(!ids.contains(&two.1), "`never` is never");
+    let given_up = watch.of("gave-up");
+    assert_eq!(given_up.len(), 1, "{given_up:?}");
+    let (name, message) = (&given_up[0]["session"]["name"], given_up[0]["message"].as_str().unwrap());
+    assert!(*name == "two" && message.contains("`headcount start two` starts it again"), "{given_up:?}");
     assert!(!ids.contains(&stays.1), "it has quit");
     let blocked = watch.of("blocked");
     let codes: Vec<&Value> = blocked.iter().map(|event| &event["code"]).collect();
@@ -248,6 +252,23 @@ fn what_a_person_closes_or_ends_stays_so() {
     assert_eq!(said, expected, "each is said once: {blocked:?}");
     scene.run(&["start", "two", "--yes"]).is(0);
     assert_eq!(scene.agents().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_told_of_a_session_is_said_once_if_it_lasts() {
+    let scene = Scene::new(ONE);
+    applied(&scene, &["one"]);
+    let server: u32 = scene.world.tmux(["display-message", "-p", "#{pid}"]).parse().unwrap();
+    let agents = scene.agents();
+    let watch = Enforcer::with(&scene, &["--enforce", "--interval", "1s"]);
+    let signal = |signal| kill_process(Pid::from_raw(server.try_into().unwrap()).unwrap(), signal).unwrap();
+    signal(Signal::STOP);
+    let event = watch.said("blocked");
+    assert_eq!((&event["code"], &event["session"]["name"]), (&"unknown".into(), &"one".into()), "{event}");
+    a_while();
+    signal(Signal::CONT);
+    assert_eq!(watch.of("blocked").len(), 1, "{:?}", watch.all());
+    assert_eq!((scene.agents(), watch.of("planned").len()), (agents, 0));
 }
 
 #[test]

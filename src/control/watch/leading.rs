@@ -30,6 +30,8 @@ const BUSY: Duration = Duration::from_secs(2);
 
 /// What is about to be over is not told. It is no more once it has lasted so long.
 const MOMENTARY: Duration = Duration::from_secs(60);
+/// The same of what cannot be told.
+const UNSURE: Duration = Duration::from_secs(3);
 
 /// What an operation has to say.
 pub(super) enum Happening {
@@ -186,6 +188,13 @@ impl Leading {
                         self.waiting.push((gap, cause));
                     }
                 },
+                Decision::Unsure(blocked) => {
+                    let since = *self.unsettled.entry(gap.session.clone()).or_insert(now);
+                    match now < since + UNSURE {
+                        true => self.look_again(since + UNSURE, gap.session),
+                        false => events.extend(self.tell_once((&gap.session, gap.agent), blocked, at)),
+                    }
+                }
                 Decision::Wait(blocked) => {
                     events.extend(self.blocked((&gap.session, gap.agent), blocked, at));
                     let due = blocked.until.and_then(|moment| now.checked_add(until(moment, at)));
@@ -373,6 +382,10 @@ impl Leading {
         } else if self.unsettled.entry(session.clone()).or_insert_with(Instant::now).elapsed() < MOMENTARY {
             return None;
         }
+        self.tell_once((session, agent), why, at)
+    }
+
+    fn tell_once(&mut self, (session, agent): (&SessionKey, AgentKind), why: &Blocked, at: DateTime<Utc>) -> Option<Event> {
         let news = (why.code, why.message.clone());
         if self.told.insert(session.clone(), news.clone()).is_some_and(|before| before == news) {
             return None;

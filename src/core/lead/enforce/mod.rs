@@ -57,6 +57,8 @@ pub enum Decision {
     Act(LeadCause),
     /// Something is wanted, and has to wait for a time or for a person.
     Wait(Blocked),
+    /// Whether what it wants is so cannot be told. That is most often over in a moment.
+    Unsure(Blocked),
 }
 
 /// Why an agent does not run any more.
@@ -103,6 +105,12 @@ impl LedEntry<'_> {
         if !self.verdict.judged || self.verdict.renamed_to.is_some() {
             return Decision::Leave;
         }
+        if let (Presence::Unknown(why), Some(Desired::Running | Desired::Stopped)) =
+            (&self.verdict.presence, self.session.lead.desired)
+            && self.acted.is_some_and(|acted| acted.led_by.is_some())
+        {
+            return Decision::Unsure(Blocked::new(BlockCode::Unknown, why.clone()));
+        }
         let is_down = matches!(self.verdict.presence, Presence::Absent { .. } | Presence::NoAgent { .. });
         let is_alive = matches!(self.verdict.presence, Presence::Alive(_));
         let desired = match self.session.lead.desired {
@@ -137,9 +145,12 @@ impl LedEntry<'_> {
             (Loss::Closing(until), _) => {
                 Decision::Wait(Blocked::until(BlockCode::Settling, until, "its terminal was just closed"))
             }
-            (Loss::LeadCause(LeadCause::Failed, _), RestartPolicy::Never)
-            | (Loss::LeadCause(LeadCause::Quit, _), RestartPolicy::Never | RestartPolicy::OnFailure)
-            | (Loss::Stopped, _) => Decision::Leave,
+            (Loss::LeadCause(LeadCause::Failed, _), RestartPolicy::Never) => {
+                self.left(BlockCode::GaveUp, "its agent failed, and its `restart` is `never`")
+            }
+            (Loss::LeadCause(LeadCause::Quit, _), RestartPolicy::Never | RestartPolicy::OnFailure) | (Loss::Stopped, _) => {
+                Decision::Leave
+            }
             (Loss::LeadCause(LeadCause::ServerLost, at), _) => {
                 let due = due_after_loss(&runs, at, &self.waits());
                 if self.now < due {

@@ -147,6 +147,7 @@ impl Story {
         match self.with(|entry| entry.decide()) {
             Decision::Leave => "leave".to_owned(),
             Decision::Act(cause) => cause.as_str().to_owned(),
+            Decision::Unsure(blocked) => format!("unsure: {}", blocked.code.as_str()),
             Decision::Wait(blocked) => {
                 let until = blocked.until.map(|until| format!(" until {}", (until - at(0)).num_seconds()));
                 format!("{}{}", blocked.code.as_str(), until.unwrap_or_default())
@@ -198,7 +199,9 @@ const ALWAYS: &str = "desired: running, restart: always";
 #[test]
 fn an_end_is_answered_as_restart_says() {
     for (fields, code, signal, told, expected) in [
-        (RUNNING, Some(1), None, None, "leave"),
+        (RUNNING, Some(1), None, None, "gave-up"),
+        (RUNNING, None, Some(9), None, "gave-up"),
+        (RUNNING, Some(0), None, None, "leave"),
         (ON_FAILURE, Some(1), None, None, "backoff until 190"),
         (ON_FAILURE, None, Some(9), None, "backoff until 190"),
         (ON_FAILURE, Some(0), None, None, "leave"),
@@ -239,7 +242,12 @@ fn what_is_alive_or_unknown_is_left_alone() {
     let mut story = Story::new(ALWAYS);
     assert_eq!(story.look(), "leave");
     story.presence = Presence::Unknown("its server does not answer".to_owned());
-    assert_eq!(story.look(), "leave");
+    assert_eq!(story.look(), "unsure: unknown");
+    let mut unled = story.clone();
+    unled.acted.led_by = None;
+    assert_eq!(unled.look(), "leave");
+    assert_eq!(Story { manifest: manifest("desired: stopped"), ..story.clone() }.look(), "unsure: unknown");
+    assert_eq!(Story { manifest: manifest("desired: archived"), ..story.clone() }.look(), "leave");
     // The launcher has not written down yet how it ended.
     story.presence = absent();
     assert_eq!(story.look(), "settling until 6");
