@@ -65,6 +65,28 @@ fn each_reason_has_its_word() {
 }
 
 #[test]
+fn what_an_entry_puts_aside_is_not_stopped_by_name_either() {
+    for aside in ["suspend: true", "status: archived", "desired: archived"] {
+        let one = "  - { name: one, agent: claude, cwd: LAB/one }\n";
+        let scene = Scene::new(one);
+        scene.run(&["start", "one"]).is(0);
+        let agents = scene.agents();
+        scene.write(&one.replace("cwd:", &format!("{aside}, cwd:")));
+        let before = scene.text();
+        let word = if aside == "suspend: true" { "suspended" } else { "archived" };
+        for words in [&["stop", "one", "--yes"][..], &["restart", "one", "--yes"], &["rm", "one", "--yes"]] {
+            let ran = scene.run(&[words, &["--json"]].concat()).is(3);
+            assert_eq!(ran.outcome("one").1, word, "{words:?}");
+        }
+        assert_eq!((scene.agents(), scene.text()), (agents, before), "{aside}");
+        // Nothing has to be stopped to take out what does not run.
+        scene.world.tmux(["kill-server"]);
+        scene.run(&["stop", "one", "--yes"]).is(0);
+        scene.run(&["rm", "one", "--yes"]).is(0);
+    }
+}
+
+#[test]
 fn a_session_of_the_same_name_is_not_the_entrys_until_a_person_says_so() {
     let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n");
     let shell = scene.world.session("one", &scene.world.workspace("one"), "exec sh");
@@ -120,6 +142,27 @@ fn one_that_outlived_its_launcher_keeps_its_conversation() {
 }
 
 #[test]
+fn a_conversation_that_an_agent_has_left_for_another_is_free() {
+    let one = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
+    let scene = Scene::new(one);
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    let (pid, left) = scene.agents().remove(0);
+    scene.world.type_line("one", "/clear");
+    await_some("another conversation", || (scene.agents().remove(0).1 != left).then_some(()));
+    // Its launcher still has the first one locked, and cannot know.
+    let entry = |name: &str, id: &str| format!("  - {{ name: {name}, agent: claude, cwd: LAB/one, session_id: {id} }}\n");
+    scene.write(&(entry("one", &scene.agents().remove(0).1) + &entry("two", &left)));
+    assert_eq!(scene.run(&["start", "two", "--json"]).is(0).outcome("two").0, "resume done");
+    let agents = scene.agents();
+    assert!(agents.len() == 2 && agents.iter().any(|(it, id)| *it == pid && *id != left), "{agents:?}");
+    // By now another one is in it.
+    scene.write(&entry("three", &left));
+    assert_eq!(scene.run(&["start", "three", "--json"]).is(3).outcome("three").1, "claimed");
+    assert_eq!(scene.agents(), agents);
+}
+
+#[test]
 fn one_that_cannot_be_told_stands_in_the_way_of_its_own_workspace_only() {
     let entries = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n\
         \x20 - { name: two, agent: claude, cwd: LAB/two, desired: running }\n";
@@ -141,27 +184,6 @@ fn one_that_cannot_be_told_stands_in_the_way_of_its_own_workspace_only() {
 fn a_manifest_that_was_found_here_acts_only_as_it_was_allowed() {
     let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running, env: { TOKEN: secret-1 } }\n");
     let here = scene.world.root().join("lab/agent-sessions.yaml");
-#[test]
-fn a_conversation_that_an_agent_has_left_for_another_is_free() {
-    let one = "  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n";
-    let scene = Scene::new(one);
-    scene.run(&["apply", "--yes"]).is(0);
-    scene.prompt("one", &scene.world.workspace("one"));
-    let (pid, left) = scene.agents().remove(0);
-    scene.world.type_line("one", "/clear");
-    await_some("another conversation", || (scene.agents().remove(0).1 != left).then_some(()));
-    // Its launcher still has the first one locked, and cannot know.
-    let entry = |name: &str, id: &str| format!("  - {{ name: {name}, agent: claude, cwd: LAB/one, session_id: {id} }}\n");
-    scene.write(&(entry("one", &scene.agents().remove(0).1) + &entry("two", &left)));
-    assert_eq!(scene.run(&["start", "two", "--json"]).is(0).outcome("two").0, "resume done");
-    let agents = scene.agents();
-    assert!(agents.len() == 2 && agents.iter().any(|(it, id)| *it == pid && *id != left), "{agents:?}");
-    // By now another one is in it.
-    scene.write(&entry("three", &left));
-    assert_eq!(scene.run(&["start", "three", "--json"]).is(3).outcome("three").1, "claimed");
-    assert_eq!(scene.agents(), agents);
-}
-
     std::fs::copy(scene.manifest(), &here).unwrap();
     let run = |arguments: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headcount"));

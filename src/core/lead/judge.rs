@@ -119,7 +119,7 @@ impl Entry<'_> {
             (named, _) => named,
         };
         let is_named = wish != Wish::Manifest;
-        if let Some(blocked) = self.before(wanted, is_named, shared) {
+        if let Some(blocked) = self.before(wanted, shared) {
             return Standing::Blocked(blocked);
         }
         let standing = match wanted {
@@ -130,12 +130,15 @@ impl Entry<'_> {
         };
         // What is as it should be needs no permission.
         let Standing::Planned(_) = standing else { return standing };
+        if let Some(blocked) = self.put_aside() {
+            return Standing::Blocked(blocked);
+        }
         let held = || (self.scene.facts.hold)(self.session, &self.entry.presence);
         self.permission().or_else(held).map_or(standing, Standing::Blocked)
     }
 
     /// What stands in the way whatever is found.
-    fn before(&self, wanted: Wish, is_named: bool, shared: Option<&Session>) -> Option<Blocked> {
+    fn before(&self, wanted: Wish, shared: Option<&Session>) -> Option<Blocked> {
         let key = &self.session.key;
         let host = &self.scene.inputs.observation.host;
         if key.host != *host {
@@ -145,21 +148,26 @@ impl Entry<'_> {
         if let Some(doubt) = &self.session.doubt {
             return Some(Blocked::new(BlockCode::Unknown, doubt.why.clone()));
         }
-        let is_stop = wanted == Wish::Stop;
-        if self.session.suspend && !(is_stop && is_named) {
+        // What does not run need not be stopped, whatever its entry says.
+        if wanted == Wish::Stop {
+            return None;
+        }
+        let same = |other: &Session| {
+            let message = format!("{} gives it and {} the same name; rename one of them", key.mux, printable(&other.key.name));
+            Blocked::new(BlockCode::Ambiguous, message)
+        };
+        self.put_aside().or_else(|| shared.map(same))
+    }
+
+    /// Why nothing is done with the entry, whoever names it.
+    fn put_aside(&self) -> Option<Blocked> {
+        if self.session.suspend {
             return Some(Blocked::new(BlockCode::Suspended, "the entry says `suspend`; take that out to let headcount act"));
         }
         let is_archived =
             self.session.lead.desired == Some(Desired::Archived) || self.session.recorded.status == Some(Status::Archived);
-        if is_archived && !is_stop {
-            let message = "the entry is archived; give it another `desired` or `status` first";
-            return Some(Blocked::new(BlockCode::Archived, message));
-        }
-        if let Some(other) = shared.filter(|_| !is_stop) {
-            let message = format!("{} gives it and {} the same name; rename one of them", key.mux, printable(&other.key.name));
-            return Some(Blocked::new(BlockCode::Ambiguous, message));
-        }
-        None
+        let message = "the entry is archived; give it another `desired` or `status` first";
+        is_archived.then(|| Blocked::new(BlockCode::Archived, message))
     }
 
     /// Why this manifest may not act on the entry.

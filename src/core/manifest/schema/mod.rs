@@ -175,7 +175,7 @@ struct Declared {
     /// Labels, for `-l key=value`.
     #[schemars(extend("examples" = [{"team": "web"}]))]
     labels: Option<BTreeMap<String, Scalar>>,
-    /// Do not judge this session at all.
+    /// Do not judge this session at all, and do nothing to it, by name either.
     #[schemars(extend("examples" = [true], "default" = false))]
     suspend: Option<bool>,
     /// Other name of `suspend`.
