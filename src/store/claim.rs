@@ -40,8 +40,17 @@ pub enum ClaimError {
 
 /// Who carries texts of a manifest to agents, as a claim says it.
 pub fn of_deliverer(manifest: &Path) -> String {
+    of("deliver", manifest)
+}
+
+/// Who makes reality follow a manifest, as a claim says it.
+pub fn of_enforcer(manifest: &Path) -> String {
+    of("enforce", manifest)
+}
+
+fn of(what: &str, manifest: &Path) -> String {
     let manifest = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
-    format!("deliver {}", manifest.display())
+    format!("{what} {}", manifest.display())
 }
 
 impl Claim {

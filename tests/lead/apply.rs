@@ -180,6 +180,7 @@ fn a_working_agent_is_stopped_at_its_turns_end() {
     await_some("the turn", || says("busy").then_some(()));
     let refused = scene.run(&["stop", "one", "--yes", "--timeout", "300ms", "--json"]).is(75);
     assert_eq!(refused.outcome("one"), ("stop refused".to_owned(), "working".to_owned()));
+    assert!(refused.stdout.contains("no watch enforces that now"), "{refused:?}");
     assert!(is_alive(pid));
     let mut stop = scene.command(&["stop", "one", "--yes", "--json"]);
     let stop = std::thread::spawn(move || stop.output().unwrap());

@@ -23,7 +23,7 @@ use crate::control::watch::{self, LeadOptions, Mqtt, OnEvent, Supervisor, WatchE
 use crate::core::events::{Event, EventLimit, WatchFailure};
 use crate::core::lead::conditions::Condition;
 use crate::core::manifest::select::Selection;
-use crate::store::claim::{Claim, ClaimError};
+use crate::store::claim::{Claim, ClaimError, of_enforcer};
 
 /// How long the last lines may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -122,7 +122,7 @@ pub(crate) fn run(args: &WatchArgs, context: &Context) -> Result<Exit, CliError>
 /// Claims to be the only one who acts for this manifest on this host.
 fn claim_enforcing(pass: &PassOptions) -> Result<Claim, CliError> {
     let manifest = pass.manifest.canonicalize().unwrap_or_else(|_| pass.manifest.clone());
-    Claim::take(&pass.state_home, &format!("enforce {}", manifest.display())).map_err(|error| match error {
+    Claim::take(&pass.state_home, &of_enforcer(&manifest)).map_err(|error| match error {
         ClaimError::Taken { .. } => CliError::new(Exit::Busy, format!("cannot enforce {}: {error}", manifest.display()))
             .hint("one watch acts for a manifest; leave out `--enforce` here, or stop the other one"),
         ClaimError::Io { .. } => CliError::caused_by(Exit::Failure, &error),

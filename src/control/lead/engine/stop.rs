@@ -1,6 +1,7 @@
 //! A stop: the agent is asked to end, at its turn's end if it works, and its end is waited for.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::quit::{NOT_OPEN, QuitTarget};
@@ -17,6 +18,7 @@ use crate::core::lead::{
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::lead::Desired;
+use crate::store::claim::{Claim, of_enforcer};
 use crate::store::operations::{SessionLock, launched_by};
 
 /// How long what is waited for may be refused: a manifest is no manifest while it is being saved.
@@ -136,7 +138,7 @@ impl Engine<'_> {
                 StopNext::Failed(why) => return Ended::Failed(why),
                 StopNext::StillWorking => {
                     let why = if asked.exit.is_by_keys() { NOT_OPEN } else { "it is still working; `--now` interrupts it" };
-                    return Ended::Refused(BlockCode::Working, why.to_owned());
+                    return Ended::Refused(BlockCode::Working, format!("{why}{}", self.who_goes_on(asked)));
                 }
                 StopNext::Ask => false,
                 StopNext::Kill => true,
@@ -206,6 +208,19 @@ impl Engine<'_> {
     fn await_launcher(&self, key: &SessionKey, pane: Option<u32>) {
         let ledger = self.ledger.read().unwrap_or_default();
         let started = ledger.of(key).and_then(|acted| acted.started.as_ref());
+    /// Who ends it later, where its entry says from now on that it is to be stopped.
+    fn who_goes_on(&self, asked: &StopAsked<'_>) -> &'static str {
+        let is_wanted = asked.wish != Wish::Restart && asked.desired == Some(Desired::Stopped);
+        let claim = of_enforcer(Path::new(&self.manifest));
+        match is_wanted && self.request.cause.is_none() {
+            true if Claim::is_taken(&self.request.pass.state_home, &claim) => {
+                "; the watch that enforces its manifest stops it later"
+            }
+            true => "; its entry says `desired: stopped`, and no watch enforces that now",
+            false => "",
+        }
+    }
+
         let Some(launcher) = started.map(|started| started.placed.pid).filter(|pid| Some(*pid) == pane) else { return };
         let until = Instant::now() + SETTLES;
         while !self.world.host.stat(launcher).is_absent() && Instant::now() < until {
