@@ -97,6 +97,21 @@ fn what_is_left_below_a_killed_script_is_hung_up() {
 }
 
 #[test]
+fn an_agent_has_ended_only_once_what_it_is_wrapped_around_has() {
+    let scene = Scene::new(ONE);
+    // It heeds nothing, and the script that attends it does.
+    let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+    let text = text.replace("trap 'rm", "trap '' HUP TERM INT # trap 'rm");
+    scene.world.program("claude", &format!("{text}while :; do sleep 0.05; done\n"));
+    scene.world.wrap_claude();
+    scene.run(&["apply", "--yes"]).is(0);
+    let agent = scene.agents().remove(0).0;
+    let ran = scene.run(&["stop", "one", "--yes", "--kill", "--json"]).is(0);
+    assert_eq!(ran.outcome("one").0, "stop done");
+    assert!(!is_alive(agent));
+}
+
+#[test]
 fn what_an_agent_leaves_behind_when_it_ends_by_itself_is_its_own_affair() {
     let scene = Scene::new(ONE);
     let text = std::fs::read_to_string(scene.world.claude()).unwrap();

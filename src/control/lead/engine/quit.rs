@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::Engine;
 use super::dialogs::is_in_front;
+use crate::agent::Agents;
 use crate::agent::drive::{LaunchTable, QuitForm};
 use crate::control::lead::effects::{self, Ending, KeyGuard, PaneView};
+use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::drift::LiveAgent;
 use crate::core::fact::Fact;
-use crate::core::ids::SessionKey;
+use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::lead::{PaneKey, Permit, Placed};
 use crate::core::observe::Process;
 use crate::host::Host;
@@ -27,11 +29,20 @@ pub(super) struct QuitTarget<'a> {
     pub(super) process: Process,
     /// Its pane; `None`: not all of it is known.
     placed: Option<Placed>,
+    /// What ran below it and is the same agent: a script that starts an agent is taken for it, and agents begin others of their kind.
+    below: Vec<Process>,
+    kind: AgentKind,
+    agents: &'a Agents,
 }
 
 impl<'a> QuitTarget<'a> {
     /// A live agent of a session.
-    pub(super) fn of(host: &dyn Host, table: &'a LaunchTable, pass: &Pass, (key, live): (&SessionKey, &LiveAgent)) -> Self {
+    pub(super) fn of(
+        host: &dyn Host,
+        (agents, table): (&'a Agents, &'a LaunchTable),
+        pass: &Pass,
+        (key, live): (&SessionKey, &LiveAgent),
+    ) -> Self {
         let server = pass.observation().servers.get(&key.server_key()).and_then(Fact::seen);
         let placed = live.session.served_by(server).zip(live.pane.pid).map(|(server, pid)| Placed {
             server,
@@ -41,7 +52,37 @@ impl<'a> QuitTarget<'a> {
             pid,
             is_new_session: false,
         });
-        Self { table, process: live.agent.process, placed }
+        let (process, kind) = (live.agent.process, live.agent.kind);
+        let mut target = Self { table, process, placed, below: Vec::new(), kind, agents };
+        target.below = below(host, process.pid).into_iter().filter(|process| target.is_kin(host, *process)).collect();
+        target
+    }
+
+    /// Whether a process is there and the same agent: what an agent runs looks like that for a moment, before it is another program.
+    fn is_kin(&self, host: &dyn Host, process: Process) -> bool {
+        host.process(process.pid).seen().is_some_and(|now| {
+            let identified = self.agents.identify(&now.argv, || host.exe(now.pid));
+            Process::from(now) == process && identified.is_some_and(|(adapter, _)| adapter.kind() == self.kind)
+        })
+    }
+
+    /// What is left of it.
+    pub(super) fn left(&self, world: &Observer) -> Vec<Process> {
+        let top = Some(self.process).filter(|_| !effects::is_gone(world, self.whom()));
+        let below = self.below.iter().copied().filter(|process| self.is_kin(world.host.as_ref(), *process));
+        top.into_iter().chain(below).collect()
+    }
+
+    /// Kills what is left of it.
+    ///
+    /// # Errors
+    /// One line.
+    pub(super) fn kill(&self, world: &Observer, permit: &Permit) -> Result<bool, String> {
+        effects::end(world, permit, self.whom(), Ending::Killed)?;
+        for process in self.left(world) {
+            effects::end(world, permit, (process, false), Ending::Killed)?;
+        }
+        Ok(true)
     }
 
     /// Its process, and whether it stands for a group.
@@ -53,6 +94,20 @@ impl<'a> QuitTarget<'a> {
     pub(super) fn is_by_keys(&self) -> bool {
         matches!(self.table.quit, QuitForm::Keys(_))
     }
+}
+
+/// What runs below a process.
+fn below(host: &dyn Host, top: u32) -> Vec<Process> {
+    let Fact::Seen(table) = host.table() else { return Vec::new() };
+    let (mut above, mut all) = (vec![top], Vec::new());
+    while let Some(parent) = above.pop() {
+        let children = table.iter().filter(|row| row.parent == parent).map(|row| row.pid);
+        for process in children.filter_map(|pid| host.stat(pid).into_seen()) {
+            above.push(process.pid);
+            all.push(Process::from(&process));
+        }
+    }
+    all
 }
 
 impl Engine<'_> {

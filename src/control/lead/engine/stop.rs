@@ -61,7 +61,7 @@ impl Engine<'_> {
             grace: chrono::TimeDelta::seconds(i64::from(table.grace)),
         };
         let (desired, fields) = (session.lead.desired, lead_fields(session));
-        let exit = QuitTarget::of(self.world.host.as_ref(), table, pass, (&session.key, live));
+        let exit = QuitTarget::of(self.world.host.as_ref(), (&agents, table), pass, (&session.key, live));
         // Keys are typed into an empty composer, and nowhere else.
         let is_idle = !exit.is_by_keys() && facts::is_idle(pass, live, verdict);
         let is_idle = is_idle || self.is_open(&session.key, &exit);
@@ -124,18 +124,22 @@ impl Engine<'_> {
         lock: SessionLock,
     ) -> Ended {
         let mut clock = WaitClock::begin(permit.operation().begun);
-        let (key, whom) = (&permit.operation().session, asked.exit.whom());
+        let key = &permit.operation().session;
         // Since when it has been refused, while its turn is waited for.
         let mut refused: Option<Instant> = None;
         let mut seen = StopEvidence { is_idle, ..StopEvidence::default() };
         let (mut pause, mut lock) = (LOOKS[0], Some(lock));
         loop {
-            seen.is_gone = effects::is_gone(self.world, whom);
+            let left = asked.exit.left(self.world);
+            seen.is_gone = left.is_empty();
             let now = clock.now();
             let next = next_stop(permit.operation().begun, options, seen, now);
             let is_kill = match next {
                 StopNext::Done => return Ended::Gone,
-                StopNext::Failed(why) => return Ended::Failed(why),
+                StopNext::Failed(why) => {
+                    let left: Vec<String> = left.iter().map(|process| process.pid.to_string()).collect();
+                    return Ended::Failed(format!("{why} (still there: process {})", left.join(", ")));
+                }
                 StopNext::StillWorking => {
                     let why = if asked.exit.is_by_keys() { NOT_OPEN } else { "it is still working; `--now` interrupts it" };
                     return Ended::Refused(BlockCode::Working, format!("{why}{}", self.who_goes_on(asked)));
@@ -190,7 +194,7 @@ impl Engine<'_> {
                 return Ended::Failed(line(&error));
             }
             let done = match is_kill {
-                true => effects::end(self.world, permit, whom, effects::Ending::Killed),
+                true => asked.exit.kill(self.world, permit),
                 false => self.ask_to_quit(permit, &asked.exit),
             };
             match done {
@@ -204,10 +208,6 @@ impl Engine<'_> {
         }
     }
 
-    /// Waits a moment for our launcher, which holds the conversation until it has written how its agent ended.
-    fn await_launcher(&self, key: &SessionKey, pane: Option<u32>) {
-        let ledger = self.ledger.read().unwrap_or_default();
-        let started = ledger.of(key).and_then(|acted| acted.started.as_ref());
     /// Who ends it later, where its entry says from now on that it is to be stopped.
     fn who_goes_on(&self, asked: &StopAsked<'_>) -> &'static str {
         let is_wanted = asked.wish != Wish::Restart && asked.desired == Some(Desired::Stopped);
@@ -221,6 +221,10 @@ impl Engine<'_> {
         }
     }
 
+    /// Waits a moment for our launcher, which holds the conversation until it has written how its agent ended.
+    fn await_launcher(&self, key: &SessionKey, pane: Option<u32>) {
+        let ledger = self.ledger.read().unwrap_or_default();
+        let started = ledger.of(key).and_then(|acted| acted.started.as_ref());
         let Some(launcher) = started.map(|started| started.placed.pid).filter(|pid| Some(*pid) == pane) else { return };
         let until = Instant::now() + SETTLES;
         while !self.world.host.stat(launcher).is_absent() && Instant::now() < until {
