@@ -36,6 +36,9 @@ pub(crate) struct StatusArgs {
     /// Print as
     #[arg(long, short = 'o', value_name = "FORM")]
     output: Option<StatusForm>,
+    /// Print names only; the same as -o name
+    #[arg(long, short = 'q', conflicts_with_all = ["json", "output"])]
+    quiet: bool,
     /// Keep running, and show what changes
     #[arg(long, short = 'w', conflicts_with = "exit_code")]
     pub(crate) watch: bool,
@@ -57,6 +60,7 @@ impl Default for StatusArgs {
             names: Vec::new(),
             json: false,
             output: None,
+            quiet: false,
             watch: false,
             interval: Duration::from_secs(2),
             exit_code: false,
@@ -69,7 +73,11 @@ impl Default for StatusArgs {
 impl StatusArgs {
     /// The form that was asked for, if it is not the usual table.
     pub(crate) const fn form(&self) -> Option<StatusForm> {
-        if self.json { Some(StatusForm::Json) } else { self.output }
+        match (self.json, self.quiet) {
+            (true, _) => Some(StatusForm::Json),
+            (_, true) => Some(StatusForm::Name),
+            _ => self.output,
+        }
     }
 }
 
