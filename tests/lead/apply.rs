@@ -133,14 +133,25 @@ fn whoever_has_the_conversation_for_a_while_keeps_nothing_stopped_that_was_to_go
     drop(lock);
     assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done");
     // It is taken as soon as the agent has ended, and for longer than anything takes that is left of an agent.
-    let taken = std::thread::spawn(move || {
-        let lock = await_some("the lock", || ConversationLock::take(&home, &name).ok());
-        std::thread::sleep(std::time::Duration::from_secs(5));
-        drop(lock);
-    });
+    let taken = || {
+        let (home, name) = (home.clone(), name.clone());
+        std::thread::spawn(move || {
+            let lock = await_some("the lock", || ConversationLock::take(&home, &name).ok());
+            std::thread::sleep(std::time::Duration::from_secs(5));
+            drop(lock);
+        })
+    };
+    let first = taken();
     assert_eq!(scene.run(&["restart", "one", "--yes", "--json"]).is(0).outcome("one").0, "restart done");
-    assert!(taken.is_finished());
+    assert!(first.is_finished());
     assert_eq!(scene.agents().remove(0).1, id);
+    // What it came to is said where that takes longer than a start may.
+    std::fs::write(scene.manifest(), scene.text().replace("ready: 10s", "ready: 1s")).unwrap();
+    let second = taken();
+    let ran = scene.run(&["restart", "one", "--yes", "--json"]).is(3);
+    assert!(ran.stdout.contains("it was stopped for that, and `headcount start one` goes on"), "{ran:?}");
+    second.join().unwrap();
+    assert_eq!(scene.run(&["start", "one", "--json"]).is(0).outcome("one").0, "resume done");
 }
 
 #[test]

@@ -31,6 +31,7 @@ use crate::core::lead::{
     Action, ActionKind, BlockCode, Judged, Operation, OperationReport, Outcome, Standing, Target, Wish, lead_fields,
 };
 use crate::core::manifest::Session;
+use crate::core::text::printable;
 use crate::fault;
 use crate::store::operations::{LedgerFile, OperationFiles, Operations, SessionLock};
 pub use entry::{forget_all, remove_all, stop_and_forget_all};
@@ -252,7 +253,15 @@ impl<'a> Engine<'a> {
         let begun = Instant::now();
         let stopped = self.step((key, session.agent), ActionKind::Stop, Wish::Restart, Some(&shown));
         let report = match stopped.outcome {
-            Outcome::Done | Outcome::Skipped => self.start_again((key, session.agent)),
+            Outcome::Done | Outcome::Skipped => match self.start_again((key, session.agent)) {
+                report if matches!(report.outcome, Outcome::Failed | Outcome::Refused) => {
+                    let (why, name) = (report.why.unwrap_or_default(), printable(&key.name));
+                    let why =
+                        format!("{why}; it was stopped for that, and `headcount start {name}` goes on in its conversation");
+                    OperationReport { why: Some(why), ..report }
+                }
+                report => report,
+            },
             Outcome::Failed | Outcome::Refused | Outcome::Unverified => stopped,
         };
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
