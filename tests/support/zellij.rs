@@ -29,19 +29,23 @@ pub struct Zellij {
 impl Zellij {
     /// A world with the real program; `None`, said aloud, where there is none.
     pub fn new() -> Option<Self> {
+        Self::in_world(Arc::new(World::new()))
+    }
+
+    /// The same in a world that is there.
+    pub fn in_world(world: Arc<World>) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!(
                 "SKIPPED a test against a real zellij: there is none; `./x test` builds it, HEADCOUNT_TEST_ZELLIJ names it"
             );
             return None;
         };
-        let world = World::new();
         std::os::unix::fs::symlink(program, world.root().join("bin/zellij")).unwrap();
         for directory in ["tmp", "config/zellij"] {
             fs::create_dir_all(world.root().join(directory)).unwrap();
         }
         fs::write(world.root().join("config/zellij/config.kdl"), CONFIG).unwrap();
-        Some(Self { world: Arc::new(world) })
+        Some(Self { world })
     }
 
     /// The world around it.

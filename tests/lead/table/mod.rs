@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+mod others;
 mod rows;
 
 use super::scene::{Ran, Scene};

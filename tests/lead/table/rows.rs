@@ -1,17 +1,19 @@
 //! The faults. Each sets itself up in a world of its own, and gives what headcount said.
 
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::super::scene::{Ran, Scene};
 use super::super::support::{await_end, await_some};
+use super::others::{
+    beside_a_watch, four, open_elsewhere, open_in_zellij, open_nowhere, other_home, other_manifest, stopped_and_continued,
+};
 use super::{LeadFault, ONE};
 
-const APPLY: &[&str] = &["apply", "--yes", "--json"];
+pub(super) const APPLY: &[&str] = &["apply", "--yes", "--json"];
 
-type Struck = Result<Ran, String>;
+pub(super) type Struck = Result<Ran, String>;
 
 const fn fault(
     name: &'static str,
@@ -30,6 +32,7 @@ const fn healed(mut fault: LeadFault, heal: fn(&Scene)) -> LeadFault {
 /// Every row.
 pub(crate) const ROWS: &[LeadFault] = &[
     healed(fault("program missing", program_missing, (3, "program-missing", "claude"), 0), |scene| put_back(scene, "claude")),
+    healed(fault("program not in the PATH of a service", in_a_service, (3, "program-missing", "new panes"), 0), |_| ()),
     healed(fault("working directory missing", cwd_missing, (3, "cwd-missing", "one"), 0), |scene| {
         scene.world.workspace("one");
     }),
@@ -44,6 +47,8 @@ pub(crate) const ROWS: &[LeadFault] = &[
     ),
     fault("agent asks whether it may trust the directory", asks, (1, "untrusted", "trust: true"), 0),
     fault("agent asks somebody to sign in", asks_to_sign_in, (1, "dialog", "sign in"), 0),
+    fault("agent meets a limit of use", meets_a_limit, (0, "met", ""), 1),
+    fault("the script that started the agent is killed alone", script_killed, (0, "done", ""), 1),
     fault("agent hangs", hangs, (1, "unverified", "left running"), 0),
     healed(fault("transcript gone", transcript_gone, (3, "stale-id", ""), 0), |scene| {
         std::fs::rename(scene.world.root().join("kept"), scene.world.home().join(".claude/projects")).unwrap();
@@ -55,6 +60,7 @@ pub(crate) const ROWS: &[LeadFault] = &[
         1,
     ),
     fault("conversation open in another server", |scene| open_elsewhere(scene, "other"), (3, "claimed", ""), 1),
+    fault("conversation open in the other multiplexer", open_in_zellij, (3, "claimed", ""), 1),
     fault("conversation open in a process of nobody's", open_nowhere, (3, "claimed", ""), 1),
     healed(
         fault("name taken by a person's shell", |scene| taken(scene, "exec sh"), (3, "foreign-name", "--reuse"), 0),
@@ -105,7 +111,7 @@ pub(crate) const ROWS: &[LeadFault] = &[
     }),
     fault("manifest changed between plan and apply", manifest_changes, (75, "busy", "run it again"), 0),
     fault("another manifest", other_manifest, (3, "led-elsewhere", "--take"), 1),
-    fault("another HOME at the same time", other_home, (75, "busy", "another headcount"), 0),
+    fault("another HOME and another name of the socket at the same time", other_home, (75, "busy", "another headcount"), 0),
     fault("four applies at once", four, (0, "met", ""), 1),
     healed(fault("headcount stopped in the middle, and continued", stopped_and_continued, (0, "done", ""), 1), |_| ()),
     fault("a watch that acts beside it", beside_a_watch, (0, "met", ""), 1),
@@ -118,18 +124,18 @@ pub(crate) const ROWS: &[LeadFault] = &[
     fault("two entries of one conversation", twice, (3, "ambiguous", ""), 0),
 ];
 
-fn apply(scene: &Scene) -> Ran {
+pub(super) fn apply(scene: &Scene) -> Ran {
     scene.run(APPLY)
 }
 
 /// It runs and was spoken to.
-fn spoken(scene: &Scene) -> (u32, String) {
+pub(super) fn spoken(scene: &Scene) -> (u32, String) {
     apply(scene).is(0);
     scene.prompt("one", &scene.world.workspace("one"));
     scene.agents().remove(0)
 }
 
-fn end_server(scene: &Scene) {
+pub(super) fn end_server(scene: &Scene) {
     let agents = scene.agents();
     scene.world.tmux(["kill-server"]);
     agents.into_iter().for_each(|(pid, _)| await_end(pid));
@@ -166,6 +172,17 @@ fn program_missing(scene: &Scene) -> Struck {
     let path = format!("{}:/usr/bin:/bin", scene.world.root().join("bin").display());
     let ran = scene.command(APPLY).env("PATH", path).output().unwrap();
     Ok(Ran::from(ran))
+}
+
+/// systemd gives no more than the directories of the system.
+fn in_a_service(scene: &Scene) -> Struck {
+    let bin = scene.world.root().join("bin");
+    let tmux = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join("tmux")).find(|it| it.exists());
+    let system = scene.world.root().join("system");
+    std::fs::create_dir(&system).unwrap();
+    std::os::unix::fs::symlink(tmux.ok_or("no tmux")?, system.join("tmux")).unwrap();
+    assert!(bin.join("claude").exists());
+    Ok(Ran::from(scene.command(APPLY).env("PATH", system).env("INVOCATION_ID", "1").output().unwrap()))
 }
 
 fn cwd_missing(scene: &Scene) -> Struck {
@@ -208,6 +225,37 @@ fn asks_to_sign_in(scene: &Scene) -> Struck {
     Ok(ran)
 }
 
+/// It runs on, and is not begun again for that.
+fn meets_a_limit(scene: &Scene) -> Struck {
+    let (_, id) = spoken(scene);
+    let path = scene.world.transcript(&scene.world.workspace("one"), &headcount::core::ids::ConversationId(id));
+    // As Claude Code 2.1.329 writes it.
+    let now = chrono::Utc::now();
+    let asked = serde_json::json!({"type": "user", "uuid": "a", "parentUuid": null, "timestamp": now, "origin": {"kind": "human"},
+        "promptSource": "typed", "message": {"role": "user", "content": "go on"}});
+    let answered = serde_json::json!({"type": "assistant", "uuid": "b", "parentUuid": "a", "timestamp": now,
+        "isApiErrorMessage": true, "error": "rate_limit", "quotaLimits": {"status": "rejected", "resetsAt": now.timestamp() + 600},
+        "message": {"role": "assistant", "model": "<synthetic>", "content": [{"type": "text", "text": "You've hit your limit"}]}});
+    let before = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{before}{asked}\n{answered}\n")).unwrap();
+    let shown = scene.run(&["status"]).is(0).stdout;
+    assert!(shown.contains("limit"), "{shown}");
+    Ok(apply(scene))
+}
+
+/// What it attended lives on without a terminal, unless it is told to end.
+fn script_killed(scene: &Scene) -> Struck {
+    let text = std::fs::read_to_string(scene.world.claude()).unwrap();
+    scene.world.program("claude", &format!("{text}while :; do sleep 0.05 9>&-; done\n"));
+    scene.world.wrap_claude();
+    let (pid, _) = spoken(scene);
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let script = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    Command::new("kill").args(["-KILL", &script]).status().unwrap();
+    await_end(pid);
+    Ok(apply(scene))
+}
+
 fn hangs(scene: &Scene) -> Struck {
     scene.world.program("claude", "#!/bin/bash\nwhile :; do sleep 1; done\n");
     std::fs::write(scene.manifest(), scene.text().replace("ready: 10s", "ready: 1s")).unwrap();
@@ -225,33 +273,6 @@ fn transcript_gone(scene: &Scene) -> Struck {
     end_server(scene);
     std::fs::rename(scene.world.home().join(".claude/projects"), scene.world.root().join("kept")).unwrap();
     Ok(apply(scene))
-}
-
-fn open_elsewhere(scene: &Scene, server: &str) -> Struck {
-    let (_, id) = spoken(scene);
-    end_server(scene);
-    let (lab, socket) = (scene.world.workspace("one"), scene.world.named_socket(server));
-    let pid = scene.world.session_on(&socket, "mine", &lab, &format!("exec claude --resume {id}"));
-    scene.world.registered(pid);
-    Ok(apply(scene))
-}
-
-fn open_nowhere(scene: &Scene) -> Struck {
-    let (_, id) = spoken(scene);
-    end_server(scene);
-    let mut command = Command::new("setsid");
-    command.args(["script", "-qec", &format!("claude --resume {id}"), "/dev/null"]).env_clear().envs(scene.world.variables());
-    command.current_dir(scene.world.workspace("one")).stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("script: {error}"))?;
-    await_some("the agent", || (scene.agents().len() == 1).then_some(()));
-    let ran = apply(scene);
-    // It ends with its input, but only after the row was judged.
-    std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_secs(6));
-        drop(child.stdin.take());
-        let _ = child.wait();
-    });
-    Ok(ran)
 }
 
 fn taken(scene: &Scene, line: &str) -> Struck {
@@ -379,73 +400,6 @@ fn manifest_changes(scene: &Scene) -> Struck {
     scene.world.session("other", &scene.world.workspace("two"), "exec sh");
     let copy = format!("cp {0}/changed {0}/new && mv {0}/new {1}", scene.world.root().display(), scene.manifest().display());
     around_tmux(scene, &format!("*) $real \"$@\"; code=$?; {copy}; exit $code;;"))
-}
-
-fn other_manifest(scene: &Scene) -> Struck {
-    apply(scene).is(0);
-    let other = scene.world.root().join("other.yaml");
-    std::fs::write(&other, scene.text().replace("desired: running", "desired: stopped")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_headcount"));
-    command.env_clear().envs(scene.world.variables()).args(APPLY).arg("-f").arg(other);
-    Ok(Ran::from(command.stdin(Stdio::null()).output().unwrap()))
-}
-
-/// While one acts, another with a HOME and a manifest of its own, and by an alias of the socket's directory.
-fn other_home(scene: &Scene) -> Struck {
-    let socket = scene.world.socket();
-    let alias = scene.world.root().join("alias");
-    std::os::unix::fs::symlink(scene.world.root().join("tmux"), &alias).unwrap();
-    let lock = headcount::store::operations::SessionLock::take(
-        &headcount::store::paths::StateHome::at(scene.world.root().join("mine")),
-        &socket,
-        "one",
-    );
-    let _lock = lock.map_err(|error| error.to_string())?;
-    let home = scene.world.root().join("other-home");
-    std::fs::create_dir(&home).unwrap();
-    let ran = scene.command(APPLY).env("HOME", home).env("TMUX_TMPDIR", alias).output().unwrap();
-    Ok(Ran::from(ran))
-}
-
-fn four(scene: &Scene) -> Struck {
-    let all: Vec<_> =
-        (0..4).map(|_| scene.command(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
-    for child in all {
-        let ran = Ran::from(child.wait_with_output().unwrap());
-        if !matches!(ran.code, Some(0 | 75)) {
-            return Ok(ran);
-        }
-    }
-    Ok(apply(scene))
-}
-
-fn stopped_and_continued(scene: &Scene) -> Struck {
-    let child = scene.command(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    await_some("its operation", || (scene.left("begun.json") == 1).then_some(()));
-    signal("-STOP");
-    let beside = apply(scene);
-    signal("-CONT");
-    let ran = Ran::from(child.wait_with_output().unwrap());
-    // Whoever came meanwhile started nothing: it is refused, or all was there already.
-    if matches!(beside.code, Some(75 | 0)) { Ok(ran) } else { Ok(beside) }
-}
-
-fn beside_a_watch(scene: &Scene) -> Struck {
-    spoken(scene);
-    let mut watch = scene.command(&["watch", "--enforce", "--json", "--interval", "5s"]);
-    let mut watch = watch.stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
-    let mut said = BufReader::new(watch.stdout.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap().contains("started")));
-    std::thread::spawn(move || said.for_each(drop));
-    for _ in 0..3 {
-        end_server(scene);
-        // Whoever comes second finds it done, or that somebody is at it.
-        await_some("all as it should be", || (apply(scene).code == Some(0) && scene.agents().len() == 1).then_some(()));
-    }
-    let _ = watch.kill();
-    let _ = watch.wait();
-    Ok(apply(scene))
 }
 
 fn suspended(scene: &Scene) -> Struck {
