@@ -105,6 +105,13 @@ pub fn conclude(files: &JobFiles, spec: &JobSpec, end: &JobEnd, prepare: fn(&mut
     Ok(())
 }
 
+/// Tells of the ends that nobody told of: their launcher was killed before, and there is none any more. Gives what could not be told.
+pub fn conclude_all(jobs: &[(JobFiles, JobSpec)]) -> Vec<(JobId, String)> {
+    let untold = jobs.iter().filter(|(files, _)| !is_told(files) && files.launcher().is_none());
+    let ends = untold.filter_map(|(files, spec)| Some((files, spec, files.done()?)));
+    ends.filter_map(|(files, spec, end)| Some((spec.job.clone(), conclude(files, spec, &end, |_| ()).err()?))).collect()
+}
+
 /// The event that says in the registry how it ended. `None`: it was called off there, or is gone.
 fn recorded(spec: &JobSpec, end: &JobEnd) -> Result<Option<JobEvent>, String> {
     let registry = Registry::at(&spec.registry);

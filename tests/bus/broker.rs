@@ -168,6 +168,41 @@ impl Broker {
     }
 }
 
+/// Hears all that jobs publish, from now on.
+pub(crate) struct Listener {
+    heard: PathBuf,
+    child: Child,
+}
+
+impl Listener {
+    pub(crate) fn of(broker: &Broker) -> Self {
+        let heard = broker.dir.path().join("heard");
+        let file = std::fs::File::create(&heard).unwrap();
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-h", "127.0.0.1", "-p", &broker.port.to_string(), "-q", "1", "-W", "120", "-t", "python/mqtt/jobs/#"]);
+        let child = command.stdout(Stdio::from(file)).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while std::fs::read(&heard).unwrap().is_empty() {
+            broker.publish("python/mqtt/jobs/none", b"listening", &[]);
+            assert!(Instant::now() < deadline, "the listener hears nothing");
+        }
+        Self { heard, child }
+    }
+
+    /// The events that came, in their order.
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(&self.heard).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Broker {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {

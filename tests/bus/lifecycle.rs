@@ -1,10 +1,9 @@
 //! What is done to the session of a job is told to its registry and its broker.
 
-use std::process::{Command, Stdio};
-
 use headcount::core::job::EventKind;
 use serde_json::Value;
 
+use crate::broker::Listener;
 use crate::run::{declare, headcount};
 use crate::support::await_some;
 use crate::watch::{OPEN, Place};
@@ -35,39 +34,22 @@ fn begun(place: &Place) -> headcount::core::job::Job {
 #[test]
 fn that_its_session_began_was_stopped_and_goes_on() {
     let Some(place) = Place::new(OPEN) else { return };
-    let port = place.broker.port.to_string();
-    let heard = place.world.root().join("heard");
-    let file = std::fs::File::create(&heard).unwrap();
-    let mut listener = Command::new("timeout")
-        .args(["60", "mosquitto_sub", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "python/mqtt/jobs/#"])
-        .stdout(Stdio::from(file))
-        .spawn()
-        .unwrap();
-    await_some("the listener", || {
-        place.broker.publish("python/mqtt/jobs/none", b"listening", &[]);
-        std::fs::read(&heard).is_ok_and(|heard| !heard.is_empty()).then_some(())
-    });
+    let listener = Listener::of(&place.broker);
     let job = begun(&place);
     run(&place, &["stop", "one", "--yes"]);
     run(&place, &["start", "one", "--yes"]);
-    let events = || {
-        let text = std::fs::read_to_string(&heard).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect::<Vec<_>>()
-    };
-    await_some("what was told", || (events().len() >= 3).then_some(()));
+    await_some("what was told", || (listener.events().len() >= 3).then_some(()));
     let told = |event: &Value| {
         assert_eq!(event["job_id"], job.id.as_str());
         assert_eq!(event["data"]["session"]["name"], "one");
         let word = |value: &Value| value.as_str().unwrap().to_owned();
         (word(&event["event"]), word(&event["data"]["lifecycle"]))
     };
-    let told: Vec<_> = events().iter().map(told).collect();
+    let told: Vec<_> = listener.events().iter().map(told).collect();
     let expected = [("started", "create"), ("progress", "stop"), ("progress", "resume")];
     assert_eq!(told, expected.map(|(kind, what)| (kind.to_owned(), what.to_owned())));
     let now = place.job(&job);
     assert_eq!((now.last_seq, now.last_event), (3, Some(EventKind::Progress)));
-    rustix::process::kill_process(rustix::process::Pid::from_child(&listener), rustix::process::Signal::TERM).unwrap();
-    listener.wait().unwrap();
 }
 
 #[test]

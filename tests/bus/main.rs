@@ -4,6 +4,7 @@
 mod broker;
 mod client;
 mod fleet;
+mod headless;
 mod hostile;
 mod lifecycle;
 mod publishing;

@@ -437,12 +437,8 @@ pub fn end_stopped_job(
 pub fn resume_jobs(world: &Observer, request: &LeadRequest) -> Vec<(JobSpec, Result<JobStart, Blocked>)> {
     let state = &request.pass.state_home;
     let all = JobFiles::all(state);
-    for (files, spec) in &all {
-        if let Some(end) = files.done().filter(|_| !job_ends::is_told(files) && files.launcher().is_none())
-            && let Err(why) = job_ends::conclude(files, spec, &end, |_| ())
-        {
-            tracing::warn!(job = spec.job.as_str(), why, "nobody was told of the end of a job");
-        }
+    for (job, why) in job_ends::conclude_all(&all) {
+        tracing::warn!(job = job.as_str(), why, "nobody was told of the end of a job");
     }
     let request = HeadlessRequest { state, launcher: &request.launcher, by: &request.by, cause: Some(LeadCause::ServerLost) };
     job_runs::lost(all)

@@ -14,18 +14,19 @@ use crate::store::job_files::JobFiles;
 /// Goes on with them, and says what became of each.
 pub(crate) fn run(args: &JobResumeArgs, context: &Context) -> Result<Exit, CliError> {
     let scope = headless::scene(context)?;
-    let jobs = match args.all {
-        true => job_runs::lost(JobFiles::all(&scope.state)),
+    let mut jobs = match args.all {
+        true => JobFiles::all(&scope.state),
         false => args.ids.iter().map(|id| headless::files(&scope.state, id)).collect::<Result<_, _>>()?,
     };
+    // A launcher may have been killed before it told of the end.
+    for (job, why) in job_ends::conclude_all(&jobs) {
+        context.out.note(&format!("job {job}: {why}"));
+    }
+    if args.all {
+        jobs = job_runs::lost(jobs);
+    }
     let (mut exit, mut told) = (Exit::Done, Vec::new());
     for (files, spec) in &jobs {
-        // Its launcher may have been killed before it told of the end.
-        if let Some(end) = files.done().filter(|_| files.launcher().is_none())
-            && let Err(why) = job_ends::conclude(files, spec, &end, |_| ())
-        {
-            context.out.note(&format!("job {}: {why}", spec.job));
-        }
         let (outcome, why) = match lead::start_job(&scope.world, &scope.request(), files, spec) {
             Ok(JobStart::Begun) => ("begun", None),
             Ok(JobStart::Met(why)) => ("skipped", Some(why.to_owned())),
