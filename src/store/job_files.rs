@@ -156,6 +156,12 @@ impl JobFiles {
         fault::around(PLACED, || replace::replace(&path, &text)).map_err(failed("write", &path))
     }
 
+    /// Its pane was taken away.
+    pub fn forget_placed(&self) {
+        // What is there all the same is looked for again.
+        let _ = std::fs::remove_file(self.file(PLACED));
+    }
+
     /// What its agent waits for.
     pub fn asks(&self) -> Option<String> {
         String::from_utf8(self.small(ASKS)?).ok()

@@ -297,6 +297,43 @@ fn stopping_and_time_end_its_agent() {
 }
 
 #[test]
+fn an_agent_that_nobody_uses_any_more_ends_with_its_pane() {
+    for desk in Desk::everywhere() {
+        // Somebody goes on with it, and then leaves a draft.
+        let id = desk.job("do it\n@@say all done", &["--name", "kept", "--keep", "8s"]);
+        desk.scene.run(&["job", "wait", &id, "--timeout", "60s"]).is(0);
+        let (agent, launcher, pane) = (desk.agent(&id, 1), desk.launcher(&id), desk.pane("claude-kept"));
+        desk.scene.run(&["ask", &pane, "and now\n@@slow 8", "--yes"]).is(0);
+        let asked = Instant::now();
+        assert!(is_alive(agent), "it was used after its end");
+        await_end(agent);
+        assert!(asked.elapsed() > Duration::from_secs(7), "its time begins anew: {:?}", asked.elapsed());
+        await_end(launcher);
+        assert_eq!(desk.done(&id)["outcome"], "completed");
+        if let Some(zellij) = &desk.zellij {
+            // It keeps a pane whose program has ended.
+            assert!(!zellij.servers().is_empty());
+            let mut watch = desk.scene.command(&["watch", "--enforce", "--interval", "1s"]);
+            let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            in_time("the end of its session", || zellij.servers().is_empty().then_some(()));
+            let _ = watch.kill();
+            let _ = watch.wait();
+        }
+        desk.scene.run(&["job", "stop", &id]).is(0);
+        let id = desk.job("do it\n@@say all done", &["--name", "draft", "--keep", "1s"]);
+        desk.scene.run(&["job", "wait", &id, "--timeout", "60s"]).is(0);
+        let agent = desk.agent(&id, 1);
+        if desk.zellij.is_none() {
+            desk.scene.world.tmux(["send-keys", "-t", "=claude-draft:", "-l", "half a thought"]);
+            std::thread::sleep(Duration::from_secs(6));
+            assert!(is_alive(agent), "a draft is a person's");
+        }
+        desk.scene.run(&["job", "stop", &id]).is(0);
+        await_end(agent);
+    }
+}
+
+#[test]
 fn what_cannot_be_typed_is_refused_and_nothing_is_made() {
     let desk = Desk::in_tmux();
     for prompt in ["/clear", "!ls", "ends in \\", "esc \u{1b}[201~", &"x".repeat(101 << 10)] {

@@ -110,6 +110,9 @@ pub(crate) struct RunArgs {
     /// Wait until it has ended
     #[arg(long)]
     pub(crate) wait: bool,
+    /// How long its pane stays once it is over; an agent at a terminal also as long as somebody uses it
+    #[arg(long, value_name = "DURATION", hide_short_help = true, default_value = "24h", value_parser = values::duration)]
+    pub(crate) keep: Duration,
     /// The multiplexer to do it in
     #[arg(long, value_name = "MUX", hide_short_help = true, value_parser = values::mux())]
     pub(crate) mux: Option<MuxKind>,

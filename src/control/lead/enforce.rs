@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use super::engine::Progress;
 use super::led::{WatchScene, runs_of};
-use super::{LeadError, LeadRequest, about, carry_out, plan_patiently};
+use super::{LeadError, LeadRequest, about, carry_out, headless, plan_patiently};
 use crate::agent::{Agents, TurnQuery};
 use crate::control::job_ends;
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, SessionKey};
+use crate::core::job::run::JobSpec;
 use crate::core::lead::brake::{BrakedEntry, brake};
 use crate::core::lead::enforce::{Decision, LedEntry};
 use crate::core::lead::turns::{Turn, TurnErrorKind};
@@ -100,7 +101,10 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
         let (session, desired) = (entry.session.key.clone(), entry.session.lead.desired?);
         (decision != Decision::Leave).then_some(Gap { session, agent: entry.session.agent, decision, desired })
     };
-    let jobs = JobFiles::all(state).into_iter().filter(|(files, _)| files.done().is_none() || !job_ends::is_told(files));
+    let is_unfinished = |(files, spec): &(JobFiles, JobSpec)| {
+        files.done().is_none() || !job_ends::is_told(files) || headless::has_old_pane(files, spec, pass.observation().at)
+    };
+    let jobs = JobFiles::all(state).into_iter().filter(is_unfinished);
     let jobs = jobs.map(|(_, spec)| spec.session).collect();
     Ok(Gaps { all: wanting.iter().zip(decisions).filter_map(gap).collect(), policy: pass.manifest().lead, jobs })
 }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use rustix::process::Signal;
 
 use super::act::{self, Deed};
@@ -433,6 +434,22 @@ pub fn end_stopped_job(
     files.end(&end).map(Some).map_err(|error| PassError::line(&error))
 }
 
+/// Whether a multiplexer may keep the pane of a job that has been over for as long as that was to stay.
+pub(super) fn has_old_pane(files: &JobFiles, spec: &JobSpec, now: DateTime<Utc>) -> bool {
+    let is_old = || files.done().is_some_and(|end| spec.kept_until(end.ended_at) <= now);
+    spec.session.mux == MuxKind::Zellij && files.placed().is_some() && is_old() && files.launcher().is_none()
+}
+
+fn close_old_panes(world: &Observer, request: &HeadlessRequest<'_>, all: &[(JobFiles, JobSpec)]) {
+    let now = world.host.now();
+    for (files, spec) in all.iter().filter(|(files, spec)| has_old_pane(files, spec, now)) {
+        match close_job_pane(world, request, files, spec) {
+            Ok(()) => files.forget_placed(),
+            Err(why) => tracing::warn!(job = spec.job.as_str(), why, "the pane of a job is still there"),
+        }
+    }
+}
+
 /// Goes on with the jobs whose pane, server or host was lost, and tells of ends that nobody told of. Gives what became of each.
 pub fn resume_jobs(world: &Observer, request: &LeadRequest) -> Vec<(JobSpec, Result<JobStart, Blocked>)> {
     let state = &request.pass.state_home;
@@ -441,6 +458,7 @@ pub fn resume_jobs(world: &Observer, request: &LeadRequest) -> Vec<(JobSpec, Res
         tracing::warn!(job = job.as_str(), why, "nobody was told of the end of a job");
     }
     let request = HeadlessRequest { state, launcher: &request.launcher, by: &request.by, cause: Some(LeadCause::ServerLost) };
+    close_old_panes(world, &request, &all);
     job_runs::lost(all)
         .into_iter()
         .map(|(files, spec)| {

@@ -73,7 +73,7 @@ pub use undeclared::{SessionAim, UndeclaredError, UndeclaredSession, undeclared}
 pub use unlisted::UnlistedManifest;
 pub use waiting::{
     AttendedJob, Background, BackgroundThread, Overview, SentMark, WaitRequest, attend_job, follow_jobs, follow_jobs_once,
-    look_at_attended, overviews, sent_mark, wait,
+    last_use, look_at_attended, overviews, sent_mark, wait,
 };
 pub(in crate::control) use waiting::{deliver, dispatch_crews};
 pub use worker::{WorkerReach, WorkerStanding, worker_standings};

@@ -127,6 +127,7 @@ fn spec(
         return Err(CliError::new(Exit::Refused, why).hint("give the job another --name"));
     }
     let backoff = declared.map(|manifest| manifest.lead.backoff).unwrap_or_default();
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let registry = std::path::absolute(registry.path()).unwrap_or_else(|_| registry.path().to_path_buf());
     Ok(JobSpec {
         version: JobSpec::VERSION,
@@ -141,7 +142,8 @@ fn spec(
         is_asking: args.permissions == Permissions::Ask,
         is_interactive: !args.headless,
         at: Utc::now(),
-        deadline: u64::try_from(args.deadline.as_millis()).unwrap_or(u64::MAX),
+        deadline: millis(args.deadline),
+        keep: millis(args.keep),
         waits: JobWaits::of(backoff, args.backoff, args.attempts),
         notify: args.notify.clone(),
         bus,

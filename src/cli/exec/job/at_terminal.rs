@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use rustix::process::Signal;
 use rustix::termios::{Termios, tcgetattr};
 
@@ -29,6 +30,8 @@ use crate::store::paths::StateHome;
 
 /// How long after the end of an agent the news may come that its terminal was closed.
 const NEWS: Duration = Duration::from_millis(300);
+/// When it is asked again whether an agent is used that is.
+const IN_USE: Duration = Duration::from_secs(10 * 60);
 /// How long the last look at an attempt may take.
 const LAST_LOOK: Duration = Duration::from_secs(20);
 
@@ -154,16 +157,25 @@ impl JobLauncher<'_> {
         matches!(self.doing, JobDoing::AtTerminal(_)) && is_so
     }
 
+    /// When its agent was used last; `None`: it is in use, or that cannot be told.
+    fn used(&self) -> Option<DateTime<Utc>> {
+        let begun = self.files.attempts().pop()?.begun;
+        let (world, job) = self.attended(&begun).ok()?;
+        lead::last_use(&world, &job)
+    }
+
     /// Leaves the terminal to the agent of a job that is over, until it ends. `Some`: the signal by which the pane was taken from us.
     pub(super) fn stay_with(&mut self, agent: LivingAgent, end: &JobEnd, told: &mut Result<(), String>) -> Option<i32> {
         let terminal: Option<Termios> = tcgetattr(io::stdin().as_fd()).ok();
         let group = AgentGroup::new(agent.child.id(), &self.spec.job)?;
         let (mut since, mut taken) = (None::<Instant>, None);
+        let mut kept = self.spec.kept_until(end.ended_at);
         while agent.ended().is_none() {
+            let left = (kept - Utc::now()).to_std().unwrap_or_default();
             let wait = match (since, told.is_err()) {
                 (Some(_), _) => Duration::from_millis(250),
-                (None, true) => AGAIN,
-                (None, false) => Duration::MAX,
+                (None, true) => AGAIN.min(left),
+                (None, false) => left,
             };
             match self.wakes.recv_timeout(wait) {
                 Ok(JobWake::Signal(signal @ (libc::SIGHUP | libc::SIGTERM))) => {
@@ -172,7 +184,20 @@ impl JobLauncher<'_> {
                     group.signal(Signal::TERM);
                 }
                 Err(RecvTimeoutError::Timeout) if since.is_none() => {
-                    *told = job_ends::conclude(&self.files, &self.spec, end, signals::unblock);
+                    if told.is_err() {
+                        *told = job_ends::conclude(&self.files, &self.spec, end, signals::unblock);
+                    }
+                    let now = Utc::now();
+                    if now >= kept {
+                        kept = self.used().map_or((now + IN_USE).min(self.spec.kept_until(now)), |used| {
+                            self.spec.kept_until(used.max(end.ended_at))
+                        });
+                    }
+                    // Nobody has used it for so long, and nobody does.
+                    if now >= kept {
+                        since = Some(Instant::now());
+                        group.signal(Signal::TERM);
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => return taken,
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}

@@ -35,8 +35,6 @@ use crate::store::operations::{EndedRecord, LaunchSpec, LaunchedRecord, LockErro
 
 /// How long another launcher may take to go, and whoever only looks.
 const TAKES: Duration = Duration::from_secs(5);
-/// How long a pane stays after the end of its job.
-const STAYS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time between two tries to tell somebody of the end.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -404,8 +402,11 @@ impl JobLauncher<'_> {
     /// Stays in its pane, for whoever wants to look, and tells those who could not be told.
     fn stay(&mut self, end: &JobEnd, mut told: Result<(), String>) {
         let name = printable(self.spec.job.as_str()).into_owned();
-        say(&format!("headcount: this pane stays for a day; `headcount job stop {name}` or Ctrl-C closes it"));
-        let until = end.ended_at + STAYS;
+        let until = self.spec.kept_until(end.ended_at);
+        if until > Utc::now() {
+            let at = until.format("%Y-%m-%d %H:%M UTC");
+            say(&format!("headcount: this pane stays until {at}; `headcount job stop {name}` or Ctrl-C closes it"));
+        }
         loop {
             if let Err(why) = &told {
                 say(&format!("headcount: {}", printable(why)));

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::super::{FrontRequest, LeadRequest, Queueing, SendRequest, SentText, UnlistedManifest, send};
+use super::super::{FrontRequest, LeadRequest, Queueing, SendRequest, SentText, UnlistedManifest, facts, send};
 use super::background::{Background, BackgroundThread};
 use super::wakes::{LookPlaces, LookWakes};
 use super::{SPACING, TURNS, about, conditions_of, places};
@@ -69,6 +70,26 @@ pub fn look_at_attended(world: &Arc<Observer>, job: &AttendedJob) {
         attendant.is_given = true;
         attendant.look_at_the_end();
     }
+}
+
+/// When the agent of a job that is over was used last. `None`: it is in use, as far as anybody can tell: it works, it asks, somebody is at
+/// its terminal or has it in hand, or a draft stands there.
+pub fn last_use(world: &Arc<Observer>, job: &AttendedJob) -> Option<DateTime<Utc>> {
+    let mut attendant = Attendant::new(world, job).ok()?;
+    let pass = attendant.see(&mut LookPlaces::default()).ok()?;
+    let entry = pass.verdict().entries.first()?;
+    if !entry.presence.live().is_some_and(|live| facts::is_idle(&pass, live, entry)) {
+        return None;
+    }
+    let subject = reading::of_entry(&pass, attendant.key())?;
+    let query = TurnQuery { last: 1, after: None, now: world.host.now() };
+    let turn = reading::turns(&pass.manifest().agents, &subject, &query).into_seen()?.turns.pop()?;
+    let manifest = attendant.sight.as_ref()?.manifest.path().to_owned();
+    let request = LeadRequest { is_automatic: true, ..attendant.request(manifest) };
+    let letter = attendant.letter("Are you in use?".to_owned());
+    // What would get a text now is nobody's.
+    let receipt = send(world, &request, &SendRequest { is_preview: true, key: None, ..letter }).ok()?;
+    turn.ended_at.filter(|_| receipt.outcome == SendOutcome::Preview)
 }
 
 /// What looks at one session.
@@ -202,14 +223,18 @@ impl<'a> Attendant<'a> {
         Ok(Sight { manifest, runner: PassRunner::new(Arc::clone(self.world), options), scope: Scope::ALL })
     }
 
-    fn look(&mut self, listened: &mut LookPlaces) -> Result<Looked, String> {
+    fn see(&mut self, listened: &mut LookPlaces) -> Result<Pass, String> {
         let mut sight = self.sight()?;
         let pass = sight.runner.pass(&sight.scope).map_err(|error| PassError::line(&error))?;
         let sessions = BTreeSet::from([self.key().clone()]);
         sight.scope = about(&sessions);
         *listened = places(self.world, &self.job.state, &pass, &sessions);
-        let manifest = sight.manifest.path().to_owned();
         self.sight = Some(sight);
+        Ok(pass)
+    }
+
+    fn look(&mut self, listened: &mut LookPlaces) -> Result<Looked, String> {
+        let pass = self.see(listened)?;
         let subject = reading::of_entry(&pass, self.key()).ok_or("its entry is gone")?;
         let all = conditions_of(self.world, &self.job.state, &pass, &|key| *key == self.job.spec.session);
         let conditions = all.get(self.key()).map_or(&[][..], |seen| seen.conditions.as_slice());
@@ -218,7 +243,7 @@ impl<'a> Attendant<'a> {
             if let Some(asks) = &asks {
                 self.happens(EventKind::PermissionRequired, asks);
             }
-            return self.give(manifest);
+            return self.give();
         }
         self.tell(&pass, &subject, conditions, asks.as_deref())
     }
@@ -310,18 +335,9 @@ impl<'a> Attendant<'a> {
     }
 
     /// Gives the agent its prompt, as soon as it takes one.
-    fn give(&mut self, manifest: PathBuf) -> Result<Looked, String> {
-        let letter = SendRequest {
-            session: self.key().clone(),
-            agent: self.job.spec.agent,
-            what: SentText::New(self.followed.prompt.clone(), TextOptions::default()),
-            key: Some(format!("job {} {}", self.job.spec.job, self.job.begun.number)),
-            is_preview: false,
-            submits: true,
-            interrupts: false,
-            mid_turn: false,
-            queueing: Queueing::Never,
-        };
+    fn give(&mut self) -> Result<Looked, String> {
+        let manifest = self.sight.as_ref().map(|sight| sight.manifest.path().to_owned()).ok_or("it was not looked at")?;
+        let letter = self.letter(self.followed.prompt.clone());
         let receipt = send(self.world, &self.request(manifest), &letter).map_err(|error| PassError::line(&error))?;
         let soon = Ok(Looked::Again(Duration::ZERO));
         match receipt.outcome {
@@ -356,6 +372,20 @@ impl<'a> Attendant<'a> {
             self.happens(EventKind::Progress, "it was given its prompt");
         }
         soon
+    }
+
+    fn letter(&self, text: String) -> SendRequest {
+        SendRequest {
+            session: self.key().clone(),
+            agent: self.job.spec.agent,
+            what: SentText::New(text, TextOptions::default()),
+            key: Some(format!("job {} {}", self.job.spec.job, self.job.begun.number)),
+            is_preview: false,
+            submits: true,
+            interrupts: false,
+            mid_turn: false,
+            queueing: Queueing::Never,
+        }
     }
 
     fn request(&self, manifest: PathBuf) -> LeadRequest {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-pub use self::attending::{AttendedJob, attend_job, look_at_attended};
+pub use self::attending::{AttendedJob, attend_job, last_use, look_at_attended};
 pub use self::background::{Background, BackgroundThread};
 pub(in crate::control) use self::crews::dispatch_crews;
 pub(in crate::control) use self::deliver::deliver;

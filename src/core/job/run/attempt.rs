@@ -214,6 +214,7 @@ mod tests {
             is_asking: false,
             is_interactive: false,
             at: at(0),
+            keep: 0,
             deadline: 5 * 3_600_000,
             waits: JobWaits { first: 180_000, factor: 2.0, most: 3_600_000, attempts: 10 },
             notify: None,

@@ -52,11 +52,24 @@ pub struct JobSpec {
     pub bus: Option<JobBus>,
     /// Who asked for it.
     pub by: String,
+    /// How long its pane stays once it is over, in milliseconds.
+    #[serde(default = "JobSpec::keeps")]
+    pub keep: u64,
 }
 
 impl JobSpec {
     /// The version of this build.
     pub const VERSION: u32 = 2;
+
+    /// How long panes stay where nothing was said: a day.
+    const fn keeps() -> u64 {
+        24 * 60 * 60 * 1000
+    }
+
+    /// Until when its pane stays if it was used last at this time.
+    pub fn kept_until(&self, used: DateTime<Utc>) -> DateTime<Utc> {
+        after(used, self.keep)
+    }
 
     /// How far its agent may go.
     pub const fn permissions(&self) -> Permissions {
@@ -69,9 +82,13 @@ impl JobSpec {
 
     /// When its time is over.
     pub fn ends_at(&self) -> DateTime<Utc> {
-        let deadline = TimeDelta::from_std(Duration::from_millis(self.deadline)).unwrap_or(TimeDelta::MAX);
-        self.at.checked_add_signed(deadline).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        after(self.at, self.deadline)
     }
+}
+
+fn after(at: DateTime<Utc>, millis: u64) -> DateTime<Utc> {
+    let span = TimeDelta::from_std(Duration::from_millis(millis)).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// How a job is tried again after a failure, in milliseconds.
