@@ -43,8 +43,11 @@ fn a_job_goes_from_submit_to_completed() {
     );
     assert_eq!(place.run(&["job", "wait", &id]).code, Some(0));
     assert_eq!(place.run(&["job", "cancel", &id]).code, Some(3));
-    assert_eq!(place.run(&["job", "prune"]).stdout, "Removed 0 jobs.\n");
-    assert!(place.run(&["job", "prune", "--older-than", "0"]).stdout.contains(&id));
+    let kept = place.run(&["job", "prune"]);
+    assert_eq!(kept.stdout, "Removed 0 jobs.\n");
+    assert!(kept.stderr.contains("1 job ended later") && kept.stderr.contains("--older-than 0s"), "{}", kept.stderr);
+    let all = place.run(&["job", "prune", "--older-than", "0"]);
+    assert!(all.stdout.contains(&id) && all.stderr.is_empty(), "{all:?}");
     assert_eq!(place.run(&["job", "show", &id]).code, Some(1));
 }
 

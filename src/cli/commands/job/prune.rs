@@ -30,6 +30,12 @@ pub(crate) fn run(args: &PruneArgs, registry: &Registry, context: &Context) -> R
         let verb = if args.dry_run { "Would remove" } else { "Removed" };
         let lines: String = pruned.jobs.iter().map(|job| format!("{} {}\n", job.id, job.status)).collect();
         context.out.answer(&format!("{lines}{verb} {}.\n", plural(pruned.jobs.len(), "job", "jobs")))?;
+        let ended = registry.prune(DateTime::<Utc>::MAX_UTC, true)?.jobs.len();
+        let younger = if args.dry_run { ended.saturating_sub(pruned.jobs.len()) } else { ended };
+        if younger > 0 {
+            let jobs = plural(younger, "job", "jobs");
+            context.out.note(&format!("{jobs} ended later; `--older-than 0s` removes all that have ended"));
+        }
     }
     Ok(Exit::Done)
 }
