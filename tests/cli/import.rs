@@ -124,7 +124,28 @@ fn a_manifest_that_is_there_keeps_every_byte_and_its_journal_says_what_came() {
     }
     assert!(text.contains("agentdeck_fix_1a2b # from agent-deck") && !text.contains("from tmuxp"), "{text}");
     let history = place.run(&["history"]).stdout;
-    assert!(history.contains("an entry was added"), "{history}");
+    assert!(history.contains("imported from agent-deck"), "{history}");
+    // It is taken back, byte for byte, and once.
+    let undone = place.run(&["undo", "1"]);
+    assert_eq!((undone.code, fs::read_to_string(&path).unwrap().as_str()), (Some(0), own), "{undone:?}");
+    assert_eq!(place.run(&["undo", "1"]).code, Some(3));
+    run(&place, &["agent-deck"]);
+    let changed = fs::read_to_string(&path).unwrap().replace("/w/login", "/w/other");
+    fs::write(&path, &changed).unwrap();
+    assert_eq!(place.run(&["undo", "3"]).code, Some(3), "what somebody has changed since stays");
+    assert_eq!(fs::read_to_string(&path).unwrap(), changed);
+}
+
+#[test]
+fn an_import_into_no_manifest_is_taken_back_entry_by_entry() {
+    let place = all();
+    run(&place, &[]);
+    for number in ["3", "1", "6", "2", "5", "4"] {
+        let undone = place.run(&["undo", number]);
+        assert_eq!(undone.code, Some(0), "{number}: {undone:?}");
+    }
+    assert!(place.run(&["check"]).stdout.contains("0 sessions"));
+    assert_eq!(run(&place, &[]).code, Some(0));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &ImportArgs, context: &Context) -> Result<Exit, CliError
         _ => imports.added_to(&before.text, &before.manifest).map_err(refused)?,
     };
     if report.written {
-        write(&imports, &before, &new, args, context)?;
+        write(&imports, &before, args, context)?;
     }
     say(&report, &before, &new, args, context)?;
     let failed = report.sources.iter().any(|source| source.problem.is_some());
@@ -80,9 +80,9 @@ fn before(context: &Context) -> Result<Before, CliError> {
     Ok(Before { path, text, manifest, is_new })
 }
 
-fn write(imports: &Imports, before: &Before, new: &str, args: &ImportArgs, context: &Context) -> Result<(), CliError> {
+fn write(imports: &Imports, before: &Before, args: &ImportArgs, context: &Context) -> Result<(), CliError> {
     if before.is_new {
-        return init::write(&before.path, new).map_err(|error| init::failed(&before.path, &error));
+        init::write(&before.path, HEAD).map_err(|error| init::failed(&before.path, &error))?;
     }
     let judge = JudgeArgs::default();
     let look = PassRequest::look(Selection::default(), &judge);

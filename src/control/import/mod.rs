@@ -7,6 +7,7 @@ mod reading;
 use std::path::{Path, PathBuf};
 
 use super::lead::DeclareError;
+use super::lead::amend;
 use super::lead::declare::{self, NewManifestEntry};
 use super::observe::Observer;
 use super::pass::PassOptions;
@@ -90,7 +91,7 @@ impl Imports {
     /// # Errors
     /// [`DeclareError`]; then it is as it was.
     pub fn write(&self, world: &Observer, options: &PassOptions) -> Result<Vec<PathBuf>, DeclareError> {
-        declare::append_all(world, options, &self.new_entries())
+        amend::import(world, options, &self.new_entries())
     }
 
     /// What was found, for people and programs.

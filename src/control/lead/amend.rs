@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::allow::{Permission, PermissionFile, scope_of};
-use super::declare::{DeclareError, read};
+use super::declare::{DeclareError, NewManifestEntry, appended, read};
 use crate::control::observe::Observer;
 use crate::control::pass::{self, PassError, PassOptions, environment};
-use crate::core::drift::Class;
+use crate::core::drift::{Class, Evidence};
 use crate::core::edit::{Edit, Segment};
 use crate::core::ids::SessionKey;
 use crate::core::manifest::names::Field;
@@ -66,6 +66,42 @@ pub(super) fn remove(world: &Observer, options: &PassOptions, key: &SessionKey, 
         let scopes = [scope_of(&manifest), scope_of(&left)];
         Ok(Some(Change { text: out.text, intent, scopes, renamed: None }))
     })
+}
+
+/// Writes entries that another tool knows at the end of the list, all of them or none. Each is an entry of the journal that `undo` takes
+/// back. Gives the versions that were kept because somebody saved meanwhile.
+///
+/// # Errors
+/// [`DeclareError`]; then the manifest is as it was.
+pub(in crate::control) fn import(
+    world: &Observer,
+    options: &PassOptions,
+    entries: &[NewManifestEntry<'_>],
+) -> Result<Vec<PathBuf>, DeclareError> {
+    let amended = change(world, options, |journal, snapshot| {
+        let (text, manifest) = read(world, options, snapshot)?;
+        let new = appended(text, &manifest, entries)?;
+        let left = loads(world, &new)?;
+        let (list, count) = (manifest.list_path(), manifest.sessions.len());
+        let records = (count..).zip(entries).filter_map(|(index, entry)| {
+            Some(NewEntry {
+                at: world.host.now(),
+                boot: world.host.boot().seen().map(|boot| boot.id.clone()),
+                manifest: snapshot.path.clone(),
+                class: Class::Unregistered,
+                session: entry.key.clone(),
+                agent: left.find(entry.key)?.agent,
+                message: format!("{}: imported {}.", entry.key.name, entry.comment?),
+                evidence: vec![Evidence::new(Evidence::IMPORT, entry.comment?)],
+                edits: vec![Edit::new(list.clone().index(index), None, Some(entry.value.clone()))],
+                undoes: None,
+            })
+        });
+        let after = TextHash::of(new.as_bytes());
+        let intent = journal.begin(records.collect(), snapshot.hash, after).map_err(PassError::from)?;
+        Ok(Some(Change { text: new, intent, scopes: [scope_of(&manifest), scope_of(&left)], renamed: None }))
+    })?;
+    Ok(amended.saved)
 }
 
 /// Takes the recorded conversation out of the entry of a session.

@@ -67,24 +67,9 @@ pub(in crate::control) struct NewManifestEntry<'a> {
 /// # Errors
 /// [`DeclareError`].
 pub fn append(world: &Observer, options: &PassOptions, key: &SessionKey, entry: &Value) -> Result<Vec<PathBuf>, DeclareError> {
-    append_all(world, options, &[NewManifestEntry { key, value: entry, comment: None }])
-}
-
-/// Writes new entries at the end of the list, all of them or none.
-///
-/// # Errors
-/// [`DeclareError`].
-pub(in crate::control) fn append_all(
-    world: &Observer,
-    options: &PassOptions,
-    entries: &[NewManifestEntry<'_>],
-) -> Result<Vec<PathBuf>, DeclareError> {
     let edits = |snapshot: &Snapshot| -> Result<Option<Vec<u8>>, DeclareError> {
         let (text, manifest) = read(world, options, snapshot)?;
-        if let Some(entry) = entries.iter().find(|entry| manifest.find(entry.key).is_some()) {
-            return Err(DeclareError::Refused(format!("{} has an entry already", entry.key)));
-        }
-        let new = with_entries(text, &manifest, entries).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+        let new = appended(text, &manifest, &[NewManifestEntry { key, value: entry, comment: None }])?;
         yaml::load(&new, &environment(world)).map_err(|diagnostics| PassError::Invalid {
             path: options.manifest.clone(),
             text: new.clone(),
@@ -92,11 +77,18 @@ pub(in crate::control) fn append_all(
         })?;
         Ok(Some(new.into_bytes()))
     };
-    let (session, message) = match entries {
-        [entry] => (Some(entry.key), "an entry was added".to_owned()),
-        _ => (None, format!("{} entries were added", entries.len())),
-    };
-    update(world, options, edits, session, &message)
+    update(world, options, edits, Some(key), "an entry was added")
+}
+
+/// The text of a manifest with more entries, none of which it has.
+///
+/// # Errors
+/// [`DeclareError::Refused`].
+pub(super) fn appended(text: &str, manifest: &Manifest, entries: &[NewManifestEntry<'_>]) -> Result<String, DeclareError> {
+    if let Some(entry) = entries.iter().find(|entry| manifest.find(entry.key).is_some()) {
+        return Err(DeclareError::Refused(format!("{} has an entry already", entry.key)));
+    }
+    with_entries(text, manifest, entries).map_err(|refusal| DeclareError::Refused(refusal.why()))
 }
 
 /// The text of a manifest with more entries at the end of its list.

@@ -3,7 +3,7 @@
 
 mod act;
 mod allow;
-mod amend;
+pub(in crate::control) mod amend;
 pub mod bridge;
 mod conditions;
 mod crews;

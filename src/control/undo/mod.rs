@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::control::observe::Observer;
 use crate::control::pass::{PassError, environment, kept};
+use crate::core::drift::Evidence;
 use crate::core::edit::{Edit, Path, Segment};
 use crate::core::manifest::{Manifest, Session};
 use crate::core::text::printable;
@@ -167,9 +168,19 @@ impl Undoing<'_> {
         let text = yaml::decode(&snapshot.bytes).map_err(|diagnostic| self.invalid(vec![diagnostic], snapshot))?;
         let loaded = yaml::load(text, &environment(self.world)).map_err(|all| self.invalid(all, snapshot))?;
         let edits = self.edits(&loaded.manifest)?;
-        let new = yaml::apply(text, &edits).map_err(|refusal| UndoError::refused(self.entry.id, refusal.why()))?;
+        let bare = self.without_our_comment(text);
+        let new = yaml::apply(&bare, &edits).map_err(|refusal| UndoError::refused(self.entry.id, refusal.why()))?;
         self.judge(&loaded.manifest, &new)?;
         Ok((text.to_owned(), new))
+    }
+
+    /// The text without the comment that an import wrote behind its entry: any other is a person's, and stays.
+    fn without_our_comment(&self, text: &str) -> String {
+        let imported = self.entry.evidence.iter().find(|evidence| evidence.source == Evidence::IMPORT);
+        let Some(ours) = imported.map(|evidence| format!(" # {}", evidence.fact)) else { return text.to_owned() };
+        let is_its = |line: &str| line.trim_end().ends_with(&ours) && line.contains(&self.entry.session.name);
+        let line = |line: &str| if is_its(line) { line.replacen(&ours, "", 1) } else { line.to_owned() };
+        text.split_inclusive('\n').map(line).collect()
     }
 
     /// Refuses a text that would not load, and one that gives the session an id which another entry holds by now.

@@ -210,6 +210,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The source of what another tool's file said; the fact stands as a comment behind the entry.
+    pub const IMPORT: &str = "import";
+
     /// A fact and its source.
     pub fn new(source: impl Into<String>, fact: impl Into<String>) -> Self {
         Self { source: source.into(), fact: fact.into() }
