@@ -171,7 +171,7 @@ impl ContextFiles {
         Self { directory }
     }
 
-    /// Those of a directory, which is made with all that belongs into it if it is not there.
+    /// Those of a directory, which is made with all that belongs in it if it is not there.
     ///
     /// # Errors
     /// [`CrewError`].

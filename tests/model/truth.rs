@@ -145,7 +145,7 @@ pub fn name(name: usize) -> String {
     format!("s{name}-creator-{}", kind(name))
 }
 
-/// The agent that belongs into the session of a name.
+/// The agent that belongs in the session of a name.
 pub fn kind(name: usize) -> &'static str {
     KINDS[usize::from(name == 4)]
 }

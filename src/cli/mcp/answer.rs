@@ -34,11 +34,30 @@ pub(super) fn answer(tool: &ToolEntry, page: &AnswerPage, printed: &str) -> Resu
             (json!({ "schema": format!("headcount/{list}/v1"), list: lines }), next)
         }
     };
+    without_options(&mut document);
     if let (Some(next), Value::Object(map)) = (next, &mut document) {
         map.insert("next_cursor".to_owned(), Value::String(next));
     }
     let document = marked(document, tool.said);
     shortened(document).ok_or_else(|| "the answer is too long: ask for fewer rows, or name a session".to_owned())
+}
+
+/// What headcount says to a person, less what only a command line can do: no tool has its options.
+pub(super) fn for_a_client(text: &str) -> String {
+    let is_said = |clause: &&str| !clause.split('`').skip(1).step_by(2).any(|command| command.contains("--"));
+    text.split("; ").filter(is_said).collect::<Vec<_>>().join("; ")
+}
+
+/// The same for every reason in a document.
+fn without_options(value: &mut Value) {
+    match value {
+        Value::Array(all) => all.iter_mut().for_each(without_options),
+        Value::Object(map) => map.iter_mut().for_each(|(name, value)| match value {
+            Value::String(text) if matches!(name.as_str(), "why" | "message") => *text = for_a_client(text),
+            value => without_options(value),
+        }),
+        _ => {}
+    }
 }
 
 /// A page of the lists of a document, each from the same place on; and where the next one begins.
@@ -178,6 +197,24 @@ mod tests {
 
     fn turns(answer: &Value) -> Vec<&str> {
         answer["turns"].as_array().unwrap().iter().map(|turn| turn["text"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn no_reason_names_an_option_that_no_tool_has() {
+        let tool = find("stop").unwrap();
+        let why = "this command runs in that session; `--self` acts on it all the same";
+        let printed = json!({ "operations": [{ "why": why, "screen_tail": why }] }).to_string();
+        let answer = answer(tool, &AnswerPage::default(), &printed).unwrap();
+        assert_eq!(answer["operations"][0]["why"], "this command runs in that session");
+        assert_eq!(answer["operations"][0]["screen_tail"], why, "what a session says is left as it is");
+        for (said, left) in [
+            ("a shows it; `headcount stop NAME --yes` stops it; it is idle", "a shows it; it is idle"),
+            ("not allowed; `headcount allow` allows it", "not allowed; `headcount allow` allows it"),
+            ("`a` and `b` -- both", "`a` and `b` -- both"),
+            ("`headcount queue --drop X` takes it back", ""),
+        ] {
+            assert_eq!(for_a_client(said), left);
+        }
     }
 
     #[test]

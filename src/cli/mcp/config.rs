@@ -35,7 +35,7 @@ pub(super) fn print(client: McpClientKind, args: &McpArgs, context: &Context) ->
     let launch = Launch { program: text(program)?, args: words, env: PASSED_ON.into_iter().filter_map(set).collect() };
     let (file, config) = config(client, &launch);
     context.out.answer(&config)?;
-    context.out.note(&format!("this belongs into {file}; headcount has not changed it"));
+    context.out.note(&format!("this belongs in {file}; headcount has not changed it"));
     Ok(Exit::Done)
 }
 
@@ -49,7 +49,7 @@ fn word(grant: &McpGrant) -> String {
     }
 }
 
-/// The file of a client, and what belongs into it.
+/// The file of a client, and what belongs in it.
 fn config(client: McpClientKind, launch: &Launch) -> (&'static str, String) {
     let Launch { program, args, env } = launch;
     let under = |key: &str, server: Value| format!("{:#}\n", json!({ key: { "headcount": server } }));

@@ -130,7 +130,13 @@ pub(super) async fn run(
 impl RanCommand {
     /// A line of its log.
     fn hear(&mut self, line: &str, told: &impl Fn(&str)) {
-        let Ok(line) = serde_json::from_str::<Value>(line) else { return };
+        let Ok(line) = serde_json::from_str::<Value>(line) else {
+            // A command line that is not understood is said before there is a log.
+            if let Some(message) = line.strip_prefix("error: ") {
+                self.complaints.push(Complaint { message: message.to_owned(), hint: String::new(), is_error: true });
+            }
+            return;
+        };
         let word = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         if let (None, Some(receipt)) = (&self.receipt, line.get("receipt").and_then(Value::as_str)) {
             told(receipt);
@@ -138,7 +144,14 @@ impl RanCommand {
         }
         let level = word("level");
         if ["WARN", "ERROR"].contains(&level.as_str()) && self.complaints.len() < MOST_COMPLAINTS {
-            self.complaints.push(Complaint { message: word("message"), hint: word("hint"), is_error: level == "ERROR" });
+            // Of a picture of the manifest what is wrong and where, not what stands there.
+            let picture = word("picture");
+            let places =
+                picture.lines().filter_map(|line| line.strip_prefix("error: ").or(line.trim_start().strip_prefix("--> ")));
+            let places = places.map(str::to_owned);
+            let hint =
+                Some(word("hint")).filter(|hint| !hint.is_empty()).into_iter().chain(places).collect::<Vec<_>>().join(", ");
+            self.complaints.push(Complaint { message: word("message"), hint, is_error: level == "ERROR" });
         }
     }
 }

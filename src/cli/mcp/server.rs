@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::access::{Access, ToolTier};
-use super::answer::answer;
+use super::answer::{answer, for_a_client};
 use super::call::ToolCall;
 use super::run::{self, McpClient, RanCommand};
 use super::tools::{CutShort, TOOLS, ToolEntry, find};
@@ -228,6 +228,7 @@ fn why_not(document: &Value) -> String {
 
 /// A result that says what was not done.
 fn refusal(why: &str, hint: &str) -> CallToolResult {
+    let (why, hint) = (for_a_client(why), for_a_client(hint));
     let hint = if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") };
     CallToolResult::error(vec![ContentBlock::text(format!("not done: {why}{hint}"))])
 }

@@ -2,7 +2,7 @@
 
 use regex::{Captures, Regex};
 
-/// The longest summary, in characters: what is longer belongs into a file.
+/// The longest summary, in characters: what is longer belongs in a file.
 pub const LONGEST_SUMMARY: usize = 2000;
 
 /// What stands where a secret stood.
