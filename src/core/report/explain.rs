@@ -128,7 +128,9 @@ fn observed_lines(
         Some(Fact::Seen(server)) => {
             let pid = server.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
             let sessions = counted(server.sessions.len(), "session");
-            vec![format!("{key}{pid} answered, version {}, {sessions}", server.version)]
+            // Where each session has a server of its own, there is no one version.
+            let version = Some(&server.version).filter(|it| !it.is_empty()).map(|it| format!(", version {it}"));
+            vec![format!("{key}{pid} answered{}, {sessions}", version.unwrap_or_default())]
         }
         Some(Fact::Absent) => vec![format!("{key} is not running")],
         Some(Fact::Unknown(why)) => vec![format!("{key}: {why}")],
