@@ -12,7 +12,7 @@ use crate::core::ids::SessionKey;
 const KEYS: &[(&str, &str)] = &[
     ("j k ↓ ↑", "select; g G first and last; PgUp PgDn pages"),
     ("/", "show only what has these words; Esc shows all again"),
-    ("Enter", "attach; C-b d comes back (inside tmux C-b L; zellij C-o d)"),
+    ("Enter", "attach; C-b d comes back, in a tmux C-b L, in a zellij C-b C-b d; from a zellij session C-o d"),
     ("s", "send a text; what you typed is kept until it is sent"),
     ("a", "read what the agent asks, and approve, deny or choose"),
     ("n", "declare and start a new session"),
@@ -132,7 +132,7 @@ impl Ui {
             effects
         };
         match code {
-            KeyCode::Enter => return vec![seen, Effect::Attach(row.key.clone())],
+            KeyCode::Enter => return vec![Effect::Attach(row.key.clone())],
             KeyCode::Char('s') => {
                 let text = self.drafts.get(&row.key).cloned().unwrap_or_default();
                 self.mode = UiMode::Send { key: row.key.clone(), name: row.name.clone(), text };
@@ -165,25 +165,31 @@ impl Ui {
         self.mode = UiMode::Confirm { question, what: Confirmed::Act(row.act(verb, &[verb])) };
     }
 
+    /// A text to read, which is all there is so far.
+    fn page(&mut self, title: &str, top: Option<usize>) -> Page {
+        self.views += 1;
+        Page {
+            title: title.to_owned(),
+            text: Vec::new(),
+            lines: Vec::new(),
+            columns: self.columns.max(20),
+            top,
+            view: self.views,
+            is_over: true,
+            is_diff: false,
+        }
+    }
+
     /// Opens what a command prints.
     fn view(&mut self, title: &str, host: Option<String>, words: &[&str], is_diff: bool) -> Vec<Effect> {
-        self.views += 1;
-        let follows = words.contains(&"--follow");
-        self.mode = UiMode::Page(Page {
-            title: title.to_owned(),
-            lines: Vec::new(),
-            top: if follows { None } else { Some(0) },
-            view: self.views,
-            is_over: false,
-            is_diff,
-        });
+        let top = if words.contains(&"--follow") { None } else { Some(0) };
+        let page = self.page(title, top);
+        self.mode = UiMode::Page(Page { is_over: false, is_diff, ..page });
         vec![Effect::View { view: self.views, host, words: words.iter().map(|&word| word.to_owned()).collect() }]
     }
 
-    /// Opens all that was said.
     /// Every key, and what the marks mean: a text like any other, so that it is read on a small terminal too.
     fn help(&mut self) {
-        self.views += 1;
         let room = self.columns.max(20);
         let line = |(keys, does): (&str, &str)| {
             let does = wrapped(does, room.saturating_sub(KEY_ROOM));
@@ -192,13 +198,13 @@ impl Ui {
             keys.zip(does).map(|(keys, does)| keys + does.trim_end()).collect::<Vec<_>>()
         };
         let marks = Attention::ALL.map(|it| (it.mark(), it.counted()));
-        let lines = KEYS.iter().copied().chain(marks).flat_map(line).collect();
-        let title = "keys and marks".to_owned();
-        self.mode = UiMode::Page(Page { title, lines, top: Some(0), view: self.views, is_over: true, is_diff: false });
+        let mut page = self.page("keys and marks", Some(0));
+        page.add(KEYS.iter().copied().chain(marks).flat_map(line));
+        self.mode = UiMode::Page(page);
     }
 
+    /// Opens all that was said.
     fn messages(&mut self) {
-        self.views += 1;
         let stamp = |at: chrono::DateTime<chrono::Utc>| at.with_timezone(&chrono::Local).format("%H:%M:%S").to_string();
         let lines = self.log.iter().flat_map(|said| {
             let mut lines = said.text.lines();
@@ -207,12 +213,12 @@ impl Ui {
         });
         let mut lines: Vec<String> = lines.collect();
         lines.extend(self.blind().into_iter().map(|line| format!("unknown   {line}")));
-        let mut lines: Vec<String> = lines.iter().flat_map(|line| wrapped(line, self.columns.max(20))).collect();
         if lines.is_empty() {
             lines.push("nothing was said yet".to_owned());
         }
-        let title = "messages".to_owned();
-        self.mode = UiMode::Page(Page { title, lines, top: None, view: self.views, is_over: true, is_diff: false });
+        let mut page = self.page("messages", None);
+        page.add(lines);
+        self.mode = UiMode::Page(page);
     }
 
     fn filter_key(&mut self, mut text: TextInput, key: KeyEvent) -> Vec<Effect> {

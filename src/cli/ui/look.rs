@@ -15,7 +15,7 @@ use super::model::{HostPicture, Shown};
 use super::post::{Post, UiMessage};
 use crate::cli::run_pass;
 use crate::control::lead::{overviews, reading};
-use crate::control::pass::{PassError, PassOptions};
+use crate::control::pass::PassOptions;
 use crate::core::ids::SessionKey;
 use crate::core::lead::send::{PaneAddress, PaneScreen, ScreenCell, ScreenRow};
 use crate::core::report::status::StatusReport;
@@ -24,6 +24,8 @@ use crate::core::report::status::StatusReport;
 const AGAIN: Duration = Duration::from_secs(15);
 /// The pause between two looks at a screen that changes, and at one that rests.
 const SCREEN: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// The longest one, however long the look at a screen takes.
+const LONGEST: Duration = Duration::from_secs(5);
 /// How long a screen has not changed before it rests.
 const RESTS: Duration = Duration::from_secs(3);
 
@@ -48,7 +50,7 @@ pub(super) fn here(options: PassOptions, post: Post) -> std::io::Result<LookNow>
             let look = || {
                 let wake = |stream| *waker.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
                 overviews(run_pass::world(&options.state_home), &options, wake, |seen| {
-                    let seen = seen.map_err(|error| PassError::line(&error));
+                    let seen = seen.map_err(|error| error.line_with_places());
                     post.send(UiMessage::Looked(Box::new(seen)));
                     ControlFlow::Continue(())
                 });
@@ -160,7 +162,7 @@ pub(super) fn screens(options: &PassOptions, manifest: String, watch: ScreenWatc
             }
             last = Some((what, shown));
             let rests = if is_far || changed.elapsed() > RESTS { SCREEN[1] } else { SCREEN[0] };
-            pause = rests.max(begun.elapsed() * 10);
+            pause = rests.max((begun.elapsed() * 10).min(LONGEST));
         }
     })?;
     Ok(())

@@ -265,7 +265,9 @@ impl Running {
         })?;
         missed.retain(|it| !matches!(it, UiMessage::Resumed));
         missed.into_iter().try_for_each(|message| self.take(message))?;
-        self.carry_out(Effect::Seen(key.clone(), Some(Utc::now())))?;
+        if matches!(ended, Ok((true, _))) {
+            self.carry_out(Effect::Seen(key.clone(), Some(Utc::now())))?;
+        }
         self.now.wake();
         let is_inside = std::env::var_os("TMUX").is_some_and(|value| !value.is_empty());
         match ended {

@@ -112,13 +112,37 @@ impl NewForm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) title: String,
+    /// All of it, and the same in lines of so many columns.
+    pub(super) text: Vec<String>,
     pub(super) lines: Vec<String>,
+    pub(super) columns: usize,
     /// The first line shown; `None`: the end is followed.
     pub(super) top: Option<usize>,
     /// The number of what writes it.
     pub(super) view: u64,
     pub(super) is_over: bool,
     pub(super) is_diff: bool,
+}
+
+impl Page {
+    pub(super) fn add(&mut self, text: impl IntoIterator<Item = String>) {
+        for line in text {
+            self.lines.extend(wrapped(&line, self.columns));
+            self.text.push(line);
+        }
+    }
+
+    /// Breaks its lines anew, and stays at about the same place.
+    pub(super) fn fit(&mut self, columns: usize) {
+        let columns = columns.max(20);
+        if self.columns == columns {
+            return;
+        }
+        let before = self.lines.len().max(1);
+        self.columns = columns;
+        self.lines = self.text.iter().flat_map(|line| wrapped(line, columns)).collect();
+        self.top = self.top.map(|top| top * self.lines.len() / before);
+    }
 }
 
 /// What the keys mean now.
@@ -365,12 +389,13 @@ impl Ui {
         }
         match lines {
             Some(lines) => {
-                let lines = lines.iter().map(|line| printable(&line.replace('\t', "    ")).into_owned());
-                page.lines.extend(lines.flat_map(|line| wrapped(&line, self.columns.max(20))));
+                page.add(lines.iter().map(|line| printable(&line.replace('\t', "    ")).into_owned()));
             }
             None => page.is_over = true,
         }
-        let over = page.lines.len().saturating_sub(20_000);
+        let over = |lines: &[String]| lines.len().saturating_sub(20_000);
+        page.text.drain(..over(&page.text));
+        let over = over(&page.lines);
         page.lines.drain(..over);
         page.top = page.top.map(|top| top.saturating_sub(over));
     }
@@ -388,6 +413,7 @@ impl Ui {
         lines.extend(unknown.map(|it| format!("{}: {}", printable(&it.scope), printable(&it.why))));
         for (host, picture) in &self.far {
             match picture {
+                HostPicture::Blind(why) if why.starts_with(host.as_str()) => lines.push(printable(why).into_owned()),
                 HostPicture::Blind(why) => lines.push(format!("{}: {}", printable(host), printable(why))),
                 HostPicture::Seen(report) => lines.extend(
                     report

@@ -163,7 +163,7 @@ fn the_screens_are_as_agreed() {
     let mut far = report(&[row("far", "alive", &[("idle", EARLIER)])]);
     far.host = "here".to_owned();
     ui.heard("ml".to_owned(), HostPicture::Seen(Box::new(far)));
-    ui.heard("gone".to_owned(), HostPicture::Blind("cannot be reached".to_owned()));
+    ui.heard("gone".to_owned(), HostPicture::Blind("gone cannot be reached".to_owned()));
     let key = ui.selected.clone().unwrap();
     let cells = |text: &str| {
         let cell = |it: char| crate::core::lead::send::ScreenCell { text: it.to_string(), ..Default::default() };
@@ -179,6 +179,34 @@ fn the_screens_are_as_agreed() {
     insta::assert_snapshot!("new_60x14", picture(&mut ui, 60, 14));
     press(&mut ui, "⎋?");
     insta::assert_snapshot!("help_80x24", picture(&mut ui, 80, 24));
+}
+
+#[test]
+fn a_terminal_with_no_room_shows_what_is_asked_of_which_session() {
+    let mut ui = ui(&[row("web-creator", "alive", &[("needs-input", EARLIER)])]);
+    assert!(picture(&mut ui, 20, 5).contains(" ? web-creator"));
+    press(&mut ui, "X");
+    let small = picture(&mut ui, 20, 5);
+    assert!(small.contains("Stop") && small.contains("y yes"), "{small}");
+    press(&mut ui, "n");
+    let choices = vec!["Yes".to_owned(), "No".to_owned()];
+    let question = AskedQuestion { text: "A\nB\nC\nRun it?".into(), choices, hash: "3f8a".into(), is_on_screen_only: false };
+    press(&mut ui, "a");
+    ui.asked(&ui.selected.clone().unwrap(), Ok(question));
+    assert!(picture(&mut ui, 20, 6).contains("2. No"));
+}
+
+#[test]
+fn a_text_that_is_read_fits_whatever_the_terminal_becomes() {
+    let mut ui = ui(&all());
+    picture(&mut ui, 80, 24);
+    press(&mut ui, "d");
+    let words: Vec<String> = (0..40).map(|it| format!("word{it}")).collect();
+    ui.printed(1, Some(vec![words.join(" ")]));
+    for columns in [80, 40, 100, 30] {
+        let shown = picture(&mut ui, columns, 24);
+        assert!(words.iter().all(|word| shown.contains(word.as_str())), "{columns}: {shown}");
+    }
 }
 
 #[test]

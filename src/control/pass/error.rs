@@ -64,6 +64,18 @@ impl PassError {
         }
         line
     }
+
+    /// The same, with the places in the manifest that it is about.
+    pub(crate) fn line_with_places(&self) -> String {
+        let mut line = Self::line(self);
+        if let Self::Invalid { text, diagnostics, .. } = self {
+            for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.fatal) {
+                let place = diagnostic.position(text).map(|(line, column)| format!("{line}:{column}: ")).unwrap_or_default();
+                line.push_str(&format!("; {place}{}", diagnostic.message));
+            }
+        }
+        line
+    }
 }
 
 impl From<UpdateError<PassError>> for PassError {

@@ -269,15 +269,3 @@ impl Cycles {
         self.warned = warnings;
     }
 }
-
-/// A failed pass on one line, with the places in the manifest it is about.
-pub(super) fn line(error: &PassError) -> String {
-    let mut line = PassError::line(error);
-    if let PassError::Invalid { text, diagnostics, .. } = error {
-        for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.fatal) {
-            let place = diagnostic.position(text).map(|(line, column)| format!("{line}:{column}: ")).unwrap_or_default();
-            line.push_str(&format!("; {place}{}", diagnostic.message));
-        }
-    }
-    line
-}

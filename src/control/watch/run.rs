@@ -12,7 +12,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::broker::{BrokerHappening, BrokerLink, Watching};
-use super::cycle::{Cycle, Cycles, line};
+use super::cycle::{Cycle, Cycles};
 use super::doubts::UnknownTimers;
 use super::due::{settled_in, times_out_in, until};
 use super::ends::{StopConditions, WatchEnd};
@@ -252,7 +252,8 @@ impl<S: FnMut(Event) -> ControlFlow<()>> Loop<S> {
         }
         let reasons: Vec<String> = reasons.iter().map(Reason::to_string).collect();
         // A manifest that lost most of its entries is only waited for.
-        let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. })).map(line).collect();
+        let errors = turn.error.iter().filter(|error| !matches!(error, PassError::Shrunken { .. }));
+        let errors = errors.map(PassError::line_with_places).collect();
         self.report_once("pass", errors);
         let notes = turn.pass.as_ref().map_or(&[][..], Pass::notes);
         self.report_once("note", notes.iter().cloned().collect());

@@ -58,7 +58,10 @@ fn line(row: &UiRow, is_selected: bool, ui: &Ui, paint: Paint, room: usize) -> L
     // What tells least goes first.
     let has_since = room >= 34;
     let has_agent = room >= 50;
-    let beside = 3 + WORD + if has_since { SINCE + 1 } else { 0 } + if has_agent { AGENT + 1 } else { 0 };
+    // Its mark says the same.
+    let has_word = room >= 28;
+    let beside =
+        3 + if has_word { WORD } else { 0 } + if has_since { SINCE + 1 } else { 0 } + if has_agent { AGENT + 1 } else { 0 };
     let name = room.saturating_sub(beside + 1);
     let held = if row.hold.is_some() { "⚑" } else { " " };
     let mut spans = vec![
@@ -69,7 +72,9 @@ fn line(row: &UiRow, is_selected: bool, ui: &Ui, paint: Paint, room: usize) -> L
     if has_agent {
         spans.push(Span::styled(format!("{} ", padded(&row.agent, AGENT)), paint.dim()));
     }
-    spans.push(Span::styled(padded(row.notice.word, WORD), style));
+    if has_word {
+        spans.push(Span::styled(padded(row.notice.word, WORD), style));
+    }
     if has_since {
         spans.push(Span::styled(format!(" {since:>SINCE$}"), paint.dim()));
     }

@@ -96,7 +96,9 @@ fn sessions(frame: &mut Frame<'_>, ui: &mut Ui, paint: Paint, area: Rect) {
         Arrangement::Both if is_beside => {
             let left = (area.width / 20 * 9).clamp(44, 72);
             list::draw(frame, ui, paint, Rect { width: left, ..area });
-            let right = Rect { x: area.x + left, width: area.width - left, ..area };
+            let rule = Paragraph::new(vec![Line::styled("│", paint.dim()); usize::from(area.height)]);
+            frame.render_widget(rule, Rect { x: area.x + left, width: 1, ..area });
+            let right = Rect { x: area.x + left + 1, width: area.width - left - 1, ..area };
             pane::draw(frame, ui, paint, right);
         }
         Arrangement::Both if area.height >= BELOW => {
@@ -147,9 +149,8 @@ fn age(ui: &Ui) -> String {
     };
     let seconds = (ui.now - report.observed_at).num_seconds().max(0);
     let is_waiting = ui.far.values().any(|picture| matches!(picture, HostPicture::Awaited));
-    let unknown = ui.blind().len();
     let mut text = match seconds {
-        _ if unknown > 0 => format!("{unknown} unknown (m) "),
+        _ if !ui.blind().is_empty() => "blind (m) ".to_owned(),
         _ if is_waiting => "asking hosts … ".to_owned(),
         _ => String::new(),
     };

@@ -17,8 +17,9 @@ use crate::core::text::printable;
 pub(super) fn page(frame: &mut Frame<'_>, ui: &mut Ui, paint: Paint, area: Rect) {
     let rows = usize::from(area.height).saturating_sub(1);
     ui.height = rows;
-    let UiMode::Page(page) = &ui.mode else { return };
+    let UiMode::Page(page) = &mut ui.mode else { return };
     let room = usize::from(area.width);
+    page.fit(room);
     let title = format!("── {} ", printable(&page.title));
     let end = place(page, rows);
     let title = cut(&title, room.saturating_sub(width(&end) + 1));
@@ -58,7 +59,8 @@ pub(super) fn dialog(frame: &mut Frame<'_>, ui: &Ui, paint: Paint, body: Rect) {
     match &ui.mode {
         UiMode::Confirm { question, .. } => {
             let lines = question.iter().map(|line| printable(line).into_owned());
-            framed(frame, paint, body, " are you sure? ", &lines.collect::<Vec<_>>(), None);
+            let lines: Vec<String> = lines.collect();
+            framed(frame, paint, body, " are you sure? ", &lines, Sight::First);
         }
         UiMode::Send { name, text, key } => {
             let is_working = ui.row_of(key).is_some_and(|row| row.notice.attention == Attention::Working);
@@ -84,7 +86,7 @@ fn answer(frame: &mut Frame<'_>, paint: Paint, body: Rect, asked: &AskedSession)
             }
         }
     }
-    framed(frame, paint, body, &format!(" {} asks ", asked.name), &lines, None);
+    framed(frame, paint, body, &format!(" {} asks ", asked.name), &lines, Sight::Last);
 }
 
 fn new(frame: &mut Frame<'_>, paint: Paint, body: Rect, form: &NewForm) {
@@ -104,7 +106,7 @@ fn new(frame: &mut Frame<'_>, paint: Paint, body: Rect, form: &NewForm) {
             format!("{mark} {} {hint}", padded(NewForm::LABELS[at], 9))
         })
         .collect();
-    framed(frame, paint, body, " new session ", &lines, cursor);
+    framed(frame, paint, body, " new session ", &lines, cursor.map_or(Sight::First, Sight::Cursor));
 }
 
 /// The part of a line that is shown, and the column of the cursor in it.
@@ -142,15 +144,26 @@ fn typed(frame: &mut Frame<'_>, paint: Paint, body: Rect, title: &str, text: &Te
     while lines.len() < 3.min(most) {
         lines.push(String::new());
     }
-    framed(frame, paint, body, title, &lines, Some((column, row)));
+    framed(frame, paint, body, title, &lines, Sight::Cursor((column, row)));
+}
+
+/// What of a text stays in sight where it has no room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// What is asked, and of which session.
+    First,
+    /// The choices.
+    Last,
+    /// Where one types, by column and line; no line is wrapped.
+    Cursor((usize, usize)),
 }
 
 /// Lines in a frame at the bottom of the body, where the eyes are.
-fn framed(frame: &mut Frame<'_>, paint: Paint, body: Rect, title: &str, lines: &[String], cursor: Option<(usize, usize)>) {
+fn framed(frame: &mut Frame<'_>, paint: Paint, body: Rect, title: &str, lines: &[String], sight: Sight) {
     let room = usize::from(body.width).saturating_sub(4).max(1);
-    let lines: Vec<String> = match cursor {
-        Some(_) => lines.iter().map(|line| cut(line, room)).collect(),
-        None => lines.iter().flat_map(|line| wrapped(line, room)).collect(),
+    let lines: Vec<String> = match sight {
+        Sight::Cursor(_) => lines.iter().map(|line| cut(line, room)).collect(),
+        Sight::First | Sight::Last => lines.iter().flat_map(|line| wrapped(line, room)).collect(),
     };
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
     let area = Rect { y: body.y + body.height - height, height, ..body };
@@ -163,11 +176,10 @@ fn framed(frame: &mut Frame<'_>, paint: Paint, body: Rect, title: &str, lines: &
     let block = Block::bordered().border_style(paint.color(Color::Cyan)).title(Span::styled(title, paint.strong()));
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 };
     frame.render_widget(block, area);
-    // The end of a question, where its choices are, counts more than its beginning.
-    let skipped = if cursor.is_none() { lines.len().saturating_sub(usize::from(inner.height)) } else { 0 };
+    let skipped = if sight == Sight::Last { lines.len().saturating_sub(usize::from(inner.height)) } else { 0 };
     let text: Vec<Line<'_>> = lines.iter().skip(skipped).map(|line| Line::raw(line.clone())).collect();
     frame.render_widget(Paragraph::new(text), inner);
-    if let Some((column, row)) = cursor {
+    if let Sight::Cursor((column, row)) = sight {
         let (Ok(column), Ok(row)) = (u16::try_from(column), u16::try_from(row)) else { return };
         let at = Position { x: (inner.x + column).min(inner.right() - 1), y: (inner.y + row).min(inner.bottom() - 1) };
         frame.set_cursor_position(at);

@@ -21,6 +21,8 @@ use crate::core::report::status::StatusReport;
 
 /// The shortest and the longest pause while nothing happens.
 const IDLE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
+/// The longest one while something cannot be seen.
+const BLIND: Duration = Duration::from_secs(5);
 /// A look may take one part in so many of the time while nothing happens, and while something does.
 const SHARE: [u32; 2] = [150, 8];
 
@@ -52,9 +54,11 @@ pub fn overviews(
     loop {
         let begun = Instant::now();
         let mut is_listening = false;
+        let mut is_blind = true;
         let seen = runner.pass(&Scope::ALL).map(|pass| {
             let report = report(&world, &options, &pass);
             let all: BTreeSet<SessionKey> = pass.manifest().sessions.iter().map(|session| session.key.clone()).collect();
+            is_blind = !report.unknown.is_empty();
             is_listening = wakes.watch(places(&world, &options.state_home, &pass, &all));
             Overview { report, panes: reading::panes(&pass), took: begun.elapsed() }
         });
@@ -62,7 +66,9 @@ pub fn overviews(
         if show(seen).is_break() {
             return;
         }
-        let idle = (took * SHARE[0]).clamp(IDLE[0], IDLE[1]);
+        // What did not answer cost time, but no work.
+        let most = if is_blind { BLIND } else { IDLE[1] };
+        let idle = (took * SHARE[0]).clamp(IDLE[0], most);
         // What happened before it was listened to was not heard.
         let idle = if is_listening { SPACING.max(took * SHARE[1]) } else { idle };
         if wakes.wait(idle) {
