@@ -18,6 +18,7 @@ mod dialogs;
 mod enforce;
 mod enforce_soak;
 mod entries;
+mod faces;
 mod faults;
 mod followed;
 mod holds;

@@ -16,7 +16,7 @@ use super::support::await_some;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client.
-struct Client {
+pub(super) struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
@@ -26,7 +26,7 @@ struct Client {
 }
 
 impl Client {
-    fn start(scene: &Scene, allow: &[&str]) -> Self {
+    pub(super) fn start(scene: &Scene, allow: &[&str]) -> Self {
         let allow: Vec<String> = allow.iter().map(|what| format!("--allow={what}")).collect();
         let words: Vec<&str> = std::iter::once("mcp").chain(allow.iter().map(String::as_str)).collect();
         Self::of(scene.command(&words))
@@ -90,13 +90,13 @@ impl Client {
         self.message(|message| message["id"] == id)
     }
 
-    fn request(&mut self, method: &str, params: &Value) -> Value {
+    pub(super) fn request(&mut self, method: &str, params: &Value) -> Value {
         let id = self.begin(method, params);
         self.response(id)
     }
 
     /// Calls a tool and gives its result, whose document fits the schema that was promised.
-    fn call(&mut self, name: &str, arguments: &Value) -> Value {
+    pub(super) fn call(&mut self, name: &str, arguments: &Value) -> Value {
         let answer = self.request("tools/call", &json!({ "name": name, "arguments": arguments }));
         let result = answer["result"].clone();
         assert!(result.is_object(), "{name}: {answer}");

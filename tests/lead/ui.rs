@@ -11,13 +11,13 @@ use super::support::await_some;
 static DESKS: AtomicUsize = AtomicUsize::new(0);
 
 /// The terminal that the ui runs in.
-struct Desk<'a> {
+pub(super) struct Desk<'a> {
     talker: &'a Talker,
     socket: PathBuf,
 }
 
 impl<'a> Desk<'a> {
-    fn new(talker: &'a Talker, columns: u16, rows: u16, variables: &str) -> Self {
+    pub(super) fn new(talker: &'a Talker, columns: u16, rows: u16, variables: &str) -> Self {
         let desk = Self::bare(talker, columns, rows, variables);
         desk.await_screen("q quit");
         desk
@@ -49,7 +49,7 @@ impl<'a> Desk<'a> {
         self.tmux(&["capture-pane", "-p", "-t", "desk"])
     }
 
-    fn keys(&self, keys: &[&str]) {
+    pub(super) fn keys(&self, keys: &[&str]) {
         for key in keys {
             self.tmux(&["send-keys", "-t", "desk", key]);
         }
@@ -60,12 +60,12 @@ impl<'a> Desk<'a> {
     }
 
     #[track_caller]
-    fn await_screen(&self, text: &str) -> String {
+    pub(super) fn await_screen(&self, text: &str) -> String {
         self.await_that(text, |screen| screen.contains(text))
     }
 
     #[track_caller]
-    fn await_that(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+    pub(super) fn await_that(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let screen = self.screen();
