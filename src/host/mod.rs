@@ -16,6 +16,7 @@ mod procfs;
 mod ps;
 mod question;
 mod run;
+pub(crate) mod service;
 mod socket;
 
 use std::path::{Path, PathBuf};

@@ -29,6 +29,15 @@ pub struct Command {
     pub deadline: Duration,
 }
 
+impl Command {
+    /// These words: the program and its arguments.
+    pub fn of(words: impl IntoIterator<Item = OsString>, deadline: Duration) -> Self {
+        let mut words = words.into_iter();
+        let program = words.next().unwrap_or_default().to_string_lossy().into_owned();
+        Self { program, args: words.collect(), variables: Vec::new(), deadline }
+    }
+}
+
 /// What a command said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandOutput {

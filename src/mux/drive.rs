@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::core::ids::SessionKey;
 use crate::core::lead::send::holds;
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed};
+use crate::host::service::SCOPE;
 use crate::host::{Environ, Host};
 
 /// What is put into a pane.
@@ -16,18 +17,36 @@ pub struct PaneCommand<'a> {
     pub words: &'a [OsString],
     /// The directory that panes opened beside it begin in.
     pub cwd: &'a Path,
-    /// Variables that a server which begins with this must not get.
-    pub withheld: &'a [String],
-    /// The PATH that such a server gets, where that is another than ours.
-    pub path: Option<&'a OsStr>,
+    /// What a server is to be in that begins with it.
+    pub surroundings: ServerSurroundings<'a>,
     /// The pane of the last start, if there was one: where it was kept after its end the new one takes its place.
     pub last: Option<&'a Placed>,
 }
 
-/// The words for `env` that give a server its surroundings: without these variables, and with this PATH.
-pub(super) fn surroundings(withheld: &[String], path: Option<&OsStr>) -> Vec<OsString> {
-    let gone = withheld.iter().flat_map(|name| ["-u".into(), name.into()]);
-    gone.chain(path.map(|path| [OsStr::new("PATH"), path].join("=".as_ref()))).collect()
+/// What a server that begins is to be in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServerSurroundings<'a> {
+    /// Variables that it must not get.
+    pub withheld: &'a [String],
+    /// The PATH that it gets, where that is another than ours.
+    pub path: Option<&'a OsStr>,
+    /// Whether it gets a scope of systemd of its own. One that runs already gets none, and needs none.
+    pub is_scoped: bool,
+}
+
+impl ServerSurroundings<'_> {
+    /// The words before those of the command that begins it, with these variables.
+    pub(super) fn words<'a>(&'a self, variables: &'a [(&str, OsString)]) -> Vec<OsString> {
+        let gone = self.withheld.iter().flat_map(|name| ["-u".into(), name.into()]);
+        let path = self.path.map(|path| ("PATH", path.to_owned()));
+        let pair = |(name, value): (&str, OsString)| [OsString::from(name), value].join("=".as_ref());
+        let mut words: Vec<OsString> = gone.chain(path.into_iter().chain(variables.iter().cloned()).map(pair)).collect();
+        if !words.is_empty() {
+            words.insert(0, "env".into());
+        }
+        let scope = SCOPE.into_iter().filter(|_| self.is_scoped).map(OsString::from);
+        scope.chain(words).collect()
+    }
 }
 
 /// What a pane shows.

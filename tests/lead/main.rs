@@ -44,6 +44,7 @@ mod rename;
 mod said;
 mod scene;
 mod sending;
+mod service;
 mod soak;
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,11 +10,12 @@ use crate::control::job_agent::AgentGroup;
 use crate::control::observe::Observer;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::lead::send::{ComposerPane, PaneAddress, TypingPermit};
-use crate::core::lead::{OperationId, PaneKey, Permit, Placed, TypedKey};
+use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target, TypedKey};
 use crate::core::observe::Process;
 use crate::fault;
+use crate::host::service;
 pub(super) use crate::mux::drive::{KeyGuard, PaneView};
-use crate::mux::drive::{MuxDrive, MuxPlace, PaneCommand};
+use crate::mux::drive::{MuxDrive, MuxPlace, PaneCommand, ServerSurroundings};
 use crate::mux::typing::MuxTyping;
 use crate::mux::{tmux, zellij};
 use crate::store::operations::LAUNCHER;
@@ -65,8 +66,9 @@ pub(super) fn place(world: &Observer, permit: &Permit, request: &PaneRequest<'_>
     let words = [request.launcher.as_os_str(), LAUNCHER.as_ref(), request.launch.as_os_str()];
     let words: Vec<OsString> = words.map(OsString::from).into();
     let path = world.terminal_path.borrowed();
-    let command =
-        PaneCommand { words: &words, cwd: request.cwd, withheld: request.withheld, path: path.as_deref(), last: request.last };
+    let is_scoped = permit.action().target == Target::NewSession && service::is_in_service(&world.env);
+    let surroundings = ServerSurroundings { withheld: request.withheld, path: path.as_deref(), is_scoped };
+    let command = PaneCommand { words: &words, cwd: request.cwd, surroundings, last: request.last };
     let placed = fault::around("make the pane", || of(permit).place(here(world), permit, &command))?;
     if let Err(error) = world.terminal_path.keep(world.env.get("PATH")) {
         tracing::warn!(%error, "the PATH of this terminal could not be kept for servers that a service begins");

@@ -21,7 +21,7 @@ use crate::core::manifest::lead::{Permissions, has_permission_flag};
 use crate::core::observe::{Activity, MuxSession, Transcript};
 use crate::core::report::rows::Resumable;
 use crate::core::text::printable;
-use crate::host::Environ;
+use crate::host::service;
 use crate::store::operations::{Operations, PastOperation};
 
 /// What a person did at a terminal so lately keeps automation away.
@@ -125,11 +125,9 @@ impl<'a> Ground<'a> {
         if let Some(why) = is_asked.then(|| self.unfit.borrow_mut().entry(mux).or_insert_with(ask).clone()).flatten() {
             return blocked(BlockCode::Unsupported, why);
         }
-        if serves.is_none() && is_in_service(&self.world.env) {
-            let message = format!(
-                "the {mux} server would end together with the service that this command runs in; \
-                start the server from a terminal first"
-            );
+        if serves.is_none()
+            && let Some(message) = no_scope(self.world, mux)
+        {
             return blocked(BlockCode::NoScope, message);
         }
         // What is kept of one that is alive is for its own end.
@@ -416,13 +414,12 @@ pub(super) fn find(program: &str, path: &OsString) -> Option<PathBuf> {
     std::env::split_paths(path).filter(|directory| directory.is_absolute()).map(|it| it.join(program)).find(is_program)
 }
 
-/// Whether what we start would end together with a service of systemd.
-pub(super) fn is_in_service(env: &Environ) -> bool {
-    // systemd gives it to whatever a unit runs. A terminal that a service opened, and a shell in it, have scopes of their own.
-    if env.get("INVOCATION_ID").is_none() {
-        return false;
-    }
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mut paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    paths.any(|path| path.rsplit('/').next().is_some_and(|last| last.ends_with(".service")))
+/// Why a server that begins now would end with the service of systemd that we run in; `None`: it would not.
+pub(super) fn no_scope(world: &Observer, mux: MuxKind) -> Option<String> {
+    let why = service::is_in_service(&world.env).then(|| service::no_scope(world.host.as_ref())).flatten()?;
+    Some(format!(
+        "the {mux} server would end together with the service that this command runs in, and systemd gives it no scope of its own \
+        ({}); start the server from a terminal first",
+        printable(&why)
+    ))
 }

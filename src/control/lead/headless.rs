@@ -206,12 +206,12 @@ fn programs(world: &Observer, spec: &JobSpec, server: &Fact<Server>) -> Result<(
         let message = format!("{} is not in the PATH of new panes", printable(&spec.program));
         return Err(Blocked::new(BlockCode::ProgramMissing, message));
     }
-    if server.is_absent() && mux == MuxKind::Tmux && facts::is_in_service(&world.env) {
-        let message = "the tmux server would end together with the service that this command runs in; \
-                       start the server from a terminal first";
-        return Err(Blocked::new(BlockCode::NoScope, message));
-    }
-    Ok(())
+    // Each session of zellij has a server of its own.
+    let is_served =
+        |server: &Server| mux == MuxKind::Tmux || server.sessions.iter().any(|session| session.name == spec.session.name);
+    let begins = server.is_absent() || server.seen().is_some_and(|server| !is_served(server));
+    let why = begins.then(|| facts::no_scope(world, mux)).flatten();
+    why.map_or(Ok(()), |message| Err(Blocked::new(BlockCode::NoScope, message)))
 }
 
 /// Begins the launcher of a job in a new pane, unless it runs, is over, or may not.

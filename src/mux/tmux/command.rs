@@ -1,12 +1,12 @@
 //! One command to a tmux server, and those that it carries out only while a pane is as it was seen: asked and done in one.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use super::probe::{last_words, why};
 use crate::host::{Command, CommandOutput, Host};
-use crate::mux::drive::surroundings;
+use crate::mux::drive::ServerSurroundings;
 
 /// What a guarded command says when it was carried out, and when it was not.
 const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
@@ -14,10 +14,8 @@ const SAID: [&str; 2] = ["headcount:done", "headcount:not"];
 /// What a command is run with beside its words.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beside<'a> {
-    /// Variables that a server which begins with it must not get.
-    pub(super) withheld: &'a [String],
-    /// The PATH that such a server gets, where that is another than ours.
-    pub(super) path: Option<&'a OsStr>,
+    /// What a server is to be in that begins with it.
+    pub(super) surroundings: ServerSurroundings<'a>,
     /// Its standard input.
     pub(super) input: &'a [u8],
     /// How long tmux may take.
@@ -27,22 +25,15 @@ pub(super) struct Beside<'a> {
 impl Default for Beside<'_> {
     /// Nothing, and long enough for a server that has to begin first.
     fn default() -> Self {
-        Self { withheld: &[], path: None, input: &[], deadline: Duration::from_secs(10) }
+        Self { surroundings: ServerSurroundings::default(), input: &[], deadline: Duration::from_secs(10) }
     }
 }
 
-/// Always by `-S` and with `-u`, as when listing. `env` gives a new server its surroundings.
+/// Always by `-S` and with `-u`, as when listing.
 pub(super) fn run(host: &dyn Host, socket: &Path, words: &[OsString], beside: Beside<'_>) -> Result<CommandOutput, String> {
-    let mut args = surroundings(beside.withheld, beside.path);
-    let program = if args.is_empty() {
-        "tmux"
-    } else {
-        args.push("tmux".into());
-        "env"
-    };
-    args.extend(["-u".into(), "-S".into(), socket.into()]);
-    args.extend(words.iter().cloned());
-    let command = Command { program: program.to_owned(), args, variables: Vec::new(), deadline: beside.deadline };
+    let tmux = ["tmux".into(), "-u".into(), "-S".into(), socket.into()];
+    let all = beside.surroundings.words(&[]).into_iter().chain(tmux).chain(words.iter().cloned());
+    let command = Command::of(all, beside.deadline);
     host.feed(&command, beside.input).map_err(|error| why(&error))
 }
 

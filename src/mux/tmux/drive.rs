@@ -13,8 +13,8 @@ use crate::core::ids::SessionKey;
 use crate::core::lead::{OperationId, PaneKey, Permit, Placed, Target};
 use crate::core::text::printable;
 use crate::fault;
-use crate::host::{CommandOutput, Environ, Host};
-use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView};
+use crate::host::{CommandOutput, Environ, Host, Listener};
+use crate::mux::drive::{KeyGuard, MuxDrive, MuxPlace, PaneCommand, PaneView, ServerSurroundings};
 
 /// What tmux says of a pane that it made: the name comes last, by its length, because it may hold anything.
 const MADE: &str = "#{pid}|#{session_id}|#{pane_id}|#{pane_pid}|#{session_name}";
@@ -78,8 +78,9 @@ impl MuxDrive for TmuxDrive {
             Target::NewWindow { server: None, .. } => return Err("the process of its tmux server is not known".to_owned()),
             Target::InPlace | Target::Renamed(_) => return Err("internal error: it makes no pane".to_owned()),
         };
-        let output =
-            run(host, &socket, &words, Beside { withheld: command.withheld, path: command.path, ..Beside::default() })?;
+        let begins = !matches!(host.listener(&socket), Listener::Listening(_));
+        let surroundings = ServerSurroundings { is_scoped: command.surroundings.is_scoped && begins, ..command.surroundings };
+        let output = run(host, &socket, &words, Beside { surroundings, ..Beside::default() })?;
         let mut placed = made(&output, key, is_new_session)?;
         placed.server_start = host.stat(placed.server).into_seen().and_then(|server| server.start_ticks);
         // Who made it is said on the pane itself. Without that it is recognised by its process all the same.

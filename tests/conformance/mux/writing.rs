@@ -10,7 +10,7 @@ use headcount::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use headcount::core::lead::{Action, ActionKind, Operation, OperationId, Permit, Placed, Standing, Target};
 use headcount::core::observe::Server;
 use headcount::host::{Environ, Host as _, LocalHost};
-use headcount::mux::drive::{MuxDrive, PaneCommand};
+use headcount::mux::drive::{MuxDrive, PaneCommand, ServerSurroundings};
 use headcount::mux::{self, tmux, zellij};
 
 use super::bench::{Bench, Stopped, kill};
@@ -65,8 +65,8 @@ fn place(bench: &dyn Bench, permit: &Permit, words: &[&str], cwd: &Path) -> Resu
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     let path = bench.world().variables().into_iter().find(|(name, _)| name == "PATH").unwrap().1;
     let path = [path, "/given".into()].join(OsStr::new(":"));
-    let command =
-        PaneCommand { words: &words, cwd, withheld: &["SECRET".to_owned()], path: Some(path.as_os_str()), last: None };
+    let surroundings = ServerSurroundings { withheld: &["SECRET".to_owned()], path: Some(path.as_os_str()), is_scoped: false };
+    let command = PaneCommand { words: &words, cwd, surroundings, last: None };
     let env = environ(bench);
     drive(bench).prepare(&env, ServerKey::DEFAULT)?;
     drive(bench).place((&LocalHost::new(env.clone()), &env), permit, &command)

@@ -11,7 +11,7 @@ use crate::core::ids::SessionKey;
 use crate::core::lead::{OperationId, Permit};
 use crate::core::text::printable;
 use crate::host::{Command, Environ, Host, ProcessInfo};
-use crate::mux::drive::{MuxPlace, PaneCommand, surroundings};
+use crate::mux::drive::{MuxPlace, PaneCommand};
 use crate::mux::zellij::{address, listing, panes, wire};
 
 /// How long a server may take to begin, and to make a pane.
@@ -45,11 +45,9 @@ pub(super) fn begin(
         ("ZELLIJ_SOCKET_DIR", base.into_os_string()),
         (MARK, OsString::from(mark)),
     ];
-    let mut args = surroundings(command.withheld, command.path);
-    args.extend(variables.into_iter().map(|(name, value)| [OsString::from(name), value].join("=".as_ref())));
-    args.extend(["zellij".into(), "--server".into(), socket.clone().into_os_string()]);
-    let begun = Command { program: "env".to_owned(), args, variables: Vec::new(), deadline: DEADLINE };
-    match host.run(&begun) {
+    let zellij = ["zellij".into(), "--server".into(), socket.clone().into_os_string()];
+    let begun = command.surroundings.words(&variables).into_iter().chain(zellij);
+    match host.run(&Command::of(begun, DEADLINE)) {
         Ok(output) if output.is_success() => {}
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
