@@ -74,6 +74,12 @@ pub trait Adapter: Send + Sync {
         Fact::Absent
     }
 
+    /// Whether it begins in no conversation when it is started so, and its store holds its first prompt as soon as that is taken.
+    fn begins_blank(&self, args: &[String]) -> bool {
+        let _ = args;
+        false
+    }
+
     /// The conversation that its arguments name exactly, wherever somebody wrote them down. `None`: they do not tell.
     fn named_in(&self, args: &[String]) -> Option<ConversationId> {
         let _ = args;

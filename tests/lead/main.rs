@@ -6,6 +6,7 @@
 mod across;
 mod apply;
 mod begun;
+mod blank;
 mod bridge;
 mod bridge_letters;
 mod conditions;

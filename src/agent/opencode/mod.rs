@@ -92,6 +92,11 @@ impl Adapter for Opencode {
         sessions::said(subject)
     }
 
+    fn begins_blank(&self, args: &[String]) -> bool {
+        let begins_otherwise = |word: &String| word.starts_with("--prompt") || FLAGS.never.contains(&word.as_str());
+        self.named_in(args).is_none() && !args.iter().any(begins_otherwise)
+    }
+
     fn shares_its_store(&self) -> bool {
         true
     }

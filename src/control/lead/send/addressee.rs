@@ -19,7 +19,7 @@ use crate::core::lead::send::{Addressee, PaneAddress};
 use crate::core::lead::turns::TranscriptPosition;
 use crate::core::lead::{BlockCode, Blocked, Wish};
 use crate::core::manifest::lead::Permissions;
-use crate::core::observe::identity::Rung;
+use crate::core::observe::identity::{Ladder, Rung};
 use crate::core::observe::{Activity, Process, Transcript};
 use crate::store::operations::LedgerFile;
 
@@ -74,6 +74,11 @@ impl Found {
 pub fn is_shown(world: &Observer, request: &LeadRequest, key: &SessionKey) -> Result<bool, LeadError> {
     let request = LeadRequest { is_automatic: true, ..request.clone() };
     Ok(find(world, &request, key)?.is_err_and(|missed| missed.why.code == BlockCode::Attached))
+}
+
+/// Whether no rung knows a conversation of a process, and nothing was said in its workspace since it began.
+fn has_said_nothing(ladder: &Ladder) -> bool {
+    ladder.readings.iter().all(|reading| reading.fact.is_absent()) && ladder.said.seen().is_some_and(Vec::is_empty)
 }
 
 /// The same as `find`, where a multiplexer may be busy.
@@ -160,7 +165,11 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
     };
     // A conversation that its process is proven to be in, and that has no file yet, waits for its first prompt.
     let is_proven = verdict.proven.as_ref().is_some_and(|(_, rung)| *rung <= Rung::Start);
-    let is_unspoken = turn.is_none() && transcript.is_absent() && is_proven;
+    let argv = host.process(process.pid).into_seen().map(|process| process.argv).unwrap_or_default();
+    let adapter = agents.of(live.agent.kind);
+    let is_blank =
+        lives_in.is_none() && adapter.is_some_and(|it| it.begins_blank(&argv)) && has_said_nothing(&live.agent.ladder);
+    let is_unspoken = turn.is_none() && (transcript.is_absent() && is_proven || is_blank);
     let turn = turn.or_else(|| is_unspoken.then_some(Activity::Idle));
     let transcript = transcript.into_seen();
     let to = Addressee {
@@ -171,12 +180,10 @@ pub(super) fn find(world: &Observer, request: &LeadRequest, key: &SessionKey) ->
         beside: place.as_ref().and_then(|place| seen.awaited.get(place).cloned()),
         is_foreground: foreground.zip(host.group(process.pid)).map(|(has, is)| has == is),
     };
-    let adapter = agents.of(live.agent.kind);
     let bypass: Vec<&str> = adapter
         .and_then(|adapter| adapter.drive()?.mode(Permissions::Bypass))
         .map(|flags| flags.iter().collect())
         .unwrap_or_default();
-    let argv = host.process(process.pid).into_seen().map(|process| process.argv).unwrap_or_default();
     let asks_nobody = !bypass.is_empty() && bypass.iter().all(|flag| argv.iter().any(|word| word == flag));
     Ok(Ok(Found { to, process, conversation: lives_in, transcript, asks_nobody, declared }))
 }

@@ -363,10 +363,15 @@ impl Sender<'_> {
         let to = &letter.found.to;
         is_listening(to, letter.mid_turn).map_err(|blocked| self.by_its_screen(letter, blocked))?;
         draft.receipt.phases.agent = Some(self.now());
-        let mut tries = 3;
+        // That one in no conversation takes a prompt only its screen shows, and counts if it is so twice.
+        let (mut tries, mut looks) = (3, if letter.found.conversation.is_none() { 2 } else { 1 });
         loop {
             let view = self.view(to)?;
             match may_paste(&letter.operation, to, &view, letter.table, letter.mid_turn) {
+                Ok(_) if looks > 1 => {
+                    looks -= 1;
+                    std::thread::sleep(Duration::from_millis(80));
+                }
                 Ok(permit) => {
                     draft.receipt.phases.composer = Some(self.now());
                     return Ok(permit);

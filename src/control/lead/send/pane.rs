@@ -136,6 +136,7 @@ impl Sender<'_> {
                     draft.receipt.phases.delivered = Some(self.now());
                     draft.receipt.phases.submitted.get_or_insert(self.now());
                     draft.receipt.evidence.push(format!("{} holds it as a prompt", tail.path().display()));
+                    draft.receipt.conversation.get_or_insert_with(|| tail.id().clone());
                     draft.receipt.steered = letter.mid_turn;
                     let is_watched = !self.is_asking && !letter.mid_turn;
                     if let Some(error) = is_watched.then(|| tail.refusal(letter.adapter, || self.now(), is_it)).flatten() {

@@ -48,6 +48,11 @@ impl SearchedTranscript {
         Some(Self { place, id, from, tail, looked: None })
     }
 
+    /// The conversation.
+    pub(super) fn id(&self) -> &ConversationId {
+        &self.id
+    }
+
     /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.place.path
