@@ -32,7 +32,10 @@ fn a_fresh_opencode_takes_its_first_text_and_what_is_told_of_it_is_proven() {
     await_some("its end", || (send(&scene, &["x", "--dry-run"])["outcome"] == "preview").then_some(()));
     let second = send(&scene, &["slowly @@slow 30"]);
     assert_eq!((&second["outcome"], &second["conversation"]), (&"delivered".into(), &first["conversation"]), "{second}");
-    assert_eq!(send(&scene, &["x"])["code"], "working");
+    // What it cannot be interrupted by is not recommended.
+    let held = send(&scene, &["x"]);
+    assert!(held["code"] == "working" && !held["message"].as_str().unwrap().contains("--interrupt"), "{held}");
+    assert_eq!(send(&scene, &["x", "--interrupt"])["code"], "unsupported");
 }
 
 #[test]

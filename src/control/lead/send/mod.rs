@@ -305,7 +305,7 @@ impl Sender<'_> {
             find_patiently(self.world, self.request, &self.send.session).map_err(|error| unknown(PassError::line(&error)))?;
         let again = again.map_err(|missed| missed.why)?;
         if again.is_same(letter.found) && again.conversation == letter.found.conversation {
-            is_listening(&again.to, letter.mid_turn)
+            is_listening(&again.to, letter.table, letter.mid_turn)
         } else {
             Err(Blocked::new(BlockCode::Busy, "another agent, or another conversation, is in its pane now; look again"))
         }
@@ -338,7 +338,7 @@ impl Sender<'_> {
             let why = "it is in another conversation by now; nothing was pressed";
             return draft.held(Blocked::new(BlockCode::Draft, why));
         }
-        if let Err(blocked) = is_listening(&found.to, false) {
+        if let Err(blocked) = is_listening(&found.to, table, false) {
             return draft.held(blocked);
         }
         let operation = self.operation(found);
@@ -361,7 +361,7 @@ impl Sender<'_> {
     /// Whether its composer takes a text now. A screen may be drawn just now, so one that shows none is looked at again.
     fn preflight(&self, letter: &Letter<'_>, draft: &mut ReceiptDraft) -> Result<TypingPermit, Blocked> {
         let to = &letter.found.to;
-        is_listening(to, letter.mid_turn).map_err(|blocked| self.by_its_screen(letter, blocked))?;
+        is_listening(to, letter.table, letter.mid_turn).map_err(|blocked| self.by_its_screen(letter, blocked))?;
         draft.receipt.phases.agent = Some(self.now());
         // That one in no conversation takes a prompt only its screen shows, and counts if it is so twice.
         let (mut tries, mut looks) = (3, if letter.found.conversation.is_none() { 2 } else { 1 });

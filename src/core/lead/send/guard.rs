@@ -108,16 +108,17 @@ pub(super) fn has_its_terminal(to: &Addressee) -> Result<(), Blocked> {
 ///
 /// # Errors
 /// Why not.
-pub fn is_listening(to: &Addressee, mid_turn: bool) -> Result<(), Blocked> {
+pub fn is_listening(to: &Addressee, table: &ComposerTable, mid_turn: bool) -> Result<(), Blocked> {
     let agent = to.agent;
     has_its_terminal(to)?;
     match (to.activity, &to.beside) {
         (Some(Activity::Idle), _) => Ok(()),
         (Some(Activity::Working), _) if mid_turn => Ok(()),
-        (Some(Activity::Working), _) => held(
-            BlockCode::Working,
-            format!("{agent} is working; `headcount wait` tells when it is idle, and `--interrupt` ends its turn"),
-        ),
+        (Some(Activity::Working), _) => {
+            let interrupt = if table.is_interrupted_by_esc { "; `--interrupt` ends the turn" } else { "" };
+            let wait = "`headcount wait` waits for its end, and with `--queue` the text does";
+            held(BlockCode::Working, format!("{agent} is working; {wait}{interrupt}"))
+        }
         (Some(Activity::Waiting), Some(what)) => held(
             BlockCode::Dialog,
             format!("{agent} waits for an answer ({}); `headcount answer` gives one", crate::core::text::printable(what)),
@@ -169,7 +170,7 @@ pub fn may_paste(
     table: &ComposerTable,
     mid_turn: bool,
 ) -> Result<TypingPermit, Blocked> {
-    is_listening(to, mid_turn)?;
+    is_listening(to, table, mid_turn)?;
     is_its_pane(to, pane)?;
     let agent = to.agent;
     if to.is_unspoken && is_busy(&pane.screen, table) {
@@ -277,9 +278,12 @@ pub fn may_interrupt(
         return held(BlockCode::Unknown, format!("no turn of {agent} is known to go on"));
     }
     if !table.is_interrupted_by_esc {
-        return held(BlockCode::Unsupported, format!("how a turn of {agent} is interrupted has not been measured"));
+        return held(
+            BlockCode::Unsupported,
+            format!("how a turn of {agent} is interrupted has not been measured; wait for its end, or end it in its pane"),
+        );
     }
-    is_listening(to, true)?;
+    is_listening(to, table, true)?;
     is_its_pane(to, pane)?;
     match composer(&pane.screen, table) {
         Composer::Empty => {}
