@@ -192,3 +192,31 @@ fn two_at_once_take_it_out_once() {
     let history = scene.run(&["history", "--json"]).is(0).json();
     assert_eq!(history["notes"].as_array().unwrap().iter().filter(|note| note["kind"] == "removed").count(), 1);
 }
+
+#[test]
+fn where_the_manifest_takes_no_edit_nothing_is_done() {
+    let scene = Scene::new("  - { name: one, agent: claude, cwd: LAB/one, desired: running }\n");
+    scene.run(&["apply", "--yes"]).is(0);
+    scene.prompt("one", &scene.world.workspace("one"));
+    scene.run(&["record"]).is(0);
+    // Replacing it would part the two.
+    std::fs::hard_link(scene.manifest(), scene.world.root().join("other.yaml")).unwrap();
+    let (agents, text) = (scene.agents(), scene.text());
+    for words in [
+        &["stop", "one", "--yes"][..],
+        &["stop", "one", "--yes", "--purge-conversation"],
+        &["rm", "one", "--yes"],
+        &["rm", "one", "--yes", "--keep-running"],
+        &["rename", "one", "two"],
+        &["move", "one", "--server", "other", "--yes"],
+        &["new", "two", "--agent", "claude", "--cwd", scene.world.workspace("two").to_str().unwrap()],
+    ] {
+        let ran = scene.run(words).is(3);
+        assert!(format!("{}{}", ran.stdout, ran.stderr).contains("hard-linked"), "{words:?}: {ran:?}");
+        assert_eq!((scene.agents(), scene.text()), (agents.clone(), text.clone()), "{words:?}");
+    }
+    // What its entry says already needs no edit.
+    scene.write(&text.split_once("sessions:\n").unwrap().1.replace("desired: running, ", ""));
+    assert_eq!(scene.run(&["stop", "one", "--yes", "--purge-conversation"]).is(3).code, Some(3));
+    assert_eq!(scene.agents(), agents);
+}

@@ -11,7 +11,7 @@ use crate::control::observe::Observer;
 use crate::control::pass::{self, PassError, PassOptions, environment};
 use crate::core::drift::{Class, Evidence};
 use crate::core::edit::{Edit, Segment};
-use crate::core::ids::SessionKey;
+use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::manifest::names::Field;
 use crate::core::manifest::{Manifest, Session};
 use crate::store::TextHash;
@@ -104,43 +104,93 @@ pub(in crate::control) fn import(
     Ok(amended.saved)
 }
 
+/// Whether the entry of a session can be taken out. Writes nothing.
+///
+/// # Errors
+/// [`DeclareError`].
+pub(super) fn try_remove(world: &Observer, options: &PassOptions, key: &SessionKey) -> Result<(), DeclareError> {
+    let snapshot = replaceable(options)?;
+    let (text, manifest) = read(world, options, &snapshot)?;
+    let Some(session) = manifest.find(key) else { return Ok(()) };
+    let out = yaml::take_out(text, &session.entry.path).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+    loads(world, &out.text).map(|_| ())
+}
+
+/// The manifest as it is now, if it can be replaced.
+fn replaceable(options: &PassOptions) -> Result<Snapshot, DeclareError> {
+    let file = ManifestFile::open(&options.manifest).map_err(PassError::from)?;
+    file.check_replaceable().map_err(PassError::from)?;
+    Ok(file.read().map_err(PassError::from)?)
+}
+
 /// Takes the recorded conversation out of the entry of a session.
 ///
 /// # Errors
 /// [`DeclareError`]; then it stays.
 pub(super) fn forget(world: &Observer, options: &PassOptions, key: &SessionKey, by: &str) -> Result<Amended, DeclareError> {
     change(world, options, |journal, snapshot| {
-        let (text, manifest) = read(world, options, snapshot)?;
-        let Some((session, id)) = manifest.find(key).and_then(|it| Some((it, it.recorded.session_id.clone()?))) else {
+        let Some(Forgotten { agent, id, edits, text, scopes }) = forgotten(world, options, snapshot, key)? else {
             return Ok(None);
         };
-        if session.recorded.id_is_lent {
-            let why = "the conversation stands in a top-level identity, which other entries may use; take it out there";
-            return Err(DeclareError::Refused(why.to_owned()));
-        }
-        let edits: Vec<_> = session.entry.set(Field::SessionId, session.agent, Value::Null).into_iter().collect();
-        let new = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
-        let left = loads(world, &new)?;
-        if let Some(other) = left.find(key).and_then(|session| session.recorded.session_id.as_ref()) {
-            let why = format!("conversation {other} would count for it then, which stands elsewhere in the manifest");
-            return Err(DeclareError::Refused(why));
-        }
         let entry = NewEntry {
             at: world.host.now(),
             boot: world.host.boot().seen().map(|boot| boot.id.clone()),
             manifest: snapshot.path.clone(),
             class: Class::NewId,
             session: key.clone(),
-            agent: session.agent,
+            agent,
             message: format!("{}: forgot conversation {} (by {by}).", key.name, id.as_str()),
             evidence: Vec::new(),
             edits,
             undoes: None,
         };
-        let after = TextHash::of(new.as_bytes());
+        let after = TextHash::of(text.as_bytes());
         let intent = journal.begin(vec![entry], snapshot.hash, after).map_err(PassError::from)?;
-        Ok(Some(Change { text: new, intent, scopes: [scope_of(&manifest), scope_of(&left)], renamed: None }))
+        Ok(Some(Change { text, intent, scopes, renamed: None }))
     })
+}
+
+/// Whether the recorded conversation can be taken out of the entry of a session. Writes nothing.
+///
+/// # Errors
+/// [`DeclareError`].
+pub(super) fn try_forget(world: &Observer, options: &PassOptions, key: &SessionKey) -> Result<(), DeclareError> {
+    forgotten(world, options, &replaceable(options)?, key).map(|_| ())
+}
+
+/// An entry without its conversation.
+struct Forgotten {
+    agent: AgentKind,
+    id: ConversationId,
+    edits: Vec<Edit>,
+    /// The text of the manifest.
+    text: String,
+    /// What the old one would run, and the new one.
+    scopes: [Vec<String>; 2],
+}
+
+fn forgotten(
+    world: &Observer,
+    options: &PassOptions,
+    snapshot: &Snapshot,
+    key: &SessionKey,
+) -> Result<Option<Forgotten>, DeclareError> {
+    let (text, manifest) = read(world, options, snapshot)?;
+    let Some((session, id)) = manifest.find(key).and_then(|it| Some((it, it.recorded.session_id.clone()?))) else {
+        return Ok(None);
+    };
+    if session.recorded.id_is_lent {
+        let why = "the conversation stands in a top-level identity, which other entries may use; take it out there";
+        return Err(DeclareError::Refused(why.to_owned()));
+    }
+    let edits: Vec<_> = session.entry.set(Field::SessionId, session.agent, Value::Null).into_iter().collect();
+    let text = yaml::apply(text, &edits).map_err(|refusal| DeclareError::Refused(refusal.why()))?;
+    let left = loads(world, &text)?;
+    if let Some(other) = left.find(key).and_then(|session| session.recorded.session_id.as_ref()) {
+        let why = format!("conversation {other} would count for it then, which stands elsewhere in the manifest");
+        return Err(DeclareError::Refused(why));
+    }
+    Ok(Some(Forgotten { agent: session.agent, id, edits, text, scopes: [scope_of(&manifest), scope_of(&left)] }))
 }
 
 /// The text of the manifest with another key for a session, its name or its server, and what both say.
@@ -189,8 +239,7 @@ pub(super) fn try_rekey(
     key: &SessionKey,
     to: &SessionKey,
 ) -> Result<(), DeclareError> {
-    let snapshot = ManifestFile::open(&options.manifest).and_then(|file| file.read()).map_err(PassError::from)?;
-    rekeyed(world, options, &snapshot, (key, to)).map(|_| ())
+    rekeyed(world, options, &replaceable(options)?, (key, to)).map(|_| ())
 }
 
 /// Gives the entry of a session another key.

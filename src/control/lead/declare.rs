@@ -26,6 +26,17 @@ pub enum DeclareError {
     Refused(String),
 }
 
+impl DeclareError {
+    /// Whether the manifest takes no such edit, however often it is tried.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Pass(PassError::Manifest(error)) => error.is_refusal(),
+            Self::Pass(_) => false,
+        }
+    }
+}
+
 /// Writes what is wanted of sessions into their entries; gives the versions that were kept because somebody saved meanwhile. Those
 /// that want it already stay as they are.
 ///

@@ -1,6 +1,8 @@
 //! What is done to an entry rather than to its agent: it is taken out, or its conversation is. The agent was stopped before, or has to
 //! have ended, or goes on as it is.
 
+use std::sync::Arc;
+
 use super::report::OperationDraft;
 use super::{Engine, Progress, Tell, carry_out, line};
 use crate::control::lead::amend::{self, Amended};
@@ -23,6 +25,10 @@ pub fn remove_all(
     let engine = Engine::new(world, request, planned, tell);
     let sessions = &planned.pass.manifest().sessions;
     let meant = || planned.judged.iter().filter_map(|one| sessions.get(one.index));
+    let check = |session: &Session| amend::try_remove(world, &request.pass, &session.key);
+    if let Some(refused) = unable(&meant().collect::<Vec<_>>(), ActionKind::Remove, check, tell) {
+        return refused;
+    }
     let ended: Vec<OperationReport> = if keep_running {
         let before =
             |session: &Session| OperationDraft::of(&session.key, session.agent, ActionKind::Remove).end(Outcome::Skipped);
@@ -66,6 +72,12 @@ pub fn forget_all(world: &Observer, request: &LeadRequest, planned: &Planned, te
 /// Stops the sessions that were asked about, and takes the recorded conversation of each that was stopped, or did not run, out of its
 /// entry.
 pub fn stop_and_forget_all(world: &Observer, request: &LeadRequest, planned: &Planned, tell: Tell<'_>) -> Vec<OperationReport> {
+    let sessions = &planned.pass.manifest().sessions;
+    let meant: Vec<_> = planned.judged.iter().filter_map(|one| sessions.get(one.index)).collect();
+    let check = |session: &Session| amend::try_forget(world, &request.pass, &session.key);
+    if let Some(refused) = unable(&meant, ActionKind::Forget, check, tell) {
+        return refused;
+    }
     let stopped = carry_out(world, request, planned, tell);
     let engine = Engine::new(world, request, planned, tell);
     let manifest = planned.pass.manifest();
@@ -81,6 +93,26 @@ pub fn stop_and_forget_all(world: &Observer, request: &LeadRequest, planned: &Pl
         }
     }
     reports
+}
+
+/// What is told instead of doing anything where one of the entries cannot be changed: nobody's agent is ended for that.
+fn unable(
+    meant: &[&Arc<Session>],
+    kind: ActionKind,
+    check: impl Fn(&Session) -> Result<(), DeclareError>,
+    tell: Tell<'_>,
+) -> Option<Vec<OperationReport>> {
+    let checked: Vec<_> = meant.iter().map(|session| (session, check(session).err())).collect();
+    checked.iter().any(|(_, error)| error.is_some()).then(|| {
+        let refused = checked.iter().map(|(session, error)| {
+            let others = || (Outcome::Refused, "nothing was done, because another entry cannot be changed".to_owned());
+            let (outcome, why) = error.as_ref().map(Obstacle::of).map_or_else(others, |it| (it.outcome, it.why));
+            let report = OperationDraft::of(&session.key, session.agent, kind).failed(outcome, why);
+            tell(Progress::Ended(&report));
+            report
+        });
+        refused.collect()
+    })
 }
 
 impl Engine<'_> {
@@ -219,10 +251,7 @@ impl Obstacle {
     }
 
     fn of(error: &DeclareError) -> Self {
-        let outcome = match error {
-            DeclareError::Refused(_) => Outcome::Refused,
-            DeclareError::Pass(_) => Outcome::Failed,
-        };
+        let outcome = if error.is_refusal() { Outcome::Refused } else { Outcome::Failed };
         Self { outcome, code: None, why: line(error) }
     }
 }
