@@ -1,4 +1,4 @@
-//! A job whose launcher has just been killed.
+//! A job whose launcher, or the script around its agent, has just been killed.
 
 use std::fs::File;
 use std::process::Command;
@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::Scene;
 use super::jobs::AGENT;
 use super::support::{await_end, await_some};
+use super::terminal_jobs::Desk;
 
 #[test]
 fn it_goes_on_although_the_system_has_not_let_go_of_what_its_launcher_held() {
@@ -34,4 +35,23 @@ fn it_goes_on_although_the_system_has_not_let_go_of_what_its_launcher_held() {
     // Who lives is not waited for.
     assert!(scene.run(&["job", "resume", &id]).is(0).stdout.contains("skipped"));
     scene.run(&["job", "wait", &id]).is(0);
+}
+
+#[test]
+fn what_is_left_at_the_terminal_of_a_job_that_is_over_is_hung_up() {
+    let desk = Desk::in_tmux();
+    let world = &desk.scene.world;
+    // It lasts whatever becomes of its terminal, unless it is told to end.
+    let lasts = "import sys, time\nsys.excepthook = lambda *_: [time.sleep(0.1) for _ in iter(int, 1)]\nimport datetime";
+    let text = std::fs::read_to_string(world.claude()).unwrap().replacen("import datetime", lasts, 1);
+    world.program("claude", &text);
+    world.wrap_claude();
+    let id = desk.job("hello @@say hi", &[]);
+    assert_eq!(desk.done(&id)["outcome"], "completed");
+    let script: u32 = desk.text(&id, "agent.1").trim().parse().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children")).unwrap();
+    let agent: u32 = children.trim().parse().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &script.to_string()]).status().unwrap().success());
+    await_end(agent);
+    desk.scene.run(&["job", "stop", &id]).is(0);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
 use rustix::termios::tcsetpgrp;
 
+use super::super::hang_up_rest;
 use crate::store::operations::ConversationLock;
 
 /// How long an agent may take to end once it was asked to.
@@ -39,6 +40,9 @@ impl LivingAgent {
     /// How it ended, as a shell would give it; `None`: it has not. One that stopped itself is continued: nobody is here who could.
     pub(super) fn ended(&self) -> Option<Option<i32>> {
         let code = |status: WaitStatus| status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal));
+        if let Some(pid) = self.pid() {
+            hang_up_rest(pid);
+        }
         match waitpid(self.pid(), WaitOptions::NOHANG | WaitOptions::UNTRACED) {
             Ok(Some((_, status))) if status.stopped() => {
                 if let Some(pid) = self.pid() {
