@@ -121,7 +121,12 @@ fn what_cannot_be_told_starts_nothing() {
     let _server = std::os::unix::net::UnixListener::bind(scene.world.socket()).unwrap();
     let plan = scene.run(&["plan", "--json"]).is(4).json();
     assert_eq!(plan["actions"][0]["blocked"]["code"], "unknown");
+    assert_eq!(plan["unknown"][0]["scope"], "tmux:default");
     scene.run(&["apply", "--yes"]).is(4);
+    // What is named is refused.
+    for verb in ["start", "stop"] {
+        assert_eq!(scene.run(&[verb, "one", "--yes", "--json"]).is(3).outcome("one").1, "unknown");
+    }
     assert!(scene.agents().is_empty());
 }
 

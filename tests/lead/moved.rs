@@ -70,7 +70,7 @@ fn what_could_not_go_on_there_is_not_stopped_here() {
     assert_eq!(refused(&["--yes"]), "foreign-name");
     scene.world.tmux_on(&other.1, ["kill-server"]);
     let listener = std::os::unix::net::UnixListener::bind(scene.world.socket().with_file_name("wedged")).unwrap();
-    let wedged = scene.run(&["move", "one", "--server", "wedged", "--yes", "--json"]).is(4);
+    let wedged = scene.run(&["move", "one", "--server", "wedged", "--yes", "--json"]).is(3);
     assert_eq!(wedged.outcome("one").1, "unknown");
     drop(listener);
     scene.run(&["handoff", "one", "--as", "ann"]).is(0);

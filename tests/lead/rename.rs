@@ -139,7 +139,7 @@ fn without_an_answer_of_its_server_a_session_keeps_its_name() {
     let scene = Scene::new(TWO);
     let _server = std::os::unix::net::UnixListener::bind(scene.world.socket()).unwrap();
     let before = scene.text();
-    assert_eq!(scene.run(&["rename", "one", "three", "--json"]).is(4).outcome("one").1, "unknown");
+    assert_eq!(scene.run(&["rename", "one", "three", "--json"]).is(3).outcome("one").1, "unknown");
     assert_eq!(scene.text(), before);
 }
 

@@ -311,6 +311,16 @@ fn tell_of(
     context: &Context,
     act: impl FnOnce(Tell<'_>) -> Vec<OperationReport>,
 ) -> Result<Exit, CliError> {
+    told(planned, format, context, act).map(|operations| exit(&operations, false))
+}
+
+/// The same, with what became of each.
+fn told(
+    planned: &Planned,
+    format: Option<Format>,
+    context: &Context,
+    act: impl FnOnce(Tell<'_>) -> Vec<OperationReport>,
+) -> Result<Vec<OperationReport>, CliError> {
     // From here on an interrupt would leave an operation open; the next command would find it, but nobody would be told now.
     let failure: Mutex<Option<CliError>> = Mutex::new(None);
     let keep = |told: Result<(), CliError>| {
@@ -332,23 +342,23 @@ fn tell_of(
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    let exit = exit(&operations);
-    match format {
-        Some(format) => {
-            let manifest = planned.pass.report.manifest.clone();
-            print_document(&ApplyReport { schema: REPORT_SCHEMA.to_owned(), manifest, operations }, format, context)?;
-        }
-        None => context.out.answer(&render::count(&operations))?,
-    }
-    Ok(exit)
+    let Some(format) = format else {
+        context.out.answer(&render::count(&operations))?;
+        return Ok(operations);
+    };
+    let manifest = planned.pass.report.manifest.clone();
+    let report = ApplyReport { schema: REPORT_SCHEMA.to_owned(), manifest, operations };
+    print_document(&report, format, context)?;
+    Ok(report.operations)
 }
 
-/// 1 if something failed or could not be verified, else 3 or 75 if something was refused, else 4 if that was for want of knowledge.
-fn exit(reports: &[OperationReport]) -> Exit {
+/// 1 if something failed or could not be verified, else 3 or 75 if something was refused. `tries`: what cannot be told is left out of
+/// what is asked for as a whole, and is 4.
+fn exit(reports: &[OperationReport], tries: bool) -> Exit {
     let has = |is: &dyn Fn(&OperationReport) -> bool| reports.iter().any(is);
     let is_refused = |report: &OperationReport| report.outcome == Outcome::Refused;
     let is_waiting = |report: &OperationReport| matches!(report.code, Some(BlockCode::Busy | BlockCode::Working));
-    let is_unknown = |report: &OperationReport| report.code == Some(BlockCode::Unknown);
+    let is_unknown = |report: &OperationReport| tries && report.code == Some(BlockCode::Unknown);
     if has(&|report| matches!(report.outcome, Outcome::Failed | Outcome::Unverified)) {
         Exit::Failure
     } else if has(&|report| is_refused(report) && !is_waiting(report) && !is_unknown(report)) {

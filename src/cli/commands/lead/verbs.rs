@@ -2,8 +2,8 @@
 
 use super::hand::{blocking, pass};
 use super::{
-    Lead, begin, carry_out, confirm, is_pattern, lead, permission, plan, plan_patiently, plan_to_act, print_document, render,
-    tell_of,
+    Lead, Tell, begin, carry_out, confirm, exit, is_pattern, lead, permission, plan, plan_patiently, plan_to_act,
+    print_document, render, tell_of, told,
 };
 use crate::cli::Context;
 use crate::cli::args::{ApplyArgs, EndArgs, PlanArgs, RestartArgs, StartArgs, StopArgs, WhichArgs};
@@ -69,7 +69,8 @@ pub(crate) fn run_apply(args: &ApplyArgs, context: &Context) -> Result<Exit, Cli
     if file.permission(&scope, lead.request.is_found).refusal().is_none() {
         make_all(planned.pass.manifest(), context)?;
     }
-    carry_out(&lead, &planned, format, context)
+    let act = |tell: Tell<'_>| lead::carry_out(&lead.world, &lead.request, &planned, tell);
+    told(&planned, format, context, act).map(|operations| exit(&operations, true))
 }
 
 /// Starts sessions.
