@@ -55,6 +55,8 @@ fn after_its_server_died_a_session_goes_on_in_its_conversation() {
         (plan["actions"][0]["action"].as_str(), plan["actions"][0]["conversation"].as_str()),
         (Some("resume"), Some(id.as_str()))
     );
+    let command: Vec<&str> = plan["actions"][0]["command"].as_array().unwrap().iter().filter_map(|it| it.as_str()).collect();
+    assert!(command[0] == "claude" && command.windows(2).any(|words| words == ["--resume", &id]), "{command:?}");
     assert_eq!(scene.run(&["apply", "--yes", "--json"]).is(0).outcome("one").0, "resume done");
     let agents = scene.agents();
     assert_eq!(agents.len(), 1, "{agents:?}");

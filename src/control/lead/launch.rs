@@ -104,6 +104,17 @@ pub(super) fn spec(
     Ok(LaunchSpec { version: LaunchSpec::VERSION, argv, cwd, set, files, unset, conversation, job: None })
 }
 
+/// What an action runs in a pane, for whoever asks before: without a prompt, and without what hooks need.
+pub(super) fn command(agents: &Agents, pass: &Pass, session: &Session, action: &Action, request: &LeadRequest) -> Vec<String> {
+    let action = match action.kind {
+        ActionKind::Start | ActionKind::Resume => action.clone(),
+        ActionKind::Restart => Action { kind: ActionKind::Resume, ..action.clone() },
+        _ => return Vec::new(),
+    };
+    let request = LeadRequest { says_prompt: false, ..request.clone() };
+    spec(agents, pass, session, &action, "", &request, &Hooking::default()).map(|spec| spec.argv).unwrap_or_default()
+}
+
 /// What names a conversation to everybody who could be started in it.
 pub fn lock_name(agent: AgentKind, home: &std::path::Path, id: &ConversationId) -> String {
     let home: PathBuf = home.canonicalize().unwrap_or_else(|_| home.to_path_buf());

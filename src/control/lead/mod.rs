@@ -41,7 +41,7 @@ use crate::core::ids::{ConversationId, SessionKey};
 use crate::core::job::{Job, JobId};
 use crate::core::lead::plan::{LeadPlan, lead_plan};
 use crate::core::lead::{
-    ActionKind, BlockCode, Blocked, EntryFacts, HoldReport, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge,
+    Action, ActionKind, BlockCode, Blocked, EntryFacts, HoldReport, Judged, LeadCause, Ledger, Scene, Standing, Wish, judge,
 };
 use crate::core::manifest::Session;
 use crate::core::manifest::select::Selection;
@@ -190,7 +190,9 @@ pub fn plan(world: &Observer, request: &LeadRequest) -> Result<Planned, LeadErro
     } else {
         BTreeMap::new()
     };
-    let plan = lead_plan(pass.manifest(), &pass.report.manifest, &judged, &held);
+    let agents = Agents::with(&pass.manifest().agents);
+    let command = |session: &Session, action: &Action| launch::command(&agents, &pass, session, action, request);
+    let plan = lead_plan(pass.manifest(), &pass.report, &judged, &held, &command);
     Ok(Planned { pass, judged, plan, holds: held })
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::action::{ActionKind, BlockCode, Blocked, Standing, Target};
+use super::action::{Action, ActionKind, BlockCode, Blocked, Standing, Target};
 use super::hold::HoldReport;
 use super::judge::Judged;
 use crate::core::ids::{AgentKind, ConversationId, SessionKey};
-use crate::core::manifest::Manifest;
+use crate::core::manifest::{Manifest, Session};
+use crate::core::report::{Report, UnknownReport};
 
 /// The schema of what `plan` prints.
 pub const PLAN_SCHEMA: &str = "headcount/plan/v1";
@@ -25,6 +26,9 @@ pub struct LeadPlan {
     pub counts: LeadCounts,
     /// What is planned, and what is blocked.
     pub actions: Vec<LeadRow>,
+    /// What could not be told.
+    #[serde(default)]
+    pub unknown: Vec<UnknownReport>,
 }
 
 /// How many sessions stand how.
@@ -90,13 +94,22 @@ pub struct LeadRow {
     /// Who has it in hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hold: Option<HoldReport>,
+    /// What is run, without a first prompt and without what headcount adds for its hooks; none where nothing is started.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub command: Vec<String>,
     /// Where: `session` for a new one, `window` for a new window of its session.
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
 }
 
-/// The plan for entries that were judged; some of them are in somebody's hands.
-pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTreeMap<SessionKey, HoldReport>) -> LeadPlan {
+/// The plan for entries that were judged; some of them are in somebody's hands. `command` gives what an action would run.
+pub fn lead_plan(
+    manifest: &Manifest,
+    report: &Report,
+    judged: &[Judged],
+    holds: &BTreeMap<SessionKey, HoldReport>,
+    command: &dyn Fn(&Session, &Action) -> Vec<String>,
+) -> LeadPlan {
     let mut counts = LeadCounts::default();
     let mut actions = Vec::new();
     for one in judged {
@@ -111,6 +124,7 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
             blocked: None,
             differs: one.differs.clone(),
             hold: holds.get(&session.key).cloned(),
+            command: Vec::new(),
             place: None,
         };
         counts.held += usize::from(holds.contains_key(&session.key));
@@ -155,13 +169,15 @@ pub fn lead_plan(manifest: &Manifest, name: &str, judged: &[Judged], holds: &BTr
                     action: Some(action.kind),
                     conversation: action.conversation.clone(),
                     rung: action.rung.map(str::to_owned),
+                    command: command(session, action),
                     place,
                     ..row(RowState::Planned)
                 });
             }
         }
     }
-    LeadPlan { schema: PLAN_SCHEMA.to_owned(), manifest: name.to_owned(), counts, actions }
+    let (manifest, unknown) = (report.manifest.clone(), report.unknown.clone());
+    LeadPlan { schema: PLAN_SCHEMA.to_owned(), manifest, counts, actions, unknown }
 }
 
 impl LeadPlan {
