@@ -126,3 +126,37 @@ fn an_entry_that_is_copied_to_another_server_holds_a_pane_that_nobody_looks_at_a
     let played = play(&history);
     assert!(played.is_ok(), "{}", played.unwrap_err());
 }
+
+#[test]
+fn an_entry_that_came_and_went_unseen_makes_no_record_younger() {
+    let at = |server, name| Place { server, name };
+    let create = |at, below_shell| Step::Create { at, below_shell, resumes: None, mute: false };
+    let history = [
+        create(at(0, 4), false),
+        Step::Settle,
+        create(at(1, 0), true),
+        create(at(0, 1), false),
+        create(at(1, 2), false),
+        Step::Edit(Deed::Declare(at(1, 3))),
+        create(at(0, 3), true),
+        Step::Settle,
+        Step::Edit(Deed::Remove(6)),
+        Step::Edit(Deed::Declare(at(0, 0))),
+        Step::Pass,
+        Step::End(0),
+        Step::Pass,
+        create(at(1, 1), false),
+        Step::Create { at: at(0, 1), below_shell: true, resumes: None, mute: true },
+        Step::Race { deed: Deed::Name(1, 1), at: 5 },
+        Step::Edit(Deed::Declare(at(0, 4))),
+        Step::Wedge(0),
+        Step::Edit(Deed::Halve),
+        create(at(0, 4), true),
+        Step::Pass,
+        Step::Wait(5),
+        Step::Pass,
+        Step::Checkout(7),
+    ];
+    let played = play(&history);
+    assert!(played.is_ok(), "{}", played.unwrap_err());
+}

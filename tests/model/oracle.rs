@@ -315,6 +315,14 @@ impl Records {
     /// Notes what a pass has left.
     pub fn note_pass(&mut self, text: &str, at: i64) {
         self.note(text, at, true);
+        // What came and went before a pass could see it is as it was.
+        let missed: Vec<Name> = self.now.iter().filter(|(_, record)| !record.seen).map(|(name, _)| name.clone()).collect();
+        for name in missed {
+            match self.left.remove(&name) {
+                Some(before) => drop(self.now.insert(name, before)),
+                None => drop(self.now.remove(&name)),
+            }
+        }
         self.left.clone_from(&self.now);
     }
 
