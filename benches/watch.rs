@@ -177,12 +177,17 @@ fn scale(report: &mut Reporter, tries: usize) {
         "ms",
         Measure::single(thousand.processor).over("one among 10", ten.processor),
     );
+    let says = "one command to tmux that asks nothing, among 1,000 sessions";
+    report.measured("floor.tmux.1000", says, "ms", Measure::single(thousand.tmux).over("among 10", ten.tmux));
     let (less, over) = match (ten.taken.trouble(), thousand.taken.trouble()) {
         (None, None) => {
             let rest: Vec<f64> = thousand.taken.times.iter().map(|took| took - thousand.synced).collect();
             let floor = thousand.list + 4.0 * thousand.synced;
             let over = thousand.measure().over("one list-panes -a and four synced writes", floor);
-            (Measure::median(&rest).over("one among 10", median(&ten.taken.times)), over)
+            // The kill itself, and the question whether it is so: tmux takes longer for either the more sessions it has.
+            let theirs =
+                format!("two commands of tmux take {:.1} ms of it, among 10 {:.1} ms", 2.0 * thousand.tmux, 2.0 * ten.tmux);
+            (Measure::median(&rest).over("one among 10", median(&ten.taken.times)).because(&theirs), over)
         }
         (why, other) => {
             let why = why.or(other).unwrap_or_default();
@@ -199,8 +204,9 @@ struct Change {
     taken: Taken,
     /// Its processor time in milliseconds.
     processor: f64,
-    /// What one list of these sessions takes, and one synced write of their manifest, in milliseconds.
+    /// What one list of these sessions takes, one command to tmux, and one synced write of their manifest, in milliseconds.
     list: f64,
+    tmux: f64,
     synced: f64,
 }
 
@@ -215,7 +221,7 @@ fn among(sessions: usize, tries: usize) -> Change {
     // Ten sessions are used up soon: as many more worlds of ten.
     let per_world = tries.min(sessions / 2);
     let (mut taken, mut ticks, mut n) = (Taken::default(), 0, 0);
-    let (mut lists, mut synced) = (Vec::new(), Vec::new());
+    let (mut lists, mut commands, mut synced) = (Vec::new(), Vec::new(), Vec::new());
     while n < tries {
         let (world, watch) = watched(sessions);
         for (name, ..) in world.panes().iter().take(per_world) {
@@ -224,6 +230,7 @@ fn among(sessions: usize, tries: usize) -> Change {
             let is_noticed = taken.take(&watch, "dead", name, || kill(&world, name));
             ticks += watch.processor() - before;
             lists.push(millis(time(world.tmux().args(["-u", "list-panes", "-a"])).0));
+            commands.push(millis(time(world.tmux().args(["-u", "display-message", "-p", "x"])).0));
             synced.push(millis(write_synced(&world.path("floor.yaml"), world.recorded.as_bytes())));
             if !is_noticed {
                 n = tries;
@@ -232,7 +239,7 @@ fn among(sessions: usize, tries: usize) -> Change {
         }
     }
     let processor = ticks as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64 / taken.times.len().max(1) as f64;
-    Change { taken, processor, list: median(&lists), synced: median(&synced) }
+    Change { taken, processor, list: median(&lists), tmux: median(&commands), synced: median(&synced) }
 }
 
 /// A thousand sessions that are declared begin at once and end at once. Counted is what the manifest says of them.
