@@ -58,12 +58,12 @@ fn take_back(lead: &Lead, session: Option<&SessionKey>, id: &str) -> Result<Oper
     }
 }
 
-/// Delivers what waits for a session, the earliest first, until one is held.
+/// Delivers what waits for a session, the earliest first, until one is held or refused.
 fn deliver(lead: &Lead, session: Option<&SessionKey>, context: &Context) -> Result<Vec<SendReceipt>, CliError> {
     let mut receipts = Vec::new();
     for text in lead::waiting_texts(&lead.request, session) {
         let receipt = lead::deliver_waiting(&lead.world, &lead.request, &text).map_err(|error| failed(error, context))?;
-        let is_held = receipt.outcome == SendOutcome::Held;
+        let is_held = matches!(receipt.outcome, SendOutcome::Held | SendOutcome::Rejected);
         receipts.push(receipt);
         if is_held {
             break;

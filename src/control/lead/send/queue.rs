@@ -4,7 +4,7 @@
 use chrono::Utc;
 
 use super::{Found, Missed, Queueing, ReceiptDraft, SendRequest, Sender, SentText, send, unknown};
-use crate::agent::Agents;
+use crate::agent::{Agents, TurnQuery};
 use crate::control::lead::{LeadError, LeadRequest, act};
 use crate::control::observe::Observer;
 use crate::control::pass::PassError;
@@ -12,7 +12,9 @@ use crate::core::ids::{AgentKind, ConversationId, SessionKey};
 use crate::core::lead::send::{
     SendOutcome, SendReceipt, TextOptions, WaitingText, first_of_each, is_waited_out, may_wait, typable,
 };
+use crate::core::lead::turns::{TurnError, TurnErrorKind, refusal};
 use crate::core::lead::{ActionKind, BlockCode, Blocked, OperationId};
+use crate::core::text::stamp;
 use crate::store::claim::{self, Claim};
 use crate::store::queue::TextQueue;
 
@@ -92,8 +94,28 @@ impl Sender<'_> {
                 let why = "another conversation is open in its session by now; it waits for its own";
                 Err(Blocked::new(BlockCode::NoAgent, why))
             }
-            Queueing::Waited(_) => Ok(()),
+            Queueing::Waited(_) => self.is_not_refused(found),
         }
+    }
+
+    /// Whether what was said last was not refused by what refuses this as well. A person who delivers it knows better.
+    fn is_not_refused(&self, found: &Found) -> Result<(), Blocked> {
+        let (Some(id), Some(transcript), true) = (&found.conversation, &found.transcript, self.request.is_automatic) else {
+            return Ok(());
+        };
+        let query = TurnQuery { last: 1, after: None, now: self.now() };
+        let agents = Agents::with(&found.declared);
+        let page = agents.of(found.to.agent).and_then(|agent| agent.turns(transcript, id, &query).into_seen());
+        let why = match page.as_ref().and_then(|page| refusal(page.turns.last()?)) {
+            Some(error) if error.kind == TurnErrorKind::AuthFailed => "is not signed in".to_owned(),
+            Some(TurnError { resets_at: Some(until), .. }) if *until > query.now => {
+                format!("is at a limit of use until {}", stamp(*until))
+            }
+            _ => return Ok(()),
+        };
+        let why =
+            format!("{} {why}, as its last turn says; `headcount queue --now --yes` sends it all the same", found.to.agent);
+        Err(Blocked::new(BlockCode::Backoff, why))
     }
 
     /// How many texts wait for a conversation.

@@ -67,7 +67,7 @@ impl SearchedTranscript {
                 Err(WrittenAnew) => self.tail = None,
             }
         }
-        let page = self.page(adapter, now)?;
+        let page = self.page(adapter, now, 4)?;
         let is_it = |line: &&PromptLine| self.from.is_before(line, &page.position) && is_it(&line.text);
         let is_prompt = page.turns.iter().flat_map(|turn| &turn.lines).any(|line| is_it(&line));
         let is_queued = || page.queued.iter().any(|line| is_it(&line));
@@ -83,7 +83,7 @@ impl SearchedTranscript {
     ) -> Option<TurnError> {
         let (begun, mut patience, mut pause) = (Instant::now(), ANSWERING, GrowingPause::new());
         while begun.elapsed() < patience {
-            let page = self.page(adapter, now());
+            let page = self.page(adapter, now(), 2);
             match page.as_ref().map(|page| uptake(page, &is_it, &self.from)) {
                 Some(TurnUptake::Refused(error)) => return Some(error.clone()),
                 Some(TurnUptake::Taken) => return None,
@@ -96,12 +96,12 @@ impl SearchedTranscript {
     }
 
     /// Its newest turns, if they were not just looked at.
-    fn page(&mut self, adapter: &dyn Adapter, now: DateTime<Utc>) -> Option<TurnPage> {
+    fn page(&mut self, adapter: &dyn Adapter, now: DateTime<Utc>, last: usize) -> Option<TurnPage> {
         if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_AT_TURNS) {
             return None;
         }
         self.looked = Some(Instant::now());
-        adapter.turns(&self.place, &self.id, &TurnQuery { last: 4, after: Some(&self.from), now }).into_seen()
+        adapter.turns(&self.place, &self.id, &TurnQuery { last, after: Some(&self.from), now }).into_seen()
     }
 }
 

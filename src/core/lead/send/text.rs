@@ -30,7 +30,7 @@ pub enum TextRefusal {
     #[error("the text is empty")]
     Empty,
     /// It holds characters that a terminal would obey.
-    #[error("the text holds {0} control characters, which a terminal would obey; `--strip` takes them out")]
+    #[error("the text holds control characters ({0}), which a terminal would obey; `--strip` takes them out")]
     Control(usize),
     /// It is too long.
     #[error("the text has {0} bytes, and more than {LONGEST} are not typed; put it into a file and name that")]
@@ -46,6 +46,11 @@ pub enum TextRefusal {
 /// Whether a terminal would obey it: C0 without tab and line feed, DEL, C1.
 fn is_control(it: char) -> bool {
     it.is_control() && it != '\t' && it != '\n'
+}
+
+/// Whether an agent takes it from the ends of a text before it reads that. What is written in JavaScript takes a byte order mark, too.
+fn is_trimmed(it: char) -> bool {
+    it.is_whitespace() || it == '\u{feff}'
 }
 
 /// A text without what a terminal would obey.
@@ -66,11 +71,11 @@ pub fn typable(text: &str, options: TextOptions, table: &ComposerTable) -> Resul
     if text.len() > LONGEST {
         return Err(TextRefusal::TooLong(text.len()));
     }
-    let begin = text.trim_start().chars().next().ok_or(TextRefusal::Empty)?;
+    let begin = text.trim_start_matches(is_trimmed).chars().next().ok_or(TextRefusal::Empty)?;
     if table.commands.contains(&begin) && !options.command {
         return Err(TextRefusal::Command(begin));
     }
-    if let Some(end) = text.trim_end().chars().next_back().filter(|end| table.continues.contains(end)) {
+    if let Some(end) = text.trim_end_matches(is_trimmed).chars().next_back().filter(|end| table.continues.contains(end)) {
         return Err(TextRefusal::Continued(end));
     }
     Ok(Typable { text, stripped: controls })
@@ -103,11 +108,11 @@ mod tests {
     #[test]
     fn a_command_is_sent_only_as_one_and_what_enter_would_not_send_never() {
         let (plain, command) = (TextOptions::default(), TextOptions { command: true, strip: false });
-        for text in ["/clear", "!ls", "#note", "  /clear", "\n!rm"] {
+        for text in ["/clear", "!ls", "#note", "  /clear", "\n!rm", "\u{feff}/clear", "\u{a0}\u{feff} !ls"] {
             assert!(matches!(typable(text, plain, &CLAUDE), Err(TextRefusal::Command(_))), "{text}");
             assert!(typable(text, command, &CLAUDE).is_ok(), "{text}");
         }
-        for text in ["a\\", "a\\ \n"] {
+        for text in ["a\\", "a\\ \n", "a\\\u{feff}"] {
             assert_eq!(typable(text, command, &CLAUDE), Err(TextRefusal::Continued('\\')), "{text:?}");
         }
     }

@@ -103,7 +103,7 @@ pub fn uptake<'a>(page: &'a TurnPage, is_it: impl Fn(&str) -> bool, after: &Tran
 }
 
 /// By what a turn was refused, if the agent's own mark says that it was.
-fn refusal(turn: &Turn) -> Option<&TurnError> {
+pub fn refusal(turn: &Turn) -> Option<&TurnError> {
     let is_refused = |error: &&TurnError| matches!(error.kind, TurnErrorKind::RateLimited | TurnErrorKind::AuthFailed);
     turn.error.as_ref().filter(|_| turn.end == TurnEnd::Error && turn.mark.is_some()).filter(is_refused)
 }

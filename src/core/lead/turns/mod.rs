@@ -13,7 +13,7 @@ use serde::Serialize;
 
 pub use draft::TurnDraft;
 pub use end::{AnswerSeen, EndVerdict, SETTLED_AFTER, judge_end};
-pub use find::{TurnAnswer, TurnReply, TurnUptake, answer_to, uptake};
+pub use find::{TurnAnswer, TurnReply, TurnUptake, answer_to, refusal, uptake};
 pub use page::{TranscriptPosition, TurnPage};
 pub use report::{LOG_SCHEMA, LogEntry, LogKind, LogLine, TURN_SCHEMA, TurnReport, log_of};
 
