@@ -257,8 +257,8 @@ fn at(deed: &Deed, point: &str) {
 }
 
 /// What a deed comes to only where something else is so: many old operations, a full disk, an agent that asks, a slow start, a hold,
-/// zellij.
-const BESIDE: [&str; 40] = [
+/// another conversation, zellij.
+const BESIDE: [&str; 42] = [
     "prune",
     "take the operation away",
     "list the clients",
@@ -269,6 +269,9 @@ const BESIDE: [&str; 40] = [
     "take away what was left",
     "ask who made the server",
     "name the tab",
+    // Of a conversation that its agent has left: nothing is begun yet, and what is let go already need not be again.
+    "let a conversation go",
+    "lock what lets a conversation go",
     // Of texts: killed against real agents, by `tests/e2e/drive.sh`.
     "close the session",
     "claim a key",
