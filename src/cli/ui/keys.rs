@@ -212,6 +212,7 @@ impl Ui {
             std::iter::once(first).chain(lines.map(|line| format!("          {line}")))
         });
         let mut lines: Vec<String> = lines.collect();
+        lines.extend(self.asking_jobs().into_iter().map(|line| format!("asks      {line}")));
         lines.extend(self.blind().into_iter().map(|line| format!("unknown   {line}")));
         if lines.is_empty() {
             lines.push("nothing was said yet".to_owned());

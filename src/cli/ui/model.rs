@@ -406,6 +406,23 @@ impl Ui {
         Attention::ALL.into_iter().map(move |it| (it, count(it))).filter(|(_, count)| *count > 0)
     }
 
+    /// The jobs whose agents ask, one line each.
+    pub(super) fn asking_jobs(&self) -> Vec<String> {
+        let far = self.far.iter().filter_map(|(host, picture)| match picture {
+            HostPicture::Seen(report) => Some((format!(" on {}", printable(host)), report.as_ref())),
+            _ => None,
+        });
+        let all = self.here.iter().map(|report| (String::new(), report)).chain(far);
+        let asking = all.flat_map(|(place, report)| {
+            let asking = report.jobs.iter().filter(|job| job.state == "needs-input");
+            asking.map(move |job| {
+                let (name, mux) = (printable(&job.session.name), job.session.mux);
+                format!("job {} waits for an answer in the {mux} session {name}{place}", job.job)
+            })
+        });
+        asking.collect()
+    }
+
     /// What cannot be seen, one line each.
     pub(super) fn blind(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.trouble.iter().map(|why| format!("cannot look: {}", printable(why))).collect();

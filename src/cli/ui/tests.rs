@@ -197,6 +197,23 @@ fn a_terminal_with_no_room_shows_what_is_asked_of_which_session() {
 }
 
 #[test]
+fn a_job_whose_agent_asks_is_told_of_beside_the_sessions() {
+    let mut ui = ui(&all());
+    let job = |state: &str| {
+        let session = json!({"name": "claude-fix", "mux": "tmux", "server": "default", "host": "here"});
+        json!({"job": "abc12345", "session": session, "agent": "claude", "state": state, "attempts": 1, "elapsed": 9})
+    };
+    for (state, says) in [("working", false), ("needs-input", true)] {
+        let mut seen = report(&all());
+        seen.jobs = vec![serde_json::from_value(job(state)).unwrap()];
+        ui.looked(Ok(seen));
+        assert_eq!(picture(&mut ui, 80, 24).contains("1 job asks (m)"), says);
+    }
+    press(&mut ui, "m");
+    assert!(picture(&mut ui, 80, 24).contains("asks      job abc12345 waits for an answer in the tmux session claude-fix"));
+}
+
+#[test]
 fn a_text_that_is_read_fits_whatever_the_terminal_becomes() {
     let mut ui = ui(&all());
     picture(&mut ui, 80, 24);

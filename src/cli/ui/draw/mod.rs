@@ -121,6 +121,14 @@ fn header(ui: &Ui, paint: Paint, room: usize) -> Line<'static> {
     let right = age(ui);
     let limit = room.saturating_sub(width(&right) + 1);
     let mut used: usize = spans.iter().map(|span| width(&span.content)).sum();
+    let asking = ui.asking_jobs().len();
+    if asking > 0 {
+        let text = if asking == 1 { "1 job asks (m)  ".to_owned() } else { format!("{asking} jobs ask (m)  ") };
+        if used + width(&text) <= limit {
+            used += width(&text);
+            spans.push(Span::styled(text, paint.of(Attention::NeedsInput)));
+        }
+    }
     for (attention, count) in ui.counts() {
         let text = format!("{count} {}  ", attention.counted());
         if used + width(&text) > limit {
