@@ -63,6 +63,8 @@ pub struct JobRunReport {
     pub next_at: Option<DateTime<Utc>>,
     /// When it was submitted.
     pub submitted_at: DateTime<Utc>,
+    /// When its time is over.
+    pub deadline_at: DateTime<Utc>,
     /// How long it has taken, in seconds.
     pub elapsed: u64,
     /// What its agent waits for.
@@ -102,6 +104,7 @@ pub fn look(files: &JobFiles, spec: &JobSpec, now: DateTime<Utc>) -> JobRunRepor
         attempts: attempts.last().map_or(0, |last| last.begun.number),
         next_at,
         submitted_at: spec.at,
+        deadline_at: spec.ends_at(),
         elapsed: u64::try_from((until - spec.at).num_seconds()).unwrap_or_default(),
         asks,
         session_id: files.session_id(),

@@ -196,6 +196,8 @@ fn what_its_agent_asks_is_told_and_a_person_answers() {
         desk.awaits_screen(&pane, "Do you want to proceed?");
         await_some("its event", || desk.kinds(&id).contains(&"permission_required".to_owned()).then_some(()));
         assert!(desk.text(&id, "done").is_empty());
+        let card = desk.scene.run(&["job", "show", &id]).is(0).stdout;
+        assert!(card.contains("asks") && card.contains("attach") && card.contains("deadline"), "{card}");
         desk.scene.run(&["answer", &pane, "approve", "--yes"]).is(0);
         desk.scene.run(&["job", "wait", &id, "--timeout", "60s"]).is(0);
         assert_eq!(desk.kinds(&id).iter().filter(|kind| *kind == "completed").count(), 1);

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::table::{Cell, Column};
 use super::{Style, Terminal, age, ago, hanging, plural, table};
 use crate::control::job_runs::{JobRunReport, JobRunState};
+use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::job::{EventKind, Job, JobId, JobStatus, LoggedEvent, TimeOut, timed_out};
 use crate::core::text::{printable, stamp};
 
@@ -101,6 +102,12 @@ pub(crate) fn card((job, run): (&Job, Option<&JobRunReport>), events: &[LoggedEv
     if let Some(run) = run {
         let next = run.next_at.map(|at| format!(", the next one {}", stamp(at))).unwrap_or_default();
         field("run", &format!("{}, {}{next}", run.state.as_str(), plural(run.attempts as usize, "attempt", "attempts")));
+        if let Some(asks) = &run.asks {
+            field("asks", asks);
+        }
+        if run.end.is_none() {
+            field("attach", &attach(&run.session).join(" "));
+        }
         field("conversation", run.session_id.as_deref().unwrap_or("-"));
         field("output", &run.output.display().to_string());
         field("last line", run.last_line.as_deref().unwrap_or("-"));
@@ -108,7 +115,10 @@ pub(crate) fn card((job, run): (&Job, Option<&JobRunReport>), events: &[LoggedEv
             field("ended", &format!("{} ({}): {}", stamp(end.ended_at), end.outcome.as_str(), end.reason));
         }
     }
-    field("time-outs", &format!("{} in total, {} between events", span(job.timeout), span(job.idle_timeout)));
+    match run {
+        Some(run) => field("deadline", &stamp(run.deadline_at)),
+        None => field("time-outs", &format!("{} in total, {} between events", span(job.timeout), span(job.idle_timeout))),
+    }
     field("topic", &job.topic());
     field("signed", if job.auth_token.is_some() { "events must be signed" } else { "events need no signature" });
     for artifact in &job.expected_artifacts {
@@ -122,6 +132,20 @@ pub(crate) fn card((job, run): (&Job, Option<&JobRunReport>), events: &[LoggedEv
         events.iter().for_each(|logged| text.push_str(&event(logged, look)));
     }
     text
+}
+
+/// The command that leads to the pane of a job.
+pub(crate) fn attach(session: &SessionKey) -> Vec<String> {
+    let name = session.mux.spelling(&session.name).into_owned();
+    let server = match session.server.as_str() {
+        ServerKey::DEFAULT => Vec::new(),
+        path if path.contains('/') => vec!["-S".to_owned(), path.to_owned()],
+        label => vec!["-L".to_owned(), label.to_owned()],
+    };
+    if session.mux == MuxKind::Zellij {
+        return [vec!["zellij".to_owned()], vec!["attach".to_owned(), name]].concat();
+    }
+    [vec!["tmux".to_owned()], server, vec!["attach-session".to_owned(), "-t".to_owned(), format!("={name}")]].concat()
 }
 
 /// A time-out in its largest whole unit.

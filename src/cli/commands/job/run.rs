@@ -13,6 +13,7 @@ use crate::cli::args::{RunArgs, WaitArgs};
 use crate::cli::broker::{self, Named};
 use crate::cli::commands::lead::absolute;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::render::job as render;
 use crate::cli::run_pass;
 use crate::control::lead;
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
@@ -152,7 +153,7 @@ fn spec(
 }
 
 fn say(job: &Job, files: &JobFiles, spec: &JobSpec, args: &RunArgs, context: &Context) -> Result<(), CliError> {
-    let attach = attach(&spec.session);
+    let attach = render::attach(&spec.session);
     if let Some(format) = args.format.document().filter(|_| !args.wait) {
         let document = json!({
             "schema": "headcount/job-run/v1", "job": job.id, "session": spec.session, "directory": files.path(),
@@ -171,18 +172,4 @@ fn say(job: &Job, files: &JobFiles, spec: &JobSpec, args: &RunArgs, context: &Co
         printable(&output.display().to_string()),
         attach.join(" "),
     ))
-}
-
-/// The command that leads to the pane.
-fn attach(session: &SessionKey) -> Vec<String> {
-    let name = session.mux.spelling(&session.name).into_owned();
-    let server = match session.server.as_str() {
-        ServerKey::DEFAULT => Vec::new(),
-        path if path.contains('/') => vec!["-S".to_owned(), path.to_owned()],
-        label => vec!["-L".to_owned(), label.to_owned()],
-    };
-    if session.mux == MuxKind::Zellij {
-        return [vec!["zellij".to_owned()], vec!["attach".to_owned(), name]].concat();
-    }
-    [vec!["tmux".to_owned()], server, vec!["attach-session".to_owned(), "-t".to_owned(), format!("={name}")]].concat()
 }
