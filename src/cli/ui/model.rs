@@ -423,6 +423,21 @@ impl Ui {
         asking.collect()
     }
 
+    /// Whether something of this host cannot be seen.
+    pub(super) fn is_blind_here(&self) -> bool {
+        self.trouble.is_some() || self.here.as_ref().is_some_and(|report| !report.unknown.is_empty())
+    }
+
+    /// Of how many other hosts something cannot be seen.
+    pub(super) fn blind_hosts(&self) -> usize {
+        let is_blind = |picture: &&HostPicture| match picture {
+            HostPicture::Blind(_) => true,
+            HostPicture::Seen(report) => !report.unknown.is_empty(),
+            HostPicture::Awaited => false,
+        };
+        self.far.values().filter(is_blind).count()
+    }
+
     /// What cannot be seen, one line each.
     pub(super) fn blind(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.trouble.iter().map(|why| format!("cannot look: {}", printable(why))).collect();

@@ -158,7 +158,9 @@ fn age(ui: &Ui) -> String {
     let seconds = (ui.now - report.observed_at).num_seconds().max(0);
     let is_waiting = ui.far.values().any(|picture| matches!(picture, HostPicture::Awaited));
     let mut text = match seconds {
-        _ if !ui.blind().is_empty() => "blind (m) ".to_owned(),
+        _ if ui.is_blind_here() => "blind (m) ".to_owned(),
+        _ if ui.blind_hosts() == 1 => "1 host blind (m) ".to_owned(),
+        _ if ui.blind_hosts() > 1 => format!("{} hosts blind (m) ", ui.blind_hosts()),
         _ if is_waiting => "asking hosts … ".to_owned(),
         _ => String::new(),
     };
