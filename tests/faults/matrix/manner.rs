@@ -63,11 +63,11 @@ pub(crate) struct Running {
 
 /// Starts a command; `which` tells two at once apart.
 pub(crate) fn start(stage: &Stage, verb: Verb, manner: Manner, which: usize, more: &[String]) -> Running {
-    let program = env!("CARGO_BIN_EXE_headcount");
+    let program = verb.program(stage);
     let mut command: Command = match manner {
         Manner::Shell(script) | Manner::Blind(script) => {
             let mut shell = stage.command("sh");
-            shell.args(["-c", script, program]);
+            shell.args(["-c", script]).arg(program);
             shell
         }
         _ => stage.command(program),

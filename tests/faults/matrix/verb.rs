@@ -10,6 +10,8 @@ use super::stage::Stage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verb {
     Status,
+    /// The same by a client of `headcount mcp`.
+    Mcp,
     Diff,
     Explain,
     History,
@@ -26,8 +28,9 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// All of them, those that only look first.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Status,
+        Self::Mcp,
         Self::Diff,
         Self::Explain,
         Self::History,
@@ -46,6 +49,7 @@ impl Verb {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Mcp => "mcp list",
             Self::Diff => "diff",
             Self::Explain => "explain",
             Self::History => "history",
@@ -66,13 +70,31 @@ impl Verb {
         matches!(self, Self::JobSubmit | Self::Undo | Self::Reconcile | Self::Watch)
     }
 
-    /// What is typed after `headcount`.
+    /// The program that is run.
+    pub(crate) fn program(self, stage: &Stage) -> std::path::PathBuf {
+        if self != Self::Mcp {
+            return env!("CARGO_BIN_EXE_headcount").into();
+        }
+        let path = stage.root().join("mcp_list");
+        if !path.exists() {
+            // A fault may leave it no PATH to find that in.
+            let asked = std::process::Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+            let python = format!("#!{}", String::from_utf8(asked.expect("python3").stdout).unwrap().trim());
+            let text = include_str!("../../support/mcp_list.py").replacen("#!/usr/bin/env python3", &python, 1);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        path
+    }
+
+    /// What is typed after it.
     pub(crate) fn arguments(self, stage: &Stage) -> Vec<String> {
         let new = stage.desk().join("new.yaml").display().to_string();
         let mux = if stage.baseline.contains("mux: zellij") { "zellij" } else { "tmux" };
         let session = format!("{mux}:{}", stage.frail);
         let words: Vec<&str> = match self {
             Self::Status => vec!["status", "--json", "--settle", stage.settle],
+            Self::Mcp => vec![env!("CARGO_BIN_EXE_headcount"), "mcp"],
             Self::Diff => vec!["diff", "--json", "--settle", stage.settle],
             Self::Explain => vec!["explain", "*", "--settle", "0s"],
             Self::History => vec!["history"],
@@ -100,7 +122,7 @@ impl Verb {
         let answered = |wanted: &dyn Fn(&Value) -> bool| ran.blind || ran.json().is_some_and(|answer| wanted(&answer));
         let succeeded = ran.code == Some(0);
         match self {
-            Self::Status => succeeded && answered(&|answer| oracle::tells_all(stage, answer)),
+            Self::Status | Self::Mcp => succeeded && answered(&|answer| oracle::tells_all(stage, answer)),
             Self::Diff => matches!(ran.code, Some(0 | 2)) && answered(&|answer| oracle::reports_all(stage, answer)),
             Self::Reconcile => {
                 succeeded

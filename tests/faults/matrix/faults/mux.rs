@@ -8,12 +8,12 @@ use rustix::process::Signal;
 use super::Fault;
 use crate::matrix::Outcome::{self, CannotTell};
 use crate::matrix::stage::{Kind, Stage};
-use crate::matrix::verb::Verb::{self, Diff, Explain, Init, Reconcile, Status, Watch};
+use crate::matrix::verb::Verb::{self, Diff, Explain, Init, Mcp, Reconcile, Status, Watch};
 use crate::support::await_some;
 use crate::zellij::{gone, signal};
 
 /// A server that does not answer is unknown; what was known before stays.
-const CANNOT_TELL: &[(&[Verb], Outcome)] = &[(&[Status, Diff, Explain, Init, Reconcile], CannotTell)];
+const CANNOT_TELL: &[(&[Verb], Outcome)] = &[(&[Status, Mcp, Diff, Explain, Init, Reconcile], CannotTell)];
 
 pub(super) fn all() -> Vec<Fault> {
     let tmux = |name, strike| Fault { expected: CANNOT_TELL, ..Fault::new(name, strike) };
@@ -46,7 +46,10 @@ pub(super) fn all() -> Vec<Fault> {
         },
         Fault {
             from_the_start: true,
-            expected: &[(&[Status, Diff, Explain, Init, Reconcile, Watch], CannotTell), (&[Verb::Doctor], Outcome::Error(1))],
+            expected: &[
+                (&[Status, Mcp, Diff, Explain, Init, Reconcile, Watch], CannotTell),
+                (&[Verb::Doctor], Outcome::Error(1)),
+            ],
             ..Fault::new("tmux missing from PATH", |stage| {
                 stage.variables.push(("PATH".to_owned(), "/nowhere".to_owned()));
                 Ok(())
@@ -57,7 +60,10 @@ pub(super) fn all() -> Vec<Fault> {
             heal: |stage| {
                 let _ = fs::remove_file(stage.root().join("bin/tmux"));
             },
-            expected: &[(&[Status, Diff, Explain, Init, Reconcile, Watch], CannotTell), (&[Verb::Doctor], Outcome::Error(1))],
+            expected: &[
+                (&[Status, Mcp, Diff, Explain, Init, Reconcile, Watch], CannotTell),
+                (&[Verb::Doctor], Outcome::Error(1)),
+            ],
             ..Fault::new("tmux too old", |stage| {
                 // The stand-ins' PATH begins here, the harness's own tmux is found beyond it.
                 stage
@@ -97,7 +103,7 @@ pub(super) fn all() -> Vec<Fault> {
             heal: |stage| {
                 let _ = fs::remove_dir_all(stage.zellij().base().join("0.43.1"));
             },
-            expected: &[(&[Status, Diff, Reconcile, Watch, Explain], CannotTell)],
+            expected: &[(&[Status, Mcp, Diff, Reconcile, Watch, Explain], CannotTell)],
             ..Fault::new("zellij too old", |stage| {
                 // Where the older generation keeps its sockets.
                 let old = stage.zellij().base().join("0.43.1");

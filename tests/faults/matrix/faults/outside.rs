@@ -9,15 +9,15 @@ use std::sync::atomic::Ordering;
 use super::Fault;
 use crate::matrix::Outcome::{self, CannotTell};
 use crate::matrix::stage::{Kind, files};
-use crate::matrix::verb::Verb::{self, Diff, Explain, Reconcile, Status, Watch};
+use crate::matrix::verb::Verb::{self, Diff, Explain, Mcp, Reconcile, Status, Watch};
 
 /// Only what has to do with sessions looks at the agents' files.
-const LOOKING: &[Verb] = &[Status, Diff, Explain, Reconcile, Watch, Verb::Init];
+const LOOKING: &[Verb] = &[Status, Mcp, Diff, Explain, Reconcile, Watch, Verb::Init];
 
-const CANNOT_TELL: &[(&[Verb], Outcome)] = &[(&[Status, Diff, Reconcile, Explain], CannotTell)];
+const CANNOT_TELL: &[(&[Verb], Outcome)] = &[(&[Status, Mcp, Diff, Reconcile, Explain], CannotTell)];
 
 /// Nor can a first manifest be told whose conversations cannot be looked up.
-const CORRUPT: &[(&[Verb], Outcome)] = &[(&[Status, Diff, Reconcile, Explain, Verb::Init], CannotTell)];
+const CORRUPT: &[(&[Verb], Outcome)] = &[(&[Status, Mcp, Diff, Reconcile, Explain, Verb::Init], CannotTell)];
 
 pub(super) fn all() -> Vec<Fault> {
     let opencode = |name, strike| Fault {

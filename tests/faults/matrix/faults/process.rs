@@ -10,12 +10,12 @@ use crate::matrix::Outcome::Error;
 use crate::matrix::manner::Manner;
 use crate::matrix::stage::{Stage, files};
 use crate::matrix::verb::Verb::{
-    self, Check, Diff, Doctor, Explain, History, Init, JobList, JobPublish, JobSubmit, Reconcile, Status, Undo, Watch,
+    self, Check, Diff, Doctor, Explain, History, Init, JobList, JobPublish, JobSubmit, Mcp, Reconcile, Status, Undo, Watch,
 };
 
 /// Every command but the watch, which waits.
 const BUT_WATCH: &[Verb] =
-    &[Status, Diff, Explain, History, Check, Doctor, Init, JobList, JobPublish, JobSubmit, Undo, Reconcile];
+    &[Status, Mcp, Diff, Explain, History, Check, Doctor, Init, JobList, JobPublish, JobSubmit, Undo, Reconcile];
 
 pub(super) fn all() -> Vec<Fault> {
     let run = |name, manner| Fault { manner, ..Fault::new(name, nothing) };

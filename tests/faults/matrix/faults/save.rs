@@ -11,20 +11,21 @@ use super::Fault;
 use crate::matrix::Outcome::{self, Error, Later};
 use crate::matrix::Tried;
 use crate::matrix::stage::{Stage, age, files, save};
-use crate::matrix::verb::Verb::{self, Check, Diff, Doctor, Explain, History, Init, JobSubmit, Reconcile, Status, Undo};
+use crate::matrix::verb::Verb::{self, Check, Diff, Doctor, Explain, History, Init, JobSubmit, Mcp, Reconcile, Status, Undo};
 
 /// A manifest that cannot be used is an error of every command that needs it.
 const UNUSABLE: &[(&[Verb], Outcome)] =
-    &[(&[Status, Diff, Explain, Check, Doctor, Undo, Reconcile], Error(1)), (&[JobSubmit], Later)];
+    &[(&[Status, Mcp, Diff, Explain, Check, Doctor, Undo, Reconcile], Error(1)), (&[JobSubmit], Later)];
 
 /// The same if there is not even a file whose journal could be meant.
 const MISSING: &[(&[Verb], Outcome)] =
-    &[(&[Status, Diff, Explain, History, Check, Doctor, Undo, Reconcile], Error(1)), (&[JobSubmit], Later)];
+    &[(&[Status, Mcp, Diff, Explain, History, Check, Doctor, Undo, Reconcile], Error(1)), (&[JobSubmit], Later)];
 
 /// What is half written is not read: whoever catches no pause says so. The link is made once there is one.
 const SAVING: &[(&[Verb], Outcome)] = &[
-    (&[Status, Diff, Explain, Check, Doctor, Undo, Reconcile], Outcome::Survived),
+    (&[Status, Mcp, Diff, Explain, Check, Doctor, Undo, Reconcile], Outcome::Survived),
     (&[Status, Diff, Explain, Check, Undo, Reconcile], Error(75)),
+    (&[Mcp], Error(1)),
     (&[JobSubmit], Outcome::Survived),
     (&[JobSubmit], Later),
 ];
