@@ -1,12 +1,15 @@
 //! Handles on processes that say when they end. Never signals one.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, getrlimit};
 
 use super::procfs;
+
+/// So many of the files that may be open are left to whoever has to open one.
+const RESERVED: u64 = 6;
 
 /// Why there is no handle.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,11 @@ pub fn open(pid: u32, start_ticks: Option<u64>) -> Result<OwnedFd, PidfdError> {
         Errno::SRCH => PidfdError::Ended(pid),
         error => PidfdError::Unavailable { pid, source: error.into() },
     })?;
+    // Without a handle it is looked at from time to time; without a file to open, nothing is.
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if u64::try_from(fd.as_raw_fd()).is_ok_and(|number| number + RESERVED >= most) {
+        return Err(PidfdError::Unavailable { pid, source: Errno::MFILE.into() });
+    }
     // Asked only now: from here on the handle is on one process for good, whoever gets the id after it.
     if is_running(pid, start_ticks) { Ok(fd) } else { Err(PidfdError::Ended(pid)) }
 }

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub struct Background {
     is_over: AtomicBool,
-    waker: Mutex<Option<UnixStream>>,
+    waker: Mutex<Option<Arc<UnixStream>>>,
 }
 
 impl Background {
     /// Ends it: what is just being done still is.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::SeqCst);
-        if let Some(waker) = &mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
             // One that is full holds a wake already.
-            let _ = waker.write(b"!");
+            let _ = (&**waker).write(b"!");
         }
     }
 
@@ -30,7 +30,7 @@ impl Background {
     }
 
     /// What wakes it when it is ended.
-    pub(super) fn wakes_by(&self, waker: Option<UnixStream>) {
+    pub(super) fn wakes_by(&self, waker: Option<Arc<UnixStream>>) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = waker;
     }
 }
@@ -79,5 +79,8 @@ impl BackgroundThread {
     /// Ends it, after what is just being done.
     pub fn end(&self) {
         self.background.end();
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::super::UnlistedManifest;
 use super::background::{Background, BackgroundThread};
-use super::deliver::{IDLE, STANDBY};
+use super::deliver::STANDBY;
 use super::wakes::{LookPlaces, LookWakes};
-use super::{SPACING, TURNS, about, conditions_of, places};
+use super::{POLL, SPACING, TURNS, about, conditions_of, places};
 use crate::agent::TurnQuery;
 use crate::control::job_ends;
 use crate::control::lead::reading;
@@ -46,19 +46,26 @@ pub fn follow_jobs(world: Arc<Observer>, state: StateHome) -> Option<BackgroundT
 fn go_on(world: &Arc<Observer>, state: &StateHome, background: &Background, tell: &dyn Fn(String)) -> Result<(), String> {
     let jobs = FollowedJobs::new(state);
     jobs.create().map_err(|error| PassError::line(&error))?;
-    let mut wakes = LookWakes::new();
-    background.wakes_by(wakes.waker());
-    let (mut claim, mut follower, mut failure) = (None, None, None);
+    let (mut wakes, mut claim, mut follower, mut failure) = (None, None, None, None);
     while !background.is_over() {
         let looked = Instant::now();
-        let mut listened = LookPlaces { directories: [jobs.path().to_owned()].into(), ..LookPlaces::default() };
         let open = open(&jobs);
-        let is_ours = open.is_empty() || {
-            claim = claim.or_else(|| Claim::take(state, CLAIM).ok());
-            claim.is_some()
-        };
+        // Where none is followed nothing is kept open, and whether there is one is looked up.
+        if open.is_empty() {
+            background.wakes_by(None);
+            (wakes, claim, follower, failure) = (None, None, None, None);
+            std::thread::park_timeout(POLL);
+            continue;
+        }
+        let wakes = wakes.get_or_insert_with(|| {
+            let wakes = LookWakes::new();
+            background.wakes_by(wakes.waker());
+            wakes
+        });
+        let mut listened = LookPlaces { directories: [jobs.path().to_owned()].into(), ..LookPlaces::default() };
+        claim = claim.or_else(|| Claim::take(state, CLAIM).ok());
         let (mut said, mut settles) = (None, None);
-        if is_ours && !open.is_empty() {
+        if claim.is_some() {
             let looked = Follower::of(follower.take(), (world, state), &open).and_then(|it| {
                 let it = follower.insert(it);
                 it.look(&jobs, &open, &mut listened)
@@ -68,20 +75,22 @@ fn go_on(world: &Arc<Observer>, state: &StateHome, background: &Background, tell
                 Err(why) => said = Some(why),
             }
         } else {
-            (claim, follower) = (None, None);
+            follower = None;
         }
         if let Some(why) = said.clone().filter(|why| failure.as_ref() != Some(why)) {
             tell(why);
         }
         failure = said;
         let is_new = wakes.watch(listened);
-        let at_most = match (is_ours, open.is_empty()) {
+        let at_most = match (claim.is_some(), is_new) {
             (false, _) => STANDBY,
-            (true, true) => IDLE,
             // What happened before it was listened to was not heard.
-            (true, false) if is_new => SPACING,
+            (true, true) => SPACING,
             (true, false) => settles.unwrap_or(AGAIN),
         };
+        if background.is_over() {
+            break;
+        }
         wakes.rest(at_most, looked);
     }
     Ok(())

@@ -48,7 +48,7 @@ pub fn overviews(
     let options = PassOptions { mode: Mode::Look, selection: Selection::default(), ..options.clone() };
     let mut runner = PassRunner::new(Arc::clone(&world), options.clone());
     let mut wakes = LookWakes::new();
-    if let Some(waker) = wakes.waker() {
+    if let Some(waker) = wakes.waker().and_then(|waker| waker.try_clone().ok()) {
         wake(waker);
     }
     loop {

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use notify::event::ModifyKind;
@@ -21,10 +22,11 @@ pub(super) struct LookPlaces {
     pub(super) processes: BTreeSet<u32>,
 }
 
-/// Tells that something may have happened.
+/// Tells that something may have happened. Takes no more open files than what it listens to needs.
 pub(super) struct LookWakes {
     woken: Option<UnixStream>,
-    waker: Option<UnixStream>,
+    waker: Option<Arc<UnixStream>>,
+    /// Of files, while some are listened to.
     watcher: Option<RecommendedWatcher>,
     directories: BTreeSet<PathBuf>,
     /// Those that have a handle; one that has ended is heard of once.
@@ -34,36 +36,43 @@ pub(super) struct LookWakes {
 impl LookWakes {
     /// Listens to nothing yet. Where files cannot be watched they are polled.
     pub(super) fn new() -> Self {
-        let pair = UnixStream::pair().and_then(|(woken, wake)| {
+        let pair = UnixStream::pair().and_then(|(woken, waker)| {
             woken.set_nonblocking(true)?;
-            wake.set_nonblocking(true)?;
-            Ok((woken, wake))
+            waker.set_nonblocking(true)?;
+            Ok((woken, Arc::new(waker)))
         });
-        let Ok((woken, mut wake)) = pair else {
-            return Self { woken: None, waker: None, watcher: None, directories: BTreeSet::new(), processes: BTreeMap::new() };
-        };
-        let waker = wake.try_clone().ok();
+        let (woken, waker) = pair.ok().unzip();
+        Self { woken, waker, watcher: None, directories: BTreeSet::new(), processes: BTreeMap::new() }
+    }
+
+    /// What wakes it from elsewhere, by a byte.
+    pub(super) fn waker(&self) -> Option<Arc<UnixStream>> {
+        self.waker.clone()
+    }
+
+    /// What tells of files.
+    fn watcher(&self) -> Option<RecommendedWatcher> {
+        let waker = self.waker()?;
         let handler = move |event: notify::Result<Event>| {
             // Our own reading is no news; what is full holds a wake already.
             let is_news = event
                 .is_ok_and(|event| !matches!(event.kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_))));
             if is_news {
-                let _ = wake.write(b"!");
+                let _ = (&*waker).write(b"!");
             }
         };
         let watcher = notify::recommended_watcher(handler);
-        let watcher = watcher.inspect_err(|error| tracing::warn!(%error, "files are polled")).ok();
-        Self { woken: Some(woken), waker, watcher, directories: BTreeSet::new(), processes: BTreeMap::new() }
-    }
-
-    /// What wakes it from elsewhere, by a byte.
-    pub(super) fn waker(&mut self) -> Option<UnixStream> {
-        self.waker.take()
+        watcher.inspect_err(|error| tracing::debug!(%error, "files are polled")).ok()
     }
 
     /// Listens to these from now on. Gives whether some of them are new.
     pub(super) fn watch(&mut self, places: LookPlaces) -> bool {
         let mut is_new = false;
+        if places.directories.is_empty() {
+            (self.watcher, self.directories) = (None, BTreeSet::new());
+        } else if self.watcher.is_none() {
+            self.watcher = self.watcher();
+        }
         if let Some(watcher) = &mut self.watcher {
             for gone in self.directories.difference(&places.directories) {
                 // It may be gone itself.
