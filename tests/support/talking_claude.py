@@ -2,9 +2,8 @@
 """A stand-in for Claude Code that can be typed to: it draws the composer and the permission dialog that the real one draws, keeps its
 registry entry and writes its transcript. What a prompt holds says what happens: `@@say TEXT` is the answer, `@@slow SECONDS` how long
 that takes, `@@ask COMMAND` asks before it runs one, `@@error` fails (`@@error rate_limit` at a limit), and `@@trap` opens a dialog as soon
-as it is pasted. It runs the hooks of its
-`--plugin-dir`. Where its home holds a file `works`, it does the tasks of a crew: it runs what an assignment says, and writes
-each reply and its exit code into `worked`; a goal with `@@fails` fails, and one with `@@asks` asks first. Where it holds a file `anew`,
+as it is pasted. It runs the hooks of its `--plugin-dir`. Where its home holds a file `works`, it does the tasks of a crew: it runs what an
+assignment says, and writes each reply and its exit code into `worked`; a goal with `@@fails` fails, and one with `@@asks` asks first. Where it holds a file `anew`,
 the next text is lost, and the transcript is written anew behind a line more."""
 import datetime, json, os, re, select, signal, subprocess, sys, termios, threading, time, tty, unicodedata, uuid
 
