@@ -377,6 +377,19 @@ fn answers(talker: &Talker) {
     assert!(!history.contains("touch"), "what was asked stays on the screen: {history}");
 }
 
+#[test]
+fn a_question_is_answered_while_a_stop_waits_for_the_turn_that_asks_it() {
+    let talker = Talker::new();
+    talker.asks("touch asked");
+    let mut stop = talker.scene.command(&["stop", "one", "--yes", "--json"]);
+    let stop = std::thread::spawn(move || stop.output().unwrap());
+    await_some("the stop", || talker.scene.run(&["history", "one"]).stdout.contains("stop").then_some(()));
+    assert!(!stop.is_finished());
+    talker.scene.run(&["answer", "one", "approve"]).is(0);
+    assert_eq!(Ran::from(stop.join().unwrap()).is(0).outcome("one").0, "stop done");
+    assert!(talker.cwd().join("asked").exists());
+}
+
 /// Every command of the skill, as it stands there, with a session of the name that it uses.
 #[test]
 fn every_command_of_the_driving_skill_runs() {

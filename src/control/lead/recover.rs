@@ -8,15 +8,20 @@ use crate::core::ids::SessionKey;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, OperationReport, Outcome, Permit};
 use crate::store::operations::{Operations, PastOperation};
 
-/// Resolves the open operations of a session. `hurries`: a stop that waits stands in nobody's way.
+/// Resolves the open operations of a session. `passes_waiting`: one that only waits, a stop for the end of a turn or a text for the proof
+/// that it was said, has let go of the lock and stands in nobody's way.
 ///
 /// # Errors
 /// One of them is still going on.
-pub(super) fn resolve(world: &Observer, operations: &Operations, key: &SessionKey, hurries: bool) -> Result<(), Blocked> {
+pub(super) fn resolve(
+    world: &Observer,
+    operations: &Operations,
+    key: &SessionKey,
+    passes_waiting: bool,
+) -> Result<(), Blocked> {
     for past in operations.open().into_iter().filter(|past| past.operation.session == *key) {
         match state_of(world, &past) {
-            // A stop that waits for a turn to end may be hurried.
-            OpenState::GoesOn(_) if hurries && past.operation.action == ActionKind::Stop => {}
+            OpenState::GoesOn(_) if passes_waiting && matches!(past.operation.action, ActionKind::Stop | ActionKind::Send) => {}
             OpenState::Over(why) => {
                 // Whatever its launcher finds, it begins nothing from here on.
                 let _ = past.files.close();

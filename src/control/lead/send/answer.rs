@@ -88,7 +88,7 @@ fn try_to(
         Ok(lock) => lock,
         Err(blocked) => return Ok(Err(blocked)),
     };
-    if let Err(blocked) = recover::resolve(world, operations, key, false) {
+    if let Err(blocked) = recover::resolve(world, operations, key, true) {
         return Ok(Err(blocked));
     }
     let found = match find_patiently(world, request, key)? {
