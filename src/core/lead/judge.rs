@@ -293,9 +293,13 @@ impl Entry<'_> {
         }
     }
 
-    /// Where the agent of a session without one goes, if the session is the entry's: a person's shell is neither killed nor typed
-    /// into, so that is a new window.
+    /// Where the agent of a session without one goes, if the session is the entry's and no other agent is in it: a person's shell is
+    /// neither killed nor typed into, so that is a new window.
     fn own(&self, session: &MuxSession, instead: &str) -> Result<Target, Blocked> {
+        if session.panes.iter().any(|pane| pane.agents.seen().is_some_and(|agents| !agents.is_empty())) {
+            let message = format!("a session of its name is there, and {instead}; end that, or rename one of them");
+            return Err(Blocked::new(BlockCode::ForeignName, message));
+        }
         let is_made = (self.scene.facts.is_made)(self.session, session);
         let started = self.acted.and_then(|acted| acted.started.as_ref()).filter(|_| is_made);
         let is_left = |started: &&LastStart| {

@@ -71,7 +71,8 @@ pub(crate) const ROWS: &[LeadFault] = &[
         no_server,
     ),
     healed(fault("pane dead and kept", dead_and_kept, (3, "foreign-name", ""), 0), no_server),
-    fault("a bare shell is left in its session", bare_shell, (0, "done", ""), 1),
+    fault("a bare shell is left in its session", |scene| left_with(scene, "sh"), (0, "done", ""), 1),
+    fault("another agent runs in its session", |scene| left_with(scene, "codex"), (3, "foreign-name", "codex runs there"), 0),
     fault("a person is attached and types", attached, (3, "attached", "terminal"), 1),
     fault("server stopped", server_stopped, (4, "unknown", ""), 0),
     healed(
@@ -288,14 +289,18 @@ fn dead_and_kept(scene: &Scene) -> Struck {
     Ok(apply(scene))
 }
 
-fn bare_shell(scene: &Scene) -> Struck {
+/// Its agent has ended, and something else runs in another window.
+fn left_with(scene: &Scene, program: &str) -> Struck {
     let (pid, _) = spoken(scene);
-    scene.world.tmux(["new-window", "-d", "-t", "=one:", "--", "sh"]);
+    scene.world.program("codex", "#!/bin/bash\nwhile read -r line; do :; done\n");
+    let made = ["new-window", "-d", "-P", "-F", "#{pane_id}", "-t", "=one:", "--", program];
+    let window = scene.world.tmux(made);
     scene.world.type_line("one", "/exit");
     await_end(pid);
     let ran = apply(scene);
-    let panes = scene.world.tmux(["list-panes", "-s", "-t", "=one", "-F", "#{pane_id}"]).lines().count();
-    assert_eq!(panes, 2, "the shell is left");
+    let panes = scene.world.tmux(["list-panes", "-s", "-t", "=one", "-F", "#{pane_id}"]);
+    assert!(panes.lines().any(|pane| pane == window.trim()), "it is left: {panes}");
+    assert_eq!(panes.lines().count(), if ran.code == Some(0) { 2 } else { 1 });
     Ok(ran)
 }
 
