@@ -11,6 +11,7 @@ pub mod init;
 pub mod job_agent;
 pub mod job_ends;
 pub mod job_runs;
+pub mod job_talk;
 pub mod jobs;
 pub mod lead;
 pub mod links;

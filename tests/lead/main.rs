@@ -33,6 +33,7 @@ mod in_zellij_places;
 mod jobs;
 mod jobs_lost;
 mod jobs_rebooted;
+mod jobs_unsaid;
 mod launcher;
 mod mcp;
 mod moved;

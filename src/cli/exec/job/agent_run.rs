@@ -15,13 +15,14 @@ use super::output::JobOutput;
 use super::{JobDoing, JobLauncher, say};
 use crate::agent;
 use crate::control::job_agent::AgentGroup;
+use crate::control::job_talk::JobTalk;
 use crate::control::lead::{lock_name, new_id};
 use crate::core::fact::Fact;
 use crate::core::ids::ConversationId;
-use crate::core::job::run::{AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, JobOpening};
+use crate::core::job::run::{AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, JobOpening, is_prompt_due};
 use crate::core::text::printable;
 use crate::fault;
-use crate::host::Host as _;
+use crate::host::{Environ, Host as _};
 use crate::store::operations::{ConversationLock, LockError};
 
 impl JobLauncher<'_> {
@@ -39,6 +40,7 @@ impl JobLauncher<'_> {
             at: Utc::now(),
             boot: self.host.boot().into_seen().map(|boot| boot.id),
             from: self.files.output().metadata().map_or(0, |metadata| metadata.len()),
+            is_prompted: resumes.as_deref().is_some_and(|id| self.is_prompt_due(id)),
             resumes,
             assigned,
         };
@@ -70,6 +72,21 @@ impl JobLauncher<'_> {
         self.note_end(&begun, &stream, code, asked)
     }
 
+    /// Whether its agent was ended before the conversation that it named held the prompt.
+    fn is_prompt_due(&self, id: &str) -> bool {
+        let asked = || {
+            let program = std::slice::from_ref(&self.spec.program);
+            let command = super::super::command(program, &self.spec.cwd, self.launch).map_err(Fact::<()>::Unknown);
+            let asked = command.map(|command| {
+                let (agent, cwd, env) = (self.spec.agent, &self.spec.cwd, &surroundings(&command));
+                let continuing = self.files.prompt(true).unwrap_or_default();
+                JobTalk { agent, env, cwd, id }.asked(&continuing, Utc::now())
+            });
+            asked.unwrap_or_else(|unknown| unknown)
+        };
+        is_prompt_due(&self.files.attempts(), id, asked)
+    }
+
     /// Starts the agent, if nobody else is in its conversation.
     fn begin(
         &self,
@@ -96,7 +113,7 @@ impl JobLauncher<'_> {
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         let output = options.open(self.files.output())?;
-        command.stdin(File::open(self.files.input(begun.resumes.is_some()))?);
+        command.stdin(File::open(self.files.input(begun.continues()))?);
         command.stdout(Stdio::from(output.try_clone()?)).stderr(Stdio::from(output));
         let own = self.files.agent_file(begun.number).map_err(std::io::Error::other)?;
         signals::note_itself(command, own.into());
@@ -112,10 +129,7 @@ impl JobLauncher<'_> {
             None => std::env::var_os("HOME").map(PathBuf::from),
         };
         let home = home.unwrap_or_else(|| PathBuf::from("/"));
-        let mut env = crate::host::Environ::of_this_process();
-        for (name, value) in command.get_envs() {
-            env = env.with(&name.to_string_lossy(), value.unwrap_or_default());
-        }
+        let env = surroundings(command);
         let id = ConversationId(id.to_owned());
         let name = agent::of(self.spec.agent).and_then(|adapter| {
             let files = adapter.home(&env)?;
@@ -191,4 +205,10 @@ impl JobLauncher<'_> {
             group.signal(Signal::KILL);
         }
     }
+}
+
+/// The environment that a command is given.
+fn surroundings(command: &Command) -> Environ {
+    let given = command.get_envs();
+    given.fold(Environ::of_this_process(), |env, (name, value)| env.with(&name.to_string_lossy(), value.unwrap_or_default()))
 }

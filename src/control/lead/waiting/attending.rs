@@ -128,7 +128,7 @@ enum Looked {
 impl<'a> Attendant<'a> {
     fn new(world: &'a Arc<Observer>, job: &'a AttendedJob) -> Result<Self, String> {
         let AttendedJob { spec, begun, files, .. } = job;
-        let prompt = files.prompt(begun.resumes.is_some()).ok_or("its prompt cannot be read")?;
+        let prompt = files.prompt(begun.continues()).ok_or("its prompt cannot be read")?;
         // What was written down before is not written down again.
         let lines = LineReader::new(files.output(), begun.from).lines(true);
         let lines: Vec<AttendedLine> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{JobOutcome, JobSpec};
+use crate::core::fact::Fact;
 
 /// That an attempt begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +19,18 @@ pub struct AttemptBegun {
     pub resumes: Option<String>,
     /// The id that was given to a new one.
     pub assigned: Option<String>,
+    /// Whether it is given the prompt in the conversation that it goes on in: nothing was asked there yet.
+    #[serde(default)]
+    pub is_prompted: bool,
     /// Where its output begins, in bytes.
     pub from: u64,
+}
+
+impl AttemptBegun {
+    /// Whether its agent is told to continue, and not given the prompt.
+    pub const fn continues(&self) -> bool {
+        self.resumes.is_some() && !self.is_prompted
+    }
 }
 
 /// How an attempt ended.
@@ -192,6 +203,15 @@ fn opening(ended: &[(&AttemptBegun, &AttemptEnded)]) -> JobOpening {
     if is_refused && !is_killed && !is_heard(&id) { JobOpening::New } else { JobOpening::Resumed(id) }
 }
 
+/// Whether the prompt is due in the conversation that is gone on in: its agent was ended before it did anything there, and before the
+/// conversation held what was asked. `asked`: whether it holds something that was asked.
+pub fn is_prompt_due(attempts: &[Attempt], id: &str, asked: impl FnOnce() -> Fact<()>) -> bool {
+    let ended = attempts.iter().filter_map(|attempt| attempt.ended.as_ref());
+    // What it did there is not done twice.
+    let is_heard = ended.into_iter().any(|end| end.is_heard && end.id.as_deref() == Some(id));
+    !is_heard && asked().is_absent()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -229,10 +249,11 @@ mod tests {
 
     /// An attempt that begins and ends at these seconds.
     fn attempt(number: u32, span: (i64, i64), ending: AttemptEnding, (id, is_heard): (Option<&str>, bool)) -> Attempt {
-        let begun = AttemptBegun { number, at: at(span.0), boot: None, resumes: None, assigned: None, from: 0 };
+        let (at, from) = (at(span.0), 0);
+        let begun = AttemptBegun { number, at, boot: None, resumes: None, assigned: None, is_prompted: false, from };
         let ended = AttemptEnded {
             number,
-            at: at(span.1),
+            at: self::at(span.1),
             ending,
             code: Some(1),
             reason: "why".into(),
@@ -309,6 +330,15 @@ mod tests {
         // Killed before it could say anything: that refuses nothing.
         refused.ended.as_mut().unwrap().code = Some(137);
         assert_eq!(opening(&[named, refused]), JobOpening::Resumed("t1".into()));
+    }
+
+    #[test]
+    fn the_prompt_is_due_where_nothing_was_asked_and_nothing_was_done() {
+        let unheard = [attempt(1, (0, 1), AttemptEnding::Lost, (Some("t1"), false))];
+        assert!(is_prompt_due(&unheard, "t1", || Fact::Absent));
+        assert!(!is_prompt_due(&unheard, "t1", || Fact::Seen(())));
+        assert!(!is_prompt_due(&unheard, "t1", || Fact::Unknown("unreadable".into())));
+        assert!(!is_prompt_due(&[crash(1, (0, 1))], "t1", || panic!("nobody asks")));
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod standing;
 mod stream;
 
 pub use attempt::{
-    Attempt, AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, JobNext, JobOpening, attempts_of, next_attempt,
+    Attempt, AttemptBegun, AttemptEnded, AttemptEnding, AttemptNote, JobNext, JobOpening, attempts_of, is_prompt_due,
+    next_attempt,
 };
 pub use attended::{AttendedLine, read_attended};
 pub use spec::{BadJobName, JobBus, JobEnd, JobOutcome, JobSpec, JobWaits, job_session_name};
