@@ -10,6 +10,7 @@ pub mod import;
 pub mod init;
 pub mod job_agent;
 pub mod job_ends;
+pub mod job_making;
 pub mod job_runs;
 pub mod job_talk;
 pub mod jobs;

@@ -11,6 +11,7 @@
 //! | [`crew_context`] | what was said in a crew | the same, and tools that know nothing else of it |
 //! | [`jobs`] | delegated jobs, their events and audits | only under the registry's lock |
 //! | [`followed_jobs`] | jobs whose events follow from turns | whoever submits one, and who follows it |
+//! | [`job_intents`] | jobs that are being made | whoever submits one |
 //! | [`job_files`] | what a job that headcount runs was asked to be, what it says, how it ended | its launcher, alone |
 //! | [`settings`] | settings of agents, which are not ours | `hooks install` and `hooks remove`, as a person asked |
 //! | [`operations`] | what was done to sessions | whoever does it, and the launcher |
@@ -27,6 +28,7 @@ pub mod followed_jobs;
 mod hash;
 pub mod hooks;
 pub mod job_files;
+pub mod job_intents;
 pub mod jobs;
 pub mod journal;
 pub mod manifest;

@@ -38,6 +38,37 @@ fn it_goes_on_although_the_system_has_not_let_go_of_what_its_launcher_held() {
 }
 
 #[test]
+fn a_job_whose_maker_is_killed_is_whole_or_called_off() {
+    let scene = Scene::new("  []\n");
+    std::fs::write(scene.manifest(), "version: 1\nsessions: []\n").unwrap();
+    scene.world.program("codex", AGENT);
+    let points = scene.world.root().join("points");
+    std::fs::create_dir(&points).unwrap();
+    let words = ["job", "run", "--agent", "codex", "--headless", "--permissions", "edit", "--prompt", "hello"];
+    for (point, statuses) in [
+        // Before it has a record, before it has files, when it is whole.
+        ("engine after keep a record 1", vec![]),
+        ("engine before make the job's directory 1", vec!["cancelled"]),
+        ("engine after spec.json 1", vec!["cancelled", "completed"]),
+        ("engine before take a record out 1", vec!["cancelled", "completed", "completed"]),
+    ] {
+        std::fs::write(points.join("kill"), point).unwrap();
+        let ran = scene.command(&words).env("FAULTS_OF_HEADCOUNT", &points).output().unwrap();
+        assert_eq!((ran.status.code(), ran.stdout.as_slice()), (None, &[][..]), "{point}: {ran:?}");
+        scene.run(&["job", "resume", "--all"]).is(0);
+        let ended = || {
+            let listed = scene.run(&["job", "list", "--json"]).is(0).json();
+            let status = |job: &serde_json::Value| job["status"].as_str().unwrap().to_owned();
+            let mut all: Vec<String> = listed["jobs"].as_array().unwrap().iter().map(status).collect();
+            all.sort();
+            (all == statuses).then_some(())
+        };
+        await_some(point, ended);
+        assert_eq!(std::fs::read_dir(scene.state().join("submitting")).unwrap().count(), 0, "{point}");
+    }
+}
+
+#[test]
 fn what_is_left_at_the_terminal_of_a_job_that_is_over_is_hung_up() {
     let desk = Desk::in_tmux();
     let world = &desk.scene.world;

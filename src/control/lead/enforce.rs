@@ -7,9 +7,9 @@ use super::engine::Progress;
 use super::led::{WatchScene, runs_of};
 use super::{LeadError, LeadRequest, about, carry_out, headless, plan_patiently};
 use crate::agent::{Agents, TurnQuery};
-use crate::control::job_ends;
 use crate::control::observe::Observer;
 use crate::control::pass::Pass;
+use crate::control::{job_ends, job_making};
 use crate::core::fact::Fact;
 use crate::core::ids::{AgentKind, SessionKey};
 use crate::core::job::run::JobSpec;
@@ -105,7 +105,8 @@ pub fn gaps(host: &dyn Host, state: &StateHome, pass: &Pass, is_meant: impl Fn(&
         files.done().is_none() || !job_ends::is_told(files) || headless::has_old_pane(files, spec, pass.observation().at)
     };
     let jobs = JobFiles::all(state).into_iter().filter(is_unfinished);
-    let jobs = jobs.map(|(_, spec)| spec.session).collect();
+    let unmade = job_making::unmade(state, host);
+    let jobs = jobs.map(|(_, spec)| spec.session).chain(unmade).collect();
     Ok(Gaps { all: wanting.iter().zip(decisions).filter_map(gap).collect(), policy: pass.manifest().lead, jobs })
 }
 

@@ -14,7 +14,7 @@ use crate::agent;
 use crate::control::job_agent::AgentGroup;
 use crate::control::observe::Observer;
 use crate::control::pass::PassError;
-use crate::control::{job_ends, job_runs};
+use crate::control::{job_ends, job_making, job_runs};
 use crate::core::fact::Fact;
 use crate::core::ids::{MuxKind, SessionKey};
 use crate::core::job::run::{JobEnd, JobOutcome, JobScene, JobSpec, job_standing};
@@ -453,6 +453,7 @@ fn close_old_panes(world: &Observer, request: &HeadlessRequest<'_>, all: &[(JobF
 /// Goes on with the jobs whose pane, server or host was lost, and tells of ends that nobody told of. Gives what became of each.
 pub fn resume_jobs(world: &Observer, request: &LeadRequest) -> Vec<(JobSpec, Result<JobStart, Blocked>)> {
     let state = &request.pass.state_home;
+    job_making::call_off_unmade(state, world.host.as_ref());
     let all = JobFiles::all(state);
     for (job, why) in job_ends::conclude_all(&all) {
         tracing::warn!(job = job.as_str(), why, "nobody was told of the end of a job");

@@ -7,13 +7,14 @@ use crate::cli::Context;
 use crate::cli::args::JobResumeArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::control::lead::{self, JobStart};
-use crate::control::{job_ends, job_runs};
+use crate::control::{job_ends, job_making, job_runs};
 use crate::core::lead::BlockCode;
 use crate::store::job_files::JobFiles;
 
 /// Goes on with them, and says what became of each.
 pub(crate) fn run(args: &JobResumeArgs, context: &Context) -> Result<Exit, CliError> {
     let scope = headless::scene(context)?;
+    job_making::call_off_unmade(&scope.state, scope.world.host.as_ref());
     let mut jobs = match args.all {
         true => JobFiles::all(&scope.state),
         false => args.ids.iter().map(|id| headless::files(&scope.state, id)).collect::<Result<_, _>>()?,

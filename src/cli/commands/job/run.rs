@@ -15,7 +15,7 @@ use crate::cli::commands::lead::absolute;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::render::job as render;
 use crate::cli::run_pass;
-use crate::control::lead;
+use crate::control::{job_making, lead};
 use crate::core::ids::{MuxKind, ServerKey, SessionKey};
 use crate::core::job::run::{JobBus, JobSpec, JobWaits, job_session_name};
 use crate::core::job::{Job, JobId, NewJob};
@@ -41,7 +41,12 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry, manifest: Option<&Path>, 
     let refused = |blocked: Blocked| CliError::new(Exit::Refused, format!("{}: {}", blocked.code.as_str(), blocked.message));
     lead::fits_terminal(&spec, &prompt).map_err(|why| CliError::new(Exit::Refused, format!("its prompt: {why}")))?;
     lead::taken_session(&scene.world, &scene.state, &spec).map_err(refused)?;
+    let host = scene.world.host.as_ref();
+    job_making::call_off_unmade(&scene.state, host);
+    let mut intended = Ok(());
     let job = registry.add(true, |id, auth_token| {
+        let session = SessionKey { name: named(args, &id), ..spec.session.clone() };
+        intended = job_making::intend(&scene.state, host, (&id, &session), registry.path());
         Job::new(NewJob {
             at: spec.at,
             prompt: Some(prompt.clone()),
@@ -56,13 +61,22 @@ pub(crate) fn run(args: &RunArgs, registry: &Registry, manifest: Option<&Path>, 
             id,
         })
     })?;
+    if let Err(error) = intended {
+        registry.cancel(&job.id, Utc::now())?;
+        return Err(CliError::caused_by(Exit::Failure, &error));
+    }
     spec.job = job.id.clone();
     spec.session.name = named(args, &job.id);
     let files = JobFiles::of(&scene.state, &job.id);
-    if let Err(blocked) = lead::submit_job(&scene.world, &scene.request(), &files, (&spec, &prompt)) {
+    let submitted = lead::submit_job(&scene.world, &scene.request(), &files, (&spec, &prompt));
+    let is_unmade = submitted.is_err() && files.spec().is_none();
+    if is_unmade {
         // Nothing half made: what nobody has begun is no job.
-        if files.spec().is_none() {
-            registry.cancel(&job.id, Utc::now())?;
+        registry.cancel(&job.id, Utc::now())?;
+    }
+    job_making::made(&scene.state, &job.id);
+    if let Err(blocked) = submitted {
+        if is_unmade {
             return Err(refused(blocked));
         }
         let hint = format!("job {} is there; `headcount job list` shows it, `job resume` goes on with it", job.id);

@@ -15,11 +15,12 @@ use crate::cli::args::{JudgeArgs, SubmitArgs};
 use crate::cli::broker::{self, Named};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::run_pass::{self, PassRequest};
+use crate::control::job_making;
 use crate::control::pass::{self, Mode, Pass, PassError};
 use crate::core::drift::Class;
 use crate::core::ids::{AgentKind, MuxKind, ServerKey, SessionKey};
 use crate::core::job::run::JobBus;
-use crate::core::job::{FollowedJob, Job, NewJob};
+use crate::core::job::{FollowedJob, Job, JobId, NewJob};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::select::Selection;
 use crate::core::mqtt::{Broker, Password};
@@ -53,8 +54,12 @@ pub(crate) fn run(
     let Named { broker, root } = Named::of(section)?;
     let idle = args.idle_timeout.or((!args.follow_turns).then_some(IDLE_TIMEOUT)).unwrap_or_default();
     let limit = |span: Duration| (!span.is_zero()).then_some(span);
+    let mut intended = Ok(());
     // Of one that is followed nobody else's word counts.
     let job = registry.add(args.auth || args.follow_turns, |id, auth_token| {
+        if let Some((_, session)) = &doer {
+            intended = intend(registry, &id, session);
+        }
         Job::new(NewJob {
             id,
             at: Utc::now(),
@@ -71,7 +76,7 @@ pub(crate) fn run(
     })?;
     if let Some(doer) = doer {
         let bus = broker.as_ref().map(|broker| bus(broker, &root));
-        follow(&job, (doer, prompt), registry, bus)?;
+        follow(&job, intended, (doer, prompt), registry, bus)?;
     }
     // Said before anything else can go wrong: the job is there.
     let token = job.auth_token.as_ref().filter(|_| args.print_token);
@@ -134,9 +139,17 @@ fn doing(
     Ok((agent, key))
 }
 
+/// Writes down that a job is being made that is to be followed: if its maker is killed before it is, nobody tells of it.
+fn intend(registry: &Registry, id: &JobId, session: &SessionKey) -> Result<(), CliError> {
+    let state = StateHome::from_environment(|name| std::env::var_os(name))?;
+    let intended = job_making::intend(&state, run_pass::world(&state).host.as_ref(), (id, session), registry.path());
+    intended.map_err(|error| CliError::caused_by(Exit::Failure, &error))
+}
+
 /// Has the turns of a job followed from now on. A job that cannot be is called off.
 fn follow(
     job: &Job,
+    intended: Result<(), CliError>,
     ((agent, session), prompt): ((AgentKind, SessionKey), String),
     registry: &Registry,
     bus: Option<JobBus>,
@@ -153,11 +166,13 @@ fn follow(
         conversation: None,
         bus,
     };
-    FollowedJobs::new(&state).put(&followed).map_err(|error| {
+    let put = || FollowedJobs::new(&state).put(&followed).map_err(|error| CliError::caused_by(Exit::Failure, &error));
+    let followed = intended.and_then(|()| put()).inspect_err(|_| {
         // What nobody tells of would never end.
         let _ = registry.cancel(&job.id, Utc::now());
-        CliError::caused_by(Exit::Failure, &error)
-    })
+    });
+    job_making::made(&state, &job.id);
+    followed
 }
 
 /// Registers a job of a session that is about to be declared, and follows the turn that takes in what the agent is told.
@@ -171,7 +186,9 @@ pub(in crate::cli::commands) fn register(
     let Named { broker, root } = Named::of(broker::at(manifest, run_pass::declared(manifest)))?;
     let told = told.unwrap_or(&prompt).to_owned();
     let bus = broker.as_ref().map(|broker| bus(broker, &root));
+    let mut intended = Ok(());
     let job = registry.add(true, |id, auth_token| {
+        intended = intend(registry, &id, session);
         Job::new(NewJob {
             id,
             at: Utc::now(),
@@ -186,7 +203,7 @@ pub(in crate::cli::commands) fn register(
             broker: broker.as_ref().map(From::from),
         })
     })?;
-    follow(&job, ((agent, session.clone()), told), registry, bus)?;
+    follow(&job, intended, ((agent, session.clone()), told), registry, bus)?;
     Ok(job)
 }
 
