@@ -28,6 +28,7 @@ fn a_command_line_that_makes_no_sense_ends_with_64_and_says_why() {
         (&["record", "--emit-diff", "--json"], "cannot be used with"),
         (&["reconcile", "--emit-diff", "--consumer", "a b"], "letters, digits"),
         (&["explain"], "<SESSION>"),
+        (&["job", "run", "--agent", "pi"], "<--prompt <PROMPT>|--file <FILE>>"),
         (&["history", "-n", "many"], "invalid value 'many'"),
         (&["history", "-n", "0"], "expected a number such as 5"),
         (&["check", "a.yaml", "-f", "b.yaml"], "cannot be used with"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::{FormatArgs, LockArgs, values};
@@ -75,12 +75,16 @@ Examples:
   headcount job run --agent claude --headless --permissions edit --file a.md
   headcount job run --agent pi --headless --permissions bypass --file -
   headcount job run --agent codex --headless --permissions bypass --prompt x")]
+#[command(
+    group = ArgGroup::new("work").required(true).args(["prompt", "file"]),
+    override_usage = "headcount job run --agent <AGENT> <--prompt <PROMPT>|--file <FILE>>",
+)]
 pub(crate) struct RunArgs {
     /// The agent that does it
     #[arg(long, value_name = "AGENT", hide_possible_values = true, long_help = format!("The agent that does it: {}", values::agents()), value_parser = values::AgentParser)]
     pub(crate) agent: AgentKind,
     /// What is to be done; `-` is the standard input
-    #[arg(long, value_name = "PROMPT", allow_hyphen_values = true, required_unless_present = "file", conflicts_with = "file")]
+    #[arg(long, value_name = "PROMPT", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
     /// Do what this file says; `-` is the standard input
     #[arg(long, value_name = "FILE")]
