@@ -61,8 +61,9 @@ impl FarStatus {
     pub(crate) fn one(&mut self) -> Result<StatusReport, CliError> {
         let missing = || CliError::new(Exit::Failure, "no host is meant");
         let host = self.hosts.first_mut().ok_or_else(missing)?;
-        let far = host.report()?;
+        let mut far = host.report()?;
         self.said.extend(far.notes);
+        far.report.asked_as = Some(host.name.clone());
         Ok(far.report)
     }
 
@@ -110,6 +111,7 @@ fn empty() -> StatusReport {
         sessions: Vec::new(),
         unknown: Vec::new(),
         jobs: Vec::new(),
+        asked_as: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `status` for people: the table of sessions and the line that sums it up. Never decides what a session is.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
@@ -126,8 +126,24 @@ fn summary(report: &StatusReport, look: &Terminal) -> String {
     if counts.unknown > 0 {
         parts.push(look.paint(Style::Warn, &format!("{} unknown", counts.unknown)));
     }
-    let hint = if counts.drifts > 0 { "Run `headcount diff` to see what would be recorded.\n" } else { "" };
+    let hint = if counts.drifts > 0 { hint(report) } else { String::new() };
     format!("{}.\n{hint}", parts.join(", "))
+}
+
+/// How to see the drifts: each host has its own.
+fn hint(report: &StatusReport) -> String {
+    let host = |row: &SessionRow| (row.session.host != report.host).then(|| row.session.host.clone());
+    let drifted = report.sessions.iter().filter(|row| !row.drifts.is_empty());
+    let mut hosts: BTreeSet<Option<String>> = drifted.map(|row| host(row).or_else(|| report.asked_as.clone())).collect();
+    if hosts.is_empty() {
+        hosts.insert(report.asked_as.clone());
+    }
+    let command = |host: &Option<String>| match host {
+        None => "`headcount diff`".to_owned(),
+        Some(host) => format!("`headcount diff -H {}`", printable(host)),
+    };
+    let commands: Vec<String> = hosts.iter().map(command).collect();
+    format!("Run {} to see what would be recorded.\n", commands.join(" and "))
 }
 
 fn columns<'a>(report: &'a StatusReport, wide: bool, look: &Terminal) -> Vec<Maker<'a>> {
@@ -335,6 +351,26 @@ mod tests {
         );
         let ends: Vec<&str> = text.lines().skip(1).take(2).map(|line| line.rsplit(' ').next().unwrap()).collect();
         assert_eq!(ends, ["moved,(dead)", "(dead)"]);
+    }
+
+    #[test]
+    fn the_command_that_shows_drifts_is_one_of_their_host() {
+        let mut there = row("b", "default", &["dead"], &[]);
+        there["session"]["host"] = "ml".into();
+        let mut merged = report(&[row("a", "default", &["dead"], &[]), there.clone()], &[]);
+        merged.in_sync = false;
+        merged.counts.drifts = 2;
+        let hint = |report: &StatusReport| {
+            let text = render(report, Question::Everything, false, &look(None));
+            text.lines().find(|line| line.starts_with("Run ")).unwrap().to_owned()
+        };
+        assert_eq!(hint(&merged), "Run `headcount diff` and `headcount diff -H ml` to see what would be recorded.");
+        merged.sessions.remove(0);
+        assert_eq!(hint(&merged), "Run `headcount diff -H ml` to see what would be recorded.");
+        // Asked alone it has the name that it gives itself.
+        merged.host = "ml".to_owned();
+        merged.asked_as = Some("far".to_owned());
+        assert_eq!(hint(&merged), "Run `headcount diff -H far` to see what would be recorded.");
     }
 
     #[test]

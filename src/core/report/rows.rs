@@ -137,6 +137,7 @@ pub fn status(report: &Report, rows: &[StatusRow<'_>]) -> StatusReport {
         sessions: rows.iter().map(|row| row.row.clone()).collect(),
         unknown: report.unknown.clone(),
         jobs: Vec::new(),
+        asked_as: None,
     }
 }
 

@@ -43,6 +43,9 @@ pub struct StatusReport {
     /// The jobs that headcount runs, each in a session of its own.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub jobs: Vec<JobRow>,
+    /// What commands call the host that was observed, where it is another one: it calls itself otherwise.
+    #[serde(skip)]
+    pub asked_as: Option<String>,
 }
 
 /// A job that headcount runs.
