@@ -38,6 +38,18 @@ fn tabs(zellij: &Zellij, session: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_dry_run_says_what_is_missing_and_what_it_would_do() {
+    let Some((scene, zellij)) = with_zellij("") else { return };
+    let dry = called(&scene, START, &["--dry-run", "fix", "it"]).is(0);
+    assert!(dry.stdout.contains("Session Name: fix-it\n") && dry.stdout.contains("exec codex "), "{dry:?}");
+    assert_eq!(dry.stderr, format!("{START}: codex is required on the current machine\n"));
+    consent(&scene);
+    let refused = called(&scene, START, &["fix", "it"]).is(1);
+    assert_eq!((refused.stdout.as_str(), refused.stderr), ("", dry.stderr));
+    assert!(zellij.servers().is_empty());
+}
+
+#[test]
 fn a_session_is_begun_for_a_task_once_its_pane_shows_the_agent() {
     let Some((scene, zellij)) = with_zellij("") else { return };
     scene.world.program("codex", CODEX);

@@ -65,6 +65,14 @@ struct TaskStart {
     is_raw: bool,
 }
 
+/// What came of it.
+#[derive(Debug)]
+struct TaskAnswer {
+    text: String,
+    /// What a dry run found missing.
+    missing: Vec<String>,
+}
+
 /// Runs it; gives its exit code.
 pub(super) fn run(rest: &[OsString]) -> u8 {
     let out = Streams::new(&Globals::guess(&[]));
@@ -82,7 +90,12 @@ pub(super) fn run(rest: &[OsString]) -> u8 {
     };
     let world = world();
     match planned(&args, &world).and_then(|start| start.run(args.is_dry, &world)) {
-        Ok(text) => u8::from(out.answer(&printable_lines(&text)).is_err()),
+        Ok(TaskAnswer { text, missing }) => {
+            for why in missing {
+                let _ = failed(&why);
+            }
+            u8::from(out.answer(&printable_lines(&text)).is_err())
+        }
         Err(why) => failed(&why),
     }
 }
@@ -163,7 +176,7 @@ fn planned(args: &StartArgs, world: &Observer) -> Result<TaskStart, String> {
 }
 
 impl TaskStart {
-    fn run(&self, is_dry: bool, world: &Observer) -> Result<String, String> {
+    fn run(&self, is_dry: bool, world: &Observer) -> Result<TaskAnswer, String> {
         if ["here", "local", "current"].contains(&self.target.as_str()) {
             return self.here(is_dry, world);
         }
@@ -185,13 +198,19 @@ impl TaskStart {
         format!("$start-new-task {}", self.description)
     }
 
-    fn here(&self, is_dry: bool, world: &Observer) -> Result<String, String> {
-        if !has_program("zellij", world) {
-            return Err("zellij is required on the current machine".to_owned());
+    fn here(&self, is_dry: bool, world: &Observer) -> Result<TaskAnswer, String> {
+        let is_missing = |name: &&str| !has_program(name, world);
+        let missing = ["zellij", "codex"].into_iter().filter(is_missing);
+        let missing: Vec<String> = missing.map(|name| format!("{name} is required on the current machine")).collect();
+        match missing.first() {
+            Some(why) if !is_dry => return Err(why.clone()),
+            _ => {}
         }
         let notifies = !self.is_raw && has_program(NOTIFYING, world);
-        if !has_program("codex", world) {
-            return Err("codex is required on the current machine".to_owned());
+        let program = if notifies { NOTIFYING } else { "codex" };
+        // No session can be there without it.
+        if is_missing(&"zellij") {
+            return Ok(TaskAnswer { text: self.dry(program), missing });
         }
         let seen = look(world, &self.session);
         let taken = format!("session already exists: {} (attach with: {})", self.session, self.attach());
@@ -209,12 +228,11 @@ impl TaskStart {
                 return Err(format!("whether a session {} exists cannot be told: {why}", self.session));
             }
         }
-        let program = if notifies { NOTIFYING } else { "codex" };
         if is_dry {
-            return Ok(self.dry(program));
+            return Ok(TaskAnswer { text: self.dry(program), missing });
         }
         self.launch(&seen.key, notifies, world)?;
-        Ok(self.started(world, notifies))
+        Ok(TaskAnswer { text: self.started(world, notifies), missing })
     }
 
     fn dry(&self, program: &str) -> String {
@@ -322,7 +340,7 @@ impl TaskStart {
     }
 
     /// Lets the same tool do it on another host, where the project lies at the same place below the home directory.
-    fn there(&self, named: &NamedHost, host: &str, is_dry: bool, world: &Observer) -> Result<String, String> {
+    fn there(&self, named: &NamedHost, host: &str, is_dry: bool, world: &Observer) -> Result<TaskAnswer, String> {
         let home = world.env.path("HOME").and_then(|home| home.canonicalize().ok());
         let below = home.as_deref().and_then(|home| self.root.strip_prefix(home).ok()).and_then(Path::to_str);
         let below = below.ok_or(
@@ -344,14 +362,18 @@ impl TaskStart {
             .map_err(|why| format!("unsupported or unreachable target: {} ({why})", self.target))?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let complained = String::from_utf8_lossy(&output.stderr).into_owned();
+        let own = format!("{NAME}: ");
+        let here = |why: &str| why.replace("on the current machine", &format!("on {host}"));
         match output.status.code() {
-            Some(0) => Ok(self.translated(&said, host)),
+            Some(0) => {
+                let missing = complained.lines().filter_map(|line| line.strip_prefix(&own)).map(here).collect();
+                Ok(TaskAnswer { text: self.translated(&said, host), missing })
+            }
             Some(255) => Err(format!("unsupported or unreachable target: {} ({})", self.target, complained.trim())),
             Some(126 | 127) => Err(format!("{host} has no headcount that could do it: {}", complained.trim())),
             _ => {
-                let own = format!("{NAME}: ");
                 let why = complained.lines().find_map(|line| line.strip_prefix(&own)).unwrap_or(complained.trim());
-                let why = why.replace("session already exists:", &format!("session already exists on {host}:"));
+                let why = here(why).replace("session already exists:", &format!("session already exists on {host}:"));
                 Err(why.replace(&format!("zellij attach {}", self.session), &self.attach()))
             }
         }
