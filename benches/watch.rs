@@ -136,22 +136,33 @@ fn beats(time: Duration) -> f64 {
     (used() - before) / begun.elapsed().as_secs_f64() * 100.0
 }
 
-/// 100 sessions and nothing happens. Programs started are counted by a `tmux` in PATH that notes each start: headcount starts
-/// nothing else here. Processor time has the kernel's grain of a clock tick.
+/// 100 sessions and nothing happens: to a watch that follows, and to one that leads them all. Programs started are counted by a `tmux`
+/// in PATH that notes each start: headcount starts nothing else here. Processor time has the kernel's grain of a clock tick.
 fn idle(report: &mut Reporter) {
     let world = World::new(100);
-    fs::write(world.manifest(), &world.recorded).unwrap();
+    idles(report, &world, &world.recorded, &[], ["idle.processor", "idle.forks", "idle.memory"]);
+    let led =
+        world.recorded.replace("    status: running\n", "    status: running\n    desired: running\n    restart: always\n");
+    fs::write(world.manifest(), &led).unwrap();
+    age(&world.manifest());
+    let applied = headcount(&world).args(["apply", "--yes"]).output().unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    idles(report, &world, &led, &["--enforce"], ["enforce.processor", "enforce.forks", "enforce.memory"]);
+}
+
+fn idles(report: &mut Reporter, world: &World, manifest: &str, options: &[&str], ids: [&'static str; 3]) {
+    fs::write(world.manifest(), manifest).unwrap();
     age(&world.manifest());
     let (shim, log) = (world.path("shim"), world.path("started"));
-    fs::create_dir(&shim).unwrap();
     let path = std::env::var("PATH").unwrap();
     let real = std::env::split_paths(&path).map(|dir| dir.join("tmux")).find(|tmux| tmux.exists()).unwrap();
     let script = format!("#!/bin/sh\necho started >> '{}'\nexec '{}' \"$@\"\n", log.display(), real.display());
+    fs::create_dir_all(&shim).unwrap();
     fs::write(shim.join("tmux"), script).unwrap();
     fs::set_permissions(shim.join("tmux"), fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = headcount(&world);
+    let mut command = headcount(world);
     command.env("PATH", format!("{}:{path}", shim.display()));
-    let watch = Watch::settled(command, &[]);
+    let watch = Watch::settled(command, options);
     // What follows the first look (sources being set up, the events of our own writes) is not idleness.
     std::thread::sleep(Duration::from_secs(3));
     let starts = || fs::read_to_string(&log).unwrap_or_default().lines().count();
@@ -159,9 +170,9 @@ fn idle(report: &mut Reporter) {
     let floor = beats(IDLE);
     let used = (watch.processor() - before) as f64 / rustix::param::clock_ticks_per_second() as f64;
     let share = used / begun.elapsed().as_secs_f64() * 100.0;
-    report.budget("idle.processor", Measure::single(share).over("a thread that writes a line each second", floor));
-    report.budget("idle.forks", Measure::single((starts() - started) as f64));
-    report.budget("idle.memory", Measure::single(watch.memory()));
+    report.budget(ids[0], Measure::single(share).over("a thread that writes a line each second", floor));
+    report.budget(ids[1], Measure::single((starts() - started) as f64));
+    report.budget(ids[2], Measure::single(watch.memory()));
 }
 
 fn scale(report: &mut Reporter, tries: usize) {

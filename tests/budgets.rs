@@ -19,7 +19,7 @@ fn source(bench: &str) -> String {
 fn every_budget_is_named_by_the_benchmark_that_measures_it_and_by_no_other() {
     for budget in ALL {
         let quoted = format!("\"{}\"", budget.id);
-        for bench in ["diff", "watch", "mqtt", "fleet", "lead"] {
+        for bench in ["diff", "watch", "mqtt", "fleet", "lead", "drive", "ui", "crew"] {
             assert_eq!(source(bench).contains(&quoted), bench == budget.bench, "{} in {bench}", budget.id);
         }
     }

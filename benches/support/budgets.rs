@@ -59,6 +59,13 @@ const SEND: &str = "send, until the agent's own line of the text: load-buffer, p
 const ASK: &str = "ask returns after the mark of the turn's end: p50 <= 50 ms";
 const EMIT: &str = "`headcount hook emit`: fork and exec of /bin/true, and at most 3 ms more";
 
+const CREW: &str =
+    "a crew of 50 workers, 1,000 tasks and 10,000 entries of context: `crew status`, and `crew context --since`: <= 50 ms";
+
+const UI_KEY: &str = "ui over 1,000 sessions: key -> frame <= 30 ms p99";
+const UI_IDLE: &str = "ui over 1,000 sessions: idle <= 1 % of one core";
+const ENFORCE: &str = "idle `watch --enforce`, 100 sessions in tmux: <= 0.1 % of one core, 0 forks, <= 20 MiB RSS";
+
 const TWICE_AND_3: Limit = Limit::OverFloor { times: 2.0, plus: 3.0 };
 
 /// All of them, in the order of the design.
@@ -89,6 +96,13 @@ pub const ALL: &[Budget] = &[
     one("drive.send.p50", "drive", SEND, "ms", Limit::OverFloor { times: 1.0, plus: 30.0 }),
     one("drive.ask.p50", "drive", ASK, "ms", Limit::AtMost(50.0)),
     one("drive.emit.p50", "drive", EMIT, "ms", Limit::OverFloor { times: 1.0, plus: 3.0 }),
+    one("enforce.processor", "watch", ENFORCE, "% of a core", Limit::AtMost(0.1)),
+    one("enforce.forks", "watch", ENFORCE, "programs", Limit::AtMost(0.0)),
+    one("enforce.memory", "watch", ENFORCE, "MiB", Limit::AtMost(20.0)),
+    one("ui.key.p99", "ui", UI_KEY, "ms", Limit::AtMost(30.0)),
+    one("ui.idle", "ui", UI_IDLE, "% of a core", Limit::AtMost(1.0)),
+    one("crew.status", "crew", CREW, "ms", Limit::AtMost(50.0)),
+    one("crew.context", "crew", CREW, "ms", Limit::AtMost(50.0)),
 ];
 
 const fn one(id: &'static str, bench: &'static str, says: &'static str, unit: &'static str, limit: Limit) -> Budget {
