@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
-use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::job::JobId;
 use crate::host::Host;
@@ -25,10 +24,8 @@ pub fn intend(
     (job, session): (&JobId, &SessionKey),
     registry: &Path,
 ) -> Result<(), OperationError> {
-    let pid = std::process::id();
-    let start_ticks = host.stat(pid).into_seen().and_then(|own| own.start_ticks);
     let registry = std::path::absolute(registry).unwrap_or_else(|_| PathBuf::from(registry));
-    let by = LaunchedRecord { pid: Some(pid), start_ticks, parent: None };
+    let by = LaunchedRecord::of(host.own_process());
     JobIntents::new(state).put(&JobIntent { job: job.clone(), registry, session: session.clone(), by })
 }
 
@@ -68,10 +65,6 @@ fn call_off(intent: &JobIntent, files: &JobFiles) -> Result<(), String> {
 
 /// Those whose maker has ended. Whether they are whole is asked after that.
 fn left(state: &StateHome, host: &dyn Host) -> impl Iterator<Item = JobIntent> {
-    let has_ended = |by: &LaunchedRecord| match by.pid.map(|pid| host.stat(pid)) {
-        None | Some(Fact::Absent) => true,
-        Some(Fact::Seen(now)) => by.start_ticks.is_some() && now.start_ticks != by.start_ticks,
-        Some(Fact::Unknown(_)) => false,
-    };
+    let has_ended = |by: &LaunchedRecord| by.process().is_none_or(|process| host.has_ended(process));
     JobIntents::new(state).all().into_iter().filter(move |intent| has_ended(&intent.by))
 }

@@ -69,6 +69,21 @@ pub trait Host: Send + Sync {
     /// The same without its arguments, which are left empty: they cost as much again as all the rest.
     fn stat(&self, pid: u32) -> Fact<ProcessInfo>;
 
+    /// This process, and when it began, in clock ticks since boot, where that can be told.
+    fn own_process(&self) -> (u32, Option<u64>) {
+        let pid = std::process::id();
+        (pid, self.stat(pid).into_seen().and_then(|own| own.start_ticks))
+    }
+
+    /// Whether the process of this id that began then has ended. Where that cannot be told, it has not.
+    fn has_ended(&self, (pid, ticks): (u32, Option<u64>)) -> bool {
+        match self.stat(pid) {
+            Fact::Absent => true,
+            Fact::Seen(process) => ticks.is_some() && process.start_ticks != ticks,
+            Fact::Unknown(_) => false,
+        }
+    }
+
     /// A process that was glanced at, with its arguments.
     fn with_arguments(&self, process: ProcessInfo) -> Fact<ProcessInfo> {
         self.process(process.pid)

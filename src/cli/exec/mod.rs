@@ -41,9 +41,9 @@ pub(crate) fn run(path: &Path) -> u8 {
         say(&format!("headcount: {} is no operation", printable(&path.display().to_string())));
         return Exit::Usage.code();
     };
-    let own = LocalHost::new(Environ::default()).stat(std::process::id()).into_seen();
+    let own = LocalHost::new(Environ::default()).own_process();
     let parent = rustix::process::getppid().and_then(|parent| u32::try_from(parent.as_raw_nonzero().get()).ok());
-    let own = LaunchedRecord { pid: Some(std::process::id()), start_ticks: own.and_then(|own| own.start_ticks), parent };
+    let own = LaunchedRecord { parent, ..LaunchedRecord::of(own) };
     match files.take(&own) {
         Ok(Some(TakenLaunch { spec })) => {
             let end = match &spec.job {

@@ -93,10 +93,10 @@ pub(super) fn operation(world: &Observer, request: &LeadRequest, deed: &Deed<'_>
 /// The same, of this asker and for this cause.
 pub(super) fn operation_by(world: &Observer, (by, cause): (&str, Option<LeadCause>), deed: &Deed<'_>) -> Operation {
     let host = world.host.as_ref();
-    let pid = std::process::id();
+    let engine = host.own_process();
     let (begun, boot) = (host.now(), host.boot().into_seen());
     Operation {
-        id: OperationId::new(begun, pid, COUNT.fetch_add(1, Ordering::Relaxed)),
+        id: OperationId::new(begun, engine.0, COUNT.fetch_add(1, Ordering::Relaxed)),
         action: deed.action,
         session: deed.session.clone(),
         agent: deed.agent,
@@ -106,7 +106,7 @@ pub(super) fn operation_by(world: &Observer, (by, cause): (&str, Option<LeadCaus
         boot: boot.map(|boot| boot.id),
         cause,
         by: by.to_owned(),
-        engine: (pid, host.stat(pid).into_seen().and_then(|process| process.start_ticks)),
+        engine,
         renaming: None,
     }
 }

@@ -170,13 +170,8 @@ const LINGERS: Duration = Duration::from_millis(500);
 fn is_running(world: &Observer, files: &JobFiles) -> bool {
     let until = Instant::now() + LINGERS;
     loop {
-        let Some(LaunchedRecord { pid, start_ticks, .. }) = files.launcher() else { return false };
-        let process = pid.map(|pid| world.host.stat(pid));
-        let is_dead = process.is_some_and(|process| match process {
-            Fact::Absent => true,
-            Fact::Seen(now) => start_ticks.is_some() && now.start_ticks != start_ticks,
-            Fact::Unknown(_) => false,
-        });
+        let Some(launcher) = files.launcher() else { return false };
+        let is_dead = launcher.process().is_some_and(|process| world.host.has_ended(process));
         if !is_dead || Instant::now() > until {
             return true;
         }
@@ -401,10 +396,7 @@ pub fn end_stopped_job(
     (files, spec): (&JobFiles, &JobSpec),
     note: &StopNote,
 ) -> Result<Option<JobEnd>, String> {
-    let own = world.host.stat(std::process::id()).into_seen().and_then(|own| own.start_ticks);
-    let Ok(_claim) = files.claim(&LaunchedRecord { pid: Some(std::process::id()), start_ticks: own, parent: None }) else {
-        return Ok(None);
-    };
+    let Ok(_claim) = files.claim(&LaunchedRecord::of(world.host.own_process())) else { return Ok(None) };
     let attempts = files.attempts();
     let last = attempts.last();
     let group = last.and_then(|last| AgentGroup::new(files.agent(last.begun.number)?, &spec.job));

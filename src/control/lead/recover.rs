@@ -3,7 +3,6 @@
 
 use super::effects;
 use crate::control::observe::Observer;
-use crate::core::fact::Fact;
 use crate::core::ids::SessionKey;
 use crate::core::lead::{ActionKind, BlockCode, Blocked, Operation, OperationId, OperationReport, Outcome, Permit};
 use crate::store::operations::{Operations, PastOperation};
@@ -70,12 +69,8 @@ fn goes_on(past: &PastOperation) -> String {
 }
 
 /// Whether a process is still there.
-pub(super) fn is_alive(world: &Observer, (pid, ticks): (u32, Option<u64>)) -> bool {
-    match world.host.stat(pid) {
-        Fact::Seen(process) => ticks.is_none() || process.start_ticks == ticks,
-        Fact::Absent => false,
-        Fact::Unknown(_) => true,
-    }
+pub(super) fn is_alive(world: &Observer, process: (u32, Option<u64>)) -> bool {
+    !world.host.has_ended(process)
 }
 
 enum OpenState {

@@ -65,6 +65,18 @@ pub struct LaunchedRecord {
     pub parent: Option<u32>,
 }
 
+impl LaunchedRecord {
+    /// The record of a process that began then.
+    pub const fn of((pid, start_ticks): (u32, Option<u64>)) -> Self {
+        Self { pid: Some(pid), start_ticks, parent: None }
+    }
+
+    /// The process, and when it began.
+    pub fn process(&self) -> Option<(u32, Option<u64>)> {
+        Some((self.pid?, self.start_ticks))
+    }
+}
+
 /// How what a launcher started has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedRecord {

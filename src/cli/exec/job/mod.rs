@@ -108,8 +108,7 @@ pub(super) fn run(directory: &Path, launch: &LaunchSpec) -> EndedRecord {
         return not_begun(format!("how {} does such a job is not known", spec.agent));
     };
     let host = LocalHost::new(Environ::of_this_process());
-    let own = host.stat(std::process::id()).into_seen().and_then(|own| own.start_ticks);
-    let claim = match claim(&files, &LaunchedRecord { pid: Some(std::process::id()), start_ticks: own, parent: None }) {
+    let claim = match claim(&files, &LaunchedRecord::of(host.own_process())) {
         Ok(claim) => claim,
         Err(error) => return not_begun(format!("{error}")),
     };
