@@ -271,7 +271,12 @@ fn a_job_goes_on_in_its_conversation_whatever_is_killed() {
     for victim in ["agent", "launcher", "pane", "server"] {
         let id = scene.job("codex", "hello @@slow 1", &["--name", victim]);
         let (agent, launcher) = (scene.job_agent(&id, 1), scene.job_launcher(&id));
-        await_some("the conversation", || (!scene.job_text(&id, "session-id").is_empty()).then_some(()));
+        let talk = |conversation: &str| std::fs::read_to_string(scene.world.home().join("talks").join(conversation));
+        // What it had not taken in would be said again.
+        await_some("the prompt in its conversation", || {
+            let conversation = scene.job_text(&id, "session-id");
+            talk(conversation.trim()).is_ok_and(|talk| !conversation.is_empty() && talk.ends_with('\0')).then_some(())
+        });
         match victim {
             "agent" => kill(agent),
             "launcher" => {
@@ -296,10 +301,8 @@ fn a_job_goes_on_in_its_conversation_whatever_is_killed() {
         }
         let done = scene.job_done(&id);
         assert_eq!(done["outcome"], "completed", "{victim}: {done}");
-        let talk =
-            std::fs::read_to_string(scene.world.home().join("talks").join(done["session_id"].as_str().unwrap())).unwrap();
         let expected = if victim == "launcher" { "hello @@slow 1\0" } else { "hello @@slow 1\0Continue the previous task\0" };
-        assert_eq!(talk, expected, "{victim}");
+        assert_eq!(talk(done["session_id"].as_str().unwrap()).unwrap(), expected, "{victim}");
     }
     assert!(!scene.saw_a_second());
 }
