@@ -273,10 +273,7 @@ fn a_job_goes_on_in_its_conversation_whatever_is_killed() {
         let (agent, launcher) = (scene.job_agent(&id, 1), scene.job_launcher(&id));
         let talk = |conversation: &str| std::fs::read_to_string(scene.world.home().join("talks").join(conversation));
         // What it had not taken in would be said again.
-        await_some("the prompt in its conversation", || {
-            let conversation = scene.job_text(&id, "session-id");
-            talk(conversation.trim()).is_ok_and(|talk| !conversation.is_empty() && talk.ends_with('\0')).then_some(())
-        });
+        await_some("the prompt", || talk(scene.job_text(&id, "session-id").trim()).ok().filter(|talk| talk.ends_with('\0')));
         match victim {
             "agent" => kill(agent),
             "launcher" => {
